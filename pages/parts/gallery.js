@@ -1,0 +1,83 @@
+// The browser side of pages/parts/gallery.py: draws cards and reports clicks.
+// Everything that comes from a collection is set as text or as an attribute, never as markup.
+
+function element(tag, className, text) {
+  const made = document.createElement(tag)
+  if (className) made.className = className
+  if (text !== undefined && text !== null) made.textContent = text
+  return made
+}
+
+function describe(card) {
+  const parts = [card.image_id, card.modality, ...card.lines.map((line) => line.value)]
+  return parts.filter(Boolean).join(", ")
+}
+
+function draw(card, setTriggerValue) {
+  const item = element("li", "card")
+  item.dataset.imageId = card.image_id
+
+  const open = element("button", "open")
+  open.type = "button"
+  open.title = `Open ${card.image_id} large`
+  open.setAttribute("aria-label", `Open large: ${describe(card)}`)
+  if (card.source) {
+    const image = element("img")
+    image.src = card.source
+    image.alt = describe(card)
+    open.append(image)
+  } else {
+    open.append(element("span", "missing", "No thumbnail: the image could not be read"))
+  }
+  open.onclick = () => setTriggerValue("open", card.row)
+
+  const head = element("div", "head")
+  if (card.rank !== undefined) {
+    const rank = element("span", "rank", card.rank)
+    rank.title = `Rank ${card.rank}`
+    const similarity = element("span", "similarity", card.similarity)
+    similarity.title = "Similarity (cosine; 1 = same direction)"
+    head.append(rank, similarity)
+  }
+  const modality = element("span", "modality", card.modality || "–")
+  modality.title = "Modality"
+  modality.style.setProperty("--dot", card.color)
+  head.append(modality)
+
+  const use = element("a", "use", "Query")
+  use.href = card.link
+  use.title = "Use as query"
+  use.setAttribute("aria-label", `Use as query: ${card.image_id}`)
+  use.onclick = (event) => {
+    // With a modifier key the link opens a tab of its own, as links do.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    setTriggerValue("query", card.row)
+  }
+  head.append(use)
+
+  item.append(open, head)
+  for (const line of card.lines) {
+    const row = element("div", line.known ? "line" : "line unknown")
+    row.title = `${line.name}: ${line.value}${line.word ? ` (${line.word})` : ""}`
+    if (line.sign) {
+      const sign = element("span", "sign", line.sign)
+      sign.style.color = line.color
+      row.append(sign)
+    }
+    row.append(element("span", "value", line.value))
+    if (line.word && line.known) {
+      const word = element("span", "word", line.word)
+      word.style.color = line.color
+      row.append(word)
+    }
+    item.append(row)
+  }
+  return item
+}
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const grid = parentElement.querySelector("ol.grid")
+  grid.style.setProperty("--columns", data.columns)
+  grid.replaceChildren(...data.cards.map((card) => draw(card, setTriggerValue)))
+}

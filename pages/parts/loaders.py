@@ -1,0 +1,188 @@
+"""What the pages read, loaded once: all ``st.cache_*`` of the app.
+
+Owns caching and nothing else. Every cached function takes names and digests, never arrays or collections: Streamlit
+hashes large arrays from a sample. The digests are read from disk on each run (two small JSON files), so a collection
+or an encoder that was rebuilt meanwhile is noticed without a restart. Nothing of an upload is cached here; uploads live
+in the session of the person who made them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import streamlit as st
+
+from radcbir_core.collection import Collection, data_folder, list_collections, open_collection
+from radcbir_core.encoders import Encoder, load_encoder
+from radcbir_core.errors import CollectionError
+from radcbir_core.evaluation.protocols import Evaluation, Protocol, evaluate
+from radcbir_core.retrieval import Retriever
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Counts over a collection. The mappings go from a value to its number of images, most frequent first.
+
+    Attributes:
+        images: Number of images.
+        patients: Number of distinct patients.
+        with_patient: Number of images whose patient is known.
+        duplicate_groups: Number of groups of byte-identical files.
+        duplicate_images: Number of images in those groups.
+        unlabelled: Number of images without a pathology label.
+        multi_label: Number of images with more than one pathology label.
+        modalities: Images by modality.
+        anatomies: Images by anatomy.
+        datasets: Images by dataset.
+        splits: Images by split.
+        pathologies: Images by pathology; an image with several counts for each.
+    """
+
+    images: int
+    patients: int
+    with_patient: int
+    duplicate_groups: int
+    duplicate_images: int
+    unlabelled: int
+    multi_label: int
+    modalities: dict[str, int]
+    anatomies: dict[str, int]
+    datasets: dict[str, int]
+    splits: dict[str, int]
+    pathologies: dict[str, int]
+
+
+def collection_names() -> list[str]:
+    """The names of all collections, sorted; read from disk each time."""
+    return sorted(list_collections())
+
+
+def collection(name: str) -> Collection:
+    """The opened collection, with its manifest kept in memory between runs.
+
+    Raises:
+        CollectionNotFoundError: No collection has that name.
+        CollectionError: It is there but damaged.
+    """
+    return _collection(str(data_folder()), name, open_collection(name).digest)
+
+
+def encoder_digest(opened: Collection, encoder_id: str) -> str:
+    """A digest over the encoder's record; it changes whenever the encoder is built again.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    path = opened.store(encoder_id).folder / "encoder.json"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        message = f"Expected a readable record of the encoder {encoder_id!r}, but {path} = {error.strerror}. "
+        raise CollectionError(
+            message + f"Run: python -m radcbir_core build {opened.name} --encoder {encoder_id}"
+        ) from error
+
+
+def retriever(opened: Collection, encoder_id: str) -> Retriever:
+    """Everything needed to answer queries on this collection and encoder, opened once and shared (it is thread-safe).
+
+    Raises:
+        CollectionError: The encoder is not built, or its parts do not fit the collection (StaleError).
+    """
+    return _retriever(str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+
+
+def encoder(opened: Collection, encoder_id: str) -> Encoder:
+    """The encoder itself, weights loaded, to embed an upload. At most two are kept in memory.
+
+    Raises:
+        EncoderError: It cannot be loaded here (EncoderUnavailableError: its weights are not on this machine).
+    """
+    spec = opened.store(encoder_id).record["spec"]
+    return _encoder(spec, encoder_digest(opened, encoder_id))
+
+
+def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
+    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32), None where not made. Read-only."""
+    return _projection(str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+
+
+def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evaluation:
+    """The evaluation under a protocol: from memory, else from disk, else computed now. Read-only.
+
+    Raises:
+        EvaluationError: The protocol cannot be run on this collection.
+    """
+    return _evaluation(
+        str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id), protocol
+    )
+
+
+def encoder_steps(opened: Collection, encoder_id: str) -> dict[str, str]:
+    """The state of each build step of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
+    return opened.store(encoder_id).steps()
+
+
+def facts(opened: Collection) -> Facts:
+    """What is in a collection, counted once."""
+    return _facts(str(data_folder()), opened.name, opened.digest)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _collection(folder: str, name: str, digest: str) -> Collection:  # noqa: ARG001 - the other two are part of the key
+    opened = open_collection(name)
+    len(opened.manifest)  # reads the table now, under this cache's lock, and not in several sessions at once
+    return opened
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the index…")
+def _retriever(folder: str, name: str, digest: str, encoder_id: str, record: str) -> Retriever:  # noqa: ARG001
+    return Retriever(_collection(folder, name, digest), encoder_id)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
+def _encoder(spec: str, record: str) -> Encoder:  # noqa: ARG001
+    return load_encoder(spec)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _projection(folder: str, name: str, digest: str, encoder_id: str, record: str) -> pd.DataFrame | None:  # noqa: ARG001
+    return _collection(folder, name, digest).store(encoder_id).projection()
+
+
+@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
+def _evaluation(  # noqa: PLR0917 - all of it is the cache's key
+    folder: str,
+    name: str,
+    digest: str,
+    encoder_id: str,
+    record: str,  # noqa: ARG001
+    protocol: Protocol,
+) -> Evaluation:
+    return evaluate(_collection(folder, name, digest), encoder_id, protocol)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _facts(folder: str, name: str, digest: str) -> Facts:
+    manifest = _collection(folder, name, digest).manifest
+    patients = manifest.groups("patient")
+    duplicates = manifest.groups("duplicate")
+    labels = np.asarray(pc.list_value_length(manifest.table.column("pathologies")))
+    return Facts(
+        images=len(manifest),
+        patients=int(np.unique(patients[patients >= 0]).size),
+        with_patient=int((patients >= 0).sum()),
+        duplicate_groups=int(np.unique(duplicates[duplicates >= 0]).size),
+        duplicate_images=int((duplicates >= 0).sum()),
+        unlabelled=int((labels == 0).sum()),
+        multi_label=int((labels > 1).sum()),
+        modalities=manifest.codes("modality").counts(),
+        anatomies=manifest.codes("anatomy").counts(),
+        datasets=manifest.codes("dataset").counts(),
+        splits=manifest.codes("split").counts(),
+        pathologies=dict(manifest.pathology_counts),
+    )
