@@ -1,0 +1,112 @@
+"""Everything that one encoder computes for one collection, in order, each step only when it is needed.
+
+Owns the order of the steps and the rule that a step is skipped when what is on disk was made from the same embeddings.
+The steps themselves live in their own modules.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from radcbir_core.collection import STEPS, Collection, EncoderStore
+from radcbir_core.embed import embed, is_current
+from radcbir_core.encoders import Encoder
+from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.index import build_index, recall_at
+from radcbir_core.neighbors import build_neighbors
+from radcbir_core.progress import Progress, silent
+from radcbir_core.projection import project_store
+from radcbir_core.retrieval import searcher_of
+from radcbir_core.storage import remove_partials
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        seconds: Step → how long it took; a step that was current already is not in it.
+        images: Images with an embedding.
+        failed: Images without one; they are listed in problems.csv.
+        recall: Recall@10 of the approximate index against exact search, NaN for fewer than two images.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    images: int = 0
+    failed: int = 0
+    recall: float = float("nan")
+
+
+def build(
+    collection: Collection, encoder: Encoder, *, workers: int | None = None, progress: Progress = silent
+) -> BuildReport:
+    """Embed, index, find the neighbors, project and evaluate; whatever is current is left as it is.
+
+    Can be stopped at any time and called again: it goes on where it stopped.
+
+    Args:
+        collection: Whose images.
+        encoder: With which encoder.
+        workers: Decoding threads; one a CPU core by default.
+        progress: Told how far each of :data:`~radcbir_core.collection.STEPS` is.
+
+    Raises:
+        StorageError: No space left, or no permission.
+        CollectionError: Another process is building the same, or no image could be embedded.
+    """
+    report = BuildReport()
+
+    def timed(step: str, work: Callable[[], None]) -> None:
+        started = time.monotonic()
+        work()
+        report.seconds[step] = time.monotonic() - started
+
+    with collection.building(encoder.encoder_id):
+        remove_partials(collection.encoder_folder(encoder.encoder_id))
+        if not is_current(collection, encoder):
+            timed("embed", lambda: _embed(collection, encoder, workers=workers, progress=progress))
+        store = collection.store(encoder.encoder_id)
+        makers: dict[str, Callable[[EncoderStore, Progress], None]] = {
+            "index": _index,
+            "neighbors": _neighbors,
+            "projection": _projection,
+            "evaluation": _evaluation,
+        }
+        for step in STEPS[1:]:
+            if store.steps()[step] != "current":
+                timed(step, lambda step=step: makers[step](store, progress))  # type: ignore[misc]  # bound at once
+    report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
+    report.recall = float(store.record["index"]["recall_at_10"])
+    return report
+
+
+def _embed(collection: Collection, encoder: Encoder, *, workers: int | None, progress: Progress) -> None:
+    embed(collection, encoder, workers=workers, progress=progress)
+
+
+def _index(store: EncoderStore, progress: Progress) -> None:
+    build_index(
+        store.embeddings,
+        store.index_path,
+        valid=store.valid,
+        told=lambda done, total: progress("index", done, total),
+    )
+    size = store.index_path.stat().st_size
+    store.mark("index", bytes=size)
+    store.mark("index", bytes=size, recall_at_10=recall_at(searcher_of(store)))
+
+
+def _neighbors(store: EncoderStore, progress: Progress) -> None:
+    method = build_neighbors(store, progress=progress)
+    store.mark("neighbors", method=method)
+
+
+def _projection(store: EncoderStore, progress: Progress) -> None:
+    store.mark("projection", **project_store(store, progress=progress))
+
+
+def _evaluation(store: EncoderStore, progress: Progress) -> None:
+    evaluate(store, Protocol(), progress=progress)
+    store.mark("evaluation")

@@ -1,0 +1,309 @@
+"""Collection + encoder → embeddings and thumbnails.
+
+Owns the pass over the images: each is read and decoded once, by worker threads, for the thumbnail and the encoder
+alike, while the encoder works on the batch before. Results are written shard by shard; a pass that was killed goes on
+after its last finished shard and ends with the same bytes, because batches never cross the border of a shard.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from radcbir_core.collection import PROBLEM_COLUMNS, SHARD_ROWS, Collection
+from radcbir_core.encoders import Encoder
+from radcbir_core.errors import CollectionError, ImageError
+from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import atomic_path, digest_file, digest_of, disk_errors, read_json, write_json
+
+THUMBNAIL_SIDE = 192
+_THUMBNAIL_QUALITY = 80
+_RECORDED_PACKAGES = ("numpy", "pillow", "pydicom", "torch", "torchvision", "open_clip_torch", "timm", "transformers", "usearch")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedReport:
+    """What a pass did.
+
+    Attributes:
+        images: Rows that have an embedding now.
+        failed: Rows that could not be read, decoded or encoded; they are listed in problems.csv.
+        resumed_rows: Rows that an earlier pass had finished.
+        seconds: How long this pass took.
+    """
+
+    images: int
+    failed: int
+    resumed_rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a worker made of one image; ``reason`` says why it made nothing."""
+
+    row: int
+    tensor: npt.NDArray[np.float32] | None = None
+    thumbnail: bytes = b""
+    reason: str = ""
+
+
+def is_current(collection: Collection, encoder: Encoder) -> bool:
+    """Whether the collection has embeddings made from its manifest by this very version of the encoder."""
+    if encoder.encoder_id not in collection.encoder_ids():
+        return False
+    store = collection.store(encoder.encoder_id)
+    return store.steps()["embed"] == "current" and store.record.get("fingerprint") == encoder.fingerprint
+
+
+def embed(
+    collection: Collection,
+    encoder: Encoder,
+    *,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> EmbedReport:
+    """Make the embeddings of a collection, and its thumbnails where they are missing.
+
+    Call it while holding :meth:`Collection.building`. Images that fail get a row of zeros, are never returned as hits,
+    and are added to problems.csv.
+
+    Args:
+        collection: Whose images.
+        encoder: Makes the embeddings.
+        workers: Decoding threads; one a CPU core by default.
+        progress: Told the number of images, as step "embed".
+
+    Returns:
+        What was done.
+
+    Raises:
+        StorageError: No space left, or no permission; finished shards stay.
+        CollectionError: Not one image could be embedded.
+    """
+    started = time.monotonic()
+    folder = collection.encoder_folder(encoder.encoder_id)
+    # Taken once: a batch that shrinks half-way for want of memory must not change which images share a batch.
+    batch_size = encoder.batch_size
+    shards = _open_shards(folder / "shards", collection, encoder, batch_size=batch_size)
+    number = -(-len(collection) // SHARD_ROWS)
+    todo = [s for s in range(number) if not (_shard_path(shards, s).is_file() and collection.thumbnails.has(s))]
+    done = len(collection) - sum(len(_rows_of(collection, s)) for s in todo)
+    resumed = done
+    progress("embed", done, len(collection))
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+        prepared = _prepare_ahead(pool, collection, encoder, todo, ahead=4 * batch_size)
+        for shard in todo:
+            rows = _rows_of(collection, shard)
+            vectors, thumbnails, reasons = np.zeros((len(rows), encoder.dimension), np.float16), [b""] * len(rows), {}
+            for batch in _batches(islice(prepared, len(rows)), batch_size):
+                for item in batch:
+                    thumbnails[item.row - rows.start] = item.thumbnail
+                    if item.reason:
+                        reasons[item.row] = item.reason
+                _encode(encoder, batch, vectors, reasons, first_row=rows.start)
+                done += len(batch)
+                progress("embed", done, len(collection))
+            if not collection.thumbnails.has(shard):
+                collection.thumbnails.write(shard, thumbnails)
+            _write_shard(shards, shard, vectors, reasons)
+    failed = _finish(collection, encoder, shards, number)
+    return EmbedReport(
+        images=len(collection) - len(failed),
+        failed=len(failed),
+        resumed_rows=resumed,
+        seconds=time.monotonic() - started,
+    )
+
+
+def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A WebP of an image, its longer side at most :data:`THUMBNAIL_SIDE` pixels; small images keep their size.
+
+    Args:
+        pixels: ``(H, W)`` or ``(H, W, 3)`` uint8.
+    """
+    from PIL import Image  # noqa: PLC0415 - only embedding needs it here
+
+    image = Image.fromarray(pixels)
+    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_THUMBNAIL_QUALITY, method=2)
+    return buffer.getvalue()
+
+
+def _open_shards(folder: Path, collection: Collection, encoder: Encoder, *, batch_size: int) -> Path:
+    """The folder of unfinished shards, emptied if they are of another manifest, encoder version or batch size."""
+    made_of = {
+        "manifest_digest": collection.digest,
+        "fingerprint": encoder.fingerprint,
+        "shard_rows": SHARD_ROWS,
+        "batch_size": batch_size,
+    }
+    with disk_errors(folder):
+        if folder.is_dir():
+            record = folder / "made_of.json"
+            if not record.is_file() or read_json(record) != made_of:
+                shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "made_of.json", made_of)
+    return folder
+
+
+def _rows_of(collection: Collection, shard: int) -> range:
+    return range(shard * SHARD_ROWS, min((shard + 1) * SHARD_ROWS, len(collection)))
+
+
+def _shard_path(folder: Path, shard: int) -> Path:
+    return folder / f"{shard:06d}.npy"
+
+
+def _reasons_path(folder: Path, shard: int) -> Path:
+    return folder / f"{shard:06d}.json"
+
+
+def _prepare_ahead(
+    pool: ThreadPoolExecutor, collection: Collection, encoder: Encoder, shards: Sequence[int], *, ahead: int
+) -> Iterator[_Prepared]:
+    """The images of ``shards`` in order, decoded by the pool, at most ``ahead`` of them before they are taken."""
+    submitted: Iterator[Future[_Prepared]] = (
+        pool.submit(_prepare, collection, encoder, row, with_thumbnail=not collection.thumbnails.has(shard))
+        for shard in shards
+        for row in _rows_of(collection, shard)
+    )
+    waiting = deque(islice(submitted, ahead))
+    while waiting:
+        yield waiting.popleft().result()
+        waiting.extend(islice(submitted, 1))
+
+
+def _prepare(collection: Collection, encoder: Encoder, row: int, *, with_thumbnail: bool) -> _Prepared:
+    try:
+        pixels = collection.read_image(row).pixels
+    except (ImageError, OSError) as error:
+        return _Prepared(row, reason=str(error))
+    return _Prepared(
+        row, tensor=encoder.prepare(pixels), thumbnail=thumbnail_of(pixels) if with_thumbnail else b""
+    )
+
+
+def _batches(items: Iterator[_Prepared], size: int) -> Iterator[list[_Prepared]]:
+    while batch := list(islice(items, size)):
+        yield batch
+
+
+def _encode(
+    encoder: Encoder,
+    batch: Sequence[_Prepared],
+    vectors: npt.NDArray[np.float16],
+    reasons: dict[int, str],
+    *,
+    first_row: int,
+) -> None:
+    usable = [item for item in batch if item.tensor is not None]
+    if not usable:
+        return
+    encoded = encoder.encode_prepared(np.stack([item.tensor for item in usable if item.tensor is not None]))
+    for item, vector in zip(usable, encoded, strict=True):
+        if np.isfinite(vector).all() and vector.any():
+            vectors[item.row - first_row] = vector
+        else:
+            reasons[item.row] = (
+                f"Expected an embedding of finite, non-zero length, but {encoder.encoder_id} gave none: "
+                "the image may be one flat colour."
+            )
+
+
+def _write_shard(folder: Path, shard: int, vectors: npt.NDArray[np.float16], reasons: dict[int, str]) -> None:
+    if reasons:
+        write_json(_reasons_path(folder, shard), {str(row): reason for row, reason in reasons.items()})
+    with atomic_path(_shard_path(folder, shard)) as partial, partial.open("wb") as handle:
+        np.save(handle, vectors)
+
+
+def _finish(collection: Collection, encoder: Encoder, shards: Path, number: int) -> list[int]:
+    """Join the shards to embeddings.npy, write encoder.json and the problems; the rows that failed."""
+    reasons: dict[int, str] = {}
+    for shard in range(number):
+        if _reasons_path(shards, shard).is_file():
+            reasons |= {int(row): reason for row, reason in read_json(_reasons_path(shards, shard)).items()}
+    if len(reasons) == len(collection):
+        shutil.rmtree(shards)
+        raise CollectionError(
+            f"Expected at least one image that can be embedded, but all {len(collection)} of {collection.name} failed; "
+            f"the first: {reasons[0]}"
+        )
+    folder = collection.encoder_folder(encoder.encoder_id)
+    path = folder / "embeddings.npy"
+    with atomic_path(path) as partial:
+        joined = np.lib.format.open_memmap(
+            partial, mode="w+", dtype=np.float16, shape=(len(collection), encoder.dimension)
+        )
+        for shard in range(number):
+            rows = _rows_of(collection, shard)
+            joined[rows.start : rows.stop] = np.load(_shard_path(shards, shard), allow_pickle=False)
+        joined.flush()
+        del joined
+    _describe(collection, encoder, path, failed=sorted(reasons))
+    if reasons:
+        _list_problems(collection, encoder, reasons)
+    shutil.rmtree(shards)
+    return sorted(reasons)
+
+
+def _describe(collection: Collection, encoder: Encoder, path: Path, *, failed: Sequence[int]) -> None:
+    """Write encoder.json anew: everything that decides the numbers. What was made from older embeddings is stale."""
+    folder = path.parent
+    before = read_json(folder / "encoder.json").get("made_of", {}) if (folder / "encoder.json").is_file() else {}
+    write_json(
+        folder / "encoder.json",
+        {
+            "encoder_id": encoder.encoder_id,
+            "title": encoder.title,
+            "spec": encoder.spec,
+            "fingerprint": encoder.fingerprint,
+            "weights_digest": encoder.weights_digest,
+            "preprocessing": encoder.preprocessing.as_dict(),
+            "dimension": encoder.dimension,
+            "supports_text": encoder.supports_text,
+            "dtype": "float16",
+            "device": encoder.device,
+            "batch_size": encoder.batch_size,
+            "versions": _versions(),
+            "manifest_digest": collection.digest,
+            "embeddings_digest": digest_of(digest_file(path), collection.digest, encoder.fingerprint),
+            "failed_rows": list(failed),
+            "made_of": before | {"embed": collection.digest},
+        },
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _RECORDED_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _list_problems(collection: Collection, encoder: Encoder, reasons: dict[int, str]) -> None:
+    rows = sorted(reasons)
+    described = collection.manifest.rows(rows, ["path", "image_id"])
+    described["source"], described["line"] = f"build {encoder.encoder_id}", ""
+    described["reason"] = [reasons[row] for row in rows]
+    collection.add_problems(described[PROBLEM_COLUMNS])

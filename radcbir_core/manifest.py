@@ -1,0 +1,338 @@
+"""The table of images: one row an image, in the order that everything else follows.
+
+Owns the columns of a manifest, what a label is at each level, which images belong together (patient, study, series,
+exact duplicate), and filtering. Holds the table as Arrow data and hands out integer codes, so that 1.6 million rows
+are as easy as sixteen. Never changes a row and never touches an image file.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from radcbir_core.errors import CollectionError, ImageNotFoundError, QueryError
+from radcbir_core.storage import atomic_path, digest_file
+from radcbir_core.vocabulary import normal_modality
+
+Level = Literal["modality", "anatomy", "label"]
+Exclusion = Literal["duplicate", "series", "study", "patient"]
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+EXCLUSIONS: tuple[Exclusion, ...] = get_args(Exclusion)
+
+TEXT_COLUMNS = (
+    "image_id",
+    "path",
+    "dataset",
+    "split",
+    "modality",
+    "anatomy",
+    "patient_id",
+    "study_id",
+    "caption",
+    "view",
+    "sha256",
+)
+COLUMNS = (*TEXT_COLUMNS[:6], "pathologies", *TEXT_COLUMNS[6:], "width", "height", "duplicate_group")
+
+_GROUP_COLUMN: dict[Exclusion, str] = {
+    "duplicate": "duplicate_group",
+    "series": "series_id",
+    "study": "study_id",
+    "patient": "patient_id",
+}
+_NEVER_A_FILTER = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group"})
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """A column as integers.
+
+    Attributes:
+        values: The distinct values, sorted.
+        codes: ``(N,)`` int32; row → position in ``values``, or -1 where the row has no value.
+    """
+
+    values: tuple[str, ...]
+    codes: npt.NDArray[np.int32]
+
+    def counts(self) -> dict[str, int]:
+        """How many rows have each value, most frequent first; rows without a value are not counted."""
+        numbers = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        order = np.argsort(-numbers, kind="stable")
+        return {self.values[i]: int(numbers[i]) for i in order}
+
+    def text(self, rows: npt.ArrayLike) -> list[str]:
+        """The values of ``rows``, "" where a row has none."""
+        return [self.values[code] if code >= 0 else "" for code in self.codes[np.asarray(rows)]]
+
+
+class Manifest:
+    """The images of one collection; row *i* here is row *i* of the embeddings, thumbnails, graph and map.
+
+    Args:
+        table: An Arrow table with at least :data:`COLUMNS`; text columns hold "" where nothing is known,
+            ``pathologies`` is a list of strings, ``duplicate_group`` an integer, -1 where the image has no exact copy.
+        digest: What identifies this very table (SHA-256 of its file).
+    """
+
+    def __init__(self, table: pa.Table, *, digest: str) -> None:
+        missing = [column for column in COLUMNS if column not in table.column_names]
+        if missing:
+            raise CollectionError(
+                f"Expected a manifest with the columns {', '.join(COLUMNS)}, but {', '.join(missing)} "
+                "is missing. Import the collection again."
+            )
+        self.table = table
+        self.digest = digest
+        self._codes: dict[str, Codes] = {}
+        self._lock = threading.RLock()
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def column_names(self) -> list[str]:
+        """All columns, those of :data:`COLUMNS` first, then the further ones of the source."""
+        return list(self.table.column_names)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The whole table as pandas, rows in order. A copy: on millions of rows prefer the other methods."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        frame["pathologies"] = [list(found) for found in frame["pathologies"]]
+        return frame
+
+    def rows(self, rows: npt.ArrayLike, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """A few rows as pandas, in the order asked for.
+
+        Args:
+            rows: ``(R,)`` row numbers.
+            columns: Which columns; all by default.
+        """
+        table = self.table.select(list(columns)) if columns is not None else self.table
+        frame: pd.DataFrame = table.take(pa.array(np.asarray(rows, dtype=np.int64))).to_pandas()
+        if "pathologies" in frame:
+            frame["pathologies"] = [list(found) for found in frame["pathologies"]]
+        return frame
+
+    def record(self, row: int) -> dict[str, Any]:
+        """One row as a dictionary: column → value, ``pathologies`` a list.
+
+        Raises:
+            ImageNotFoundError: No such row.
+        """
+        if not 0 <= row < len(self):
+            raise ImageNotFoundError(f"Expected a row from 0 to {len(self) - 1}, but row = {row}. Choose another image.")
+        record: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
+        return record
+
+    def column(self, name: str) -> npt.NDArray[np.object_]:
+        """A column as ``(N,)`` Python strings, "" where a row has none.
+
+        Raises:
+            QueryError: No such column.
+        """
+        return np.asarray(self._text(name).to_pylist(), dtype=object)
+
+    def codes(self, name: str) -> Codes:
+        """A column as integer codes; computed once and kept. Not for ``pathologies``, which holds lists.
+
+        Raises:
+            QueryError: No such column.
+        """
+        with self._lock:
+            if name not in self._codes:
+                self._codes[name] = _encode(self._text(name))
+            return self._codes[name]
+
+    def labels(self, level: Level) -> Codes:
+        """What each image is, at one level; -1 where an image has no label at that level.
+
+        The full label is ``modality/anatomy/pathology`` and is given to images with a known modality and anatomy and
+        exactly one pathology, as in Denner et al. (arXiv 2403.06567, section 2.1).
+
+        Args:
+            level: "modality", "anatomy" or "label".
+
+        Raises:
+            QueryError: No such level.
+        """
+        if level not in LEVELS:
+            raise QueryError(f"Expected a level of {', '.join(LEVELS)}, but level = {level!r}. Choose one of these.")
+        if level != "label":
+            return self.codes(level)
+        with self._lock:
+            if "/label" not in self._codes:
+                self._codes["/label"] = _encode(self._full_labels())
+            return self._codes["/label"]
+
+    def _full_labels(self) -> pa.ChunkedArray:
+        pathologies = self.table.column("pathologies").combine_chunks()
+        single = pc.equal(pc.list_value_length(pathologies), 1)
+        first = pc.list_element(pc.if_else(single, pathologies, pa.scalar([""], pathologies.type)), 0)
+        modality, anatomy = (self._text(name).combine_chunks() for name in ("modality", "anatomy"))
+        known = pc.and_(pc.and_(single, pc.not_equal(modality, "")), pc.not_equal(anatomy, ""))
+        joined = pc.binary_join_element_wise(modality, anatomy, first, "/")
+        return pc.if_else(known, joined, "")
+
+    @cached_property
+    def pathology_counts(self) -> dict[str, int]:
+        """How many images show each pathology, most frequent first; an image with two counts for both."""
+        found = pc.value_counts(pc.list_flatten(self.table.column("pathologies"))).to_pylist()
+        return {item["values"]: item["counts"] for item in sorted(found, key=lambda i: (-i["counts"], i["values"]))}
+
+    def groups(self, exclusion: Exclusion) -> npt.NDArray[np.int32]:
+        """Which images belong together: equal numbers share a patient (study, series, duplicate group).
+
+        Patient, study and series identifiers are compared over the whole collection, since data sets share patients.
+
+        Returns:
+            ``(N,)`` int32, -1 where it is not known (or where an image has no exact copy).
+
+        Raises:
+            QueryError: No such exclusion.
+        """
+        if exclusion not in EXCLUSIONS:
+            raise QueryError(
+                f"Expected an exclusion of {', '.join(EXCLUSIONS)}, but exclude = {exclusion!r}. Choose among these."
+            )
+        name = _GROUP_COLUMN[exclusion]
+        if exclusion == "duplicate":
+            return np.asarray(self.table.column(name), dtype=np.int32)
+        if name not in self.table.column_names:
+            return np.full(len(self), -1, dtype=np.int32)
+        return self.codes(name).codes
+
+    def mask(self, where: Mapping[str, Sequence[str]]) -> npt.NDArray[np.bool_]:
+        """Which images satisfy a filter: every column must match, by any of its values.
+
+        ``pathologies`` matches an image that shows any of the values; "" matches images without a value; spellings of
+        a modality ("X-ray") are understood.
+
+        Args:
+            where: Column → accepted values.
+
+        Returns:
+            ``(N,)`` bool.
+
+        Raises:
+            QueryError: A column or a value that the collection does not have.
+        """
+        accepted = np.ones(len(self), dtype=bool)
+        for column, values in where.items():
+            accepted &= self._pathology_mask(values) if column == "pathologies" else self._column_mask(column, values)
+        return accepted
+
+    def _column_mask(self, column: str, values: Sequence[str]) -> npt.NDArray[np.bool_]:
+        codes = self.codes(column)
+        position = {value: code for code, value in enumerate(codes.values)} | {"": -1}
+        wanted = []
+        for value in values:
+            name = normal_modality(value) if column == "modality" and value not in position else value
+            if name not in position:
+                raise QueryError(_unknown_value(column, value, codes.values))
+            wanted.append(position[name])
+        return np.isin(codes.codes, wanted)
+
+    def _pathology_mask(self, values: Sequence[str]) -> npt.NDArray[np.bool_]:
+        for value in values:
+            if value and value not in self.pathology_counts:
+                raise QueryError(_unknown_value("pathologies", value, tuple(self.pathology_counts)))
+        column = self.table.column("pathologies").combine_chunks()
+        matches = pc.is_in(pc.list_flatten(column), value_set=pa.array([v for v in values if v], pa.string()))
+        accepted = np.zeros(len(self), dtype=bool)
+        accepted[np.asarray(pc.filter(pc.list_parent_indices(column), matches))] = True
+        if "" in values:
+            accepted |= np.asarray(pc.list_value_length(column)) == 0
+        return accepted
+
+    def row_of(self, image_id: str) -> int:
+        """The row of an image.
+
+        Raises:
+            ImageNotFoundError: The collection does not hold it.
+        """
+        row = int(pc.index(self.table.column("image_id"), pa.scalar(image_id, pa.string())).as_py())
+        if row < 0:
+            raise ImageNotFoundError(
+                f"Expected an image_id of this collection, but image_id = {image_id!r} is not in it. "
+                "Choose another image."
+            )
+        return row
+
+    def find(self, text: str, *, limit: int = 50) -> npt.NDArray[np.int64]:
+        """Rows whose image_id contains ``text`` (upper and lower case alike), the first ``limit`` of them."""
+        contains = pc.match_substring(self.table.column("image_id"), text, ignore_case=True)
+        return np.flatnonzero(np.asarray(contains))[:limit].astype(np.int64)
+
+    def filterable(self, *, most: int = 200) -> list[str]:
+        """Columns worth filtering by: 2 to ``most`` distinct values, identifiers left out; ``pathologies`` too."""
+        names = []
+        for name in self.column_names:
+            if name == "pathologies":
+                if len(self.pathology_counts) > 1:
+                    names.append(name)
+            elif name not in _NEVER_A_FILTER and 2 <= len(self.codes(name).values) <= most:
+                names.append(name)
+        return names
+
+    def write(self, path: Path) -> None:
+        """Write the table as parquet, in one step.
+
+        Raises:
+            StorageError: No space left, or no permission.
+        """
+        with atomic_path(path) as partial:
+            pq.write_table(self.table, partial, compression="zstd")
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read a manifest that :meth:`write` wrote.
+
+        Raises:
+            CollectionError: The file is missing or damaged.
+        """
+        try:
+            return cls(pq.read_table(path), digest=digest_file(path))
+        except (OSError, pa.ArrowException) as error:
+            raise CollectionError(
+                f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
+            ) from error
+
+    def _text(self, name: str) -> pa.ChunkedArray:
+        if name not in self.table.column_names or name == "pathologies":
+            close = get_close_matches(name, self.column_names, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(self.column_names)}."
+            raise QueryError(f"Expected a column of the manifest, but column = {name!r}. {hint}")
+        return pc.fill_null(self.table.column(name).cast(pa.string()), "")
+
+
+def _encode(column: pa.ChunkedArray | pa.Array) -> Codes:
+    """Text → sorted distinct values and codes; "" becomes -1."""
+    encoded = column.dictionary_encode()
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    words = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
+    order = sorted((i for i, word in enumerate(words) if word), key=lambda i: words[i])
+    position = np.full(len(words), -1, dtype=np.int32)
+    position[order] = np.arange(len(order), dtype=np.int32)
+    codes = position[np.asarray(encoded.indices)] if len(words) else np.empty(0, dtype=np.int32)
+    return Codes(values=tuple(words[order]), codes=codes)
+
+
+def _unknown_value(column: str, value: str, known: Sequence[str]) -> str:
+    close = get_close_matches(value, known, n=1)
+    hint = f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(map(repr, known[:10]))}."
+    return f"Expected a value of the column {column}, but {column} = {value!r}. {hint}"

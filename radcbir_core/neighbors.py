@@ -1,0 +1,114 @@
+"""The neighbor graph: the 100 most similar images of every image, computed once per encoder.
+
+Owns the graph and the reading of ranked hits from it. The graph leaves out only the image itself; a reader names the
+gallery and the exclusions, and images that are left with too few hits are searched again, so that the answer is that
+of a search and not what happened to be in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.collection import EncoderStore
+from radcbir_core.index import Exclusion, Hits, Method, Searcher, unit
+from radcbir_core.progress import Progress, silent
+from radcbir_core.retrieval import exclusions_of, searcher_of
+from radcbir_core.storage import atomic_path
+
+NEIGHBORS = 100
+EXACT_ROWS = 50_000
+"""Up to this many images the graph is exact: all pairs are compared. Beyond, the approximate index finds it."""
+
+_CHUNK = 1024
+
+
+def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Method:
+    """Compute the graph and write it: ``neighbor_ids.npy`` and ``neighbor_similarities.npy``.
+
+    Args:
+        store: Whose embeddings.
+        progress: Told the number of images, as step "neighbors".
+
+    Returns:
+        Whether all pairs were compared.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    searcher = searcher_of(store)
+    number = len(store.valid)
+    width = min(NEIGHBORS, max(int(store.valid.sum()) - 1, 0))
+    method: Method = "exact" if number <= EXACT_ROWS else "approximate"
+    with atomic_path(store.neighbor_ids_path) as ids_path, atomic_path(store.neighbor_similarities_path) as sims_path:
+        ids = np.lib.format.open_memmap(ids_path, mode="w+", dtype=np.int32, shape=(number, width))
+        similarities = np.lib.format.open_memmap(sims_path, mode="w+", dtype=np.float16, shape=(number, width))
+        ids[:], similarities[:] = -1, np.nan
+        rows = np.flatnonzero(store.valid)
+        progress("neighbors", 0, len(rows))
+        for start in range(0, len(rows) if width else 0, _CHUNK):
+            part = rows[start : start + _CHUNK]
+            hits = _neighbors_of(searcher, part, width=width, method=method)
+            ids[part], similarities[part] = hits.rows, hits.similarities
+            progress("neighbors", start + len(part), len(rows))
+        ids.flush()
+        similarities.flush()
+        del ids, similarities
+    return method
+
+
+def _neighbors_of(searcher: Searcher, rows: npt.NDArray[np.intp], *, width: int, method: Method) -> Hits:
+    queries = unit(searcher.embeddings[rows], dimension=searcher.dimension)
+    itself = [Exclusion(np.arange(len(searcher.embeddings)), rows)]
+    return searcher.search(queries, k=width, exclusions=itself, method=method)
+
+
+def ranked_hits(
+    store: EncoderStore,
+    queries: npt.NDArray[np.intp],
+    *,
+    k: int,
+    gallery: npt.NDArray[np.bool_],
+    exclude: Sequence[str] = (),
+) -> Hits:
+    """The first k images of the gallery for each query, exclusions applied.
+
+    Args:
+        store: What an encoder made of a collection, with its graph.
+        queries: ``(Q,)`` rows; an image never returns itself. All must have an embedding.
+        k: How many hits.
+        gallery: ``(N,)``; which images may be returned.
+        exclude: Of :data:`~radcbir_core.manifest.EXCLUSIONS`.
+
+    Returns:
+        Exactly k hits a query, or all there are. Similarities of hits from the graph have half precision.
+    """
+    hits = Hits.empty(len(queries), k, method=store.record.get("neighbors", {}).get("method", "exact"))
+    allowed = gallery & store.valid
+    exclusions = exclusions_of(store.collection.manifest, queries, exclude)
+    short: list[npt.NDArray[np.intp]] = []
+    for start in range(0, len(queries), _CHUNK * 8):
+        part = slice(start, start + _CHUNK * 8)
+        ids = np.asarray(store.neighbor_ids[queries[part]])
+        usable = (ids >= 0) & allowed[ids]
+        for exclusion in exclusions:
+            mine = exclusion.query_groups[part, None]
+            usable &= ~((exclusion.groups[ids] == mine) & (mine >= 0))
+        # A stable sort brings each line's usable neighbors to its front and keeps their order.
+        order = np.argsort(~usable, axis=1, kind="stable")[:, :k]
+        kept = np.take_along_axis(usable, order, axis=1)
+        width = order.shape[1]
+        lines = np.take_along_axis(ids, order, axis=1)
+        similarities = np.take_along_axis(np.asarray(store.neighbor_similarities[queries[part]]), order, axis=1)
+        hits.rows[part, :width] = np.where(kept, lines, -1)
+        hits.similarities[part, :width] = np.where(kept, similarities, np.nan)
+        hits.counts[part] = kept.sum(axis=1)
+        short.append(start + np.flatnonzero(hits.counts[part] < k))
+    again = np.concatenate(short) if short else np.empty(0, dtype=np.intp)
+    if len(again):
+        vectors = unit(store.embeddings[queries[again]], dimension=store.embeddings.shape[1])
+        found = searcher_of(store).search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
+        hits.rows[again], hits.similarities[again], hits.counts[again] = found.rows, found.similarities, found.counts
+    return hits

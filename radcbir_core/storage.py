@@ -1,0 +1,141 @@
+"""Writing files so that nobody ever sees half of one.
+
+Owns atomic writes, JSON on disk and the translation of the operating system's disk errors into
+:class:`~radcbir_core.errors.StorageError`. Knows nothing of what the files mean.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from radcbir_core.errors import CollectionError, StorageError
+
+_TEMPORARY_MARK = ".partial-"
+
+_DISK_ADVICE = {
+    errno.ENOSPC: "space left on the disk, but there is none. Free some space and run the same command again; "
+    "it goes on from what is finished",
+    errno.EDQUOT: "room within the disk quota, but it is used up. Free some space and run the same command again; "
+    "it goes on from what is finished",
+    errno.EROFS: "a folder that can be written, but it is read-only. Set RADCBIR_DATA to a folder you can write to",
+    errno.EACCES: "permission to write here, but it was refused. Set RADCBIR_DATA to a folder you can write to, "
+    "or change the permissions",
+    errno.EPERM: "permission to write here, but it was refused. Set RADCBIR_DATA to a folder you can write to, "
+    "or change the permissions",
+}
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full, read-only or forbidden disk into a :class:`StorageError` that names ``path``.
+
+    Other operating-system errors pass through: they are not the user's to mend.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = _DISK_ADVICE.get(error.errno or 0)
+        if advice is None:
+            raise
+        raise StorageError(f"Expected {advice}: {path}") from error
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on leaving without error, it becomes ``path`` in one step.
+
+    On an error the temporary file is removed and ``path`` stays what it was. What a killed process leaves behind
+    is found by :func:`remove_partials`.
+
+    Raises:
+        StorageError: No space left, or no permission.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "note.txt"
+        >>> with atomic_path(target) as partial:
+        ...     _ = partial.write_text("whole or not at all")
+        >>> target.read_text()
+        'whole or not at all'
+    """
+    partial = path.with_name(f"{_TEMPORARY_MARK}{os.getpid()}-{path.name}")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            with partial.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def atomic_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` in one step.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    with atomic_path(path) as partial:
+        partial.write_bytes(content)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what killed processes left half-written anywhere under ``folder``; call it under the folder's lock."""
+    for partial in folder.rglob(f"{_TEMPORARY_MARK}*"):
+        partial.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented UTF-8 JSON, in one step.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    atomic_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        CollectionError: The file is missing, not JSON, or not an object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not valid JSON"
+        raise CollectionError(f"Expected a readable JSON file, but {path}: {reason}. Build or import again.") from error
+    if not isinstance(value, dict):
+        raise CollectionError(
+            f"Expected a JSON object, but {path} holds a {type(value).__name__}. Build or import again."
+        )
+    return value
+
+
+def digest_of(*parts: bytes | str) -> str:
+    """SHA-256 over ``parts``, hex; the parts' lengths count, so that ("ab", "c") and ("a", "bc") differ.
+
+    Example:
+        >>> digest_of("ab", "c") == digest_of("a", "bc")
+        False
+    """
+    total = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        total.update(len(raw).to_bytes(8, "big"))
+        total.update(raw)
+    return total.hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
