@@ -165,7 +165,7 @@ def write_collection(
         image_root: The folder that the manifest's paths start from.
         manifest: Its images.
         problems: What could not be imported, with :data:`PROBLEM_COLUMNS`.
-        facts: What else collection.json should tell: sources, licences, what normalisation changed.
+        facts: What else collection.json should tell: sources, licences, what normalization changed.
     """
     manifest.write(folder / "manifest.parquet")
     write_problems(folder, problems)
@@ -205,7 +205,7 @@ class Collection:
         version = self.record.get("schema_version")
         if version != SCHEMA_VERSION:
             raise CollectionError(
-                f"Expected a collection of schema version {SCHEMA_VERSION}, but {_record_path(folder)} has {version!r}. "
+                f"Expected schema version {SCHEMA_VERSION}, but {_record_path(folder)} has {version!r}. "
                 "Import it again with this version of RadCBIR."
             )
         try:
@@ -413,7 +413,9 @@ class EncoderStore:
         try:
             return pd.read_parquet(self.projection_path)
         except (OSError, ValueError) as error:
-            raise CollectionError(f"Expected a readable map, but {self.projection_path} is damaged. Build again.") from error
+            raise CollectionError(
+                f"Expected a readable map, but {self.projection_path} is damaged. Build again."
+            ) from error
 
     def steps(self) -> dict[str, StepState]:
         """How each of :data:`STEPS` stands.

@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from radcbir_core.collection import PROBLEM_COLUMNS, SHARD_ROWS, Collection
 from radcbir_core.encoders import Encoder
@@ -32,7 +31,17 @@ from radcbir_core.storage import atomic_path, digest_file, digest_of, disk_error
 
 THUMBNAIL_SIDE = 192
 _THUMBNAIL_QUALITY = 80
-_RECORDED_PACKAGES = ("numpy", "pillow", "pydicom", "torch", "torchvision", "open_clip_torch", "timm", "transformers", "usearch")
+_RECORDED_PACKAGES = (
+    "numpy",
+    "pillow",
+    "pydicom",
+    "torch",
+    "torchvision",
+    "open_clip_torch",
+    "timm",
+    "transformers",
+    "usearch",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +145,7 @@ def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:
     Args:
         pixels: ``(H, W)`` or ``(H, W, 3)`` uint8.
     """
-    from PIL import Image  # noqa: PLC0415 - only embedding needs it here
+    from PIL import Image
 
     image = Image.fromarray(pixels)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
@@ -195,9 +204,7 @@ def _prepare(collection: Collection, encoder: Encoder, row: int, *, with_thumbna
         pixels = collection.read_image(row).pixels
     except (ImageError, OSError) as error:
         return _Prepared(row, reason=str(error))
-    return _Prepared(
-        row, tensor=encoder.prepare(pixels), thumbnail=thumbnail_of(pixels) if with_thumbnail else b""
-    )
+    return _Prepared(row, tensor=encoder.prepare(pixels), thumbnail=thumbnail_of(pixels) if with_thumbnail else b"")
 
 
 def _batches(items: Iterator[_Prepared], size: int) -> Iterator[list[_Prepared]]:

@@ -149,7 +149,7 @@ def _scan_each(
     exclusions: Sequence[Exclusion],
 ) -> None:
     """Exact search of a few queries over half-precision vectors, read as they lie on disk."""
-    import numkong  # noqa: PLC0415 - a compiled library that only a search needs
+    import numkong
 
     # A scattered selection is worth copying out only when it is a small part.
     whole = len(rows) * 5 > len(embeddings)
@@ -228,7 +228,7 @@ class ApproximateIndex:
     """
 
     def __init__(self, path: Path, *, dimension: int, size_bytes: int) -> None:
-        from usearch.index import Index  # noqa: PLC0415 - slow to import, and exact search does without
+        from usearch.index import Index
 
         found = path.stat().st_size if path.is_file() else None
         if found != size_bytes:
@@ -274,7 +274,7 @@ def build_index(
     Raises:
         StorageError: No space left, or no permission.
     """
-    from usearch.index import Index  # noqa: PLC0415 - slow to import, and exact search does without
+    from usearch.index import Index
 
     index = Index(
         ndim=embeddings.shape[1],

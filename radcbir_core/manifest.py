@@ -135,7 +135,9 @@ class Manifest:
             ImageNotFoundError: No such row.
         """
         if not 0 <= row < len(self):
-            raise ImageNotFoundError(f"Expected a row from 0 to {len(self) - 1}, but row = {row}. Choose another image.")
+            raise ImageNotFoundError(
+                f"Expected a row from 0 to {len(self) - 1}, but row = {row}. Choose another image."
+            )
         record: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
         return record
 

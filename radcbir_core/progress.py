@@ -16,5 +16,5 @@ class Progress(Protocol):
         """Take note that ``done`` of ``total`` items of ``step`` are finished (``0 <= done <= total``)."""
 
 
-def silent(step: str, done: int, total: int) -> None:  # noqa: ARG001 - the protocol's names
+def silent(step: str, done: int, total: int) -> None:
     """A progress callback that does nothing."""

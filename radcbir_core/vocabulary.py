@@ -19,8 +19,24 @@ SPLITS = ("train", "val", "test")
 NORMAL = "normal"
 
 _MODALITY_SPELLINGS = {
-    "XR": ["xr", "x-ray", "xray", "x ray", "radiograph", "radiography", "plain film", "cxr", "cr", "dx", "dr", "rg", "rf"]
-    + ["mg", "mammography", "computed radiography", "digital radiography"],
+    "XR": [
+        *[
+            "xr",
+            "x-ray",
+            "xray",
+            "x ray",
+            "radiograph",
+            "radiography",
+            "plain film",
+            "cxr",
+            "cr",
+            "dx",
+            "dr",
+            "rg",
+            "rf",
+        ],
+        *["mg", "mammography", "computed radiography", "digital radiography"],
+    ],
     "CT": ["ct", "computed tomography", "cat", "ct scan"],
     "MR": ["mr", "mri", "magnetic resonance", "magnetic resonance imaging", "nmr"],
     "US": ["us", "ultrasound", "ultrasonography", "sonography", "sonogram", "echo", "echography"],
@@ -44,7 +60,7 @@ _SPACES = re.compile(r"\s+")
 
 
 def tidy(text: str) -> str:
-    """``text`` without outer blanks, inner runs of white space as one blank, and without control characters.
+    r"""``text`` without outer blanks, inner runs of white space as one blank, and without control characters.
 
     Example:
         >>> tidy("  pleural\\t effusion ")

@@ -30,7 +30,7 @@ Cells = dict[str, str | list[str]]
 
 
 class Changes:
-    """What normalisation changed, counted by column, old and new word."""
+    """What normalization changed, counted by column, old and new word."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
@@ -49,7 +49,7 @@ class Changes:
         ]
 
 
-def normalise(sources: Sequence[Source]) -> tuple[list[list[Cells]], Changes]:
+def normalize(sources: Sequence[Source]) -> tuple[list[list[Cells]], Changes]:
     """Give every row of every source the manifest's text columns, and keep its further columns as they are.
 
     Columns of the source that mean something here: ``image_id`` (default: data set and path), ``path``, ``dataset``,
@@ -114,7 +114,9 @@ def _unify_spelling(tables: Sequence[Sequence[Cells]], changes: Changes) -> None
     anatomy = one_spelling(str(row["anatomy"]) for row in rows if row["anatomy"])
     found = one_spelling(word for row in rows for word in row["pathologies"])
     for row in rows if anatomy or found else []:
-        row["anatomy"] = changes.note("anatomy", str(row["anatomy"]), anatomy.get(str(row["anatomy"]), str(row["anatomy"])))
+        row["anatomy"] = changes.note(
+            "anatomy", str(row["anatomy"]), anatomy.get(str(row["anatomy"]), str(row["anatomy"]))
+        )
         row["pathologies"] = list(
             dict.fromkeys(changes.note("pathologies", word, found.get(word, word)) for word in row["pathologies"])
         )

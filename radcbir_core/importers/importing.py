@@ -31,7 +31,7 @@ from radcbir_core.collection import (
 )
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import Limits, decode_image
-from radcbir_core.importers.columns import Cells, further_columns, normalise
+from radcbir_core.importers.columns import Cells, further_columns, normalize
 from radcbir_core.importers.sources import Source, read_sources
 from radcbir_core.manifest import COLUMNS, Manifest
 from radcbir_core.progress import Progress, silent
@@ -47,7 +47,7 @@ class ImportReport:
         problems: Rows of its problems.csv.
         duplicates: Images that are byte for byte the same as another.
         duplicate_groups: How many different files these are.
-        changes: What normalisation changed: column, from, to, rows.
+        changes: What normalization changed: column, from, to, rows.
     """
 
     collection: Collection
@@ -98,7 +98,7 @@ def import_collection(
     check_name(name)
     refuse_existing(name)
     sources = read_sources(paths, image_root=image_root)
-    tables, changes = normalise(sources)
+    tables, changes = normalize(sources)
     _tell_sources_apart(tables)
     common_root = Path(os.path.commonpath([source.root for source in sources]))
 
@@ -167,23 +167,8 @@ def _check_all(source: Source, table: Sequence[Cells], limits: Limits) -> Iterat
 
 
 def _check(source: Source, path: str, limits: Limits) -> _Checked:
-    if not path:
-        return _Checked(reason="Expected a path, but the cell is empty.")
-    if "\0" in path:
-        return _Checked(reason="Expected a path, but it has a zero byte in it.")
-    named = Path(os.path.normpath(source.root / path))
-    real = Path(os.path.realpath(named))
-    if not (named.is_relative_to(source.root) and real.is_relative_to(source.root)):
-        return _Checked(
-            reason=f"Expected a path inside the image root, but it leads out of {source.root}. "
-            "Give the folder that holds all images with --image-root."
-        )
     try:
-        if not real.is_file():
-            return _Checked(reason="Expected an image file, but there is none at this path.")
-        if real.stat().st_size > limits.max_bytes:
-            return _Checked(reason=f"Expected at most {limits.max_bytes} bytes, but the file is larger.")
-        content = real.read_bytes()
+        content = _file_of(source, path, limits).read_bytes()
         image = decode_image(content, name=path, limits=limits)
     except OSError as error:
         return _Checked(reason=f"Expected a readable file, but: {error.strerror}.")
@@ -191,6 +176,28 @@ def _check(source: Source, path: str, limits: Limits) -> _Checked:
         return _Checked(reason=str(error))
     height, width = image.pixels.shape[:2]
     return _Checked(sha256=hashlib.sha256(content).hexdigest(), width=width, height=height)
+
+
+def _file_of(source: Source, path: str, limits: Limits) -> Path:
+    """The file that a row names, if it may be read.
+
+    Raises:
+        ImageError: There is none, it lies outside the image root, or it is too large to be read.
+    """
+    if not path or "\0" in path:
+        raise ImageError(f"Expected a path, but the cell {'is empty' if not path else 'has a zero byte in it'}.")
+    named = Path(os.path.normpath(source.root / path))
+    real = Path(os.path.realpath(named))
+    if not (named.is_relative_to(source.root) and real.is_relative_to(source.root)):
+        raise ImageError(
+            f"Expected a path inside the image root, but it leads out of {source.root}. "
+            "Give the folder that holds all images with --image-root."
+        )
+    if not real.is_file():
+        raise ImageError("Expected an image file, but there is none at this path.")
+    if real.stat().st_size > limits.max_bytes:
+        raise ImageError(f"Expected at most {limits.max_bytes} bytes, but the file is larger.")
+    return real
 
 
 def _manifest(taken: Sequence[tuple[Source, Cells, _Checked]], root: Path, further: Sequence[str]) -> Manifest:
@@ -253,4 +260,3 @@ def _account(sources: Sequence[Source], taken: Sequence[tuple[Source, Cells, _Ch
 def _licences(taken: Sequence[tuple[Source, Cells, _Checked]]) -> dict[str, int]:
     words = (str(row.get("licence") or row.get("license") or "") for _, row, _ in taken)
     return dict(Counter(word for word in words if word).most_common())
-

@@ -57,7 +57,7 @@ def read_sources(paths: Sequence[Path], *, image_root: Path | None = None) -> li
     """Read everything a user points at.
 
     A file is read as a table. A folder stands for its ``manifest.csv``; one without stands for the ``manifest.csv`` of
-    each of its sub-folders; one with none of these for all image files in it, unlabelled.
+    each of its sub-folders; one with none of these for all image files in it, unlabeled.
 
     Args:
         paths: Tables or folders.
@@ -164,7 +164,10 @@ def _read_lines(source: Source, reader: Iterator[list[str]]) -> None:
 
 def _read_folder(folder: Path, dataset: str) -> Source:
     files = sorted(
-        Path(parent) / name for parent, _, names in os.walk(folder) for name in names if is_image_name(Path(parent) / name)
+        Path(parent) / name
+        for parent, _, names in os.walk(folder)
+        for name in names
+        if is_image_name(Path(parent) / name)
     )
     if not files:
         raise ManifestError(

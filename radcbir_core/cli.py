@@ -1,0 +1,443 @@
+"""``python -m radcbir_core …``: parse, call, print.
+
+Owns the commands and how they speak: results on standard output, progress and errors on standard error. A user's error
+is one line and exit code 2. Everything that computes lives in the other modules.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+from typer.exceptions import Abort, TyperException
+
+from radcbir_core.collection import STEPS, Collection, list_collections, open_collection, remove_collection
+from radcbir_core.errors import EncoderError, QueryError, RadcbirError
+from radcbir_core.storage import atomic_bytes
+
+EXIT_ERROR = 2
+EXIT_STOPPED = 130
+
+app = typer.Typer(
+    help="Content-based retrieval of radiological images with foundation models. Research use only. Not for diagnosis.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Name = Annotated[str, typer.Argument(help="The collection's name.", metavar="NAME")]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option("--encoder", metavar="ENC", help="An encoder; may be left out where the collection has only one."),
+]
+Excluded = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        metavar="WHAT",
+        help="What a query may not return: duplicate, series, study, patient, or none. Repeat it, or join with commas.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: What stands behind ``python -m radcbir_core``; the process's own by default.
+
+    Returns:
+        The exit code: 0, 2 after a user's error, 130 when stopped.
+    """
+    try:
+        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+    except RadcbirError as error:
+        return _fail(str(error))
+    except TyperException as error:
+        return _fail(error.format_message())
+    except (Abort, KeyboardInterrupt):
+        return _stopped()
+    except BrokenPipeError:
+        # The reader of a pipe (`… | head`) has had enough: nothing is wrong.
+        sys.stderr.close()
+        return 0
+    if code == EXIT_STOPPED:
+        return _stopped()
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str) -> int:
+    _errors.print(Text(f"Error: {' '.join(message.split())}"))
+    return EXIT_ERROR
+
+
+def _stopped() -> int:
+    _errors.print("Stopped. Run the same command again: it goes on from what is finished.")
+    return EXIT_STOPPED
+
+
+@app.command("import")
+def import_(
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SOURCE…", help="manifest.csv files, or folders with one, or with images.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Letters, digits, '.', '_', '-'; it stands in URLs.")],
+    title: Annotated[str | None, typer.Option("--title", help="What people call it; the name by default.")] = None,
+    image_root: Annotated[
+        Path | None, typer.Option("--image-root", help="What the paths start from; each table's folder by default.")
+    ] = None,
+) -> None:
+    """Import tables or folders of images as a new collection. Images are checked, and stay where they are."""
+    from radcbir_core.importers import import_collection
+
+    with _bars() as progress:
+        report = import_collection(sources, name=name, title=title, image_root=image_root, progress=progress)
+    if report.changes:
+        rows = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in report.changes[:20]]
+        _print_table(["column", "in the source", "in the manifest", "rows"], rows, title="Words that were changed")
+        if len(report.changes) > len(rows):
+            print(f"… and {len(report.changes) - len(rows)} more, in {report.collection.folder / 'collection.json'}")
+    if report.problems:
+        reasons = report.collection.problems()["reason"].value_counts()
+        _print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
+        print(f"Each of them: {report.collection.folder / 'problems.csv'}")
+    print(f"Next: python -m radcbir_core build {name} --encoder pixels")
+    print(
+        f"Imported {report.images} images into {name}; {report.problems} problems; "
+        f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
+    )
+
+
+@app.command()
+def build(
+    name: Name,
+    encoder: Annotated[str, typer.Option("--encoder", metavar="ENC", help="pixels, biomedclip, local-dir:PATH, …")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Decoding threads; one a CPU core by default.")] = None,
+) -> None:
+    """Embed, index, find neighbors, project and evaluate. Stopped and run again, it goes on where it stopped."""
+    from radcbir_core.build import build as build_all
+    from radcbir_core.encoders import load_encoder
+
+    collection = open_collection(name)
+    loaded = load_encoder(_spec_in(collection, encoder), device=device)
+    with _bars() as progress:
+        report = build_all(collection, loaded, workers=workers, progress=progress)
+    rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in STEPS]
+    _print_table(["step", "time"], rows, title=f"{name} with {loaded.encoder_id}")
+    if not math.isnan(report.recall):
+        print(f"Recall@10 of the approximate index against exact search: {report.recall:.4f}")
+    if report.failed:
+        print(f"Could not be embedded: {report.failed}, listed in {collection.folder / 'problems.csv'}")
+    print(f"Built {name} with {loaded.encoder_id}: {report.images} images, {report.failed} failed.")
+
+
+@app.command()
+def query(
+    name: Name,
+    encoder: EncoderOption = None,
+    image: Annotated[Path | None, typer.Option("--image", help="An image file to search with.")] = None,
+    image_id: Annotated[str | None, typer.Option("--id", help="An image of the collection to search with.")] = None,
+    k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="COLUMN=VALUE", help="Only such images. Repeat it: or in a column, and across."
+        ),
+    ] = None,
+    exclude: Excluded = None,
+    frame: Annotated[int | None, typer.Option(help="Frame of --image, from 0; the middle one by default.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
+) -> None:
+    """Print the most similar images. An image of the collection never returns itself."""
+    from radcbir_core.retrieval import Retriever, hits_table
+
+    if (image is None) == (image_id is None):
+        raise QueryError("Expected one query, but --image and --id are both given or both missing. Give one of them.")
+    collection = open_collection(name)
+    retriever = Retriever(collection, _encoder_id_in(collection, encoder))
+    options: dict[str, Any] = {"k": k, "where": _where(where or []), "exclude": _split(exclude, default=())}
+    if image is not None:
+        embedding, sha256 = _embed_file(retriever, image, frame=frame, device=device)
+        hits = retriever.search(embedding, sha256=sha256, **options)
+    else:
+        hits = retriever.search_rows([collection.manifest.row_of(str(image_id))], **options)
+    table = hits_table(collection.manifest, hits)
+    if as_json:
+        print(json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False))
+        return
+    rows = [
+        [
+            hit["rank"],
+            f"{hit['similarity']:.3f}",
+            hit["modality"],
+            hit["anatomy"],
+            ", ".join(hit["pathologies"]),
+            hit["image_id"],
+        ]
+        for hit in table.to_dict("records")
+    ]
+    _print_table(["rank", "similarity", "modality", "anatomy", "pathologies", "image_id"], rows)
+    print(f"{len(rows)} hits, {hits.method} search.")
+
+
+@app.command()
+def evaluate(
+    name: Name,
+    encoder: EncoderOption = None,
+    protocol: Annotated[
+        str, typer.Option(help="leave-one-out, or split (gallery = train, queries = test).")
+    ] = "leave-one-out",
+    exclude: Excluded = None,
+    divisor: Annotated[str, typer.Option(help="k, or available: min(k, relevant images in the gallery).")] = "k",
+    output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
+) -> None:
+    """Precision at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."""
+    from radcbir_core.evaluation import TABLE_COLUMNS, Protocol
+    from radcbir_core.evaluation import evaluate as run
+
+    collection = open_collection(name)
+    store = collection.store(_encoder_id_in(collection, encoder))
+    chosen = Protocol.of(protocol, exclude=_split(exclude, default=None), divisor=divisor)
+    with _bars() as progress:
+        evaluation = run(store, chosen, progress=progress)
+    if output is not None:
+        _write_csv(output, evaluation.table[list(TABLE_COLUMNS)])
+    means = evaluation.table[evaluation.table["averaging"] != "label"]
+    rows = [
+        [level, averaging, f"{part['n_queries'].max()}", *(_with_interval(row) for row in part.to_dict("records"))]
+        for (level, averaging), part in means.groupby(["level", "averaging"], sort=False)
+    ]
+    ks = [f"P@{k}" for k in chosen.ks]
+    _print_table(
+        ["level", "averaging", "queries", *ks], rows, title=f"{name} with {store.encoder_id}: {chosen.describe()}"
+    )
+    for note in evaluation.notes:
+        print(note)
+    if output is not None:
+        print(f"Wrote {len(evaluation.table)} rows to {output}.")
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the command line
+    """List the collections."""
+    found: list[dict[str, Any]] = []
+    for name in list_collections():
+        try:
+            collection = open_collection(name)
+            found.append(
+                {
+                    "name": name,
+                    "title": collection.title,
+                    "images": len(collection),
+                    "encoders": collection.encoder_ids(),
+                }
+            )
+        except RadcbirError as error:
+            found.append({"name": name, "title": "", "images": None, "encoders": [], "error": str(error)})
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    rows = [[f["name"], f.get("error") or f["title"], f["images"] or "", ", ".join(f["encoders"])] for f in found]
+    _print_table(["name", "title", "images", "encoders"], rows)
+    if not found:
+        print("There is no collection yet. Import one: python -m radcbir_core import SOURCE --name NAME")
+
+
+@app.command()
+def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the command line
+    """Tell what a collection holds and how far each encoder's steps are."""
+    facts = describe(open_collection(name))
+    if as_json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    print(f"{facts['name']}: {facts['title']}")
+    print(
+        f"{facts['images']} images in {facts['image_root']}, "
+        f"{facts['problems']} problems, {facts['duplicates']} exact duplicates"
+    )
+    for column in ("modality", "anatomy", "pathology", "dataset", "split"):
+        counts = facts["counts"][column]
+        if counts:
+            _print_table([column, "images"], [[value, number] for value, number in list(counts.items())[:15]])
+    rows = [[e["encoder_id"], *(e["steps"][step] for step in STEPS)] for e in facts["encoders"]]
+    _print_table(["encoder", *STEPS], rows)
+    if not rows:
+        print(f"No encoder yet. Next: python -m radcbir_core build {name} --encoder pixels")
+
+
+@app.command()
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,  # noqa: FBT002
+) -> None:
+    """Remove a collection and all that was computed for it. The source images stay. A terminal is asked first."""
+    if not yes and sys.stdin.isatty() and name in list_collections():
+        typer.confirm(f"Remove {name} and everything computed for it?", abort=True)
+    remove_collection(name)
+    print(f"Removed {name}. The source images are untouched.")
+
+
+def describe(collection: Collection) -> dict[str, Any]:
+    """What ``info --json`` prints."""
+    manifest = collection.manifest
+    encoders = []
+    for encoder_id in collection.encoder_ids():
+        store = collection.store(encoder_id)
+        kept = ("title", "spec", "dimension", "fingerprint", "supports_text", "device")
+        facts = {key: store.record.get(key) for key in kept}
+        encoders.append(
+            {
+                "encoder_id": encoder_id,
+                "steps": store.steps(),
+                **facts,
+                "failed": len(store.record.get("failed_rows", [])),
+                "recall_at_10": store.record.get("index", {}).get("recall_at_10"),
+            }
+        )
+    return {
+        "name": collection.name,
+        "title": collection.title,
+        "images": len(collection),
+        "problems": len(collection.problems()),
+        "duplicates": int((manifest.groups("duplicate") >= 0).sum()),
+        "patients": len(manifest.codes("patient_id").values),
+        "created": collection.record.get("created"),
+        "image_root": str(collection.image_root),
+        "manifest_digest": collection.digest,
+        "sources": collection.record.get("sources", []),
+        "licences": collection.record.get("licences", {}),
+        "counts": {
+            **{column: manifest.codes(column).counts() for column in ("modality", "anatomy", "dataset", "split")},
+            "pathology": manifest.pathology_counts,
+        },
+        "encoders": encoders,
+    }
+
+
+def _embed_file(retriever: Any, path: Path, *, frame: int | None, device: str) -> tuple[Any, str]:
+    from radcbir_core.encoders import load_encoder
+    from radcbir_core.images import decode_image
+    from radcbir_core.retrieval import check_encoder
+
+    if not path.is_file():
+        raise QueryError(f"Expected an image file, but {path} does not exist. Check the path.")
+    pixels = decode_image(path, frame=frame).pixels
+    encoder = load_encoder(retriever.store.spec, device=device)
+    check_encoder(retriever.store, encoder)
+    with path.open("rb") as handle:
+        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    return encoder.encode_images([pixels]), sha256
+
+
+def _encoder_id_in(collection: Collection, encoder: str | None) -> str:
+    """The encoder_id that a user means: one the collection has, by its id or by its spec."""
+    built = collection.encoder_ids()
+    if encoder is None:
+        if len(built) == 1:
+            return built[0]
+        has = (
+            f"It has {', '.join(built)}."
+            if built
+            else f"Run: python -m radcbir_core build {collection.name} --encoder pixels"
+        )
+        raise EncoderError(f"Expected --encoder, but {collection.name} was built with {len(built)} encoders. {has}")
+    if encoder in built:
+        return encoder
+    from radcbir_core.encoders import encoder_id_of
+
+    return encoder_id_of(encoder)
+
+
+def _spec_in(collection: Collection, encoder: str) -> str:
+    """What loads the encoder: the spec it was built with where ``encoder`` is the id of one the collection has."""
+    from radcbir_core.encoders import known_encoders
+
+    if encoder in {entry.encoder_id for entry in known_encoders()} or encoder not in collection.encoder_ids():
+        return encoder
+    return collection.store(encoder).spec
+
+
+def _split(words: Sequence[str] | None, *, default: tuple[str, ...] | None) -> Any:
+    """``["patient,duplicate", "study"]`` → the single words; "none" stands for nothing at all."""
+    if words is None:
+        return default
+    names = tuple(part.strip() for word in words for part in word.split(",") if part.strip())
+    return () if names == ("none",) else names
+
+
+def _where(conditions: Sequence[str]) -> dict[str, list[str]]:
+    """``["modality=CT", "modality=MR"]`` → column → accepted values."""
+    where: dict[str, list[str]] = {}
+    for condition in conditions:
+        column, sign, value = condition.partition("=")
+        if not sign:
+            raise QueryError(f"Expected COLUMN=VALUE, but --where = {condition!r}. Write, for example, modality=CT.")
+        where.setdefault(column.strip(), []).append(value.strip())
+    return where
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    if not path.absolute().parent.is_dir():
+        raise QueryError(f"Expected a folder that exists, but {path.parent} does not. Make it first.")
+    atomic_bytes(path.absolute(), table.to_csv(index=False).encode())
+
+
+def _with_interval(row: dict[str, Any]) -> str:
+    if math.isnan(row["low"]):
+        return f"{row['precision']:.3f}"
+    return f"{row['precision']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
+
+
+def _print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """A table on standard output; as wide as it needs to be where that is no terminal, so that nothing is cut."""
+    if not rows:
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=400)
+    table = Table(title=Text(title) if title else None, title_justify="left")
+    numeric = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
+    for name, right in zip(header, numeric, strict=True):
+        table.add_column(name, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(cell)) for cell in row))
+    console.print(table)
+
+
+class _Rate(ProgressColumn):
+    """Items a second."""
+
+    def render(self, task: Task) -> Text:
+        return Text("" if not task.speed else f"{task.speed:,.0f} images/s")
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[Any]:
+    """Progress bars on standard error: one a step, with its rate and the time left."""
+    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Bars(*columns, console=_errors, transient=not _errors.is_terminal) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done, total=total)
+
+        yield progress

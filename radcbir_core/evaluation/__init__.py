@@ -1,0 +1,14 @@
+"""How well an encoder retrieves: protocols, P@k, intervals, confusion."""
+
+from radcbir_core.evaluation.protocols import (
+    KS,
+    PROTOCOLS,
+    TABLE_COLUMNS,
+    Evaluation,
+    Protocol,
+    Sides,
+    evaluate,
+    sides_of,
+)
+
+__all__ = ["KS", "PROTOCOLS", "TABLE_COLUMNS", "Evaluation", "Protocol", "Sides", "evaluate", "sides_of"]

@@ -1,0 +1,305 @@
+"""Which images are queries, which may be returned, and the tables that come of it.
+
+Owns the two protocols, leave-one-out and split, and the cache of their results. The arithmetic is precision.py's,
+the intervals are intervals.py's, the hits come from the neighbor graph.
+
+Source: Denner et al., *Leveraging Foundation Models for Content-Based Image Retrieval in Radiology* (arXiv 2403.06567),
+section 2.3: P@k per query, averaged over queries (micro) and over labels (macro), on images with a single label.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from radcbir_core.collection import EncoderStore
+from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.evaluation.intervals import cluster_codes, precision_intervals
+from radcbir_core.evaluation.precision import (
+    available_relevant,
+    check_divisor,
+    precision_at_k,
+    relevant_hits,
+    summarize,
+)
+from radcbir_core.manifest import LEVELS, Codes, Level, Manifest
+from radcbir_core.neighbors import ranked_hits
+from radcbir_core.progress import Progress, silent
+from radcbir_core.retrieval import check_exclusions
+from radcbir_core.storage import digest_of, disk_errors
+
+ProtocolName = Literal["leave-one-out", "split"]
+PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
+
+KS = (1, 3, 5, 10)
+TABLE_COLUMNS = ("level", "label", "k", "precision", "n_queries", "averaging", "low", "high")
+
+_RECIPE = 1
+"""Part of every protocol's digest: to be raised when the numbers change, so that cached tables are not used again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How an encoder is evaluated on a collection. Made by :meth:`of`, which checks it.
+
+    Attributes:
+        name: "leave-one-out": every image is a query against all others. "split": the queries are the images of split
+            "test", the gallery those of split "train", as in the paper.
+        exclude: What a query may not return besides itself.
+        divisor: "k", or "available": min(k, relevant images in the gallery), as in the paper.
+        ks: The k's of P@k.
+    """
+
+    name: str = "leave-one-out"
+    exclude: tuple[str, ...] = ("patient",)
+    divisor: str = "k"
+    ks: tuple[int, ...] = KS
+
+    @classmethod
+    def of(
+        cls,
+        name: str = "leave-one-out",
+        *,
+        exclude: Sequence[str] | None = None,
+        divisor: str = "k",
+        ks: Sequence[int] = KS,
+    ) -> Protocol:
+        """A protocol from words.
+
+        Args:
+            name: Of :data:`PROTOCOLS`.
+            exclude: Of :data:`~radcbir_core.manifest.EXCLUSIONS`; by default the patient for leave-one-out, and
+                nothing for split, whose two sides are to be patient-disjoint by themselves.
+            divisor: "k" or "available".
+            ks: The k's, from 1 to 100.
+
+        Raises:
+            EvaluationError: An unknown name or divisor, or a k out of range.
+            QueryError: An unknown exclusion.
+
+        Example:
+            >>> Protocol.of("split").exclude
+            ()
+        """
+        if name not in PROTOCOLS:
+            raise EvaluationError(f"Expected a protocol of {', '.join(PROTOCOLS)}, but protocol = {name!r}. Use one.")
+        check_divisor(divisor)
+        if not ks or not all(1 <= k <= 100 for k in ks):
+            raise EvaluationError(f"Expected k's from 1 to 100, but ks = {tuple(ks)}. Choose such.")
+        default = ("patient",) if name == "leave-one-out" else ()
+        chosen = tuple(check_exclusions(default if exclude is None else exclude))
+        return cls(name=name, exclude=chosen, divisor=divisor, ks=tuple(sorted(set(ks))))
+
+    @property
+    def digest(self) -> str:
+        """Identifies the protocol and the recipe of its numbers."""
+        return digest_of(json.dumps({"recipe": _RECIPE, **asdict(self)}, sort_keys=True))[:16]
+
+    def describe(self) -> str:
+        """The protocol in a few words.
+
+        Example:
+            >>> Protocol().describe()
+            'leave-one-out, patient excluded, divided by k'
+        """
+        excluded = f"{' and '.join(self.exclude)} excluded" if self.exclude else "nothing but the query excluded"
+        divided = "k" if self.divisor == "k" else "min(k, relevant images available)"
+        return f"{self.name}, {excluded}, divided by {divided}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What a protocol makes of a collection at one level.
+
+    Attributes:
+        labels: Of every image at that level.
+        queries: ``(Q,)`` rows.
+        gallery: ``(N,)`` bool.
+    """
+
+    labels: Codes
+    queries: npt.NDArray[np.intp]
+    gallery: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The results of one protocol.
+
+    Attributes:
+        protocol: Which.
+        table: Columns :data:`TABLE_COLUMNS`; ``averaging`` is "micro" or "macro" (``label`` empty) or "label" for one
+            label's row; ``low`` and ``high`` bound the 95 % interval, NaN where it is undefined.
+        queries: One row a level and query: ``level``, ``row``, ``label``, and ``p@k`` for each k (NaN: no relevant
+            image was available).
+        notes: What one has to know to read the numbers, one sentence each.
+    """
+
+    protocol: Protocol
+    table: pd.DataFrame
+    queries: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def of_level(self, level: Level) -> pd.DataFrame:
+        """The queries of one level."""
+        return self.queries[self.queries["level"] == level].drop(columns="level").reset_index(drop=True)
+
+
+def sides_of(store: EncoderStore, protocol: Protocol, level: Level) -> Sides:
+    """The queries and the gallery of a protocol at one level.
+
+    Images without a label at that level are on neither side, and neither are those without an embedding.
+
+    Raises:
+        EvaluationError: The split protocol, and the collection has no train or no test images.
+    """
+    manifest = store.collection.manifest
+    labels = manifest.labels(level)
+    usable = store.valid & (labels.codes >= 0)
+    if protocol.name == "leave-one-out":
+        return Sides(labels=labels, queries=np.flatnonzero(usable), gallery=usable)
+    split = manifest.codes("split")
+    masks = {}
+    for name in ("train", "test"):
+        if name not in split.values:
+            found = ", ".join(f"{n} {value}" for value, n in split.counts().items()) or "no split at all"
+            raise EvaluationError(
+                f"Expected images of split train and of split test, but {store.collection.name} has {found}. "
+                "Use --protocol leave-one-out, or import a manifest with a column 'split'."
+            )
+        masks[name] = split.codes == split.values.index(name)
+    return Sides(labels=labels, queries=np.flatnonzero(usable & masks["test"]), gallery=usable & masks["train"])
+
+
+def evaluate(store: EncoderStore, protocol: Protocol, *, progress: Progress = silent) -> Evaluation:
+    """Run a protocol at every level, or read its results where they have been computed from these embeddings.
+
+    Args:
+        store: What an encoder made of a collection, with its neighbor graph.
+        protocol: Which.
+        progress: Told the number of levels, as step "evaluation".
+
+    Raises:
+        EvaluationError: The protocol cannot be run on this collection.
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+        StorageError: The results cannot be written.
+    """
+    if store.steps()["neighbors"] != "current":
+        raise StaleError(
+            f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
+            f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
+        )
+    folder = store.evaluation_folder / f"{protocol.digest}-{store.digest[:16]}"
+    cached = _read(folder, protocol)
+    if cached is not None:
+        return cached
+    tables, queries = [], []
+    progress("evaluation", 0, len(LEVELS))
+    for done, level in enumerate(LEVELS, 1):
+        sides = sides_of(store, protocol, level)
+        precision = _precision(store, protocol, sides)
+        codes = sides.labels.codes[sides.queries]
+        tables.append(_table(store.collection.manifest, protocol, sides, precision).assign(level=level))
+        per_query = pd.DataFrame({f"p@{k}": precision[:, i] for i, k in enumerate(protocol.ks)})
+        per_query.insert(0, "label", np.asarray(sides.labels.values, dtype=object)[codes])
+        per_query.insert(0, "row", sides.queries.astype(np.int32))
+        per_query.insert(0, "level", level)
+        queries.append(per_query)
+        progress("evaluation", done, len(LEVELS))
+    result = Evaluation(
+        protocol=protocol,
+        table=pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)],
+        queries=pd.concat(queries, ignore_index=True),
+        notes=_notes(store, protocol),
+    )
+    _write(folder, result)
+    return result
+
+
+def _precision(store: EncoderStore, protocol: Protocol, sides: Sides) -> npt.NDArray[np.float64]:
+    """``(Q, len(ks))``."""
+    manifest = store.collection.manifest
+    codes = sides.labels.codes[sides.queries]
+    hits = ranked_hits(store, sides.queries, k=max(protocol.ks), gallery=sides.gallery, exclude=protocol.exclude)
+    relevant = relevant_hits(hits.rows, codes, gallery_labels=sides.labels.codes)
+    available = None
+    if protocol.divisor == "available":
+        available = available_relevant(
+            codes,
+            sides.labels.codes,
+            query_rows=sides.queries,
+            gallery=sides.gallery,
+            groups=[manifest.groups(name) for name in check_exclusions(protocol.exclude)],
+        )
+    return precision_at_k(relevant, protocol.ks, divisor=protocol.divisor, available=available)
+
+
+def _table(manifest: Manifest, protocol: Protocol, sides: Sides, precision: npt.NDArray[np.float64]) -> pd.DataFrame:
+    codes = sides.labels.codes[sides.queries]
+    clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
+    intervals = precision_intervals(
+        precision, codes, clusters=clusters[sides.queries], n_labels=len(sides.labels.values)
+    )
+    return summarize(precision, codes, ks=protocol.ks, labels=sides.labels.values, intervals=intervals)
+
+
+def _notes(store: EncoderStore, protocol: Protocol) -> tuple[str, ...]:
+    manifest = store.collection.manifest
+    notes = []
+    patients = manifest.groups("patient")
+    unknown = int((patients < 0).sum())
+    if "patient" in protocol.exclude and unknown:
+        notes.append(
+            f"{unknown} of {len(manifest)} images have no patient_id: from these, images of the same patient could not "
+            "be excluded, and their figures may be too high."
+        )
+    if protocol.name == "split":
+        split = manifest.codes("split")
+        sides = [set(patients[(split.codes == split.values.index(s)) & (patients >= 0)]) for s in ("train", "test")]
+        shared = len(sides[0] & sides[1])
+        if shared:
+            notes.append(f"{shared} patients are both in train and in test: the split is not patient-disjoint.")
+    failed = int((~store.valid).sum())
+    if failed:
+        notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")
+    if store.record.get("neighbors", {}).get("method") == "approximate":
+        notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
+    return tuple(notes)
+
+
+def _read(folder: Path, protocol: Protocol) -> Evaluation | None:
+    """The cached results, or ``None`` where there are none or they cannot be read: then they are computed again."""
+    try:
+        return Evaluation(
+            protocol=protocol,
+            table=pd.read_parquet(folder / "table.parquet"),
+            queries=pd.read_parquet(folder / "queries.parquet"),
+            notes=tuple(json.loads((folder / "notes.json").read_text(encoding="utf-8"))),
+        )
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+
+
+def _write(folder: Path, result: Evaluation) -> None:
+    """Write all files of one result, in one step."""
+    unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
+    with disk_errors(folder):
+        try:
+            unfinished.mkdir(parents=True)
+            result.table.to_parquet(unfinished / "table.parquet")
+            result.queries.to_parquet(unfinished / "queries.parquet")
+            (unfinished / "notes.json").write_text(json.dumps(result.notes), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            unfinished.rename(folder)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
