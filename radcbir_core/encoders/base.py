@@ -1,0 +1,230 @@
+"""What an encoder is, and the few lines every family shares.
+
+Owns the :class:`Encoder` protocol, the recorded :class:`Preprocessing` and small helpers on arrays and names. It must
+know no family, load no weights and import nothing heavy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.errors import EncoderError
+from radcbir_core.storage import digest_of
+
+Float32Array = npt.NDArray[np.float32]
+Fit = Literal["crop", "pad", "squash"]
+
+FITS: tuple[Fit, ...] = ("crop", "pad", "squash")
+"""How an image that is not square becomes the encoder's input. ``crop``: the shorter side is resized to fit and the
+rest of the longer side is cut off, as CLIP was published; ``pad``: the longer side is resized to fit and the rest is
+filled; ``squash``: both sides are resized, which distorts."""
+
+_LONGEST_ID = 80
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """How a decoded image becomes an encoder's input; recorded, because it decides the numbers.
+
+    Attributes:
+        size: Height and width of the input, pixels.
+        fit: One of :data:`FITS`.
+        interpolation: ``bilinear`` or ``bicubic``, both as Pillow resizes (antialiased).
+        color: ``L`` (one channel, ITU-R 601 luma) or ``RGB`` (a greyscale image is repeated in all three).
+        mean: Subtracted from each channel after scaling to 0..1; empty where no such step exists.
+        std: Each channel is divided by it after that; empty where no such step exists.
+        fill: Grey level, 0..255, of what ``pad`` adds.
+
+    Example:
+        >>> pixels = Preprocessing(size=(32, 32), fit="squash", interpolation="bilinear", color="L")
+        >>> pixels.as_dict()["size"]
+        [32, 32]
+    """
+
+    size: tuple[int, int]
+    fit: Fit
+    interpolation: Literal["bilinear", "bicubic"]
+    color: Literal["L", "RGB"]
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    fill: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values, for ``encoder.json``."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen network or recipe: image, and for some text, to a unit vector.
+
+    An image (or text) that an encoder can make nothing of, such as a uniformly grey one for ``pixels``, gets a vector
+    of zeros: it is finite, similar to nothing, and to be treated as "no embedding".
+
+    Attributes:
+        spec: What the user wrote, enough to load the encoder again (the path of a ``local-dir:`` made absolute).
+        encoder_id: Safe as a folder name and in a URL: lower-case letters, digits, ``.``, ``_`` and ``-``.
+        title: A name for people.
+        dimension: Length D of an embedding.
+        supports_text: Whether :meth:`encode_texts` works.
+        preprocessing: What :meth:`prepare` does.
+        weights_digest: SHA-256, hex, over the loaded weights; empty where there are none.
+        fingerprint: SHA-256, hex, over all that decides an image's embedding: family, version of its recipe,
+            architecture, weights and preprocessing. Embeddings with different fingerprints must not be mixed.
+        device: Where it computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        batch_size: How many images are worth passing to :meth:`encode_prepared` at once. It shrinks by itself when
+            the device runs out of memory.
+    """
+
+    spec: str
+    encoder_id: str
+    title: str
+    dimension: int
+    supports_text: bool
+    preprocessing: Preprocessing
+    weights_digest: str
+    fingerprint: str
+    device: str
+    batch_size: int
+
+    def prepare(self, pixels: npt.NDArray[np.uint8]) -> Float32Array:
+        """One decoded image, (H, W) or (H, W, 3) uint8, as one input of fixed shape; safe to call from many threads."""
+        ...
+
+    def encode_prepared(self, batch: Float32Array) -> Float32Array:
+        """Prepared inputs, (B, …) float32, as embeddings, (B, D) float32, each of norm 1 (or 0)."""
+        ...
+
+    def encode_images(self, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
+        """Decoded images as embeddings, (B, D) float32: :meth:`prepare`, then :meth:`encode_prepared`."""
+        ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        """Texts as embeddings, (T, D) float32, comparable with the images' by cosine.
+
+        Raises:
+            EncoderError: The encoder has no text tower, or a text is blank.
+        """
+        ...
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """For each text whether its end is beyond the encoder's context and so has no influence.
+
+        Raises:
+            EncoderError: The encoder has no text tower.
+        """
+        ...
+
+
+def encode_in_batches(encoder: Encoder, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
+    """Prepare and encode ``images`` with at most ``encoder.batch_size`` of them prepared at a time; (B, D) float32."""
+    parts: list[Float32Array] = []
+    start = 0
+    while start < len(images):
+        chunk = images[start : start + encoder.batch_size]
+        start += len(chunk)
+        parts.append(encoder.encode_prepared(np.stack([encoder.prepare(image) for image in chunk])))
+    return np.concatenate(parts) if parts else np.zeros((0, encoder.dimension), dtype=np.float32)
+
+
+def checked_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """``pixels`` itself, if it is what :func:`radcbir_core.images.decode_image` gives.
+
+    Raises:
+        ValueError: It is not (H, W) or (H, W, 3) uint8 with at least one pixel: a mistake of the caller, not a user's.
+    """
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+    if not shaped or pixels.dtype != np.uint8 or pixels.size == 0:
+        raise ValueError(
+            f"Expected (H, W) or (H, W, 3) uint8 pixels, but pixels = {pixels.dtype} {pixels.shape}. "
+            "Decode with radcbir_core.images.decode_image."
+        )
+    return pixels
+
+
+def unit_rows(vectors: Float32Array, *, encoder_id: str) -> Float32Array:
+    """Each row divided by its Euclidean norm; a row of zeros stays zeros. (B, D) float32.
+
+    Raises:
+        EncoderError: A value is not finite.
+
+    Example:
+        >>> unit_rows(np.array([[3, 4], [0, 0]], dtype=np.float32), encoder_id="example").tolist()
+        [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    if not np.isfinite(vectors).all():
+        raise EncoderError(
+            f"Expected finite embeddings, but encoder {encoder_id} gave some that are not. "
+            "Check that its weights are complete and made for this architecture."
+        )
+    # float64 for the norm: the squares of large activations overflow float32 long before the values do.
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    return (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+
+
+def checked_texts(texts: Sequence[str]) -> list[str]:
+    """``texts`` as a list.
+
+    Raises:
+        EncoderError: One of them is empty or blank.
+        TypeError: ``texts`` is one string, which would be read letter by letter.
+    """
+    if isinstance(texts, str):
+        raise TypeError("Expected a sequence of texts, but texts = one str. Put it in a list.")
+    for position, text in enumerate(texts):
+        if not text.strip():
+            raise EncoderError(
+                f"Expected a text with at least one word, but texts[{position}] = {text[:20]!r}. Write one."
+            )
+    return list(texts)
+
+
+def fingerprint_of(record: Mapping[str, Any]) -> str:
+    """SHA-256, hex, over ``record`` (plain JSON values) whatever the order of its keys.
+
+    Example:
+        >>> fingerprint_of({"a": 1, "b": [2]}) == fingerprint_of({"b": [2], "a": 1})
+        True
+    """
+    return digest_of(json.dumps(record, sort_keys=True, separators=(",", ":")))
+
+
+def folder_safe(name: str) -> str:
+    """``name`` as 1 to 80 lower-case letters, digits, ``.``, ``_`` and ``-``, with a letter or digit at either end.
+
+    Letters outside ASCII and what is too long are replaced by eight hex digits of the name's SHA-256, so that two
+    such names stay two.
+
+    Example:
+        >>> folder_safe("ViT-B-32 laion2b_s34b"), folder_safe("../../etc/passwd")
+        ('vit-b-32-laion2b_s34b', 'etc-passwd')
+        >>> folder_safe("模型")
+        'encoder-c98e118e'
+    """
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")
+    kept = sum(character.isalnum() for character in slug)
+    if slug and kept == sum(character.isalnum() for character in name) and len(slug) <= _LONGEST_ID:
+        return slug
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{slug[: _LONGEST_ID - 9].rstrip('-._') or 'encoder'}-{mark}"
+
+
+def shown(text: str, *, longest: int = 100) -> str:
+    r"""``text`` fit for one line of a message: control characters made visible, the middle of a long one left out.
+
+    Example:
+        >>> shown("two\nlines")
+        'two\\nlines'
+    """
+    line = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return line if len(line) <= longest else f"{line[: longest - 21]}…{line[-20:]}"

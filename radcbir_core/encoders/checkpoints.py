@@ -1,0 +1,192 @@
+"""Weights: read without running anything, loaded without exceptions, and summed up in a digest.
+
+Owns the reading of weight files and the strict loading into a torch module. A checkpoint is data: safetensors, or a
+torch file read weights-only; nothing is ever unpickled. Knows no encoder family.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from radcbir_core.encoders.base import shown
+from radcbir_core.encoders.torch_support import first_line, quiet
+from radcbir_core.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+
+TORCH_SUFFIXES = (".bin", ".pt", ".pth")
+_PREFERRED = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    "open_clip_pytorch_model.pth",
+    "model.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model.pth",
+    "model.pth",
+)
+_POINTER = b"version https://git-lfs"
+
+
+def weights_in(folder: Path) -> Path:
+    """The weights file of a checkpoint folder: one of open_clip's usual names, else the only candidate there is.
+
+    Raises:
+        EncoderError: There is none, or several with no usual name, among which a guess would be silent.
+    """
+    for name in _PREFERRED:
+        if (folder / name).is_file():
+            return folder / name
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    for suffixes in ((".safetensors",), TORCH_SUFFIXES):
+        candidates = [path for path in files if path.suffix in suffixes]
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise EncoderError(
+                f"Expected one weights file in {folder}, but it holds {_some([path.name for path in candidates])}. "
+                f"Rename the right one to {_PREFERRED[0] if suffixes[0] == '.safetensors' else _PREFERRED[2]}."
+            )
+    raise EncoderError(
+        f"Expected a weights file in {folder}, but it holds none. Put {_PREFERRED[0]} there, from the model's source."
+    )
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file, by name, on the CPU; a training checkpoint's ``state_dict`` is unwrapped.
+
+    Raises:
+        EncoderError: The file is missing, truncated, no weights file, or needs code to be run to be read.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        with path.open("rb") as handle:
+            head = handle.read(len(_POINTER))
+        if head == _POINTER:
+            raise EncoderError(
+                f"Expected weights, but {path} is a Git LFS pointer to them. Run git lfs pull in that folder."
+            )
+        state: Any = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except OSError as error:
+        raise EncoderError(
+            f"Expected a readable weights file, but {path}: {error.strerror or first_line(error)}. "
+            "Check that it is there and may be read."
+        ) from error
+    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
+        state = state["state_dict"]
+    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise EncoderError(
+            f"Expected a table of named tensors, but {path} holds something else. "
+            "Save the model's state_dict as safetensors."
+        )
+    # What torch's DataParallel puts before every name.
+    if all(name.startswith("module.") for name in state):
+        return {name.removeprefix("module."): value for name, value in state.items()}
+    return dict(state)
+
+
+def _read_safetensors(path: Path) -> Any:
+    from safetensors import SafetensorError  # noqa: PLC0415
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    try:
+        return load_file(path, device="cpu")
+    except SafetensorError as error:
+        raise _damaged(path, error) from error
+
+
+def _read_torch(path: Path) -> Any:
+    import torch  # noqa: PLC0415
+
+    try:
+        with quiet():
+            # Said outright, so that no environment variable can turn it off.
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        text = str(error)
+        if "TorchScript" in text or "Unsupported" in text or "GLOBAL" in text:
+            raise EncoderError(
+                f"Expected weights that load without running code, but {path} needs code to be run. "
+                "Get the model as safetensors, from a source that you trust."
+            ) from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> EncoderError:
+    return EncoderError(
+        f"Expected whole weights, but {path} ({path.stat().st_size:,} bytes) is truncated or damaged: "
+        f"{first_line(error)}. Delete it and fetch or copy it again."
+    )
+
+
+def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *, path: Path) -> None:
+    """Copy ``state`` into ``module``; every tensor of the one must have its place in the other.
+
+    Raises:
+        EncoderError: A name is missing or unexpected, or a shape or kind of number differs; names the first few.
+    """
+    own = module.state_dict()
+    missing = [name for name in own if name not in state]
+    unexpected = [name for name in state if name not in own]
+    if missing or unexpected:
+        found = [
+            f"{len(names)} {kind} ({_some(names)})"
+            for kind, names in (("missing", missing), ("unexpected", unexpected))
+            if names
+        ]
+        raise EncoderError(
+            f"Expected the weights of exactly this architecture, but {path} has {' and '.join(found)}. "
+            "Use the configuration that belongs to these weights."
+        )
+    differing = [
+        f"{name} {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
+        for name, tensor in own.items()
+        if state[name].shape != tensor.shape
+    ]
+    if differing:
+        raise EncoderError(
+            f"Expected weights of this architecture's shapes, but {path} has {_some(differing)}. "
+            "Use the configuration that belongs to these weights."
+        )
+    quantised = [name for name, tensor in own.items() if state[name].is_floating_point() != tensor.is_floating_point()]
+    if quantised:
+        raise EncoderError(
+            f"Expected floating-point weights, but {path} has integers for {_some(quantised)}. "
+            "Get the model's weights as they were before quantisation."
+        )
+    module.load_state_dict(dict(state), strict=True)
+
+
+def weights_digest(module: torch.nn.Module) -> str:
+    """SHA-256, hex, over the names, kinds, shapes and values of a module's weights.
+
+    It is the same for the same weights whatever file format they came in, and costs about a second a gigabyte.
+    """
+    import torch  # noqa: PLC0415
+
+    total = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        total.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        total.update(memoryview(values.reshape(-1).view(torch.uint8).numpy()))
+    return total.hexdigest()
+
+
+def _some(names: Sequence[str]) -> str:
+    first = ", ".join(shown(name) for name in names[:3])
+    return first if len(names) <= 3 else f"{first}, … ({len(names)} in all)"

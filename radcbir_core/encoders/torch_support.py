@@ -1,0 +1,222 @@
+"""What every torch-based encoder needs from torch, and nothing about any one of them.
+
+Owns the choice of the device, the repair of a torchvision whose compiled operators cannot load, quiet imports, and the
+answer to a device that runs out of memory. torch itself is imported inside the functions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radcbir_core.encoders.base import Float32Array, shown
+from radcbir_core.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+
+_OPERATORS = (
+    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
+)
+_NOISY_LOGGERS = ("huggingface_hub", "transformers", "timm", "open_clip")
+
+_lock = threading.Lock()
+# The declared operators live as long as this object does.
+_operator_library: list[torch.library.Library] = []
+
+
+def resolve_device(name: str) -> str:
+    """The device that ``name`` stands for on this machine.
+
+    Args:
+        name: ``auto`` (a CUDA GPU where there is one, else Apple's, else the CPU), ``cpu``, ``cuda``, ``cuda:1`` or
+            ``mps``.
+
+    Raises:
+        EncoderError: ``name`` is none of these, or this machine has no such device.
+
+    Example:
+        >>> resolve_device("cpu")
+        'cpu'
+    """
+    if name == "cpu":
+        return name
+    if name not in {"auto", "mps"} and not re.fullmatch(r"cuda(:\d{1,3})?", name):
+        raise EncoderError(f"Expected auto, cpu, cuda, cuda:<number> or mps, but device = {shown(name)!r}. Use auto.")
+    import torch  # noqa: PLC0415
+
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    apple = bool(torch.backends.mps.is_available())
+    if name == "auto":
+        return "cuda" if gpus else "mps" if apple else "cpu"
+    if name == "mps":
+        if not apple:
+            raise EncoderError(f"Expected a device that is here, but device = mps and {_found(gpus)}. Use auto or cpu.")
+        return name
+    number = int(name.partition(":")[2] or 0)
+    if number >= gpus:
+        raise EncoderError(f"Expected a device that is here, but device = {name} and {_found(gpus)}. Use auto or cpu.")
+    return f"cuda:{number}" if ":" in name else name
+
+
+def _found(gpus: int) -> str:
+    import torch  # noqa: PLC0415
+
+    return f"torch {torch.__version__} finds {gpus} CUDA device(s) here"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back the warnings and log lines of torch, timm, transformers and the hub's client; errors pass.
+
+    Download progress bars are no log lines and stay.
+    """
+    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def import_open_clip() -> Any:
+    """The ``open_clip`` module, imported after torchvision was made importable.
+
+    Raises:
+        EncoderError: open_clip, or something it needs, is not installed or not importable.
+    """
+    with quiet():
+        prepare_torchvision()
+        try:
+            import open_clip  # noqa: PLC0415
+        except (ImportError, OSError, RuntimeError) as error:
+            raise EncoderError(
+                f"Expected open_clip to be importable, but import open_clip = {first_line(error)}. "
+                "Install again with pip install -r requirements.txt."
+            ) from error
+    return open_clip
+
+
+def prepare_torchvision() -> None:
+    """Make ``import torchvision`` work beside a torch build that its compiled operators were not made for.
+
+    A CPU-only torch beside PyPI's CUDA-built torchvision fails at import with "operator torchvision::nms does not
+    exist": torchvision shrugs off that its library does not load, then registers shapes for two of its operators all
+    the same. Declaring the two is enough; no image encoder calls them. Where the library does load, and where
+    torchvision is imported already, nothing is done.
+    """
+    with _lock:
+        if _operator_library or "torchvision" in sys.modules:
+            return
+        specification = importlib.util.find_spec("torchvision")
+        if specification is None or not specification.submodule_search_locations:
+            return
+        import torch  # noqa: PLC0415
+
+        libraries = [
+            path
+            for path in sorted(Path(specification.submodule_search_locations[0]).glob("_C.*"))
+            if path.suffix in {".so", ".pyd", ".dll"}
+        ]
+        for path in libraries:
+            try:
+                torch.ops.load_library(path)  # type: ignore[no-untyped-call]
+            except OSError:
+                continue
+            return
+        library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        for schema in _OPERATORS:
+            library.define(schema)  # type: ignore[no-untyped-call]
+        _operator_library.append(library)
+
+
+def encode_shrinking(
+    encode: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, *, batch_size: int, device: str
+) -> tuple[Float32Array, int]:
+    """Encode ``inputs`` on ``device``, with smaller batches when its memory runs out.
+
+    The batch is halved and tried again until it fits. Batches of another size may change the last bits of a result.
+
+    Args:
+        encode: From a batch on ``device`` to its features, (b, D).
+        inputs: All inputs, on the CPU; the first axis is cut into batches.
+        batch_size: Largest batch to try, at least 1.
+        device: As :func:`resolve_device` gives it.
+
+    Returns:
+        The features, (B, D) float32, not normalised, and the batch size that fitted.
+
+    Raises:
+        EncoderError: Not even one input fits.
+    """
+    import torch  # noqa: PLC0415
+
+    parts: list[Float32Array] = []
+    start = 0
+    while start < len(inputs):
+        # The part is made inside the call, so that after a failure nothing here still holds the device's memory.
+        part = _attempt(encode, inputs[start : start + batch_size], device)
+        if part is not None:
+            parts.append(part)
+            start += len(part)
+            continue
+        if device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        if batch_size == 1:
+            raise EncoderError(
+                f"Expected room for one input on the device, but device = {device} is out of memory. "
+                "Free some of its memory, or use --device cpu."
+            )
+        batch_size = max(1, min(batch_size, len(inputs) - start) // 2)
+    return np.concatenate(parts), batch_size
+
+
+def _attempt(encode: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, device: str) -> Float32Array | None:
+    """The features of one batch, or None where the device's memory did not suffice."""
+    import torch  # noqa: PLC0415
+
+    try:
+        with torch.inference_mode(), _exact_float32(device):
+            features: Float32Array = encode(batch.to(device)).to(device="cpu", dtype=torch.float32).numpy()
+            return features
+    except torch.OutOfMemoryError:
+        return None
+
+
+@contextmanager
+def _exact_float32(device: str) -> Iterator[None]:
+    """On CUDA: the same kernels every time, and convolutions in float32 instead of the ten-bit TF32 default."""
+    if not device.startswith("cuda"):
+        yield
+        return
+    import torch  # noqa: PLC0415
+
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+        yield
+
+
+def first_line(error: BaseException) -> str:
+    r"""The first line of an exception's text, or its kind where it has none.
+
+    Example:
+        >>> first_line(ValueError("short\nand long")), first_line(KeyError())
+        ('short', 'KeyError')
+    """
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return shown(lines[0], longest=200) if lines else type(error).__name__
