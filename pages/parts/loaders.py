@@ -9,17 +9,20 @@ in the session of the person who made them.
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 import streamlit as st
+from PIL import Image
 
-from radcbir_core.collection import Collection, data_folder, list_collections, open_collection
+from radcbir_core.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import CollectionError
-from radcbir_core.evaluation.protocols import Evaluation, Protocol, evaluate
+from radcbir_core.evaluation import Evaluation, Protocol, evaluate
+from radcbir_core.manifest import EXCLUSIONS, Exclusion
 from radcbir_core.retrieval import Retriever
 
 
@@ -40,6 +43,7 @@ class Facts:
         datasets: Images by dataset.
         splits: Images by split.
         pathologies: Images by pathology; an image with several counts for each.
+        known_groups: The exclusions that mean something here: those known of at least one image.
     """
 
     images: int
@@ -54,6 +58,7 @@ class Facts:
     datasets: dict[str, int]
     splits: dict[str, int]
     pathologies: dict[str, int]
+    known_groups: tuple[Exclusion, ...]
 
 
 def collection_names() -> list[str]:
@@ -96,14 +101,22 @@ def retriever(opened: Collection, encoder_id: str) -> Retriever:
     return _retriever(str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
 
 
+def store(opened: Collection, encoder_id: str) -> EncoderStore:
+    """What the encoder has made of the collection, its arrays opened once (memory-mapped, read-only) and shared.
+
+    Raises:
+        CollectionError: As :func:`retriever`.
+    """
+    return retriever(opened, encoder_id).store
+
+
 def encoder(opened: Collection, encoder_id: str) -> Encoder:
     """The encoder itself, weights loaded, to embed an upload. At most two are kept in memory.
 
     Raises:
         EncoderError: It cannot be loaded here (EncoderUnavailableError: its weights are not on this machine).
     """
-    spec = opened.store(encoder_id).record["spec"]
-    return _encoder(spec, encoder_digest(opened, encoder_id))
+    return _encoder(opened.store(encoder_id).spec, encoder_digest(opened, encoder_id))
 
 
 def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
@@ -116,6 +129,7 @@ def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evalu
 
     Raises:
         EvaluationError: The protocol cannot be run on this collection.
+        StaleError: The neighbor graph is missing or was made from other embeddings.
     """
     return _evaluation(
         str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id), protocol
@@ -130,6 +144,33 @@ def encoder_steps(opened: Collection, encoder_id: str) -> dict[str, str]:
 def facts(opened: Collection) -> Facts:
     """What is in a collection, counted once."""
     return _facts(str(data_folder()), opened.name, opened.digest)
+
+
+def samples(opened: Collection, count: int) -> list[int]:
+    """Rows that show what is in a collection: one of each modality and anatomy, most frequent pairs first.
+
+    Where there are fewer pairs than ``count``, further images of the same pairs follow in turn. The same collection
+    gives the same rows each time.
+    """
+    return _samples(str(data_folder()), opened.name, opened.digest, count)
+
+
+def preview(opened: Collection, row: int) -> bytes:
+    """An image at a size to look at beside others (at most 720 px), as PNG.
+
+    Raises:
+        ImageError: Its file is gone or cannot be decoded.
+    """
+    return _preview(str(data_folder()), opened.name, opened.digest, row)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _preview(folder: str, name: str, digest: str, row: int) -> bytes:
+    image = Image.fromarray(_collection(folder, name, digest).read_image(row).pixels)
+    image.thumbnail((720, 720))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -160,10 +201,24 @@ def _evaluation(  # noqa: PLR0917 - all of it is the cache's key
     name: str,
     digest: str,
     encoder_id: str,
-    record: str,  # noqa: ARG001
+    record: str,
     protocol: Protocol,
 ) -> Evaluation:
-    return evaluate(_collection(folder, name, digest), encoder_id, protocol)
+    return evaluate(_retriever(folder, name, digest, encoder_id, record).store, protocol)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _samples(folder: str, name: str, digest: str, count: int) -> list[int]:
+    manifest = _collection(folder, name, digest).manifest
+    anatomy = manifest.codes("anatomy")
+    pairs = manifest.codes("modality").codes.astype(np.int64) * (len(anatomy.values) + 1) + anatomy.codes
+    order = np.random.default_rng(0).permutation(len(manifest))
+    _, pair, frequency = np.unique(pairs[order], return_inverse=True, return_counts=True)
+    turn = np.empty(len(order), dtype=np.int64)
+    by_pair = np.argsort(pair, kind="stable")
+    turn[by_pair] = np.arange(len(order)) - np.repeat(np.cumsum(frequency) - frequency, frequency)
+    best = np.lexsort((pair, -frequency[pair], turn))[:count]
+    return [int(row) for row in order[best]]
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -185,4 +240,5 @@ def _facts(folder: str, name: str, digest: str) -> Facts:
         datasets=manifest.codes("dataset").counts(),
         splits=manifest.codes("split").counts(),
         pathologies=dict(manifest.pathology_counts),
+        known_groups=tuple(name for name in EXCLUSIONS if bool((manifest.groups(name) >= 0).any())),
     )

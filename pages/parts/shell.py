@@ -98,21 +98,25 @@ def choose(title: str) -> Choice:
         menu_items={"About": "RadCBIR: content-based retrieval of radiological images. Research use only."},
     )
     keep_uploads_in_memory()
+    st.logo(_LOGO, size="large", icon_image=_ICON)
     st.html(_STYLE)
     state.enter(title.lower())
     with st.sidebar:
-        st.html('<div class="radcbir-brand">Rad<b>CBIR</b></div>')
-        links = st.container(gap=None)
+        links = st.container(gap="xxsmall")
         choices = st.container(gap="small")
         st.html('<div class="radcbir-notice">Research use only. Not for diagnosis.</div>')
     st.header(title, anchor=False)
     chosen = Choice(None, None)
     with errors_shown():
         chosen = _choose(choices)
-    for label, path, icon in PAGES:
-        if (ROOT / path).is_file():
-            links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
+    for label, path, icon in pages_there():
+        links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
     return chosen
+
+
+def pages_there() -> list[tuple[str, str, str]]:
+    """The pages that exist: label, path from the main script, icon."""
+    return [page for page in PAGES if (ROOT / page[1]).is_file()]
 
 
 @contextmanager
@@ -182,12 +186,15 @@ def _choose(sidebar: DeltaGenerator) -> Choice:
         return Choice(None, None)
     collection = loaders.collection(name)
     built = sorted(collection.encoder_ids())
-    if not built:
-        sidebar.caption("No encoder is built yet.")
-        if asked := state.get("encoder"):
-            show_error(f"Expected an encoder built for this collection, but encoder = {asked!r}. None is built yet.")
-        return Choice(collection, None)
-    return Choice(collection, _pick(sidebar, "encoder", built))
+    if built:
+        encoder_id = _pick(sidebar, "encoder", built)
+        state.update(collection=name, encoder=encoder_id or state.get("encoder"))
+        return Choice(collection, encoder_id)
+    sidebar.caption("No encoder is built yet.")
+    if asked := state.get("encoder"):
+        show_error(f"Expected an encoder built for this collection, but encoder = {asked!r}. None is built yet.")
+    state.update(collection=name)
+    return Choice(collection, None)
 
 
 def _pick(sidebar: DeltaGenerator, name: str, options: list[str]) -> str | None:
@@ -197,29 +204,30 @@ def _pick(sidebar: DeltaGenerator, name: str, options: list[str]) -> str | None:
     last = st.session_state.get(memory)
     chosen = asked if asked else (last if last in options else options[0])
     key = f"radcbir:sidebar-{name}"
-    st.session_state[key] = chosen if chosen in options else None
+    valid = chosen in options
+    st.session_state[key] = chosen if valid else None
 
     def keep() -> None:
         if name == "collection":  # what else the URL says is about images and labels of the other collection
-            st.query_params.clear()
-        state.update(**{name: st.session_state[key]})
+            st.query_params.from_dict({name: st.session_state[key]})
+        else:
+            state.update(**{name: st.session_state[key]})
 
     sidebar.selectbox(
         name.capitalize(),
         options,
-        index=None,
+        index=0 if valid else None,
         key=key,
         on_change=keep,
-        placeholder=f"Choose a {name}" if name == "collection" else "Choose an encoder",
+        placeholder=f"Choose {'a collection' if name == 'collection' else 'an encoder'}",
     )
-    if chosen not in options:
+    if not valid:
         show_error(
             f"Expected {'a collection' if name == 'collection' else 'an encoder'} that exists, "
             f"but {name} = {chosen!r}. There are: {', '.join(options)}. Choose one in the sidebar."
         )
         return None
     st.session_state[memory] = chosen
-    state.update(**{name: chosen})
     return chosen
 
 
@@ -230,10 +238,27 @@ _ICON: Final = (
     '<circle cx="14" cy="14" r="2.5" fill="#E69F00"/></svg>'
 )
 
+_LOGO: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32">'
+    '<circle cx="14" cy="15" r="8.5" fill="none" stroke="#4FB3D9" stroke-width="3"/>'
+    '<path d="M20.2 21.2 27 28" stroke="#4FB3D9" stroke-width="3.5" stroke-linecap="round"/>'
+    '<circle cx="14" cy="15" r="2.7" fill="#E69F00"/>'
+    '<text x="38" y="23" font-family="Source Sans, sans-serif" font-size="22" fill="#B9C3D0">Rad'
+    '<tspan fill="#4FB3D9" font-weight="700">CBIR</tspan></text></svg>'
+)
+
 _STYLE: Final = """<style>
-.stMainBlockContainer { padding-left: 1.75rem; padding-right: 1.75rem; max-width: 1720px; }
+.stMainBlockContainer { padding: 1.1rem 1.75rem 2rem; max-width: 1720px; }
 .stMainBlockContainer h2 { padding-top: 0; }
-.radcbir-brand { font-size: 1.35rem; letter-spacing: .01em; color: #B9C3D0; }
-.radcbir-brand b { color: #4FB3D9; font-weight: 700; }
+[data-testid="stHeader"] { background: transparent; pointer-events: none; }
+[data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
+.st-key-radcbir-controls [data-testid="stButtonGroup"] > div:last-child { min-height: 2.5rem; align-items: center; }
+[data-testid="stPopoverBody"] { min-width: 34rem; }
 .radcbir-notice { color: #98A3B3; font-size: .8rem; border-top: 1px solid #2A313C; padding-top: .6rem; }
+.radcbir-summary { font-size: 1.02rem; margin: 0; }
+.radcbir-facts { border-collapse: collapse; width: 100%; font-size: .87rem; table-layout: fixed; }
+.radcbir-facts th { text-align: left; font-weight: 400; color: #98A3B3; width: 6.2em; vertical-align: top;
+  padding: 2px 6px 2px 0; }
+.radcbir-facts td { padding: 2px 0; overflow-wrap: anywhere; }
+.st-key-radcbir-large img { max-height: 78vh; object-fit: contain; background: #000; }
 </style>"""

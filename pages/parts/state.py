@@ -42,14 +42,12 @@ def update(**parameters: str | int | Sequence[str] | None) -> None:
 
     Works in callbacks and in the page's body. The browser's Back button returns to the state before.
     """
-    for name, value in parameters.items():
-        wanted = _texts(value)
-        if st.query_params.get_all(name) == wanted:
-            continue
-        if not wanted:
-            del st.query_params[name]
-        else:
-            st.query_params[name] = wanted if len(wanted) > 1 else wanted[0]
+    now = {name: st.query_params.get_all(name) for name in st.query_params}
+    then = now | {name: _texts(value) for name, value in parameters.items()}
+    then = {name: values for name, values in then.items() if values}
+    if then != now:
+        # All at once: each change of the URL is one step of the browser's history.
+        st.query_params.from_dict({name: v if len(v) > 1 else v[0] for name, v in then.items()})
     _remember()
 
 

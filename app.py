@@ -1,0 +1,146 @@
+"""Home: which collection is open, what is in it, and where to go next."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.parts import counts, gallery, loaders, shell, state
+from pages.parts.text import counted, literal, markup
+from radcbir_core.collection import STEPS, Collection
+
+SIGNS = {"current": "✓", "stale": "!", "missing": "○"}
+COLORS = {"current": "#2FBF9B", "stale": "#E69F00", "missing": "#98A3B3"}
+INVITATIONS = {
+    "Retrieval": "Search with an image",
+    "Pathology": "See what is retrieved well, and what is not",
+    "Map": "Look at all images at once",
+}
+WORDS = {"embed": "embeddings", "index": "index", "neighbors": "neighbors", "projection": "map", "evaluation": "P@k"}
+
+
+def page() -> None:
+    """Draw the page."""
+    chosen = shell.choose("Home")
+    collection = chosen.collection
+    if collection is None:
+        return
+    with shell.errors_shown():
+        facts = loaders.facts(collection)
+        problems = collection.problems()
+        overview(collection, facts, problems=len(problems))
+        gallery.show(collection, loaders.samples(collection, 10), key="samples", columns=10)
+        left, right = st.columns([5, 4], gap="large")
+        with left:
+            show_counts(facts)
+        with right:
+            show_encoders(collection)
+            next_steps(collection, chosen.encoder_id)
+        if len(problems):
+            st.subheader("What could not be read", anchor=False)
+            st.caption(
+                "These rows are not in the collection, or have no embedding; everything else works without them."
+            )
+            st.dataframe(problems, hide_index=True, width="stretch", height=min(36 * len(problems) + 38, 320))
+
+
+def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> None:
+    """Title, and the size of the collection in numbers."""
+    st.markdown(f"**{literal(collection.title)}** \u2002:gray[{literal(_provenance(collection))}]")
+    known = f"known of {facts.with_patient:,} images" if facts.patients else "not known of any image"
+    numbers = [
+        ("Images", f"{facts.images:,}", f"{counted(len(facts.datasets), 'dataset')}"),
+        ("Patients", f"{facts.patients:,}" if facts.patients else "none", known),
+        ("Pathologies", f"{len(facts.pathologies):,}", f"{facts.unlabelled:,} images not labelled"),
+        ("Several labels", f"{facts.multi_label:,}", "images with two or more"),
+        ("Exact copies", f"{facts.duplicate_images:,}", f"images in {counted(facts.duplicate_groups, 'group')}"),
+        ("Problems", f"{problems:,}", "rows left out; listed below" if problems else "every row could be read"),
+    ]
+    tiles = "".join(
+        f"<div><span>{markup(name)}</span><b>{markup(number)}</b><small>{markup(note)}</small></div>"
+        for name, number, note in numbers
+    )
+    st.html(f'<div class="radcbir-numbers">{tiles}</div>{_STYLE}')
+
+
+def show_counts(facts: loaders.Facts) -> None:
+    """Counts by modality, anatomy, pathology, dataset and split."""
+    first, second = st.columns(2, gap="medium")
+    with first:
+        counts.bars("Modality", facts.modalities, column="modality")
+        counts.bars("Anatomy", facts.anatomies, column="anatomy")
+        counts.bars("Split", facts.splits or {"not said": facts.images})
+    with second:
+        note = "an image may have several" if facts.multi_label else ""
+        counts.bars("Pathology", facts.pathologies, note=note, height=300)
+        counts.bars("Dataset", facts.datasets)
+
+
+def show_encoders(collection: Collection) -> None:
+    """Each encoder and how far it is built, in signs and words."""
+    st.subheader("Encoders", anchor=False)
+    ids = collection.encoder_ids()
+    if not ids:
+        st.caption("None is built yet.")
+        return
+    head = "".join(f"<th>{WORDS[step]}</th>" for step in STEPS)
+    rows = []
+    for encoder_id in ids:
+        with shell.errors_shown():
+            states = loaders.encoder_steps(collection, encoder_id)
+            cells = "".join(
+                f'<td style="color:{COLORS[states[step]]}">{SIGNS[states[step]]} {states[step]}</td>' for step in STEPS
+            )
+            title = markup(collection.store(encoder_id).title)
+            rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
+    st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>')
+
+
+def next_steps(collection: Collection, encoder_id: str | None) -> None:
+    """What to do next: the command that is missing, or the page to open."""
+    st.subheader("Next", anchor=False)
+    if not collection.encoder_ids():
+        shell.say_command(
+            "Build an encoder, to search, evaluate and map this collection. `pixels` needs no weights and is the "
+            "baseline that every other has to beat.",
+            *("build", collection.name, "--encoder", "pixels"),
+        )
+        return
+    for built in collection.encoder_ids():
+        with shell.errors_shown():
+            store = collection.store(built)
+            if any(found != "current" for found in store.steps().values()):
+                shell.say_command(
+                    f"**{literal(built)}** is not complete. This command goes on where it stopped.",
+                    *("build", collection.name, "--encoder", store.spec),
+                )
+    if encoder_id is not None:
+        for label, path, icon in shell.pages_there():
+            if label in INVITATIONS:
+                st.page_link(
+                    path,
+                    label=INVITATIONS[label],
+                    icon=icon,
+                    query_params=state.left_at(label.lower()),
+                    width="stretch",
+                )
+
+
+def _provenance(collection: Collection) -> str:
+    created = str(collection.record.get("created", ""))[:10]
+    return f"imported {created} from {collection.image_root}" if created else str(collection.image_root)
+
+
+_STYLE = """<style>
+.radcbir-numbers { display: grid; grid-template-columns: repeat(6, 1fr); gap: 10px; }
+.radcbir-numbers > div { background: #171C24; border: 1px solid #2A313C; border-radius: 6px; padding: .5rem .75rem; }
+.radcbir-numbers span { color: #98A3B3; font-size: .82rem; display: block; }
+.radcbir-numbers b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
+.radcbir-numbers small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
+.radcbir-encoders { width: 100%; border-collapse: collapse; font-size: .85rem; }
+.radcbir-encoders th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 8px 4px 0; border: 0; }
+.radcbir-encoders td { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid #2A313C; white-space: nowrap; }
+.radcbir-encoders .name { white-space: normal; overflow-wrap: anywhere; }
+.radcbir-encoders small { display: block; color: #98A3B3; }
+</style>"""
+
+page()

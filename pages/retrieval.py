@@ -1,0 +1,263 @@
+"""Retrieval: an image of the collection or an upload → its most similar images, side by side with what they show."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pages.parts import gallery, loaders, picker, shell, state, upload
+from pages.parts.gallery import Labels
+from pages.parts.shell import Opened
+from pages.parts.text import counted, csv_bytes, literal, markup
+from radcbir_core.collection import Collection
+from radcbir_core.manifest import EXCLUSIONS
+from radcbir_core.retrieval import Hits, hits_table
+
+MOST_HITS = 100
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched with.
+
+    Attributes:
+        name: image_id, or the file name of an upload.
+        labels: What is known of it; None for an upload.
+        row: Its row in the manifest; None for an upload.
+        embedding: (1, D) float32 of an upload; None for an image of the collection.
+        sha256: Digest of an upload's bytes; empty for an image of the collection.
+    """
+
+    name: str
+    labels: Labels | None
+    row: int | None = None
+    embedding: np.ndarray | None = None
+    sha256: str = ""
+
+
+def page() -> None:
+    """Draw the page."""
+    opened = shell.begin("Retrieval", "embed")
+    left, right = st.columns([2, 7], gap="medium")
+    with left:
+        query = query_panel(opened)
+    with right:
+        if state.get("source") != "upload" and (query is None or state.get("view") == "browse"):
+            if query is not None:
+                st.button(
+                    "Back to the hits", icon=":material/arrow_back:", on_click=state.update, kwargs={"view": None}
+                )
+            picker.browse(opened.collection, on_query=use_image)
+        elif query is not None:
+            results(opened, query)
+        else:
+            st.info(
+                "Upload an image on the left: PNG, JPEG, TIFF, WebP, BMP or DICOM. It stays in the memory of this "
+                "session: it is never written to disk, and no link can hold it.",
+                icon=":material/upload:",
+            )
+
+
+def use_image(image_id: str) -> None:
+    """Make an image of the collection the query; a callback, so that the run after it shows its hits."""
+    state.update(image=image_id, source=None, view=None)
+
+
+def query_panel(opened: Opened) -> Query | None:
+    """The left column: where the query comes from, the query image, and what is known of it."""
+    source = state.choice(
+        st.segmented_control,
+        "Query from",
+        ["collection", "upload"],
+        name="source",
+        format_func={"collection": "Collection", "upload": "Upload"}.get,
+        label_visibility="collapsed",
+        width="stretch",
+    )
+    with shell.errors_shown():
+        return _from_upload(opened) if source == "upload" else _from_collection(opened.collection)
+    return None
+
+
+def _from_collection(collection: Collection) -> Query | None:
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Browse", icon=":material/grid_view:", on_click=state.update, kwargs={"view": "browse"}, width="stretch"
+        )
+        st.button(
+            "Random",
+            icon=":material/casino:",
+            on_click=lambda: use_image(picker.random_image(collection)),
+            width="stretch",
+        )
+    image_id = state.get("image")
+    if image_id is None:
+        return None
+    row = collection.manifest.row_of(image_id)
+    state.set_query(collection.name, image_id)
+    with shell.errors_shown():
+        st.image(loaders.preview(collection, row), width="stretch")
+    if st.button("Open large", icon=":material/zoom_in:", width="stretch"):
+        gallery.open_large(collection, [row], 0, on_query=use_image)
+    facts = gallery.image_facts(collection, row)
+    shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
+    gallery.facts_table([(name, value) for name, value in facts if name in shown])
+    return Query(image_id, gallery.labels_of(collection, row), row=row)
+
+
+def _from_upload(opened: Opened) -> Query | None:
+    file = upload.ask()
+    if file is None:
+        return None
+    image = upload.decode(file)
+    st.image(gallery.png(image.pixels), width="stretch")
+    gallery.facts_table(
+        [
+            ("file", file.name),
+            ("format", image.format),
+            ("size", f"{image.pixels.shape[1]} × {image.pixels.shape[0]} px"),
+            ("frame", gallery.frame_text(image)),
+            ("window", gallery.window_text(image)),
+        ]
+    )
+    st.caption("Kept in this session's memory only; not part of the link.")
+    embedding = upload.embed(file, image, opened.collection, opened.encoder_id)
+    return Query(file.name, None, embedding=embedding, sha256=file.sha256)
+
+
+def results(opened: Opened, query: Query) -> None:
+    """The right column: how to search, the hits, and what they add up to."""
+    collection = opened.collection
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
+    k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=10, width=110)
+    exclude = choose_exclusions(controls, collection, query)
+    where = choose_filters(controls, collection)
+    with shell.errors_shown():
+        retriever = loaders.retriever(collection, opened.encoder_id)
+        start = time.perf_counter()
+        if query.row is not None:
+            hits = retriever.search_rows([query.row], k=k, where=where, exclude=exclude)
+        else:
+            hits = retriever.search(query.embedding, k=k, where=where, exclude=exclude, sha256=query.sha256)
+        milliseconds = (time.perf_counter() - start) * 1000
+        rows, similarities = hits.rows[0][: hits.counts[0]], hits.similarities[0][: hits.counts[0]]
+        controls.download_button(
+            "CSV",
+            csv_bytes(hits_table(collection.manifest, hits)),
+            file_name=f"hits-{collection.name}-{opened.encoder_id}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            help="The hits as a table",
+            on_click="ignore",
+        )
+        found = [gallery.labels_of(collection, int(row)) for row in rows]
+        st.html(f'<p class="radcbir-summary">{summary(query.labels, found)}</p>')
+        st.caption(how_found(collection, hits, k=k, where=where, milliseconds=milliseconds))
+        if len(rows):
+            gallery.show(
+                collection, rows, key="hits", similarities=similarities, query=query.labels, on_query=use_image
+            )
+
+
+def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collection, query: Query) -> list[str]:
+    """Which images besides the query itself may not be hits: those that share its file, patient, study or series."""
+    offered = [name for name in EXCLUSIONS if name == "duplicate" or name in loaders.facts(collection).known_groups]
+    unknown = "" if query.row is not None else " Of an upload they are known where its very file is in the collection."
+    return state.choices(
+        box.pills,
+        "Leave out the query's",
+        offered,
+        name="exclude",
+        default=["duplicate", "patient"],
+        selection_mode="multi",
+        format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
+        help="The query image itself is always left out." + unknown,
+    )
+
+
+def choose_filters(box: st.delta_generator.DeltaGenerator, collection: Collection) -> dict[str, list[str]]:
+    """Which images may be hits, by any column with 2 to 200 values; kept in the URL as ``where=column=value``."""
+    manifest = collection.manifest
+    asked: dict[str, list[str]] = {}
+    for column, values in state.conditions("where").items():
+        for value in values:
+            with shell.errors_shown():
+                manifest.mask({column: [value]})
+                asked.setdefault(column, []).append(value)
+    number = sum(map(len, asked.values()))
+    with box.popover(f"Filters ({number})" if number else "Filters", icon=":material/filter_alt:"):
+        st.caption("Hits must match every column, by any of its values.")
+        halves = st.columns(2)
+        for position, column in enumerate(_in_order(manifest.filterable())):
+            counts = manifest.pathology_counts if column == "pathologies" else manifest.codes(column).counts()
+            key = f"radcbir:where:{column}"
+            st.session_state[key] = [value for value in asked.get(column, []) if value in counts]
+            halves[position % 2].multiselect(
+                column.replace("_", " ").capitalize(),
+                sorted(counts),
+                key=key,
+                format_func=lambda value, counts=counts: f"{value} ({counts[value]:,})",
+                on_change=lambda column=column, key=key: state.set_conditions(
+                    "where", {**asked, column: st.session_state[key]}
+                ),
+                placeholder="any",
+            )
+    if number:
+        box.button("Clear", on_click=state.update, kwargs={"where": None}, type="tertiary", icon=":material/close:")
+    return asked
+
+
+def summary(query: Labels | None, hits: Sequence[Labels]) -> str:
+    """What the hits add up to, as HTML: how many agree with the query, else how often each label occurs."""
+    if not hits:
+        return "No image is left to be a hit."
+    if query is None:
+        anatomies = Counter(hit.anatomy or "no anatomy" for hit in hits)
+        pathologies = Counter(name for hit in hits for name in hit.pathologies or ("not labelled",))
+        return " &emsp; ".join(
+            f"{title} " + ", ".join(f"<b>{count}</b> {markup(name)}" for name, count in counts.most_common(6))
+            for title, counts in (("Anatomy:", anatomies), ("Pathology:", pathologies))
+        )
+    parts = []
+    for title, mine, theirs in (
+        ("anatomy", [query.anatomy], [[hit.anatomy] for hit in hits]),
+        ("pathology", query.pathologies, [hit.pathologies for hit in hits]),
+    ):
+        counts = Counter(gallery.agreement(mine, labels) for labels in theirs)
+        if not any(mine):
+            parts.append(f"? the query has no {title} label")
+            continue
+        text = f"<b>{counts['same']} of {len(hits)}</b> same {title}"
+        if counts["shared"]:
+            text += f", {counts['shared']} in part"
+        if counts["unknown"]:
+            text += f", {counts['unknown']} not labelled"
+        parts.append(text)
+    return " &emsp; ".join(parts)
+
+
+def how_found(
+    collection: Collection, hits: Hits, *, k: int, where: Mapping[str, Sequence[str]], milliseconds: float
+) -> str:
+    """How the hits were found, in one line."""
+    line = f"{hits.method.capitalize()} search over {counted(len(collection), 'image')}, {milliseconds:.0f} ms."
+    if where:
+        line += " Only " + "; ".join(f"{column} = {' or '.join(values)}" for column, values in where.items()) + "."
+    if hits.counts[0] < k:
+        line += f" Only {hits.counts[0]} of {k}: no more images are left after filters and exclusions."
+    return literal(line)
+
+
+def _in_order(columns: Sequence[str]) -> list[str]:
+    """The columns to filter by, those of every collection first; the size in pixels is of use to nobody as a list."""
+    first = ["modality", "anatomy", "pathologies", "dataset", "split"]
+    rest = [name for name in columns if name not in {*first, "width", "height"}]
+    return [name for name in first if name in columns] + rest
+
+
+page()
