@@ -399,7 +399,7 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
     atomic_bytes(path.absolute(), table.to_csv(index=False).encode())
 
 
-def _with_interval(row: dict[str, Any]) -> str:
+def _with_interval(row: dict[Any, Any]) -> str:
     if math.isnan(row["low"]):
         return f"{row['precision']:.3f}"
     return f"{row['precision']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

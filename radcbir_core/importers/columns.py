@@ -90,7 +90,7 @@ def _row(row: Row, source: Source, changes: Changes) -> Cells:
     }
     result |= {column: take(column, normal_text) for column in _IDENTIFIERS if column != "series_id" or column in cells}
     further = {name: text for name, text in cells.items() if name not in result and name not in _COMPUTED}
-    return result | further  # type: ignore[return-value]  # text is one of the two kinds of cell
+    return result | further
 
 
 def _pathologies(cells: dict[str, str], changes: Changes) -> list[str]:

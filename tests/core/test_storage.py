@@ -1,0 +1,88 @@
+"""Atomic writes and what the disk can say."""
+
+from __future__ import annotations
+
+import errno
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radcbir_core.errors import CollectionError, StorageError
+from radcbir_core.storage import (
+    atomic_bytes,
+    atomic_path,
+    digest_file,
+    digest_of,
+    disk_errors,
+    read_json,
+    remove_partials,
+    write_json,
+)
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path) -> None:
+    target = tmp_path / "deep" / "note.txt"
+    atomic_bytes(target, b"before")
+    with pytest.raises(ZeroDivisionError), atomic_path(target) as partial:
+        partial.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert target.read_bytes() == b"before"
+    assert [path.name for path in target.parent.iterdir()] == ["note.txt"]
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.ENOSPC, "Expected space left on the disk, but there is none. Free some space and run the same command"),
+        (errno.EDQUOT, "Expected room within the disk quota"),
+        (errno.EROFS, "it is read-only. Set RADCBIR_DATA"),
+        (errno.EACCES, "Expected permission to write here, but it was refused"),
+    ],
+)
+def test_disk_errors_say_what_to_do(tmp_path, number, message) -> None:
+    with pytest.raises(StorageError, match=message) as caught, disk_errors(tmp_path / "x.npy"):
+        raise OSError(number, "of the system")
+    assert "x.npy" in str(caught.value)
+
+
+def test_other_errors_of_the_system_pass(tmp_path) -> None:
+    with pytest.raises(IsADirectoryError), disk_errors(tmp_path):
+        raise IsADirectoryError(errno.EISDIR, "no")
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path) -> None:
+    context = atomic_path(tmp_path / "sub" / "big.npy")
+    partial = context.__enter__()
+    partial.write_bytes(b"half")
+    assert partial.is_file()
+    (tmp_path / "kept.npy").write_bytes(b"whole")
+    remove_partials(tmp_path)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept.npy"]
+
+
+def test_json_is_read_back_or_named(tmp_path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"title": "肺 <b>"})
+    assert read_json(path) == {"title": "肺 <b>"}
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(CollectionError, match=r"a\.json: it is not valid JSON"):
+        read_json(path)
+    path.write_text(json.dumps([1]), encoding="utf-8")
+    with pytest.raises(CollectionError, match="holds a list"):
+        read_json(path)
+    with pytest.raises(CollectionError, match="No such file"):
+        read_json(tmp_path / "b.json")
+
+
+@given(st.lists(st.text(max_size=4), max_size=4), st.lists(st.text(max_size=4), max_size=4))
+def test_digests_are_equal_for_equal_parts_only(one, other) -> None:
+    assert (digest_of(*one) == digest_of(*other)) == (one == other)
+
+
+def test_digest_of_a_file(tmp_path) -> None:
+    path = tmp_path / "abc"
+    path.write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1
+    assert digest_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
