@@ -160,7 +160,13 @@ def results(opened: Opened, query: Query) -> None:
         st.caption(how_found(collection, hits, k=k, where=where, milliseconds=milliseconds))
         if len(rows):
             gallery.show(
-                collection, rows, key="hits", similarities=similarities, query=query.labels, on_query=use_image
+                collection,
+                rows,
+                key="hits",
+                similarities=similarities,
+                query=query.labels,
+                per_page=MOST_HITS,
+                on_query=use_image,
             )
 
 

@@ -312,10 +312,10 @@ def _page_controls(key: str, count: int, start: int, stop: int, per_page: int) -
     last = (count - 1) // per_page * per_page
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for label, icon, to in (
-            ("First", "first_page", 0),
-            ("Back", "chevron_left", max(start - per_page, 0)),
-            ("On", "chevron_right", min(start + per_page, last)),
-            ("Last", "last_page", last),
+            ("First page", "first_page", 0),
+            ("Previous page", "chevron_left", max(start - per_page, 0)),
+            ("Next page", "chevron_right", min(start + per_page, last)),
+            ("Last page", "last_page", last),
         ):
             st.button(
                 label, icon=f":material/{icon}:", key=f"{key}:{label}", on_click=go, args=(to,), disabled=to == start

@@ -53,6 +53,10 @@ def update(**parameters: str | int | Sequence[str] | None) -> None:
 
 def enter(page: str) -> None:
     """Note which page runs now; :func:`pages.parts.shell.begin` calls this."""
+    if st.session_state.get(_PAGE) != page:
+        # After a page link the browser can still show the parameters of the page before, while this run has the right
+        # ones; writing them again, unchanged, tells the browser.
+        st.query_params.from_dict(st.query_params.to_dict() | _repeated())
     st.session_state[_PAGE] = page
     _remember()
 
@@ -216,6 +220,11 @@ def _texts(value: str | int | Sequence[str] | None) -> list[str]:
     if value is None or value == "":
         return []
     return [str(value)] if isinstance(value, str | int) else [str(item) for item in value]
+
+
+def _repeated() -> dict[str, list[str]]:
+    values = {name: st.query_params.get_all(name) for name in st.query_params}
+    return {name: found for name, found in values.items() if len(found) > 1}
 
 
 def _key(name: str) -> str:

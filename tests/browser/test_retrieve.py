@@ -1,0 +1,117 @@
+"""What a person does on the Retrieval page, in a real browser."""
+
+from __future__ import annotations
+
+import io
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from PIL import Image
+
+from tests.small_images import HTML_LABEL, draw
+
+pytestmark = pytest.mark.browser
+
+
+def image_of(page):
+    """The image that the URL says is the query."""
+    return parse_qs(urlsplit(page.url).query).get("image", [None])[0]
+
+
+def png(kind: int, number: int, side: int = 48) -> bytes:
+    buffer = io.BytesIO()
+    draw(kind, number).resize((side, side), Image.Resampling.NEAREST).save(buffer, format="PNG", compress_level=0)
+    return buffer.getvalue()
+
+
+def quiet(page) -> None:
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_upload_an_image_see_hits_click_one_it_becomes_the_query(server, page):
+    page.goto(f"{server}/retrieval")
+    page.get_by_text("Upload", exact=True).click()
+    file = {"name": "mine.png", "mimeType": "image/png", "buffer": png(1, 99, side=1536)}
+    assert len(file["buffer"]) > 2 * 1024 * 1024
+    page.locator("input[type=file]").set_input_files(file)
+    hits = page.locator("li.card:has(.rank)")
+    hits.nth(9).wait_for()
+    assert hits.count() == 10
+    assert "abdomen" in hits.first.inner_text()
+    page.get_by_text("Kept in this session's memory only").wait_for()
+    assert image_of(page) is None
+    assert hits.first.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
+
+    chosen = hits.nth(3).get_attribute("data-image-id")
+    hits.nth(3).get_by_text("Query", exact=True).click()
+    page.wait_for_url(lambda url: "image=" in url)
+    assert image_of(page) == chosen
+    page.locator(".radcbir-summary", has_text="same anatomy").wait_for()
+    page.locator(".radcbir-facts td", has_text=chosen.rsplit("/", 1)[-1]).first.wait_for()
+    quiet(page)
+    assert chosen not in [card.get_attribute("data-image-id") for card in hits.all()]
+
+
+def test_open_an_image_large_go_to_the_next_and_use_it_as_query(server, page):
+    page.goto(f"{server}/retrieval")
+    cards = page.locator("li.card")
+    cards.nth(5).wait_for()
+    quiet(page)
+    second = cards.nth(1).get_attribute("data-image-id")
+    cards.nth(0).get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Image 1 of 61").wait_for()
+    dialog.get_by_role("button", name="Next").click()
+    dialog.get_by_text("Image 2 of 61").wait_for()
+    dialog.locator(".radcbir-facts td", has_text=second).first.wait_for()
+    dialog.get_by_role("button", name="Use as query").click()
+    page.locator("li.card:has(.rank)").nth(9).wait_for()
+    assert image_of(page) == second
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_labels_that_are_html_are_shown_as_text(server, page):
+    page.goto(f"{server}/retrieval?of_pathologies={'%3Cb%20onclick%3D%22x()%22%3Ebold%3C%2Fb%3E%20%26%20%22quoted%22'}")
+    card = page.locator("li.card").first
+    card.wait_for()
+    assert HTML_LABEL in card.inner_text()
+    assert card.locator("b").count() == 0
+    card.get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    dialog.locator(".radcbir-facts td", has_text=HTML_LABEL).first.wait_for()
+    assert dialog.locator(".radcbir-facts b").count() == 0
+
+
+def test_the_collection_stays_open_across_pages_and_back_returns(server, page):
+    page.goto(server)
+    page.locator("li.card").first.wait_for()
+    quiet(page)
+    page.locator("li.card").first.get_by_text("Query", exact=True).click()
+    page.wait_for_url(re.compile("/retrieval\\?"))
+    page.locator("li.card:has(.rank)").nth(9).wait_for()
+    first = image_of(page)
+    page.locator("li.card:has(.rank)").first.get_by_text("Query", exact=True).click()
+    page.wait_for_function("before => !location.search.includes(encodeURIComponent(before))", arg=first)
+    page.go_back()
+    page.locator(".radcbir-facts td", has_text=first).first.wait_for()
+    page.get_by_test_id("stSidebar").get_by_text("Home", exact=True).click()
+    page.get_by_text("Exact copies").wait_for()
+    page.get_by_test_id("stSidebar").get_by_text("Retrieval", exact=True).click()
+    page.locator(".radcbir-facts td", has_text=first).first.wait_for()
+    assert image_of(page) == first
+
+
+def test_the_hits_can_be_saved_as_a_table(server, page, tmp_path):
+    page.goto(f"{server}/retrieval?k=5")
+    page.locator("li.card").first.wait_for()
+    page.locator("li.card").first.get_by_text("Query", exact=True).click()
+    page.locator("li.card:has(.rank)").nth(4).wait_for()
+    quiet(page)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    download.value.save_as(tmp_path / "hits.csv")
+    lines = (tmp_path / "hits.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "rank,image_id,path,similarity,modality,anatomy,pathologies,patient_id,dataset"
+    assert len(lines) == 6

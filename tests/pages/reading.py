@@ -1,0 +1,34 @@
+"""Reading what a page shows, for tests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+
+def cards(at: AppTest) -> list[dict[str, Any]]:
+    """What the galleries of a page show, card by card."""
+    return [
+        card
+        for element in at.get("bidi_component")
+        for card in json.loads(element.proto.json or element.proto.mixed.json)["cards"]
+    ]
+
+
+def html(at: AppTest) -> str:
+    """All HTML of a page."""
+    return "\n".join(element.proto.body for element in at.get("html"))
+
+
+def words(at: AppTest) -> str:
+    r"""All messages, captions, Markdown and code of a page, without the escapes of Markdown."""
+    kinds = (at.error, at.warning, at.info, at.caption, at.markdown, at.code)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def complaints(at: AppTest) -> str:
+    """What a page reports as wrong: errors and warnings; nothing may ever be a raw exception."""
+    assert not at.exception, [element.message for element in at.exception]
+    return "\n".join(element.value for kind in (at.error, at.warning) for element in kind).replace("\\", "")

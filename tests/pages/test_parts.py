@@ -1,0 +1,89 @@
+"""What the pages share, on its own: the escapes, the palette, agreement, and uploads that never touch the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import doctest
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
+
+from pages.parts import gallery, palette, shell, text
+
+
+@pytest.mark.parametrize("module", [gallery, palette, text], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings_run(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+@given(st.text())
+def test_literal_leaves_no_sign_of_markdown_unescaped(raw):
+    escaped = text.literal(raw)
+    assert re.sub(r"\\(.)", r"\1", escaped) == " ".join(raw.split())
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>#$:~|]", escaped)
+
+
+@given(st.text())
+def test_markup_leaves_no_tag_and_no_open_quote(raw):
+    assert not set(text.markup(raw)) & set("<>\"'")
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
+def test_cells_that_a_spreadsheet_would_run_are_tamed(cell):
+    written = text.csv_bytes(pd.DataFrame({"label": [cell], "n": [-1]})).decode()
+    assert f"'{cell}" in written
+    assert written.rstrip().endswith(",-1")
+
+
+@given(st.lists(st.text(min_size=1), min_size=1))
+def test_colors_do_not_depend_on_the_order_of_the_values(values):
+    assert palette.colors_of("dataset", values) == palette.colors_of("dataset", reversed(values))
+
+
+def test_a_modality_has_one_color_whatever_else_is_there():
+    colors = {palette.colors_of("modality", others)["CT"] for others in (["CT"], ["CT", "XR"], ["PET", "CT"])}
+    assert len(colors) == 1
+    assert len(set(palette.colors_of("modality", palette.MODALITIES).values())) == len(palette.MODALITIES)
+
+
+def test_eight_values_get_eight_colors():
+    assert len(set(palette.colors_of("dataset", "abcdefgh").values())) == 8
+    assert len(set(palette.colors_of("anatomy", ["chest", "brain", "x", "y", "z"]).values())) == 5
+
+
+def test_agreement_is_symmetric_and_complete():
+    assert gallery.agreement(["a"], ["a"]) == "same"
+    assert gallery.agreement(["a", "b"], ["b", "a"]) == "same"
+    assert gallery.agreement(["a", "b"], ["b"]) == gallery.agreement(["b"], ["a", "b"]) == "shared"
+    assert gallery.agreement(["a"], ["b"]) == "other"
+    assert gallery.agreement([], ["b"]) == gallery.agreement(["b"], [""]) == "unknown"
+
+
+def _parsed(size: int):
+    boundary = b"----x"
+    body = b"--" + boundary + b'\r\nContent-Disposition: form-data; name="f"; filename="a.dcm"\r\n\r\n'
+    body += b"0" * size + b"\r\n--" + boundary + b"--\r\n"
+
+    async def stream():
+        for start in range(0, len(body), 65536):
+            yield body[start : start + 65536]
+
+    headers = Headers({"content-type": "multipart/form-data; boundary=----x"})
+    form = asyncio.run(MultiPartParser(headers, stream()).parse())
+    return form["f"].file
+
+
+def test_an_upload_of_any_allowed_size_never_touches_the_disk(monkeypatch):
+    monkeypatch.setattr(MultiPartParser, "spool_max_size", 1024 * 1024)
+    with _parsed(3 * 1024 * 1024) as file:
+        assert file._rolled, "the form parser no longer writes large uploads to disk: keep_uploads_in_memory can go"
+    shell.keep_uploads_in_memory()
+    with _parsed(50 * 1024 * 1024) as file:
+        assert not file._rolled

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from radcbir_core.collection import open_collection
+from radcbir_core.retrieval import Retriever
+from tests.pages.reading import cards, complaints, html, words
+from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
+
+
+@pytest.fixture
+def chest(app):
+    """The image_id of chest_00.png and a retriever to compare with."""
+    collection = open_collection("small")
+    return collection, Retriever(collection, "pixels")
+
+
+def image_id(name):
+    collection = open_collection("small")
+    paths = collection.manifest.column("path")
+    row = next(row for row, path in enumerate(paths) if path.endswith(name))
+    return collection.manifest.record(row)["image_id"]
+
+
+def upload(at, data, name="upload.png"):
+    at.segmented_control[0].set_value("upload").run()
+    at.file_uploader[0].set_value((name, data, "application/octet-stream"))
+    return at.run()
+
+
+def png_of(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def test_without_a_collection_it_says_which_command_is_next(empty_app):
+    at = empty_app("retrieval")
+    assert not complaints(at)
+    assert "There is no collection yet" in words(at)
+    assert any("import" in code.value for code in at.code)
+
+
+def test_without_a_query_it_offers_the_images_of_the_collection(app):
+    at = app("retrieval")
+    assert not complaints(at)
+    assert "61 images" in words(at)
+    assert len(cards(at)) == 40
+    assert all("rank" not in card for card in cards(at))
+
+
+def test_a_deep_link_opens_exactly_that(app, chest):
+    collection, retriever = chest
+    query = image_id("chest_02.png")
+    at = app(
+        "retrieval",
+        collection="small",
+        encoder="pixels",
+        image=query,
+        k="7",
+        exclude=["patient"],
+        where=["split=train"],
+    )
+    assert not complaints(at)
+    row = collection.manifest.row_of(query)
+    expected = retriever.search_rows([row], k=7, where={"split": ["train"]}, exclude=["patient"])
+    assert [card["row"] for card in cards(at)] == expected.rows[0].tolist()
+    assert [card["similarity"] for card in cards(at)] == [f"{value:.3f}" for value in expected.similarities[0]]
+    assert [card["rank"] for card in cards(at)] == list(range(1, 8))
+    assert at.number_input[0].value == 7
+    assert at.pills[0].value == ["patient"]
+    assert next(box for box in at.multiselect if box.label == "Split").value == ["train"]
+
+
+def test_the_hits_are_never_the_query_nor_its_copy_nor_its_patient_unless_asked_for(app):
+    query = image_id("chest_00.png")
+    shown = {card["image_id"] for card in cards(app("retrieval", image=query, k="100"))}
+    assert not shown & {query, image_id("chest_copy.png"), image_id("chest_01.png")}
+    assert len(shown) == 58
+    shown = {card["image_id"] for card in cards(app("retrieval", image=query, k="100", exclude="none"))}
+    assert shown >= {image_id("chest_copy.png"), image_id("chest_01.png")}
+    assert query not in shown
+    assert len(shown) == 60
+
+
+def test_each_hit_says_whether_anatomy_and_pathology_are_the_same(app):
+    at = app("retrieval", image=image_id("chest_02.png"), k="100", exclude="none")  # pneumonia and effusion
+    said = {}
+    for card in cards(at):
+        anatomy, pathology = card["lines"]
+        said.setdefault((anatomy["word"], pathology["word"], pathology["value"]), 0)
+        said[anatomy["word"], pathology["word"], pathology["value"]] += 1
+        assert anatomy["sign"] == {"same": "✓", "other": "✗"}[anatomy["word"]]
+        assert pathology["sign"] == {"same": "✓", "in part": "≈", "other": "✗", "not labelled": "?"}[pathology["word"]]
+    assert said["same", "same", "pneumonia, effusion"] == 4
+    assert said["same", "in part", "pneumonia"] == 6
+    assert said["same", "other", "normal"] == 5
+    assert said["same", "not labelled", "not labelled"] == 5
+    assert said["other", "other", HTML_LABEL] == 10
+    summary = re.search(r'radcbir-summary">(.*?)</p>', html(at)).group(1)
+    assert "<b>20 of 60</b> same anatomy" in summary
+    assert "<b>4 of 60</b> same pathology, 6 in part, 5 not labelled" in summary
+
+
+def test_a_query_without_labels_is_summed_up_as_such(app):
+    at = app("retrieval", image=image_id("chest_03.png"))
+    assert "the query has no pathology label" in html(at)
+    assert "same anatomy" in html(at)
+
+
+def test_the_facts_of_the_query_are_shown_word_for_word(app):
+    shown = html(app("retrieval", image=image_id("abdomen_00.png")))
+    assert "&lt;b onclick=&quot;x()&quot;&gt;bold" in shown
+    assert "<b onclick" not in shown
+    assert "&lt;i&gt;abdomen_00.png&lt;/i&gt;" in shown
+
+
+def test_a_broken_image_link_says_so_and_offers_the_others(app):
+    at = app("retrieval", image="<script>nope")
+    assert "image_id = '<script>nope' is not in it" in complaints(at)
+    assert len(cards(at)) == 40
+
+
+@pytest.mark.parametrize("k", ["0", "101", "-1", "ten", "1.5", "٣"])
+def test_a_k_out_of_range_is_reported_and_ten_is_used(app, k):
+    at = app("retrieval", image=image_id("brain_00.png"), k=k)
+    assert f"Expected k from 1 to 100, but k = {k}. 10 is used instead." in complaints(at)
+    assert len(cards(at)) == 10
+
+
+def test_filters_that_do_not_exist_are_reported_and_the_rest_works(app):
+    at = app("retrieval", image=image_id("brain_00.png"), where=["bogus=1", "modality=PET", "nonsense", "modality=CT"])
+    said = complaints(at)
+    assert "column = 'bogus'" in said
+    assert "modality = 'PET'" in said
+    assert "Expected where as column=value, but where = nonsense" in said
+    assert {card["modality"] for card in cards(at)} == {"CT"}
+
+
+def test_an_unknown_exclusion_is_reported(app):
+    at = app("retrieval", image=image_id("brain_00.png"), exclude=["planet"])
+    assert "exclude = planet" in complaints(at)
+    assert len(cards(at)) == 10
+
+
+def test_changing_a_control_changes_hits_and_url(app):
+    at = app("retrieval", image=image_id("chest_00.png"))
+    at.number_input[0].set_value(3).run()
+    assert len(cards(at)) == 3
+    assert value_of(at, "k") == "3"
+    at.pills[0].set_value([]).run()
+    assert value_of(at, "exclude") == "none"
+    assert image_id("chest_copy.png") in {card["image_id"] for card in cards(at)}
+    box = next(box for box in at.multiselect if box.label == "Modality")
+    box.set_value(["CT"]).run()
+    assert value_of(at, "where") == "modality=CT"
+    assert {card["modality"] for card in cards(at)} == {"CT"}
+    next(button for button in at.button if button.label == "Clear").click().run()
+    assert "where" not in at.query_params
+    assert not complaints(at)
+
+
+def test_fewer_images_than_asked_for_is_said(app):
+    at = app("retrieval", image=image_id("chest_00.png"), k="30", where=[f"pathologies={HAN_LABEL}"])
+    assert "Only 5 of 30" in words(at)
+
+
+def test_browsing_by_label_and_by_name(app):
+    at = app("retrieval")
+    next(box for box in at.selectbox if box.label == "Pathology").select(HTML_LABEL).run()
+    assert "10 images" in words(at)
+    at.text_input[0].set_value("ABDOMEN_1").run()
+    assert "5 images" in words(at)
+    at.text_input[0].set_value("no such name").run()
+    assert "No image fits" in words(at)
+    assert not complaints(at)
+
+
+def test_paging_reaches_every_image_once(app):
+    at = app("retrieval")
+    first = [card["row"] for card in cards(at)]
+    next(button for button in at.button if button.label == "Next page").click().run()
+    assert sorted(first + [card["row"] for card in cards(at)]) == list(range(61))
+    assert "41 to 61 of 61" in words(at)
+
+
+def test_random_picks_an_image_of_those_browsed(app):
+    at = app("retrieval", of_pathologies=HAN_LABEL)
+    next(button for button in at.button if button.label == "Random").click().run()
+    assert not complaints(at)
+    row = open_collection("small").manifest.row_of(value_of(at, "image"))
+    assert open_collection("small").manifest.record(row)["pathologies"] == [HAN_LABEL]
+
+
+def test_an_upload_finds_what_it_looks_like_and_leaves_the_url(app):
+    at = upload(app("retrieval"), png_of(np.asarray(draw(1, 99))))
+    assert not complaints(at)
+    assert {card["lines"][0]["value"] for card in cards(at)} == {"abdomen"}
+    assert all("word" not in line for card in cards(at) for line in card["lines"])
+    assert "<b>10</b> abdomen" in html(at)
+    assert "not part of the link" in words(at)
+    assert "upload.png" in html(at)
+
+
+def test_exact_copies_of_an_upload_are_left_out_unless_asked_for(app, small_data):
+    data = (small_data.parent / "small-data-source" / "chest_00.png").read_bytes()
+    copies = {image_id("chest_00.png"), image_id("chest_copy.png")}
+    at = upload(app("retrieval"), data)
+    assert not copies & {card["image_id"] for card in cards(at)}
+    at.pills[0].set_value([]).run()
+    assert copies <= {card["image_id"] for card in cards(at)}
+    assert cards(at)[0]["similarity"] == "1.000"
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"this is text", b"\x89PNG\r\n\x1a\n broken"], ids=["empty", "text", "truncated"]
+)
+def test_an_upload_that_is_no_image_is_an_error_that_names_it(app, data):
+    at = upload(app("retrieval"), data, name="<i>bad</i>.png")
+    assert "<i>bad</i>.png" in complaints(at)
+    at.segmented_control[0].set_value("collection").run()
+    assert not complaints(at)
+    assert cards(at)
+
+
+def test_an_upload_outlives_a_visit_to_another_page(app):
+    at = upload(app("retrieval"), png_of(np.asarray(draw(0, 99))), name="mine.png")
+    at.switch_page("app.py").run()
+    at.switch_page("pages/retrieval.py").run()
+    assert "Still here: mine.png" in words(at)
+    assert len(cards(at)) == 10
+    next(button for button in at.button if button.label == "Remove").click().run()
+    assert not cards(at)
+    assert "Still here" not in words(at)
+
+
+def test_the_query_comes_back_with_the_page(app):
+    query = image_id("brain_00.png")
+    at = app("retrieval", image=query, k="4")
+    at.switch_page("app.py").run()
+    links = {link.proto.label: link.proto for link in at.get("page_link")}
+    assert "image=" in links["Retrieval"].query_string
+    assert "k=4" in links["Retrieval"].query_string
+
+
+def value_of(at, name):
+    value = at.query_params[name]
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def test_the_formula_label_is_tamed_in_the_csv(app):
+    from pages.parts.text import csv_bytes
+
+    collection = open_collection("small")
+    rows = np.flatnonzero(collection.manifest.mask({"pathologies": [FORMULA_LABEL]}))
+    text = csv_bytes(collection.manifest.rows(rows, ["image_id", "pathologies"])).decode()
+    assert text.count(f"'{FORMULA_LABEL}") == len(rows) == 5
+    assert f",{FORMULA_LABEL}" not in text
