@@ -63,7 +63,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises:
         EncoderError: The file is missing, truncated, no weights file, or needs code to be run to be read.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     try:
         with path.open("rb") as handle:
@@ -92,8 +92,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_safetensors(path: Path) -> Any:
-    from safetensors import SafetensorError  # noqa: PLC0415
-    from safetensors.torch import load_file  # noqa: PLC0415
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
         return load_file(path, device="cpu")
@@ -102,7 +102,7 @@ def _read_safetensors(path: Path) -> Any:
 
 
 def _read_torch(path: Path) -> Any:
-    import torch  # noqa: PLC0415
+    import torch
 
     try:
         with quiet():
@@ -177,7 +177,7 @@ def weights_digest(module: torch.nn.Module) -> str:
 
     It is the same for the same weights whatever file format they came in, and costs about a second a gigabyte.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     total = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):

@@ -49,9 +49,9 @@ def cached_file(repository: str, filename: str) -> Path | None:
     """
     if not is_repository(repository):
         raise EncoderError(
-            f"Expected organisation/name of a repository, but repository = {shown(repository)!r}. Check the name."
+            f"Expected organisation/name of a repository, but repository = '{shown(repository)}'. Check the name."
         )
-    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415
+    from huggingface_hub import try_to_load_from_cache
 
     found = try_to_load_from_cache(repository, filename)
     return Path(found) if isinstance(found, str) else None
@@ -71,7 +71,7 @@ def fetch_file(repository: str, filenames: Sequence[str]) -> Path:
         cached = cached_file(repository, filename)
         if cached is not None:
             return cached
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415
+    from huggingface_hub import hf_hub_download
 
     filename = _first_on_hub(repository, filenames)
     with quiet(), _refusing(repository, filename):
@@ -93,7 +93,7 @@ def fetch_folder(repository: str, *, patterns: Sequence[str], markers: Sequence[
         cached = cached_file(repository, marker)
         if cached is not None:
             return cached.parent
-    from huggingface_hub import snapshot_download  # noqa: PLC0415
+    from huggingface_hub import snapshot_download
 
     marker = _first_on_hub(repository, markers)
     with quiet(), _refusing(repository, marker):
@@ -102,9 +102,9 @@ def fetch_folder(repository: str, *, patterns: Sequence[str], markers: Sequence[
 
 def _first_on_hub(repository: str, filenames: Sequence[str]) -> str:
     """The first of ``filenames`` that the hub has, asked once each and without the client's minute of retries."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url  # noqa: PLC0415
-    from huggingface_hub.constants import is_offline_mode  # noqa: PLC0415
-    from huggingface_hub.errors import RemoteEntryNotFoundError  # noqa: PLC0415
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub.constants import is_offline_mode
+    from huggingface_hub.errors import RemoteEntryNotFoundError
 
     wanted = " or ".join(filenames)
     if is_offline_mode():
@@ -128,7 +128,7 @@ def _first_on_hub(repository: str, filenames: Sequence[str]) -> str:
 @contextmanager
 def _refusing(repository: str, filename: str) -> Iterator[None]:
     """Turn every way in which a download fails into one line that says what to do."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError  # noqa: PLC0415
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
         yield

@@ -108,7 +108,7 @@ class OpenClipEncoder:
             EncoderError: The device has no room for one image, or the network gives what is no embedding.
             ValueError: ``batch`` has another shape.
         """
-        import torch  # noqa: PLC0415
+        import torch
 
         shape = (3, *self.preprocessing.size)
         if batch.ndim != 4 or batch.shape[1:] != shape:
@@ -148,7 +148,13 @@ class OpenClipEncoder:
     def _encoded(self, encode: Any, inputs: torch.Tensor) -> Float32Array:
         if not len(inputs):
             return np.zeros((0, self.dimension), dtype=np.float32)
-        features, fitted = encode_shrinking(encode, inputs, batch_size=self.batch_size, device=self.device)
+        try:
+            features, fitted = encode_shrinking(encode, inputs, batch_size=self.batch_size, device=self.device)
+        except RuntimeError as error:
+            raise EncoderError(
+                f"Expected a network that computes, but {self.encoder_id} gave {first_line(error)} on {self.device}. "
+                "Check its open_clip_config.json, or try --device cpu."
+            ) from error
         # What did not fit once will not fit the next time either.
         if len(inputs) > fitted:
             self.batch_size = min(self.batch_size, fitted)
@@ -191,8 +197,8 @@ def build_model(source: Source) -> Any:
         EncoderError: open_clip cannot build it, or the weights are not exactly its own.
     """
     open_clip = import_open_clip()
-    import torch  # noqa: PLC0415
-    from open_clip.convert import convert_state_dict  # noqa: PLC0415
+    import torch
+    from open_clip.convert import convert_state_dict
 
     state = read_weights(source.weights)
     model_cfg = _offline_configuration(source)
@@ -218,7 +224,7 @@ def _offline_configuration(source: Source) -> dict[str, Any]:
     tower = str(model_cfg["vision_cfg"].get("timm_model_name") or "")
     if ":" in tower:
         raise EncoderError(
-            f"Expected the name of an architecture built into timm, but timm_model_name = {shown(tower)!r}. "
+            f"Expected the name of an architecture built into timm, but timm_model_name = '{shown(tower)}'. "
             "Write the architecture's own name into open_clip_config.json."
         )
     if tower:
@@ -231,8 +237,8 @@ def _offline_configuration(source: Source) -> dict[str, Any]:
 
 def _named_as_in(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """``state`` with three old habits of saving undone, none of which changes a number."""
-    import torch  # noqa: PLC0415
-    from open_clip.model import convert_to_custom_text_state_dict  # noqa: PLC0415
+    import torch
+    from open_clip.model import convert_to_custom_text_state_dict
 
     own = model.state_dict()
     named = dict(state)
@@ -251,7 +257,7 @@ def _named_as_in(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, tor
 
 
 def _to_device(model: Any, device: str) -> Any:
-    import torch  # noqa: PLC0415
+    import torch
 
     try:
         return model.to(device)
@@ -343,7 +349,7 @@ def build_tokenizer(text_cfg: Mapping[str, Any], folder: Path | None) -> Any:
         with quiet():
             if folder is None:
                 return open_clip.SimpleTokenizer(context_length=context_length, **options)
-            from open_clip.tokenizer import HFTokenizer  # noqa: PLC0415
+            from open_clip.tokenizer import HFTokenizer
 
             mode = text_cfg.get("tokenizer_mode")
             return HFTokenizer(

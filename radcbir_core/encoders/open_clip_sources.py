@@ -74,7 +74,7 @@ def from_tag(architecture: str, tag: str) -> Source:
     if tag not in tags:
         near = difflib.get_close_matches(tag, tags, n=3, cutoff=0.3) or tags[:3]
         advice = f"Did you mean {' or '.join(near)}?" if near else "It has none: choose another architecture."
-        raise EncoderError(f"Expected a pretrained tag of {architecture}, but tag = {shown(tag)!r}. {advice}")
+        raise EncoderError(f"Expected a pretrained tag of {architecture}, but tag = '{shown(tag)}'. {advice}")
     published = open_clip.get_pretrained_cfg(architecture, tag)
     # open_clip only warns where a tag was trained with QuickGELU and the architecture's file does not say so, and
     # then computes something else. What the weights were trained with is what counts.
@@ -98,7 +98,7 @@ def unknown_architecture(architecture: str, known: Iterable[str]) -> EncoderErro
     near = [names[name] for name in difflib.get_close_matches(architecture.lower(), names, n=3, cutoff=0.5)]
     advice = f"Did you mean {' or '.join(near)}?" if near else "open_clip.list_models() names them all."
     return EncoderError(
-        f"Expected an architecture built into open_clip, but architecture = {shown(architecture)!r}. {advice}"
+        f"Expected an architecture built into open_clip, but architecture = '{shown(architecture)}'. {advice}"
     )
 
 
@@ -159,7 +159,7 @@ def from_folder(folder: Path) -> Source:
 
 
 def _local_text_configuration(folder: Path, tower: str) -> Path:
-    from open_clip.hf_configs import arch_dict  # noqa: PLC0415
+    from open_clip.hf_configs import arch_dict
 
     cached = cached_file(tower, "config.json")
     for place in (folder / "text", folder, *([cached.parent] if cached else [])):

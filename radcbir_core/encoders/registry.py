@@ -19,6 +19,7 @@ import importlib.util
 import os
 import re
 import sys
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,7 +181,7 @@ def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
         return _pixels()
     family = _FAMILIES[parsed.prefix]
     chosen = resolve_device(device)
-    from radcbir_core.encoders.open_clip_family import OpenClipEncoder  # noqa: PLC0415
+    from radcbir_core.encoders.open_clip_family import OpenClipEncoder
 
     return OpenClipEncoder(
         family.source(parsed.name),
@@ -193,16 +194,18 @@ def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
 
 
 def _pixels() -> PixelsEncoder:
-    from radcbir_core.encoders.pixels import PixelsEncoder  # noqa: PLC0415
+    from radcbir_core.encoders.pixels import PixelsEncoder
 
     return PixelsEncoder()
 
 
 def _parsed(spec: str) -> _Spec:
     text, fit = _without_fit(spec.strip())
-    if not text or not text.isprintable():
+    # A name goes into JSON, a URL and one line of a message: control characters, line separators and lone surrogates
+    # cannot.
+    if not text or any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
         raise EncoderError(
-            f"Expected the name of an encoder, but encoder = {shown(spec)!r}. "
+            f"Expected the name of an encoder, but encoder = '{shown(spec)}'. "
             f"Use one of {', '.join(entry.encoder_id for entry in _ENTRIES)}, or {_forms()}."
         )
     suffix = f"-{fit}" if fit else ""
@@ -242,11 +245,11 @@ def _absolute(path: str) -> str:
     try:
         expanded = Path(path).expanduser()
     except RuntimeError as error:
-        raise EncoderError(f"Expected a path, but local-dir = {shown(path)!r}: {error}. Write it in full.") from error
+        raise EncoderError(f"Expected a path, but local-dir = '{shown(path)}': {error}. Write it in full.") from error
     # normpath after joining, not resolve(): a link's own name is the one the user knows the folder by.
     absolute = os.path.normpath(Path.cwd() / expanded)
     if not path or not Path(absolute).name:
-        raise EncoderError(f"Expected the path of a folder, but local-dir = {shown(path)!r}. Name the folder.")
+        raise EncoderError(f"Expected the path of a folder, but local-dir = '{shown(path)}'. Name the folder.")
     return absolute
 
 
@@ -327,4 +330,4 @@ def _unknown(text: str) -> EncoderError:
     elif "/" in text and is_repository(text):
         meant.append(f"hf-hub:{text}")
     advice = f"Did you mean {' or '.join(shown(name) for name in meant)}?" if meant else f"Or use {_forms()}."
-    return EncoderError(f"Expected one of {', '.join(names)}, but encoder = {shown(text)!r}. {advice}")
+    return EncoderError(f"Expected one of {', '.join(names)}, but encoder = '{shown(text)}'. {advice}")

@@ -53,8 +53,8 @@ def resolve_device(name: str) -> str:
     if name == "cpu":
         return name
     if name not in {"auto", "mps"} and not re.fullmatch(r"cuda(:\d{1,3})?", name):
-        raise EncoderError(f"Expected auto, cpu, cuda, cuda:<number> or mps, but device = {shown(name)!r}. Use auto.")
-    import torch  # noqa: PLC0415
+        raise EncoderError(f"Expected auto, cpu, cuda, cuda:<number> or mps, but device = '{shown(name)}'. Use auto.")
+    import torch
 
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     apple = bool(torch.backends.mps.is_available())
@@ -71,7 +71,7 @@ def resolve_device(name: str) -> str:
 
 
 def _found(gpus: int) -> str:
-    import torch  # noqa: PLC0415
+    import torch
 
     return f"torch {torch.__version__} finds {gpus} CUDA device(s) here"
 
@@ -104,7 +104,7 @@ def import_open_clip() -> Any:
     with quiet():
         prepare_torchvision()
         try:
-            import open_clip  # noqa: PLC0415
+            import open_clip
         except (ImportError, OSError, RuntimeError) as error:
             raise EncoderError(
                 f"Expected open_clip to be importable, but import open_clip = {first_line(error)}. "
@@ -127,7 +127,7 @@ def prepare_torchvision() -> None:
         specification = importlib.util.find_spec("torchvision")
         if specification is None or not specification.submodule_search_locations:
             return
-        import torch  # noqa: PLC0415
+        import torch
 
         libraries = [
             path
@@ -165,7 +165,7 @@ def encode_shrinking(
     Raises:
         EncoderError: Not even one input fits.
     """
-    import torch  # noqa: PLC0415
+    import torch
 
     parts: list[Float32Array] = []
     start = 0
@@ -189,7 +189,7 @@ def encode_shrinking(
 
 def _attempt(encode: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, device: str) -> Float32Array | None:
     """The features of one batch, or None where the device's memory did not suffice."""
-    import torch  # noqa: PLC0415
+    import torch
 
     try:
         with torch.inference_mode(), _exact_float32(device):
@@ -205,7 +205,7 @@ def _exact_float32(device: str) -> Iterator[None]:
     if not device.startswith("cuda"):
         yield
         return
-    import torch  # noqa: PLC0415
+    import torch
 
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
         yield
