@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import pandas as pd
-
 from radcbir_core.collection import STEPS, Collection, EncoderStore
 from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
@@ -19,9 +17,9 @@ from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.index import build_index, recall_at
 from radcbir_core.neighbors import build_neighbors
 from radcbir_core.progress import Progress, silent
-from radcbir_core.projection import project
+from radcbir_core.projection import project_store
 from radcbir_core.retrieval import searcher_of
-from radcbir_core.storage import atomic_path, remove_partials
+from radcbir_core.storage import remove_partials
 
 
 @dataclass(slots=True)
@@ -106,16 +104,7 @@ def _neighbors(store: EncoderStore, progress: Progress) -> None:
 
 
 def _projection(store: EncoderStore, progress: Progress) -> None:
-    rows = len(store.valid)
-    progress("projection", 0, rows)
-    found = project(store.neighbor_ids, store.neighbor_similarities)
-    table = pd.DataFrame(
-        {"x": found.coordinates[:, 0], "y": found.coordinates[:, 1], "preservation": found.preservation}
-    )
-    with atomic_path(store.projection_path) as partial:
-        table.to_parquet(partial)
-    store.mark("projection")
-    progress("projection", rows, rows)
+    store.mark("projection", **project_store(store, progress=progress))
 
 
 def _evaluation(store: EncoderStore, progress: Progress) -> None:

@@ -44,7 +44,7 @@ PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
 KS = (1, 3, 5, 10)
 TABLE_COLUMNS = ("level", "label", "k", "precision", "n_queries", "averaging", "low", "high")
 
-_RECIPE = 1
+_RECIPE = 2
 """Part of every protocol's digest: to be raised when the numbers change, so that cached tables are not used again."""
 
 
@@ -203,12 +203,14 @@ def evaluate(store: EncoderStore, protocol: Protocol, *, progress: Progress = si
     cached = _read(folder, protocol)
     if cached is not None:
         return cached
-    tables, queries = [], []
+    tables, queries, hopeless = [], [], []
     progress("evaluation", 0, len(LEVELS))
     for done, level in enumerate(LEVELS, 1):
         sides = sides_of(store, protocol, level)
-        precision = _precision(store, protocol, sides)
+        available = _available(store, protocol, sides)
+        precision = _precision(store, protocol, sides, available)
         codes = sides.labels.codes[sides.queries]
+        hopeless.append((level, int((available == 0).sum()), len(set(codes[available == 0]))))
         tables.append(_table(store.collection.manifest, protocol, sides, precision).assign(level=level))
         per_query = pd.DataFrame({f"p@{k}": precision[:, i] for i, k in enumerate(protocol.ks)})
         per_query.insert(0, "label", np.asarray(sides.labels.values, dtype=object)[codes])
@@ -220,28 +222,36 @@ def evaluate(store: EncoderStore, protocol: Protocol, *, progress: Progress = si
         protocol=protocol,
         table=pd.concat(tables, ignore_index=True)[list(TABLE_COLUMNS)],
         queries=pd.concat(queries, ignore_index=True),
-        notes=_notes(store, protocol),
+        notes=_notes(store, protocol, hopeless),
     )
     _write(folder, result)
     return result
 
 
-def _precision(store: EncoderStore, protocol: Protocol, sides: Sides) -> npt.NDArray[np.float64]:
-    """``(Q, len(ks))``."""
+def _available(store: EncoderStore, protocol: Protocol, sides: Sides) -> npt.NDArray[np.int64]:
+    """``(Q,)``; how many relevant images each query may be given."""
     manifest = store.collection.manifest
-    codes = sides.labels.codes[sides.queries]
+    return available_relevant(
+        sides.labels.codes[sides.queries],
+        sides.labels.codes,
+        query_rows=sides.queries,
+        gallery=sides.gallery,
+        groups=[manifest.groups(name) for name in check_exclusions(protocol.exclude)],
+    )
+
+
+def _precision(
+    store: EncoderStore, protocol: Protocol, sides: Sides, available: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """``(Q, len(ks))``."""
     hits = ranked_hits(store, sides.queries, k=max(protocol.ks), gallery=sides.gallery, exclude=protocol.exclude)
-    relevant = relevant_hits(hits.rows, codes, gallery_labels=sides.labels.codes)
-    available = None
-    if protocol.divisor == "available":
-        available = available_relevant(
-            codes,
-            sides.labels.codes,
-            query_rows=sides.queries,
-            gallery=sides.gallery,
-            groups=[manifest.groups(name) for name in check_exclusions(protocol.exclude)],
-        )
-    return precision_at_k(relevant, protocol.ks, divisor=protocol.divisor, available=available)
+    relevant = relevant_hits(hits.rows, sides.labels.codes[sides.queries], gallery_labels=sides.labels.codes)
+    return precision_at_k(
+        relevant,
+        protocol.ks,
+        divisor=protocol.divisor,
+        available=available if protocol.divisor == "available" else None,
+    )
 
 
 def _table(manifest: Manifest, protocol: Protocol, sides: Sides, precision: npt.NDArray[np.float64]) -> pd.DataFrame:
@@ -253,7 +263,7 @@ def _table(manifest: Manifest, protocol: Protocol, sides: Sides, precision: npt.
     return summarize(precision, codes, ks=protocol.ks, labels=sides.labels.values, intervals=intervals)
 
 
-def _notes(store: EncoderStore, protocol: Protocol) -> tuple[str, ...]:
+def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Level, int, int]]) -> tuple[str, ...]:
     manifest = store.collection.manifest
     notes = []
     patients = manifest.groups("patient")
@@ -269,6 +279,13 @@ def _notes(store: EncoderStore, protocol: Protocol) -> tuple[str, ...]:
         shared = len(sides[0] & sides[1])
         if shared:
             notes.append(f"{shared} patients are both in train and in test: the split is not patient-disjoint.")
+    for level, queries, labels in hopeless:
+        if queries:
+            effect = "they count 0" if protocol.divisor == "k" else "they are left out"
+            notes.append(
+                f"At the level {level}, {queries} queries of {labels} labels have no relevant image that they may be "
+                f"given, whatever the encoder: {effect}."
+            )
     failed = int((~store.valid).sum())
     if failed:
         notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")

@@ -46,7 +46,7 @@ def test_groups() -> None:
     assert m.groups("study").tolist() == [0, 1, -1, 2, 2, -1]
     assert m.groups("duplicate").tolist() == [0, -1, 0, -1, -1, -1]
     assert m.groups("series").tolist() == [-1] * 6
-    assert manifest(series_id=list("xxyy") + ["", ""]).groups("series").tolist() == [0, 0, 1, 1, -1, -1]
+    assert manifest(series_id=[*"xxyy", "", ""]).groups("series").tolist() == [0, 0, 1, 1, -1, -1]
 
 
 def test_pathology_counts() -> None:
@@ -138,5 +138,5 @@ def test_damaged_manifests(tmp_path) -> None:
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(CollectionError, match=r"manifest\.parquet is missing or damaged"):
         Manifest.read(path)
-    with pytest.raises(CollectionError, match="is missing. Import the collection again"):
+    with pytest.raises(CollectionError, match=r"is missing\. Import the collection again"):
         Manifest(pa.table({"image_id": ["a"]}), digest="")

@@ -25,9 +25,14 @@ from radcbir_core.storage import (
 def test_a_failed_write_leaves_what_was_there(tmp_path) -> None:
     target = tmp_path / "deep" / "note.txt"
     atomic_bytes(target, b"before")
-    with pytest.raises(ZeroDivisionError), atomic_path(target) as partial:
-        partial.write_bytes(b"half")
-        raise ZeroDivisionError
+
+    def fail_half_way() -> None:
+        with atomic_path(target) as partial:
+            partial.write_bytes(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert target.read_bytes() == b"before"
     assert [path.name for path in target.parent.iterdir()] == ["note.txt"]
 

@@ -33,9 +33,9 @@ def test_modalities(source, expected) -> None:
 @pytest.mark.parametrize(
     ("source", "expected"),
     [
-        ("No Finding", "normal"), ("no findings", "normal"), ("NORMAL", "normal"), ("unknown", ""), ("nan", ""),
-        ("Pleural  effusion\n", "Pleural effusion"), ('a "quoted", <b>bold</b> finding', 'a "quoted", <b>bold</b> finding'),
-        ("肺炎", "肺炎"), ("none", ""),
+        ("No Finding", "normal"), ("no findings", "normal"), ("NORMAL", "normal"),
+        ("unknown", ""), ("nan", ""), ("none", ""), ("肺炎", "肺炎"), ("Pleural  effusion\n", "Pleural effusion"),
+        ('a "quoted", <b>bold</b> finding', 'a "quoted", <b>bold</b> finding'),
     ],
 )  # fmt: skip
 def test_pathologies(source, expected) -> None:

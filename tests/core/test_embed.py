@@ -1,0 +1,209 @@
+"""The pass over the images: what it writes, how it resumes, what fails."""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import radcbir_core.embed as embedding
+from radcbir_core.collection import STEPS, open_collection
+from radcbir_core.embed import embed, is_current, thumbnail_of
+from radcbir_core.encoders import load_encoder
+from radcbir_core.errors import CollectionError, StorageError
+from radcbir_core.importers import import_collection
+
+
+@pytest.fixture
+def collection(tmp_path, small_source, monkeypatch):
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    shutil.copytree(small_source, tmp_path / "source")
+    return import_collection([tmp_path / "source"], name="c").collection
+
+
+@pytest.fixture
+def small_shards(monkeypatch) -> int:
+    """Several shards from a few images."""
+    for module in ("radcbir_core.embed", "radcbir_core.collection"):
+        monkeypatch.setattr(f"{module}.SHARD_ROWS", 16)
+    return 16
+
+
+def written(collection) -> tuple[bytes, ...]:
+    folder = collection.encoder_folder("pixels")
+    thumbnails = sorted((collection.folder / "thumbnails").iterdir())
+    return (folder / "embeddings.npy").read_bytes(), *(path.read_bytes() for path in thumbnails)
+
+
+def test_embeddings_are_the_encoder_s_in_the_order_of_the_manifest(collection) -> None:
+    encoder = load_encoder("pixels")
+    assert not is_current(collection, encoder)
+    report = embed(collection, encoder)
+    assert (report.images, report.failed, report.resumed_rows) == (len(collection), 0, 0)
+    assert is_current(collection, encoder)
+    store = collection.store("pixels")
+    expected = encoder.encode_images([collection.read_image(row).pixels for row in range(len(collection))])
+    assert store.embeddings.dtype == np.float16
+    np.testing.assert_array_equal(store.embeddings, expected.astype(np.float16))
+    np.testing.assert_allclose(np.linalg.norm(store.embeddings.astype(np.float32), axis=1), 1, atol=1e-3)
+    record = json.loads((store.folder / "encoder.json").read_text())
+    assert record["fingerprint"] == encoder.fingerprint
+    assert record["preprocessing"] == encoder.preprocessing.as_dict()
+    assert record["versions"]["numpy"] == np.__version__
+    assert store.steps() == dict.fromkeys(STEPS, "missing") | {"embed": "current"}
+
+
+def test_thumbnails_are_made_once_and_are_aligned(collection) -> None:
+    assert collection.thumbnail(0) is None
+    embed(collection, load_encoder("pixels"))
+    for row in (0, 7, len(collection) - 1):
+        assert collection.thumbnail(row) == thumbnail_of(collection.read_image(row).pixels)
+    before = written(collection)[1:]
+    shutil.rmtree(collection.encoder_folder("pixels"))
+    embed(open_collection("c"), load_encoder("pixels"))
+    assert written(collection)[1:] == before
+
+
+def test_thumbnails_keep_proportions_and_never_grow(tmp_path) -> None:
+    for shape, expected in (((400, 800), (192, 96)), ((28, 28), (28, 28)), ((800, 400, 3), (96, 192))):
+        path = tmp_path / "t.webp"
+        path.write_bytes(thumbnail_of(np.zeros(shape, dtype=np.uint8)))
+        with Image.open(path) as image:
+            assert image.size == expected
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing in the code may catch it."""
+
+
+@pytest.mark.parametrize("stop_at", [1, 17, 40, 61])
+def test_stopped_and_started_again_it_ends_with_the_same_bytes(collection, small_shards, stop_at, tmp_path) -> None:
+    encoder = load_encoder("pixels")
+    encoder.batch_size = 5
+    embed(collection, encoder)
+    whole = written(collection)
+    shutil.rmtree(collection.encoder_folder("pixels"))
+    shutil.rmtree(collection.folder / "thumbnails")
+    collection = open_collection("c")
+
+    def stop(step: str, done: int, total: int) -> None:
+        if done >= stop_at:
+            raise Killed
+
+    with pytest.raises(Killed):
+        embed(collection, encoder, progress=stop)
+    assert not is_current(collection, encoder)
+    told: list[int] = []
+    report = embed(open_collection("c"), encoder, progress=lambda step, done, total: told.append(done))
+    assert report.resumed_rows == (stop_at - 1) // small_shards * small_shards == told[0]
+    assert told[-1] == len(collection)
+    assert told == sorted(told)
+    assert written(collection) == whole
+
+
+def test_unfinished_shards_of_another_version_are_not_used(collection, small_shards) -> None:
+    encoder = load_encoder("pixels")
+
+    def stop(step: str, done: int, total: int) -> None:
+        if done > small_shards:
+            raise Killed
+
+    encoder.batch_size = 5
+    with pytest.raises(Killed):
+        embed(collection, encoder, progress=stop)
+    encoder.fingerprint = "0" * 64
+    assert embed(collection, encoder).resumed_rows == 0
+
+
+def test_embeddings_of_another_encoder_version_are_stale_and_made_again(collection) -> None:
+    encoder = load_encoder("pixels")
+    embed(collection, encoder)
+    first = collection.store("pixels")
+    first.mark("neighbors")
+    encoder.fingerprint = "0" * 64
+    assert not is_current(collection, encoder)
+    embed(collection, encoder)
+    second = collection.store("pixels")
+    assert is_current(collection, encoder)
+    assert second.digest != first.digest
+    np.save(second.neighbor_ids_path, np.zeros((1, 1)))
+    np.save(second.neighbor_similarities_path, np.zeros((1, 1)))
+    assert second.steps()["neighbors"] == "stale", "made from the older embeddings"
+
+
+def test_images_that_fail_are_listed_and_the_rest_goes_on(collection) -> None:
+    (collection.image_path(3)).unlink()
+    collection.image_path(5).write_bytes(b"no longer an image")
+    flat = Image.fromarray(np.full((20, 20), 77, dtype=np.uint8))
+    flat.save(collection.image_path(8))
+    report = embed(collection, load_encoder("pixels"))
+    assert report.failed == 3
+    store = collection.store("pixels")
+    assert np.flatnonzero(~store.valid).tolist() == [3, 5, 8]
+    assert not store.embeddings[[3, 5, 8]].any()
+    assert collection.thumbnail(3) is None
+    assert collection.thumbnail(8) is not None
+    problems = collection.problems()
+    ours = problems[problems["source"] == "build pixels"]
+    assert ours["image_id"].tolist() == [collection.manifest.record(row)["image_id"] for row in (3, 5, 8)]
+    assert "is not there" in ours["reason"].iloc[0]
+    assert "one flat colour" in ours["reason"].iloc[2]
+    shutil.rmtree(store.folder)
+    embed(collection, load_encoder("pixels"))
+    assert len(collection.problems()) == len(problems), "the same problem is not listed twice"
+
+
+def test_nothing_to_embed_is_an_error_and_leaves_no_embeddings(collection) -> None:
+    shutil.rmtree(collection.image_root)
+    with pytest.raises(CollectionError, match="all 61 of c failed; the first: Expected the image file"):
+        embed(collection, load_encoder("pixels"))
+    assert collection.encoder_ids() == []
+
+
+def test_a_full_disk_keeps_finished_shards(collection, small_shards, monkeypatch) -> None:
+    real, calls = np.save, []
+
+    def full(file, array, **options):
+        if array.dtype == np.float16:
+            calls.append(1)
+            if len(calls) == 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return real(file, array, **options)
+
+    monkeypatch.setattr(embedding.np, "save", full)
+    with pytest.raises(StorageError, match="space left on the disk, but there is none"):
+        embed(collection, load_encoder("pixels"))
+    monkeypatch.undo()
+    monkeypatch.setattr("radcbir_core.embed.SHARD_ROWS", small_shards)
+    monkeypatch.setattr("radcbir_core.collection.SHARD_ROWS", small_shards)
+    monkeypatch.setenv("RADCBIR_DATA", str(collection.folder.parent.parent))
+    assert embed(collection, load_encoder("pixels")).resumed_rows == 2 * small_shards
+
+
+def test_images_are_decoded_in_other_threads_and_only_once(collection, monkeypatch) -> None:
+    seen: list[tuple[int, str]] = []
+    lock = threading.Lock()
+    real = type(collection).read_image
+
+    def read(self, row: int):
+        with lock:
+            seen.append((row, threading.current_thread().name))
+        return real(self, row)
+
+    monkeypatch.setattr(type(collection), "read_image", read)
+    embed(collection, load_encoder("pixels"), workers=2)
+    assert sorted(row for row, _ in seen) == list(range(len(collection)))
+    assert all(name.startswith("decode") for _, name in seen)
+
+
+def test_two_builds_of_the_same_never_mix(collection) -> None:
+    other = open_collection("c").building("pixels")
+    with collection.building("pixels"), pytest.raises(CollectionError, match="another process is"):
+        other.__enter__()
+    with collection.building("pixels"):
+        pass
