@@ -76,23 +76,55 @@ def _found(gpus: int) -> str:
     return f"torch {torch.__version__} finds {gpus} CUDA device(s) here"
 
 
+class _Hush:
+    """Counts who wants silence.
+
+    Levels and filters are the whole process's: only the first changes them, and only the last, perhaps in another
+    thread, puts them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._levels: dict[str, int] = {}
+        self._filters = warnings.catch_warnings()
+
+    def begin(self) -> None:
+        with self._lock:
+            self._wanted += 1
+            if self._wanted > 1:
+                return
+            self._levels = {name: logging.getLogger(name).level for name in _NOISY_LOGGERS}
+            for name in _NOISY_LOGGERS:
+                logging.getLogger(name).setLevel(logging.CRITICAL)
+            self._filters = warnings.catch_warnings()
+            self._filters.__enter__()
+            warnings.simplefilter("ignore")
+
+    def end(self) -> None:
+        with self._lock:
+            self._wanted -= 1
+            if self._wanted:
+                return
+            for name, level in self._levels.items():
+                logging.getLogger(name).setLevel(level)
+            self._filters.__exit__(None, None, None)
+
+
+_hush = _Hush()
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Hold back the warnings and log lines of torch, timm, transformers and the hub's client; errors pass.
 
     Download progress bars are no log lines and stay.
     """
-    loggers = [logging.getLogger(name) for name in _NOISY_LOGGERS]
-    levels = [logger.level for logger in loggers]
+    _hush.begin()
     try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        _hush.end()
 
 
 def import_open_clip() -> Any:

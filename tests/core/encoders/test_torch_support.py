@@ -107,6 +107,18 @@ def test_quiet_holds_back_and_gives_back(caplog: pytest.LogCaptureFixture) -> No
     assert logging.getLogger("huggingface_hub").level == level
 
 
+def test_quiet_ends_with_the_last_who_asked() -> None:
+    before, filters = logging.getLogger("timm").level, list(warnings.filters)
+    first, second = quiet(), quiet()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logging.getLogger("timm").level == logging.CRITICAL
+    second.__exit__(None, None, None)
+    assert logging.getLogger("timm").level == before
+    assert warnings.filters == filters
+
+
 def test_float32_on_cuda_is_not_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     convolutions = torch.backends.cudnn
     before = (convolutions.allow_tf32, convolutions.deterministic, convolutions.benchmark)
