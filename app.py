@@ -36,7 +36,7 @@ def page() -> None:
             show_encoders(collection)
             next_steps(collection, chosen.encoder_id)
         if len(problems):
-            st.subheader("What could not be read", anchor=False)
+            st.html('<h4 class="radcbir-part">What could not be read</h4>')
             st.caption(
                 "These rows are not in the collection, or have no embedding; everything else works without them."
             )
@@ -47,12 +47,15 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
     """Title, and the size of the collection in numbers."""
     st.markdown(f"**{literal(collection.title)}** \u2002:gray[{literal(_provenance(collection))}]")
     known = f"known of {facts.with_patient:,} images" if facts.patients else "not known of any image"
+    copies = (
+        f"images in {counted(facts.duplicate_groups, 'group')}" if facts.duplicate_groups else "no file is there twice"
+    )
     numbers = [
         ("Images", f"{facts.images:,}", f"{counted(len(facts.datasets), 'dataset')}"),
         ("Patients", f"{facts.patients:,}" if facts.patients else "none", known),
         ("Pathologies", f"{len(facts.pathologies):,}", f"{facts.unlabelled:,} images not labelled"),
         ("Several labels", f"{facts.multi_label:,}", "images with two or more"),
-        ("Exact copies", f"{facts.duplicate_images:,}", f"images in {counted(facts.duplicate_groups, 'group')}"),
+        ("Exact copies", f"{facts.duplicate_images:,}", copies),
         ("Problems", f"{problems:,}", "rows left out; listed below" if problems else "every row could be read"),
     ]
     tiles = "".join(
@@ -65,19 +68,19 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
 def show_counts(facts: loaders.Facts) -> None:
     """Counts by modality, anatomy, pathology, dataset and split."""
     first, second = st.columns(2, gap="medium")
+    without = facts.images - sum(facts.splits.values())
     with first:
         counts.bars("Modality", facts.modalities, column="modality")
-        counts.bars("Anatomy", facts.anatomies, column="anatomy")
-        counts.bars("Split", facts.splits or {"not said": facts.images})
+        counts.bars("Anatomy", facts.anatomies, column="anatomy", rows=8)
+        counts.bars("Split", facts.splits, note=f"{without:,} images without" if without else "")
     with second:
-        note = "an image may have several" if facts.multi_label else ""
-        counts.bars("Pathology", facts.pathologies, note=note, height=300)
-        counts.bars("Dataset", facts.datasets)
+        counts.bars("Pathology", facts.pathologies, rows=11)
+        counts.bars("Dataset", facts.datasets, rows=8)
 
 
 def show_encoders(collection: Collection) -> None:
     """Each encoder and how far it is built, in signs and words."""
-    st.subheader("Encoders", anchor=False)
+    st.html('<h4 class="radcbir-part">Encoders</h4>')
     ids = collection.encoder_ids()
     if not ids:
         st.caption("None is built yet.")
@@ -97,7 +100,7 @@ def show_encoders(collection: Collection) -> None:
 
 def next_steps(collection: Collection, encoder_id: str | None) -> None:
     """What to do next: the command that is missing, or the page to open."""
-    st.subheader("Next", anchor=False)
+    st.html('<h4 class="radcbir-part">Next</h4>')
     if not collection.encoder_ids():
         shell.say_command(
             "Build an encoder, to search, evaluate and map this collection. `pixels` needs no weights and is the "
@@ -136,6 +139,7 @@ _STYLE = """<style>
 .radcbir-numbers span { color: #98A3B3; font-size: .82rem; display: block; }
 .radcbir-numbers b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
 .radcbir-numbers small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
+.radcbir-part { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }
 .radcbir-encoders { width: 100%; border-collapse: collapse; font-size: .85rem; }
 .radcbir-encoders th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 8px 4px 0; border: 0; }
 .radcbir-encoders td { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid #2A313C; white-space: nowrap; }

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages.parts import gallery, loaders, picker, shell, state, upload
+from pages.parts import filters, gallery, loaders, picker, shell, state, upload
 from pages.parts.gallery import Labels
 from pages.parts.shell import Opened
-from pages.parts.text import counted, csv_bytes, literal, markup
+from pages.parts.text import counted, csv_bytes, markup
 from radcbir_core.collection import Collection
 from radcbir_core.manifest import EXCLUSIONS
 from radcbir_core.retrieval import Hits, hits_table
@@ -97,6 +97,7 @@ def _from_collection(collection: Collection) -> Query | None:
         )
     image_id = state.get("image")
     if image_id is None:
+        st.caption("No query yet: choose an image on the right, take a random one, or upload your own.")
         return None
     row = collection.manifest.row_of(image_id)
     state.set_query(collection.name, image_id)
@@ -111,6 +112,7 @@ def _from_collection(collection: Collection) -> Query | None:
 
 
 def _from_upload(opened: Opened) -> Query | None:
+    state.set_query(opened.collection.name, None)  # an upload has no place on the map
     file = upload.ask()
     if file is None:
         return None
@@ -136,7 +138,7 @@ def results(opened: Opened, query: Query) -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=10, width=110)
     exclude = choose_exclusions(controls, collection, query)
-    where = choose_filters(controls, collection)
+    where = filters.choose(controls, collection)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
@@ -156,8 +158,10 @@ def results(opened: Opened, query: Query) -> None:
             on_click="ignore",
         )
         found = [gallery.labels_of(collection, int(row)) for row in rows]
-        st.html(f'<p class="radcbir-summary">{summary(query.labels, found)}</p>')
-        st.caption(how_found(collection, hits, k=k, where=where, milliseconds=milliseconds))
+        st.html(
+            f'<p class="radcbir-summary">{summary(query.labels, found)}<br><small>'
+            f"{markup(how_found(collection, hits, k=k, where=where, milliseconds=milliseconds))}</small></p>"
+        )
         if len(rows):
             gallery.show(
                 collection,
@@ -184,38 +188,6 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collec
         format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
         help="The query image itself is always left out." + unknown,
     )
-
-
-def choose_filters(box: st.delta_generator.DeltaGenerator, collection: Collection) -> dict[str, list[str]]:
-    """Which images may be hits, by any column with 2 to 200 values; kept in the URL as ``where=column=value``."""
-    manifest = collection.manifest
-    asked: dict[str, list[str]] = {}
-    for column, values in state.conditions("where").items():
-        for value in values:
-            with shell.errors_shown():
-                manifest.mask({column: [value]})
-                asked.setdefault(column, []).append(value)
-    number = sum(map(len, asked.values()))
-    with box.popover(f"Filters ({number})" if number else "Filters", icon=":material/filter_alt:"):
-        st.caption("Hits must match every column, by any of its values.")
-        halves = st.columns(2)
-        for position, column in enumerate(_in_order(manifest.filterable())):
-            counts = manifest.pathology_counts if column == "pathologies" else manifest.codes(column).counts()
-            key = f"radcbir:where:{column}"
-            st.session_state[key] = [value for value in asked.get(column, []) if value in counts]
-            halves[position % 2].multiselect(
-                column.replace("_", " ").capitalize(),
-                sorted(counts),
-                key=key,
-                format_func=lambda value, counts=counts: f"{value} ({counts[value]:,})",
-                on_change=lambda column=column, key=key: state.set_conditions(
-                    "where", {**asked, column: st.session_state[key]}
-                ),
-                placeholder="any",
-            )
-    if number:
-        box.button("Clear", on_click=state.update, kwargs={"where": None}, type="tertiary", icon=":material/close:")
-    return asked
 
 
 def summary(query: Labels | None, hits: Sequence[Labels]) -> str:
@@ -256,14 +228,7 @@ def how_found(
         line += " Only " + "; ".join(f"{column} = {' or '.join(values)}" for column, values in where.items()) + "."
     if hits.counts[0] < k:
         line += f" Only {hits.counts[0]} of {k}: no more images are left after filters and exclusions."
-    return literal(line)
-
-
-def _in_order(columns: Sequence[str]) -> list[str]:
-    """The columns to filter by, those of every collection first; the size in pixels is of use to nobody as a list."""
-    first = ["modality", "anatomy", "pathologies", "dataset", "split"]
-    rest = [name for name in columns if name not in {*first, "width", "height"}]
-    return [name for name in first if name in columns] + rest
+    return line
 
 
 page()

@@ -14,28 +14,30 @@ from pages.parts import palette
 from pages.parts.text import markup
 
 
-def bars(title: str, counts: Mapping[str, int], *, column: str = "", note: str = "", height: int = 230) -> None:
-    """A table of values and counts, most frequent first as given, each with a bar; scrolls beyond ``height`` pixels.
+def bars(title: str, counts: Mapping[str, int], *, column: str = "", note: str = "", rows: int = 10) -> None:
+    """A table of values and counts, most frequent first as given, each with a bar; scrolls beyond some rows.
 
     Args:
         title: What is counted.
         counts: Value → number of images.
         column: Manifest column, for its fixed colors; without it all bars have one color.
         note: A short remark beside the title.
-        height: Height in pixels that is not exceeded.
+        rows: How many rows are seen without scrolling.
     """
     colors = palette.colors_of(column, counts) if column else {}
     most = max(counts.values(), default=1)
-    rows = "".join(
+    lines = "".join(
         f'<tr><td title="{markup(value)}">{markup(value)}</td><td class="number">{count:,}</td><td class="bar">'
         f'<div style="width:{max(100 * count / most, 0.8):.1f}%;background:{colors.get(value, palette.HUES[0])}"></div>'
         "</td></tr>"
         for value, count in counts.items()
     )
-    body = f"<table><tbody>{rows}</tbody></table>" if rows else "<p>None.</p>"
+    body = f"<table><tbody>{lines}</tbody></table>" if lines else "<p>None.</p>"
+    more = f"{len(counts):,} values, scroll to see all" if len(counts) > rows else ""
+    remark = " · ".join(filter(None, [note, more]))
     st.html(
-        f'<section class="radcbir-counts"><h4>{markup(title)} <small>{markup(note)}</small></h4>'
-        f'<div class="scroll" style="max-height:{height}px" tabindex="0">{body}</div></section>{_STYLE}'
+        f'<section class="radcbir-counts"><h4>{markup(title)} <small>{markup(remark)}</small></h4>'
+        f'<div class="scroll" style="max-height:{rows * 1.65:.2f}rem" tabindex="0">{body}</div></section>{_STYLE}'
     )
 
 
@@ -44,7 +46,9 @@ _STYLE = """<style>
 .radcbir-counts small { color: #98A3B3; font-weight: 400; }
 .radcbir-counts .scroll { overflow-y: auto; scrollbar-width: thin; }
 .radcbir-counts table { width: 100%; border-collapse: collapse; font-size: .87rem; table-layout: fixed; }
-.radcbir-counts td { padding: 1.5px 0; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; border: 0; }
+.radcbir-counts tr { height: 1.65rem; }
+.radcbir-counts td { padding: 0; line-height: 1.3; border: 0; }
+.radcbir-counts td { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .radcbir-counts .number { width: 4.2em; text-align: right; padding-right: .6em; font-variant-numeric: tabular-nums; }
 .radcbir-counts .bar { width: 42%; }
 .radcbir-counts .bar div { height: .62em; border-radius: 2px; }

@@ -252,10 +252,12 @@ _STYLE: Final = """<style>
 .stMainBlockContainer h2 { padding-top: 0; }
 [data-testid="stHeader"] { background: transparent; pointer-events: none; }
 [data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
-.st-key-radcbir-controls [data-testid="stButtonGroup"] > div:last-child { min-height: 2.5rem; align-items: center; }
+.st-key-radcbir-controls [data-testid="stButtonGroup"] { position: relative; top: -3px; }
+.st-key-radcbir-controls [data-testid="stButtonGroup"] > div:last-child { min-height: 2.7rem; align-items: center; }
 [data-testid="stPopoverBody"] { min-width: 34rem; }
 .radcbir-notice { color: #98A3B3; font-size: .8rem; border-top: 1px solid #2A313C; padding-top: .6rem; }
 .radcbir-summary { font-size: 1.02rem; margin: 0; }
+.radcbir-summary small { font-size: .84rem; color: #98A3B3; }
 .radcbir-facts { border-collapse: collapse; width: 100%; font-size: .87rem; table-layout: fixed; }
 .radcbir-facts th { text-align: left; font-weight: 400; color: #98A3B3; width: 6.2em; vertical-align: top;
   padding: 2px 6px 2px 0; }

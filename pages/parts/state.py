@@ -129,7 +129,7 @@ def choice(
 
     widget(label, options, key=key, on_change=keep, **arguments)
     if asked is not None and asked != chosen:
-        report(name, asked, options, instead=chosen)
+        report(name, asked, options, then=f"{chosen} is used instead")
     return chosen
 
 
@@ -145,11 +145,13 @@ def choices(
     """Several of several options, kept in the repeated URL parameter ``name``.
 
     As :func:`choice`, with ``st.multiselect`` or ``st.pills(selection_mode="multi")``. A list emptied on purpose is
-    kept as ``none``, so that it differs from "not said", which means the default.
+    kept as ``none``, so that it differs from "not said", which means the default. Values that are no options are
+    reported and left out; where no other remains, the default holds.
     """
-    said = bool(st.query_params.get_all(name))
     asked = get_all(name)
-    chosen = [value for value in asked if value in options] if said else [v for v in default if v in options]
+    chosen = [value for value in asked if value in options]
+    if not chosen and NOTHING not in st.query_params.get_all(name):
+        chosen = [value for value in default if value in options]
     key = _key(name)
     st.session_state[key] = chosen
 
@@ -159,7 +161,7 @@ def choices(
     widget(label, options, key=key, on_change=keep, **arguments)
     for value in asked:
         if value not in options:
-            report(name, value, options, instead="nothing")
+            report(name, value, options, then="It is left out")
     return chosen
 
 
@@ -207,12 +209,12 @@ def set_conditions(name: str, where: Mapping[str, Sequence[str]]) -> None:
     update(**{name: [f"{column}={value}" for column, values in where.items() for value in values]})
 
 
-def report(name: str, value: str, options: Sequence[str], *, instead: str) -> None:
-    """Say that a URL value does not exist, what does, and what is used in its place."""
+def report(name: str, value: str, options: Sequence[str], *, then: str) -> None:
+    """Say that a URL value does not exist, what was done about it, and what there is."""
     shown = ", ".join(options[:12]) + (f" and {len(options) - 12} more" if len(options) > 12 else "")
     st.warning(
         f"Expected {name} to be one of those there are, but {name} = {literal(value[:80])}. "
-        f"{literal(instead)} is used instead. There are: {literal(shown)}."
+        f"{literal(then)}. There are: {literal(shown)}."
     )
 
 

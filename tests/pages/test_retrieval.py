@@ -142,9 +142,10 @@ def test_filters_that_do_not_exist_are_reported_and_the_rest_works(app):
     assert {card["modality"] for card in cards(at)} == {"CT"}
 
 
-def test_an_unknown_exclusion_is_reported(app):
+def test_an_unknown_exclusion_is_reported_and_the_default_holds(app):
     at = app("retrieval", image=image_id("brain_00.png"), exclude=["planet"])
-    assert "exclude = planet" in complaints(at)
+    assert "exclude = planet. It is left out. There are: duplicate, patient." in complaints(at)
+    assert at.pills[0].value == ["duplicate", "patient"]
     assert len(cards(at)) == 10
 
 
@@ -167,7 +168,7 @@ def test_changing_a_control_changes_hits_and_url(app):
 
 def test_fewer_images_than_asked_for_is_said(app):
     at = app("retrieval", image=image_id("chest_00.png"), k="30", where=[f"pathologies={HAN_LABEL}"])
-    assert "Only 5 of 30" in words(at)
+    assert "Only 5 of 30" in html(at)
 
 
 def test_browsing_by_label_and_by_name(app):
