@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ import pandas as pd
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ImageError
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.manifest import Manifest
-from radcbir_core.storage import atomic_bytes, atomic_path, disk_errors, read_json, write_json
+from radcbir_core.storage import atomic_bytes, disk_errors, read_json, write_array, write_json
 
 SCHEMA_VERSION = 1
 SHARD_ROWS = 2048
@@ -40,6 +41,7 @@ PROBLEM_COLUMNS = ["source", "line", "path", "image_id", "reason"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _UNFINISHED = ".unfinished-"
+_ABANDONED_AFTER = 24 * 3600.0
 
 
 def data_folder() -> Path:
@@ -126,11 +128,19 @@ def new_collection(name: str) -> Iterator[Path]:
     try:
         with disk_errors(final):
             unfinished.mkdir(parents=True)
+            _remove_abandoned(final.parent)
             yield unfinished
             refuse_existing(name)
             unfinished.rename(final)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed imports and removals left behind; a day old, so that none that is still at work is met."""
+    for abandoned in folder.glob(f"{_UNFINISHED}*"):
+        if time.time() - abandoned.stat().st_mtime > _ABANDONED_AFTER:
+            shutil.rmtree(abandoned, ignore_errors=True)
 
 
 def refuse_existing(name: str) -> None:
@@ -490,8 +500,7 @@ class ThumbnailShards:
         """Write one shard; ``b""`` stands for an image without a thumbnail. Offsets last: they complete it."""
         offsets = np.cumsum([0, *map(len, thumbnails)], dtype=np.int64)
         atomic_bytes(self._path(shard, "bin"), b"".join(thumbnails))
-        with atomic_path(self._path(shard, "npy")) as partial, partial.open("wb") as handle:
-            np.save(handle, offsets)
+        write_array(self._path(shard, "npy"), [offsets], shape=offsets.shape, dtype=offsets.dtype)
 
     def read(self, row: int) -> bytes | None:
         """The WebP of a row, or ``None``."""

@@ -27,7 +27,7 @@ from radcbir_core.collection import PROBLEM_COLUMNS, SHARD_ROWS, Collection
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import atomic_path, digest_file, digest_of, disk_errors, read_json, write_json
+from radcbir_core.storage import digest_file, digest_of, disk_errors, read_json, write_array, write_json
 
 THUMBNAIL_SIDE = 192
 _THUMBNAIL_QUALITY = 80
@@ -237,8 +237,7 @@ def _encode(
 def _write_shard(folder: Path, shard: int, vectors: npt.NDArray[np.float16], reasons: dict[int, str]) -> None:
     if reasons:
         write_json(_reasons_path(folder, shard), {str(row): reason for row, reason in reasons.items()})
-    with atomic_path(_shard_path(folder, shard)) as partial, partial.open("wb") as handle:
-        np.save(handle, vectors)
+    write_array(_shard_path(folder, shard), [vectors], shape=vectors.shape, dtype=vectors.dtype)
 
 
 def _finish(collection: Collection, encoder: Encoder, shards: Path, number: int) -> list[int]:
@@ -255,15 +254,8 @@ def _finish(collection: Collection, encoder: Encoder, shards: Path, number: int)
         )
     folder = collection.encoder_folder(encoder.encoder_id)
     path = folder / "embeddings.npy"
-    with atomic_path(path) as partial:
-        joined = np.lib.format.open_memmap(
-            partial, mode="w+", dtype=np.float16, shape=(len(collection), encoder.dimension)
-        )
-        for shard in range(number):
-            rows = _rows_of(collection, shard)
-            joined[rows.start : rows.stop] = np.load(_shard_path(shards, shard), allow_pickle=False)
-        joined.flush()
-        del joined
+    parts = (np.load(_shard_path(shards, shard), allow_pickle=False) for shard in range(number))
+    write_array(path, parts, shape=(len(collection), encoder.dimension), dtype=np.float16)
     _describe(collection, encoder, path, failed=sorted(reasons))
     if reasons:
         _list_problems(collection, encoder, reasons)

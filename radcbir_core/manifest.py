@@ -275,6 +275,14 @@ class Manifest:
             )
         return row
 
+    def rows_with(self, column: str, value: str) -> npt.NDArray[np.intp]:
+        """The rows whose ``column`` is ``value``; for columns such as sha256 that are not worth encoding.
+
+        Raises:
+            QueryError: No such column.
+        """
+        return np.flatnonzero(np.asarray(pc.equal(self._text(column), value)))
+
     def find(self, text: str, *, limit: int = 50) -> npt.NDArray[np.int64]:
         """Rows whose image_id contains ``text`` (upper and lower case alike), the first ``limit`` of them."""
         contains = pc.match_substring(self.table.column("image_id"), text, ignore_case=True)

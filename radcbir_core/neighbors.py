@@ -7,7 +7,7 @@ of a search and not what happened to be in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from radcbir_core.collection import EncoderStore
 from radcbir_core.index import Exclusion, Hits, Method, Searcher, unit
 from radcbir_core.progress import Progress, silent
 from radcbir_core.retrieval import exclusions_of, searcher_of
-from radcbir_core.storage import atomic_path
+from radcbir_core.storage import write_array
 
 NEIGHBORS = 100
 EXACT_ROWS = 50_000
@@ -42,20 +42,23 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Meth
     number = len(store.valid)
     width = min(NEIGHBORS, max(int(store.valid.sum()) - 1, 0))
     method: Method = "exact" if number <= EXACT_ROWS else "approximate"
-    with atomic_path(store.neighbor_ids_path) as ids_path, atomic_path(store.neighbor_similarities_path) as sims_path:
-        ids = np.lib.format.open_memmap(ids_path, mode="w+", dtype=np.int32, shape=(number, width))
-        similarities = np.lib.format.open_memmap(sims_path, mode="w+", dtype=np.float16, shape=(number, width))
-        ids[:], similarities[:] = -1, np.nan
-        rows = np.flatnonzero(store.valid)
-        progress("neighbors", 0, len(rows))
-        for start in range(0, len(rows) if width else 0, _CHUNK):
-            part = rows[start : start + _CHUNK]
-            hits = _neighbors_of(searcher, part, width=width, method=method)
-            ids[part], similarities[part] = hits.rows, hits.similarities
-            progress("neighbors", start + len(part), len(rows))
-        ids.flush()
-        similarities.flush()
-        del ids, similarities
+    # One array is streamed to its file while it is computed; the other, half as large, is kept until that is written.
+    similarities = np.full((number, width), np.nan, dtype=np.float16)
+
+    def ids() -> Iterator[npt.NDArray[np.int32]]:
+        progress("neighbors", 0, number)
+        for start in range(0, number, _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, number))
+            found = np.full((len(rows), width), -1, dtype=np.int32)
+            usable = store.valid[rows]
+            if width and usable.any():
+                hits = _neighbors_of(searcher, rows[usable], width=width, method=method)
+                found[usable], similarities[rows[usable]] = hits.rows, hits.similarities
+            yield found
+            progress("neighbors", start + len(rows), number)
+
+    write_array(store.neighbor_ids_path, ids(), shape=(number, width), dtype=np.int32)
+    write_array(store.neighbor_similarities_path, [similarities], shape=(number, width), dtype=np.float16)
     return method
 
 

@@ -113,8 +113,8 @@ def project(
 ) -> Projection:
     """Lay out the images of a neighbor graph in the plane.
 
-    The same graph and seed give the same bytes with the same library versions, whatever the number of CPU cores; for
-    that, UMAP works on one of them.
+    The same graph and seed give the same bytes on the same machine; for that, UMAP works on one CPU core. It takes
+    about 3 s for 3,000 images, half a minute for 50,000, and in a new process 8 s more to import and compile UMAP.
 
     Args:
         neighbor_ids: (N, W) integer rows, most similar first, the image itself left out, -1 as padding at the end.
@@ -335,9 +335,9 @@ def _spectral(graph: Any, *, random: np.random.Generator) -> NDArray[np.float64]
         vectors = np.linalg.eigh(normal.toarray())[1][:, -3:-1]
     else:
         try:
-            # A start of the layout needs no digits: the tolerance is loose, and so the solver is quick.
+            # A start of the layout needs few digits: the tolerance is loose, and so the solver is quick.
             values, vectors = eigsh(
-                normal.tocsr(), k=3, which="LA", v0=random.normal(size=number), tol=1e-3, ncv=20, maxiter=500
+                normal.tocsr(), k=3, which="LA", v0=random.normal(size=number), tol=1e-4, ncv=20, maxiter=1000
             )
         except ArpackError:
             return None

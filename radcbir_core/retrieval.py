@@ -128,7 +128,7 @@ class Retriever:
         """The rows whose file is byte for byte the queried one."""
         if not sha256:
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self.collection.manifest.column("sha256") == sha256)
+        return self.collection.manifest.rows_with("sha256", sha256)
 
 
 def searcher_of(store: EncoderStore) -> Searcher:

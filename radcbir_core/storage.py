@@ -10,10 +10,13 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from radcbir_core.errors import CollectionError, StorageError
 
@@ -85,6 +88,43 @@ def atomic_bytes(path: Path, content: bytes) -> None:
     """
     with atomic_path(path) as partial:
         partial.write_bytes(content)
+
+
+def write_array(
+    path: Path, chunks: Iterable[npt.NDArray[Any]], *, shape: tuple[int, ...], dtype: npt.DTypeLike
+) -> None:
+    """Write an array as ``.npy``, chunk by chunk along its first axis, in one step.
+
+    Plain writes, because a full disk kills a process that writes through a memory map, and NumPy's own ``save`` loses
+    the reason.
+
+    Args:
+        path: Where to.
+        chunks: Parts of the array, in order.
+        shape: Of the whole.
+        dtype: Of the whole; the chunks are converted.
+
+    Raises:
+        StorageError: No space left, or no permission.
+        ValueError: The chunks do not add up to ``shape``.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.npy"
+        >>> write_array(target, [np.zeros((2, 3)), np.ones((1, 3))], shape=(3, 3), dtype=np.float16)
+        >>> np.load(target)[:, 0].tolist()
+        [0.0, 0.0, 1.0]
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    rows = 0
+    with atomic_path(path) as partial, partial.open("wb") as handle:
+        np.lib.format.write_array_header_1_0(handle, header)
+        for chunk in chunks:
+            rows += len(chunk)
+            handle.write(np.ascontiguousarray(chunk, dtype=dtype).data)
+        handle.flush()
+        if rows != shape[0]:
+            raise ValueError(f"Expected {shape[0]} rows, but the chunks of {path.name} have {rows}.")
 
 
 def remove_partials(folder: Path) -> None:

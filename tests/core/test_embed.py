@@ -17,6 +17,7 @@ from radcbir_core.embed import embed, is_current, thumbnail_of
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.importers import import_collection
+from radcbir_core.storage import atomic_path
 
 
 @pytest.fixture
@@ -165,23 +166,22 @@ def test_nothing_to_embed_is_an_error_and_leaves_no_embeddings(collection) -> No
     assert collection.encoder_ids() == []
 
 
-def test_a_full_disk_keeps_finished_shards(collection, small_shards, monkeypatch) -> None:
-    real, calls = np.save, []
+def test_a_full_disk_keeps_finished_shards(collection, small_shards) -> None:
+    """The third shard does not fit; with space again, the first two are not made anew."""
+    real, written_shards = embedding.write_array, []
 
-    def full(file, array, **options):
-        if array.dtype == np.float16:
-            calls.append(1)
-            if len(calls) == 3:
-                raise OSError(errno.ENOSPC, "No space left on device")
-        return real(file, array, **options)
+    def full(path, chunks, **options) -> None:
+        if path.parent.name == "shards":
+            written_shards.append(path)
+            if len(written_shards) == 3:
+                with atomic_path(path):
+                    raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, chunks, **options)
 
-    monkeypatch.setattr(embedding.np, "save", full)
-    with pytest.raises(StorageError, match="space left on the disk, but there is none"):
-        embed(collection, load_encoder("pixels"))
-    monkeypatch.undo()
-    monkeypatch.setattr("radcbir_core.embed.SHARD_ROWS", small_shards)
-    monkeypatch.setattr("radcbir_core.collection.SHARD_ROWS", small_shards)
-    monkeypatch.setenv("RADCBIR_DATA", str(collection.folder.parent.parent))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedding, "write_array", full)
+        with pytest.raises(StorageError, match="space left on the disk, but there is none"):
+            embed(collection, load_encoder("pixels"))
     assert embed(collection, load_encoder("pixels")).resumed_rows == 2 * small_shards
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from radcbir_core.storage import (
     disk_errors,
     read_json,
     remove_partials,
+    write_array,
     write_json,
 )
 
@@ -65,6 +68,32 @@ def test_what_a_killed_process_left_is_removed(tmp_path) -> None:
     (tmp_path / "kept.npy").write_bytes(b"whole")
     remove_partials(tmp_path)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["kept.npy"]
+
+
+def test_an_array_written_in_chunks_is_the_whole_or_nothing(tmp_path) -> None:
+    whole = np.random.default_rng(0).normal(size=(7, 3))
+    path = tmp_path / "a.npy"
+    write_array(path, [whole[:4], whole[4:]], shape=(7, 3), dtype=np.float16)
+    np.testing.assert_array_equal(np.load(path), whole.astype(np.float16))
+    with pytest.raises(ValueError, match="Expected 7 rows, but the chunks of a.npy have 4"):
+        write_array(path, [whole[:4]], shape=(7, 3), dtype=np.float16)
+    np.testing.assert_array_equal(np.load(path), whole.astype(np.float16))
+    write_array(path, [], shape=(0, 3), dtype=np.int32)
+    assert np.load(path).shape == (0, 3)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")
+def test_a_full_disk_is_a_storage_error(tmp_path, monkeypatch) -> None:
+    """/dev/full stands for the disk: the write itself fails, as on a real one."""
+    real = Path.open
+
+    def open_full(self, mode="r", **options):
+        return real(Path("/dev/full") if "w" in mode and ".partial-" in self.name else self, mode, **options)
+
+    monkeypatch.setattr(Path, "open", open_full)
+    with pytest.raises(StorageError, match="space left on the disk, but there is none"):
+        write_array(tmp_path / "a.npy", [np.zeros((4096, 64))], shape=(4096, 64), dtype=np.float32)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_json_is_read_back_or_named(tmp_path) -> None:
