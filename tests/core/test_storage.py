@@ -75,7 +75,7 @@ def test_an_array_written_in_chunks_is_the_whole_or_nothing(tmp_path) -> None:
     path = tmp_path / "a.npy"
     write_array(path, [whole[:4], whole[4:]], shape=(7, 3), dtype=np.float16)
     np.testing.assert_array_equal(np.load(path), whole.astype(np.float16))
-    with pytest.raises(ValueError, match="Expected 7 rows, but the chunks of a.npy have 4"):
+    with pytest.raises(ValueError, match=r"Expected 7 rows, but the chunks of a\.npy have 4"):
         write_array(path, [whole[:4]], shape=(7, 3), dtype=np.float16)
     np.testing.assert_array_equal(np.load(path), whole.astype(np.float16))
     write_array(path, [], shape=(0, 3), dtype=np.int32)
