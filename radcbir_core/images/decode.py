@@ -1,0 +1,111 @@
+"""The way in: a file or its bytes, of whatever format, to a decoded image.
+
+Owns the routing by content, the check of the file's size, and the border behind which nothing but an ImageError leaves.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from radcbir_core.errors import ImageError, ImageTooLargeError
+from radcbir_core.images.decoded import DecodedImage, Limits
+from radcbir_core.images.formats import HEAD_BYTES, describe, sniff
+from radcbir_core.images.quiet import quiet
+from radcbir_core.images.raster import decode_raster
+from radcbir_core.images.request import COPY_AGAIN, Request
+
+_DEFAULT_LIMITS = Limits()
+
+
+def decode_image(
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    frame: int | None = None,
+    window: tuple[float, float] | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
+) -> DecodedImage:
+    """Decode one image; safe to call from several threads.
+
+    The content decides the format, never the name: PNG, JPEG, TIFF, WebP, BMP, or DICOM with or without its preamble.
+
+    Args:
+        source: a file, or the content of one.
+        name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
+        frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
+        window: (center, width) of a linear window over gray values, in the values after the modality LUT or rescale,
+            instead of the file's own.
+        limits: what the file may cost; checked before anything is decoded.
+
+    Returns:
+        Gray (H, W) or RGB (H, W, 3), uint8, with the window that was used.
+
+    Raises:
+        ImageError: there is no such file, or it is empty, damaged, cut off, an animation, or none of these formats.
+        ImageTooLargeError: over a limit.
+        NoPixelDataError: a DICOM object without a picture in it.
+
+    Example:
+        >>> from io import BytesIO
+        >>> from PIL import Image
+        >>> file = BytesIO()
+        >>> Image.new("L", (4, 3), 200).save(file, "PNG")
+        >>> image = decode_image(file.getvalue(), name="flat.png")
+        >>> image.format, image.pixels.shape, int(image.pixels.max()), image.window
+        ('PNG', (3, 4), 200, None)
+    """
+    if isinstance(source, bytes):
+        request = Request(name or "the upload", frame, window, limits)
+        return _decode(BytesIO(source), len(source), request)
+    request = Request(name or source.name, frame, window, limits)
+    try:
+        with source.open("rb") as file:
+            return _decode(file, source.stat().st_size, request)
+    except FileNotFoundError as error:
+        raise request.error("an image file", "not there", "Check the path.") from error
+    except IsADirectoryError as error:
+        raise request.error("an image file", "a folder", "Name a file in it.") from error
+    except OSError as error:
+        raise request.error(
+            "an image file", f"unreadable ({error.strerror})", "Check the disk and its permissions."
+        ) from error
+
+
+def _decode(file: BinaryIO, size: int, request: Request) -> DecodedImage:
+    """Decode an open file of `size` bytes."""
+    if size == 0:
+        raise request.error("an image file", "empty (0 bytes)", COPY_AGAIN)
+    request.check_bytes(size)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    image_format = sniff(head)
+    if image_format is None:
+        raise request.error(
+            "a PNG, JPEG, TIFF, WebP, BMP or DICOM file", describe(head), "Convert it to one of these, or leave it out."
+        )
+    try:
+        with quiet():
+            image = _decode_as(image_format, file, size, request)
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise request.error(
+            "an image that fits into memory", "too large for this machine", "Make it smaller.", ImageTooLargeError
+        ) from error
+    except Exception as error:
+        # Pillow, pydicom and the decoders under them raise whatever comes up on damaged data: OSError, SyntaxError,
+        # struct.error, zlib.error, AttributeError, NotImplementedError, … It is one thing to the caller. Their texts
+        # may quote the file's header, so they stay in the cause.
+        raise request.damaged(image_format) from error
+    image.pixels.flags.writeable = False
+    return image
+
+
+def _decode_as(image_format: str, file: BinaryIO, size: int, request: Request) -> DecodedImage:
+    if image_format == "DICOM":
+        from radcbir_core.images.dicom import decode_dicom  # pydicom takes a third of a second to import
+
+        return decode_dicom(file, size, request)
+    return decode_raster(file.read(), image_format, request)

@@ -1,0 +1,75 @@
+"""What decoding an image gives, and the limits it keeps to.
+
+Owns the three small records that the rest of the core knows an image by. It decodes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a file may cost, checked before it is decoded.
+
+    Attributes:
+        max_bytes: size of the file, and of a deflated DICOM data set once inflated, in bytes.
+        max_pixels: rows times columns of the one frame that is decoded.
+
+    Example:
+        >>> Limits().max_bytes // MEBIBYTE, Limits(max_pixels=10).max_pixels
+        (512, 10)
+    """
+
+    max_bytes: int = 512 * MEBIBYTE
+    max_pixels: int = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The range of values that was spread over the 256 shades.
+
+    Attributes:
+        center: middle of the window, in the values after the modality LUT or rescale (HU for CT), or in the file's own
+            values for a raster image.
+        width: width of the window in the same values.
+        source: who chose it. ``"header"``: WindowCenter and WindowWidth of the file, the first of several.
+            ``"voi lut"``: a table in the file; center and width then say which inputs it covers. ``"given"``: the
+            caller. ``"full range"``: nobody, so darkest to brightest value of the image, and for eight bits or fewer
+            all that the type holds.
+        function: ``"linear"``, ``"linear exact"`` or ``"sigmoid"`` (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3), or
+            ``"table"``.
+
+    Example:
+        >>> Window(center=40, width=400, source="header").function
+        'linear'
+    """
+
+    center: float
+    width: float
+    source: str
+    function: str = "linear"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """One decoded image, as it would be shown.
+
+    Attributes:
+        pixels: (H, W) gray or (H, W, 3) RGB, uint8, 0 = black, contiguous and read-only. Color whose three channels
+            are equal everywhere is gray here.
+        window: how deeper values were brought to eight bits; None where the file's own eight bits were kept.
+        frame: which frame this is, counted from 0; None for a file with one frame.
+        frames: how many frames the file has.
+        format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"`` or ``"DICOM"``.
+    """
+
+    pixels: np.ndarray
+    window: Window | None
+    frame: int | None
+    frames: int
+    format: str

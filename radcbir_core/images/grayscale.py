@@ -1,0 +1,179 @@
+"""From stored gray values to the 256 shades of a screen.
+
+Owns the arithmetic of DICOM's grayscale pipeline (PS3.3 C.11.1 modality, C.11.2 VOI; PS3.4 N.2), which deep raster
+images share. It works on arrays and numbers alone and knows no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from radcbir_core.images.decoded import Window
+
+BLACK = 0
+WHITE = 255
+
+# Beyond as many pixels as two bytes have values, mapping each value once is quicker than mapping each pixel.
+_MANY_PIXELS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class LookupTable:
+    """A modality or VOI look-up table (DICOM PS3.3 C.11.1.1 and C.11.2.1.1).
+
+    Attributes:
+        first: the input of the first entry. Lower inputs get the first entry, inputs past the end the last.
+        bits: bits of an entry, so that outputs run from 0 to 2**bits - 1.
+        entries: (n,) the outputs.
+    """
+
+    first: int
+    bits: int
+    entries: np.ndarray
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Look `values` up; any shape, returned as float64.
+
+        Example:
+            >>> LookupTable(10, 8, np.array([5, 7, 9]))(np.array([-3.0, 10.0, 11.0, 99.0])).tolist()
+            [5.0, 5.0, 7.0, 9.0]
+        """
+        places = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
+        looked_up: np.ndarray = self.entries[places.astype(np.intp)].astype(np.float64)
+        return looked_up
+
+    @property
+    def window(self) -> Window:
+        """The inputs that the table covers, as the record of what was applied."""
+        return Window(self.first + len(self.entries) / 2, float(len(self.entries)), "voi lut", "table")
+
+    def shades(self, values: np.ndarray) -> np.ndarray:
+        """(…) uint8: the outputs for `values`, spread from black to white."""
+        return _to_shades(self(values) / (2**self.bits - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """Output = slope x stored value + intercept (DICOM PS3.3 C.11.1.1.2).
+
+    Example:
+        >>> Rescale(slope=2.0, intercept=-1024.0)(np.array([0, 512])).tolist()
+        [-1024.0, 0.0]
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        """Rescale `values`; any shape, returned as float64."""
+        return values.astype(np.float64) * self.slope + self.intercept
+
+
+def window_shades(values: np.ndarray, window: Window) -> np.ndarray:
+    """Spread the values inside a window from black to white.
+
+    Args:
+        values: (…) float64, after the modality LUT or rescale. NaN becomes black.
+        window: its function is ``"linear"`` (PS3.3 C.11.2.1.2.1; a width of 1 is a step), ``"linear exact"``
+            (C.11.2.1.3.2) or ``"sigmoid"`` (C.11.2.1.3.1).
+
+    Returns:
+        (…) uint8, rounded half up.
+
+    Example:
+        >>> window_shades(np.array([-200.0, -160.0, 40.0, 240.0, 900.0]), Window(40, 400, "header")).tolist()
+        [0, 0, 128, 255, 255]
+    """
+    center, width = window.center, window.width
+    if window.function == "sigmoid":
+        with np.errstate(over="ignore"):
+            return _to_shades(1.0 / (1.0 + np.exp(-4.0 * (values - center) / width)))
+    if window.function == "linear exact":
+        return _to_shades((values - center) / width + 0.5)
+    if width == 1:
+        return _to_shades((values > center - 0.5).astype(np.float64))
+    return _to_shades((values - (center - 0.5)) / (width - 1) + 0.5)
+
+
+def full_range(lowest: float, highest: float) -> Window:
+    """The linear window that makes `lowest` black and `highest` white; one that is flat is black.
+
+    Example:
+        >>> window_shades(np.array([7.0, 100.0, 193.0]), full_range(7, 193)).tolist()
+        [0, 128, 255]
+    """
+    return Window((lowest + highest) / 2 + 0.5, highest - lowest + 1.0, "full range")
+
+
+def to_display(
+    stored: np.ndarray,
+    *,
+    modality: Callable[[np.ndarray], np.ndarray],
+    voi: Window | LookupTable | None,
+    padding: tuple[float, float] | None = None,
+    inverted: bool = False,
+) -> tuple[np.ndarray, Window]:
+    """Take stored values through modality, VOI and inversion to shades.
+
+    Args:
+        stored: (H, W), any integer or float type, in the byte order of this machine.
+        modality: the modality LUT or rescale, on values of any shape.
+        voi: the window or the table to apply; None spreads the darkest to the brightest finite value that is not
+            padding.
+        padding: first and last stored value that stand for "nothing here" (PS3.3 C.7.5.1.1.2). They take no part in
+            the full range and come out black, whatever the inversion.
+        inverted: whether the lowest value is to be white (MONOCHROME1).
+
+    Returns:
+        (H, W) uint8 shades, and the window that was applied.
+
+    Example:
+        >>> shades, window = to_display(np.array([[0, 50, 100]]), modality=Rescale(), voi=None)
+        >>> shades.tolist(), window.source
+        ([[0, 128, 255]], 'full range')
+    """
+    if stored.size > _MANY_PIXELS and stored.dtype.name in {"uint8", "int8", "uint16", "int16"}:
+        # One table of all values that the type can hold, indexed by the bit pattern of each pixel.
+        pattern = np.dtype(f"u{stored.dtype.itemsize}")
+        places = np.ascontiguousarray(stored).view(pattern)
+        levels = np.arange(256**stored.dtype.itemsize, dtype=pattern).view(stored.dtype)
+    else:
+        places, levels = None, stored
+
+    values = modality(levels)
+    blank = np.zeros(levels.shape, dtype=bool)
+    if padding is not None:
+        blank = (levels >= padding[0]) & (levels <= padding[1])
+    if voi is None:
+        present = np.ones(levels.shape, dtype=bool)
+        if places is not None:
+            present[:] = False
+            present[places] = True
+        voi = _range_of(values, present & ~blank, present)
+
+    shades = voi.shades(values) if isinstance(voi, LookupTable) else window_shades(values, voi)
+    if inverted:
+        shades = WHITE - shades
+    shades[blank] = BLACK
+    window = voi.window if isinstance(voi, LookupTable) else voi
+    return (shades if places is None else shades[places]), window
+
+
+def _range_of(values: np.ndarray, wanted: np.ndarray, present: np.ndarray) -> Window:
+    """The full range of the wanted finite values; of all that are present where none is wanted; else of nothing."""
+    finite = np.isfinite(values)
+    for mask in (wanted & finite, present & finite):
+        chosen = values[mask]
+        if chosen.size:
+            return full_range(float(chosen.min()), float(chosen.max()))
+    return full_range(0.0, 0.0)
+
+
+def _to_shades(brightness: np.ndarray) -> np.ndarray:
+    """(…) uint8 from brightness, 0 = black, 1 = white, clipped; NaN is black."""
+    scaled = np.clip(brightness, 0.0, 1.0) * WHITE + 0.5
+    shades: np.ndarray = np.nan_to_num(scaled, nan=0.0).astype(np.uint8)
+    return shades

@@ -1,0 +1,138 @@
+"""GDCM in a process of its own.
+
+Owns the helper processes that decode what only GDCM can: JPEG of more than eight bits (lossless, and 12-bit extended).
+GDCM ends the whole process on some damaged streams, which a dashboard or a long build must survive, and writes to the
+terminal. A helper lives as long as this process, serves one frame at a time, and is replaced when it dies.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from pydicom.pixels.decoders.base import DecodeRunner
+
+# Far more than any frame takes; a helper that is still busy then is stuck.
+TIMEOUT_SECONDS = 120.0
+
+_HELPER = Path(__file__).with_name("gdcm_helper.py")
+_OPTIONS = (
+    "bits_allocated",
+    "bits_stored",
+    "columns",
+    "rows",
+    "samples_per_pixel",
+    "photometric_interpretation",
+    "pixel_representation",
+    "planar_configuration",
+)
+_idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+
+
+def is_available(uid: str) -> bool:  # noqa: ARG001 - pydicom asks every plug-in module this
+    """The helper says itself what is missing."""
+    return True
+
+
+def decode_jpeg(frame: bytes, runner: DecodeRunner) -> bytes:
+    """Decode one JPEG frame of any precision in a helper process; a plug-in for pydicom's `Decoder`.
+
+    Raises:
+        ValueError: GDCM could not decode it, complained about it, died of it, or took too long.
+    """
+    options = {name: runner.get_option(name) for name in _OPTIONS if runner.get_option(name) is not None}
+    options["photometric_interpretation"] = str(options["photometric_interpretation"])
+    helper = _take()
+    watch = threading.Timer(TIMEOUT_SECONDS, helper.kill)
+    watch.start()
+    try:
+        send(cast(BinaryIO, helper.stdin), options, frame)
+        answer, decoded = receive(cast(BinaryIO, helper.stdout))
+    except (OSError, EOFError) as error:
+        _end(helper)
+        raise ValueError("the JPEG decoder died of this frame") from error
+    finally:
+        watch.cancel()
+    _idle.put(helper)
+    if "error" in answer:
+        raise ValueError(answer["error"])
+    return decoded
+
+
+def send(stream: BinaryIO, message: dict[str, Any], data: bytes) -> None:
+    """Write one message with data: two lengths, the message as JSON, the data."""
+    text = json.dumps(message).encode()
+    stream.write(struct.pack("<QQ", len(text), len(data)))
+    stream.write(text)
+    stream.write(data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    """Read one message with its data.
+
+    Raises:
+        EOFError: the other side is gone.
+    """
+    text_length, data_length = struct.unpack("<QQ", _read_all(stream, 16))
+    message = json.loads(_read_all(stream, text_length))
+    return message, _read_all(stream, data_length)
+
+
+def _read_all(stream: BinaryIO, length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError("the other side is gone")
+    return data
+
+
+def _take() -> subprocess.Popen[bytes]:
+    """An idle helper, or a new one."""
+    try:
+        return _idle.get_nowait()
+    except queue.Empty:
+        # -P keeps this folder, whose modules are named for their use here, off the helper's import path.
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file, no shell
+            [sys.executable, "-P", str(_HELPER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+
+
+def _end(helper: subprocess.Popen[bytes]) -> None:
+    helper.kill()
+    helper.wait()
+    for stream in (helper.stdin, helper.stdout):
+        try:
+            cast(BinaryIO, stream).close()
+        except OSError:
+            continue  # what was still to be written went to a process that is gone
+
+
+def _end_all() -> None:
+    while True:
+        try:
+            _end(_idle.get_nowait())
+        except queue.Empty:
+            return
+
+
+def _forget_all() -> None:
+    """In a forked child: the parent's helpers answer the parent."""
+    global _idle  # noqa: PLW0603
+    _idle = queue.SimpleQueue()
+
+
+atexit.register(_end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
