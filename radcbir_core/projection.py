@@ -330,17 +330,24 @@ def _spectral(graph: Any, *, random: np.random.Generator) -> NDArray[np.float64]
     scale = 1 / np.sqrt(graph.sum(axis=0))
     diagonal = sparse.dia_array((scale[None], [0]), shape=graph.shape)
     # Its largest eigenvalue is 1 and belongs to the trivial coordinate; the next two are the ones.
-    normal = diagonal @ graph @ diagonal
+    normal = (diagonal @ graph @ diagonal).tocsr()
     if number <= _DENSE:
         vectors = np.linalg.eigh(normal.toarray())[1][:, -3:-1]
     else:
-        try:
-            # A start of the layout needs few digits: the tolerance is loose, and so the solver is quick.
-            values, vectors = eigsh(
-                normal.tocsr(), k=3, which="LA", v0=random.normal(size=number), tol=1e-4, ncv=20, maxiter=1000
-            )
-        except ArpackError:
+        found = None
+        # At a loose tolerance the solver may pass over a coordinate and return the next one. That is good enough to
+        # start from where a strict one is out of reach, as in long chains.
+        for tolerance in (1e-6, 1e-3):
+            try:
+                found = eigsh(
+                    normal, k=3, which="LA", v0=random.normal(size=number), tol=tolerance, ncv=40, maxiter=100
+                )
+            except ArpackError:
+                continue
+            break
+        if found is None:
             return None
+        values, vectors = found
         vectors = vectors[:, np.argsort(values)[:2]]
     places: NDArray[np.float64] = vectors * scale[:, None]
     extent = np.abs(places).max(axis=0)

@@ -65,21 +65,31 @@ def test_neighborhoods_have_the_image_first_and_ascending_distances():
     assert distances.dtype == np.float32
 
 
-def test_umap_reads_the_neighborhoods_as_its_own():
+def test_umap_reads_the_neighborhoods_as_meant():
     from umap.umap_ import fuzzy_simplicial_set
 
-    vectors, _ = clusters([60], spread=1.0)
+    number, size = 40, 8
+    vectors, _ = clusters([number], spread=1.0)
     ids, _ = graph_of(vectors, 20)
     exact = np.take_along_axis(vectors @ vectors.T, ids, axis=1)
-    lists, distances = module._lists(ids, exact, np.arange(60), np.append(np.arange(60), -1), width=10)
-    ours = fuzzy_simplicial_set(
-        np.zeros((60, 1)), 10, np.random.RandomState(0), "euclidean", knn_indices=lists, knn_dists=distances
+    lists, distances = module._lists(ids, exact, np.arange(number), np.append(np.arange(number), -1), width=size)
+    graph, *_ = fuzzy_simplicial_set(
+        np.zeros((number, 1)), size, np.random.RandomState(0), "euclidean", knn_indices=lists, knn_dists=distances
     )
-    # From all pairwise distances, UMAP finds the neighborhoods by itself.
-    pairwise = np.clip(1 - vectors @ vectors.T, 0, None)
-    np.fill_diagonal(pairwise, 0)
-    theirs = fuzzy_simplicial_set(pairwise, 10, np.random.RandomState(0), "precomputed")
-    np.testing.assert_allclose(ours[0].toarray(), theirs[0].toarray(), atol=1e-3)
+    # Algorithms 2 and 3 of the paper on UMAP, from the vectors: the nearest other image belongs wholly to the
+    # neighborhood, the rest so far that memberships add up to log2 of its size (which counts the image itself).
+    membership = np.zeros((number, number))
+    for row in range(number):
+        away = 1 - vectors @ vectors[row]
+        near = [other for other in np.argsort(away) if other != row][: size - 1]
+        beyond = away[near] - away[near[0]]
+        low, high = 1e-6, 1e3
+        for _ in range(100):
+            middle = (low + high) / 2
+            low, high = (low, middle) if np.exp(-beyond / middle).sum() > np.log2(size) else (middle, high)
+        membership[row, near] = np.exp(-beyond / low)
+    union = membership + membership.T - membership * membership.T
+    np.testing.assert_allclose(graph.toarray(), union, atol=1e-3)
 
 
 # --- the map ----------------------------------------------------------------------------------------------------------
@@ -171,43 +181,45 @@ def test_fewer_than_four_images_are_put_at_equal_distances(number):
         assert found.preservation.tolist() == [1.0] * number
 
 
-def test_where_no_eigenvectors_are_found_it_starts_at_random(monkeypatch):
+@pytest.mark.parametrize(("failures", "start"), [(1, "spectral"), (2, "random")])
+def test_where_the_solver_gives_up_it_is_asked_for_less_and_then_starts_at_random(failures, start, monkeypatch):
     from scipy.sparse import linalg
 
+    asked = []
+    solve = linalg.eigsh
+
     def gives_up(*arguments, **named):
-        raise linalg.ArpackNoConvergence("no convergence", np.empty(0), np.empty((0, 0)))
+        asked.append(named["tol"])
+        if len(asked) <= failures:
+            raise linalg.ArpackNoConvergence("no convergence", np.empty(0), np.empty((0, 0)))
+        return solve(*arguments, **named)
 
     monkeypatch.setattr(linalg, "eigsh", gives_up)
     vectors, _ = clusters([150, 151], spread=0.5)  # one part, too large for the dense solver
     graph = graph_of(vectors, 200)
     found = project(*graph)
-    assert found.start == "random"
+    assert asked == [1e-6, 1e-3]
+    assert found.start == start
     assert np.isfinite(found.coordinates).all()
+    asked.clear()
     assert found.coordinates.tobytes() == project(*graph).coordinates.tobytes()
 
 
 # --- the start --------------------------------------------------------------------------------------------------------
 
 
-def ring(number):
+@pytest.mark.parametrize("dense", [0, 100])  # by either solver
+def test_the_slowest_coordinates_of_a_chain_are_cosines(dense, monkeypatch):
     from scipy import sparse
 
-    around = np.arange(number)
-    links = sparse.csr_array((np.ones(number), (around, (around + 1) % number)), shape=(number, number))
-    return links.maximum(links.T).tocsr()
-
-
-@pytest.mark.parametrize("dense", [0, 100])  # by either solver
-def test_the_slowest_coordinates_of_a_ring_are_a_circle(dense, monkeypatch):
     monkeypatch.setattr(module, "_DENSE", dense)
     number = 60
-    places = module._spectral(ring(number), random=np.random.default_rng(0))
-    radius = np.linalg.norm(places, axis=1)
-    # The two eigenvectors are a sine and a cosine turned by any angle, scaled to a largest value of 1.
-    np.testing.assert_allclose(radius, 1, atol=0.02)
-    turn = np.angle(np.exp(1j * np.diff(np.arctan2(places[:, 1], places[:, 0]))))
-    np.testing.assert_allclose(np.abs(turn), 2 * np.pi / number, rtol=0.15)
-    assert len(set(np.sign(turn))) == 1
+    chain = sparse.diags_array([np.ones(number - 1)] * 2, offsets=[-1, 1]).tocsr()
+    places = module._spectral(chain, random=np.random.default_rng(0))
+    # The eigenvectors of a random walk on a chain, slowest first: half a wave, one wave, …
+    for column, half_waves in ((1, 1), (0, 2)):
+        wave = np.cos(np.pi * half_waves * np.arange(number) / (number - 1))
+        np.testing.assert_allclose(places[:, column] * np.sign(places[0, column]), wave, atol=0.03)
 
 
 @settings(max_examples=60, deadline=None)
