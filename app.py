@@ -28,7 +28,8 @@ def page() -> None:
         facts = loaders.facts(collection)
         problems = collection.problems()
         overview(collection, facts, problems=len(problems))
-        gallery.show(collection, loaders.samples(collection, 10), key="samples", columns=10)
+        if collection.encoder_ids():  # thumbnails come with the first encoder
+            gallery.show(collection, loaders.samples(collection, 10), key="samples", columns=10)
         left, right = st.columns([5, 4], gap="large")
         with left:
             show_counts(facts)
@@ -56,7 +57,7 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
         ("Pathologies", f"{len(facts.pathologies):,}", f"{facts.unlabelled:,} images not labelled"),
         ("Several labels", f"{facts.multi_label:,}", "images with two or more"),
         ("Exact copies", f"{facts.duplicate_images:,}", copies),
-        ("Problems", f"{problems:,}", "rows left out; listed below" if problems else "every row could be read"),
+        ("Problems", f"{problems:,}", "listed below" if problems else "every row could be read"),
     ]
     tiles = "".join(
         f"<div><span>{markup(name)}</span><b>{markup(number)}</b><small>{markup(note)}</small></div>"

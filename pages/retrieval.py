@@ -117,17 +117,21 @@ def _from_upload(opened: Opened) -> Query | None:
     if file is None:
         return None
     image = upload.decode(file)
-    st.image(gallery.png(image.pixels), width="stretch")
-    gallery.facts_table(
-        [
-            ("file", file.name),
-            ("format", image.format),
-            ("size", f"{image.pixels.shape[1]} × {image.pixels.shape[0]} px"),
-            ("frame", gallery.frame_text(image)),
-            ("window", gallery.window_text(image)),
-        ]
-    )
+    st.image(upload.preview(image), width="stretch")
+    facts = [
+        ("file", file.name),
+        ("format", image.format),
+        ("size", f"{image.pixels.shape[1]} × {image.pixels.shape[0]} px"),
+        ("frame", gallery.frame_text(image)),
+        ("window", gallery.window_text(image)),
+    ]
+    if st.button("Open large", icon=":material/zoom_in:", width="stretch"):
+        gallery.open_decoded(image, facts)
+    gallery.facts_table(facts)
     st.caption("Kept in this session's memory only; not part of the link.")
+    if known := upload.same_file(file, opened.collection):
+        st.caption("The very same file is in the collection, with its labels:")
+        st.button("Use the one of the collection", on_click=use_image, args=(known,), width="stretch")
     embedding = upload.embed(file, image, opened.collection, opened.encoder_id)
     return Query(file.name, None, embedding=embedding, sha256=file.sha256)
 

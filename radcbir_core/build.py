@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from radcbir_core.collection import STEPS, Collection, EncoderStore
 from radcbir_core.embed import embed, is_current
@@ -58,7 +59,7 @@ def build(
     """
     report = BuildReport()
 
-    def timed(step: str, work: Callable[[], None]) -> None:
+    def timed(step: str, work: Callable[[], object]) -> None:
         started = time.monotonic()
         work()
         report.seconds[step] = time.monotonic() - started
@@ -66,7 +67,7 @@ def build(
     with collection.building(encoder.encoder_id):
         remove_partials(collection.encoder_folder(encoder.encoder_id))
         if not is_current(collection, encoder):
-            timed("embed", lambda: _embed(collection, encoder, workers=workers, progress=progress))
+            timed("embed", partial(embed, collection, encoder, workers=workers, progress=progress))
         store = collection.store(encoder.encoder_id)
         makers: dict[str, Callable[[EncoderStore, Progress], None]] = {
             "index": _index,
@@ -76,14 +77,10 @@ def build(
         }
         for step in STEPS[1:]:
             if store.steps()[step] != "current":
-                timed(step, lambda step=step: makers[step](store, progress))  # type: ignore[misc]  # bound at once
+                timed(step, partial(makers[step], store, progress))
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     report.recall = float(store.record["index"]["recall_at_10"])
     return report
-
-
-def _embed(collection: Collection, encoder: Encoder, *, workers: int | None, progress: Progress) -> None:
-    embed(collection, encoder, workers=workers, progress=progress)
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:

@@ -27,7 +27,9 @@ function draw(card, setTriggerValue) {
     image.alt = describe(card)
     open.append(image)
   } else {
-    open.append(element("span", "missing", "No thumbnail: the image could not be read"))
+    const missing = element("span", "missing", "No thumbnail")
+    missing.title = "Not made yet, or the image could not be read"
+    open.append(missing)
   }
   open.onclick = () => setTriggerValue("open", card.row)
 

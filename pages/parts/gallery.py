@@ -101,7 +101,7 @@ def show(
     kept = shown >= 0
     values = None if similarities is None else np.asarray(similarities, dtype=np.float64)[kept]
     shown = shown[kept]
-    start = _page_start(key, len(shown))
+    start = _page_start(key, shown)
     stop = min(start + per_page, len(shown))
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
     records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS).to_dict("records")
@@ -130,7 +130,8 @@ def show(
         open_as_query(collection, row)
     row = _clicked(result, "open", shown)
     if row is not None:
-        open_large(collection, shown, int(np.flatnonzero(shown == row)[0]), query=query, on_query=on_query)
+        position = int(np.flatnonzero(shown == row)[0])
+        open_large(collection, shown, position, similarities=values, query=query, on_query=on_query)
 
 
 def open_as_query(collection: Collection, row: int) -> None:
@@ -145,15 +146,34 @@ def open_large(
     rows: Sequence[int] | np.ndarray,
     position: int,
     *,
+    similarities: Sequence[float] | np.ndarray | None = None,
     query: Labels | None = None,
     on_query: Callable[[str], None] | None = None,
 ) -> None:
     """Open one of several images in a dialog: full resolution, window, all it is known by; previous and next.
 
     Call it at most once a run (Streamlit shows one dialog at a time).
+
+    Args:
+        collection: Where the images are.
+        rows: (K,) rows of the manifest, none negative.
+        position: Which of them to open first, from 0.
+        similarities: (K,) similarity to a query, whose hits the rows are, best first.
+        query: Labels to compare with.
+        on_query: As in :func:`show`.
     """
     st.session_state[_AT] = position
-    _dialog(collection, np.asarray(rows, dtype=np.int64), query, on_query)
+    _dialog(collection, np.asarray(rows, dtype=np.int64), similarities, query, on_query)
+
+
+@st.dialog("Image", width="large")
+def open_decoded(image: DecodedImage, facts: Sequence[tuple[str, str]]) -> None:
+    """Open an image that is in no collection, such as an upload, in a dialog: full resolution, beside its facts."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left.container(key="radcbir-large"):
+        st.image(png(image.pixels), width="stretch")
+    with right:
+        facts_table(facts)
 
 
 def facts_table(pairs: Sequence[tuple[str, str]]) -> None:
@@ -202,12 +222,17 @@ def png(pixels: np.ndarray) -> bytes:
 
 @st.dialog("Image", width="large")
 def _dialog(
-    collection: Collection, rows: np.ndarray, query: Labels | None, on_query: Callable[[str], None] | None
+    collection: Collection,
+    rows: np.ndarray,
+    similarities: Sequence[float] | np.ndarray | None,
+    query: Labels | None,
+    on_query: Callable[[str], None] | None,
 ) -> None:
     def step(by: int) -> None:
         st.session_state[_AT] = (st.session_state[_AT] + by) % len(rows)
 
-    row = int(rows[st.session_state[_AT]])
+    position = int(st.session_state[_AT])
+    row = int(rows[position])
     left, right = st.columns([3, 2], gap="medium")
     seen: list[tuple[str, str]] = []
     try:
@@ -228,7 +253,10 @@ def _dialog(
                 "Next", icon=":material/chevron_right:", on_click=step, args=(1,), disabled=alone, shortcut="Right"
             )
             used = st.button("Use as query", icon=":material/image_search:", type="primary")
-        st.caption(f"Image {st.session_state[_AT] + 1} of {len(rows):,}")
+        if similarities is None:
+            st.caption(f"Image {position + 1:,} of {len(rows):,}")
+        else:
+            st.caption(f"Rank {position + 1:,} of {len(rows):,}, similarity {similarities[position]:.3f}")
         if query is not None:
             _agreement_table(query, labels_of(collection, row))
         facts_table([*image_facts(collection, row), *seen])
@@ -296,10 +324,13 @@ def _nothing() -> None:
     """For events whose value is read after the run has started."""
 
 
-def _page_start(key: str, count: int) -> int:
-    """The first position of the page shown; back to the first page when there are fewer images than that."""
-    start = int(st.session_state.get(f"{key}:start", 0))
-    return start if start < count else 0
+def _page_start(key: str, shown: np.ndarray) -> int:
+    """The first position of the page shown; the first page again when other images are shown than last time."""
+    these = (len(shown), int(shown[0]), int(shown[-1])) if len(shown) else (0, -1, -1)
+    if st.session_state.get(f"{key}:these") != these:
+        st.session_state[f"{key}:these"] = these
+        st.session_state[f"{key}:start"] = 0
+    return int(st.session_state[f"{key}:start"])
 
 
 def _page_controls(key: str, count: int, start: int, stop: int, per_page: int) -> None:

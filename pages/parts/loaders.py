@@ -10,20 +10,40 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 from PIL import Image
 
+from pages.parts.coloring import Members
+from pages.parts.points import Points, points_of
 from radcbir_core.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import CollectionError
-from radcbir_core.evaluation import Evaluation, Protocol, evaluate
-from radcbir_core.manifest import EXCLUSIONS, Exclusion
-from radcbir_core.retrieval import Retriever
+from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
+from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
+from radcbir_core.neighbors import ranked_hits
+from radcbir_core.retrieval import Hits, Retriever
+
+
+@dataclass(frozen=True)
+class LabelQueries:
+    """The queries of one label under a protocol.
+
+    Attributes:
+        rows: (Q,) int64, ascending.
+        precision: One column ``p@k`` a k, Q rows.
+        hits: The first hits of each, as many as the largest k.
+    """
+
+    rows: np.ndarray
+    precision: pd.DataFrame
+    hits: Hits
 
 
 @dataclass(frozen=True)
@@ -136,6 +156,39 @@ def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evalu
     )
 
 
+def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level: Level, label: str) -> LabelQueries:
+    """The queries of one label, with the hits that their P@k counts; none where the label has no queries.
+
+    Raises:
+        EvaluationError: The protocol cannot be run on this collection.
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    key = (str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+    return _label_queries(*key, protocol, level, label)
+
+
+def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray:
+    """P@k of every image of the collection, (N,) float64, NaN where it was no query; by the default protocol.
+
+    Raises:
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    key = (str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+    return _precision_by_row(*key, level, k)
+
+
+def members(opened: Collection, column: str) -> Members:
+    """Which images have which value of a column, ``pathologies`` included, where one may have several."""
+    return _members(str(data_folder()), opened.name, opened.digest, column)
+
+
+def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points | None:
+    """The points of the map under a filter; None where there is no map."""
+    chosen = tuple((column, tuple(values)) for column, values in where.items())
+    key = (str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+    return _points(*key, chosen)
+
+
 def encoder_steps(opened: Collection, encoder_id: str) -> dict[str, str]:
     """The state of each build step of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
     return opened.store(encoder_id).steps()
@@ -164,7 +217,7 @@ def preview(opened: Collection, row: int) -> bytes:
     return _preview(str(data_folder()), opened.name, opened.digest, row)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False)
 def _preview(folder: str, name: str, digest: str, row: int) -> bytes:
     image = Image.fromarray(_collection(folder, name, digest).read_image(row).pixels)
     image.thumbnail((720, 720))
@@ -205,6 +258,69 @@ def _evaluation(  # noqa: PLR0917 - all of it is the cache's key
     protocol: Protocol,
 ) -> Evaluation:
     return evaluate(_retriever(folder, name, digest, encoder_id, record).store, protocol)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking up the hits…")
+def _label_queries(  # noqa: PLR0917 - all of it is the cache's key
+    folder: str,
+    name: str,
+    digest: str,
+    encoder_id: str,
+    record: str,
+    protocol: Protocol,
+    level: Level,
+    label: str,
+) -> LabelQueries:
+    of_level = _evaluation(folder, name, digest, encoder_id, record, protocol).of_level(level)
+    table = of_level[of_level["label"] == label]
+    rows = table["row"].to_numpy(dtype=np.int64)
+    store = _retriever(folder, name, digest, encoder_id, record).store
+    gallery = sides_of(store, protocol, level).gallery
+    hits = ranked_hits(store, rows, k=max(protocol.ks), gallery=gallery, exclude=protocol.exclude)
+    return LabelQueries(rows, table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True), hits)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _precision_by_row(  # noqa: PLR0917 - all of it is the cache's key
+    folder: str,
+    name: str,
+    digest: str,
+    encoder_id: str,
+    record: str,
+    level: Level,
+    k: int,
+) -> np.ndarray:
+    table = _evaluation(folder, name, digest, encoder_id, record, Protocol.of()).of_level(level)
+    found = np.full(len(_collection(folder, name, digest)), np.nan)
+    found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _members(folder: str, name: str, digest: str, column: str) -> Members:
+    manifest = _collection(folder, name, digest).manifest
+    if column != "pathologies":
+        return Members.of(manifest.codes(column))
+    found = manifest.table.column(column).combine_chunks()
+    values = tuple(sorted(manifest.pathology_counts))
+    codes = pc.index_in(pc.list_flatten(found), value_set=pa.array(values, pa.string()))
+    rows = np.asarray(pc.list_parent_indices(found), dtype=np.int64)
+    return Members(values, rows, np.asarray(codes, dtype=np.int32), len(manifest))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
+def _points(  # noqa: PLR0917 - all of it is the cache's key
+    folder: str,
+    name: str,
+    digest: str,
+    encoder_id: str,
+    record: str,
+    where: tuple[tuple[str, tuple[str, ...]], ...],
+) -> Points | None:
+    projection = _projection(folder, name, digest, encoder_id, record)
+    if projection is None:
+        return None
+    return points_of(_collection(folder, name, digest).manifest, projection, dict(where))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

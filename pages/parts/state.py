@@ -10,6 +10,7 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``ima
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -173,7 +174,7 @@ def number(
     A URL value outside the range, or no number, is reported and the default is used.
     """
     asked = get(name)
-    fits = asked is not None and asked.isascii() and asked.isdigit() and low <= int(asked) <= high
+    fits = asked is not None and re.fullmatch(r"[0-9]{1,9}", asked) is not None and low <= int(asked) <= high
     chosen = int(asked) if asked is not None and fits else min(max(default, low), high)
     key = _key(name)
     st.session_state[key] = chosen

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import pyarrow.compute as pc
 import streamlit as st
+from PIL import Image
 
-from pages.parts import loaders
+from pages.parts import gallery, loaders
 from pages.parts.text import literal
 from radcbir_core.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
@@ -91,6 +93,20 @@ def embed(upload: Upload, image: DecodedImage, collection: Collection, encoder_i
     embedding = np.asarray(encoder.encode_images([image.pixels]), dtype=np.float32)
     st.session_state[_EMBEDDED] = (key, embedding)
     return embedding
+
+
+def same_file(upload: Upload, collection: Collection) -> str | None:
+    """The image_id of the first image of the collection whose file has the very same bytes, or None."""
+    manifest = collection.manifest
+    row = pc.index(manifest.table.column("sha256"), upload.sha256).as_py()
+    return str(manifest.record(row)["image_id"]) if row >= 0 else None
+
+
+def preview(image: DecodedImage) -> bytes:
+    """The upload at a size to look at beside others (at most 720 px), as PNG."""
+    small = Image.fromarray(image.pixels)
+    small.thumbnail((720, 720))
+    return gallery.png(np.asarray(small))
 
 
 def _decoded(upload: Upload, frame: int | None) -> DecodedImage:

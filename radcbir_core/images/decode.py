@@ -5,6 +5,7 @@ Owns the routing by content, the check of the file's size, and the border behind
 
 from __future__ import annotations
 
+import stat
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -61,12 +62,14 @@ def decode_image(
         return _decode(BytesIO(source), len(source), request)
     request = Request(name or source.name, frame, window, limits)
     try:
+        status = source.stat()
+        if not stat.S_ISREG(status.st_mode):  # a folder; or a pipe, which would never end
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise request.error("an image file", kind, "Name an image file.")
         with source.open("rb") as file:
-            return _decode(file, source.stat().st_size, request)
+            return _decode(file, status.st_size, request)
     except FileNotFoundError as error:
         raise request.error("an image file", "not there", "Check the path.") from error
-    except IsADirectoryError as error:
-        raise request.error("an image file", "a folder", "Name a file in it.") from error
     except OSError as error:
         raise request.error(
             "an image file", f"unreadable ({error.strerror})", "Check the disk and its permissions."

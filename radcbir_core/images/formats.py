@@ -5,6 +5,7 @@ Owns the list of formats that are read. It looks at names and first bytes and de
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from pathlib import Path
@@ -65,10 +66,12 @@ def is_image_name(path: str | os.PathLike[str]) -> bool:
     if suffix and not suffix[1:].isdigit():
         return False
     try:
+        if not file.is_file():
+            return False
         with file.open("rb") as stream:
             return _has_dicom_prefix(stream.read(_DICM_OFFSET + len(_DICM)))
     except OSError:
-        # Not there, a folder, or not readable: then it is no image either.
+        # Not readable: it cannot be told from a file of another kind.
         return False
 
 
@@ -104,9 +107,9 @@ def describe(head: bytes) -> str:
     for magic, words in _STRANGERS:
         if head.startswith(magic):
             return words
-    # A character may be cut in half where the head ends, so its last three bytes do not count.
     try:
-        text = (head[:-3] if len(head) == HEAD_BYTES else head).decode("utf-8")
+        # A letter may be cut in half where the head ends, but not where the file does.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
     except UnicodeDecodeError:
         return "something else"
     return "something else" if re.search(r"[\x00-\x08\x0e-\x1f]", text) else "text"

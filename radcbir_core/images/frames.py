@@ -234,6 +234,8 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, options: dict[str, Any], requ
         )
     if not ends_with_marker(frame):
         raise request.error("a compressed frame up to its end marker", "cut off in the pixel data", COPY_AGAIN)
+    if announced.precision > 16:
+        raise request.damaged("DICOM")
     if syntax in _JPEG_LS:
         return get_decoder(syntax), "pyjpegls"
     if syntax in _JPEG_2000:

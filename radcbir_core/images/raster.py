@@ -40,6 +40,8 @@ _TIFF_PHOTOMETRIC = 262
 _TIFF_SAMPLE_FORMAT = 339
 _TIFF_WHITE_IS_ZERO = 0
 _TIFF_UNSIGNED = 1
+_TIFF_PLANAR = 284
+_TIFF_INTERLEAVED = 1
 
 # Orientation 2 to 8 (EXIF 2.32, 4.6.4, tag 274) as what turns the stored rows into an upright picture.
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -165,8 +167,10 @@ def _check_all_rows_stored(image: ImageFile) -> None:
     """Raise ValueError if an uncompressed TIFF lists fewer strips than its rows need: Pillow would leave them unset."""
     if not isinstance(image, TiffImageFile) or image.use_load_libtiff:
         return
+    planes = len(image.getbands()) if image.tag_v2.get(_TIFF_PLANAR, _TIFF_INTERLEAVED) != _TIFF_INTERLEAVED else 1
     boxes = [tile.extents for tile in image.tile if tile.extents is not None]
-    if sum((right - left) * (lower - upper) for left, upper, right, lower in boxes) < image.width * image.height:
+    covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
+    if covered < planes * image.width * image.height:
         raise ValueError("strips are missing")
 
 

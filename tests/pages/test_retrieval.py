@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import io
+import json
 import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
 from radcbir_core.collection import open_collection
 from radcbir_core.retrieval import Retriever
@@ -126,10 +130,10 @@ def test_a_broken_image_link_says_so_and_offers_the_others(app):
     assert len(cards(at)) == 40
 
 
-@pytest.mark.parametrize("k", ["0", "101", "-1", "ten", "1.5", "٣"])
+@pytest.mark.parametrize("k", ["0", "101", "-1", "ten", "1.5", "٣", pytest.param("9" * 5000, id="9…")])
 def test_a_k_out_of_range_is_reported_and_ten_is_used(app, k):
     at = app("retrieval", image=image_id("brain_00.png"), k=k)
-    assert f"Expected k from 1 to 100, but k = {k}. 10 is used instead." in complaints(at)
+    assert f"Expected k from 1 to 100, but k = {k[:80]}. 10 is used instead." in complaints(at)
     assert len(cards(at)) == 10
 
 
@@ -216,6 +220,74 @@ def test_exact_copies_of_an_upload_are_left_out_unless_asked_for(app, small_data
     at.pills[0].set_value([]).run()
     assert copies <= {card["image_id"] for card in cards(at)}
     assert cards(at)[0]["similarity"] == "1.000"
+
+
+def test_an_upload_that_is_in_the_collection_can_be_exchanged_for_it(app, small_data):
+    data = (small_data.parent / "small-data-source" / "brain_04.png").read_bytes()
+    at = upload(app("retrieval"), data)
+    next(button for button in at.button if button.label == "Use the one of the collection").click().run()
+    assert value_of(at, "image") == image_id("brain_04.png")
+    assert "same anatomy" in html(at)
+    assert not complaints(at)
+
+
+def dicom_of(frames):
+    """A multi-frame grayscale DICOM file of (F, H, W) uint8."""
+    data = FileDataset("", {}, file_meta=FileMetaDataset(), preamble=b"\0" * 128)
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID = UltrasoundMultiFrameImageStorage
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID = generate_uid()
+    data.Modality, data.PatientName = "US", "Not^Shown"
+    data.NumberOfFrames, data.Rows, data.Columns = frames.shape
+    data.SamplesPerPixel, data.PhotometricInterpretation, data.PixelRepresentation = 1, "MONOCHROME2", 0
+    data.BitsAllocated, data.BitsStored, data.HighBit = 8, 8, 7
+    data.WindowCenter, data.WindowWidth = "120", "240"
+    data.PixelData = frames.tobytes()
+    buffer = io.BytesIO()
+    data.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def test_a_frame_of_a_multi_frame_upload_can_be_chosen(app):
+    frames = np.stack([np.asarray(draw(kind, 99)) for kind in (0, 1, 2)])
+    at = upload(app("retrieval"), dicom_of(frames), name="film.dcm")
+    assert not complaints(at)
+    assert "2 of 3" in html(at)
+    assert "center 120, width 240 (0 to 240), from header" in html(at)
+    assert "Not^Shown" not in html(at)
+    assert {card["lines"][0]["value"] for card in cards(at)} == {"abdomen"}
+    for frame, anatomy in ((3, "brain"), (1, "chest"), (2, "abdomen")):
+        at.slider[0].set_value(frame).run()
+        assert f"{frame} of 3" in html(at)
+        assert {card["lines"][0]["value"] for card in cards(at)} == {anatomy}
+
+
+@pytest.fixture
+def copied_data(small_data, tmp_path, monkeypatch):
+    """The folder of a copy of the collection ``small`` that may be changed."""
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    return tmp_path / "data" / "collections" / "small"
+
+
+def test_an_image_whose_file_is_gone_still_has_its_hits(app, copied_data, tmp_path):
+    record = json.loads((copied_data / "collection.json").read_text())
+    (copied_data / "collection.json").write_text(json.dumps(record | {"image_root": str(tmp_path / "gone")}))
+    at = app("retrieval", image=image_id("chest_00.png"))
+    assert "chest_00.png, but it is not there" in complaints(at)
+    assert len(cards(at)) == 10
+    assert all(card["source"] for card in cards(at))
+
+
+def test_an_encoder_of_another_version_is_refused_for_uploads_only(app, copied_data):
+    path = copied_data / "encoders" / "pixels" / "encoder.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fingerprint": "0" * 64}))
+    at = upload(app("retrieval"), png_of(np.asarray(draw(0, 99))))
+    assert "python -m radcbir_core build small --encoder pixels" in complaints(at)
+    assert not cards(at)
+    at = app("retrieval", image=image_id("chest_00.png"))
+    assert not complaints(at)
+    assert len(cards(at)) == 10
 
 
 @pytest.mark.parametrize(
