@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,14 @@ def app(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     """
     monkeypatch.setenv("RADCBIR_DATA", str(small_data))
     return run_page
+
+
+@pytest.fixture
+def copied_data(app: App, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a copy of the collection ``small`` that a test may change; ``app`` runs on the copy."""
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    return tmp_path / "data" / "collections" / "small"
 
 
 @pytest.fixture

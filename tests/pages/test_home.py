@@ -4,8 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import pytest
-
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
 
@@ -80,14 +78,6 @@ def test_a_link_to_no_encoder_says_which_there_are(app):
     at = app(encoder="biomedclip")
     assert "Expected an encoder that exists, but encoder = 'biomedclip'. There are: pixels." in complaints(at)
     assert "Images</span><b>61</b>" in html(at)
-
-
-@pytest.fixture
-def copied_data(small_data, tmp_path, monkeypatch):
-    data = tmp_path / "data"
-    shutil.copytree(small_data, data)
-    monkeypatch.setenv("RADCBIR_DATA", str(data))
-    return data / "collections" / "small"
 
 
 def test_a_collection_without_an_encoder_says_how_to_build_one(app, copied_data):

@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -260,14 +259,6 @@ def test_a_frame_of_a_multi_frame_upload_can_be_chosen(app):
         at.slider[0].set_value(frame).run()
         assert f"{frame} of 3" in html(at)
         assert {card["lines"][0]["value"] for card in cards(at)} == {anatomy}
-
-
-@pytest.fixture
-def copied_data(small_data, tmp_path, monkeypatch):
-    """The folder of a copy of the collection ``small`` that may be changed."""
-    shutil.copytree(small_data, tmp_path / "data")
-    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
-    return tmp_path / "data" / "collections" / "small"
 
 
 def test_an_image_whose_file_is_gone_still_has_its_hits(app, copied_data, tmp_path):
