@@ -59,43 +59,48 @@ def decode_image(
     """
     if isinstance(source, bytes):
         request = Request(name or "the upload", frame, window, limits)
-        return _decode(BytesIO(source), len(source), request)
+        return _decode(BytesIO(source), size=len(source), request=request)
     request = Request(name or source.name, frame, window, limits)
     try:
         status = source.stat()
         if not stat.S_ISREG(status.st_mode):  # a folder; or a pipe, which would never end
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-            raise request.error("an image file", kind, "Name an image file.")
+            raise request.error("an image file", kind, remedy="Name an image file.")
         with source.open("rb") as file:
-            return _decode(file, status.st_size, request)
+            return _decode(file, size=status.st_size, request=request)
     except FileNotFoundError as error:
-        raise request.error("an image file", "not there", "Check the path.") from error
+        raise request.error("an image file", "not there", remedy="Check the path.") from error
     except OSError as error:
         raise request.error(
-            "an image file", f"unreadable ({error.strerror})", "Check the disk and its permissions."
+            "an image file", f"unreadable ({error.strerror})", remedy="Check the disk and its permissions."
         ) from error
 
 
-def _decode(file: BinaryIO, size: int, request: Request) -> DecodedImage:
+def _decode(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
     """Decode an open file of `size` bytes."""
     if size == 0:
-        raise request.error("an image file", "empty (0 bytes)", COPY_AGAIN)
+        raise request.error("an image file", "empty (0 bytes)", remedy=COPY_AGAIN)
     request.check_bytes(size)
     head = file.read(HEAD_BYTES)
     file.seek(0)
     image_format = sniff(head)
     if image_format is None:
         raise request.error(
-            "a PNG, JPEG, TIFF, WebP, BMP or DICOM file", describe(head), "Convert it to one of these, or leave it out."
+            "a PNG, JPEG, TIFF, WebP, BMP or DICOM file",
+            describe(head),
+            remedy="Convert it to one of these, or leave it out.",
         )
     try:
         with quiet():
-            image = _decode_as(image_format, file, size, request)
+            image = _decode_as(image_format, file, size=size, request=request)
     except ImageError:
         raise
     except MemoryError as error:
         raise request.error(
-            "an image that fits into memory", "too large for this machine", "Make it smaller.", ImageTooLargeError
+            "an image that fits into memory",
+            "too large for this machine",
+            remedy="Make it smaller.",
+            kind=ImageTooLargeError,
         ) from error
     except Exception as error:
         # Pillow, pydicom and the decoders under them raise whatever comes up on damaged data: OSError, SyntaxError,
@@ -106,9 +111,9 @@ def _decode(file: BinaryIO, size: int, request: Request) -> DecodedImage:
     return image
 
 
-def _decode_as(image_format: str, file: BinaryIO, size: int, request: Request) -> DecodedImage:
+def _decode_as(image_format: str, file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
     if image_format == "DICOM":
         from radcbir_core.images.dicom import decode_dicom  # pydicom takes a third of a second to import
 
-        return decode_dicom(file, size, request)
-    return decode_raster(file.read(), image_format, request)
+        return decode_dicom(file, size=size, request=request)
+    return decode_raster(file.read(), image_format, request=request)

@@ -67,7 +67,7 @@ _NO_PICTURE_CLASSES = {
 _NO_PICTURE_MODALITIES = {"SEG": "a segmentation (a map of labels)", "RTDOSE": "a radiotherapy dose"}
 
 
-def decode_dicom(file: BinaryIO, size: int, request: Request) -> DecodedImage:
+def decode_dicom(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
     """Decode one frame of a DICOM object as it would be shown.
 
     Args:
@@ -85,27 +85,29 @@ def decode_dicom(file: BinaryIO, size: int, request: Request) -> DecodedImage:
             cut off.
         Exception: whatever pydicom or a decoder raises on a damaged file; `decode_image` turns it into an ImageError.
     """
-    file, size, deflated = _inflate(file, size, request)
+    file, size, deflated = _inflate(file, size=size, request=request)
     header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_ELEMENTS)
     syntax = DeflatedExplicitVRLittleEndian if deflated else _transfer_syntax(header)
     byte_order = ">" if syntax == ExplicitVRBigEndian else "<"
     # Past the end: pydicom skipped an element that the file does not hold to its end.
-    element = None if file.tell() > size else find_pixel_element(file, size, byte_order)
-    element = _refuse_unless_picture(header, element, request, past_end=file.tell() > size)
+    element = None if file.tell() > size else find_pixel_element(file, size=size, byte_order=byte_order)
+    element = _refuse_unless_picture(header, element, past_end=file.tell() > size, request=request)
     if syntax not in SYNTAXES:
         raise request.error(
             "a transfer syntax that can be decoded",
-            "in a private transfer syntax" if syntax.is_private else f"in {syntax.name}",
-            "Export it uncompressed, or as JPEG 2000.",
+            "in an unknown transfer syntax" if syntax.name == syntax else f"in {syntax.name}",
+            remedy="Export it uncompressed, or as JPEG 2000.",
         )
 
     frames = max(1, int(header.get("NumberOfFrames") or 1))
     frame = request.choose_frame(frames)
-    values, photometric = read_stored_values(file, header, syntax, element, frame=frame, frames=frames, request=request)
+    values, photometric = read_stored_values(
+        file, header, syntax=syntax, element=element, frame=frame, frames=frames, request=request
+    )
     context = FrameHeader(header, frame, byte_order)
     window: Window | None = None
     if photometric.startswith("MONOCHROME"):
-        pixels, window = show_gray(values, context, photometric, request)
+        pixels, window = show_gray(values, context, photometric=photometric, request=request)
     else:
         request.refuse_window()
         show = show_palette if photometric == "PALETTE COLOR" else show_color
@@ -113,7 +115,7 @@ def decode_dicom(file: BinaryIO, size: int, request: Request) -> DecodedImage:
     return DecodedImage(np.ascontiguousarray(pixels), window, frame if frames > 1 else None, frames, "DICOM")
 
 
-def _inflate(file: BinaryIO, size: int, request: Request) -> tuple[BinaryIO, int, bool]:
+def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, int, bool]:
     """The file with its data set inflated, its size, and whether it had the deflated transfer syntax (PS3.5, A.5).
 
     pydicom would inflate whatever there is; this stops at the byte limit.
@@ -155,7 +157,7 @@ def _transfer_syntax(header: Dataset) -> UID:
 
 
 def _refuse_unless_picture(
-    header: Dataset, element: PixelElement | None, request: Request, *, past_end: bool
+    header: Dataset, element: PixelElement | None, *, past_end: bool, request: Request
 ) -> PixelElement:
     """The pixel data element of a picture; raises for every other object."""
     named = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""
@@ -163,12 +165,17 @@ def _refuse_unless_picture(
     remedy = "Use the image that belongs to it."
     why = _NO_PICTURE_CLASSES.get(str(sop_class)) or _NO_PICTURE_MODALITIES.get(str(header.get("Modality", "")))
     if why is not None:
-        raise request.error("a DICOM object that is an image", why, remedy, NoPixelDataError)
+        raise request.error("a DICOM object that is an image", why, remedy=remedy, kind=NoPixelDataError)
     if element is not None:
         return element
     known = sop_class.name if sop_class.name != sop_class else ""
     if past_end or "Rows" in header or "Image" in known or (not known and len(header) == 0):
-        raise request.error("a DICOM image with its pixel data", "without them, or cut off before them", COPY_AGAIN)
+        raise request.error(
+            "a DICOM image with its pixel data", "without them, or cut off before them", remedy=COPY_AGAIN
+        )
     raise request.error(
-        "a DICOM object that is an image", f"{known or 'an object'} without pixel data", remedy, NoPixelDataError
+        "a DICOM object that is an image",
+        f"{known or 'an object'} without pixel data",
+        remedy=remedy,
+        kind=NoPixelDataError,
     )

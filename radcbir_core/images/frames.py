@@ -40,9 +40,10 @@ SYNTAXES = _NATIVE | _JPEG | _JPEG_LS | _JPEG_2000 | {uid.RLELossless}
 _UNDEFINED_LENGTH = 0xFFFFFFFF
 _ITEM = 0xFFFEE000
 _SEQUENCE_END = 0xFFFEE0DD
-# Photometric interpretations that come out as gray, as RGB, or as places in a palette; the rest is retired.
+# Photometric interpretations (PS3.3 C.7.6.3.1.2) that come out as gray or as places in a palette, as RGB, or not at all.
 _ONE_SAMPLE = frozenset({"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"})
 _THREE_SAMPLES = frozenset({"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"})
+_RETIRED = frozenset({"HSV", "ARGB", "CMYK", "YBR_PARTIAL_422", "YBR_PARTIAL_420"})
 _REQUIRED = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "PhotometricInterpretation")
 
 
@@ -65,7 +66,7 @@ class PixelElement:
     available: int
 
 
-def find_pixel_element(file: BinaryIO, size: int, byte_order: str) -> PixelElement | None:
+def find_pixel_element(file: BinaryIO, *, size: int, byte_order: str) -> PixelElement | None:
     """Read the pixel data element that `file` stands before, up to its value; None at the end of the file.
 
     Args:
@@ -94,9 +95,9 @@ def find_pixel_element(file: BinaryIO, size: int, byte_order: str) -> PixelEleme
 def read_stored_values(
     file: BinaryIO,
     header: Dataset,
+    *,
     syntax: uid.UID,
     element: PixelElement,
-    *,
     frame: int,
     frames: int,
     request: Request,
@@ -123,17 +124,18 @@ def read_stored_values(
     """
     missing = [keyword for keyword in _REQUIRED if header.get(keyword) is None]
     if missing:
-        raise request.error("a DICOM header with " + " and ".join(missing), f"without {missing[0]}", COPY_AGAIN)
+        raise request.error("a DICOM header with " + " and ".join(missing), f"without {missing[0]}", remedy=COPY_AGAIN)
     rows, columns = int(header.Rows), int(header.Columns)
     request.check_pixels(columns, rows)
-    options = _options(header, element, frames)
+    options = _options(header, element, frames=frames)
     photometric = str(options["photometric_interpretation"])
     samples = options["samples_per_pixel"]
-    if samples != {True: 1, False: 3}[photometric in _ONE_SAMPLE] or photometric not in _ONE_SAMPLE | _THREE_SAMPLES:
+    if photometric not in _ONE_SAMPLE | _THREE_SAMPLES or samples != (1 if photometric in _ONE_SAMPLE else 3):
+        known = photometric if photometric in _ONE_SAMPLE | _THREE_SAMPLES | _RETIRED else "another color space"
         raise request.error(
             "gray, palette, RGB or YBR_FULL pixels",
-            f"{photometric} with {samples} samples a pixel",
-            "Export it as RGB or as grayscale.",
+            f"{known} with {samples} samples a pixel",
+            remedy="Export it as RGB or as grayscale.",
         )
 
     file.seek(element.start)
@@ -142,24 +144,26 @@ def read_stored_values(
         extended_offsets = (header.ExtendedOffsetTable, header.ExtendedOffsetTableLengths)
     source: Any = file
     if syntax in _NATIVE:
-        _check_native_length(options, element, request)
+        _check_native_length(options, element, request=request)
         decoder, plugin, index = get_decoder(syntax), "", frame
         options["correct_unused_bits"] = False
     else:
-        _check_fragments(file, element, request)
+        _check_fragments(file, element, request=request)
         compressed = get_frame(file, frame, number_of_frames=frames, extended_offsets=extended_offsets)
-        decoder, plugin = _choose_decoder(compressed, syntax, options, request)
+        decoder, plugin = _choose_decoder(compressed, syntax, options=options, request=request)
         options["number_of_frames"] = 1
         source, index = encapsulate([compressed], has_bot=False), 0
 
     values, found = decoder.as_array(source, index=index, decoding_plugin=plugin, **options)
     if options.get("correct_unused_bits") is False:
         bits_stored = options.get("bits_stored", 0)
-        values = _keep_stored_bits(values, bits_stored, int(header.get("HighBit", bits_stored - 1)))
+        values = _keep_stored_bits(
+            values, bits_stored=bits_stored, high_bit=int(header.get("HighBit", bits_stored - 1))
+        )
     return values.astype(values.dtype.newbyteorder("="), copy=False), str(found["photometric_interpretation"])
 
 
-def _options(header: Dataset, element: PixelElement, frames: int) -> dict[str, Any]:
+def _options(header: Dataset, element: PixelElement, *, frames: int) -> dict[str, Any]:
     """The options of pydicom's decoders, which are given a place in a file instead of a data set."""
     options: dict[str, Any] = {
         "pixel_keyword": element.keyword,
@@ -179,7 +183,7 @@ def _options(header: Dataset, element: PixelElement, frames: int) -> dict[str, A
     return options
 
 
-def _check_native_length(options: dict[str, Any], element: PixelElement, request: Request) -> None:
+def _check_native_length(options: dict[str, Any], element: PixelElement, *, request: Request) -> None:
     """Raise ImageError unless all frames that the header announces are there."""
     if element.length is None:
         raise request.damaged("DICOM")
@@ -190,11 +194,11 @@ def _check_native_length(options: dict[str, Any], element: PixelElement, request
     if element.length < expected or element.available < element.length:
         found = min(element.length, element.available)
         raise request.error(
-            f"{max(expected, element.length):,} bytes of pixel data", f"cut off after {found:,}", COPY_AGAIN
+            f"{max(expected, element.length):,} bytes of pixel data", f"cut off after {found:,}", remedy=COPY_AGAIN
         )
 
 
-def _check_fragments(file: BinaryIO, element: PixelElement, request: Request) -> None:
+def _check_fragments(file: BinaryIO, element: PixelElement, *, request: Request) -> None:
     """Raise ImageError unless the encapsulated pixel data go on to their end marker (PS3.5, A.4).
 
     A decoder may not notice that its frame was cut off, and a frame in the middle may be whole in a file that is not.
@@ -211,10 +215,10 @@ def _check_fragments(file: BinaryIO, element: PixelElement, request: Request) ->
         if tag != _ITEM or length == _UNDEFINED_LENGTH:
             raise request.damaged("DICOM")
         place += 8 + length
-    raise request.error("pixel data up to their end marker", "cut off in the pixel data", COPY_AGAIN)
+    raise request.error("pixel data up to their end marker", "cut off in the pixel data", remedy=COPY_AGAIN)
 
 
-def _choose_decoder(frame: bytes, syntax: uid.UID, options: dict[str, Any], request: Request) -> tuple[Decoder, str]:
+def _choose_decoder(frame: bytes, syntax: uid.UID, *, options: dict[str, Any], request: Request) -> tuple[Decoder, str]:
     """Choose the decoder of a compressed frame, and check that the frame fits the header and is whole.
 
     Returns:
@@ -222,7 +226,7 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, options: dict[str, Any], requ
     """
     if syntax == uid.RLELossless:
         options["correct_unused_bits"] = False
-        return _decoder(syntax, "rle", "decoders", "decode_rle"), "rle"
+        return _decoder(syntax, "rle", path=("radcbir_core.images.decoders", "decode_rle")), "rle"
 
     announced = read_jpeg2000_header(frame) if syntax in _JPEG_2000 else read_jpeg_header(frame)
     size = (announced.width, announced.height, announced.components)
@@ -230,10 +234,10 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, options: dict[str, Any], requ
         raise request.error(
             f"a frame of {options['columns']} x {options['rows']} x {options['samples_per_pixel']}, as its header says",
             f"a compressed frame of {size[0]} x {size[1]} x {size[2]}",
-            COPY_AGAIN,
+            remedy=COPY_AGAIN,
         )
     if not ends_with_marker(frame):
-        raise request.error("a compressed frame up to its end marker", "cut off in the pixel data", COPY_AGAIN)
+        raise request.error("a compressed frame up to its end marker", "cut off in the pixel data", remedy=COPY_AGAIN)
     if announced.precision > 16:
         raise request.damaged("DICOM")
     if syntax in _JPEG_LS:
@@ -245,25 +249,26 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, options: dict[str, Any], requ
     options["bits_allocated"] = 8 if announced.precision <= 8 else 16
     options["bits_stored"] = min(options["bits_stored"], options["bits_allocated"])
     if announced.precision <= 8 and not (announced.lossless and announced.components > 1):
-        return _decoder(syntax, "pillow", "decoders", "decode_jpeg"), "pillow"
-    return _decoder(syntax, "gdcm", "isolated", "decode_jpeg"), "gdcm"
+        return _decoder(syntax, "pillow", path=("radcbir_core.images.decoders", "decode_jpeg")), "pillow"
+    return _decoder(syntax, "gdcm", path=("radcbir_core.images.isolated", "decode_jpeg")), "gdcm"
 
 
 @cache
-def _decoder(syntax: uid.UID, name: str, module: str, function: str) -> Decoder:
-    """A decoder with one plug-in of ours; pydicom's own decoders stay as they are."""
+def _decoder(syntax: uid.UID, name: str, *, path: tuple[str, str]) -> Decoder:
+    """A decoder with one plug-in of ours (module and function); pydicom's own decoders stay as they are."""
     decoder = Decoder(syntax)
-    decoder.add_plugin(name, (f"radcbir_core.images.{module}", function))
+    decoder.add_plugin(name, path)
     return decoder
 
 
-def _keep_stored_bits(values: np.ndarray, bits_stored: int, high_bit: int) -> np.ndarray:
+def _keep_stored_bits(values: np.ndarray, *, bits_stored: int, high_bit: int) -> np.ndarray:
     """Drop the bits above and below those that hold the pixel, and extend its sign (PS3.5, 8.1.1).
 
     Bits above may hold overlays; files from before 1998 may have the pixel in the upper bits.
 
     Example:
-        >>> _keep_stored_bits(np.array([0xF0FF, 0x0801], np.uint16).view(np.int16), 12, 11).tolist()
+        >>> stored = np.array([0xF0FF, 0x0801], np.uint16).view(np.int16)
+        >>> _keep_stored_bits(stored, bits_stored=12, high_bit=11).tolist()
         [255, -2047]
     """
     bits = values.dtype.itemsize * 8

@@ -27,7 +27,7 @@ def decode(options: dict[str, Any], frame: bytes) -> bytes:
     return bytes(pixels)
 
 
-def serve(requests: BinaryIO, answers: BinaryIO, complaints: FileIO) -> None:
+def serve(requests: BinaryIO, answers: BinaryIO, *, complaints: FileIO) -> None:
     """Answer requests until there are no more.
 
     Args:
@@ -47,13 +47,13 @@ def serve(requests: BinaryIO, answers: BinaryIO, complaints: FileIO) -> None:
         try:
             decoded = decode(options, frame)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one frame, the next has to be served
-            send(answers, {"error": type(error).__name__}, b"")
+            send(answers, {"error": type(error).__name__})
             continue
         complaints.seek(0)
         if b"Corrupt JPEG data" in complaints.read():
-            send(answers, {"error": "corrupt JPEG data"}, b"")
+            send(answers, {"error": "corrupt JPEG data"})
         else:
-            send(answers, {}, decoded)
+            send(answers, {}, data=decoded)
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def main() -> None:
         # A library that prints must not get in among the answers.
         os.dup2(complaints.fileno(), 1)
         os.dup2(complaints.fileno(), 2)
-        serve(sys.stdin.buffer, answers, complaints)
+        serve(sys.stdin.buffer, answers, complaints=complaints)
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def to_display(
         if places is not None:
             present[:] = False
             present[places] = True
-        voi = _range_of(values, present & ~blank, present)
+        voi = _range_of(values, wanted=present & ~blank, present=present)
 
     shades = voi.shades(values) if isinstance(voi, LookupTable) else window_shades(values, voi)
     if inverted:
@@ -162,7 +162,7 @@ def to_display(
     return (shades if places is None else shades[places]), window
 
 
-def _range_of(values: np.ndarray, wanted: np.ndarray, present: np.ndarray) -> Window:
+def _range_of(values: np.ndarray, *, wanted: np.ndarray, present: np.ndarray) -> Window:
     """The full range of the wanted finite values; of all that are present where none is wanted; else of nothing."""
     finite = np.isfinite(values)
     for mask in (wanted & finite, present & finite):

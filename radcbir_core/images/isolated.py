@@ -36,6 +36,8 @@ _OPTIONS = (
     "planar_configuration",
 )
 _idle: queue.SimpleQueue[subprocess.Popen[bytes]] = queue.SimpleQueue()
+# More helpers than processors would only take memory.
+_turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 def is_available(uid: str) -> bool:  # noqa: ARG001 - pydicom asks every plug-in module this
@@ -51,24 +53,69 @@ def decode_jpeg(frame: bytes, runner: DecodeRunner) -> bytes:
     """
     options = {name: runner.get_option(name) for name in _OPTIONS if runner.get_option(name) is not None}
     options["photometric_interpretation"] = str(options["photometric_interpretation"])
-    helper = _take()
-    watch = threading.Timer(TIMEOUT_SECONDS, helper.kill)
-    watch.start()
-    try:
-        send(cast(BinaryIO, helper.stdin), options, frame)
-        answer, decoded = receive(cast(BinaryIO, helper.stdout))
-    except (OSError, EOFError) as error:
-        _end(helper)
-        raise ValueError("the JPEG decoder died of this frame") from error
-    finally:
-        watch.cancel()
-    _idle.put(helper)
+    with _turns:
+        try:
+            answer, decoded = _ask(_idle.get_nowait(), frame, options=options)
+        except (queue.Empty, _HelperGoneError):
+            # None was idle, or it was gone already and this frame may be a good one: only a new helper can tell.
+            try:
+                answer, decoded = _ask(_start(), frame, options=options)
+            except _HelperGoneError as error:
+                raise ValueError("the JPEG decoder died of this frame") from error
     if "error" in answer:
         raise ValueError(answer["error"])
     return decoded
 
 
-def send(stream: BinaryIO, message: dict[str, Any], data: bytes) -> None:
+class _HelperGoneError(Exception):
+    """A helper ended before it had answered."""
+
+
+def _ask(helper: subprocess.Popen[bytes], frame: bytes, *, options: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    """Give a helper a frame and wait for its answer; then it is idle, or gone."""
+    watch = _Watch(helper)
+    try:
+        send(cast(BinaryIO, helper.stdin), options, data=frame)
+        answer = receive(cast(BinaryIO, helper.stdout))
+    except (OSError, EOFError) as error:
+        stuck = watch.stop()
+        _end(helper)
+        if stuck:
+            raise ValueError("the JPEG decoder was stuck in this frame") from error
+        raise _HelperGoneError from error
+    if watch.stop():
+        _end(helper)  # it answered just when it was given up
+    else:
+        _idle.put(helper)
+    return answer
+
+
+class _Watch:
+    """Kills a helper that is busy for too long."""
+
+    def __init__(self, helper: subprocess.Popen[bytes]) -> None:
+        self._helper = helper
+        self._lock = threading.Lock()
+        self._over = self._killed = False
+        self._timer = threading.Timer(TIMEOUT_SECONDS, self._kill)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _kill(self) -> None:
+        with self._lock:
+            if not self._over:
+                self._killed = True
+                self._helper.kill()
+
+    def stop(self) -> bool:
+        """Stop watching; whether the helper was killed before."""
+        self._timer.cancel()
+        with self._lock:
+            self._over = True
+            return self._killed
+
+
+def send(stream: BinaryIO, message: dict[str, Any], *, data: bytes = b"") -> None:
     """Write one message with data: two lengths, the message as JSON, the data."""
     text = json.dumps(message).encode()
     stream.write(struct.pack("<QQ", len(text), len(data)))
@@ -95,18 +142,15 @@ def _read_all(stream: BinaryIO, length: int) -> bytes:
     return data
 
 
-def _take() -> subprocess.Popen[bytes]:
-    """An idle helper, or a new one."""
-    try:
-        return _idle.get_nowait()
-    except queue.Empty:
-        # -P keeps this folder, whose modules are named for their use here, off the helper's import path.
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file, no shell
-            [sys.executable, "-P", str(_HELPER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+def _start() -> subprocess.Popen[bytes]:
+    """A new helper."""
+    # -P keeps this folder, whose modules are named for their use here, off the helper's import path.
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own file, no shell
+        [sys.executable, "-P", str(_HELPER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def _end(helper: subprocess.Popen[bytes]) -> None:
@@ -128,9 +172,10 @@ def _end_all() -> None:
 
 
 def _forget_all() -> None:
-    """In a forked child: the parent's helpers answer the parent."""
-    global _idle  # noqa: PLW0603
+    """In a forked child: the parent's helpers answer the parent, and its threads do not give their turns back here."""
+    global _idle, _turns  # noqa: PLW0603
     _idle = queue.SimpleQueue()
+    _turns = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 atexit.register(_end_all)

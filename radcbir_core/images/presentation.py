@@ -64,7 +64,7 @@ class FrameHeader:
 
 
 def show_gray(
-    values: np.ndarray, context: FrameHeader, photometric: str, request: Request
+    values: np.ndarray, context: FrameHeader, *, photometric: str, request: Request
 ) -> tuple[np.ndarray, Window]:
     """Show stored gray values: modality LUT or rescale, VOI, inversion (PS3.4 N.2).
 
@@ -101,7 +101,7 @@ def show_palette(places: np.ndarray, context: FrameHeader) -> np.ndarray:
     count, first = _entry_count(count), _first_input(first, signed=context.signed)
     if "RedPaletteColorLookupTableData" in header:
         tables = [header[f"{color}PaletteColorLookupTableData"].value for color in _COLORS]
-        palette = np.stack([_entries(table, count, context.byte_order) for table in tables], axis=1)
+        palette = np.stack([_entries(table, count, byte_order=context.byte_order) for table in tables], axis=1)
     elif bits == 8 and count > 256:
         raise ValueError("pydicom cannot expand a segmented palette of that many 8-bit colors")
     else:
@@ -124,11 +124,11 @@ def _modality(context: FrameHeader, request: Request) -> Rescale | LookupTable:
     """The modality LUT, or the rescale, or the identity (C.11.1)."""
     tables = context.header.get("ModalityLUTSequence")
     if tables:
-        return _table(tables[0], context.byte_order, signed=context.signed)
+        return _table(tables[0], byte_order=context.byte_order, signed=context.signed)
     group = context.group("PixelValueTransformationSequence")
     slope, intercept = (_first_number(group, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
     if slope == 0:
-        raise request.error("a rescale slope other than 0", "RescaleSlope 0", COPY_AGAIN)
+        raise request.error("a rescale slope other than 0", "RescaleSlope 0", remedy=COPY_AGAIN)
     return Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
 
 
@@ -143,7 +143,7 @@ def _voi(context: FrameHeader) -> Window | LookupTable | None:
     if tables and "LUTDescriptor" in tables[0] and "LUTData" in tables[0]:
         # The table's inputs may be negative if the modality's outputs can be (C.11.2.1.1).
         intercept = _first_number(context.group("PixelValueTransformationSequence"), "RescaleIntercept")
-        return _table(tables[0], context.byte_order, signed=context.signed or (intercept or 0) < 0)
+        return _table(tables[0], byte_order=context.byte_order, signed=context.signed or (intercept or 0) < 0)
     center, width = _first_number(group, "WindowCenter"), _first_number(group, "WindowWidth")
     function = _FUNCTIONS.get(str(group.get("VOILUTFunction") or "LINEAR").upper())
     if center is None or width is None or function is None:
@@ -189,10 +189,10 @@ def _first_number(group: Dataset, keyword: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _table(item: Dataset, byte_order: str, *, signed: bool) -> LookupTable:
+def _table(item: Dataset, *, byte_order: str, signed: bool) -> LookupTable:
     """A modality or VOI LUT from its sequence item (C.11.1.1)."""
     count, first, bits = (int(number) for number in item.LUTDescriptor)
-    entries = _entries(item.LUTData, _entry_count(count), byte_order)
+    entries = _entries(item.LUTData, _entry_count(count), byte_order=byte_order)
     return LookupTable(_first_input(first, signed=signed), bits, entries)
 
 
@@ -206,11 +206,11 @@ def _first_input(first: int, *, signed: bool) -> int:
     return first - 65536 if signed and first >= 32768 else first
 
 
-def _entries(data: Any, count: int, byte_order: str) -> np.ndarray:
+def _entries(data: Any, count: int, *, byte_order: str) -> np.ndarray:
     """(count,) uint16: the entries of a table, which pydicom gives as bytes or as numbers; 8-bit ones may be packed.
 
     Example:
-        >>> _entries(bytes([1, 2, 3, 0]), 3, "<").tolist(), _entries([0x0201, 0x0003], 3, "<").tolist()
+        >>> _entries(bytes([1, 2, 3, 0]), 3, byte_order="<").tolist(), _entries([0x0201, 3], 3, byte_order="<").tolist()
         ([1, 2, 3], [1, 2, 3])
     """
     if isinstance(data, bytes):

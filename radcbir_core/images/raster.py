@@ -55,7 +55,7 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def decode_raster(data: bytes, image_format: str, request: Request) -> DecodedImage:
+def decode_raster(data: bytes, image_format: str, *, request: Request) -> DecodedImage:
     """Decode one image of a format that Pillow reads.
 
     Gray of eight bits keeps the file's own values. Deeper gray (16 bit, 32 bit, float) is spread over the full range of
@@ -78,7 +78,7 @@ def decode_raster(data: bytes, image_format: str, request: Request) -> DecodedIm
         frames = int(getattr(image, "n_frames", 1))
         if frames > 1 and image_format != "TIFF":
             raise request.error(
-                "a still image", f"an animation of {frames} frames", "Export the frame you want as a PNG."
+                "a still image", f"an animation of {frames} frames", remedy="Export the frame you want as a PNG."
             )
         frame = request.choose_frame(frames)
         if frames > 1:
@@ -115,7 +115,9 @@ def _to_pixels(image: Image, request: Request) -> tuple[np.ndarray, Window | Non
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return _deep_gray(image, request)
     if image.mode not in _MODES:
-        raise request.error("gray, RGB, palette or CMYK pixels", f"in color mode {image.mode}", "Convert it to RGB.")
+        raise request.error(
+            "gray, RGB, palette or CMYK pixels", f"in color mode {image.mode}", remedy="Convert it to RGB."
+        )
     if image.mode == "La":
         image = image.convert("LA")  # the one mode that has no direct way to RGBA
     if "transparency" in image.info or image.mode in _MODES_WITH_ALPHA:

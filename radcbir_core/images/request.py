@@ -31,11 +31,11 @@ class Request:
     window: tuple[float, float] | None
     limits: Limits
 
-    def error(self, rule: str, found: str, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
+    def error(self, rule: str, found: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
         """An error in one line that names the file; the caller raises it.
 
         Example:
-            >>> str(Request("a.png", None, None, Limits()).error("an image", "empty (0 bytes)", COPY_AGAIN))
+            >>> str(Request("a.png", None, None, Limits()).error("an image", "empty (0 bytes)", remedy=COPY_AGAIN))
             'Expected an image, but a.png = empty (0 bytes). Copy it again from its source.'
         """
         return kind(f"Expected {rule}, but {shown(self.name)} = {found}. {remedy}")
@@ -45,7 +45,7 @@ class Request:
         return self.error(
             f"a whole, readable {image_format} file",
             "damaged, cut off, or of a kind that cannot be read",
-            "Copy it again from its source, or convert it.",
+            remedy="Copy it again from its source, or convert it.",
         )
 
     def check_bytes(self, size: int) -> None:
@@ -54,8 +54,8 @@ class Request:
             raise self.error(
                 f"at most {self.limits.max_bytes:,} bytes",
                 f"{size:,} bytes",
-                "Make the image smaller.",
-                ImageTooLargeError,
+                remedy="Make the image smaller.",
+                kind=ImageTooLargeError,
             )
 
     def check_pixels(self, width: int, height: int) -> None:
@@ -64,8 +64,8 @@ class Request:
             raise self.error(
                 f"at most {self.limits.max_pixels:,} pixels",
                 f"{width:,} x {height:,} = {width * height:,} pixels",
-                "Make the image smaller.",
-                ImageTooLargeError,
+                remedy="Make the image smaller.",
+                kind=ImageTooLargeError,
             )
 
     def choose_frame(self, frames: int) -> int:
@@ -83,7 +83,7 @@ class Request:
         if not 0 <= self.frame < frames:
             last = frames - 1
             rule = "frame 0, the only one" if last == 0 else f"a frame from 0 to {last}"
-            raise self.error(rule, f"asked for frame {self.frame}", "Ask for another frame.")
+            raise self.error(rule, f"asked for frame {self.frame}", remedy="Ask for another frame.")
         return self.frame
 
     def given_window(self) -> Window | None:
@@ -99,14 +99,14 @@ class Request:
             raise self.error(
                 "a window with a finite center and a width of at least 1",
                 f"asked for center {center}, width {width}",
-                "Give another window.",
+                remedy="Give another window.",
             )
         return Window(float(center), float(width), "given")
 
     def refuse_window(self) -> None:
         """Raise ImageError if a window was asked for: the image is in color."""
         if self.window is not None:
-            raise self.error("a gray image to apply a window to", "in color", "Leave the window out.")
+            raise self.error("a gray image to apply a window to", "in color", remedy="Leave the window out.")
 
 
 def shown(name: str) -> str:
