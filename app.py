@@ -36,6 +36,7 @@ def page() -> None:
         with right:
             show_encoders(collection)
             next_steps(collection, chosen.encoder_id)
+            show_origins(facts)
         if len(problems):
             st.html('<h4 class="radcbir-part">What could not be read</h4>')
             st.caption(
@@ -67,23 +68,30 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
 
 
 def show_counts(facts: loaders.Facts) -> None:
-    """Counts by modality, anatomy, pathology, dataset and split."""
+    """Counts by modality, anatomy and pathology."""
     first, second = st.columns(2, gap="medium")
-    without = facts.images - sum(facts.splits.values())
     with first:
         counts.bars("Modality", facts.modalities, column="modality")
-        counts.bars("Anatomy", facts.anatomies, column="anatomy", rows=8)
-        counts.bars("Split", facts.splits, note=f"{without:,} images without" if without else "")
+        counts.bars("Anatomy", facts.anatomies, column="anatomy", rows=10)
     with second:
-        counts.bars("Pathology", facts.pathologies, rows=11)
-        counts.bars("Dataset", facts.datasets, rows=8)
+        counts.bars("Pathology", facts.pathologies, rows=17)
+
+
+def show_origins(facts: loaders.Facts) -> None:
+    """Counts by dataset and split."""
+    first, second = st.columns([3, 2], gap="medium")
+    without = facts.images - sum(facts.splits.values())
+    with first:
+        counts.bars("Dataset", facts.datasets)
+    with second:
+        counts.bars("Split", facts.splits, note=f"{without:,} images without" if without else "")
 
 
 def show_encoders(collection: Collection) -> None:
     """Each encoder and how far it is built, in signs and words."""
-    st.html('<h4 class="radcbir-part">Encoders</h4>')
     ids = collection.encoder_ids()
     if not ids:
+        st.html('<h4 class="radcbir-part">Encoders</h4>')
         st.caption("None is built yet.")
         return
     head = "".join(f"<th>{WORDS[step]}</th>" for step in STEPS)
@@ -96,7 +104,8 @@ def show_encoders(collection: Collection) -> None:
             )
             title = markup(collection.store(encoder_id).title)
             rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
-    st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>')
+    table = f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>'
+    st.html(f'<h4 class="radcbir-part">Encoders</h4>{table}')
 
 
 def next_steps(collection: Collection, encoder_id: str | None) -> None:

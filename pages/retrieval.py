@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
@@ -15,8 +15,9 @@ from pages.parts.gallery import Labels
 from pages.parts.shell import Opened
 from pages.parts.text import counted, csv_bytes, markup
 from radcbir_core.collection import Collection
+from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS
-from radcbir_core.retrieval import Hits, hits_table
+from radcbir_core.retrieval import Retriever, hits_table
 
 MOST_HITS = 100
 
@@ -29,14 +30,14 @@ class Query:
         name: image_id, or the file name of an upload.
         labels: What is known of it; None for an upload.
         row: Its row in the manifest; None for an upload.
-        embedding: (1, D) float32 of an upload; None for an image of the collection.
+        embedding: (1, D) float32 of an upload; empty for an image of the collection.
         sha256: Digest of an upload's bytes; empty for an image of the collection.
     """
 
     name: str
     labels: Labels | None
     row: int | None = None
-    embedding: np.ndarray | None = None
+    embedding: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     sha256: str = ""
 
 
@@ -146,10 +147,7 @@ def results(opened: Opened, query: Query) -> None:
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
-        if query.row is not None:
-            hits = retriever.search_rows([query.row], k=k, where=where, exclude=exclude)
-        else:
-            hits = retriever.search(query.embedding, k=k, where=where, exclude=exclude, sha256=query.sha256)
+        hits = search(retriever, query, k=k, where=where, exclude=exclude)
         milliseconds = (time.perf_counter() - start) * 1000
         rows, similarities = hits.rows[0][: hits.counts[0]], hits.similarities[0][: hits.counts[0]]
         controls.download_button(
@@ -176,6 +174,15 @@ def results(opened: Opened, query: Query) -> None:
                 per_page=MOST_HITS,
                 on_query=use_image,
             )
+
+
+def search(
+    retriever: Retriever, query: Query, *, k: int, where: Mapping[str, Sequence[str]], exclude: Sequence[str]
+) -> Hits:
+    """The hits of a query, best first; of one query, so row 0 of each array."""
+    if query.row is not None:
+        return retriever.search_rows([query.row], k=k, where=where, exclude=exclude)
+    return retriever.search(query.embedding, k=k, where=where, exclude=exclude, sha256=query.sha256)
 
 
 def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collection, query: Query) -> list[str]:

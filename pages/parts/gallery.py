@@ -104,10 +104,10 @@ def show(
     start = _page_start(key, shown)
     stop = min(start + per_page, len(shown))
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
-    records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS).to_dict("records")
+    records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS)
     cards = []
-    for position, record in zip(range(start, stop), records, strict=True):
-        card = _card(collection, int(shown[position]), record, query)
+    for position, values_of_row in zip(range(start, stop), records.itertuples(index=False), strict=True):
+        card = _card(collection, int(shown[position]), dict(zip(_CARD_COLUMNS, values_of_row, strict=True)), query)
         card["color"] = colors.get(card["modality"], palette.NO_VALUE)
         if values is not None:
             card |= {"rank": position + 1, "similarity": f"{values[position]:.3f}"}

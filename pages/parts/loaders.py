@@ -26,9 +26,10 @@ from radcbir_core.collection import Collection, EncoderStore, data_folder, list_
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import CollectionError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
+from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
 from radcbir_core.neighbors import ranked_hits
-from radcbir_core.retrieval import Hits, Retriever
+from radcbir_core.retrieval import Retriever
 
 
 @dataclass(frozen=True)
@@ -189,7 +190,7 @@ def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str
     return _points(*key, chosen)
 
 
-def encoder_steps(opened: Collection, encoder_id: str) -> dict[str, str]:
+def encoder_steps(opened: Collection, encoder_id: str) -> Mapping[str, str]:
     """The state of each build step of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
     return opened.store(encoder_id).steps()
 

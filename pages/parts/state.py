@@ -43,12 +43,12 @@ def update(**parameters: str | int | Sequence[str] | None) -> None:
 
     Works in callbacks and in the page's body. The browser's Back button returns to the state before.
     """
-    now = {name: st.query_params.get_all(name) for name in st.query_params}
+    now = _now()
     then = now | {name: _texts(value) for name, value in parameters.items()}
     then = {name: values for name, values in then.items() if values}
     if then != now:
         # All at once: each change of the URL is one step of the browser's history.
-        st.query_params.from_dict({name: v if len(v) > 1 else v[0] for name, v in then.items()})
+        _write(then)
     _remember()
 
 
@@ -57,7 +57,7 @@ def enter(page: str) -> None:
     if st.session_state.get(_PAGE) != page:
         # After a page link the browser can still show the parameters of the page before, while this run has the right
         # ones; writing them again, unchanged, tells the browser.
-        st.query_params.from_dict(st.query_params.to_dict() | _repeated())
+        _write(_now())
     st.session_state[_PAGE] = page
     _remember()
 
@@ -118,9 +118,9 @@ def choice(
     Returns:
         The chosen option. A URL value that is no option is reported, with what there is, and the default is used.
     """
-    fallback = default if default in options else options[0]
+    fallback = default if default is not None and default in options else options[0]
     asked = get(name)
-    chosen = asked if asked in options else fallback
+    chosen = asked if asked is not None and asked in options else fallback
     key = _key(name)
     st.session_state[key] = chosen
 
@@ -225,9 +225,12 @@ def _texts(value: str | int | Sequence[str] | None) -> list[str]:
     return [str(value)] if isinstance(value, str | int) else [str(item) for item in value]
 
 
-def _repeated() -> dict[str, list[str]]:
-    values = {name: st.query_params.get_all(name) for name in st.query_params}
-    return {name: found for name, found in values.items() if len(found) > 1}
+def _now() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _write(parameters: Mapping[str, Sequence[str]]) -> None:
+    st.query_params.from_dict({name: found if len(found) > 1 else found[0] for name, found in parameters.items()})
 
 
 def _key(name: str) -> str:
@@ -242,4 +245,4 @@ def _visits() -> dict[str, dict[str, list[str]]]:
 def _remember() -> None:
     page = st.session_state.get(_PAGE)
     if page is not None:
-        _visits()[page] = {name: st.query_params.get_all(name) for name in st.query_params}
+        _visits()[page] = _now()
