@@ -55,7 +55,7 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def server(small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server(chromium: Any, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the app, running on the data folder with the collection ``small``."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
