@@ -103,6 +103,7 @@ def choice(
     *,
     name: str,
     default: str | None = None,
+    clears: Sequence[str] = (),
     **arguments: Any,
 ) -> str:
     """One of several options, kept in the URL parameter ``name``.
@@ -113,6 +114,7 @@ def choice(
         options: What can be chosen, at least one; the first is the default unless ``default`` names another.
         name: URL parameter. The default is written to the URL only once another was chosen.
         default: The option chosen while the URL says nothing.
+        clears: URL parameters that mean nothing under another choice, and go when it changes.
         **arguments: Further arguments of the widget.
 
     Returns:
@@ -126,7 +128,8 @@ def choice(
 
     def keep() -> None:
         # A segmented control can be switched off by a second click; nothing chosen means "as it was".
-        update(**{name: st.session_state[key] or chosen})
+        value = st.session_state[key] or chosen
+        update(**(dict.fromkeys(clears) if value != chosen else {}), **{name: value})
 
     widget(label, options, key=key, on_change=keep, **arguments)
     if asked is not None and asked != chosen:
