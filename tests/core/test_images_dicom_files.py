@@ -30,7 +30,7 @@ from PIL import Image
 from pydicom import uid
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, encapsulate_extended
+from pydicom.encaps import encapsulate, encapsulate_extended, get_frame
 
 from radcbir_core.errors import ImageError, ImageTooLargeError, NoPixelDataError
 from radcbir_core.images import Limits, decode_image, isolated
@@ -288,6 +288,21 @@ def test_a_whole_file_around_a_frame_that_is_cut_off(kind: str) -> None:
             data = encapsulated_bytes(pixels, [frame[: int(len(frame) * share)] + end], syntax, BitsStored=bits)
             with pytest.raises(ImageError, match=r"^Expected .+, but cut = "):
                 decode_image(data, name="cut")
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEGLSLossless, uid.JPEG2000Lossless])
+def test_a_frame_without_its_end_marker_reaches_no_decoder(syntax: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # CharLS would read on past the end of the frame, which takes seconds where it does not end the process.
+    header = make_header(DEEP)
+    header.compress(syntax, DEEP, generate_instance_uid=False)
+    frame = get_frame(header.PixelData, 0, number_of_frames=1)
+    monkeypatch.setattr("radcbir_core.images.frames.get_decoder", lambda _: pytest.fail("a decoder was asked for"))
+    with pytest.raises(ImageError) as caught:
+        decode_image(encapsulated_bytes(DEEP, [frame[: len(frame) // 2]], syntax), name="x")
+    assert str(caught.value) == (
+        "Expected a compressed frame up to its end marker, but x = cut off in the pixel data. "
+        "Copy it again from its source."
+    )
 
 
 def test_a_compressed_frame_of_another_size_is_refused_before_it_is_decoded() -> None:
