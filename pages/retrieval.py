@@ -103,9 +103,8 @@ def _from_collection(collection: Collection) -> Query | None:
     row = collection.manifest.row_of(image_id)
     state.set_query(collection.name, image_id)
     with shell.errors_shown():
-        st.image(loaders.preview(collection, row), width="stretch")
-    if st.button("Open large", icon=":material/zoom_in:", width="stretch"):
-        gallery.open_large(collection, [row], 0, on_query=use_image)
+        if gallery.picture(loaders.preview(collection, row), f"Query: {image_id}", key="query-image"):
+            gallery.open_large(collection, [row], 0, on_query=use_image)
     facts = gallery.image_facts(collection, row)
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
     gallery.facts_table([(name, value) for name, value in facts if name in shown])
@@ -118,7 +117,7 @@ def _from_upload(opened: Opened) -> Query | None:
     if file is None:
         return None
     image = upload.decode(file)
-    st.image(upload.preview(image), width="stretch")
+    clicked = gallery.picture(upload.preview(image), f"Query: {file.name}", key="query-upload")
     facts = [
         ("file", file.name),
         ("format", image.format),
@@ -126,7 +125,7 @@ def _from_upload(opened: Opened) -> Query | None:
         ("frame", gallery.frame_text(image)),
         ("window", gallery.window_text(image)),
     ]
-    if st.button("Open large", icon=":material/zoom_in:", width="stretch"):
+    if clicked:
         gallery.open_decoded(image, facts)
     gallery.facts_table(facts)
     st.caption("Kept in this session's memory only; not part of the link.")

@@ -134,6 +134,23 @@ def show(
         open_large(collection, shown, position, similarities=values, query=query, on_query=on_query)
 
 
+def picture(source: bytes, description: str, *, key: str) -> bool:
+    """One image by itself, as wide as its column; True in the run after it was clicked, to be opened large.
+
+    The image travels inside the page, not as a file of its own: ``st.image`` would serve it from an address that is
+    gone again when the next run comes quickly, and would make a lossy JPEG of it.
+
+    Args:
+        source: A PNG.
+        description: What it is, for those who cannot see it.
+        key: Unique on the page.
+    """
+    result = _picture(
+        key=key, data={"source": _inline(source, "image/png"), "description": description}, on_open_change=_nothing
+    )
+    return bool(result.get("open"))
+
+
 def open_as_query(collection: Collection, row: int) -> None:
     """Go to the Retrieval page with an image of the collection as query; ends this run."""
     image_id = _image_id(collection, row)
@@ -171,7 +188,7 @@ def open_decoded(image: DecodedImage, facts: Sequence[tuple[str, str]]) -> None:
     """Open an image that is in no collection, such as an upload, in a dialog: full resolution, beside its facts."""
     left, right = st.columns([3, 2], gap="medium")
     with left.container(key="radcbir-large"):
-        st.image(png(image.pixels), width="stretch")
+        st.image(png(image.pixels), width="stretch", output_format="PNG")
     with right:
         facts_table(facts)
 
@@ -238,7 +255,7 @@ def _dialog(
     try:
         image = collection.read_image(row)
         with left.container(key="radcbir-large"):
-            st.image(png(image.pixels), width="stretch")
+            st.image(png(image.pixels), width="stretch", output_format="PNG")
         seen = [("window", window_text(image)), ("frame", frame_text(image))]
     except RadcbirError as error:
         with left:
@@ -314,6 +331,10 @@ def _card(collection: Collection, row: int, record: Mapping[str, Any], query: La
     }
 
 
+def _inline(data: bytes, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def _clicked(result: Any, event: str, shown: np.ndarray) -> int | None:
     """The row an event of the grid names, if it is one of those shown; the browser's word is not taken for more."""
     value = result.get(event) if isinstance(result, Mapping) else None
@@ -359,4 +380,20 @@ _grid = st.components.v2.component(
     html='<ol class="grid"></ol>',
     css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
     js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
+)
+
+_picture = st.components.v2.component(
+    "radcbir.picture",
+    html='<button type="button" class="open" title="Open large"><img></button>',
+    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
+    js="""export default function ({ parentElement, data, setTriggerValue }) {
+  const button = parentElement.querySelector("button")
+  button.setAttribute("aria-label", `Open large: ${data.description}`)
+  button.style.aspectRatio = "auto"
+  button.onclick = () => setTriggerValue("open", true)
+  const image = button.querySelector("img")
+  image.alt = data.description
+  image.src = data.source
+}
+""",
 )

@@ -50,6 +50,7 @@ def test_upload_an_image_see_hits_click_one_it_becomes_the_query(server, page):
     assert image_of(page) == chosen
     page.locator(".radcbir-summary", has_text="same anatomy").wait_for()
     page.locator(".radcbir-facts td", has_text=chosen.rsplit("/", 1)[-1]).first.wait_for()
+    page.get_by_role("img", name=f"Query: {chosen}").wait_for()
     quiet(page)
     assert chosen not in [card.get_attribute("data-image-id") for card in hits.all()]
 
@@ -72,6 +73,20 @@ def test_open_an_image_large_go_to_the_next_and_use_it_as_query(server, page):
     assert page.get_by_role("dialog").count() == 0
 
 
+def test_the_query_opens_large(server, page):
+    page.goto(f"{server}/retrieval")
+    page.locator("li.card").first.get_by_text("Query", exact=True).click()
+    page.locator("li.card:has(.rank)").nth(9).wait_for()
+    quiet(page)
+    page.get_by_role("button", name=f"Open large: Query: {image_of(page)}").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Image 1 of 1").wait_for()
+    image = dialog.locator(".st-key-radcbir-large img")
+    image.wait_for()
+    page.wait_for_function("document.querySelector('.st-key-radcbir-large img').naturalWidth === 48")
+    quiet(page)
+
+
 def test_labels_that_are_html_are_shown_as_text(server, page):
     page.goto(f"{server}/retrieval?of_pathologies={'%3Cb%20onclick%3D%22x()%22%3Ebold%3C%2Fb%3E%20%26%20%22quoted%22'}")
     card = page.locator("li.card").first
@@ -92,14 +107,18 @@ def test_the_collection_stays_open_across_pages_and_back_returns(server, page):
     page.wait_for_url(re.compile("/retrieval\\?"))
     page.locator("li.card:has(.rank)").nth(9).wait_for()
     first = image_of(page)
+    second = page.locator("li.card:has(.rank)").first.get_attribute("data-image-id")
     page.locator("li.card:has(.rank)").first.get_by_text("Query", exact=True).click()
-    page.wait_for_function("before => !location.search.includes(encodeURIComponent(before))", arg=first)
+    page.get_by_role("img", name=f"Query: {second}").wait_for()
+    quiet(page)
     page.go_back()
-    page.locator(".radcbir-facts td", has_text=first).first.wait_for()
+    page.get_by_role("img", name=f"Query: {first}").wait_for()
+    quiet(page)
     page.get_by_test_id("stSidebar").get_by_text("Home", exact=True).click()
     page.get_by_text("Exact copies").wait_for()
+    quiet(page)
     page.get_by_test_id("stSidebar").get_by_text("Retrieval", exact=True).click()
-    page.locator(".radcbir-facts td", has_text=first).first.wait_for()
+    page.get_by_role("img", name=f"Query: {first}").wait_for()
     assert image_of(page) == first
 
 

@@ -10,11 +10,17 @@ from streamlit.testing.v1 import AppTest
 
 def cards(at: AppTest) -> list[dict[str, Any]]:
     """What the galleries of a page show, card by card."""
-    return [
-        card
-        for element in at.get("bidi_component")
-        for card in json.loads(element.proto.json or element.proto.mixed.json)["cards"]
-    ]
+    return [card for shown in _components(at) for card in shown.get("cards", [])]
+
+
+def pictures(at: AppTest) -> list[dict[str, Any]]:
+    """The images that stand alone: what they are (``description``) and their ``source``."""
+    return [shown for shown in _components(at) if "description" in shown]
+
+
+def _components(at: AppTest) -> list[dict[str, Any]]:
+    protos = [element.proto for element in at.get("bidi_component")]
+    return [json.loads(proto.json or proto.mixed.json) for proto in protos]
 
 
 def html(at: AppTest) -> str:

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 from radcbir_core.collection import open_collection
 from radcbir_core.retrieval import Retriever
-from tests.pages.reading import cards, complaints, html, words
+from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
 
 
@@ -70,6 +70,7 @@ def test_a_deep_link_opens_exactly_that(app, chest):
         where=["split=train"],
     )
     assert not complaints(at)
+    assert [shown["description"] for shown in pictures(at)] == [f"Query: {query}"]
     row = collection.manifest.row_of(query)
     expected = retriever.search_rows([row], k=7, where={"split": ["train"]}, exclude=["patient"])
     assert [card["row"] for card in cards(at)] == expected.rows[0].tolist()
