@@ -20,11 +20,12 @@ from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level
 LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
 QUERIES_A_PAGE: Final = 5
 HEIGHT: Final = 400  # pixels of the chart and of the table; both scroll beyond
+ROW_HEIGHT: Final = 33
 
 
 _CHART: Final = "radcbir:precision-chart"
+_BAR: Final = "radcbir:precision-bar"
 _TABLE: Final = "radcbir:precision-table"
-_SEEN: Final = "radcbir:label-seen"
 
 
 def page() -> None:
@@ -40,9 +41,9 @@ def page() -> None:
         if not len(labels):
             say_no_labels(opened, level)
             return
-        headline(table, labels=len(labels), k=k, evaluation=evaluation)
+        headline(table, labels=int(labels["precision"].notna().sum()), k=k, evaluation=evaluation)
         label = chosen_label(opened, labels, level)
-        show_labels(opened, evaluation, labels, level=level, k=k)
+        show_labels(opened, evaluation, labels, level=level, k=k, label=label)
         if label is None:
             st.caption("Click a label in the chart or in the table to see what it is taken for, and its queries.")
         else:
@@ -59,16 +60,18 @@ def choose(opened: Opened) -> tuple[Level, int, Protocol]:
         list(LEVELS),
         name="level",
         default="label",
+        clears=["label", "page"],
         format_func=LEVEL_NAMES.get,
         help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
         "images with exactly one pathology.",
     )
-    k = state.choice(controls.segmented_control, "k", [str(k) for k in KS], name="k", default="10")
+    k = state.choice(controls.segmented_control, "k", [str(k) for k in KS], name="k", default="10", clears=["page"])
     name = state.choice(
         controls.segmented_control,
         "Protocol",
         list(PROTOCOLS),
         name="protocol",
+        clears=["page"],
         help="Leave-one-out: every image is a query against all others. Split: the queries are the images of split "
         "test, and the hits come from split train.",
     )
@@ -149,27 +152,20 @@ def headline(table: pd.DataFrame, *, labels: int, k: int, evaluation: Evaluation
 
 
 def chosen_label(opened: Opened, labels: pd.DataFrame, level: Level) -> str | None:
-    """The label the URL names, if it is there; one that the collection has never had is reported.
-
-    A label of the level or protocol that was shown before is dropped without a word: nobody asked for it here.
-    """
+    """The label that the URL names, if it has queries; where it has none, or does not exist, that is said."""
     asked = state.get("label")
-    if asked is None:
-        return None
-    here = (opened.collection.name, asked)
-    if (labels["label"] == asked).any():
-        st.session_state[_SEEN] = here
+    if asked is None or (labels["label"] == asked).any():
         return asked
     if asked in opened.collection.manifest.labels(level).values:
         st.info(f"No query of this protocol has the label {literal(asked)}.", icon=":material/info:")
-    elif st.session_state.get(_SEEN) == here:
-        state.update(label=None, page=None)
     else:
         state.report("label", asked, labels["label"].tolist(), then="No label is opened")
     return None
 
 
-def show_labels(opened: Opened, evaluation: Evaluation, labels: pd.DataFrame, *, level: Level, k: int) -> None:
+def show_labels(
+    opened: Opened, evaluation: Evaluation, labels: pd.DataFrame, *, level: Level, k: int, label: str | None
+) -> None:
     """P@k by label as a chart and, beside it, as a table; both can be clicked."""
     bar = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     key = "radcbir:find-label"
@@ -185,11 +181,6 @@ def show_labels(opened: Opened, evaluation: Evaluation, labels: pd.DataFrame, *,
     text = state.get("find")
     shown = labels[labels["label"].str.contains(text, case=False, regex=False)] if text else labels
     shown = shown.reset_index(drop=True)
-    bar.caption(
-        f"P@{k} of {counted(len(shown), 'label')}{f' of {len(labels):,}' if text else ''}, best first; "
-        "whiskers: 95 % interval, by resampling patients.",
-        width="stretch",
-    )
     bar.download_button(
         "CSV",
         lambda: csv_bytes(evaluation.table[evaluation.table["level"] == level]),
@@ -199,10 +190,15 @@ def show_labels(opened: Opened, evaluation: Evaluation, labels: pd.DataFrame, *,
         help="All labels of this level at every k, with intervals, and the micro and macro means",
         on_click="ignore",
     )
+    bar.caption(
+        f"P@{k} of {counted(len(shown), 'label')}{f' of {len(labels):,}' if text else ''}, best first; "
+        "whiskers: 95 % interval, by resampling patients.",
+        width="stretch",
+    )
     if not len(shown):
         st.info(f"No label contains {literal(text or '')}. Shorten the text.", icon=":material/info:")
         return
-    chart, table = st.columns([11, 10], gap="medium")
+    chart, table = st.columns(2, gap="medium")
     names = shown["label"].tolist()
     figure = figures.precision_bars(shown, k=k, colors=_colors(opened, level, names))
     height = min(int(figure.layout.height) + 4, HEIGHT)
@@ -211,43 +207,54 @@ def show_labels(opened: Opened, evaluation: Evaluation, labels: pd.DataFrame, *,
             figure,
             key=_CHART,
             theme=None,
-            on_select=lambda: pick(_clicked_bar(names), source=_CHART),
+            on_select=lambda: pick_bar(names),
             selection_mode="points",
             config={"displayModeBar": False, "scrollZoom": False},
             alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]} down to {names[-1]}",
         )
+    number = st.column_config.NumberColumn
+    cells = [(names.index(label), "label")] if label in names else []
+    st.session_state[_TABLE] = {"selection": {"rows": [], "columns": [], "cells": cells}}
     with table:
         st.dataframe(
             shown[["label", "precision", "low", "high", "n_queries"]],
             key=_TABLE,
             hide_index=True,
             width="stretch",
-            height=min(36 * len(shown) + 39, HEIGHT),
-            on_select=lambda: pick(_clicked_cell(names), source=_TABLE),
+            height=min(ROW_HEIGHT * len(shown) + 38, HEIGHT),
+            row_height=ROW_HEIGHT,
+            placeholder="–",
+            on_select=lambda: pick_cell(names),
             selection_mode="single-cell",
             column_config={
-                "label": st.column_config.TextColumn("Label", width="medium"),
-                "precision": st.column_config.NumberColumn(f"P@{k}", format="%.3f", width="small"),
-                "low": st.column_config.NumberColumn("Low", format="%.3f", help="Of the 95 % interval", width="small"),
-                "high": st.column_config.NumberColumn(
-                    "High", format="%.3f", help="Of the 95 % interval", width="small"
-                ),
-                "n_queries": st.column_config.NumberColumn("Queries", format="localized", width="small"),
+                "label": st.column_config.TextColumn("Label", width=246),
+                "precision": number(f"P@{k}", format="%.3f", width=66),
+                "low": number("Low", format="%.3f", width=66, help="Of the 95 % interval"),
+                "high": number("High", format="%.3f", width=66, help="Of the 95 % interval"),
+                "n_queries": number("Queries", format="localized", width=74),
             },
         )
 
 
-def pick(label: str | None, *, source: str) -> None:
-    """Open the label that was clicked in the chart or the table; a second click on it closes it.
+def pick_bar(labels: Sequence[str]) -> None:
+    """Open the label whose bar was clicked; a second click on it closes it.
 
     A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
     a first one.
     """
-    memory = f"{source}:label"
-    if label is None and state.get("label") != st.session_state.get(memory):
-        label = st.session_state.get(memory)
-    if label is not None:
-        st.session_state[memory] = label
+    rows = regions.from_event(st.session_state.get(_CHART)).rows
+    before = st.session_state.get(_BAR)
+    label = labels[rows[0]] if rows and rows[0] < len(labels) else None
+    if label is None and state.get("label") != before:
+        label = before
+    st.session_state[_BAR] = label or before
+    state.update(label=label, page=None)
+
+
+def pick_cell(labels: Sequence[str]) -> None:
+    """Open the label whose row was clicked; clearing the table's selection closes it."""
+    cells = st.session_state[_TABLE].selection.cells
+    label = labels[cells[0][0]] if cells and 0 <= cells[0][0] < len(labels) else None
     state.update(label=label, page=None)
 
 
@@ -257,11 +264,8 @@ def show_label(opened: Opened, evaluation: Evaluation, figure: pd.Series, *, lev
     found = loaders.label_queries(opened.collection, opened.encoder_id, evaluation.protocol, level, label)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<h3 class="radcbir-label">{markup(label)}</h3>', width="content")
-        st.caption(
-            f"P@{k} {figure['precision']:.3f}{figures.interval_text(figure['low'], figure['high'])}, "
-            f"{counted(int(figure['n_queries']), 'query', 'queries')}",
-            width="stretch",
-        )
+        said = figures.precision_text(figure["precision"], figure["low"], figure["high"], k=k)
+        st.caption(f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')}", width="stretch")
         st.button(
             "Close",
             icon=":material/close:",
@@ -269,7 +273,7 @@ def show_label(opened: Opened, evaluation: Evaluation, figure: pd.Series, *, lev
             on_click=state.update,
             kwargs={"label": None, "page": None},
         )
-    left, right = st.columns([3, 10], gap="medium")
+    left, right = st.columns([5, 20], gap="small")
     codes = opened.collection.manifest.labels(level)
     with left:
         show_confusion(found, codes.values, codes.codes, label=label, k=k)
@@ -372,18 +376,6 @@ def _colors(opened: Opened, level: Level, labels: Sequence[str]) -> dict[str, st
     return {
         label: colors.get(label if level != "label" else label.split("/", 1)[0], palette.HUES[0]) for label in labels
     }
-
-
-def _clicked_bar(labels: Sequence[str]) -> str | None:
-    """The label of the bar that was clicked; None where a click took the choice back."""
-    rows = regions.from_event(st.session_state.get(_CHART)).rows
-    return labels[rows[0]] if rows and rows[0] < len(labels) else None
-
-
-def _clicked_cell(labels: Sequence[str]) -> str | None:
-    """The label of the row of the table that was clicked; None where a click took the choice back."""
-    cells = st.session_state[_TABLE].selection.cells
-    return labels[cells[0][0]] if cells and 0 <= cells[0][0] < len(labels) else None
 
 
 _STYLE: Final = """<style>

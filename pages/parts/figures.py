@@ -19,6 +19,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.parts import palette
+from pages.parts.text import counted
 
 TEXT: Final = "#E4E8EE"
 QUIET: Final = "#98A3B3"
@@ -40,6 +41,7 @@ NO_SIGN: Final = "circle-open"
 
 _LABEL_WIDTH: Final = 34
 """Characters in one line of a bar's label."""
+_HOVER_WIDTH: Final = 48
 _LINE: Final = 15
 _GAP: Final = 8
 _BAR: Final = 11
@@ -112,6 +114,12 @@ def wrapped(text: str, *, width: int) -> list[str]:
     return [found for found in [*lines, line.rstrip()] if found] or [""]
 
 
+def hover_line(text: str) -> str:
+    """Text for a hover label: escaped, and broken where it is long."""
+    fits = len(text) <= _HOVER_WIDTH and text.isascii()
+    return plain(text) if fits else "<br>".join(map(plain, wrapped(text, width=_HOVER_WIDTH)))
+
+
 def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str]) -> go.Figure:
     """P@k by label as horizontal bars with their intervals; its height follows from the number of labels.
 
@@ -128,8 +136,8 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str]) ->
     middles = np.cumsum(heights) - heights / 2
     total = float(heights.sum())
     hover = [
-        f"<b>{plain(row.label)}</b><br>P@{k} {row.precision:.3f}{interval_text(row.low, row.high)}"
-        f"<br>{row.n_queries:,} {'query' if row.n_queries == 1 else 'queries'}"
+        f"<b>{hover_line(row.label)}</b><br>{precision_text(row.precision, row.low, row.high, k=k)}"
+        f"<br>{counted(row.n_queries, 'query', 'queries')}"
         for row in table.itertuples()
     ]
     shared: dict[str, Any] = {
@@ -219,9 +227,10 @@ def map_of_groups(
         figure.add_scattergl(
             x=x[chosen],
             y=y[chosen],
-            customdata=rows[chosen, None].tolist(),
-            hovertext=words[chosen].tolist(),
-            name=plain(group.name),
+            # Arrays, not lists: Plotly looks at every item of a list.
+            customdata=rows[chosen, None].astype(np.int32),
+            hovertext=words[chosen],
+            name=_legend_text(group.name),
             legendrank=1000 + groups.index(group),
             marker={"color": group.color, "symbol": group.symbol, "size": _size(len(rows)), "opacity": 0.85},
             **_POINTS,
@@ -269,9 +278,9 @@ def map_of_values(
         figure.add_scattergl(
             x=x[chosen],
             y=y[chosen],
-            customdata=rows[chosen, None].tolist(),
-            hovertext=words[chosen].tolist(),
-            name=plain(name),
+            customdata=rows[chosen, None].astype(np.int32),
+            hovertext=words[chosen],
+            name=_legend_text(name),
             showlegend=name != title,
             marker={**look, "size": _size(len(rows))},
             **_POINTS,
@@ -281,13 +290,18 @@ def map_of_values(
     return figure
 
 
-def interval_text(low: float, high: float) -> str:
-    """An interval in words, with a space before it; empty where it is undefined.
+def precision_text(precision: float, low: float, high: float, *, k: int) -> str:
+    """P@k and its interval in words; NaN where there is none.
 
-    >>> interval_text(0.25, 0.5)
-    ' (0.250 to 0.500)'
+    >>> precision_text(0.4, 0.25, 0.5, k=10), precision_text(1.0, np.nan, np.nan, k=1)
+    ('P@10 0.400 (0.250 to 0.500)', 'P@1 1.000')
+    >>> precision_text(np.nan, np.nan, np.nan, k=1)
+    'no P@1, since there was nothing relevant to find'
     """
-    return "" if np.isnan(low) or np.isnan(high) else f" ({low:.3f} to {high:.3f})"
+    if np.isnan(precision):
+        return f"no P@{k}, since there was nothing relevant to find"
+    interval = "" if np.isnan(low) or np.isnan(high) else f" ({low:.3f} to {high:.3f})"
+    return f"P@{k} {precision:.3f}{interval}"
 
 
 _POINTS: Final[dict[str, Any]] = {
@@ -310,6 +324,12 @@ _LEGEND: Final[dict[str, Any]] = {
     "yanchor": "top",
     "entrywidthmode": "pixels",
 }
+
+
+def _legend_text(name: str) -> str:
+    """A category in the legend, in at most three short lines: the map needs the room; hovering shows all of it."""
+    lines = wrapped(name, width=20)
+    return "<br>".join(map(plain, lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][:-1]}…"]))
 
 
 def _size(count: int) -> float:

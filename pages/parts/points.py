@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pages.parts.figures import plain, wrapped
+from pages.parts.figures import hover_line, plain
 from radcbir_core.manifest import Manifest
 
 MOST: Final = 50_000
@@ -81,16 +81,11 @@ def _texts(manifest: Manifest, rows: npt.NDArray[np.int64]) -> list[str]:
     return [
         "<br>".join(
             [
-                f"<b>{_lines(image_id)}</b>",
+                f"<b>{hover_line(image_id)}</b>",
                 " · ".join(plain(value) for value in (modality, anatomy) if value) or "no modality, no anatomy",
-                _lines(", ".join(pathologies)) or "not labelled",
+                hover_line(", ".join(pathologies)) or "not labelled",
                 " · ".join(plain(value) for value in (dataset, split) if value),
             ]
         )
         for image_id, modality, anatomy, pathologies, dataset, split in zip(*columns, strict=True)
     ]
-
-
-def _lines(text: str) -> str:
-    """Escaped, and broken where it is long."""
-    return plain(text) if len(text) <= 48 else "<br>".join(map(plain, wrapped(text, width=48)))
