@@ -63,7 +63,7 @@ def tidy(text: str) -> str:
     r"""``text`` without outer blanks, inner runs of white space as one blank, and without control characters.
 
     Example:
-        >>> tidy("  pleural\\t effusion ")
+        >>> tidy("  pleural\t effusion ")
         'pleural effusion'
     """
     return _SPACES.sub(" ", "".join(c if c.isprintable() else " " for c in text)).strip()
