@@ -222,7 +222,8 @@ def map_of_groups(
     """
     figure = go.Figure()
     words = np.asarray(hover, dtype=object)
-    for group in sorted(groups, key=lambda group: group.known):  # what has no category is drawn below what has one
+    # What has no category is drawn below what has one, and comes last in the legend.
+    for rank, group in sorted(enumerate(groups), key=lambda item: item[1].known):
         chosen = group.members
         figure.add_scattergl(
             x=x[chosen],
@@ -231,7 +232,7 @@ def map_of_groups(
             customdata=rows[chosen, None].astype(np.int32),
             hovertext=words[chosen],
             name=_legend_text(group.name),
-            legendrank=1000 + groups.index(group),
+            legendrank=1000 + rank,
             marker={"color": group.color, "symbol": group.symbol, "size": _size(len(rows)), "opacity": 0.85},
             **_POINTS,
         )
