@@ -204,22 +204,19 @@ def summary(query: Labels | None, hits: Sequence[Labels]) -> str:
     """What the hits add up to, as HTML: how many agree with the query, else how often each label occurs."""
     if not hits:
         return "No image is left to be a hit."
-    if query is None:
-        anatomies = Counter(hit.anatomy or "no anatomy" for hit in hits)
-        pathologies = Counter(name for hit in hits for name in hit.pathologies or ("not labelled",))
-        return " &emsp; ".join(
-            f"{title} " + ", ".join(f"<b>{count}</b> {markup(name)}" for name, count in counts.most_common(6))
-            for title, counts in (("Anatomy:", anatomies), ("Pathology:", pathologies))
-        )
     parts = []
     for title, mine, theirs in (
-        ("anatomy", [query.anatomy], [[hit.anatomy] for hit in hits]),
-        ("pathology", query.pathologies, [hit.pathologies for hit in hits]),
+        ("anatomy", (query.anatomy,) if query else (), [(hit.anatomy,) for hit in hits]),
+        ("pathology", query.pathologies if query else (), [hit.pathologies for hit in hits]),
     ):
-        counts = Counter(gallery.agreement(mine, labels) for labels in theirs)
         if not any(mine):
-            parts.append(f"? the query has no {title} label")
+            labels = Counter(name or "not labelled" for found in theirs for name in found or ("",))
+            parts.append(
+                f"{title.capitalize()}: "
+                + ", ".join(f"<b>{count}</b> {markup(name)}" for name, count in labels.most_common(6))
+            )
             continue
+        counts = Counter(gallery.agreement(mine, found) for found in theirs)
         text = f"<b>{counts['same']} of {len(hits)}</b> same {title}"
         if counts["shared"]:
             text += f", {counts['shared']} in part"

@@ -292,6 +292,7 @@ def _agreement_table(query: Labels, hit: Labels) -> None:
     ):
         found = agreement(mine, theirs)
         words = f"{_WORDS[found]} as the query" if found in {"same", "shared"} else _WORDS[found]
+        words = words if any(mine) else "the query is not labelled"
         mark = f'<span style="color:{palette.AGREEMENT_COLORS[found]}">{palette.SIGNS[found]} {words}</span>'
         lines.append(f"<tr><th>{name}</th><td>{mark}</td></tr>")
     st.html(f'<table class="radcbir-facts">{"".join(lines)}</table>')
@@ -315,7 +316,7 @@ def _card(collection: Collection, row: int, record: Mapping[str, Any], query: La
         ("pathology", ", ".join(labels.pathologies), query.pathologies if query else (), labels.pathologies),
     ):
         line = {"name": name, "value": value or "not labelled", "known": bool(value)}
-        if query is not None:
+        if any(mine):  # beside a query without that label, nothing agrees or disagrees
             found = agreement(mine, theirs)
             line |= {"sign": palette.SIGNS[found], "word": _WORDS[found], "color": palette.AGREEMENT_COLORS[found]}
         lines.append(line)

@@ -111,10 +111,16 @@ def test_each_hit_says_whether_anatomy_and_pathology_are_the_same(app):
     assert "<b>4 of 60</b> same pathology, 6 in part, 5 not labelled" in summary
 
 
-def test_a_query_without_labels_is_summed_up_as_such(app):
-    at = app("retrieval", image=image_id("chest_03.png"))
-    assert "the query has no pathology label" in html(at)
-    assert "same anatomy" in html(at)
+def test_beside_a_query_without_a_label_nothing_agrees_or_disagrees(app):
+    at = app("retrieval", image=image_id("chest_03.png"))  # an anatomy, but no pathology
+    for card in cards(at):
+        anatomy, pathology = card["lines"]
+        assert anatomy["word"] in {"same", "other"}
+        assert "word" not in pathology
+    summary = re.search(r'radcbir-summary">(.*?)<br>', html(at)).group(1)
+    assert "same anatomy" in summary
+    assert "same pathology" not in summary
+    assert "Pathology: <b>" in summary
 
 
 def test_the_facts_of_the_query_are_shown_word_for_word(app):
