@@ -40,7 +40,7 @@ def empty_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     return run_page
 
 
-def run_page(page: str = "", **query: str | list[str]) -> AppTest:
+def run_page(page: str = "", /, **query: str | list[str]) -> AppTest:
     at = AppTest.from_file(str(APP), default_timeout=30)
     at.run()
     if page:
