@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radcbir_core.collection import open_collection
+from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.neighbors import ranked_hits
+from tests.pages.reading import cards, complaints, html, words
+from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
+
+HTML_FULL = f"CT/abdomen/{HTML_LABEL}"
+
+
+@pytest.fixture
+def evaluation(app):
+    """The evaluation that the page shows by default, and the store it is of."""
+    store = open_collection("small").store("pixels")
+    return store, evaluate(store, Protocol.of())
+
+
+def table(at):
+    return at.dataframe[0].value
+
+
+def figure(at):
+    return json.loads(at.get("plotly_chart")[0].proto.spec)
+
+
+def headline(at):
+    return re.search(r'<div class="radcbir-headline">(.*?)</ul>', html(at)).group(1)
+
+
+def means(evaluation, level, k):
+    rows = evaluation.table[(evaluation.table["level"] == level) & (evaluation.table["k"] == k)]
+    return {name: rows[rows["averaging"] == name].iloc[0] for name in ("micro", "macro")}
+
+
+def button(at, label):
+    return next(button for button in at.button if button.label == label)
+
+
+def choose(at, label, value):
+    return next(box for box in at.segmented_control if box.label == label).set_value(value).run()
+
+
+def test_without_a_collection_it_says_which_command_is_next(empty_app):
+    at = empty_app("pathology")
+    assert not complaints(at)
+    assert "There is no collection yet" in words(at)
+    assert any("import" in code.value for code in at.code)
+
+
+def test_without_a_neighbor_graph_it_says_which_command_makes_it(app, copied_data):
+    (copied_data / "encoders" / "pixels" / "neighbor_ids.npy").unlink()
+    at = app("pathology")
+    assert not complaints(at)
+    assert "The step neighbors of the encoder pixels has not been made yet" in words(at).replace("*", "")
+    assert "python -m radcbir_core build small --encoder pixels" in [code.value for code in at.code]
+
+
+def test_it_shows_both_means_with_interval_and_numbers(app, evaluation):
+    at = app("pathology")
+    assert not complaints(at)
+    expected = means(evaluation[1], "label", 10)
+    shown = headline(at)
+    labels = len(table(at))
+    for name, over in (("micro", f"{expected['micro']['n_queries']} queries"), ("macro", f"{labels} labels")):
+        row = expected[name]
+        assert f"<span>{name.capitalize()} P@10</span><b>{row['precision']:.3f}</b>" in shown
+        assert f"{row['low']:.3f} to {row['high']:.3f}<br>mean over {over}" in shown
+
+
+def test_what_one_must_know_of_the_protocol_is_said(app, evaluation):
+    shown = headline(app("pathology"))
+    assert "Leave-one-out, patient excluded, divided by k." in shown
+    assert "10 of 61 images have no patient_id" in shown
+    assert all(f"<li>{note}</li>" in shown for note in evaluation[1].notes)
+
+
+@pytest.mark.parametrize(("level", "k"), [("modality", 1), ("anatomy", 5), ("label", 3)])
+def test_table_and_chart_agree_with_the_evaluation_best_first(app, evaluation, level, k):
+    at = app("pathology", level=level, k=str(k))
+    assert not complaints(at)
+    rows = evaluation[1].table
+    rows = rows[(rows["level"] == level) & (rows["k"] == k) & (rows["averaging"] == "label")].set_index("label")
+    shown = table(at).set_index("label")
+    assert set(shown.index) == set(rows.index)
+    pd.testing.assert_frame_equal(
+        shown, rows.loc[shown.index, ["precision", "low", "high", "n_queries"]], check_names=False
+    )
+    assert shown["precision"].is_monotonic_decreasing
+    sent = figure(at)
+    assert len(sent["layout"]["yaxis"]["ticktext"]) == len(shown)
+    assert sent["data"][1]["hovertext"][0].endswith(f"{shown['n_queries'].iloc[0]} queries")
+    assert f"<span>Micro P@{k}</span>" in headline(at)
+
+
+def test_labels_are_shown_word_for_word(app):
+    at = app("pathology")
+    sent = figure(at)
+    ticks = [text.replace("<br>", "") for text in sent["layout"]["yaxis"]["ticktext"]]
+    wanted = 'CT/abdomen/&lt;b onclick="x()"&gt;bold&lt;/b&gt; &amp; "quoted"'
+    assert wanted.replace(" ", "") in [text.replace(" ", "") for text in ticks]
+    assert not any("<b onclick" in text for text in sent["data"][0]["hovertext"])
+    assert HTML_FULL in table(at)["label"].tolist()
+    at = app("pathology", label=HTML_FULL)
+    assert not complaints(at)
+    assert "<b onclick" not in html(at)
+    assert "CT/abdomen/&lt;b onclick=&quot;x()&quot;&gt;bold" in html(at)
+
+
+def test_a_deep_link_opens_exactly_that(app, evaluation):
+    store, found = evaluation
+    label = f"MR/brain/{CYRILLIC_LABEL}"
+    at = app("pathology", collection="small", encoder="pixels", level="label", k="5", label=label)
+    assert not complaints(at)
+    manifest = store.collection.manifest
+    queries = found.of_level("label")
+    queries = queries[queries["label"] == label].sort_values(["p@5", "p@10", "row"])["row"].tolist()
+    usable = store.valid & (manifest.labels("label").codes >= 0)
+    expected = []
+    for row in queries:
+        hits = ranked_hits(store, np.array([row]), k=5, gallery=usable, exclude=("patient",))
+        expected += [row, *hits.rows[0].tolist()]
+    assert len(queries) == 5
+    assert [card["row"] for card in cards(at)] == expected
+    assert f'<h3 class="radcbir-label">{label}</h3>' in html(at)
+    assert "1 to 5 of 5" in words(at)
+
+
+def test_each_query_says_which_of_its_hits_are_relevant(app, evaluation):
+    store, _ = evaluation
+    at = app("pathology", level="anatomy", label="chest", k="10")
+    codes = store.collection.manifest.labels("anatomy").codes
+    lines = re.findall(r'<p class="radcbir-query">(\d+) hits &ensp;(.*?)</p>', html(at))
+    precision = re.findall(r"Query &ensp;<b>P@10 (\d\.\d\d)</b>", html(at))
+    assert len(lines) == len(precision) == 5
+    shown = cards(at)
+    for (count, signs), value in zip(lines, precision, strict=True):
+        query, hits = shown[0], shown[1 : 1 + int(count)]
+        shown = shown[1 + int(count) :]
+        relevant = [codes[hit["row"]] == codes[query["row"]] for hit in hits]
+        assert re.findall("[✓✗]", signs) == ["✓" if same else "✗" for same in relevant]
+        assert float(value) == pytest.approx(np.mean(relevant))
+        assert [hit["rank"] for hit in hits] == list(range(1, 11))
+    assert not shown
+
+
+def test_queries_come_worst_first_and_each_once(app, evaluation):
+    at = app("pathology", level="modality", label="XR", k="10")
+    seen, values = [], []
+    while True:
+        values += [float(value) for value in re.findall(r"Query &ensp;<b>P@10 (\d\.\d\d)</b>", html(at))]
+        seen += [card["row"] for card in cards(at) if "rank" not in card]
+        if button(at, "Next queries").disabled:
+            break
+        button(at, "Next queries").click().run()
+        assert not complaints(at)
+    assert values == sorted(values)
+    wanted = evaluation[1].of_level("modality")
+    assert sorted(seen) == sorted(wanted.loc[wanted["label"] == "XR", "row"])
+    assert at.query_params["page"] in ("5", ["5"])
+    button(at, "Previous queries").click().run()
+    assert "16 to 20 of 21" in words(at)
+
+
+def test_it_shows_what_a_label_is_taken_for(app, evaluation):
+    store, found = evaluation
+    label = "XR/chest/normal"
+    at = app("pathology", label=label, k="5")
+    manifest = store.collection.manifest
+    labels = manifest.labels("label")
+    queries = found.of_level("label")
+    rows = queries.loc[queries["label"] == label, "row"].to_numpy()
+    hits = ranked_hits(store, rows, k=5, gallery=store.valid & (labels.codes >= 0), exclude=("patient",)).rows
+    names = pd.Series(labels.text(hits.ravel())).value_counts(normalize=True)
+    shown = dict(re.findall(r'<tr title="(.*?)">.*?<td class="share">([\d.]+) %</td>', html(at)))
+    assert shown["itself"] == f"{100 * names[label]:.1f}"
+    others = names.drop(label)
+    assert {name: value for name, value in shown.items() if name != "itself"} == {
+        name: f"{100 * share:.1f}" for name, share in others.items()
+    }
+    assert sum(map(float, shown.values())) == pytest.approx(100, abs=0.5)
+
+
+def test_the_open_label_is_marked_in_the_table_and_closing_it_leaves_the_url(app):
+    label = "XR/chest/normal"
+    at = app("pathology", label=label)
+    (cell,) = at.session_state["radcbir:precision-table"]["selection"]["cells"]
+    assert table(at)["label"].iloc[cell[0]] == label
+    button(at, "Close").click().run()
+    assert not complaints(at)
+    assert "label" not in at.query_params
+    assert not cards(at)
+    assert "Click a label in the chart or in the table" in words(at)
+
+
+def test_filtering_by_text_leaves_the_means_alone(app):
+    at = app("pathology")
+    before = headline(at)
+    at.text_input[0].set_value("CHEST").run()
+    assert not complaints(at)
+    assert set(table(at)["label"]) == {"XR/chest/normal", "XR/chest/pneumonia"}
+    assert "P@10 of 2 labels of 8" in words(at)
+    assert headline(at) == before
+    assert at.query_params["find"] in ("CHEST", ["CHEST"])
+    at.text_input[0].set_value("[nothing").run()
+    assert "No label contains [nothing" in words(at)
+    assert not at.dataframe
+
+
+def test_changing_the_level_closes_the_label_and_the_k_keeps_it(app):
+    at = app("pathology", label="XR/chest/normal", page="1")
+    choose(at, "k", "1")
+    assert at.query_params["label"] in ("XR/chest/normal", ["XR/chest/normal"])
+    assert "page" not in at.query_params
+    choose(at, "Level", "anatomy")
+    assert not complaints(at)
+    assert "label" not in at.query_params
+    assert set(table(at)["label"]) == {"abdomen", "brain", "chest"}
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"label": "<script>"}, "label = <script>. No label is opened. There are: "),
+        ({"level": "planet"}, "level = planet. label is used instead"),
+        ({"k": "7"}, "k = 7. 10 is used instead"),
+        ({"protocol": "x"}, "protocol = x. leave-one-out is used instead"),
+        ({"divisor": "0"}, "divisor = 0. k is used instead"),
+        ({"exclude": "planet"}, "exclude = planet. It is left out"),
+        ({"label": "XR/chest/normal", "page": "99"}, "Expected page from 1 to 1, but page = 99."),
+        ({"label": "XR/chest/normal", "page": "-1"}, "Expected page from 1 to 1, but page = -1."),
+    ],
+)
+def test_a_broken_link_says_what_there_is_and_the_rest_works(app, query, said):
+    at = app("pathology", **query)
+    assert said in complaints(at)
+    assert len(table(at)) > 3
+
+
+def test_another_protocol_is_computed_and_kept(app, copied_data):
+    folder = copied_data / "encoders" / "pixels" / "evaluation"
+    before = len(list(folder.iterdir()))
+    at = app("pathology", protocol="split", divisor="available", level="anatomy", k="3")
+    assert not complaints(at)
+    assert "Split, nothing but the query excluded, divided by min(k, relevant images available)." in headline(at)
+    store = open_collection("small").store("pixels")
+    assert len(list(folder.iterdir())) == before + 1
+    expected = evaluate(store, Protocol.of("split", divisor="available"))
+    assert f"<b>{means(expected, 'anatomy', 3)['micro']['precision']:.3f}</b>" in headline(at)
+    assert table(at)["n_queries"].sum() == 18
+    assert not next(box for box in at.pills if box.label.startswith("Leave out")).value
+
+
+def test_the_exclusions_are_those_of_the_protocol_unless_chosen(app, copied_data):
+    at = app("pathology")
+    pills = next(box for box in at.pills if box.label.startswith("Leave out"))
+    assert pills.value == ["patient"]
+    pills.set_value([]).run()
+    assert not complaints(at)
+    assert "Leave-one-out, nothing but the query excluded" in headline(at)
+    assert at.query_params["exclude"] in ("none", ["none"])
+
+
+def change_manifest(folder, change):
+    """Rewrite the collection's manifest and make everything else claim to be made of it."""
+    from radcbir_core.manifest import Manifest
+
+    changed = Manifest(change(Manifest.read(folder / "manifest.parquet").table), digest="")
+    changed.write(folder / "manifest.parquet")
+    digest = Manifest.read(folder / "manifest.parquet").digest
+    record = json.loads((folder / "collection.json").read_text())
+    (folder / "collection.json").write_text(json.dumps(record | {"manifest_digest": digest}))
+    path = folder / "encoders" / "pixels" / "encoder.json"
+    encoder = json.loads(path.read_text())
+    encoder["made_of"]["embed"] = digest
+    path.write_text(json.dumps(encoder | {"manifest_digest": digest}))
+    shutil.rmtree(folder / "encoders" / "pixels" / "evaluation")
+
+
+def without(table, *names):
+    import pyarrow as pa
+
+    for name in names:
+        empty = (
+            pa.array([""] * table.num_rows)
+            if name != "pathologies"
+            else pa.array([[]] * table.num_rows, table[name].type)
+        )
+        table = table.set_column(table.column_names.index(name), name, empty)
+    return table
+
+
+def test_a_collection_without_a_split_says_so_and_leave_one_out_works(app, copied_data):
+    change_manifest(copied_data, lambda table: without(table, "split"))
+    at = app("pathology", protocol="split")
+    assert not complaints(at)
+    assert "needs images of split train and of split test, but this collection has no split at all" in words(at)
+    assert any("import MANIFEST_CSV" in code.value for code in at.code)
+    choose(at, "Protocol", "leave-one-out")
+    assert not complaints(at)
+    assert len(table(at)) > 3
+
+
+def test_a_level_without_labels_says_so_and_the_others_work(app, copied_data):
+    change_manifest(copied_data, lambda table: without(table, "pathologies", "anatomy"))
+    at = app("pathology")
+    assert not complaints(at)
+    assert "has a known full label, so there is no P@k at this level" in words(at)
+    choose(at, "Level", "anatomy")
+    assert "has a known anatomy" in words(at)
+    choose(at, "Level", "modality")
+    assert not complaints(at)
+    assert set(table(at)["label"]) == {"XR", "CT", "MR"}
+
+
+def test_a_label_without_a_query_in_this_protocol_says_so(app, copied_data):
+    def keep_training(table):
+        import pyarrow as pa
+
+        pathologies = table["pathologies"].to_pylist()
+        split = [
+            "train" if pathologies[row] == ["normal"] else value for row, value in enumerate(table["split"].to_pylist())
+        ]
+        return table.set_column(table.column_names.index("split"), "split", pa.array(split))
+
+    change_manifest(copied_data, keep_training)
+    at = app("pathology", protocol="split", label="XR/chest/normal")
+    assert not complaints(at)
+    assert "No query of this protocol has the label XR/chest/normal." in words(at)
+
+
+def test_the_csv_holds_every_label_at_every_k(app, evaluation):
+    from pages.parts.text import csv_bytes
+
+    rows = evaluation[1].table
+    written = pd.read_csv(io.BytesIO(csv_bytes(rows[rows["level"] == "label"])))
+    assert {"level", "label", "k", "precision", "n_queries", "averaging", "low", "high"} <= set(written.columns)
+    assert len(written) == (written["averaging"] == "label").sum() + 8
+    assert any(element.proto.label == "CSV" for element in app("pathology").get("download_button"))
+
+
+def test_using_a_hit_as_query_keeps_the_collection(app):
+    at = app("pathology", label="XR/chest/normal")
+    assert all(card["link"].startswith("retrieval?collection=small&encoder=pixels&image=") for card in cards(at))
