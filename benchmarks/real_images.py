@@ -1,6 +1,6 @@
 """Import, build and evaluate a folder of real images, timed, beside an independent computation of the same figures.
 
-Usage: python benchmarks/real_images.py FOLDER [--encoder pixels] [--without dicom_samples]
+Usage: python -m benchmarks.real_images FOLDER [--encoder pixels] [--without dicom_samples]
 
 FOLDER holds one folder a data set, each with a manifest.csv. The commands run as a person runs them, in processes of
 their own; their wall time and the largest peak memory of any of them are printed. The independent computation shares

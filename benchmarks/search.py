@@ -1,6 +1,6 @@
 """One query against 100,000 x 512 half-precision vectors with a patient exclusion, beside FAISS in the same run.
 
-Usage: python benchmarks/search.py [--rows 100000] [--dimension 512] [--queries 200]
+Usage: python -m benchmarks.search [--rows 100000] [--dimension 512] [--queries 200]
 
 FAISS answers the same queries with IndexFlatIP over the same vectors in single precision, fetching as many more hits
 as the largest patient has images and leaving those out afterwards. Prints median and 95th percentile of each, their
