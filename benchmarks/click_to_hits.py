@@ -1,6 +1,6 @@
 """From click to hits: how long the Retrieval page takes, warm, in a real browser.
 
-    PYTHONPATH=. python benchmarks/click_to_hits.py COLLECTION [--encoder pixels] [--k 10] [--clicks 50]
+    python -m benchmarks.click_to_hits COLLECTION [--encoder pixels] [--k 10] [--clicks 50]
 
 Starts the app on a free port, opens the page on a random image of the collection and clicks "Query" under one hit after
 the other. The clock runs in the browser: from the click to the frame after all thumbnails of the new hits are decoded.
