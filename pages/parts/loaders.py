@@ -12,6 +12,7 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,34 @@ from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
 from radcbir_core.neighbors import ranked_hits
 from radcbir_core.retrieval import Retriever
+
+
+class CollectionKey(NamedTuple):
+    """What identifies an opened collection in the caches.
+
+    Attributes:
+        folder: The data folder, which tests and people move.
+        name: Its name.
+        version: Changes when it is imported anew.
+    """
+
+    folder: str
+    name: str
+    version: str
+
+
+class EncoderKey(NamedTuple):
+    """What identifies an encoder's results in the caches.
+
+    Attributes:
+        collection: Of which collection.
+        encoder_id: Of which encoder.
+        record: Changes whenever one of its steps is made again.
+    """
+
+    collection: CollectionKey
+    encoder_id: str
+    record: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +123,16 @@ def collection(name: str) -> Collection:
         CollectionNotFoundError: No collection has that name.
         CollectionError: It is there but damaged.
     """
-    return _collection(str(data_folder()), name, open_collection(name).digest)
+    return _collection(_key(open_collection(name)))
+
+
+def _key(opened: Collection) -> CollectionKey:
+    version = f"{opened.digest} {opened.record.get('created', '')}"
+    return CollectionKey(str(data_folder()), opened.name, version)
+
+
+def _encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
+    return EncoderKey(_key(opened), encoder_id, encoder_digest(opened, encoder_id))
 
 
 def encoder_digest(opened: Collection, encoder_id: str) -> str:
@@ -119,7 +157,7 @@ def retriever(opened: Collection, encoder_id: str) -> Retriever:
     Raises:
         CollectionError: The encoder is not built, or its parts do not fit the collection (StaleError).
     """
-    return _retriever(str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+    return _retriever(_encoder_key(opened, encoder_id))
 
 
 def store(opened: Collection, encoder_id: str) -> EncoderStore:
@@ -142,7 +180,7 @@ def encoder(opened: Collection, encoder_id: str) -> Encoder:
 
 def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
     """Map coordinates, row-aligned with the manifest (x, y, preservation; float32), None where not made. Read-only."""
-    return _projection(str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
+    return _projection(_encoder_key(opened, encoder_id))
 
 
 def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evaluation:
@@ -152,9 +190,7 @@ def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evalu
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    return _evaluation(
-        str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id), protocol
-    )
+    return _evaluation(_encoder_key(opened, encoder_id), protocol)
 
 
 def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level: Level, label: str) -> LabelQueries:
@@ -164,8 +200,7 @@ def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    key = (str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
-    return _label_queries(*key, protocol, level, label)
+    return _label_queries(_encoder_key(opened, encoder_id), protocol, level, label)
 
 
 def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray:
@@ -174,20 +209,18 @@ def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) 
     Raises:
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    key = (str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
-    return _precision_by_row(*key, level, k)
+    return _precision_by_row(_encoder_key(opened, encoder_id), level, k)
 
 
 def members(opened: Collection, column: str) -> Members:
     """Which images have which value of a column, ``pathologies`` included, where one may have several."""
-    return _members(str(data_folder()), opened.name, opened.digest, column)
+    return _members(_key(opened), column)
 
 
 def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points | None:
     """The points of the map under a filter; None where there is no map."""
     chosen = tuple((column, tuple(values)) for column, values in where.items())
-    key = (str(data_folder()), opened.name, opened.digest, encoder_id, encoder_digest(opened, encoder_id))
-    return _points(*key, chosen)
+    return _points(_encoder_key(opened, encoder_id), chosen)
 
 
 def encoder_steps(opened: Collection, encoder_id: str) -> Mapping[str, str]:
@@ -197,7 +230,7 @@ def encoder_steps(opened: Collection, encoder_id: str) -> Mapping[str, str]:
 
 def facts(opened: Collection) -> Facts:
     """What is in a collection, counted once."""
-    return _facts(str(data_folder()), opened.name, opened.digest)
+    return _facts(_key(opened))
 
 
 def samples(opened: Collection, count: int) -> list[int]:
@@ -206,7 +239,7 @@ def samples(opened: Collection, count: int) -> list[int]:
     Where there are fewer pairs than ``count``, further images of the same pairs follow in turn. The same collection
     gives the same rows each time.
     """
-    return _samples(str(data_folder()), opened.name, opened.digest, count)
+    return _samples(_key(opened), count)
 
 
 def preview(opened: Collection, row: int) -> bytes:
@@ -215,12 +248,12 @@ def preview(opened: Collection, row: int) -> bytes:
     Raises:
         ImageError: Its file is gone or cannot be decoded.
     """
-    return _preview(str(data_folder()), opened.name, opened.digest, row)
+    return _preview(_key(opened), row)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _preview(folder: str, name: str, digest: str, row: int) -> bytes:
-    image = Image.fromarray(_collection(folder, name, digest).read_image(row).pixels)
+def _preview(key: CollectionKey, row: int) -> bytes:
+    image = Image.fromarray(_collection(key).read_image(row).pixels)
     image.thumbnail((720, 720))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", compress_level=1)
@@ -228,15 +261,15 @@ def _preview(folder: str, name: str, digest: str, row: int) -> bytes:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _collection(folder: str, name: str, digest: str) -> Collection:  # noqa: ARG001 - the other two are part of the key
-    opened = open_collection(name)
+def _collection(key: CollectionKey) -> Collection:
+    opened = open_collection(key.name)
     len(opened.manifest)  # reads the table now, under this cache's lock, and not in several sessions at once
     return opened
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the index…")
-def _retriever(folder: str, name: str, digest: str, encoder_id: str, record: str) -> Retriever:  # noqa: ARG001
-    return Retriever(_collection(folder, name, digest), encoder_id)
+def _retriever(key: EncoderKey) -> Retriever:
+    return Retriever(_collection(key.collection), key.encoder_id)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
@@ -245,61 +278,49 @@ def _encoder(spec: str, record: str) -> Encoder:  # noqa: ARG001
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _projection(folder: str, name: str, digest: str, encoder_id: str, record: str) -> pd.DataFrame | None:  # noqa: ARG001
-    return _collection(folder, name, digest).store(encoder_id).projection()
+def _projection(key: EncoderKey) -> pd.DataFrame | None:
+    return _collection(key.collection).store(key.encoder_id).projection()
 
 
 @st.cache_resource(max_entries=16, show_spinner="Evaluating…")
-def _evaluation(  # noqa: PLR0917 - all of it is the cache's key
-    folder: str,
-    name: str,
-    digest: str,
-    encoder_id: str,
-    record: str,
+def _evaluation(
+    key: EncoderKey,
     protocol: Protocol,
 ) -> Evaluation:
-    return evaluate(_retriever(folder, name, digest, encoder_id, record).store, protocol)
+    return evaluate(_retriever(key).store, protocol)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking up the hits…")
-def _label_queries(  # noqa: PLR0917 - all of it is the cache's key
-    folder: str,
-    name: str,
-    digest: str,
-    encoder_id: str,
-    record: str,
+def _label_queries(
+    key: EncoderKey,
     protocol: Protocol,
     level: Level,
     label: str,
 ) -> LabelQueries:
-    of_level = _evaluation(folder, name, digest, encoder_id, record, protocol).of_level(level)
+    of_level = _evaluation(key, protocol).of_level(level)
     table = of_level[of_level["label"] == label]
     rows = table["row"].to_numpy(dtype=np.int64)
-    store = _retriever(folder, name, digest, encoder_id, record).store
+    store = _retriever(key).store
     gallery = sides_of(store, protocol, level).gallery
     hits = ranked_hits(store, rows, k=max(protocol.ks), gallery=gallery, exclude=protocol.exclude)
     return LabelQueries(rows, table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True), hits)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _precision_by_row(  # noqa: PLR0917 - all of it is the cache's key
-    folder: str,
-    name: str,
-    digest: str,
-    encoder_id: str,
-    record: str,
+def _precision_by_row(
+    key: EncoderKey,
     level: Level,
     k: int,
 ) -> np.ndarray:
-    table = _evaluation(folder, name, digest, encoder_id, record, Protocol.of()).of_level(level)
-    found = np.full(len(_collection(folder, name, digest)), np.nan)
+    table = _evaluation(key, Protocol.of()).of_level(level)
+    found = np.full(len(_collection(key.collection)), np.nan)
     found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
     return found
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _members(folder: str, name: str, digest: str, column: str) -> Members:
-    manifest = _collection(folder, name, digest).manifest
+def _members(key: CollectionKey, column: str) -> Members:
+    manifest = _collection(key).manifest
     if column != "pathologies":
         return Members.of(manifest.codes(column))
     found = manifest.table.column(column).combine_chunks()
@@ -310,23 +331,19 @@ def _members(folder: str, name: str, digest: str, column: str) -> Members:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
-def _points(  # noqa: PLR0917 - all of it is the cache's key
-    folder: str,
-    name: str,
-    digest: str,
-    encoder_id: str,
-    record: str,
+def _points(
+    key: EncoderKey,
     where: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> Points | None:
-    projection = _projection(folder, name, digest, encoder_id, record)
+    projection = _projection(key)
     if projection is None:
         return None
-    return points_of(_collection(folder, name, digest).manifest, projection, dict(where))
+    return points_of(_collection(key.collection).manifest, projection, dict(where))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _samples(folder: str, name: str, digest: str, count: int) -> list[int]:
-    manifest = _collection(folder, name, digest).manifest
+def _samples(key: CollectionKey, count: int) -> list[int]:
+    manifest = _collection(key).manifest
     anatomy = manifest.codes("anatomy")
     pairs = manifest.codes("modality").codes.astype(np.int64) * (len(anatomy.values) + 1) + anatomy.codes
     order = np.random.default_rng(0).permutation(len(manifest))
@@ -339,8 +356,8 @@ def _samples(folder: str, name: str, digest: str, count: int) -> list[int]:
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _facts(folder: str, name: str, digest: str) -> Facts:
-    manifest = _collection(folder, name, digest).manifest
+def _facts(key: CollectionKey) -> Facts:
+    manifest = _collection(key).manifest
     patients = manifest.groups("patient")
     duplicates = manifest.groups("duplicate")
     labels = np.asarray(pc.list_value_length(manifest.table.column("pathologies")))
