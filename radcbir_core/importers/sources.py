@@ -57,7 +57,8 @@ def read_sources(paths: Sequence[Path], *, image_root: Path | None = None) -> li
     """Read everything a user points at.
 
     A file is read as a table. A folder stands for its ``manifest.csv``; one without stands for the ``manifest.csv`` of
-    each of its sub-folders; one with none of these for all image files in it, unlabeled.
+    each of its sub-folders (a sub-folder that has images and no table is reported as a bad line); one with none of
+    these for all image files in it, unlabeled.
 
     Args:
         paths: Tables or folders.
@@ -72,10 +73,11 @@ def read_sources(paths: Sequence[Path], *, image_root: Path | None = None) -> li
         found.extend(_expand(resolved, given=path))
     distinct = list(dict.fromkeys(found))
     names = _dataset_names([path if path.is_dir() else path.parent for path in distinct])
-    return [
+    sources = [
         _read_folder(path, name) if path.is_dir() else read_table(path, dataset=name, root=image_root)
         for path, name in zip(distinct, names, strict=True)
     ]
+    return sources + [source for path in paths for source in _passed_over(Path(os.path.realpath(path.expanduser())))]
 
 
 def _expand(path: Path, *, given: Path) -> list[Path]:
@@ -87,6 +89,18 @@ def _expand(path: Path, *, given: Path) -> list[Path]:
         return [path / MANIFEST_NAME]
     below = sorted(path.glob(f"*/{MANIFEST_NAME}"))
     return below or [path]
+
+
+def _passed_over(path: Path) -> list[Source]:
+    """Sub-folders with images and without a table, where their neighbors have one: they are not imported, but said."""
+    if not path.is_dir() or (path / MANIFEST_NAME).is_file() or not any(path.glob(f"*/{MANIFEST_NAME}")):
+        return []
+    reason = f"Expected a {MANIFEST_NAME} as in the folders beside it, but there is none. Add one, or import it alone."
+    return [
+        Source(origin=folder, root=folder, dataset=folder.name, rows=[], bad_lines=[(0, reason)])
+        for folder in sorted(path.iterdir())
+        if folder.is_dir() and not (folder / MANIFEST_NAME).is_file() and next(_images_in(folder), None)
+    ]
 
 
 def _dataset_names(folders: Sequence[Path]) -> list[str]:
@@ -163,12 +177,7 @@ def _read_lines(source: Source, reader: Iterator[list[str]]) -> None:
 
 
 def _read_folder(folder: Path, dataset: str) -> Source:
-    files = sorted(
-        Path(parent) / name
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if is_image_name(Path(parent) / name)
-    )
+    files = sorted(_images_in(folder))
     if not files:
         raise ManifestError(
             f"Expected a {MANIFEST_NAME} or image files, but {folder} has neither. "
@@ -176,6 +185,12 @@ def _read_folder(folder: Path, dataset: str) -> Source:
         )
     rows = [Row(line=0, cells={"path": file.relative_to(folder).as_posix()}) for file in files]
     return Source(origin=folder, root=folder, dataset=dataset, rows=rows, columns=["path"])
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    """The image files in a folder and below, in no order."""
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent) / name for name in names if is_image_name(Path(parent) / name))
 
 
 def _real(path: Path) -> Path:

@@ -119,6 +119,18 @@ def test_a_folder_without_a_table_is_taken_unlabeled(tmp_path) -> None:
     assert column(c, "modality") == [""]
 
 
+def test_a_folder_without_a_table_among_others_with_one_is_said(tmp_path) -> None:
+    for site in ("with", "without"):
+        picture(tmp_path / "all" / site / "deep" / "1.png", seed=len(site))
+    (tmp_path / "all" / "documents").mkdir()
+    table(tmp_path / "all" / "with", ["path"], [["deep/1.png"]])
+    report = import_collection([tmp_path / "all"], name="c")
+    assert (report.images, report.problems) == (1, 1)
+    problem = report.collection.problems().iloc[0]
+    assert problem["source"] == str(tmp_path / "all" / "without")
+    assert "Expected a manifest.csv as in the folders beside it" in problem["reason"]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_delimiters_quotes_and_a_byte_order_mark(tmp_path, delimiter) -> None:
     picture(tmp_path / "s" / "1.png")
