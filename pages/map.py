@@ -260,6 +260,7 @@ def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:
         shown.reported = tuple(texts)
         state.update(select=texts)
 
+    st.html(_STYLE)
     st.plotly_chart(
         figure,
         key=shown.key,
@@ -294,8 +295,8 @@ def invite(opened: Opened, colors: Colors) -> None:
     """What to do while nothing is selected, and how many images have each value of the column that gives the colors."""
     st.markdown(":material/lasso_select: **Draw around points to see their images.**")
     st.caption(
-        "Lasso and box are at the top right of the map. Shift adds to a selection, a double click takes it back. "
-        "With the arrows (pan), click a point for its image alone. The mouse wheel zooms."
+        "Lasso and box are at the top right of the map; Shift adds to a selection. With the arrows (pan), click a "
+        "point for its image alone. The mouse wheel zooms."
     )
     facts = loaders.facts(opened.collection)
     by_column = {
@@ -359,5 +360,11 @@ def selection_table(opened: Opened, rows: np.ndarray) -> pd.DataFrame:
         table[name] = projection[name].to_numpy()[rows]
     return table
 
+
+# A drawn outline would catch the mouse (Plotly lets it be moved), and no lasso could start inside another.
+_STYLE: Final = """<style>
+.js-plotly-plot .selectionlayer * { pointer-events: none !important; }
+.js-plotly-plot .outline-controllers { display: none; }
+</style>"""
 
 page()

@@ -380,6 +380,7 @@ def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **_frame(height=640, left=4, right=4, top=34, bottom=4),
         "xaxis": axis,
         "yaxis": axis,
+        "showlegend": True,  # of a single category, too
         "dragmode": "lasso",
         "hovermode": "closest",
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": QUIET, "activecolor": "#7CC7E8"},

@@ -130,6 +130,7 @@ def test_every_point_is_drawn_once_and_carries_its_row():
         for row, text, across, up in zip(trace.customdata[:, 0], trace.hovertext, trace.x, trace.y, strict=True):
             seen[int(row)] = (text, float(across), float(up))
     assert seen == {100 + n: (f"point {n}", n, 2 * n) for n in range(4)}
+    assert figure.layout.showlegend, "of a single category, too"
     assert figure.layout.legend.itemclick is False
     assert figure.layout.dragmode == "lasso"
 
