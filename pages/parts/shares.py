@@ -38,7 +38,8 @@ def shares(members: Members, chosen: np.ndarray, among: np.ndarray) -> pd.DataFr
     table["share"] = table["selected"] / max(len(chosen), 1)
     table["base"] = table["all"] / max(len(among), 1)
     table = table[table["all"] > 0].assign(ratio=lambda t: t["share"] / t["base"])
-    order = np.lexsort((table["value"].to_numpy(dtype=object), -(table["share"] - table["base"]).to_numpy()))
+    more = (table["share"] - table["base"]).round(9)  # or the last digits would decide between equals
+    order = np.lexsort((table["value"].to_numpy(dtype=object), -table["selected"].to_numpy(), -more.to_numpy()))
     return table.iloc[order].drop(columns="all").reset_index(drop=True)
 
 

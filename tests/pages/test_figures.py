@@ -398,3 +398,10 @@ def test_shares_compare_with_the_points_that_pass_the_filter():
     members = Members.of(codes("a", "a", "b", ""))
     found = shares.shares(members, np.array([0]), np.array([0, 1]))
     assert found.to_dict("list") == {"value": ["a"], "selected": [1], "share": [1.0], "base": [1.0], "ratio": [1.0]}
+
+
+def test_shares_that_are_no_larger_than_those_of_all_come_by_frequency():
+    members = Members.of(codes(*"aabbbccccccd"))
+    found = shares.shares(members, np.arange(12), np.arange(12))
+    assert found["value"].tolist() == ["c", "b", "a", "d"]
+    assert found["ratio"].tolist() == [1.0] * 4
