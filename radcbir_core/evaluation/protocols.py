@@ -278,13 +278,13 @@ def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Lev
         sides = [set(patients[(split.codes == split.values.index(s)) & (patients >= 0)]) for s in ("train", "test")]
         shared = len(sides[0] & sides[1])
         if shared:
-            notes.append(f"{shared} patients are both in train and in test: the split is not patient-disjoint.")
+            notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
     for level, queries, labels in hopeless:
         if queries:
             effect = "they count 0" if protocol.divisor == "k" else "they are left out"
             notes.append(
-                f"At the level {level}, {queries} queries of {labels} labels have no relevant image that they may be "
-                f"given, whatever the encoder: {effect}."
+                f"At the level {level}, queries without any relevant image that they may be given, whatever the "
+                f"encoder: {queries}, of labels: {labels}; {effect}."
             )
     failed = int((~store.valid).sum())
     if failed:
@@ -317,6 +317,11 @@ def _write(folder: Path, result: Evaluation) -> None:
             result.queries.to_parquet(unfinished / "queries.parquet")
             (unfinished / "notes.json").write_text(json.dumps(result.notes), encoding="utf-8")
             shutil.rmtree(folder, ignore_errors=True)
-            unfinished.rename(folder)
+            try:
+                unfinished.rename(folder)
+            except OSError:
+                # Another process has just written the same results: the same numbers, so either will do.
+                if _read(folder, result.protocol) is None:
+                    raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)

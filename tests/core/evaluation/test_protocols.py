@@ -6,6 +6,7 @@ import itertools
 import math
 import shutil
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from radcbir_core.build import build
 from radcbir_core.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
-from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate
+from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, protocols
 from radcbir_core.importers import import_collection
 
 
@@ -114,6 +115,25 @@ def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> 
     assert len(set(store.evaluation_folder.iterdir())) == 2
 
 
+def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> None:
+    """The other finishes between our removal of the old results and our renaming of the new ones."""
+    protocol = Protocol.of(divisor="available")
+    real = protocols.shutil.rmtree
+    overtaken: list[Path] = []
+
+    def remove(folder, **options) -> None:
+        real(folder, **options)
+        if not overtaken and folder.parent == store.evaluation_folder and not folder.name.startswith("."):
+            overtaken.append(folder)
+            evaluate(store, protocol)
+
+    monkeypatch.setattr(protocols.shutil, "rmtree", remove)
+    mine = evaluate(store, protocol)
+    assert overtaken
+    assert evaluate(store, protocol).table.equals(mine.table)
+    assert not [folder for folder in store.evaluation_folder.iterdir() if folder.name.startswith(".")]
+
+
 def test_notes_say_what_one_has_to_know(store) -> None:
     assert any("have no patient_id" in note for note in evaluate(store, Protocol()).notes)
     notes = evaluate(store, Protocol.of(exclude=())).notes
@@ -121,7 +141,7 @@ def test_notes_say_what_one_has_to_know(store) -> None:
     split = evaluate(store, Protocol.of("split"))
     frame = store.collection.manifest.frame
     train, test = (set(frame["patient_id"][frame["split"] == s]) - {""} for s in ("train", "test"))
-    expected = [f"{len(train & test)} patients are both in train and in test"] if train & test else []
+    expected = [f"Patients that are both in train and in test: {len(train & test)}."] if train & test else []
     assert [n for n in split.notes if "patient-disjoint" in n] == [
         n for n in split.notes if expected and expected[0] in n
     ]
@@ -138,7 +158,7 @@ def test_queries_that_no_encoder_could_answer_are_counted(store, tmp_path, small
     collection = import_collection([folder], name="three").collection
     build(collection, load_encoder("pixels"))
     found = evaluate(collection.store("pixels"), Protocol())
-    expected = "At the level label, 1 queries of 1 labels have no relevant image that they may be given"
+    expected = "At the level label, queries without any relevant image that they may be given"
     assert any(note.startswith(expected) and note.endswith("they count 0.") for note in found.notes)
     micro = found.table[(found.table["averaging"] == "micro") & (found.table["level"] == "label")]
     assert micro.set_index("k").loc[1, "precision"] == pytest.approx(2 / 3)
