@@ -110,13 +110,13 @@ def embed(
     batch_size = encoder.batch_size
     shards = _open_shards(folder / "shards", collection, encoder, batch_size=batch_size)
     number = -(-len(collection) // SHARD_ROWS)
-    todo = [s for s in range(number) if not (_shard_path(shards, s).is_file() and collection.thumbnails.has(s))]
-    done = len(collection) - sum(len(_rows_of(collection, s)) for s in todo)
+    unfinished = [s for s in range(number) if not (_shard_path(shards, s).is_file() and collection.thumbnails.has(s))]
+    done = len(collection) - sum(len(_rows_of(collection, s)) for s in unfinished)
     resumed = done
     progress("embed", done, len(collection))
     with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
-        prepared = _prepare_ahead(pool, collection, encoder, todo, ahead=4 * batch_size)
-        for shard in todo:
+        prepared = _prepare_ahead(pool, collection, encoder, unfinished, ahead=4 * batch_size)
+        for shard in unfinished:
             rows = _rows_of(collection, shard)
             vectors, thumbnails, reasons = np.zeros((len(rows), encoder.dimension), np.float16), [b""] * len(rows), {}
             for batch in _batches(islice(prepared, len(rows)), batch_size):
