@@ -32,7 +32,7 @@ def smooth_step(distance: Field, softness: float = 1.0) -> Field:
     return np.asarray(share * share * (3 - 2 * share), dtype=np.float32)
 
 
-def ellipse_distance(  # noqa: PLR0917 - a shape reads best as its numbers in order
+def ellipse_distance(
     cx: float, cy: float, rx: float, ry: float, angle: float = 0.0, *, height: int = SIDE, width: int = SIDE
 ) -> Field:
     """Roughly the signed distance to an ellipse in pixels (negative inside); exact for a circle.
@@ -69,7 +69,7 @@ def polygon(points: Sequence[Sequence[float]] | np.ndarray, *, height: int = SID
     canvas = Image.new("L", (width * scale, height * scale))
     outline = [((float(x) + 0.5) * scale, (float(y) + 0.5) * scale) for x, y in points]
     ImageDraw.Draw(canvas).polygon(outline, fill=255)
-    return np.asarray(canvas.reduce(scale), dtype=np.float32) / 255
+    return np.asarray(canvas.reduce(scale), dtype=np.float32) / np.float32(255)
 
 
 def line(
@@ -80,7 +80,7 @@ def line(
     canvas = Image.new("L", (width * scale, height * scale))
     path = [((float(x) + 0.5) * scale, (float(y) + 0.5) * scale) for x, y in points]
     ImageDraw.Draw(canvas).line(path, fill=255, width=max(1, round(thickness * scale)), joint="curve")
-    return np.asarray(canvas.reduce(scale), dtype=np.float32) / 255
+    return np.asarray(canvas.reduce(scale), dtype=np.float32) / np.float32(255)
 
 
 def smooth_noise(generator: np.random.Generator, scale: float, *, height: int = SIDE, width: int = SIDE) -> Field:
