@@ -1,0 +1,10 @@
+"""CT phantoms: head in the brain window, chest in the lung window, abdomen in the soft tissue window.
+
+Owns Hounsfield units, anatomy in axial slices and the signs of disease in CT; ``scanner`` turns them into images.
+"""
+
+from radcbir_core.phantoms.ct.head import HEAD
+from radcbir_core.phantoms.scenes import Scene
+
+SCENES: tuple[Scene, ...] = (HEAD,)
+"""The scenes of CT."""
