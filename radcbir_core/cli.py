@@ -13,7 +13,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
 import typer
@@ -27,6 +27,9 @@ from typer.exceptions import Abort, TyperException
 from radcbir_core.collection import STEPS, Collection, list_collections, open_collection, remove_collection
 from radcbir_core.errors import EncoderError, QueryError, RadcbirError
 from radcbir_core.storage import atomic_bytes
+
+if TYPE_CHECKING:
+    from radcbir_core.retrieval import Measure
 
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
@@ -153,6 +156,9 @@ def query(
     encoder: EncoderOption = None,
     image: Annotated[Path | None, typer.Option("--image", help="An image file to search with.")] = None,
     image_id: Annotated[str | None, typer.Option("--id", help="An image of the collection to search with.")] = None,
+    text: Annotated[
+        str | None, typer.Option("--text", help="A sentence to search with; needs an encoder with a text tower.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     where: Annotated[
         list[str] | None,
@@ -165,27 +171,38 @@ def query(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
 ) -> None:
-    """Print the most similar images. An image of the collection never returns itself."""
-    from radcbir_core.retrieval import Retriever, hits_table
+    """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
+    from radcbir_core.retrieval import Retriever, hits_table, text_encoders
 
-    if (image is None) == (image_id is None):
-        raise QueryError("Expected one query, but --image and --id are both given or both missing. Give one of them.")
+    given = [name for name, value in (("--image", image), ("--id", image_id), ("--text", text)) if value is not None]
+    if len(given) != 1:
+        found = f"{' and '.join(given)} are given" if given else "none is given"
+        raise QueryError(f"Expected one of --image, --id and --text, but {found}. Give exactly one.")
     collection = open_collection(name)
+    if encoder is None and text is not None and len(able := text_encoders(collection)) == 1:
+        encoder = able[0]
     retriever = Retriever(collection, _encoder_id_in(collection, encoder))
     options: dict[str, Any] = {"k": k, "where": _where(where or []), "exclude": _split(exclude, default=())}
-    if image is not None:
+    measure: Measure = "similarity"
+    if text is not None:
+        measure = "text_similarity"
+        sentence = _embed_sentence(retriever, text, device=device)
+        hits = retriever.search_text(sentence, **options)
+        for note in sentence.notes:
+            _errors.print(Text(f"Note: {note}"))
+    elif image is not None:
         embedding, sha256 = _embed_file(retriever, image, frame=frame, device=device)
         hits = retriever.search(embedding, sha256=sha256, **options)
     else:
         hits = retriever.search_rows([collection.manifest.row_of(str(image_id))], **options)
-    table = hits_table(collection.manifest, hits)
+    table = hits_table(collection.manifest, hits, measure=measure)
     if as_json:
         print(json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False))
         return
     rows = [
         [
             hit["rank"],
-            f"{hit['similarity']:.3f}",
+            f"{hit[measure]:.3f}",
             hit["modality"],
             hit["anatomy"],
             ", ".join(hit["pathologies"]),
@@ -193,8 +210,12 @@ def query(
         ]
         for hit in table.to_dict("records")
     ]
-    _print_table(["rank", "similarity", "modality", "anatomy", "pathologies", "image_id"], rows)
+    _print_table(["rank", measure.replace("_", " "), "modality", "anatomy", "pathologies", "image_id"], rows)
     print(f"{len(rows)} hits, {hits.method} search.")
+    if measure == "text_similarity":
+        print(
+            "Text similarity is the cosine between the sentence and an image; that of two images is on another scale."
+        )
 
 
 @app.command()
@@ -344,6 +365,15 @@ def _embed_file(retriever: Any, path: Path, *, frame: int | None, device: str) -
     with path.open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     return encoder.encode_images([pixels]), sha256
+
+
+def _embed_sentence(retriever: Any, text: str, *, device: str) -> Any:
+    from radcbir_core.encoders import load_encoder
+    from radcbir_core.retrieval import check_text_tower, cleaned_text, embed_text
+
+    check_text_tower(retriever.store)
+    cleaned_text(text)  # what is wrong with it is said before the weights are loaded
+    return embed_text(retriever.store, load_encoder(retriever.store.spec, device=device), text)
 
 
 def _encoder_id_in(collection: Collection, encoder: str | None) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import filelock
 import pytest
 
 from tests.small_images import write_small_images
+from tests.tiny_encoder import write_tiny_encoder
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -40,8 +42,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from radcbir_core.encoders import load_encoder
     from radcbir_core.importers import import_collection
 
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    shared = _shared(tmp_path_factory)
     data, source, done = shared / "small-data", shared / "small-data-source", shared / "small-data.done"
     with filelock.FileLock(shared / "small-data.lock"), pytest.MonkeyPatch.context() as patch:
         patch.setenv("RADCBIR_DATA", str(data))
@@ -51,4 +52,46 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             report = import_collection([source], name="small", title="Small & <made up>")
             build(report.collection, load_encoder("pixels"))
             done.touch()
+    return data
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the whole test run, the same for all of its workers."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stands for the repository's folder: it holds a random radcbir-mini. Read-only: see ``mini``."""
+    root = _shared(tmp_path_factory) / "tiny-root"
+    with filelock.FileLock(root.with_suffix(".lock")):
+        if not (root / "done").exists():
+            write_tiny_encoder(root)
+            (root / "done").touch()
+    return root
+
+
+@pytest.fixture
+def mini(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a random radcbir-mini, which the registry takes for the committed one. Read-only."""
+    monkeypatch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
+    return tiny_root / "data" / "encoders" / "radcbir-mini"
+
+
+@pytest.fixture(scope="session")
+def small_text_data(small_data: Path, tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As ``small_data``, with embeddings and an index of a random radcbir-mini too; use it with ``mini``. Read-only."""
+    from radcbir_core.collection import open_collection
+    from radcbir_core.embed import embed
+    from radcbir_core.encoders import load_encoder
+
+    data = _shared(tmp_path_factory) / "small-text-data"
+    with filelock.FileLock(data.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADCBIR_DATA", str(data))
+        patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
+        if not data.with_suffix(".done").exists():
+            shutil.copytree(small_data, data)
+            embed(open_collection("small"), load_encoder("radcbir-mini", device="cpu"))
+            data.with_suffix(".done").touch()
     return data

@@ -16,6 +16,7 @@ from typing import Any
 from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.checkpoints import weights_in
 from radcbir_core.encoders.hub import cached_file, fetch_file, fetch_folder
+from radcbir_core.encoders.kit import RESTORE, check_kit
 from radcbir_core.encoders.torch_support import import_open_clip
 from radcbir_core.errors import EncoderError
 
@@ -130,17 +131,23 @@ def _text_files_from_hub(model_cfg: Mapping[str, Any]) -> tuple[Path | None, Pat
     )
 
 
-def from_folder(folder: Path) -> Source:
+def from_folder(folder: Path, *, restore: str = RESTORE) -> Source:
     """A folder with ``open_clip_config.json``, weights and, where the text tower is one of transformers', its files.
 
     Such a text tower's ``config.json`` is looked for in the folder's ``text`` subfolder, in the folder itself, and in
-    the local hub cache; its tokenizer in the folder and in the cache. The network is never asked.
+    the local hub cache; its tokenizer in the folder and in the cache. The network is never asked. Files that the
+    folder's ``kit.json`` lists are verified.
+
+    Args:
+        folder: Of a checkpoint.
+        restore: How the folder is made whole again where its files are not those of its ``kit.json``.
 
     Raises:
         EncoderError: The folder or one of these is missing or not readable; says what to put where.
     """
     if not folder.is_dir():
         raise EncoderError(f"Expected a folder, but local-dir = {shown(str(folder))} is none. Check the path.")
+    check_kit(folder, restore=restore)
     if not (folder / CONFIGURATION).is_file():
         raise EncoderError(
             f"Expected {CONFIGURATION} in {shown(str(folder))}, but there is none. "

@@ -5,7 +5,7 @@ one row of ``_FAMILIES``; how it works inside is its own module's business.
 
 ```text
 spec   = name [ "?fit=" ( "crop" | "pad" | "squash" ) ]
-name   = "pixels" | "biomedclip" | "clip-vit-l-14"     an entry of the table
+name   = "pixels" | "biomedclip" | "clip-vit-l-14" | "radcbir-mini"   an entry of the table
        | "open_clip:" architecture ":" tag             built into open_clip, weights from the hub
        | "hf-hub:" organisation "/" repository         a hub repository with open_clip_config.json
        | "local-dir:" path                             a folder with open_clip_config.json; no network
@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from radcbir_core.encoders import open_clip_sources
 from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
 from radcbir_core.encoders.hub import is_repository
+from radcbir_core.encoders.kit import KIT
 from radcbir_core.encoders.open_clip_sources import Source
 from radcbir_core.encoders.torch_support import resolve_device
 from radcbir_core.errors import EncoderError
@@ -51,6 +52,7 @@ class EncoderEntry:
         supports_text: Whether it has a text tower.
         citation: The publication to cite.
         note: What to know when choosing it.
+        demonstration: Whether it is there to show what can be done, and not for studies.
     """
 
     encoder_id: str
@@ -63,7 +65,14 @@ class EncoderEntry:
     supports_text: bool
     citation: str
     note: str
+    demonstration: bool = False
 
+
+ROOT = Path(__file__).resolve().parents[2]
+"""What the path of a committed encoder starts from: beside the code, wherever ``RADCBIR_DATA`` is."""
+
+_MINI = "data/encoders/radcbir-mini"
+_RESTORE_MINI = f"Run: git checkout -- {_MINI} (or fetch that folder of the repository again)."
 
 _ENTRIES = (
     EncoderEntry(
@@ -102,6 +111,19 @@ _ENTRIES = (
         citation="Radford et al., ICML 2021; arXiv 2103.00020",
         note="Trained on pictures and texts of the web; a general model to compare medical ones with.",
     ),
+    EncoderEntry(
+        encoder_id="radcbir-mini",
+        title="RadCBIR mini (demonstration)",
+        spec=f"local-dir:{_MINI}",
+        family="open_clip",
+        source=_MINI,
+        licence="Apache-2.0",
+        dimension=256,
+        supports_text=True,
+        citation=f"Its model card, {_MINI}/README.md",
+        note="A small CLIP of our own for demonstration and offline use. For real studies choose BiomedCLIP.",
+        demonstration=True,
+    ),
 )
 
 
@@ -133,7 +155,7 @@ def known_encoders() -> list[EncoderEntry]:
 
     Example:
         >>> [entry.encoder_id for entry in known_encoders()]
-        ['pixels', 'biomedclip', 'clip-vit-l-14']
+        ['pixels', 'biomedclip', 'clip-vit-l-14', 'radcbir-mini']
     """
     return list(_ENTRIES)
 
@@ -211,18 +233,19 @@ def _parsed(spec: str) -> _Spec:
     suffix = f"-{fit}" if fit else ""
     note = f", {fit}" if fit else ""
     option = f"?fit={fit}" if fit else ""
+    if text.startswith("local-dir:"):
+        text = f"local-dir:{_absolute(text.removeprefix('local-dir:'))}"
     # A long form of what has a short name is that encoder, not a second one.
-    entry = next((entry for entry in _ENTRIES if text in {entry.encoder_id, entry.spec}), None)
+    entry = next((entry for entry in _ENTRIES if text in {entry.encoder_id, _long_form(entry)}), None)
     if entry is not None and entry.family == "pixels":
         if fit:
             raise EncoderError(f"Expected pixels without options, but fit = {fit}. Its recipe is fixed: write pixels.")
         return _Spec(text, entry.encoder_id, entry.title, "", "", None)
-    prefix, colon, name = (entry.spec if entry else text).partition(":")
+    prefix, colon, name = (_long_form(entry) if entry else text).partition(":")
     if not colon or prefix not in _FAMILIES:
         raise _unknown(text)
-    if prefix == "local-dir":
-        name = _absolute(name)
-        text = f"{prefix}:{name}"
+    if entry is not None and _is_committed(entry):
+        text = entry.encoder_id  # so that it is found again when the repository has moved
     encoder_id, title = (entry.encoder_id, entry.title) if entry else _FAMILIES[prefix].identify(name)
     return _Spec(f"{text}{option}", f"{encoder_id}{suffix}", f"{title}{note}", prefix, name, fit)
 
@@ -238,6 +261,16 @@ def _without_fit(text: str) -> tuple[str, Fit | None]:
             f"Expected ?fit={', ?fit='.join(FITS)} or no option, but option = ?{shown(option)}. Correct or remove it."
         )
     return name, value
+
+
+def _is_committed(entry: EncoderEntry) -> bool:
+    """Whether an entry's files are part of the repository."""
+    return entry.spec.startswith("local-dir:")
+
+
+def _long_form(entry: EncoderEntry) -> str:
+    """What an entry's name stands for, with the whole path of files that are part of the repository."""
+    return f"local-dir:{ROOT / entry.spec.removeprefix('local-dir:')}" if _is_committed(entry) else entry.spec
 
 
 def _absolute(path: str) -> str:
@@ -256,7 +289,8 @@ def _absolute(path: str) -> str:
 def _identify_folder(path: str) -> tuple[str, str]:
     name = Path(path).name
     encoder_id = folder_safe(name)
-    taken = {entry.encoder_id for entry in _ENTRIES}
+    # A folder that has the name of a committed one is most often a copy of it: it shares the name, as two folders do.
+    taken = {entry.encoder_id for entry in _ENTRIES if not _is_committed(entry)}
     if re.sub(rf"-({'|'.join(FITS)})$", "", encoder_id) in taken:
         encoder_id = f"local-{encoder_id}"
     return encoder_id, shown(name)
@@ -302,6 +336,19 @@ def _builtin_architectures() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.json"))
 
 
+def _source_in(folder: Path) -> Source:
+    entry = next((entry for entry in _ENTRIES if _long_form(entry) == f"local-dir:{folder}"), None)
+    if entry is None:
+        return open_clip_sources.from_folder(folder)
+    for name in (open_clip_sources.CONFIGURATION, KIT):
+        if not (folder / name).is_file():
+            raise EncoderError(
+                f"Expected the encoder {entry.encoder_id} in the repository, but {folder / name} is missing. "
+                f"{_RESTORE_MINI}"
+            )
+    return open_clip_sources.from_folder(folder, restore=_RESTORE_MINI)
+
+
 _FAMILIES = {
     "open_clip": _Family(
         "open_clip:architecture:tag",
@@ -309,7 +356,7 @@ _FAMILIES = {
         lambda name: open_clip_sources.from_tag(*_architecture_and_tag(name)),
     ),
     "hf-hub": _Family("hf-hub:organisation/name", _identify_repository, open_clip_sources.from_hub),
-    "local-dir": _Family("local-dir:path", _identify_folder, lambda name: open_clip_sources.from_folder(Path(name))),
+    "local-dir": _Family("local-dir:path", _identify_folder, lambda name: _source_in(Path(name))),
 }
 
 

@@ -118,8 +118,10 @@ def test_filters_and_exclusions(small, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["query", "small", "--encoder", "pixels"], "--image and --id are both given or both missing."),
-        (["query", "small", "--id", "x", "--image", "y"], "both given or both missing"),
+        (["query", "small", "--encoder", "pixels"], "Expected one of --image, --id and --text, but none is given."),
+        (["query", "small", "--id", "x", "--image", "y"], "but --image and --id are given. Give exactly one."),
+        (["query", "small", "--id", "x", "--text", "chest"], "but --id and --text are given."),
+        (["query", "small", "--text", "chest"], "Expected an encoder with a text tower, but encoder = pixels has none"),
         (["query", "small", "--id", "nope"], "image_id = 'nope' is not in it"),
         (["query", "small", "--image", "/nowhere.png"], "/nowhere.png does not exist"),
         (["query", "none", "--id", "x"], "name = 'none'. There is small."),
@@ -227,3 +229,42 @@ def test_the_module_runs_as_a_command(small) -> None:
     assert failed.returncode == 2
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_query_by_text(small_text_data, mini, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(small_text_data))
+    code, out, err = run(capsys, "query", "small", "--text", "CT of the abdomen with a cyst", "-k", "3", "--json")
+    assert (code, err) == (0, ""), "the one encoder with a text tower need not be named"
+    hits = json.loads(out)
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    assert "text_similarity" in hits[0]
+    assert "similarity" not in hits[0]
+    options = ["--encoder", "radcbir-mini", "--where", "modality=CT", "-k", "4"]
+    code, out, _ = run(capsys, "query", "small", "--text", "a cyst", *options)
+    assert code == 0
+    assert "text similarity" in out
+    assert "that of two images is on another scale" in out
+    assert out.count("│ CT") == 4
+    code, out, err = run(capsys, "query", "small", "--text", "cyst " * 10_000, *options)
+    assert code == 0
+    assert err.startswith("Note: Only the beginning of the text counts, ")
+    assert "of 10,000 words" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", ""], "Expected a text with at least one word, but text = ''"),
+        (["--text", "?!"], "Expected a text with at least one word"),
+        (["--text", "chest", "--exclude", "patient"], "Expected no exclusions with a text, but exclude = patient"),
+        (["--text", "chest", "--encoder", "pixels"], "but encoder = pixels has none: it compares images only. Choose"),
+        (["--text", "chest", "--where", "modality=PET"], "modality = 'PET'"),
+    ],
+)
+def test_texts_that_are_refused(small_text_data, mini, monkeypatch, capsys, arguments, message) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(small_text_data))
+    code, out, err = run(capsys, "query", "small", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
