@@ -5,6 +5,11 @@ Owns echo levels, attenuation, anatomy and the signs of disease in ultrasound; `
 
 from radcbir_core.phantoms.scenes import Scene
 from radcbir_core.phantoms.ultrasound.breast import BREAST
+from radcbir_core.phantoms.ultrasound.gallbladder import GALLBLADDER
+from radcbir_core.phantoms.ultrasound.kidney import KIDNEY
+from radcbir_core.phantoms.ultrasound.liver import LIVER_SCENE
+from radcbir_core.phantoms.ultrasound.lung import LUNG
+from radcbir_core.phantoms.ultrasound.thyroid import THYROID
 
-SCENES: tuple[Scene, ...] = (BREAST,)
+SCENES: tuple[Scene, ...] = (BREAST, LUNG, LIVER_SCENE, KIDNEY, GALLBLADDER, THYROID)
 """The scenes of ultrasound."""

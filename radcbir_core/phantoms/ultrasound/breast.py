@@ -212,6 +212,4 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     return drawn
 
 
-BREAST = Scene(
-    modality="US", anatomy="breast", pathologies=("normal", "benign tumor", "malignant tumor"), draw=_draw
-)
+BREAST = Scene(modality="US", anatomy="breast", pathologies=("normal", "benign tumor", "malignant tumor"), draw=_draw)

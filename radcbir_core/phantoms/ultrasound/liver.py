@@ -1,0 +1,191 @@
+"""Ultrasound of the liver with a convex probe: normal, steatosis, liver cyst, liver metastases.
+
+Signs as in Rumack and Levine, *Diagnostic Ultrasound* (5th ed., chapter 4): a fatty liver is bright, takes the sound
+away from what is deep, and hides the walls of its vessels and the diaphragm; a cyst is black, round, thin-walled and
+brightens what is behind it; metastases are several, dark, bright, or like a target with a dark halo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.scenes import Drawn, Scene
+from radcbir_core.phantoms.ultrasound.abdomen import LIVER, Bowel, Diaphragm, Kidney, Liver, Wall, vessels
+from radcbir_core.phantoms.ultrasound.scanner import (
+    NEUTRAL,
+    Body,
+    Outline,
+    Pattern,
+    Probe,
+    convex_scanner,
+    log_uniform,
+    views,
+    waves,
+)
+
+FATTY_LOSS = (0.70, 0.95)
+"""Attenuation of a fatty liver, dB/cm/MHz; 0.5 in a healthy one."""
+
+
+@dataclass(frozen=True)
+class _Metastasis:
+    outline: Outline
+    core: float
+    rim: float
+    share: float  # radius of the core
+
+
+def _spots(
+    generator: np.random.Generator,
+    probe: Probe,
+    *,
+    top: float,
+    bottom: float,
+    sizes: list[float],
+    taken: list[tuple[float, float, float]],
+) -> list[tuple[float, float, float]]:
+    """Places (x, z, half size) within the field for lesions of these half sizes, apart from each other and what is taken.
+
+    The largest lesion comes first and always finds a place; a further one is left out where there is no room.
+    """
+    found: list[tuple[float, float, float]] = []
+    for number, half in enumerate(sizes):
+        best, room = (0.0, (top + bottom) / 2, half), -np.inf
+        for _ in range(16):
+            depth = float(generator.uniform(top + half, max(bottom - half, top + half + 1)))
+            # The largest one stays near the middle, so that no view loses it.
+            angle = float(generator.uniform(-0.55, 0.55) if number == 0 else generator.uniform(-0.8, 0.8))
+            angle *= probe.half_angle
+            spot = ((probe.radius + depth) * np.sin(angle), (probe.radius + depth) * np.cos(angle) - probe.radius)
+            gap = min((np.hypot(spot[0] - x, spot[1] - z) - half - other for x, z, other in taken + found), default=1.0)
+            if gap > room:
+                best, room = (float(spot[0]), float(spot[1]), half), float(gap)
+            if room > 3:
+                break
+        if number == 0 or room > 0:
+            found.append(best)
+    return found
+
+
+def _metastases(
+    generator: np.random.Generator, probe: Probe, *, top: float, bottom: float, taken: list[tuple[float, float, float]]
+) -> list[_Metastasis]:
+    count = int(generator.integers(3, 8))
+    largest = log_uniform(generator, 0.085, 0.15) * (bottom - top + 40)
+    sizes = [largest] + [largest * float(generator.uniform(0.4, 0.95)) for _ in range(count - 1)]
+    kind = generator.choice(["dark", "target", "bright"], p=[0.4, 0.38, 0.22])
+    found = []
+    for x, z, half in _spots(generator, probe, top=top, bottom=bottom, sizes=sizes, taken=taken):
+        ratio = float(generator.uniform(0.8, 1.25))
+        shape = waves(generator, float(generator.uniform(0.02, 0.08)), range(2, 7))
+        outline = Outline((x, z), (half * ratio**0.5, half / ratio**0.5), float(generator.uniform(0, np.pi)), shape)
+        if kind == "dark":
+            core, rim, share = float(generator.uniform(-16, -8)), -13.0, 0.8
+        elif kind == "target":
+            core, rim, share = float(generator.uniform(1, 7)), float(generator.uniform(-17, -10)), 0.68
+        else:
+            core, rim, share = float(generator.uniform(6, 11)), float(generator.uniform(-9, 4)), 0.88
+        found.append(_Metastasis(outline, core, rim, share))
+    return found
+
+
+def _paint_metastases(body: Body, metastases: list[_Metastasis], inner: Pattern, off: float) -> Field:
+    """Paints them; returns the share of the largest."""
+    largest = np.zeros_like(body.x)
+    grain = inner.at(body.x, body.z, body.turn)
+    for number, metastasis in enumerate(metastases):
+        # The largest is cut near its middle, the others wherever the slice meets them.
+        distance = metastasis.outline.distance(body.x, body.z, off if number == 0 else 0.9 * off)
+        mean = np.float32(np.sqrt(metastasis.outline.half[0] * metastasis.outline.half[1]))
+        share = body.inside(distance, 2.0)
+        body.fill(share, echo=np.float32(metastasis.rim) + 1.2 * grain, loss=0.55)
+        core = body.inside(distance + (1 - np.float32(metastasis.share)) * mean + 0.6 * grain, 2.0)
+        body.fill(core, echo=np.float32(metastasis.core) + 1.8 * grain, loss=0.55)
+        if number == 0:
+            largest = share
+    return largest
+
+
+def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[Drawn]:
+    depth = log_uniform(generator, 125, 185)
+    scanner = convex_scanner(generator, depth=depth)
+    probe = scanner.probe
+    wall = Wall(generator, probe)
+    diaphragm = Diaphragm(generator, probe, at=float(generator.uniform(0.76, 0.97)) * depth)
+    hub = (float(generator.uniform(-0.3, 0.3)) * probe.half_width(depth), 0.8 * diaphragm.at)
+    reach = probe.half_width(0.6 * depth)
+    tubes = vessels(generator, top=wall.thickness, depth=diaphragm.at, reach=reach, hub=hub)
+    fatty = pathology == "steatosis"
+    grade = float(generator.uniform(0.25, 1)) if fatty else 0.0
+    liver = Liver(
+        generator,
+        probe,
+        tubes,
+        echo=LIVER + (3 + 5 * grade if fatty else float(generator.normal(0, 0.8))),
+        loss=FATTY_LOSS[0] + (FATTY_LOSS[1] - FATTY_LOSS[0]) * grade if fatty else NEUTRAL,
+    )
+    taken: list[tuple[float, float, float]] = []  # where the liver is not
+    kidney = None
+    if generator.random() < 0.45:
+        side = 1 if generator.random() < 0.8 else -1
+        at = (side * float(generator.uniform(0.5, 0.68)) * probe.half_width(0.7 * depth), 0.7 * depth)
+        taken.append((*at, 0.16 * depth))
+        kidney = Kidney(generator, probe, at=at, long=True, size=0.8, angle=side * float(generator.uniform(0.2, 0.7)))
+    bowel = None
+    if generator.random() < 0.3:
+        side = 1 if generator.random() < 0.5 else -1
+        at = (side * 0.85 * probe.half_width(0.45 * depth), float(generator.uniform(0.35, 0.6)) * depth)
+        bowel = Bowel(generator, probe, at=at, half=float(generator.uniform(12, 20)))
+        taken += [(*at, 24.0), (at[0] * 1.2, at[1] + 35, 24.0)]
+    top, bottom = wall.thickness + 6, diaphragm.at - 8
+    cyst = None
+    metastases: list[_Metastasis] = []
+    inner = Pattern(generator, probe, 7, 6)
+    if pathology == "liver cyst":
+        half = log_uniform(generator, 0.05, 0.135) * depth
+        spot = _spots(generator, probe, top=top + 4, bottom=0.92 * bottom, sizes=[half], taken=taken)[0]
+        ratio = float(generator.uniform(0.85, 1.2))
+        shape = waves(generator, float(generator.uniform(0, 0.04)), range(2, 5))
+        cyst = Outline(spot[:2], (half * ratio**0.5, half / ratio**0.5), float(generator.uniform(0, np.pi)), shape)
+    elif pathology == "liver metastases":
+        metastases = _metastases(generator, probe, top=top, bottom=bottom, taken=taken)
+    name = ["subcostal", "intercostal", "sagittal"][int(generator.integers(3))]
+    lobe = "right lobe" if name != "sagittal" or generator.random() < 0.5 else "left lobe"
+
+    drawn = []
+    for view in views(generator, images, reach=0.05 * depth):
+        body = Body(probe, view)
+        below = wall.below(body)
+        tissue = np.ones_like(below)
+        liver.paint(body, tissue, view.off, blurred=0.5 + 0.5 * grade if fatty else 0.0)
+        mask, place = None, lobe
+        if cyst is not None:
+            mask = body.fluid(cyst.distance(body.x, body.z, 0.8 * view.off), wall=11)
+        elif metastases:
+            mask = _paint_metastases(body, metastases, inner, 0.8 * view.off)
+        diaphragm.paint(body)
+        if kidney is not None:
+            kidney.paint(body, view.off)
+        if bowel is not None:
+            bowel.paint(body)
+        wall.paint(body)
+        if fatty:
+            mask = (
+                body.inside(-below) * body.inside(diaphragm.beyond(body) + 4) * body.inside(body.depth - 0.75 * depth)
+            )
+            if kidney is not None:
+                mask *= body.inside(6 - kidney.outside(body, view.off))
+            place = "whole liver"
+        drawn.append(scanner.show(body, generator, view=name, mask=mask, place=place))
+    return drawn
+
+
+LIVER_SCENE = Scene(
+    modality="US",
+    anatomy="liver",
+    pathologies=("normal", "steatosis", "liver cyst", "liver metastases"),
+    draw=_draw,
+)
