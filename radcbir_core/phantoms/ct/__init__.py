@@ -3,8 +3,9 @@
 Owns Hounsfield units, anatomy in axial slices and the signs of disease in CT; ``scanner`` turns them into images.
 """
 
+from radcbir_core.phantoms.ct.chest import CHEST
 from radcbir_core.phantoms.ct.head import HEAD
 from radcbir_core.phantoms.scenes import Scene
 
-SCENES: tuple[Scene, ...] = (HEAD,)
+SCENES: tuple[Scene, ...] = (HEAD, CHEST)
 """The scenes of CT."""

@@ -23,6 +23,7 @@ from radcbir_core.phantoms.ct.outlines import (
     ellipse,
     inset,
     mirrored,
+    mm,
 )
 from radcbir_core.phantoms.ct.plane import Layer, Plane, mixed, soften
 from radcbir_core.phantoms.ct.scanner import Scanner
@@ -88,7 +89,7 @@ class _Head:
 
     def inner(self, level: float) -> Points:
         """The inside of the skull, clockwise from the front."""
-        half = between_levels(level, _LEVELS, _INNER_TABLE) * np.float32([self.size * self.narrow, self.size])
+        half = between_levels(level, _LEVELS, _INNER_TABLE) * mm([self.size * self.narrow, self.size])
         return curve(mirrored(half), between=12)
 
 
@@ -137,15 +138,15 @@ def _paint_midline(layer: Layer, head: _Head, inner: Points, level: float, plane
     wide = 1.5 + 2.4 * head.atrophy
     dura = tissue.DURA + (25 if head.contrast else 0)
     for start, end in ((front, ends[0]), (back, ends[1])):
-        path = np.float32([(0, start + (end - start) * way) for way in np.linspace(0, 1, 9)])
+        path = mm([(0, start + (end - start) * way) for way in np.linspace(0, 1, 9)])
         layer.stroke(path, 6.5 + wide, head.grey, plane=plane)
         layer.stroke(path, wide, tissue.CSF, plane=plane)
         for at in (0.25, 0.5, 0.8):
             y = start + (end - start) * at
-            layer.stroke(np.float32([(-7, y), (0, y + 2), (8, y)]), 0.6 * wide, tissue.CSF + 8, plane=plane)
+            layer.stroke(mm([(-7, y), (0, y + 2), (8, y)]), 0.6 * wide, tissue.CSF + 8, plane=plane)
         layer.stroke(path, 0.8, dura, plane=plane)
     sinus = 150.0 if head.contrast else 58.0
-    layer.fill(np.float32([(-5, back + 1), (5, back + 1), (0, back - 8)]), sinus, plane=plane)
+    layer.fill(mm([(-5, back + 1), (5, back + 1), (0, back - 8)]), sinus, plane=plane)
 
 
 _FRONTAL_HORN = ((3, -20), (5, -33), (14, -43), (19, -40), (15, -30), (8, -18), (4, -10))
@@ -160,32 +161,32 @@ def _paint_deep(layer: Layer, head: _Head, level: float, plane: Plane) -> None:
     nuclei = _shown_at(level, -0.45, -0.15, 0.25, 0.45)
     horns, atria = _shown_at(level, -0.35, -0.1, 0.3, 0.55), _shown_at(level, -0.2, 0.0, 0.3, 0.55)
     bodies, insula = _shown_at(level, 0.25, 0.45, 0.6, 0.85), _shown_at(level, -0.6, -0.3, 0.2, 0.42)
-    for side in (np.float32([1, 1]), np.float32([-1, 1])):
+    for side in (mm([1, 1]), mm([-1, 1])):
         if nuclei > 0.3:
             layer.fill(ellipse(13, -29, 6 * nuclei, 11 * nuclei, 0.25) * side, head.grey + 1, plane=plane)
             layer.fill(ellipse(11, 9, 9.5 * nuclei, 15 * nuclei, -0.25) * side, head.grey, plane=plane)
-            lentiform = np.float32(_LENTIFORM).mean(axis=0)
-            shape = curve((np.float32(_LENTIFORM) - lentiform) * nuclei + lentiform)
+            lentiform = mm(_LENTIFORM).mean(axis=0)
+            shape = curve((mm(_LENTIFORM) - lentiform) * nuclei + lentiform)
             layer.fill(shape * side, head.grey + 1, plane=plane)
         if insula > 0.3:
-            layer.stroke(np.float32([(41, -22), (39, -6), (41, 12)]) * side, 8 * insula, head.grey, plane=plane)
+            layer.stroke(mm([(41, -22), (39, -6), (41, 12)]) * side, 8 * insula, head.grey, plane=plane)
             fissure = curve([(64, -22), (52, -20), (43, -18), (42, -4), (45, 14)], closed=False) * side
             layer.stroke(fissure, (1.6 + 5 * head.atrophy) * insula, tissue.CSF, plane=plane)
-        for shape, shown in ((_FRONTAL_HORN, horns), (_ATRIUM, atria), (_BODY, bodies)):
+        for corners, shown in ((_FRONTAL_HORN, horns), (_ATRIUM, atria), (_BODY, bodies)):
             if shown > 0.15:
-                points = np.float32(shape)
+                points = mm(corners)
                 center = points.mean(axis=0)
-                ventricle = curve((points - center) * np.float32([wide * shown, shown * (0.8 + 0.2 * wide)]) + center)
+                ventricle = curve((points - center) * mm([wide * shown, shown * (0.8 + 0.2 * wide)]) + center)
                 layer.fill(ventricle * side, tissue.CSF, plane=plane)
         if atria > 0.4 and head.calcified:
-            layer.dots(np.float32([(25, 38)]) * side, [2.6], [tissue.CALCIFICATION], plane=plane)
+            layer.dots(mm([(25, 38)]) * side, [2.6], [tissue.CALCIFICATION], plane=plane)
     third = _shown_at(level, -0.45, -0.2, 0.1, 0.3)
     if third > 0.2:
-        layer.stroke(np.float32([(0, -8), (0, 14)]), (1.5 + 6 * head.atrophy) * third, tissue.CSF, plane=plane)
+        layer.stroke(mm([(0, -8), (0, 14)]), (1.5 + 6 * head.atrophy) * third, tissue.CSF, plane=plane)
         if head.calcified:
-            layer.dots(np.float32([(0, 22)]), [2.8], [tissue.CALCIFICATION], plane=plane)
+            layer.dots(mm([(0, 22)]), [2.8], [tissue.CALCIFICATION], plane=plane)
     if horns > 0.4:
-        layer.stroke(np.float32([(0, -34), (0, -12)]), 1.4, head.white, plane=plane)
+        layer.stroke(mm([(0, -34), (0, -12)]), 1.4, head.white, plane=plane)
 
 
 def _paint_base(layer: Layer, head: _Head, level: float, plane: Plane) -> None:
@@ -201,17 +202,17 @@ def _paint_base(layer: Layer, head: _Head, level: float, plane: Plane) -> None:
     smile = curve([(-20, 16), (-12, 27), (0, 31), (12, 27), (20, 16)], closed=False)
     layer.stroke(smile, 2 + 3 * head.atrophy, tissue.CSF, plane=plane)
     vessel = 140.0 if head.contrast else 46.0
-    layer.dots(np.float32([(0, -2), (8, -14), (-8, -14)]), [2.0, 2.0, 2.0], [vessel] * 3, plane=plane)
+    layer.dots(mm([(0, -2), (8, -14), (-8, -14)]), [2.0, 2.0, 2.0], [vessel] * 3, plane=plane)
     tent = curve([(6, 32), (30, 40), (54, 44)], closed=False)
-    for side in (np.float32([1, 1]), np.float32([-1, 1])):
+    for side in (mm([1, 1]), mm([-1, 1])):
         layer.stroke(tent * side, 1.4, tissue.DURA + (20 if head.contrast else 0), plane=plane)
         ridge = _shown_at(level, -2, -1, -0.42, -0.24)
         if ridge > 0.25:
             wing = curve([(56, -34), (40, -32), (28 - 8 * ridge, -24)], closed=False)
             layer.stroke(wing * side, 7 * ridge, tissue.BONE)
-            petrous = np.float32([(66, 20), (68, 36), (52, 34), (66 - 44 * ridge, 16), (54, 18)])
+            petrous = mm([(66, 20), (68, 36), (52, 34), (66 - 44 * ridge, 16), (54, 18)])
             layer.fill(petrous * side, tissue.BONE)
-            layer.dots(np.float32([(60, 28), (56, 25)]) * side, [2.4, 1.8], [-600, -300])
+            layer.dots(mm([(60, 28), (56, 25)]) * side, [2.4, 1.8], [-600, -300])
 
 
 def _vessels(layer: Layer, head: _Head, level: float, plane: Plane) -> None:
@@ -219,7 +220,7 @@ def _vessels(layer: Layer, head: _Head, level: float, plane: Plane) -> None:
     if not head.contrast or not -0.3 < level < 0.35:
         return
     for side in (1, -1):
-        centers = np.float32([(46, -16), (44, -2), (47, 10), (57, -20)]) * np.float32([side, 1])
+        centers = mm([(46, -16), (44, -2), (47, 10), (57, -20)]) * mm([side, 1])
         layer.dots(centers, [1.2, 1.0, 1.1, 1.0], [130.0] * 4, plane=plane)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from radcbir_core.phantoms import canvas
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.ct import tissue
-from radcbir_core.phantoms.ct.outlines import Bend, Points, Push, band, blob, inset
+from radcbir_core.phantoms.ct.outlines import Bend, Points, Push, band, blob, inset, mm
 from radcbir_core.phantoms.ct.plane import Plane, mixed, soften
 from radcbir_core.phantoms.ct.scanner import log_uniform
 
@@ -73,7 +73,7 @@ def finding(pathology: str, generator: np.random.Generator, inner: Points, *, le
             return _intracerebral(generator, inner, side, level)
         return _extra_axial(generator, inner, side, lens=kind > 0.76)
     if pathology == "infarct":
-        return _infarct(generator, inner, side, level)
+        return _infarct(generator, side)
     return _mass(generator, inner, side, level, contrast=contrast)
 
 
@@ -113,10 +113,10 @@ def _intracerebral(generator: np.random.Generator, inner: Points, side: int, lev
     shape = blob(
         generator, x, y, radius, stretch=float(generator.uniform(1, 1.6)), angle=float(generator.normal(1.4, 0.5))
     )
-    edema = np.float32([x, y]) + (shape - np.float32([x, y])) * np.float32(rim)
+    edema = mm([x, y]) + (shape - mm([x, y])) * np.float32(rim)
 
     def paint(below: Field, cut: Cut) -> tuple[Field, Field]:
-        center = np.float32([x, y])
+        center = mm([x, y])
         around = _covered(cut.plane, [center + (edema - center) * np.float32(cut.size)], cut.brain, 1.8)
         mask = _covered(cut.plane, [center + (shape - center) * np.float32(cut.size)], cut.brain, 0.7)
         below = mixed(below, around * np.float32(0.85), tissue.EDEMA + 3)
@@ -141,9 +141,8 @@ def _extra_axial(generator: np.random.Generator, inner: Points, side: int, *, le
     push = Push(float(at[0]) * 1.25, float(at[1]) * 1.25, 34 if lens else 46, (0.3 if lens else 0.42) * depth)
 
     def paint(below: Field, cut: Cut) -> tuple[Field, Field]:
-        mask = _covered(
-            cut.plane, [band(cut.inner, start, start + span, depth * cut.size, profile=profile)], cut.brain, 0.5
-        )
+        crescent = band(cut.inner, start, start + span, depth * cut.size, profile=profile)
+        mask = _covered(cut.plane, [crescent], cut.brain, 0.5)
         return mixed(below, mask, clot + 3 * canvas.smooth_noise(cut.generator, 10)), mask
 
     return Finding(place, (push,), paint)
@@ -159,8 +158,7 @@ _TERRITORIES = (
 )
 
 
-def _infarct(generator: np.random.Generator, inner: Points, side: int, level: float) -> Finding:
-    del inner, level
+def _infarct(generator: np.random.Generator, side: int) -> Finding:
     choice = int(generator.choice(len(_TERRITORIES), p=(0.13, 0.27, 0.2, 0.22, 0.18)))
     start, end, (ax, ay), name = _TERRITORIES[choice]
     start, end = start + float(generator.normal(0, 0.008)), end + float(generator.normal(0, 0.008))
@@ -175,12 +173,12 @@ def _infarct(generator: np.random.Generator, inner: Points, side: int, level: fl
         indexes = np.arange(round(((start + end) / 2 - half) * count), round(((start + end) / 2 + half) * count) + 1)
         wall = inset(cut.inner, 1.5)[indexes % count]
         first, last = wall[0], wall[-1]
-        apex = np.float32([ax, ay])
+        apex = mm([ax, ay])
         sides = [apex + (first - apex) * np.float32(way) for way in (0.3, 0.65)]
         backs = [apex + (last - apex) * np.float32(way) for way in (0.65, 0.3)]
         wedge = np.concatenate([[apex], sides, wall, backs]).astype(np.float32)
         if side < 0:
-            wedge = wedge * np.float32([-1, 1])
+            wedge = wedge * mm([-1, 1])
         mask = _covered(cut.plane.bent(ragged), [wedge], cut.brain, 1.6)
         dark = value + 1.2 * canvas.smooth_noise(cut.generator, 8)
         # Sulci close over swollen cortex, and what fluid is left stays.
@@ -202,14 +200,14 @@ def _mass(generator: np.random.Generator, inner: Points, side: int, level: float
     bright = (65, 90) if kind == "ring" else (57, 74)
     enhanced = float(generator.uniform(*bright)) if contrast else float(generator.uniform(43, 51))
     core = float(generator.uniform(10, 24))
-    center = np.float32([x, y])
+    center = mm([x, y])
 
     def paint(below: Field, cut: Cut) -> tuple[Field, Field]:
         around = _covered(cut.plane, [center + (edema - center) * np.float32(cut.size)], cut.brain, 2.0)
         outline = center + (shape - center) * np.float32(cut.size)
         mask = _covered(cut.plane, [outline], cut.brain, 0.8)
         # Vasogenic edema runs along the white matter and spares the cortex.
-        white = np.clip((37.5 - soften(below, 1.5)) / 5, 0.15, 1)
+        white = np.clip((37.5 - soften(below, 1.5)) / 5, 0.15, 1).astype(np.float32)
         grain = canvas.texture(cut.generator, 10, octaves=2)
         if kind == "dark":
             below = mixed(below, around * np.float32(0.5), tissue.EDEMA + 4)

@@ -16,6 +16,11 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float32]
 
 
+def mm(points: Sequence[Sequence[float]] | Sequence[float] | npt.NDArray[np.floating]) -> Points:
+    """Points, or one point, written as numbers."""
+    return np.asarray(points, dtype=np.float32)
+
+
 @cache
 def _spline(count: int, between: int, *, closed: bool) -> Points:
     """Matrix from control points to a Catmull-Rom curve through them."""
@@ -45,13 +50,13 @@ def curve(controls: Sequence[Sequence[float]] | Points, *, between: int = 6, clo
 def mirrored(half: Sequence[Sequence[float]] | Points) -> Points:
     """A closed list of points from its half right of the midline, whose first and last point lie on the midline."""
     right = np.asarray(half, dtype=np.float32)
-    left = right[-2:0:-1] * np.float32([-1, 1])
+    left = right[-2:0:-1] * mm([-1, 1])
     return np.concatenate([right, left])
 
 
 def flipped(points: Sequence[Sequence[float]] | Points) -> Points:
     """The same on the other side of the midline."""
-    return np.asarray(points, dtype=np.float32) * np.float32([-1, 1])
+    return np.asarray(points, dtype=np.float32) * mm([-1, 1])
 
 
 @cache
@@ -64,7 +69,7 @@ def ellipse(x: float, y: float, rx: float, ry: float, angle: float = 0.0, *, cou
     """An ellipse, turned clockwise as seen by ``angle`` radians."""
     c, s = np.cos(angle), np.sin(angle)
     turn = np.array([[rx * c, rx * s], [-ry * s, ry * c]], dtype=np.float32)
-    return np.asarray(_circle(count) @ turn + np.float32([x, y]), dtype=np.float32)
+    return np.asarray(_circle(count) @ turn + mm([x, y]), dtype=np.float32)
 
 
 def blob(
@@ -86,7 +91,7 @@ def blob(
     turn = np.linspace(0, 2 * np.pi, count, endpoint=False, dtype=np.float32)
     wave = 1 + (height[:, None] * np.sin(order[:, None] * turn + phase[:, None])).sum(axis=0)
     share = np.clip(wave, 0.45, 1.6)[:, None]
-    center = np.float32([x, y])
+    center = mm([x, y])
     around = ellipse(0, 0, radius * np.sqrt(stretch), radius / np.sqrt(stretch), angle, count=count)
     return np.asarray(around * share + center, dtype=np.float32)
 
@@ -170,7 +175,7 @@ class Push:
 
     def __call__(self, points: Points) -> Points:
         """The points where they are pushed to."""
-        away = points - np.float32([self.x, self.y])
+        away = points - mm([self.x, self.y])
         distance = np.maximum(np.hypot(away[:, 0], away[:, 1]), 1.0)
         reach = np.maximum(distance - self.radius, 0) / (1.3 * self.radius + 12)
         move = self.strength * np.exp(-reach * reach) * np.minimum(distance / (0.5 * self.radius + 1), 1)

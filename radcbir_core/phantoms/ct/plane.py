@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from radcbir_core.phantoms.canvas import Field
-from radcbir_core.phantoms.ct.outlines import Points
+from radcbir_core.phantoms.ct.outlines import Points, mm
 from radcbir_core.phantoms.scenes import SIDE
 
 _FINER = 3
@@ -46,7 +47,7 @@ class Plane:
             points = bend(points)
         c, s = np.cos(self.angle) / self.mm_per_pixel, np.sin(self.angle) / self.mm_per_pixel
         turn = np.array([[c, s], [-s, c]], dtype=np.float32)
-        return np.asarray(points @ turn + np.float32([self.x, self.y]), dtype=np.float32)
+        return np.asarray(points @ turn + mm([self.x, self.y]), dtype=np.float32)
 
     def field(self, coarse: Field, *, extent: float) -> Field:
         """A coarse square field of the patient, ``extent`` mm wide around the origin, in the image; not bent."""
@@ -94,9 +95,9 @@ def soften(image: Field, sigma: float, sigma_x: float | None = None) -> Field:
     return np.asarray(image, dtype=np.float32)
 
 
-def mixed(below: Field, share: Field, value: float | Field) -> Field:
+def mixed(below: Field, share: Field, value: float | npt.NDArray[np.floating]) -> Field:
     """``below`` where the share is 0, ``value`` where it is 1."""
-    return np.asarray(below + share * (np.float32(value) - below), dtype=np.float32)
+    return np.asarray(below + share * (value - below), dtype=np.float32)
 
 
 class Layer:

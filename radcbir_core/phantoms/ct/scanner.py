@@ -13,7 +13,7 @@ from PIL import Image
 from radcbir_core.phantoms import canvas
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.ct import tissue
-from radcbir_core.phantoms.ct.outlines import Bend, Points, curve
+from radcbir_core.phantoms.ct.outlines import Bend, Points, curve, mm
 from radcbir_core.phantoms.ct.plane import Layer, Plane, soften
 from radcbir_core.phantoms.scenes import SIDE, Drawn, Lesion
 
@@ -195,5 +195,5 @@ def table(layer: Layer, plane: Plane, *, back: float, width: float, sag: float) 
         ],
         closed=False,
     )
-    layer.stroke(shell + np.float32([0, 4]), 2.2, tissue.TABLE + 200, plane=plane)
-    layer.stroke(shell * np.float32([1, 0.6]) + np.float32([0, 0.4 * back + 38]), 2.0, tissue.TABLE + 100, plane=plane)
+    layer.stroke(shell + mm([0, 4]), 2.2, tissue.TABLE + 200, plane=plane)
+    layer.stroke(shell * mm([1, 0.6]) + mm([0, 0.4 * back + 38]), 2.0, tissue.TABLE + 100, plane=plane)
