@@ -3,9 +3,10 @@
 Owns Hounsfield units, anatomy in axial slices and the signs of disease in CT; ``scanner`` turns them into images.
 """
 
+from radcbir_core.phantoms.ct.abdomen import ABDOMEN
 from radcbir_core.phantoms.ct.chest import CHEST
 from radcbir_core.phantoms.ct.head import HEAD
 from radcbir_core.phantoms.scenes import Scene
 
-SCENES: tuple[Scene, ...] = (HEAD, CHEST)
+SCENES: tuple[Scene, ...] = (HEAD, CHEST, ABDOMEN)
 """The scenes of CT."""
