@@ -1,0 +1,251 @@
+"""The trunk of one patient in the frontal view: body, chest cavity, heart and great vessels, as thicknesses in cm.
+
+Owns what a chest is made of when nothing is wrong with it. Lengths are those of an adult of average build; y is 0 at
+the apices of the lungs. Shapes follow frontal radiographs in Felson's Principles of Chest Roentgenology.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from radcbir_core.phantoms.canvas import Field, chord, smooth_step
+from radcbir_core.phantoms.radiographs.frame import Frame
+from radcbir_core.phantoms.radiographs.shapes import table
+
+HEIGHT = 24.0
+"""Apex to right dome of an average deep inspiration in cm; ten posterior ribs are seen."""
+
+_WALL = ((-0.4, 0.4, 1.2, 2.5, 5, 10, 16, 22, 29), (5.0, 7.2, 8.4, 9.7, 11.3, 12.7, 13.5, 14.0, 14.1))
+_MEDIAL = ((-0.4, 0.4, 1.2, 3, 6, 10, 29), (5.0, 3.4, 2.8, 2.4, 2.2, 2.0, 1.7))
+_HALF_DEPTH = ((-0.4, 1, 3, 8, 15, 25, 29), (1.3, 3.0, 5.2, 7.6, 9.0, 9.6, 9.6))
+_HALF_BODY = (
+    (-14, -11, -8, -5.5, -4, -2, 0, 2, 4.5, 7, 10, 14, 20, 34),
+    (6.8, 6.6, 5.8, 6.6, 9.2, 14.0, 18.0, 19.8, 19.8, 18.6, 17.4, 17.1, 17.3, 17.6),
+)
+_BODY_DEPTH = ((-14, -6, -3, 1, 5, 10, 20, 34), (7.0, 6.2, 6.0, 7.2, 9.2, 10.4, 11.2, 11.0))
+# Radius of the heart's outline at angles from the patient's left, clockwise as seen (90° is down).
+_HEART_ANGLES = (-180, -150, -115, -90, -60, -30, 0, 25, 50, 90, 135, 180)
+_HEART_RADII = (5.6, 5.2, 5.4, 6.6, 6.5, 5.9, 6.3, 7.3, 7.6, 5.6, 6.2, 5.6)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """What a patient is like whatever is wrong with them.
+
+    Attributes:
+        width: Of the skeleton, 1 is average.
+        bulk: Soft tissue around the skeleton, 1 is average.
+        inspiration: Apex to right dome in cm.
+        dome: Height of the domes in cm; flat ones are low.
+        left_dome: How much lower the left dome is in cm.
+        heart_share: Width of the heart as a share of the inner chest (cardiothoracic ratio).
+        heart_turn: Of its long axis, radians; a lying heart is positive.
+        aorta: Width of the aortic knob, 1 is average.
+        lung: Density of the lung, g/cm³.
+        breasts: Thickness in cm; 0 for men.
+        breast_drop: How low they hang, in cm.
+        arms: Distance of the arms from the trunk in cm; beyond 8 they are outside the image.
+        vessels: Caliber of the lung's vessels, 1 is average.
+        bone: Mineral, 1 is average.
+        stomach: Width of the gastric bubble in cm; 0 if there is none.
+    """
+
+    width: float
+    bulk: float
+    inspiration: float
+    dome: float
+    left_dome: float
+    heart_share: float
+    heart_turn: float
+    aorta: float
+    lung: float
+    breasts: float
+    breast_drop: float
+    arms: float
+    vessels: float
+    bone: float
+    stomach: float
+
+
+@dataclass(kw_only=True)
+class Trunk:
+    """The maps of one image, each (SIDE, SIDE); findings change some of them.
+
+    Attributes:
+        x: To the patient's left in cm, in the middle plane.
+        y: Down in cm.
+        body: Soft tissue without lungs, cm.
+        cavity: Lung along the ray, cm.
+        inside: Share of a pixel that lung fills in front of neither heart nor diaphragm, 0 to 1.
+        wall: Distance to the side wall of the chest in cm, positive inside.
+        above_dome: Height over the diaphragm in cm, positive in the lung.
+        heart: Share that the heart covers, 0 to 1.
+        air: How much air the lung holds; 1 normal, 0 solid.
+        vessels: Blood along the ray, cm.
+        bone: Bone along the ray, cm.
+    """
+
+    x: Field
+    y: Field
+    body: Field
+    cavity: Field
+    inside: Field
+    wall: Field
+    above_dome: Field
+    heart: Field
+    air: Field
+    vessels: Field
+    bone: Field
+
+    def soft(self, lung: float) -> Field:
+        """Water-equivalent soft tissue along the ray in cm, for a lung of that density when it is normal."""
+        lost = self.cavity * self.air * np.float32(1 - lung)
+        return np.asarray(np.maximum(self.body - lost, 0) + self.vessels, dtype=np.float32)
+
+
+def draw_build(generator: np.random.Generator) -> Build:
+    """A patient: sex, size, fat, age-dependent shape, from the same distributions whatever the finding."""
+    female = generator.random() < 0.5
+    return Build(
+        width=generator.uniform(0.92, 1.07) * (0.96 if female else 1.0),
+        bulk=float(np.clip(generator.normal(1.0, 0.13), 0.8, 1.35)),
+        inspiration=float(np.clip(generator.normal(23.5, 1.9), 19.0, 27.0)),
+        dome=generator.uniform(2.6, 4.6),
+        left_dome=generator.uniform(0.2, 1.7),
+        heart_share=generator.uniform(0.40, 0.475),
+        heart_turn=generator.uniform(-0.25, 0.25),
+        aorta=generator.uniform(0.8, 1.25),
+        lung=generator.uniform(0.20, 0.32),
+        breasts=generator.uniform(1.0, 4.0) if female else 0.0,
+        breast_drop=generator.uniform(-1.5, 3.5),
+        arms=generator.uniform(1.0, 11.0),
+        vessels=generator.uniform(0.85, 1.12),
+        bone=generator.uniform(0.75, 1.2),
+        stomach=generator.uniform(2.5, 6.5) if generator.random() < 0.65 else 0.0,
+    )
+
+
+def heart_chord(x: Field, y: Field, build: Build, *, share: float | None = None) -> tuple[Field, Field, float, float]:
+    """The heart: (thickness along the ray in cm, share covered, half width in cm, y of its middle in cm)."""
+    wanted = (build.heart_share if share is None else share) * 28.0
+    size = wanted / 12.3
+    middle = build.inspiration - 3.1 * size**0.5
+    center = 1.35 + 0.35 * (size - 1)
+    dx, dy = x / np.float32(build.width) - np.float32(center), y - np.float32(middle)
+    radius = np.sqrt(dx * dx + dy * dy)
+    angle = np.arctan2(dy, dx) - np.float32(build.heart_turn * 0.7)
+    angle = np.where(angle < -np.pi, angle + 2 * np.pi, np.where(angle > np.pi, angle - 2 * np.pi, angle))
+    knots = np.deg2rad(np.asarray(_HEART_ANGLES))
+    outer = table(knots.tolist(), _HEART_RADII, angle.astype(np.float32)) * np.float32(size)
+    share_out = (radius / outer) ** 2
+    thickness = chord(share_out) * np.float32(4.9 * size**0.5)
+    return thickness, smooth_step(radius - outer, 0.4), wanted / 2 * build.width, middle
+
+
+def draw_trunk(build: Build, frame: Frame, *, breath: float = 1.0, heart_share: float | None = None) -> Trunk:
+    """The maps of a patient's trunk in one view.
+
+    Args:
+        build: The patient.
+        frame: The view.
+        breath: Depth of this breath, 1 is the patient's usual one.
+        heart_share: Cardiothoracic ratio if it is not the patient's own.
+    """
+    x, y = frame.centimeters()
+    across = np.abs(x) / np.float32(build.width)
+    left = x > 0
+    # Bones and organs of the chest move with the breath: they are laid out for an average one and stretched.
+    stretched = y * np.float32(HEIGHT / (build.inspiration * breath))
+    edge = table(*_WALL, stretched)
+    medial = table(*_MEDIAL, stretched)
+    depth = table(*_HALF_DEPTH, stretched)
+    wall = edge - across
+    rounded = np.sqrt(np.maximum(1 - (across / (edge + np.float32(0.15))) ** 2, 0))
+    cavity = 2 * depth * rounded
+
+    dome_x = np.where(left, np.float32(6.8), np.float32(6.2))
+    off = (across - dome_x) / np.float32(7.6)
+    fall = np.where(off > 0, np.abs(off) ** np.float32(2.3), np.float32(0.6) * off * off)
+    dome = (
+        np.float32(build.inspiration * breath)
+        + np.where(left, np.float32(build.left_dome), 0)
+        + fall * np.float32(build.dome)
+    )
+    above = dome - y
+    over = smooth_step(-above, 0.5)
+    behind = (1 - over) * np.float32(0.2) * np.exp(np.minimum(above, 0) * np.float32(0.5))
+    sides = (
+        smooth_step(-wall, 0.35) * smooth_step(medial - across, 0.9) * smooth_step(-stretched - np.float32(0.2), 0.5)
+    )
+
+    front_x, front_y = frame.centimeters(depth=2.0)
+    thickness, heart, _, _ = heart_chord(front_x, front_y, build, share=heart_share)
+    vessel = _great_vessels(front_x / np.float32(build.width), stretched, build)
+    # What is left of the lung in front of and behind the heart is thin near the spine and the breastbone.
+    free = np.maximum(cavity - np.float32(1.3) * (thickness + vessel), 0)
+    lung = free * sides * (over + behind)
+
+    return Trunk(
+        x=x,
+        y=y,
+        body=_body(x, y, build, stretched),
+        cavity=lung,
+        inside=sides * over * (1 - heart),
+        wall=wall * np.float32(build.width),
+        above_dome=above,
+        heart=heart,
+        air=np.ones_like(x),
+        vessels=np.zeros_like(x),
+        bone=np.zeros_like(x),
+    )
+
+
+def _great_vessels(x: Field, y: Field, build: Build) -> Field:
+    """Aortic knob, descending aorta, pulmonary trunk and superior vena cava, thickness in cm; y is stretched."""
+    knob = build.aorta
+    arch = chord(((x - np.float32(1.5)) / np.float32(2.2 * knob)) ** 2 + ((y - np.float32(6.6)) / np.float32(2.0)) ** 2)
+    trunk = chord(((x - np.float32(1.6)) / np.float32(2.7)) ** 2 + ((y - np.float32(10.6)) / np.float32(2.6)) ** 2)
+    # Gullet, windpipe, fat and marrow between the lungs.
+    core = chord((x / np.float32(2.9)) ** 2) * np.float32(2.2)
+    aorta = chord(((x - np.float32(1.3)) / np.float32(1.6 * knob)) ** 2) * smooth_step(np.float32(6.6) - y, 1.0)
+    cava = chord(((x + np.float32(1.5)) / np.float32(1.35)) ** 2) * smooth_step(np.float32(2.0) - y, 1.5)
+    cava *= smooth_step(y - np.float32(14), 2.0)
+    total = np.float32(2.6) * arch + np.float32(3.0) * trunk + np.float32(1.4) * aorta + np.float32(2.4) * cava + core
+    return np.asarray(total, dtype=np.float32)
+
+
+def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
+    """Soft tissue of trunk, neck, arms and breasts along the ray, without lungs or airways, in cm."""
+    fat = np.float32(0.35 + 0.65 * build.bulk)
+    half = table(*_HALF_BODY, y) * np.float32(build.width) * fat
+    depth = table(*_BODY_DEPTH, y) * np.float32(0.3 + 0.7 * build.bulk)
+    share = np.minimum(np.abs(x) / half, 1)
+    trunk = 2 * depth * np.sqrt(1 - share ** np.float32(3.4))
+    arm_x = np.float32((19.6 + 0.35 * build.arms) * build.width) + (y - 3) * np.float32(0.04 * build.arms)
+    thick = np.float32(4.4 * build.bulk**0.7)
+    arm = thick * chord(((np.abs(x) - arm_x) / thick) ** 2) * smooth_step(np.float32(3) - y, 2.0)
+    total = np.maximum(trunk, arm)
+
+    if build.breasts > 0:
+        drop = np.float32(17.5 + build.breast_drop)
+        wide = np.float32(5.6 + 0.5 * build.breasts)
+        u = (np.abs(x) / np.float32(build.width) - np.float32(8.2)) / wide
+        v = (y - drop) / np.where(y > drop, np.float32(3.2 + 0.6 * build.breasts), np.float32(7.5))
+        total = total + np.float32(0.5 * build.breasts) * chord(u * u + v * v) * (trunk > 0)
+
+    trachea = smooth_step(np.float32(-12) - stretched, 1.0) * smooth_step(stretched - np.float32(8.2), 0.6)
+    total = total - np.float32(0.85) * chord((x / np.float32(0.85)) ** 2) * trachea
+    for side, slope in ((-1.0, 0.9), (1.0, 0.62)):
+        along = stretched - np.float32(8.0)
+        bronchus = smooth_step(-along, 0.5) * smooth_step(along - np.float32(3.0), 0.8)
+        off = (np.float32(side) * x - along / np.float32(slope)) * np.float32(0.7)
+        total = total - np.float32(0.55) * chord((off / np.float32(0.6)) ** 2) * bronchus
+
+    if build.stomach > 0:
+        lower = np.float32(build.inspiration + build.left_dome + 1.0)
+        u = (x - np.float32(7.2)) / np.float32(build.stomach)
+        v = (y - lower - np.float32(0.42 * build.stomach)) / np.float32(0.42 * build.stomach)
+        total = total - np.float32(0.75 * build.stomach) * chord(u * u + v * v) * smooth_step(v - np.float32(0.45), 0.2)
+    return np.asarray(np.maximum(total, 0), dtype=np.float32)

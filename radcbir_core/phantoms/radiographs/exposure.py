@@ -1,0 +1,101 @@
+"""From thicknesses to a displayed radiograph: beam, scatter, detector, noise, and the curve of film or detector.
+
+Owns the physics that all radiographs share. Line integrals of attenuation (Beer-Lambert; one effective energy a beam),
+scattered radiation as a blurred share of the primary (Bushberg et al., The Essential Physics of Medical Imaging, 3rd
+ed., ch. 7), photon noise, detector blur, logarithm, edge enhancement, and an S-shaped look-up table (DICOM PS3.3
+C.11.2.1.3.1), displayed with bone white.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.phantoms.canvas import Field, blur, to_pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beam:
+    """Linear attenuation in 1/cm at the effective energy of a beam.
+
+    From NIST XCOM / ICRU-44 mass attenuation: water and cortical bone (density 1.92 g/cm³), filters included.
+    """
+
+    soft: float
+    bone: float
+
+
+CHEST_BEAM = Beam(soft=0.190, bone=0.47)
+"""About 75 keV: 110 to 125 kVp with added filtration, the usual chest technique."""
+
+LIMB_BEAM = Beam(soft=0.255, bone=1.15)
+"""About 42 keV: 55 to 65 kVp, the usual technique of a hand or a knee."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """One exposure and how it is displayed.
+
+    Attributes:
+        beam: Attenuation.
+        scatter: Scattered share of what the detector sees, 0 to 1.
+        scatter_reach: Width of the scatter in pixels (a deviation).
+        photons: Detected in a pixel without a patient, in units that make the noise; more is smoother.
+        softness: Blur of focus and detector in pixels (a deviation).
+        black: Logarithmic exposure shown black.
+        white: Logarithmic exposure shown white.
+        contrast: Steepness of the S-curve; 0 is a straight line.
+        enhancement: Share of the detail that the processing adds.
+        enhancement_reach: Width of what counts as detail, in pixels.
+        floor: Darkest gray level shown, 0 to 1.
+        ceiling: Brightest gray level shown, 0 to 1.
+    """
+
+    beam: Beam
+    scatter: float
+    scatter_reach: float
+    photons: float
+    softness: float
+    black: float
+    white: float
+    contrast: float
+    enhancement: float = 0.0
+    enhancement_reach: float = 5.0
+    floor: float = 0.0
+    ceiling: float = 1.0
+
+
+def absorbed(soft: Field, bone: Field, exposure: Exposure) -> Field:
+    """What the detector sees, as -ln of its share of the open beam, before noise; thicknesses in cm."""
+    primary = np.exp(-(np.float32(exposure.beam.soft) * soft + np.float32(exposure.beam.bone) * bone))
+    if exposure.softness > 0:
+        primary = blur(primary, exposure.softness)
+    share = np.float32(exposure.scatter)
+    signal = primary * (1 - share) + share * blur(primary, exposure.scatter_reach)
+    return np.asarray(-np.log(np.maximum(signal, 1e-5)), dtype=np.float32)
+
+
+def displayed(logarithmic: Field, exposure: Exposure) -> Field:
+    """The gray levels 0 to 1 of a logarithmic exposure: edge enhancement, then the S-curve; bone is white."""
+    image = logarithmic
+    if exposure.enhancement > 0:
+        image = image + np.float32(exposure.enhancement) * (image - blur(image, exposure.enhancement_reach))
+    share = np.clip((image - np.float32(exposure.black)) / np.float32(exposure.white - exposure.black), 0, 1)
+    if exposure.contrast > 0:
+        steep = np.float32(exposure.contrast)
+        share = 0.5 + 0.5 * np.tanh(steep * (share - 0.5)) / np.tanh(steep / 2)
+    return np.asarray(exposure.floor + (exposure.ceiling - exposure.floor) * share, dtype=np.float32)
+
+
+def noisy(logarithmic: Field, exposure: Exposure, generator: np.random.Generator) -> Field:
+    """The logarithmic exposure with photon noise: its variance grows as exposure falls (Poisson, relative 1/N)."""
+    deviation = np.exp(0.5 * np.minimum(logarithmic, 6)) / np.float32(np.sqrt(exposure.photons))
+    grain = generator.standard_normal(logarithmic.shape, dtype=np.float32)
+    return np.asarray(logarithmic + np.minimum(deviation, 0.5) * grain, dtype=np.float32)
+
+
+def pixels_of(shown: Field) -> npt.NDArray[np.uint8]:
+    """Displayed gray levels as pixels."""
+    return to_pixels(shown)
