@@ -27,8 +27,8 @@ from radcbir_core.phantoms.ultrasound.scanner import (
 # Levels in dB relative to liver, attenuation in dB/cm/MHz.
 FAT, GLAND, MUSCLE, SKIN = -9.0, 3.0, -9.0, 4.0
 GLAND_LOSS, MUSCLE_LOSS, BONE_LOSS = 0.56, 0.6, 12.0
-BENIGN, BENIGN_DEVIATION = -17.0, 4.0
-MALIGNANT, MALIGNANT_DEVIATION = -20.0, 4.0
+BENIGN, BENIGN_DEVIATION = -15.0, 3.5
+MALIGNANT, MALIGNANT_DEVIATION = -17.0, 4.0
 
 
 class _Breast:
@@ -45,6 +45,7 @@ class _Breast:
         self.layers = Pattern(generator, probe, 22, 22)
         self.lobules = Pattern(generator, probe, 9 + depth * 0.12, 4 + depth * 0.05)
         self.strands = Pattern(generator, probe, 9, 1.7)
+        self.fine = Pattern(generator, probe, 4.5, 0.9)
         self.ducts = Pattern(generator, probe, 3.5, 1.7)
         self.strength = Pattern(generator, probe, 7, 4)
         self.tilt = float(generator.normal(0, 0.12))
@@ -56,8 +57,8 @@ class _Breast:
         ]
         self.side = 1 if generator.random() < 0.5 else -1
 
-    def paint(self, body: Body) -> Field:
-        """Paints the breast; returns the tilted depth that its layers follow."""
+    def paint(self, body: Body) -> None:
+        """Paints the breast."""
         x, z, turn = body.x, body.z, body.turn
         bend = self.layers.at(x, z, turn)
         level = z + 2.2 * bend + np.float32(self.tilt) * x
@@ -73,6 +74,8 @@ class _Breast:
         body.fill(gland * islands, echo=texture, loss=GLAND_LOSS)
         body.line(lobules * 3.2, level=9, thickness=0.35, share=strength)
         body.line(strands * 1.4, level=7, thickness=0.22, share=strength * (0.35 + 0.65 * gland) * 0.8)
+        fine = self.fine.at(x, level, turn)
+        body.line(fine * 0.8, level=5, thickness=0.18, share=np.clip(strength - 0.25, 0, 2) * (0.4 + 0.6 * gland))
         # Pectoral muscle: dark with bright stripes along it, in a bright fascia.
         deep = z + 1.2 * bend + np.float32(1.6 * self.tilt) * x - np.float32(self.muscle)
         muscle = body.inside(-deep, 1.0)
@@ -84,7 +87,7 @@ class _Breast:
         body.fill(body.inside(-chest, 0.6), echo=-16 - 0.6 * np.maximum(chest, 0), loss=0.9)
         body.interface(chest, level=14, thickness=0.5, share=strength, power=3)
         if self.rib is not None:
-            cap = chest + 2.5 + ((x - np.float32(self.rib)) / 7) ** 2 * 3
+            cap = chest + 2.5 - ((x - np.float32(self.rib)) / 7) ** 2 * 3
             edge = body.inside(np.abs(x - np.float32(self.rib)) - 8, 2)
             body.interface(cap, level=17, thickness=0.5, share=edge * 0.8, power=2)
             body.loss += BONE_LOSS * body.inside(-cap) * edge * 0.3
@@ -96,7 +99,6 @@ class _Breast:
         for at, width in self.shadows:
             near = np.exp(-(((x - np.float32(at)) / np.float32(width)) ** 2)) * (np.abs(level - 4) < 3)
             body.loss += np.float32(1.6) * near
-        return level
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,14 @@ def _tumor(generator: np.random.Generator, probe: Probe, breast: _Breast, *, mal
     at_x = float(generator.uniform(-0.27, 0.27) * probe.width)
     cystic = not malignant and generator.random() < 0.35
     if malignant:
-        echo = float(np.clip(generator.normal(MALIGNANT, MALIGNANT_DEVIATION), -32, -14))
-        loss = float(generator.uniform(1.3, 3.0)) if generator.random() < 0.85 else 0.6
+        echo = float(np.clip(generator.normal(MALIGNANT, MALIGNANT_DEVIATION), -28, -11))
+        loss = float(generator.uniform(1.0, 2.2)) if generator.random() < 0.85 else 0.6
     else:
         echo = -45.0 if cystic else float(np.clip(generator.normal(BENIGN, BENIGN_DEVIATION), -26, -11))
         loss = 0.05 if cystic else float(generator.uniform(0.1, 0.32))
-    count = int(generator.integers(7, 15)) if malignant else 0
+    count = int(generator.integers(4, 12)) if malignant else 0
     spicules = tuple(
-        (float(generator.uniform(-np.pi, np.pi)), float(generator.uniform(0.3, 0.9)), float(generator.uniform(8, 15)))
+        (float(generator.uniform(-np.pi, np.pi)), float(generator.uniform(0.25, 1.1)), float(generator.uniform(9, 20)))
         for _ in range(count)
     )
     calcified = generator.random() < (0.35 if malignant else 0.08)
@@ -169,8 +171,8 @@ def _paint_tumor(body: Body, tumor: _Tumor, off: float) -> Field:
             reach = np.maximum(reach, beside * fade)
             flank = np.exp(-(((turned - 0.16) * radius * np.float32(sharp) / 1.6) ** 2)) * fade
             body.mirror += np.float32(2.6) * flank
-        distance = distance - reach * np.float32(0.42) * mean
-    mask = body.inside(distance, 0.12 * float(mean) if tumor.malignant else 0.25)
+        distance = distance - reach * np.float32(0.42) * mean + np.float32(0.09) * mean * inner
+    mask = body.inside(distance, 0.25 * float(mean) if tumor.malignant else 0.25)
     spread = 3.2 if tumor.malignant else 0.9
     body.fill(mask, echo=np.float32(tumor.echo) + np.float32(spread) * inner, loss=tumor.loss)
     if not tumor.malignant:
@@ -178,9 +180,9 @@ def _paint_tumor(body: Body, tumor: _Tumor, off: float) -> Field:
         graze = (1 - body.facing(distance)) ** 4 * np.exp(-((distance / np.float32(0.8)) ** 2))
         body.loss += np.float32(1.0) * graze
     for dx, dz in tumor.specks:
-        at = (outline.at[0] + dx * outline.half[0], outline.at[1] + dz * outline.half[1])
-        near = (body.x - np.float32(at[0])) ** 2 + (body.z - np.float32(at[1])) ** 2
-        body.mirror += 14 * np.exp(-near / np.float32(0.2 + body.probe.step**2))
+        speck = (outline.at[0] + dx * outline.half[0], outline.at[1] + dz * outline.half[1])
+        near = (body.x - np.float32(speck[0])) ** 2 + (body.z - np.float32(speck[1])) ** 2
+        body.mirror += 9 * np.exp(-near / np.float32(0.03 + (0.8 * body.probe.step) ** 2))
     return mask
 
 

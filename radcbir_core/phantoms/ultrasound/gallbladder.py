@@ -73,7 +73,7 @@ class _Gallbladder:
         narrow = 1 - np.float32(self.taper) * np.clip(0.5 - along, 0, 1.5) / np.float32(1.5)
         scale = float(np.sqrt(1 - 0.4 * off * off))
         pear = ellipse(u, v / narrow, at=(0, 0), half=(self.length * (0.5 + 0.5 * scale), self.across * scale))
-        return pear * narrow + 0.5 * self._shape.at(body.x, body.z, body.turn)
+        return np.asarray(pear * narrow + 0.5 * self._shape.at(body.x, body.z, body.turn), dtype=np.float32)
 
     def paint(self, body: Body, off: float) -> Field:
         """Paints wall and bile; returns the signed distance."""

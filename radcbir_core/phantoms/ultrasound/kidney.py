@@ -153,7 +153,7 @@ def _cyst(generator: np.random.Generator, kidney: Kidney, depth: float) -> tuple
     return along * out * kidney.half[0] * float(np.cos(angle)), out * kidney.half[1] * float(np.sin(angle)), radius
 
 
-def _pole(kidney: Kidney, u: float, side: str, left_is_upper: bool) -> str:
+def _pole(kidney: Kidney, u: float, side: str, *, left_is_upper: bool) -> str:
     if not kidney.long or abs(u) < 0.3 * kidney.half[0]:
         return f"middle third of the {side} kidney"
     return f"{'upper' if (u < 0) == left_is_upper else 'lower'} pole of the {side} kidney"
@@ -188,7 +188,7 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     elif pathology == "renal cyst":
         cyst = _cyst(generator, kidney, depth)
         centre = cyst[0]
-    place = _pole(kidney, centre, side, generator.random() < 0.9)
+    place = _pole(kidney, centre, side, left_is_upper=generator.random() < 0.9)
     if collecting is not None:
         place = f"collecting system of the {side} kidney"
 

@@ -20,6 +20,7 @@ from radcbir_core.phantoms.ultrasound.scanner import (
     Outline,
     Pattern,
     Probe,
+    View,
     convex_scanner,
     log_uniform,
     views,
@@ -47,7 +48,7 @@ def _spots(
     sizes: list[float],
     taken: list[tuple[float, float, float]],
 ) -> list[tuple[float, float, float]]:
-    """Places (x, z, half size) within the field for lesions of these half sizes, apart from each other and what is taken.
+    """Places (x, z, half size) in the field for lesions of these half sizes, apart from each other and what is taken.
 
     The largest lesion comes first and always finds a place; a further one is left out where there is no room.
     """
@@ -109,78 +110,97 @@ def _paint_metastases(body: Body, metastases: list[_Metastasis], inner: Pattern,
     return largest
 
 
+class _Patient:
+    """What belongs to the patient, the lesions aside.
+
+    Attributes:
+        taken: Where no liver is seen: (x, z, half size) in mm.
+    """
+
+    def __init__(self, generator: np.random.Generator, probe: Probe, *, fatty: bool) -> None:
+        depth = probe.depth
+        self.wall = Wall(generator, probe)
+        self.diaphragm = Diaphragm(generator, probe, at=float(generator.uniform(0.76, 0.97)) * depth)
+        self.fatty = fatty
+        self.grade = float(generator.uniform(0.25, 1)) if fatty else 0.0
+        hub = (float(generator.uniform(-0.3, 0.3)) * probe.half_width(depth), 0.8 * self.diaphragm.at)
+        reach = probe.half_width(0.6 * depth)
+        tubes = vessels(generator, top=self.wall.thickness, depth=self.diaphragm.at, reach=reach, hub=hub)
+        self.liver = Liver(
+            generator,
+            probe,
+            tubes,
+            echo=LIVER + float(generator.normal(0, 0.8)) + (3 + 5 * self.grade if fatty else 0),
+            loss=FATTY_LOSS[0] + (FATTY_LOSS[1] - FATTY_LOSS[0]) * self.grade if fatty else NEUTRAL,
+        )
+        self.taken: list[tuple[float, float, float]] = []
+        self.kidney = None
+        if generator.random() < 0.45:
+            side = 1 if generator.random() < 0.8 else -1
+            at = (side * float(generator.uniform(0.5, 0.68)) * probe.half_width(0.7 * depth), 0.7 * depth)
+            angle = side * float(generator.uniform(0.2, 0.7))
+            self.kidney = Kidney(generator, probe, at=at, long=True, size=0.8, angle=angle)
+            self.taken.append((*at, 0.16 * depth))
+        self.bowel = None
+        if generator.random() < 0.3:
+            side = 1 if generator.random() < 0.5 else -1
+            at = (side * 0.85 * probe.half_width(0.45 * depth), float(generator.uniform(0.35, 0.6)) * depth)
+            self.bowel = Bowel(generator, probe, at=at, half=float(generator.uniform(12, 20)))
+            self.taken += [(*at, 24.0), (at[0] * 1.2, at[1] + 35, 24.0)]
+
+    def paint_liver(self, body: Body, off: float) -> None:
+        """Paints liver everywhere."""
+        blurred = 0.5 + 0.5 * self.grade if self.fatty else 0.0
+        self.liver.paint(body, np.ones_like(body.x), off, blurred=blurred)
+
+    def paint_around(self, body: Body, off: float) -> Field:
+        """Paints what is around the liver over it; returns the share of liver that is not too deep to be judged."""
+        self.diaphragm.paint(body)
+        share = body.inside(-self.wall.below(body)) * body.inside(self.diaphragm.beyond(body) + 4)
+        share *= body.inside(body.depth - np.float32(0.75 * body.probe.depth))
+        if self.kidney is not None:
+            self.kidney.paint(body, off)
+            share *= body.inside(6 - self.kidney.outside(body, off))
+        if self.bowel is not None:
+            self.bowel.paint(body)
+        self.wall.paint(body)
+        return share
+
+
 def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[Drawn]:
     depth = log_uniform(generator, 125, 185)
     scanner = convex_scanner(generator, depth=depth)
     probe = scanner.probe
-    wall = Wall(generator, probe)
-    diaphragm = Diaphragm(generator, probe, at=float(generator.uniform(0.76, 0.97)) * depth)
-    hub = (float(generator.uniform(-0.3, 0.3)) * probe.half_width(depth), 0.8 * diaphragm.at)
-    reach = probe.half_width(0.6 * depth)
-    tubes = vessels(generator, top=wall.thickness, depth=diaphragm.at, reach=reach, hub=hub)
-    fatty = pathology == "steatosis"
-    grade = float(generator.uniform(0.25, 1)) if fatty else 0.0
-    liver = Liver(
-        generator,
-        probe,
-        tubes,
-        echo=LIVER + (3 + 5 * grade if fatty else float(generator.normal(0, 0.8))),
-        loss=FATTY_LOSS[0] + (FATTY_LOSS[1] - FATTY_LOSS[0]) * grade if fatty else NEUTRAL,
-    )
-    taken: list[tuple[float, float, float]] = []  # where the liver is not
-    kidney = None
-    if generator.random() < 0.45:
-        side = 1 if generator.random() < 0.8 else -1
-        at = (side * float(generator.uniform(0.5, 0.68)) * probe.half_width(0.7 * depth), 0.7 * depth)
-        taken.append((*at, 0.16 * depth))
-        kidney = Kidney(generator, probe, at=at, long=True, size=0.8, angle=side * float(generator.uniform(0.2, 0.7)))
-    bowel = None
-    if generator.random() < 0.3:
-        side = 1 if generator.random() < 0.5 else -1
-        at = (side * 0.85 * probe.half_width(0.45 * depth), float(generator.uniform(0.35, 0.6)) * depth)
-        bowel = Bowel(generator, probe, at=at, half=float(generator.uniform(12, 20)))
-        taken += [(*at, 24.0), (at[0] * 1.2, at[1] + 35, 24.0)]
-    top, bottom = wall.thickness + 6, diaphragm.at - 8
+    patient = _Patient(generator, probe, fatty=pathology == "steatosis")
+    top, bottom = patient.wall.thickness + 6, patient.diaphragm.at - 8
     cyst = None
     metastases: list[_Metastasis] = []
     inner = Pattern(generator, probe, 7, 6)
-    if pathology == "liver cyst":
+    name = ["subcostal", "intercostal", "sagittal"][int(generator.integers(3))]
+    place = "right lobe" if name != "sagittal" or generator.random() < 0.5 else "left lobe"
+    if pathology == "steatosis":
+        place = "whole liver"
+    elif pathology == "liver cyst":
         half = log_uniform(generator, 0.05, 0.135) * depth
-        spot = _spots(generator, probe, top=top + 4, bottom=0.92 * bottom, sizes=[half], taken=taken)[0]
+        spot = _spots(generator, probe, top=top + 4, bottom=0.92 * bottom, sizes=[half], taken=patient.taken)[0]
         ratio = float(generator.uniform(0.85, 1.2))
         shape = waves(generator, float(generator.uniform(0, 0.04)), range(2, 5))
         cyst = Outline(spot[:2], (half * ratio**0.5, half / ratio**0.5), float(generator.uniform(0, np.pi)), shape)
     elif pathology == "liver metastases":
-        metastases = _metastases(generator, probe, top=top, bottom=bottom, taken=taken)
-    name = ["subcostal", "intercostal", "sagittal"][int(generator.integers(3))]
-    lobe = "right lobe" if name != "sagittal" or generator.random() < 0.5 else "left lobe"
+        metastases = _metastases(generator, probe, top=top, bottom=bottom, taken=patient.taken)
 
-    drawn = []
-    for view in views(generator, images, reach=0.05 * depth):
+    def image(view: View) -> Drawn:
         body = Body(probe, view)
-        below = wall.below(body)
-        tissue = np.ones_like(below)
-        liver.paint(body, tissue, view.off, blurred=0.5 + 0.5 * grade if fatty else 0.0)
-        mask, place = None, lobe
+        patient.paint_liver(body, view.off)
+        mask = None
         if cyst is not None:
             mask = body.fluid(cyst.distance(body.x, body.z, 0.8 * view.off), wall=11)
         elif metastases:
             mask = _paint_metastases(body, metastases, inner, 0.8 * view.off)
-        diaphragm.paint(body)
-        if kidney is not None:
-            kidney.paint(body, view.off)
-        if bowel is not None:
-            bowel.paint(body)
-        wall.paint(body)
-        if fatty:
-            mask = (
-                body.inside(-below) * body.inside(diaphragm.beyond(body) + 4) * body.inside(body.depth - 0.75 * depth)
-            )
-            if kidney is not None:
-                mask *= body.inside(6 - kidney.outside(body, view.off))
-            place = "whole liver"
-        drawn.append(scanner.show(body, generator, view=name, mask=mask, place=place))
-    return drawn
+        share = patient.paint_around(body, view.off)
+        return scanner.show(body, generator, view=name, mask=share if patient.fatty else mask, place=place)
+
+    return [image(view) for view in views(generator, images, reach=0.05 * depth)]
 
 
 LIVER_SCENE = Scene(

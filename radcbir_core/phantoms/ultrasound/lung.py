@@ -26,7 +26,6 @@ from radcbir_core.phantoms.ultrasound.scanner import (
     views,
 )
 
-RIB_LOSS = 7.0
 MUSCLE, FAT = -7.0, -6.0
 
 
@@ -41,12 +40,13 @@ class _Chest:
         self.fat = self.skin + float(generator.uniform(0.2, 0.5)) * (self.pleura - self.skin)
         self.tilt = float(generator.normal(0, 0.09))
         self.curve = float(generator.normal(0, 1)) / 900
-        gap = float(generator.uniform(20, 30))  # from one rib's middle to the next one's
-        along = generator.random() < 0.18  # the probe lies along a rib space: no rib is seen
+        gap = float(generator.uniform(23, 36))  # from one rib's middle to the next one's
+        along = generator.random() < 0.28  # the probe lies along a rib space: no rib is seen
         first = float(generator.uniform(-0.75, -0.25)) * gap
         self.ribs = [] if along else [first + gap * number for number in range(-2, 4)]
         self.rib = (float(generator.uniform(5.0, 7.5)), float(generator.uniform(2.5, 4)))
         self.rib_depth = self.pleura - float(generator.uniform(4.5, 8.0)) - self.rib[1] * 0.4
+        self.rib_loss = log_uniform(generator, 2.2, 7)
         self.rib_echo = float(generator.uniform(15, 21))
         self.fibres = Pattern(generator, probe, 17, 1.6)
         self.lobules = Pattern(generator, probe, 9, 3)
@@ -64,12 +64,16 @@ class _Chest:
         """Depth of the layers: straight for a linear probe, along its face for a convex one."""
         flat = 0.4 * body.depth + 0.6 * body.z if self.probe.convex else body.z
         level = flat + np.float32(self.tilt) * body.x + np.float32(self.curve) * body.x**2
-        return level + 0.5 * self.bend.at(body.x, body.z, body.turn)
+        return np.asarray(level + 0.5 * self.bend.at(body.x, body.z, body.turn), dtype=np.float32)
 
     def front(self, below: Field) -> Field:
         """(1, BEAMS) depth along each beam, in mm, at which it meets the pleura."""
         row = np.argmax(below >= 0, axis=0)
         return np.asarray(row * np.float32(self.probe.step), dtype=np.float32)[None, :]
+
+    def along(self, body: Body, below: Field) -> Field:
+        """(1, BEAMS) where on the pleura each beam arrives, mm."""
+        return np.take_along_axis(body.x, np.argmax(below >= 0, axis=0)[None, :], axis=0)
 
     def paint_lung(self, body: Body, below: Field, *, clean: Field) -> None:
         """Paints aerated lung: what seems to be there is reverberation.
@@ -121,7 +125,7 @@ class _Chest:
             width = body.inside(np.abs(body.x - np.float32(at)) - np.float32(self.rib[0]), 1.2)
             body.interface(top, level=self.rib_echo, thickness=0.6, share=width, power=1.2)
             thick = body.inside(-top) * body.inside(top - 9) * width
-            body.fill(thick, echo=-18, loss=RIB_LOSS, clear=0.0)
+            body.fill(thick, echo=-18, loss=self.rib_loss, clear=0.0)
 
 
 @dataclass(frozen=True)
@@ -167,8 +171,7 @@ def _rays(generator: np.random.Generator, chest: _Chest, reach: float) -> list[_
 
 def _paint_rays(body: Body, chest: _Chest, rays: list[_Ray], below: Field, off: float) -> tuple[Field, Field]:
     """Paints B-lines; returns where they are and, (1, BEAMS), how much of each beam they take."""
-    row = np.argmax(below >= 0, axis=0)
-    along = np.take_along_axis(body.x, row[None, :], axis=0)  # where on the pleura each beam arrives
+    along = chest.along(body, below)
     taken = np.zeros((1, BEAMS), dtype=np.float32)
     level = np.full((1, BEAMS), -60, dtype=np.float32)
     for number, ray in enumerate(rays):
@@ -184,42 +187,48 @@ def _paint_rays(body: Body, chest: _Chest, rays: list[_Ray], below: Field, off: 
 
 
 def _patch(generator: np.random.Generator, chest: _Chest, reach: float) -> _Patch:
+    """A lobe or most of it, tissue-like as liver is, or a small dark wedge under the pleura."""
     room = chest.probe.depth - chest.pleura
-    large = generator.random() < 0.5
-    half = log_uniform(generator, 0.45, 1.1) * reach if large else log_uniform(generator, 0.2, 0.42) * reach
-    deep = float(generator.uniform(0.3, 0.75) if large else generator.uniform(0.14, 0.3)) * room
+    large = generator.random() < 0.6
+    half = log_uniform(generator, 0.8, 1.8) * reach if large else log_uniform(generator, 0.32, 0.55) * reach
+    deep = float(generator.uniform(0.35, 0.8) if large else generator.uniform(0.2, 0.36)) * room
     return _Patch(
-        at=_free(chest, generator, 0.6 * reach),
-        half=max(half, 4.0),
+        at=_free(chest, generator, 0.5 * reach),
+        half=max(half, 5.0),
         deep=deep,
-        echo=float(generator.uniform(-11, -2)),
-        air=float(generator.uniform(0.7, 1.5)),
-        broken=float(generator.uniform(0.5, 0.9)),
-        trail=float(generator.uniform(-3, 4)),
+        echo=float(generator.uniform(-6, 2) if large else generator.uniform(-19, -9)),
+        air=float(generator.uniform(0.7, 1.5)) if large else float(generator.uniform(0, 0.8)),
+        broken=float(generator.uniform(0.65, 0.95)),
+        trail=float(generator.uniform(-1, 6)),
     )
 
 
-def _paint_patch(body: Body, chest: _Chest, patch: _Patch, below: Field, inner: list[Pattern], off: float) -> Field:
+def _paint_patch(
+    body: Body, chest: _Chest, patch: _Patch, *, below: Field, inner: tuple[Pattern, ...], off: float
+) -> Field:
+    """Paints a consolidation and what is seen behind it; returns its share."""
     shreds, branches, grain = (pattern.at(body.x, body.z, body.turn) for pattern in inner)
     across = (body.x - np.float32(patch.at)) / np.float32(patch.half * np.sqrt(1 - 0.4 * off * off))
+    lung = body.inside(-below)
     # Its deep edge is a bow under the pleura, torn into shreds.
-    floor = np.float32(patch.deep) * np.sqrt(np.maximum(1 - across * across, 0))
-    floor = floor * (1 + 0.22 * shreds) + 0.8 * grain
+    floor = np.float32(patch.deep) * np.clip(1 - across**4, 0, 1) ** np.float32(0.6)
+    floor = floor * (1 + 0.2 * shreds) + 0.8 * grain
     edge = below - floor
-    share = body.inside(-below) * body.inside(edge, 0.8) * body.inside((np.abs(across) - 1) * np.float32(patch.half), 1)
+    column = body.inside((np.abs(across) - 1) * np.float32(patch.half), 1.5)
+    share = lung * body.inside(edge, 0.8) * column
     # Behind it the sound meets air at last: a bright torn line and rays from it.
-    under = (
-        body.inside(-edge, 1) * body.inside((np.abs(across) - 0.95) * np.float32(patch.half), 2) * body.inside(-below)
-    )
-    body.fill(
-        under, echo=np.float32(patch.trail) - np.maximum(edge, 0) / 10 * np.float32(0.8 * chest.fade) + 2 * shreds
-    )
-    torn = np.exp(-((edge / np.float32(1.2)) ** 2)) * body.inside((np.abs(across) - 1) * np.float32(patch.half), 1)
-    body.mirror += np.float32(7) * torn * np.clip(0.7 + 0.8 * grain, 0, 2) * body.inside(-below)
-    body.fill(share, echo=np.float32(patch.echo) + 1.2 * shreds + 1.0 * grain, loss=0.4)
-    deep_enough = body.inside(edge + 1.5, 1) * np.clip((below - 2) / 3, 0, 1)
-    air = np.clip(branches - np.float32(1.75 - 0.5 * patch.air), 0, 0.6) / np.float32(0.6)
-    body.mirror += share * deep_enough * air * np.float32(10)
+    fall = np.maximum(edge, 0) / 10 * np.float32(0.6 * chest.fade)
+    streaks = chest.columns.at(body.x * chest.front(below) / np.maximum(body.depth, 8), body.z * 0, body.turn)
+    body.fill(lung * body.inside(-edge, 1) * column, echo=np.float32(patch.trail) - fall + 3 * streaks)
+    body.fill(share, echo=np.float32(patch.echo) + 1.2 * shreds + 1.0 * grain, loss=0.45)
+    torn = np.exp(-((edge / np.float32(1.3)) ** 2)) * column * lung * np.clip(0.6 + 0.7 * grain, 0, 2)
+    body.mirror += np.float32(6) * torn
+    # Air in bronchi: bright dots and short branches, not right under the pleura.
+    within = share * body.inside(edge + 2.0, 1.5) * np.clip((below - 3) / 4, 0, 1)
+    dots = np.clip(branches - np.float32(1.9 - 0.5 * patch.air), 0, 0.5) * 2
+    body.mirror += within * dots * np.float32(9)
+    twigs = np.clip(shreds - np.float32(1.1 - 0.4 * patch.air), 0, 1)
+    body.line(branches * 2.2 - 1.2, level=13, thickness=0.6, share=within * twigs)
     return np.asarray(share, dtype=np.float32)
 
 
@@ -235,7 +244,7 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     reach = 0.75 * probe.half_width(chest.pleura)
     rays = _rays(generator, chest, reach) if pathology == "B-lines" else []
     patch = _patch(generator, chest, reach) if pathology == "consolidation" else None
-    inner = [Pattern(generator, probe, 7, 5), Pattern(generator, probe, 5, 2.6), Pattern(generator, probe, 2.4, 2.2)]
+    inner = (Pattern(generator, probe, 8, 6), Pattern(generator, probe, 6, 3.2), Pattern(generator, probe, 2.6, 2.2))
     side = "right" if generator.random() < 0.5 else "left"
     zone = ["anterior upper", "anterior lower", "lateral upper", "lateral lower", "posterior"][
         int(generator.integers(5))
@@ -250,21 +259,21 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
         whole = np.ones_like(below)
         mask: Field | None = None
         size = None
-        lung = below
+        along = chest.along(body, below)
         if rays:
-            row = np.argmax(below >= 0, axis=0)
-            along = np.take_along_axis(body.x, row[None, :], axis=0)
             for ray in rays:
                 clean = np.minimum(
                     clean, np.clip(np.abs(along - np.float32(ray.at)) / np.float32(2.5 * ray.half) - 0.3, 0, 1)
                 )
-        chest.paint_lung(body, lung, clean=clean)
+        if patch is not None:
+            clean = np.clip((np.abs(along - np.float32(patch.at)) / np.float32(patch.half) - 0.9) * 5, 0, 1)
+        chest.paint_lung(body, below, clean=clean)
         if rays:
             mask, taken = _paint_rays(body, chest, rays, below, view.off)
             whole = whole * (1 - 0.25 * taken)
             size = float((taken > 0.5).mean()) * 2 * probe.half_width(chest.pleura)
         elif patch is not None:
-            mask = _paint_patch(body, chest, patch, below, inner, view.off)
+            mask = _paint_patch(body, chest, patch, below=below, inner=inner, off=view.off)
             beside = np.clip((np.abs(body.x - np.float32(patch.at)) / np.float32(patch.half) - 0.8) * 5, 0, 1)
             whole = whole * (1 - np.float32(patch.broken) * (1 - beside))
         chest.paint_wall(body, below, whole=whole)

@@ -12,12 +12,16 @@ those of Duck, *Physical Properties of Tissue* (1990, chapter 4).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.phantoms.canvas import Field, blur, grid, measured, to_pixels
 from radcbir_core.phantoms.scenes import SIDE, Drawn, Lesion
+
+Values = npt.NDArray[np.floating]
+"""Numbers computed from coordinates, whatever their width."""
 
 SAMPLES = 240
 """Depths at which a beam is sampled."""
@@ -33,6 +37,9 @@ ANECHOIC = -60.0
 
 STONE_LOSS = 9.0
 """Attenuation of a stone, dB/cm/MHz, what it throws back included."""
+
+ROUGH = 0.5
+"""Share of an interface's amplitude that comes from its roughness."""
 
 
 def log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
@@ -106,7 +113,7 @@ class Pattern:
             noise = noise.swapaxes(1, 2)
         self._fields = noise / np.float32(70)  # the root of the sum of the squared weights is 70 in two dimensions
 
-    def at(self, x: Field, z: Field, turn: float = 0.0) -> Field:
+    def at(self, x: Values, z: Values, turn: float = 0.0) -> Field:
         """The field at points in mm, mean 0 and deviation about 1.
 
         Args:
@@ -124,7 +131,7 @@ class Pattern:
 class _Lookup:
     """Bilinear interpolation at the same points in several fields."""
 
-    def __init__(self, u: Field, v: Field, columns: int) -> None:
+    def __init__(self, u: Values, v: Values, columns: int) -> None:
         left, top = u.astype(np.int32), v.astype(np.int32)
         self._at = top * columns + left
         self._columns = columns
@@ -198,18 +205,20 @@ class Body:
         self.loss: Field = np.full((SAMPLES, BEAMS), NEUTRAL, dtype=np.float32)
         self.mirror: Field = np.zeros((SAMPLES, BEAMS), dtype=np.float32)
 
-    def fill(self, share: Field, *, echo: float | Field, loss: float | Field = NEUTRAL, clear: float = 1.0) -> None:
+    def fill(
+        self, share: Values, *, echo: float | np.floating | Values, loss: float | Values = NEUTRAL, clear: float = 1.0
+    ) -> None:
         """Puts tissue where ``share`` is 1; ``clear`` is how much of the interfaces there goes."""
         self.echo += share * (echo - self.echo)
         self.loss += share * (loss - self.loss)
         self.mirror *= 1 - np.float32(clear) * share
 
-    def inside(self, distance: Field, softness: float = 0.0) -> Field:
+    def inside(self, distance: Values, softness: float = 0.0) -> Field:
         """The share inside a signed distance in mm (negative inside), its edge at least one sample wide."""
         share = np.clip(0.5 - distance / np.float32(max(softness, 1.2 * self.probe.step)), 0, 1)
         return np.asarray(share, dtype=np.float32)
 
-    def facing(self, distance: Field) -> Field:
+    def facing(self, distance: Values) -> Field:
         """How squarely a beam meets the surface of a signed distance: 1 at right angles, 0 along it."""
         slope = np.empty_like(distance)
         slope[1:-1] = (distance[2:] - distance[:-2]) / np.float32(2 * self.probe.step)
@@ -217,7 +226,13 @@ class Body:
         return np.minimum(np.abs(slope), 1)
 
     def interface(
-        self, distance: Field, *, level: float, thickness: float = 0.5, share: Field | float = 1.0, power: float = 2.0
+        self,
+        distance: Values,
+        *,
+        level: float,
+        thickness: float = 0.5,
+        share: Values | float = 1.0,
+        power: float = 2.0,
     ) -> None:
         """A smooth surface at distance 0: bright where the beam meets it squarely.
 
@@ -234,11 +249,11 @@ class Body:
             shape *= self.facing(distance) ** np.float32(power)
         self.mirror += shape * share
 
-    def line(self, along: Field, *, level: float, thickness: float, share: Field | float = 1.0) -> None:
+    def line(self, along: Values, *, level: float, thickness: float, share: Values | float = 1.0) -> None:
         """A thin bright line where a field in mm is 0, whatever its direction."""
         self.interface(along, level=level, thickness=thickness, share=share, power=0.0)
 
-    def fluid(self, distance: Field, *, wall: float, softness: float = 0.0, loss: float = 0.02) -> Field:
+    def fluid(self, distance: Values, *, wall: float, softness: float = 0.0, loss: float = 0.02) -> Field:
         """Fluid inside a signed distance, with a wall and shadows behind its edges, where sound is refracted.
 
         Returns:
@@ -252,7 +267,7 @@ class Body:
         self.loss += np.float32(0.6) * graze
         return share
 
-    def stone(self, distance: Field, *, level: float = 24.0) -> Field:
+    def stone(self, distance: Values, *, level: float = 24.0) -> Field:
         """A stone inside a signed distance: a bright front, and next to no sound behind it.
 
         Returns:
@@ -335,11 +350,14 @@ class Scanner:
         veil = blur(amplitude + np.minimum(mirror, 8), 9, 11) * np.float32(10 ** (-30 / 20))
         noise = 10 ** ((self.noise + 2 * self.frequency * NEUTRAL / 10 * body.depth[:, :1]) / np.float32(20))
         intensity = np.zeros((SAMPLES, BEAMS), dtype=np.float32)
-        strength = (amplitude + veil) * np.float32(np.sqrt(0.5))
+        # An interface is partly rough: that part of its echo is speckle, too.
+        strength = (amplitude + veil + np.float32(ROUGH) * mirror) * np.float32(np.sqrt(0.5))
         for _ in range(self.looks):
             parts = generator.standard_normal((2, SAMPLES, BEAMS), dtype=np.float32)
             # The electronic noise is the same random numbers elsewhere: far enough away to be independent.
-            waves_in = self._focused(parts * strength, mirror) + noise * np.roll(parts[::-1], 53, axis=2)
+            waves_in = self._focused(parts * strength, (1 - np.float32(ROUGH)) * mirror) + noise * np.roll(
+                parts[::-1], 53, axis=2
+            )
             intensity += (waves_in * waves_in).sum(axis=0)
         grey = self._grey(10 * np.log10(intensity / self.looks + np.float32(1e-9)))
         if self.smoothing > 0:
@@ -463,7 +481,7 @@ def _furniture(generator: np.random.Generator) -> frozenset[str]:
     return frozenset(name for name, share in shares if generator.random() < share)
 
 
-def _common(generator: np.random.Generator) -> dict[str, float]:
+def _common(generator: np.random.Generator) -> dict[str, Any]:
     return {
         "dynamic_range": float(generator.uniform(50, 70)),
         "white": float(generator.uniform(20, 30)),

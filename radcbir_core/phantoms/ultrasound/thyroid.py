@@ -1,6 +1,6 @@
 """Ultrasound of the thyroid with a linear probe: normal, nodule.
 
-Landmarks as in Rumack and Levine, *Diagnostic Ultrasound* (5th ed., chapter 19): a bright even lobe between the windpipe
+Landmarks as in Rumack and Levine, *Diagnostic Ultrasound* (5th ed., chapter 19): a bright even lobe between windpipe
 (a bright arc with air behind it), the carotid artery, the strap muscles in front and the longus colli muscle behind.
 The kinds of nodules are those of ACR TI-RADS (Tessler et al., J Am Coll Radiol 2017): solid and dark, solid and of the
 lobe's own level with a dark halo, spongy, cystic.
@@ -177,7 +177,7 @@ def _nodule(generator: np.random.Generator, neck: _Neck, probe: Probe) -> _Nodul
     )
 
 
-def _paint_nodule(body: Body, nodule: _Nodule, neck: _Neck, x: Field, off: float, inner: Pattern) -> Field:
+def _paint_nodule(body: Body, nodule: _Nodule, neck: _Neck, *, x: Field, off: float, inner: Pattern) -> Field:
     distance = nodule.outline.distance(x, body.z, 0.8 * off)
     texture = inner.at(body.x, body.z, body.turn)
     # The lobe makes way for a large nodule.
@@ -216,7 +216,7 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     def image(view: View) -> Drawn:
         body = Body(scanner.probe, view)
         x = neck.paint(body, view.off)
-        mask = None if nodule is None else _paint_nodule(body, nodule, neck, x, view.off, inner)
+        mask = None if nodule is None else _paint_nodule(body, nodule, neck, x=x, off=view.off, inner=inner)
         skin = body.inside(body.depth - np.float32(neck.fat), 0.3)
         body.fill(skin, echo=np.float32(FAT) + 2 * neck.lobules.at(body.x, body.z, body.turn))
         body.interface(body.depth - np.float32(neck.fat), level=11, thickness=0.3)
