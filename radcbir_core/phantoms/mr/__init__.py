@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from radcbir_core.phantoms.mr import brain
+from radcbir_core.phantoms.mr import brain, breast, knee, spine
 from radcbir_core.phantoms.scenes import Scene
 
-SCENES: tuple[Scene, ...] = (brain.SCENE,)
+SCENES: tuple[Scene, ...] = (brain.SCENE, knee.SCENE, spine.SCENE, breast.SCENE)

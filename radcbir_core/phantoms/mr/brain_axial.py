@@ -92,20 +92,23 @@ def _ganglia(painted: Slice, head: Head, size: float, offset: float) -> None:
         painted.paint(painted.path(insula, 7.5), GRAY_MATTER)
         painted.paint(painted.path(at((36, -16), (46, -22), (57, -20)), 6), GRAY_MATTER)
         painted.paint(painted.path(insula, 1.0 + 2.4 * head.atrophy), CEREBROSPINAL_FLUID)
-        painted.paint(
-            painted.path(at((36, -16), (46, -22), (60, -20)), 1.0 + 2.2 * head.atrophy), CEREBROSPINAL_FLUID
-        )
+        painted.paint(painted.path(at((36, -16), (46, -22), (60, -20)), 1.0 + 2.2 * head.atrophy), CEREBROSPINAL_FLUID)
         painted.paint(painted.ellipse(*at((24, -6))[0], 7 * s, 17 * s, angle=sign * 0.22), DEEP_GRAY_MATTER)
         painted.paint(painted.ellipse(*at((10.5, 7))[0], 8.5 * s, 14 * s, angle=-sign * 0.25), DEEP_GRAY_MATTER)
         horn = 5 + 5.5 * wide
         front = at((2, -29), (6 + horn * 0.5, -33 - 2 * wide), (5 + horn, -34), (4 + horn * 0.55, -22), (2.5, -12))
-        painted.paint(painted.ellipse(*at((8 + horn * 0.75, -22))[0], 4.5 * s, 9 * s, angle=-sign * 0.3), DEEP_GRAY_MATTER)
+        painted.paint(
+            painted.ellipse(*at((8 + horn * 0.75, -22))[0], 4.5 * s, 9 * s, angle=-sign * 0.3), DEEP_GRAY_MATTER
+        )
         painted.paint(painted.region(front), CEREBROSPINAL_FLUID)
         back = at((15, 24), (19 + 3 * wide, 27), (22 + 4 * wide, 38), (21 + 2 * wide, 40 + 9 * wide), (18, 36))
         painted.paint(painted.region(back), CEREBROSPINAL_FLUID)
         plexus = painted.ellipse(*at((19.5 + wide, 31))[0], 2.0 * s, 4.0 * s, angle=-sign * 0.4)
         painted.paint(plexus * np.float32(0.9), MUCOSA)
-    painted.paint(painted.path([(0, -4 * s), (0, 15 * s)], 1.4 + 2.6 * head.ventricles * (0.5 + head.atrophy)), CEREBROSPINAL_FLUID)
+    painted.paint(
+        painted.path([(0, -4 * s), (0, 15 * s)], 1.4 + 2.6 * head.ventricles * (0.5 + head.atrophy)),
+        CEREBROSPINAL_FLUID,
+    )
     painted.paint(painted.path([(0, -30 * s), (0, -12 * s)], 1.4), WHITE_MATTER)
     if painted.sequence.contrast:
         painted.paint(painted.path([(-1.5, 16 * s), (-1, 22 * s), (0, 30 * s)], 1.8), VENOUS_BLOOD)
@@ -169,7 +172,9 @@ def _sella(painted: Slice, head: Head, *, offset: float, generator: np.random.Ge
 def _cerebellum(painted: Slice, w: float, s: float, offset: float) -> None:
     """Hemispheres with folia that run across, vermis and fourth ventricle."""
     body = painted.ellipse(0, 53 * s, 45 * w, 30 * s, width=2)
-    folia = 0.5 + 0.5 * np.cos(painted.y * np.float32(1.55) + np.float32(0.9) * np.sin(painted.x * np.float32(0.10) + offset))
+    folia = 0.5 + 0.5 * np.cos(
+        painted.y * np.float32(1.55) + np.float32(0.9) * np.sin(painted.x * np.float32(0.10) + offset)
+    )
     painted.paint(body, GRAY_MATTER)
     for sign in (-1.0, 1.0):
         painted.paint(painted.ellipse(sign * 18 * w, 48 * s, 17 * w, 15 * s, width=9) * np.float32(0.9), WHITE_MATTER)
@@ -181,12 +186,20 @@ def _petrous(painted: Slice, w: float, s: float, generator: np.random.Generator)
     """The petrous pyramids with their air cells: dark wedges between temporal lobe and cerebellum."""
     for sign in (-1.0, 1.0):
         wedge = painted.region(
-            [(sign * 15 * w, 12 * s), (sign * 40 * w, 13 * s), (sign * 66 * w, 17 * s), (sign * 62 * w, 38 * s), (sign * 40 * w, 29 * s)]
+            [
+                (sign * 15 * w, 12 * s),
+                (sign * 40 * w, 13 * s),
+                (sign * 66 * w, 17 * s),
+                (sign * 62 * w, 38 * s),
+                (sign * 40 * w, 29 * s),
+            ]
         )
         painted.paint(wedge, BONE)
         painted.paint(wedge * soft_parts(generator, 6) * np.float32(0.25), MUCOSA)
         painted.paint(painted.ellipse(sign * 27 * w, 18 * s, 6, 1.6, angle=sign * 0.4), CEREBROSPINAL_FLUID)
-        painted.paint(painted.ellipse(sign * 55 * w, 34 * s, 4, 6), VENOUS_BLOOD if painted.sequence.contrast else FLOW_VOID)
+        painted.paint(
+            painted.ellipse(sign * 55 * w, 34 * s, 4, 6), VENOUS_BLOOD if painted.sequence.contrast else FLOW_VOID
+        )
 
 
 def _stem_and_cistern(painted: Slice, head: Head, w: float, s: float, offset: float) -> None:
@@ -201,9 +214,14 @@ def _stem_and_cistern(painted: Slice, head: Head, w: float, s: float, offset: fl
     painted.paint(painted.region([(x * w, y * s) for x, y in bone]), BONE)
     painted.paint(painted.region([(x * w, (y * 0.9 - 1) * s) for x, y in bone]) * np.float32(0.5), FATTY_MARROW)
     for sign in (-1.0, 1.0):
-        painted.paint(painted.ellipse(sign * 10.5 * w, -14 * s, 4.5, 8 * s), VENOUS_BLOOD if painted.sequence.contrast else MUSCLE)
+        painted.paint(
+            painted.ellipse(sign * 10.5 * w, -14 * s, 4.5, 8 * s), VENOUS_BLOOD if painted.sequence.contrast else MUSCLE
+        )
         painted.paint(painted.ellipse(sign * 10 * w, -12 * s, 2.7), FLOW_VOID)
-        painted.paint(painted.path([(sign * 30 * w, 2 * s), (sign * 34 * w, 12 * s)], 1.2 + 1.5 * head.atrophy), CEREBROSPINAL_FLUID)
+        painted.paint(
+            painted.path([(sign * 30 * w, 2 * s), (sign * 34 * w, 12 * s)], 1.2 + 1.5 * head.atrophy),
+            CEREBROSPINAL_FLUID,
+        )
     painted.paint(painted.ellipse(0, -15 * s, 5.8 * w, 3.6 * s + 0.2 * offset), PITUITARY)
     painted.paint(painted.ellipse(0, 4 * s, 1.8), FLOW_VOID)
 
@@ -211,7 +229,16 @@ def _stem_and_cistern(painted: Slice, head: Head, w: float, s: float, offset: fl
 def _face(painted: Slice, head: Head, w: float, s: float, generator: np.random.Generator) -> None:
     """Orbits with eyes, muscles and optic nerves; ethmoid cells and sphenoid sinus between them."""
     mucosa = soft_parts(generator, 5)
-    cells = painted.region([(-12 * w, -84 * s), (12 * w, -84 * s), (13 * w, -40 * s), (9 * w, -26 * s), (-9 * w, -26 * s), (-13 * w, -40 * s)])
+    cells = painted.region(
+        [
+            (-12 * w, -84 * s),
+            (12 * w, -84 * s),
+            (13 * w, -40 * s),
+            (9 * w, -26 * s),
+            (-9 * w, -26 * s),
+            (-13 * w, -40 * s),
+        ]
+    )
     painted.paint(cells, AIR)
     painted.paint(cells * np.float32(0.8) * (mucosa > 0.72), MUCOSA)
     painted.paint(painted.path([(0, -86 * s), (0.5, -40 * s)], 1.6), MUCOSA)
@@ -219,9 +246,14 @@ def _face(painted: Slice, head: Head, w: float, s: float, generator: np.random.G
         cone = [(18, -82), (44, -76), (47, -62), (30, -40), (16, -28), (13, -36), (14, -60)]
         painted.paint(painted.region([(sign * x * w, y * s) for x, y in cone]), FAT)
         eye = (sign * 30 * w, -70 * s)
-        painted.paint(painted.path([(sign * 28 * w, -58 * s), (sign * 23 * w, -45 * s), (sign * 16 * w, -30 * s)], 3.6), WHITE_MATTER)
+        painted.paint(
+            painted.path([(sign * 28 * w, -58 * s), (sign * 23 * w, -45 * s), (sign * 16 * w, -30 * s)], 3.6),
+            WHITE_MATTER,
+        )
         for near, far in (((41, -62), (22, -34)), ((18, -62), (15, -34))):
-            painted.paint(painted.path([(sign * near[0] * w, near[1] * s), (sign * far[0] * w, far[1] * s)], 3.2), MUSCLE)
+            painted.paint(
+                painted.path([(sign * near[0] * w, near[1] * s), (sign * far[0] * w, far[1] * s)], 3.2), MUSCLE
+            )
         painted.paint(painted.ellipse(*eye, 13.0), MUSCLE)
         painted.paint(painted.ellipse(*eye, 11.6), CEREBROSPINAL_FLUID)
         painted.paint(painted.ellipse(eye[0], eye[1] - 8.0, 4.6, 2.4), MUSCLE)

@@ -33,7 +33,12 @@ def paint_coronal(painted: Slice, head: Head, *, offset: float, generator: np.ra
     w = head.width / 74
     tall = 70 * head.height
     outline = Blob(
-        x=0, y=TOP, radius=float(np.sqrt(head.width * tall)), aspect=tall / head.width, angle=np.pi / 2, waves=head.waves
+        x=0,
+        y=TOP,
+        radius=float(np.sqrt(head.width * tall)),
+        aspect=tall / head.width,
+        angle=np.pi / 2,
+        waves=head.waves,
     )
     _neck_and_face(painted, head, w, generator)
     depth = cranium(painted, head, outline)
@@ -50,9 +55,7 @@ def paint_coronal(painted: Slice, head: Head, *, offset: float, generator: np.ra
         rounded=False,
     )
     inside = np.asarray(inside * (1 - rise), dtype=np.float32)
-    white = cortex(
-        painted, head, cavity, inside=inside, depth=depth, phase=4.2 + 0.12 * offset, generator=generator
-    )
+    white = cortex(painted, head, cavity, inside=inside, depth=depth, phase=4.2 + 0.12 * offset, generator=generator)
     _contents(painted, head, w, offset, tall - layers)
     _sella(painted, head, w, offset)
     vessels(painted, head, cavity, generator=generator, inside=inside, phase=4.2)
@@ -65,7 +68,14 @@ def paint_coronal(painted: Slice, head: Head, *, offset: float, generator: np.ra
 def _neck_and_face(painted: Slice, head: Head, w: float, generator: np.random.Generator) -> None:
     """Everything beneath the cranium: cheeks, muscles of mastication, jaw, tongue and neck."""
     side = head.width - 1
-    outline = [(-side, -45), (-side + 1, 0), (-side + 3, 40), (-side * 0.92, 75), (-side * 0.72, 112), (-side * 0.6, 135)]
+    outline = [
+        (-side, -45),
+        (-side + 1, 0),
+        (-side + 3, 40),
+        (-side * 0.92, 75),
+        (-side * 0.72, 112),
+        (-side * 0.6, 135),
+    ]
     body = painted.region([*outline, *[(-x, y) for x, y in reversed(outline)]])
     painted.paint(body, SKIN)
     inner = painted.region([(x * 0.97, y) for x, y in outline] + [(-x * 0.97, y) for x, y in reversed(outline)])
@@ -76,7 +86,12 @@ def _neck_and_face(painted: Slice, head: Head, w: float, generator: np.random.Ge
     painted.paint(flesh, MUSCLE, 0.9 + 0.15 * parts)
     painted.paint(flesh * parts * np.float32(0.75), FAT)
     for sign in (-1.0, 1.0):
-        for x, y, rx, ry, tilt in ((56, 42, 6, 24, 0.1), (33, 48, 8, 20, 0.35), (22, 62, 5, 16, -0.2), (62, 12, 5, 17, 0.0)):
+        for x, y, rx, ry, tilt in (
+            (56, 42, 6, 24, 0.1),
+            (33, 48, 8, 20, 0.35),
+            (22, 62, 5, 16, -0.2),
+            (62, 12, 5, 17, 0.0),
+        ):
             painted.paint(painted.ellipse(sign * x * w, y, rx * w, ry, angle=-sign * tilt), MUSCLE, 0.95 + 0.1 * parts)
         painted.paint(painted.path([(sign * 48 * w, 24), (sign * 47 * w, 50), (sign * 41 * w, 82)], 8.5), BONE)
         painted.paint(painted.path([(sign * 48 * w, 28), (sign * 47 * w, 50), (sign * 41 * w, 80)], 4.6), FATTY_MARROW)
@@ -112,7 +127,13 @@ def _contents(painted: Slice, head: Head, w: float, offset: float, tall: float) 
     painted.paint(painted.path([(-20 * w, floor - 5), (0, floor), (20 * w, floor - 5)], 5.5), WHITE_MATTER)
     for sign in (-1.0, 1.0):
         spread = 4 + 8 * wide
-        horn = [(1.4, floor + 3), (spread * 0.8, floor - 1.5), (spread + 3, floor - 3 - 2 * wide), (spread + 1, floor + 6), (2.0, floor + 6 + 6 * wide)]
+        horn = [
+            (1.4, floor + 3),
+            (spread * 0.8, floor - 1.5),
+            (spread + 3, floor - 3 - 2 * wide),
+            (spread + 1, floor + 6),
+            (2.0, floor + 6 + 6 * wide),
+        ]
         painted.paint(painted.ellipse(sign * (spread + 5) * w, floor + 9, 5, 9 * h, angle=sign * 0.3), DEEP_GRAY_MATTER)
         painted.paint(painted.ellipse(sign * 25 * w, floor + 22, 7.5 * w, 10 * h, angle=-sign * 0.3), DEEP_GRAY_MATTER)
         painted.paint(painted.ellipse(sign * 8 * w, floor + 22, 7 * w, 9 * h), DEEP_GRAY_MATTER)
@@ -125,7 +146,10 @@ def _contents(painted: Slice, head: Head, w: float, offset: float, tall: float) 
         painted.paint(painted.path(out, 1.2 + 2.0 * head.atrophy), CEREBROSPINAL_FLUID)
         painted.paint(painted.ellipse(sign * 24 * w, 8, 6, 4.5), GRAY_MATTER)
         painted.paint(painted.ellipse(sign * 29 * w, 5, 3.5 * (0.5 + 0.6 * wide), 1.6 + wide), CEREBROSPINAL_FLUID)
-    painted.paint(painted.path([(0, floor + 10), (0, floor + 30)], 1.0 + 2.6 * head.ventricles * (0.5 + head.atrophy)), CEREBROSPINAL_FLUID)
+    painted.paint(
+        painted.path([(0, floor + 10), (0, floor + 30)], 1.0 + 2.6 * head.ventricles * (0.5 + head.atrophy)),
+        CEREBROSPINAL_FLUID,
+    )
     painted.paint(painted.path([(0, floor + 2), (0, floor + 10)], 1.4), WHITE_MATTER)
 
 
@@ -141,5 +165,3 @@ def _sella(painted: Slice, head: Head, w: float, offset: float) -> None:
         painted.paint(painted.ellipse(sign * 11.5 * w, 19, 2.9), FLOW_VOID)
         painted.paint(painted.ellipse(sign * 9 * w, 8, 2.0), FLOW_VOID)
     painted.paint(painted.ellipse(0, 16 + 0.2 * offset, 7.5 * w, 3.2), PITUITARY)
-
-

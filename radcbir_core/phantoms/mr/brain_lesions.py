@@ -54,7 +54,9 @@ def _side(x: float) -> str:
     return "right" if x < 0 else "left"
 
 
-def _site(generator: np.random.Generator, plane: str, level: str, cavity: tuple[float, float]) -> tuple[float, float, str]:
+def _site(
+    generator: np.random.Generator, plane: str, level: str, cavity: tuple[float, float]
+) -> tuple[float, float, str]:
     """Somewhere inside the brain, and its name; ``cavity`` is half its width and half its length."""
     sign = float(generator.choice([-1.0, 1.0]))
     jitter = generator.normal(0, 3.5, 2)
@@ -75,8 +77,17 @@ def _site(generator: np.random.Generator, plane: str, level: str, cavity: tuple[
         x, y = share * cavity[0] * np.cos(turn), -34 + share * 58 * np.sin(turn)
         name = "frontal lobe" if y < -28 else "temporal lobe"
     else:
-        options = [(-42.0, -44.0, "frontal lobe"), (-14.0, -66.0, "frontal lobe"), (30.0, -66.0, "parietal lobe"), (66.0, -34.0, "occipital lobe")]
-        options += [(50.0, 15.0, "cerebellum")] if level == "midline" else [(-16.0, 4.0, "temporal lobe"), (4.0, -44.0, "frontal lobe")]
+        options = [
+            (-42.0, -44.0, "frontal lobe"),
+            (-14.0, -66.0, "frontal lobe"),
+            (30.0, -66.0, "parietal lobe"),
+            (66.0, -34.0, "occipital lobe"),
+        ]
+        options += (
+            [(50.0, 15.0, "cerebellum")]
+            if level == "midline"
+            else [(-16.0, 4.0, "temporal lobe"), (4.0, -44.0, "frontal lobe")]
+        )
         x, y, name = options[int(generator.integers(len(options)))]
         return x + jitter[0], y + jitter[1], name
     return sign * x + jitter[0], y + jitter[1], f"{_side(sign)} {name}"
@@ -129,7 +140,11 @@ def _meningioma(generator: np.random.Generator, plane: str, level: str, cavity: 
     sign = float(generator.choice([-1.0, 1.0]))
     sunk = radius * float(generator.uniform(0.45, 0.75))
     if plane == "axial" and level == "sella":
-        x, y, place = (sign * (60 - sunk), -10.0, "sphenoid wing") if generator.random() < 0.5 else (sign * (36 - sunk * 0.3), 44.0 - sunk * 0.2, "cerebellopontine angle")
+        x, y, place = (
+            (sign * (60 - sunk), -10.0, "sphenoid wing")
+            if generator.random() < 0.5
+            else (sign * (36 - sunk * 0.3), 44.0 - sunk * 0.2, "cerebellopontine angle")
+        )
         turn = 0.0 if sign > 0 else np.pi
         place = f"{_side(sign)} {place}"
     elif plane == "sagittal":
@@ -151,13 +166,24 @@ def _meningioma(generator: np.random.Generator, plane: str, level: str, cavity: 
         place = f"{_side(sign)} convexity"
         turn = turn if sign > 0 else np.pi - turn
     shape = draw_blob(
-        generator, x, y=y, radius=radius, aspect=float(generator.uniform(1.0, 1.3)), angle=turn + np.pi / 2, irregularity=0.05
+        generator,
+        x,
+        y=y,
+        radius=radius,
+        aspect=float(generator.uniform(1.0, 1.3)),
+        angle=turn + np.pi / 2,
+        irregularity=0.05,
     )
     return Plan(
         pathology="meningioma",
         shapes=(shape,),
         place=place,
-        tissue=Tissue(t1=float(generator.uniform(900, 1150)), t2=float(generator.uniform(95, 135)), density=0.9, uptake=float(generator.uniform(0.6, 1.3))),
+        tissue=Tissue(
+            t1=float(generator.uniform(900, 1150)),
+            t2=float(generator.uniform(95, 135)),
+            density=0.9,
+            uptake=float(generator.uniform(0.6, 1.3)),
+        ),
         edema=float(generator.uniform(5, 13)) if generator.random() < 0.4 else 0.0,
         field=smooth_noise(generator, 14),
         wedge=(turn, 0.0, 0.0),
@@ -178,13 +204,23 @@ def _adenoma(generator: np.random.Generator, plane: str, level: str, cavity: tup
         irregularity=0.07,
         harmonics=4,
     )
-    lower = draw_blob(generator, x, y=y + (4 if plane != "axial" else 0), radius=radius * 0.75, aspect=1.1, angle=0.0, irregularity=0.05)
+    lower = draw_blob(
+        generator,
+        x,
+        y=y + (4 if plane != "axial" else 0),
+        radius=radius * 0.75,
+        aspect=1.1,
+        angle=0.0,
+        irregularity=0.05,
+    )
     cystic = generator.random() < 0.25
     return Plan(
         pathology="pituitary tumor",
         shapes=(shape, lower),
         place="sella",
-        tissue=Tissue(t1=1050, t2=float(generator.uniform(95, 130)), density=0.9, uptake=float(generator.uniform(0.3, 0.9))),
+        tissue=Tissue(
+            t1=1050, t2=float(generator.uniform(95, 130)), density=0.9, uptake=float(generator.uniform(0.3, 0.9))
+        ),
         core=Tissue(t1=1900, t2=260, density=0.95) if cystic else None,
         rim=radius * 0.45 if cystic else 0.0,
     )
@@ -211,7 +247,11 @@ def _sclerosis(generator: np.random.Generator, plane: str, level: str, cavity: t
         else:
             # Fingers stand on the callosum like the teeth of a comb.
             x = float(generator.uniform(-30, 38))
-            y = -50 - float(generator.uniform(0, 7)) if generator.random() < 0.75 or big else float(generator.uniform(-70, -40))
+            y = (
+                -50 - float(generator.uniform(0, 7))
+                if generator.random() < 0.75 or big
+                else float(generator.uniform(-70, -40))
+            )
             sign, angle = 1.0, np.pi / 2 + float(generator.normal(x * 0.012, 0.2))
         aspect = float(generator.uniform(1.3, 2.2)) if plane != "axial" or level != "sella" else 1.3
         shapes.append(
@@ -251,7 +291,9 @@ def _infarct(generator: np.random.Generator, plane: str, level: str, cavity: tup
         place = f"territory of the {_side(sign)} middle cerebral artery"
     else:
         sign, turn = 1.0, float(generator.choice([-2.3, -1.5, -0.7, 0.0]) + generator.normal(0, 0.15))
-        place = "territory of the posterior cerebral artery" if turn > -0.4 else "territory of the anterior cerebral artery"
+        place = (
+            "territory of the posterior cerebral artery" if turn > -0.4 else "territory of the anterior cerebral artery"
+        )
         if level == "hemisphere":
             place = "territory of the middle cerebral artery"
     turn = turn if sign > 0 else np.pi - turn
@@ -267,7 +309,9 @@ def _infarct(generator: np.random.Generator, plane: str, level: str, cavity: tup
     )
 
 
-def paint_lesion(painted: Slice, planned: Plan, anatomy: Anatomy, *, offset: float, generator: np.random.Generator) -> None:
+def paint_lesion(
+    painted: Slice, planned: Plan, anatomy: Anatomy, *, offset: float, generator: np.random.Generator
+) -> None:
     """Paints the patient's lesion into a slice ``offset`` slices away from its middle, and marks it."""
     painter = {
         "glioma": _paint_mass,
@@ -324,7 +368,9 @@ def _paint_meningioma(
     painted.mark(inside)
 
 
-def _paint_adenoma(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator) -> None:
+def _paint_adenoma(
+    painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator
+) -> None:
     shape, lower = (_shrunk(each, scale) for each in planned.shapes)
     painted.push(shape.x, shape.y, reach=shape.radius * 1.2, shift=0.2 * shape.radius, where=anatomy.brain)
     distance = np.minimum(painted.blob(shape), painted.blob(lower))
@@ -336,7 +382,9 @@ def _paint_adenoma(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float
     painted.mark(inside)
 
 
-def _paint_plaques(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator) -> None:
+def _paint_plaques(
+    painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator
+) -> None:
     for index, shape in enumerate(planned.shapes):
         distance = painted.blob(_shrunk(shape, scale))
         inside = np.asarray(painted.soft(distance, 2.0) * anatomy.brain, dtype=np.float32)
@@ -348,7 +396,9 @@ def _paint_plaques(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float
             painted.mark(inside)
 
 
-def _paint_infarct(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator) -> None:
+def _paint_infarct(
+    painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator
+) -> None:
     turn, half, reach = planned.wedge
     x, y = painted.x - np.float32(anatomy.cavity.x), painted.y - np.float32(anatomy.cavity.y)
     radius = np.maximum(np.hypot(x, y), np.float32(1e-3))

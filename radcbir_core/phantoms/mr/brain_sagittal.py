@@ -37,7 +37,12 @@ def paint_sagittal(painted: Slice, head: Head, *, level: str, offset: float, gen
     long, tall = head.length * 1.02, 70 * head.height
     shrink = 1.0 if level == MIDLINE else 0.96 - 0.006 * offset
     outline = Blob(
-        x=CENTER[0], y=CENTER[1], radius=float(np.sqrt(long * tall)) * shrink, aspect=long / tall, angle=0.12, waves=head.waves
+        x=CENTER[0],
+        y=CENTER[1],
+        radius=float(np.sqrt(long * tall)) * shrink,
+        aspect=long / tall,
+        angle=0.12,
+        waves=head.waves,
     )
     midline = level == MIDLINE
     _face_and_neck(painted, head, generator, midline=midline)
@@ -87,7 +92,12 @@ def _face_and_neck(painted: Slice, head: Head, generator: np.random.Generator, *
     nasal = painted.region([(-95, 28), (-82, 4), (-50, 0), (-26, 8), (-28, 32), (-60, 38)])
     painted.paint(nasal, MUCOSA, 0.8 + 0.3 * mucosa)
     painted.paint(nasal * (mucosa > 0.45), AIR)
-    painted.paint(painted.region([(-30, 10), (-14, 10), (-12, 26), (-20, 40), (-16, 70), (-22, 100), (-28, 100), (-24, 60), (-30, 36)]), AIR)
+    painted.paint(
+        painted.region(
+            [(-30, 10), (-14, 10), (-12, 26), (-20, 40), (-16, 70), (-22, 100), (-28, 100), (-24, 60), (-30, 36)]
+        ),
+        AIR,
+    )
     painted.paint(painted.path([(-86, 42), (-55, 40), (-32, 44)], 5), BONE)
     painted.paint(painted.path([(-86, 42), (-55, 40), (-38, 42)], 2.4), FATTY_MARROW)
     painted.paint(painted.ellipse(-55, 62, 29, 18, angle=0.2), MUSCLE, 0.9 + 0.25 * parts)
@@ -104,9 +114,37 @@ def _face_and_neck(painted: Slice, head: Head, generator: np.random.Generator, *
 def _base(painted: Slice, generator: np.random.Generator, *, midline: bool) -> np.ndarray:
     """The skull's base: the mask of what lies beneath the brain inside the round outline."""
     if midline:
-        edge = [(-100, -14), (-76, -9), (-50, -6), (-24, -4), (-17, 5), (-8, 9), (-3, 4), (3, 22), (8, 42), (24, 46), (44, 42), (66, 28), (84, 8), (105, 0)]
+        edge = [
+            (-100, -14),
+            (-76, -9),
+            (-50, -6),
+            (-24, -4),
+            (-17, 5),
+            (-8, 9),
+            (-3, 4),
+            (3, 22),
+            (8, 42),
+            (24, 46),
+            (44, 42),
+            (66, 28),
+            (84, 8),
+            (105, 0),
+        ]
     else:
-        edge = [(-100, -16), (-76, -16), (-52, -12), (-40, 2), (-30, 16), (-6, 18), (12, 8), (20, 26), (42, 36), (64, 28), (84, 10), (105, 2)]
+        edge = [
+            (-100, -16),
+            (-76, -16),
+            (-52, -12),
+            (-40, 2),
+            (-30, 16),
+            (-6, 18),
+            (12, 8),
+            (20, 26),
+            (42, 36),
+            (64, 28),
+            (84, 10),
+            (105, 2),
+        ]
     below = painted.region([*edge, (105, 60), (-100, 60)], rounded=False)
     bone = np.maximum(painted.path(edge[2:-1], 5.5, rounded=False) * 0, painted.path(edge[1:-2], 5.0, rounded=False))
     painted.paint(bone, BONE)
@@ -146,7 +184,12 @@ def _midline(painted: Slice, head: Head, offset: float) -> None:
     painted.paint(painted.path(arch, 6.5), WHITE_MATTER)
     painted.paint(painted.path([(38, -30), (16, -39), (-6, -32), (-8, -18)], 2.6), WHITE_MATTER)
     # Cisterns around the stem, then the stem itself.
-    painted.paint(painted.region([(-20, -6), (-8, -12), (2, -12), (8, 6), (8, 30), (16, 50), (30, 46), (30, 20), (4, 30), (-4, 4), (-16, 6)]), CEREBROSPINAL_FLUID)
+    painted.paint(
+        painted.region(
+            [(-20, -6), (-8, -12), (2, -12), (8, 6), (8, 30), (16, 50), (30, 46), (30, 20), (4, 30), (-4, 4), (-16, 6)]
+        ),
+        CEREBROSPINAL_FLUID,
+    )
     painted.paint(painted.ellipse(16, -22, 14, 8.5), DEEP_GRAY_MATTER)
     painted.paint(painted.path([(-4, -16), (4, -14)], 2.0), CEREBROSPINAL_FLUID)
     painted.paint(painted.region([(30, -24), (44, -22), (50, -10), (34, -8)]), CEREBROSPINAL_FLUID)

@@ -97,17 +97,27 @@ def draw_scanner(
     )
 
 
-def _posed(scanner: Scanner, generator: np.random.Generator) -> tuple[Field, Field]:
+def _posed(scanner: Scanner, lesion: Field, generator: np.random.Generator) -> tuple[Field, Field]:
     """Where each pixel of the picture lies in the painted slice: (y, x)."""
     rows, columns = grid()
     zoom = scanner.zoom * generator.normal(1.0, 0.006)
     turn = scanner.turn + generator.normal(0, 0.008)
-    dx = columns - np.float32(MIDDLE + scanner.shift[0] + generator.normal(0, 0.8))
-    dy = rows - np.float32(MIDDLE + scanner.shift[1] + generator.normal(0, 0.8))
-    c, s = np.float32(np.cos(turn) / zoom), np.float32(np.sin(turn) / zoom)
+    right = MIDDLE + scanner.shift[0] + generator.normal(0, 0.8)
+    down = MIDDLE + scanner.shift[1] + generator.normal(0, 0.8)
+    cosine, sine = float(np.cos(turn)), float(np.sin(turn))
+    weight = float(lesion.sum())
+    if weight > 0:
+        # A technician plans the field of view so that what the patient came for is in it.
+        dx = float((lesion.sum(axis=0) @ columns[0]) / weight) - MIDDLE
+        dy = float((lesion.sum(axis=1) @ rows[:, 0]) / weight) - MIDDLE
+        at_x, at_y = right + zoom * (cosine * dx - sine * dy), down + zoom * (sine * dx + cosine * dy)
+        right += float(np.clip(at_x, 0.1 * SIDE, 0.9 * SIDE) - at_x)
+        down += float(np.clip(at_y, 0.1 * SIDE, 0.9 * SIDE) - at_y)
+    across, along = columns - np.float32(right), rows - np.float32(down)
+    c, s = np.float32(cosine / zoom), np.float32(sine / zoom)
     # Gradients are never quite linear: everything is a little warped.
-    y = c * dy - s * dx + np.float32(MIDDLE) + np.float32(0.9) * smooth_noise(generator, 70)
-    x = c * dx + s * dy + np.float32(MIDDLE) + np.float32(0.9) * smooth_noise(generator, 70)
+    y = c * along - s * across + np.float32(MIDDLE) + np.float32(0.9) * smooth_noise(generator, 70)
+    x = c * across + s * along + np.float32(MIDDLE) + np.float32(0.9) * smooth_noise(generator, 70)
     return y, x
 
 
@@ -151,7 +161,7 @@ def acquire(
         place: Of the lesion.
         size_mm: Of the lesion; from its mask by default.
     """
-    y, x = _posed(scanner, generator)
+    y, x = _posed(scanner, painted.lesion, generator)
     signal = sample(painted.signal, y, x) * np.maximum(_sensitivity(scanner, generator), np.float32(0.15))
     weights = np.outer(
         _window(SIDE, scanner.resolution[0], scanner.apodized), _window(SIDE, scanner.resolution[1], scanner.apodized)
@@ -160,7 +170,7 @@ def acquire(
     clean = np.fft.ifft2(spectrum).real.astype(np.float32)
     if scanner.ghost:
         clean = clean + np.float32(scanner.ghost) * np.roll(clean, scanner.ghost_pixels, 0 if scanner.ghost_down else 1)
-    end = float(np.percentile(clean, 99)) if bright is None else bright
+    end = float(np.percentile(clean, 99)) if bright is None else bright * (1 + 0.7 * scanner.surface)
     deviation = np.float32(scanner.noise * end)
     # Noise is white within what is acquired of k-space, so that it is coarser where less of it is.
     grain = generator.standard_normal((SIDE, SIDE), dtype=np.float32)

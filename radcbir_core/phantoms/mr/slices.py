@@ -96,12 +96,14 @@ class Slice:
     Attributes:
         sequence: What turns tissues into signal.
         mm: Size of a pixel.
+        down: How far the origin of the shapes lies beneath the middle of the picture, in mm.
         signal: What is painted so far; air at first.
         lesion: (224, 224) share of each pixel that is the lesion to be measured.
     """
 
     sequence: Sequence
     mm: float
+    down: float = 0.0
     signal: Field = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.float32))
     lesion: Field = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.float32))
 
@@ -121,7 +123,7 @@ class Slice:
     @property
     def y(self) -> Field:
         """mm from the middle, down."""
-        return (grid()[0] - np.float32(MIDDLE)) * np.float32(self.mm)
+        return (grid()[0] - np.float32(MIDDLE)) * np.float32(self.mm) - np.float32(self.down)
 
     def soft(self, distance: Field, width: float = 1.2) -> Field:
         """From a signed distance in mm (negative inside) to a mask with an edge ``width`` mm wide."""
@@ -135,9 +137,10 @@ class Slice:
         mask = np.zeros((SIDE, SIDE), dtype=np.float32)
         reach = max(rx, ry) + width + self.mm
         left, right = self._clipped(x - reach), self._clipped(x + reach) + 1
-        top, bottom = self._clipped(y - reach), self._clipped(y + reach) + 1
+        top, bottom = self._clipped(y + self.down - reach), self._clipped(y + self.down + reach) + 1
         dx = (np.arange(left, right, dtype=np.float32) - np.float32(MIDDLE)) * np.float32(self.mm) - np.float32(x)
-        dy = (np.arange(top, bottom, dtype=np.float32) - np.float32(MIDDLE)) * np.float32(self.mm) - np.float32(y)
+        dy = (np.arange(top, bottom, dtype=np.float32) - np.float32(MIDDLE)) * np.float32(self.mm)
+        dy -= np.float32(y + self.down)
         c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
         u = (c * dx[None, :] + s * dy[:, None]) / np.float32(max(rx, 0.1))
         v = (c * dy[:, None] - s * dx[None, :]) / np.float32(max(ry, 0.1))
@@ -164,7 +167,7 @@ class Slice:
 
     def _rastered(self, outline: np.ndarray, width: float | None) -> Field:
         mask = np.zeros((SIDE, SIDE), dtype=np.float32)
-        pixels = outline / self.mm + MIDDLE
+        pixels = (outline + (0.0, self.down)) / self.mm + MIDDLE
         margin = 2 + (0 if width is None else width / self.mm)
         left, top = np.clip(np.floor(pixels.min(axis=0) - margin), 0, SIDE - 1).astype(int)
         right, bottom = np.clip(np.ceil(pixels.max(axis=0) + margin), 0, SIDE - 1).astype(int) + 1
