@@ -7,6 +7,7 @@ evaluation) ask here for its path.
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
@@ -28,13 +29,13 @@ import pandas as pd
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ImageError
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.manifest import Manifest
-from radcbir_core.storage import atomic_bytes, disk_errors, read_json, write_array, write_json
+from radcbir_core.storage import atomic_bytes, disk_errors, read_json, remove_partials, write_array, write_json
 
 SCHEMA_VERSION = 1
 SHARD_ROWS = 2048
 """Rows in one shard of thumbnails and of unfinished embeddings."""
 
-STEPS = ("embed", "index", "neighbors", "projection", "evaluation")
+STEPS = ("embed", "index", "neighbors", "evaluation", "projection")
 StepState = Literal["current", "missing", "stale"]
 
 PROBLEM_COLUMNS = ["source", "line", "path", "image_id", "reason"]
@@ -136,9 +137,45 @@ def new_collection(name: str) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+@contextmanager
+def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
+    """As :func:`new_collection`, but on an error the folder stays, and who asks next with the same key gets it again.
+
+    Args:
+        name: The collection's name.
+        key: What the folder's content is made from; letters, digits and hyphens. Content made from something else is
+            removed first.
+
+    Raises:
+        CollectionExistsError: The name is taken.
+        CollectionError: Another process is filling the folder.
+        StorageError: No space left, or no permission.
+    """
+    final = collections_folder() / check_name(name)
+    refuse_existing(name)
+    unfinished = final.with_name(f"{_UNFINISHED}{name}-{key}")
+    with disk_errors(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(final.with_name(f"{_UNFINISHED}{name}.lock"), blocking=False)
+        try:
+            with lock:
+                refuse_existing(name)
+                for other in final.parent.glob(f"{_UNFINISHED}{glob.escape(name)}-*"):
+                    if other != unfinished:
+                        shutil.rmtree(other, ignore_errors=True)
+                unfinished.mkdir(exist_ok=True)
+                remove_partials(unfinished)
+                yield unfinished
+                unfinished.rename(final)
+        except filelock.Timeout as error:
+            raise CollectionError(
+                f"Expected nobody else to be making {name}, but another process is. Wait until it has finished."
+            ) from error
+
+
 def _remove_abandoned(folder: Path) -> None:
     """Remove what killed imports and removals left behind; a day old, so that none that is still at work is met."""
-    for abandoned in folder.glob(f"{_UNFINISHED}*"):
+    for abandoned in folder.glob(f"{_UNFINISHED}*/"):
         if time.time() - abandoned.stat().st_mtime > _ABANDONED_AFTER:
             shutil.rmtree(abandoned, ignore_errors=True)
 
@@ -172,7 +209,7 @@ def write_collection(
         folder: Where to.
         name: The collection's name.
         title: What people call it.
-        image_root: The folder that the manifest's paths start from.
+        image_root: The folder that the manifest's paths start from; a relative one lies in the collection's folder.
         manifest: Its images.
         problems: What could not be imported, with :data:`PROBLEM_COLUMNS`.
         facts: What else collection.json should tell: sources, licences, what normalization changed.
@@ -222,7 +259,8 @@ class Collection:
             self.name: str = folder.name
             self.title: str = self.record["title"]
             self.digest: str = self.record["manifest_digest"]
-            self.image_root = Path(self.record["image_root"])
+            # A relative root lies in the collection's own folder, and moves with it.
+            self.image_root = folder / str(self.record["image_root"])
             self._images: int = int(self.record["images"])
         except (KeyError, TypeError, ValueError) as error:
             raise CollectionError(

@@ -1,6 +1,6 @@
 """The program of a helper process: decodes JPEG frames with GDCM, one after the other, until its input ends.
 
-Started by `isolated`, which says why. It talks in `isolated`'s messages on its standard input and output. What GDCM
+Started by `isolated`, which says why. It talks in `radcbir_core.messages` on its standard input and output. What GDCM
 writes to standard error is kept apart, because there it says "Corrupt JPEG data" of a frame that it then fills up.
 """
 
@@ -35,7 +35,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, *, complaints: FileIO) -> None:
         answers: messages that are empty, with the decoded bytes, or hold an ``error``.
         complaints: the file that standard error goes to; unbuffered, because others write to it.
     """
-    from radcbir_core.images.isolated import receive, send
+    from radcbir_core.messages import receive, send
 
     while True:
         try:

@@ -8,15 +8,15 @@ terminal. A helper lives as long as this process, serves one frame at a time, an
 from __future__ import annotations
 
 import atexit
-import json
 import os
 import queue
-import struct
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from radcbir_core.messages import receive, send
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
@@ -113,33 +113,6 @@ class _Watch:
         with self._lock:
             self._over = True
             return self._killed
-
-
-def send(stream: BinaryIO, message: dict[str, Any], *, data: bytes = b"") -> None:
-    """Write one message with data: two lengths, the message as JSON, the data."""
-    text = json.dumps(message).encode()
-    stream.write(struct.pack("<QQ", len(text), len(data)))
-    stream.write(text)
-    stream.write(data)
-    stream.flush()
-
-
-def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """Read one message with its data.
-
-    Raises:
-        EOFError: the other side is gone.
-    """
-    text_length, data_length = struct.unpack("<QQ", _read_all(stream, 16))
-    message = json.loads(_read_all(stream, text_length))
-    return message, _read_all(stream, data_length)
-
-
-def _read_all(stream: BinaryIO, length: int) -> bytes:
-    data = stream.read(length)
-    if len(data) < length:
-        raise EOFError("the other side is gone")
-    return data
 
 
 def _start() -> subprocess.Popen[bytes]:

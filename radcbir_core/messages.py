@@ -1,0 +1,46 @@
+"""Messages between this process and a helper process: JSON with bytes behind it.
+
+Owns the form of a message and nothing else. Each side reads and writes whole messages on a binary stream.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO
+
+
+def send(stream: BinaryIO, message: dict[str, Any], *, data: bytes = b"") -> None:
+    """Write one message with data: two lengths, the message as JSON, the data.
+
+    Example:
+        >>> import io
+        >>> stream = io.BytesIO()
+        >>> send(stream, {"rows": 2}, data=b"ab")
+        >>> _ = stream.seek(0)
+        >>> receive(stream)
+        ({'rows': 2}, b'ab')
+    """
+    text = json.dumps(message).encode()
+    stream.write(struct.pack("<QQ", len(text), len(data)))
+    stream.write(text)
+    stream.write(data)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
+    """Read one message with its data.
+
+    Raises:
+        EOFError: The other side is gone.
+    """
+    text_length, data_length = struct.unpack("<QQ", _read_all(stream, 16))
+    message = json.loads(_read_all(stream, text_length))
+    return message, _read_all(stream, data_length)
+
+
+def _read_all(stream: BinaryIO, length: int) -> bytes:
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError("the other side is gone")
+    return data

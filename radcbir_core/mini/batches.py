@@ -1,0 +1,146 @@
+"""Which images and sentences one training step sees, and which of them belong together.
+
+Owns the sampling (labels evenly enough, several images of each) and the truth about a batch: which sentence is true of
+which image, and which images share what. A step's batch follows from the seed and the step's number alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.mini.examples import Examples
+from radcbir_core.mini.texts import Claim, anatomy_of, findings_of, sentence
+from radcbir_core.vocabulary import NORMAL
+
+_SHARE_CAPTIONS = 0.2
+_MOST_ABSENT = 4
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step.
+
+    Attributes:
+        rows: (B,) rows of the examples.
+        texts: T sentences, of which the i-th was made for the i-th image.
+        true_of: (T, B) bool: the sentence is true of the image.
+        open_for: (T, B) bool: the image is too little known to say; such pairs count neither way.
+        same_kind: (B, B) bool: same modality and anatomy, both known.
+        same_findings: (B, B) float32: shared findings over all findings of two images of the same kind, 0 to 1.
+        unlabelled: (B,) bool: no pathology is known.
+    """
+
+    rows: npt.NDArray[np.int64]
+    texts: list[str]
+    true_of: npt.NDArray[np.bool_]
+    open_for: npt.NDArray[np.bool_]
+    same_kind: npt.NDArray[np.bool_]
+    same_findings: npt.NDArray[np.float32]
+    unlabelled: npt.NDArray[np.bool_]
+
+
+class Batches:
+    """Draws batches from the images that are trained on.
+
+    Args:
+        examples: All images; those of the validation side are never drawn.
+        images: A batch's.
+        labels: A batch's; each comes with ``images / labels`` images.
+    """
+
+    def __init__(self, examples: Examples, *, images: int, labels: int) -> None:
+        self._examples = examples
+        self._findings = [findings_of(names) for names in examples.pathologies]
+        self._anatomies = [anatomy_of(name) for name in examples.anatomy]
+        by_label: dict[tuple[str, ...], list[int]] = {}
+        for row in np.flatnonzero(~examples.validation):
+            by_label.setdefault(self._key(int(row)), []).append(int(row))
+        self._rows = [np.asarray(rows) for rows in by_label.values()]
+        # Between one image one vote and one label one vote.
+        weights = np.sqrt([len(rows) for rows in self._rows])
+        self._shares = weights / weights.sum()
+        self._labels = min(labels, len(self._rows))
+        self._each = max(1, images // self._labels)
+        self._absent: dict[tuple[str, str], list[str]] = {}
+        for row in np.flatnonzero(~examples.validation):
+            names = self._absent.setdefault((examples.modality[row], examples.anatomy[row]), [])
+            names += [name for name in examples.pathologies[row] if name not in names and name != NORMAL]
+
+    def _key(self, row: int) -> tuple[str, ...]:
+        e = self._examples
+        pathologies = e.pathologies[row]
+        finding = pathologies[0] if len(pathologies) == 1 else "several" if pathologies else "unknown"
+        return (e.sources[row], e.modality[row], e.anatomy[row], finding)
+
+    def draw(self, generator: np.random.Generator) -> Batch:
+        """One batch; all choices come from the generator."""
+        chosen = generator.choice(len(self._rows), self._labels, replace=False, p=self._shares)
+        some = [self._rows[label] for label in chosen]
+        rows = np.concatenate([generator.choice(own, self._each, replace=len(own) < self._each) for own in some])
+        texts, claims = [], []
+        for row in rows:
+            text, claim = self._said(int(row), generator)
+            texts.append(text)
+            claims.append(claim)
+        true_of, open_for = self._truth(claims, rows)
+        kinds = np.array([f"{self._examples.modality[row]}/{self._anatomies[row]}" for row in rows])
+        known = np.array([bool(self._examples.modality[row] and self._anatomies[row]) for row in rows])
+        same_kind = (kinds[:, None] == kinds[None, :]) & known[:, None] & known[None, :]
+        found = [self._findings[row] for row in rows]
+        shared = np.array([[_jaccard(a, b) for b in found] for a in found], dtype=np.float32)
+        return Batch(
+            rows=rows,
+            texts=texts,
+            true_of=true_of,
+            open_for=open_for,
+            same_kind=same_kind,
+            same_findings=shared * same_kind,
+            unlabelled=np.array([not names for names in found]),
+        )
+
+    def _said(self, row: int, generator: np.random.Generator) -> tuple[str, Claim]:
+        e = self._examples
+        modality, anatomy, pathologies = e.modality[row], e.anatomy[row], e.pathologies[row]
+        if e.captions[row] and len(pathologies) == 1 and modality and anatomy and generator.random() < _SHARE_CAPTIONS:
+            claim = Claim(
+                modality=modality, anatomy=self._anatomies[row], finding=next(iter(findings_of(pathologies[:1])), None)
+            )
+            if len(findings_of(pathologies[:1])) == 1:
+                return e.captions[row], claim
+        others = [
+            name for name in self._absent.get((modality, anatomy), []) if not findings_of([name]) & self._findings[row]
+        ]
+        few = list(generator.permutation(others)[:_MOST_ABSENT]) if others else []
+        return sentence(generator, modality=modality, anatomy=anatomy, pathologies=pathologies, absent=few)
+
+    def _truth(
+        self, claims: Sequence[Claim], rows: npt.NDArray[np.int64]
+    ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        shape = (len(claims), len(rows))
+        true_of, open_for = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
+        modalities = np.array([self._examples.modality[row] for row in rows])
+        anatomies = np.array([self._anatomies[row] for row in rows])
+        labelled = np.array([bool(self._findings[row]) for row in rows])
+        names = {claim.finding for claim in claims if claim.finding}
+        shows = {name: np.array([name in self._findings[row] for row in rows]) for name in names}
+        for place, claim in enumerate(claims):
+            fits, unsure = np.ones(len(rows), dtype=bool), np.zeros(len(rows), dtype=bool)
+            for said, known in ((claim.modality, modalities), (claim.anatomy, anatomies)):
+                if said is not None:
+                    unsure |= known == ""
+                    fits &= (known == said) | (known == "")
+            if claim.finding is not None:
+                unsure |= ~labelled
+                shown = shows[claim.finding] != claim.negated
+                fits &= shown | ~labelled
+            true_of[place], open_for[place] = fits & ~unsure, fits & unsure
+        return true_of, open_for
+
+
+def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:
+    both = len(first & second)
+    return both / len(first | second) if both else 0.0

@@ -1,0 +1,67 @@
+"""What is asked of the network in training.
+
+Owns three losses on one batch: sentences and images that fit are near (contrastive, several may fit: UniCL, Yang et
+al., CVPR 2022, arXiv 2204.03610), images of one label are near (supervised contrastive: Khosla et al., NeurIPS 2020,
+arXiv 2004.11362), and the student's features tell what the teacher's do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import torch
+
+TEMPERATURE: Final = 0.1
+_NEVER = -1e4
+
+
+def text_image_loss(
+    images: torch.Tensor, texts: torch.Tensor, scale: torch.Tensor, *, true_of: torch.Tensor, open_for: torch.Tensor
+) -> torch.Tensor:
+    """Mean of both directions of the contrastive loss with all true pairs as targets.
+
+    Args:
+        images: (B, D) of norm 1.
+        texts: (T, D) of norm 1.
+        scale: What similarities are multiplied with.
+        true_of: (T, B) bool.
+        open_for: (T, B) bool; such pairs are left out.
+    """
+    logits = (scale * texts @ images.T).masked_fill(open_for, _NEVER)
+    return (_soft(logits, true_of.float()) + _soft(logits.T, true_of.T.float())) / 2
+
+
+def image_image_loss(images: torch.Tensor, *, alike: torch.Tensor, ignored: torch.Tensor) -> torch.Tensor:
+    """Supervised contrastive loss; 0 where nothing in the batch is alike.
+
+    Args:
+        images: (B, D) of norm 1.
+        alike: (B, B) float, 0 to 1; how much a pair should be near. The diagonal counts for nothing.
+        ignored: (B, B) bool; such pairs are left out.
+    """
+    import torch
+
+    itself = torch.eye(len(images), dtype=torch.bool, device=images.device)
+    logits = (images @ images.T / TEMPERATURE).masked_fill(ignored | itself, _NEVER)
+    return _soft(logits, alike.masked_fill(ignored | itself, 0))
+
+
+def teacher_loss(predicted: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
+    """1 - cosine of the predicted and the teacher's features, both (B, T); rows of zeros have no teacher."""
+    from torch.nn import functional
+
+    has = features.abs().sum(dim=1) > 0
+    if not has.any():
+        return predicted.sum() * 0
+    return 1 - functional.cosine_similarity(predicted[has], features[has], dim=1).mean()
+
+
+def _soft(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Cross entropy with each row's targets scaled to a sum of 1; rows without a target are left out."""
+    total = targets.sum(dim=1)
+    rows = total > 0
+    if not rows.any():
+        return logits.sum() * 0
+    shares = targets[rows] / total[rows, None]
+    return -(shares * logits[rows].log_softmax(dim=1)).sum(dim=1).mean()
