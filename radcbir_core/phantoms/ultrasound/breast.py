@@ -108,6 +108,7 @@ class _Tumor:
     echo: float
     loss: float
     halo: float
+    soft: float  # width of its margin, as a share of its radius
     spicules: tuple[tuple[float, float, float], ...]
     specks: np.ndarray
     inner: Pattern
@@ -120,7 +121,7 @@ def _tumor(generator: np.random.Generator, probe: Probe, breast: _Breast, *, mal
         ratio = float(generator.uniform(0.9, 1.5))  # height over width
         half = (size / 2 / np.sqrt(ratio), size / 2 * np.sqrt(ratio))
         shape = waves(generator, generator.uniform(0.16, 0.26), range(2, 6))
-        shape = np.concatenate([shape, waves(generator, generator.uniform(0.08, 0.16), range(7, 18))])
+        shape = np.concatenate([shape, waves(generator, generator.uniform(0.03, 0.11), range(7, 16))])
     else:
         ratio = float(generator.uniform(0.45, 0.78))
         half = (size / 2, size / 2 * ratio)
@@ -148,6 +149,7 @@ def _tumor(generator: np.random.Generator, probe: Probe, breast: _Breast, *, mal
         echo=echo,
         loss=loss,
         halo=float(generator.uniform(3, 8)) if malignant else 0.0,
+        soft=float(generator.uniform(0.15, 0.5)) if malignant else 0.0,
         spicules=spicules,
         specks=generator.uniform(-0.6, 0.6, (int(generator.integers(4, 12)) if calcified else 0, 2)),
         inner=Pattern(generator, probe, 4.5, 3.5),
@@ -172,8 +174,8 @@ def _paint_tumor(body: Body, tumor: _Tumor, off: float) -> Field:
             flank = np.exp(-(((turned - 0.16) * radius * np.float32(sharp) / 1.6) ** 2)) * fade
             body.mirror += np.float32(2.6) * flank
         distance = distance - reach * np.float32(0.42) * mean + np.float32(0.09) * mean * inner
-    mask = body.inside(distance, 0.25 * float(mean) if tumor.malignant else 0.25)
-    spread = 3.2 if tumor.malignant else 0.9
+    mask = body.inside(distance, max(tumor.soft * float(mean), 0.25))
+    spread = 3.6 if tumor.malignant else 0.9
     body.fill(mask, echo=np.float32(tumor.echo) + np.float32(spread) * inner, loss=tumor.loss)
     if not tumor.malignant:
         body.interface(distance, level=12, thickness=0.35, power=1.5)

@@ -191,7 +191,7 @@ def _paint_nodule(body: Body, nodule: _Nodule, neck: _Neck, *, x: Field, off: fl
     if nodule.kind == "halo":
         body.fill(share, echo=-15, loss=0.5)
         core = body.inside(distance + np.float32(nodule.halo * 0.16 * np.mean(nodule.outline.half) + 0.4), 0.5)
-        body.fill(core, echo=np.float32(nodule.echo) + 1.6 * texture, loss=0.55)
+        body.fill(core, echo=np.float32(nodule.echo) + 2.6 * texture, loss=0.55)
     elif nodule.kind == "spongy":
         body.fill(share, echo=np.float32(neck.echo) - 26 * np.clip(1.2 * texture + 0.25, 0, 1), loss=0.25)
         body.line(texture * 1.0 + 0.3, level=8, thickness=0.25, share=share * 0.7)
