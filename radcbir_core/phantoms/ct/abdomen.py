@@ -55,6 +55,9 @@ _SPLEEN = (
     ((112, 4), (117, 18), (114, 34), (104, 44), (94, 44), (100, 34), (106, 20), (107, 8)),
 )
 
+_LOOPS = 110
+"""How many places for a loop of bowel are tried; most are taken already."""
+
 
 @dataclass(frozen=True)
 class _Abdomen:
@@ -71,12 +74,14 @@ class _Abdomen:
     kidneys: tuple[Kidney, Kidney]
     loops: np.ndarray
     filled: np.ndarray
+    mesentery: np.ndarray
     oral: bool
     gallbladder: float
     stomach: float
     ribs: np.ndarray
     calcified: bool
     spleen: float
+    process: float
     table_wide: float
     table_sag: float
     table_gap: float
@@ -91,17 +96,17 @@ class _Abdomen:
         kidneys = tuple(
             Kidney(
                 side=side,
-                x=side * float(generator.normal(66, 3)) * size,
-                y=float(generator.normal(34, 3)) - (0 if side < 0 else 3),
+                x=side * float(generator.normal(63, 3)) * size,
+                y=float(generator.normal(38, 3)) - (0 if side < 0 else 3),
                 across=radius * float(generator.normal(0.86, 0.06)),
                 down=radius * float(generator.normal(1.08, 0.06)),
                 angle=side * float(generator.normal(-0.5, 0.18)),
-                sinus=float(generator.uniform(0.36, 0.5)),
+                sinus=float(generator.uniform(0.3, 0.46)),
             )
             for side in (-1, 1)
         )
         loops = np.stack(
-            [generator.uniform(-62, 98, 46), generator.uniform(-66, -8, 46), generator.uniform(7.5, 17, 46)]
+            [generator.uniform(-62, 98, _LOOPS), generator.uniform(-70, -4, _LOOPS), generator.uniform(6, 17, _LOOPS)]
         )
         return cls(
             size=size,
@@ -114,13 +119,15 @@ class _Abdomen:
             bend=Bend.of(generator, length=200, height=2.8),
             kidneys=(kidneys[0], kidneys[1]),
             loops=loops,
-            filled=generator.random((2, 46)),
+            filled=generator.random((2, _LOOPS)),
+            mesentery=generator.uniform(-1, 1, (40, 2)),
             oral=bool(generator.random() < 0.3),
             gallbladder=float(generator.uniform(6, 15)) if generator.random() < 0.6 else 0.0,
             stomach=float(generator.uniform(0.5, 1.15)),
             ribs=generator.uniform(0.5, 1.4, 12),
             calcified=bool(generator.random() < 0.3),
             spleen=float(generator.uniform(0.8, 1.12)),
+            process=float(generator.uniform(18, 38)),
             table_wide=float(generator.uniform(380, 470)),
             table_sag=float(generator.uniform(10, 70)),
             table_gap=float(generator.uniform(2, 14)),
@@ -192,7 +199,7 @@ def _paint_spine(layer: Layer, body: _Abdomen, level: float, muscle: float) -> N
         layer.stroke(mm([(side * 14, back - 4), (side * 30, back - 19), (side * 50, back - 22)]), 1.2, tissue.FAT)
         psoas = 8 + 7 * level
         layer.fill(ellipse(side * (24 + 5 * level) * size, 44 * size, psoas, psoas * 1.15), muscle)
-        layer.stroke(mm([(side * 9, 62 * size), (side * 40 * size, 66 * size)]), 6, 480)
+        layer.stroke(mm([(side * 9, 60 * size), (side * body.process * size, 63 * size)]), 4.5, 430)
     layer.stroke(mm([(0, 72 * size), (0, back - 6)]), 6.5, 520)
     layer.fill(ellipse(0, 62 * size, 15, 12), 560)
     layer.fill(ellipse(0, 40 * size, 21 * size, 16.5 * size), 560)
@@ -217,11 +224,19 @@ def _paint_vessels(layer: Layer, body: _Abdomen, level: float, plane: Plane) -> 
 def _paint_bowel(layer: Layer, body: _Abdomen, level: float, plane: Plane) -> None:
     """Loops in the front of the cavity; more of them further down."""
     wall = body.given(tissue.BOWEL, 82)
-    many = int(12 + 20 * level - 6 * body.inner_fat)
+    many = int(24 + 24 * level - 14 * body.inner_fat)
     placed: list[tuple[float, float, float]] = []
+    blood = body.given(tissue.BLOOD, tissue.VESSEL_ENHANCED - 20)
+    mesentery = mm([6, -12]) + mm(body.mesentery * [60, 38])
+    layer.dots(
+        mesentery * body.size,
+        (0.7 + 1.3 * body.filled[1, : len(mesentery)]).tolist(),
+        [blood] * len(mesentery),
+        plane=plane,
+    )
     for (x, y, radius), kind, tone in zip(body.loops.T, *body.filled, strict=True):
         left = 40 - 85 * level if y < -20 else 52 - 30 * level
-        clear = all((x - px) ** 2 + (y - py) ** 2 > (0.88 * (radius + pr)) ** 2 for px, py, pr in placed)
+        clear = all((x - px) ** 2 + (y - py) ** 2 > (0.84 * (radius + pr)) ** 2 for px, py, pr in placed)
         if x - radius < left - 20 or not clear or len(placed) >= many:
             continue
         if x * x / 96**2 + (y + 4) ** 2 / 66**2 > 1:
@@ -283,7 +298,9 @@ def _paint_liver(layer: Layer, body: _Abdomen, organs: Organs, plane: Plane) -> 
 
 def _paint_kidney(layer: Layer, body: _Abdomen, kidney: Kidney, level: float, plane: Plane) -> None:
     outline, sinus = kidney.outline(level), kidney.hollow(level)
-    fatty = ellipse(kidney.x + kidney.side * 2, kidney.y, kidney.across + 9, kidney.down + 9)
+    # The right kidney leaves its mark in the liver, with little fat between them.
+    room = 9.0 if kidney.side > 0 else 2.5 + 4 * body.inner_fat
+    fatty = ellipse(kidney.x, kidney.y, kidney.across + room, kidney.down + room, kidney.angle)
     layer.fill(fatty, tissue.FAT, plane=plane)
     layer.fill(outline, body.given(tissue.KIDNEY, tissue.KIDNEY_ENHANCED), plane=plane)
     if sinus is not None:
@@ -306,12 +323,18 @@ def _paint_middle(layer: Layer, body: _Abdomen, level: float, plane: Plane) -> N
         layer.fill((spleen - middle) * np.float32(min(shown, 1.0)) + middle, value, plane=plane)
     if 0.1 < level < 0.8:
         pancreas = curve([(-34, -2), (-14, -16), (12, -18), (40, -8), (70, 6)], closed=False) * scale
-        wide = 15 * float(np.interp(level, (0.1, 0.3, 0.8), (0.5, 1, 0.55)))
+        wide = 12.5 * float(np.interp(level, (0.1, 0.3, 0.8), (0.5, 1, 0.55)))
         tissue_value = body.given(tissue.PANCREAS, tissue.PANCREAS_ENHANCED)
         reach = int(np.interp(level, (0.1, 0.45, 0.8), (len(pancreas), len(pancreas), 0.4 * len(pancreas))))
         layer.stroke(pancreas[:reach], wide, tissue_value, plane=plane)
         lobes = pancreas[:reach:3]
-        layer.dots(lobes, [0.56 * wide] * len(lobes), [tissue_value] * len(lobes), plane=plane)
+        radii = (0.5 * wide * (0.7 + 0.55 * body.filled[0, : len(lobes)])).tolist()
+        layer.dots(lobes, radii, [tissue_value] * len(lobes), plane=plane)
+        # Fat between its lobules.
+        for at, tone in zip(pancreas[2:reach:3], body.filled[1], strict=False):
+            edge = at + mm([2 * tone - 1, 0.6 * wide * (1 if tone > 0.4 else -1)])
+            cleft = np.stack([edge, 0.45 * edge + 0.55 * at + mm([3 - 6 * tone, 0])])
+            layer.stroke(mm(cleft), 1.7, tissue.FAT + 20, plane=plane)
         vein = pancreas[8:reach] + mm([0, 6])
         if len(vein) > 2:
             layer.stroke(vein, 5, body.given(tissue.BLOOD, tissue.VESSEL_ENHANCED), plane=plane)
@@ -344,10 +367,10 @@ def _slice(body: _Abdomen, organs: Organs, found: Finding | None, plane: Plane) 
     _paint_bowel(layer, body, level, afloat)
     _paint_stomach(layer, body, level, afloat)
     _paint_middle(layer, body, level, afloat)
+    _paint_liver(layer, body, organs, afloat)
     for kidney in body.kidneys:
         if kidney.side < 0:
             _paint_kidney(layer, body, kidney, level, soft)
-    _paint_liver(layer, body, organs, afloat)
     _paint_vessels(layer, body, level, soft)
     return layer.done()
 

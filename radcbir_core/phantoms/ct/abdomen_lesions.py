@@ -2,7 +2,8 @@
 
 Signs as radiology textbooks give them (e.g. Webb, Brant and Major, Fundamentals of Body CT): a liver metastasis takes
 less contrast medium than the liver, a hemangioma takes it from the rim; a stone is denser than anything around it and
-may dam up urine; a simple cyst is round, thin-walled water; ascites is water around liver and spleen and beside the colon.
+may dam up urine; a simple cyst is round, thin-walled water; ascites is water around liver and spleen and beside the
+colon.
 """
 
 from __future__ import annotations
@@ -63,8 +64,15 @@ class Kidney:
         corners = [(-1.05, -0.28), (-0.45, -0.5), (0.08, -0.75), (0.34, -0.3), (0.4, 0.05), (0.3, 0.45)]
         corners += [(0.02, 0.75), (-0.45, 0.5), (-1.05, 0.28)]
         return curve(
-            [self.at(out if out < -1 else out * (0.6 + 0.8 * wide), down * 1.5 * wide) for out, down in corners]
+            [self.at(out if out < -1 else out * (0.6 + 0.8 * wide), down * 1.15 * wide) for out, down in corners]
         )
+
+    def flesh(self, plane: Plane, level: float) -> Field:
+        """The share of each pixel that is kidney and not the hollow in it."""
+        layer = plane.shares()
+        layer.fill(self.outline(level))
+        layer.fill(self.hollow(level), 0.0)
+        return layer.done()
 
 
 @dataclass(frozen=True)
@@ -230,41 +238,62 @@ def _stone(generator: np.random.Generator, organs: Organs, which: int) -> Findin
         else:
             layer.fill(center + round_stone * np.float32(size))
         mask = layer.done()
-        around = _painted(plane, kidney.outline(level))
+        around = kidney.flesh(plane, level)
         return mixed(below, mask, value), mask, around
 
     return Finding(place=f"{_side(kidney)} kidney", size_mm=None, paint=paint)
 
 
+def _room(generator: np.random.Generator, kidney: Kidney, cavity: Points, radius: float) -> tuple[float, float]:
+    """Where on a kidney something round fits into the abdomen: its direction, and its distance from the middle."""
+    wall = normals(cavity)
+    best, most = (0.0, 0.8), -np.inf
+    for _ in range(30):
+        turn, far = float(generator.uniform(-1.9, 1.7)), float(generator.uniform(0.6, 1.15))
+        x, y = _grown(kidney, turn, far, radius)
+        away = mm([x, y]) - cavity
+        nearest = int(np.argmin((away * away).sum(axis=1)))
+        room = float((away[nearest] * wall[nearest]).sum()) - radius
+        if room > most:
+            best, most = (turn, far), room
+        if room > -0.1 * radius:
+            break
+    return best
+
+
+def _grown(kidney: Kidney, turn: float, far: float, radius: float) -> tuple[float, float]:
+    """The center of a cyst: larger ones grow out of the kidney rather than into the spine."""
+    x, y = kidney.at(far * float(np.cos(turn)), far * float(np.sin(turn)))
+    return x + kidney.side * 0.25 * radius * float(np.cos(turn)), y
+
+
 def _cyst(generator: np.random.Generator, organs: Organs, which: int) -> Finding:
     kidney = organs.kidneys[which]
     radius = log_uniform(generator, 12, 34)
-    turn = float(generator.uniform(-1.9, 1.5))
-    far = float(generator.uniform(0.75, 1.15))
+    turn, far = _room(generator, kidney, organs.cavity, radius)
     value = float(generator.normal(tissue.SEROUS - 2, 4))
     second = log_uniform(generator, 6, 13) if generator.random() < 0.3 else 0.0
 
     def paint(below: Field, organs: Organs, plane: Plane, generator: np.random.Generator) -> tuple[Field, Field, Field]:
         kidney = organs.kidneys[which]
         size = float(generator.uniform(0.88, 1.04))
-        x, y = kidney.at(far * float(np.cos(turn)), far * float(np.sin(turn)))
-        # Larger ones grow out of the kidney rather than into the spine.
-        x += kidney.side * 0.3 * radius * float(np.cos(turn))
+        x, y = _grown(kidney, turn, far, radius)
         outline = ellipse(x, y, radius * size, radius * size * 0.97)
-        mask = _painted(plane, outline)
-        below = mixed(below, _painted(plane, inset(outline, -1.0)) - mask, 45.0)
+        inside = _painted(plane, inset(organs.cavity, -1.5))
+        mask = _painted(plane, outline) * inside
+        below = mixed(below, _painted(plane, inset(outline, -1.0)) * inside - mask, 45.0)
         out = mixed(below, mask, value)
         if second:
             small = kidney.at(0.6 * float(np.cos(turn + 2.2)), 0.6 * float(np.sin(turn + 2.2)))
             out = mixed(out, _painted(plane, ellipse(small[0], small[1], second, second)), value)
-        around = np.maximum(_painted(plane, kidney.outline(organs.level)), mask)
+        around = kidney.flesh(plane, organs.level)
         return out, mask, around
 
     return Finding(place=f"{_side(kidney)} kidney", size_mm=None, paint=paint)
 
 
 def _ascites(generator: np.random.Generator) -> Finding:
-    amount = log_uniform(generator, 0.3, 1.0)
+    amount = log_uniform(generator, 0.4, 1.0)
     value = float(generator.normal(tissue.SEROUS, 4))
     middle = blob(generator, 8, -24, 1.0, stretch=1.6, rough=0.08)
     depth = 5 + 17 * amount
@@ -286,5 +315,5 @@ def _ascites(generator: np.random.Generator) -> Finding:
         mask = ((np.abs(below - value) < 9) & (inside > 0.9)).astype(np.float32)
         return below, mask, inside
 
-    drift = Drift(inward=0.0011 * depth * 4, up=0.1 * depth)
+    drift = Drift(inward=0.0085 * depth, up=0.1 * depth)
     return Finding(place="peritoneal cavity", size_mm=round(depth, 1), paint=paint, behind=behind, pushes=(drift,))

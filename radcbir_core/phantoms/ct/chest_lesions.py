@@ -234,7 +234,9 @@ def _emphysema(generator: np.random.Generator, lungs: Lungs, side: int, level: f
 
     name = "left" if side > 0 else "right"
     place = f"{name} {'upper lobe' if level < 0.5 else 'lung'}"
-    return Finding(place=place, within=within, over=over, vessels=float(generator.uniform(0.6, 0.8)))
+    largest = max(float(np.ptp(outline, axis=0).max()) for outline in bullae)
+    thin = float(generator.uniform(0.6, 0.8))
+    return Finding(place=place, within=within, over=over, vessels=thin, size_mm=round(largest, 1))
 
 
 def _effusion(generator: np.random.Generator, side: int) -> Finding:
@@ -277,4 +279,4 @@ def _effusion(generator: np.random.Generator, side: int) -> Finding:
         return below, worst if worst is not None else np.zeros_like(below)
 
     name = "both pleural spaces" if both else f"{'left' if side > 0 else 'right'} pleural space"
-    return Finding(place=name, over=over)
+    return Finding(place=name, over=over, size_mm=round(depths[side], 1))

@@ -182,7 +182,8 @@ def _infarct(generator: np.random.Generator, side: int) -> Finding:
         mask = _covered(cut.plane.bent(ragged), [wedge], cut.brain, 1.6)
         dark = value + 1.2 * canvas.smooth_noise(cut.generator, 8)
         # Sulci close over swollen cortex, and what fluid is left stays.
-        return mixed(below, mask * np.float32(0.93) * (below < 110), dark), mask
+        mask = mask * (below < 110)
+        return mixed(below, mask * np.float32(0.93), dark), mask
 
     turn = np.pi * (start + end)
     push = Push(side * 60 * float(np.sin(turn)), -70 * float(np.cos(turn)), 30, swollen)
