@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import counts, gallery, loaders, shell, state
+from pages.parts import counts, gallery, loaders, shell, starting, state
 from pages.parts.text import counted, literal, markup
+from radcbir_core import demo
 from radcbir_core.collection import STEPS, Collection
 
 SIGNS = {"current": "✓", "stale": "!", "missing": "○"}
@@ -25,6 +26,9 @@ def page() -> None:
     if collection is None:
         return
     with shell.errors_shown():
+        if (job := starting.job()) is not None:
+            before = steps_of_demo()
+            starting.show(job, ready=lambda: steps_of_demo() != before)
         facts = loaders.facts(collection)
         problems = collection.problems()
         overview(collection, facts, problems=len(problems))
@@ -65,6 +69,16 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
         for name, number, note in numbers
     )
     st.html(f'<div class="radcbir-numbers">{tiles}</div>{_STYLE}')
+
+
+def steps_of_demo() -> dict[str, str]:
+    """How far the demonstration is; empty while its encoder has nothing yet. The page is drawn anew when it changes."""
+    if demo.NAME not in loaders.collection_names():
+        return {}
+    collection = loaders.collection(demo.NAME)
+    if demo.ENCODER not in collection.encoder_ids():
+        return {}
+    return dict(loaders.encoder_steps(collection, demo.ENCODER))
 
 
 def show_counts(facts: loaders.Facts) -> None:
@@ -111,6 +125,9 @@ def show_encoders(collection: Collection) -> None:
 def next_steps(collection: Collection, encoder_id: str | None) -> None:
     """What to do next: the command that is missing, or the page to open."""
     st.html('<h4 class="radcbir-part">Next</h4>')
+    if not collection.encoder_ids() and starting.at_work_on(collection.name):
+        st.caption("The encoder is being built, see above.")
+        return
     if not collection.encoder_ids():
         shell.say_command(
             "Build an encoder, to search, evaluate and map this collection. `pixels` needs no weights and is the "
@@ -121,7 +138,8 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
     for built in collection.encoder_ids():
         with shell.errors_shown():
             store = collection.store(built)
-            if any(found != "current" for found in store.steps().values()):
+            unfinished = any(found != "current" for found in store.steps().values())
+            if unfinished and not starting.at_work_on(collection.name, built):
                 shell.say_command(
                     f"**{literal(built)}** is not complete. This command goes on where it stopped.",
                     *("build", collection.name, "--encoder", store.spec),
@@ -136,6 +154,9 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
                     query_params=state.left_at(label.lower()),
                     width="stretch",
                 )
+    if demo.NAME not in loaders.collection_names():
+        st.caption("To try everything on synthetic images with known ground truth, text queries included, run:")
+        st.code(f"{shell.COMMAND} demo", language="bash")
 
 
 def _provenance(collection: Collection) -> str:

@@ -1,4 +1,4 @@
-"""Retrieval: an image of the collection or an upload → its most similar images, side by side with what they show."""
+"""Retrieval: an image of the collection, an upload or a sentence → its hits, side by side with what they show."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from pages.parts import filters, gallery, loaders, picker, shell, state, upload
+from pages.parts import describe, filters, gallery, loaders, picker, shell, state, upload
 from pages.parts.gallery import Labels
 from pages.parts.shell import Opened
-from pages.parts.text import counted, csv_bytes, markup
+from pages.parts.text import counted, csv_bytes, literal, markup
 from radcbir_core.collection import Collection
 from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS
-from radcbir_core.retrieval import Retriever, hits_table
+from radcbir_core.retrieval import Measure, Retriever, TextQuery, hits_table
 
 MOST_HITS = 100
 
@@ -27,11 +27,12 @@ class Query:
     """What is searched with.
 
     Attributes:
-        name: image_id, or the file name of an upload.
-        labels: What is known of it; None for an upload.
-        row: Its row in the manifest; None for an upload.
-        embedding: (1, D) float32 of an upload; empty for an image of the collection.
-        sha256: Digest of an upload's bytes; empty for an image of the collection.
+        name: image_id, the file name of an upload, or the sentence.
+        labels: What is known of it; None for an upload or a sentence.
+        row: Its row in the manifest; None for an upload or a sentence.
+        embedding: (1, D) float32 of an upload; empty otherwise.
+        sha256: Digest of an upload's bytes; empty otherwise.
+        text: A sentence; None for an image.
     """
 
     name: str
@@ -39,6 +40,12 @@ class Query:
     row: int | None = None
     embedding: np.ndarray = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     sha256: str = ""
+    text: TextQuery | None = None
+
+    @property
+    def measure(self) -> Measure:
+        """What the numbers beside its hits are."""
+        return "similarity" if self.text is None else "text_similarity"
 
 
 def page() -> None:
@@ -46,9 +53,10 @@ def page() -> None:
     opened = shell.begin("Retrieval", "embed")
     left, right = st.columns([2, 7], gap="medium")
     with left:
-        query = query_panel(opened)
+        source = choose_source()
+        query = query_panel(opened, source)
     with right:
-        if state.get("source") != "upload" and (query is None or state.get("view") == "browse"):
+        if source == "collection" and (query is None or state.get("view") == "browse"):
             if query is not None:
                 st.button(
                     "Back to the hits", icon=":material/arrow_back:", on_click=state.update, kwargs={"view": None}
@@ -56,33 +64,54 @@ def page() -> None:
             picker.browse(opened.collection, on_query=use_image)
         elif query is not None:
             results(opened, query)
+        elif source == "text":
+            describe.explain(opened.collection, opened.encoder_id)
         else:
             st.info(
                 "Upload an image on the left: PNG, JPEG, TIFF, WebP, BMP or DICOM. It stays in the memory of this "
                 "session: it is never written to disk, and no link can hold it.",
                 icon=":material/upload:",
             )
+    loaders.warm_encoder(opened.collection, opened.encoder_id)
 
 
 def use_image(image_id: str) -> None:
     """Make an image of the collection the query; a callback, so that the run after it shows its hits."""
-    state.update(image=image_id, source=None, view=None)
+    state.update(image=image_id, source=None, text=None, view=None)
 
 
-def query_panel(opened: Opened) -> Query | None:
-    """The left column: where the query comes from, the query image, and what is known of it."""
-    source = state.choice(
+def choose_source() -> str:
+    """Where the query comes from; a link with a sentence in it opens that sentence."""
+    return state.choice(
         st.segmented_control,
         "Query from",
-        ["collection", "upload"],
+        ["collection", "upload", "text"],
         name="source",
-        format_func={"collection": "Collection", "upload": "Upload"}.get,
+        default="text" if state.get("text") else "collection",
+        format_func={"collection": "Collection", "upload": "Upload", "text": "Text"}.get,
         label_visibility="collapsed",
         width="stretch",
     )
+
+
+def query_panel(opened: Opened, source: str) -> Query | None:
+    """The left column: the query, and what is known of it."""
     with shell.errors_shown():
+        if source == "text":
+            return _from_text(opened)
         return _from_upload(opened) if source == "upload" else _from_collection(opened.collection)
     return None
+
+
+def _from_text(opened: Opened) -> Query | None:
+    state.set_query(opened.collection.name, None)  # a sentence has no place on the map
+    text = describe.ask(opened.collection, opened.encoder_id)
+    if text is None:
+        return None
+    embedded = loaders.text_query(opened.collection, opened.encoder_id, text)
+    for note in embedded.notes:
+        st.info(literal(note), icon=":material/info:")
+    return Query(embedded.text, None, text=embedded)
 
 
 def _from_collection(collection: Collection) -> Query | None:
@@ -141,7 +170,7 @@ def results(opened: Opened, query: Query) -> None:
     collection = opened.collection
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=10, width=110)
-    exclude = choose_exclusions(controls, collection, query)
+    exclude = choose_exclusions(controls, collection, query) if query.text is None else []
     where = filters.choose(controls, collection)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
@@ -151,7 +180,7 @@ def results(opened: Opened, query: Query) -> None:
         rows, similarities = hits.rows[0][: hits.counts[0]], hits.similarities[0][: hits.counts[0]]
         controls.download_button(
             "CSV",
-            csv_bytes(hits_table(collection.manifest, hits)),
+            csv_bytes(hits_table(collection.manifest, hits, measure=query.measure)),
             file_name=f"hits-{collection.name}-{opened.encoder_id}.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -160,8 +189,9 @@ def results(opened: Opened, query: Query) -> None:
         )
         found = [gallery.labels_of(collection, int(row)) for row in rows]
         st.html(
-            f'<p class="radcbir-summary">{summary(query.labels, found)}<br><small>'
-            f"{markup(how_found(collection, hits, k=k, where=where, milliseconds=milliseconds))}</small></p>"
+            f'<p class="radcbir-summary">{summary(query.labels, found, of_text=query.text is not None)}<br><small>'
+            f"{markup(how_found(collection, hits, k=k, where=where, milliseconds=milliseconds))}"
+            f"{_SCALE if query.text is not None else ''}</small></p>"
         )
         if len(rows):
             gallery.show(
@@ -169,6 +199,7 @@ def results(opened: Opened, query: Query) -> None:
                 rows,
                 key="hits",
                 similarities=similarities,
+                measure=query.measure,
                 query=query.labels,
                 per_page=MOST_HITS,
                 on_query=use_image,
@@ -179,6 +210,8 @@ def search(
     retriever: Retriever, query: Query, *, k: int, where: Mapping[str, Sequence[str]], exclude: Sequence[str]
 ) -> Hits:
     """The hits of a query, best first; of one query, so row 0 of each array."""
+    if query.text is not None:
+        return retriever.search_text(query.text, k=k, where=where, exclude=exclude)
     if query.row is not None:
         return retriever.search_rows([query.row], k=k, where=where, exclude=exclude)
     return retriever.search(query.embedding, k=k, where=where, exclude=exclude, sha256=query.sha256)
@@ -200,12 +233,19 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collec
     )
 
 
-def summary(query: Labels | None, hits: Sequence[Labels]) -> str:
-    """What the hits add up to, as HTML: how many agree with the query, else how often each label occurs."""
+def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = False) -> str:
+    """What the hits add up to, as HTML: how many agree with the query, else how often each label occurs.
+
+    Args:
+        query: Labels of the query; None where there are none.
+        hits: Labels of its hits.
+        of_text: Whether the query is a sentence; its hits may be of any modality, so these are counted too.
+    """
     if not hits:
         return "No image is left to be a hit."
     parts = []
     for title, mine, theirs in (
+        *([("modality", (), [(hit.modality,) for hit in hits])] if of_text else []),
         ("anatomy", (query.anatomy,) if query else (), [(hit.anatomy,) for hit in hits]),
         ("pathology", query.pathologies if query else (), [hit.pathologies for hit in hits]),
     ):
@@ -237,5 +277,7 @@ def how_found(
         line += f" Only {hits.counts[0]} of {k}: no more images are left after filters and exclusions."
     return line
 
+
+_SCALE = " The numbers are text-image cosines, on another scale than the similarity of two images."
 
 page()

@@ -43,7 +43,7 @@ class BuildReport:
 def build(
     collection: Collection, encoder: Encoder, *, workers: int | None = None, progress: Progress = silent
 ) -> BuildReport:
-    """Embed, index, find the neighbors, project and evaluate; whatever is current is left as it is.
+    """Embed, index, find the neighbors, evaluate and project; whatever is current is left as it is.
 
     Can be stopped at any time and called again: it goes on where it stopped.
 
@@ -72,8 +72,8 @@ def build(
         makers: dict[str, Callable[[EncoderStore, Progress], None]] = {
             "index": _index,
             "neighbors": _neighbors,
-            "projection": _projection,
             "evaluation": _evaluation,
+            "projection": _projection,
         }
         for step in STEPS[1:]:
             if store.steps()[step] != "current":
@@ -100,10 +100,10 @@ def _neighbors(store: EncoderStore, progress: Progress) -> None:
     store.mark("neighbors", method=method)
 
 
-def _projection(store: EncoderStore, progress: Progress) -> None:
-    store.mark("projection", **project_store(store, progress=progress))
-
-
 def _evaluation(store: EncoderStore, progress: Progress) -> None:
     evaluate(store, Protocol(), progress=progress)
     store.mark("evaluation")
+
+
+def _projection(store: EncoderStore, progress: Progress) -> None:
+    store.mark("projection", **project_store(store, progress=progress))

@@ -133,7 +133,7 @@ def build(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Decoding threads; one a CPU core by default.")] = None,
 ) -> None:
-    """Embed, index, find neighbors, project and evaluate. Stopped and run again, it goes on where it stopped."""
+    """Embed, index, find neighbors, evaluate and project. Stopped and run again, it goes on where it stopped."""
     from radcbir_core.build import build as build_all
     from radcbir_core.encoders import load_encoder
 
@@ -148,6 +148,29 @@ def build(
     if report.failed:
         print(f"Could not be embedded: {report.failed}, listed in {collection.folder / 'problems.csv'}")
     print(f"Built {name} with {loaded.encoder_id}: {report.images} images, {report.failed} failed.")
+
+
+@app.command()
+def demo(
+    phantoms: Annotated[
+        int | None, typer.Option("--phantoms", metavar="N", min=1, help="How many images; 2400 by default.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The collection's name.")] = "phantoms",
+) -> None:
+    """Draw a collection of phantoms and build it with radcbir-mini: all there is to try, at once and without network.
+
+    Stopped and run again, it goes on where it stopped; what is there already is left as it is.
+    """
+    from radcbir_core.demo import ENCODER, STAGES, make_demo
+
+    with _bars() as progress:
+        report = make_demo(name=name, images=phantoms, progress=progress)
+    made = [[stage, f"{report.seconds[stage]:.1f} s"] for stage in STAGES if stage in report.seconds]
+    _print_table(["step", "time"], made, title=f"{name} with {ENCODER}")
+    print("Next: streamlit run app.py")
+    print(f'Or:   python -m radcbir_core query {name} --text "chest radiograph with pleural effusion"')
+    done = "Made" if made else "Everything was there already:"
+    print(f"{done} {name} with {ENCODER}: {report.images} images.")
 
 
 @app.command()

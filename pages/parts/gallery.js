@@ -37,8 +37,11 @@ function draw(card, setTriggerValue) {
   if (card.rank !== undefined) {
     const rank = element("span", "rank", card.rank)
     rank.title = `Rank ${card.rank}`
-    const similarity = element("span", "similarity", card.similarity)
-    similarity.title = "Similarity (cosine; 1 = same direction)"
+    const ofText = card.text_similarity !== undefined
+    const similarity = element("span", "similarity", ofText ? `text ${card.text_similarity}` : card.similarity)
+    similarity.title = ofText
+      ? "Text-image cosine (on another scale than the similarity of two images)"
+      : "Similarity (cosine; 1 = same direction)"
     head.append(rank, similarity)
   }
   const modality = element("span", "modality", card.modality || "–")

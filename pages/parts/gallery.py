@@ -24,10 +24,13 @@ from pages.parts.text import counted, markup
 from radcbir_core.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.images import DecodedImage
+from radcbir_core.retrieval import Measure
 
 _HERE: Final = Path(__file__).parent
 _CARD_COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")
 _AT: Final = "radcbir:large-at"
+MEASURES: Final[dict[Measure, str]] = {"similarity": "similarity", "text_similarity": "text-image cosine"}
+"""What the number beside a hit is called. The two are never on one scale."""
 _WORDS: Final[dict[Agreement, str]] = {
     "same": "same",
     "shared": "in part",
@@ -78,6 +81,7 @@ def show(
     *,
     key: str,
     similarities: Sequence[float] | np.ndarray | None = None,
+    measure: Measure = "similarity",
     query: Labels | None = None,
     per_page: int = 50,
     columns: int = 5,
@@ -91,6 +95,7 @@ def show(
             the page shown is read.
         key: Unique on the page.
         similarities: (K,) similarity of each, shown with its rank; None shows neither.
+        measure: What the similarities are.
         query: Labels to compare with; each card then says whether anatomy and pathology are the same.
         per_page: Cards a page.
         columns: Cards side by side on a wide screen; fewer where there is no room.
@@ -110,7 +115,7 @@ def show(
         card = _card(collection, int(shown[position]), dict(zip(_CARD_COLUMNS, values_of_row, strict=True)), query)
         card["color"] = colors.get(card["modality"], palette.NO_VALUE)
         if values is not None:
-            card |= {"rank": position + 1, "similarity": f"{values[position]:.3f}"}
+            card |= {"rank": position + 1, measure: f"{values[position]:.3f}"}
         cards.append(card)
 
     def use() -> None:
@@ -131,7 +136,7 @@ def show(
     row = _clicked(result, "open", shown)
     if row is not None:
         position = int(np.flatnonzero(shown == row)[0])
-        open_large(collection, shown, position, similarities=values, query=query, on_query=on_query)
+        open_large(collection, shown, position, similarities=values, measure=measure, query=query, on_query=on_query)
 
 
 def picture(source: bytes, description: str, *, key: str) -> bool:
@@ -164,6 +169,7 @@ def open_large(
     position: int,
     *,
     similarities: Sequence[float] | np.ndarray | None = None,
+    measure: Measure = "similarity",
     query: Labels | None = None,
     on_query: Callable[[str], None] | None = None,
 ) -> None:
@@ -176,11 +182,12 @@ def open_large(
         rows: (K,) rows of the manifest, none negative.
         position: Which of them to open first, from 0.
         similarities: (K,) similarity to a query, whose hits the rows are, best first.
+        measure: What the similarities are.
         query: Labels to compare with.
         on_query: As in :func:`show`.
     """
     st.session_state[_AT] = position
-    _dialog(collection, np.asarray(rows, dtype=np.int64), similarities, query, on_query)
+    _dialog(collection, np.asarray(rows, dtype=np.int64), similarities, measure=measure, query=query, on_query=on_query)
 
 
 @st.dialog("Image", width="large")
@@ -242,6 +249,8 @@ def _dialog(
     collection: Collection,
     rows: np.ndarray,
     similarities: Sequence[float] | np.ndarray | None,
+    *,
+    measure: Measure,
     query: Labels | None,
     on_query: Callable[[str], None] | None,
 ) -> None:
@@ -273,7 +282,7 @@ def _dialog(
         if similarities is None:
             st.caption(f"Image {position + 1:,} of {len(rows):,}")
         else:
-            st.caption(f"Rank {position + 1:,} of {len(rows):,}, similarity {similarities[position]:.3f}")
+            st.caption(f"Rank {position + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[position]:.3f}")
         if query is not None:
             _agreement_table(query, labels_of(collection, row))
         facts_table([*image_facts(collection, row), *seen])

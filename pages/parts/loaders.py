@@ -21,16 +21,17 @@ import pyarrow.compute as pc
 import streamlit as st
 from PIL import Image
 
+from pages.parts import prompts, warming
 from pages.parts.coloring import Members
 from pages.parts.points import Points, points_of
 from radcbir_core.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
-from radcbir_core.encoders import Encoder, load_encoder
+from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
 from radcbir_core.neighbors import ranked_hits
-from radcbir_core.retrieval import Retriever
+from radcbir_core.retrieval import Retriever, TextQuery, cleaned_text, embed_text
 
 
 class CollectionKey(NamedTuple):
@@ -170,12 +171,39 @@ def store(opened: Collection, encoder_id: str) -> EncoderStore:
 
 
 def encoder(opened: Collection, encoder_id: str) -> Encoder:
-    """The encoder itself, weights loaded, to embed an upload. At most two are kept in memory.
+    """The encoder itself, weights loaded, to embed an upload or a text. At most two are kept in memory.
 
     Raises:
         EncoderError: It cannot be loaded here (EncoderUnavailableError: its weights are not on this machine).
     """
-    return _encoder(opened.store(encoder_id).spec, encoder_digest(opened, encoder_id))
+    return _encoder(*_version(opened, encoder_id))
+
+
+def warm_encoder(opened: Collection, encoder_id: str) -> None:
+    """Begin to load a small encoder in the background, so that the first query of a person need not wait for it."""
+    warming.warm(*_version(opened, encoder_id))
+
+
+def text_query(opened: Collection, encoder_id: str, text: str) -> TextQuery:
+    """A sentence, embedded; those of late are remembered.
+
+    Raises:
+        QueryError: It is no sentence.
+        EncoderError: The encoder has no text tower, or cannot be loaded here.
+        StaleError: The encoder here is another version than the one that made the collection's embeddings.
+    """
+    return _text_query(_encoder_key(opened, encoder_id), cleaned_text(text))
+
+
+def example_texts(opened: Collection) -> list[str]:
+    """Sentences to search this collection with."""
+    return _example_texts(_key(opened))
+
+
+def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
+    """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
+    store = opened.store(encoder_id)
+    return store.spec, str(store.record.get("fingerprint", ""))
 
 
 def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
@@ -273,8 +301,19 @@ def _retriever(key: EncoderKey) -> Retriever:
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
-def _encoder(spec: str, record: str) -> Encoder:  # noqa: ARG001
-    return load_encoder(spec)
+def _encoder(spec: str, fingerprint: str) -> Encoder:
+    return warming.take(spec, fingerprint)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _text_query(key: EncoderKey, text: str) -> TextQuery:
+    opened = _collection(key.collection)
+    return embed_text(opened.store(key.encoder_id), encoder(opened, key.encoder_id), text)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _example_texts(key: CollectionKey) -> list[str]:
+    return prompts.examples(_collection(key).manifest.labels("label").counts())
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

@@ -18,9 +18,10 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import loaders, state
+from pages.parts import loaders, starting, state
 from pages.parts.text import literal
 from radcbir_core.collection import Collection
+from radcbir_core.encoders import known_encoders
 from radcbir_core.errors import RadcbirError
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -63,8 +64,12 @@ def begin(title: str, *steps: str) -> Opened:
     chosen = choose(title)
     if chosen.collection is None:
         st.stop()
+    job = starting.job()
     if chosen.encoder_id is None:
-        if not chosen.collection.encoder_ids():
+        if not chosen.collection.encoder_ids() and job is not None and starting.at_work_on(chosen.collection.name):
+            folder = chosen.collection
+            starting.show(job, ready=lambda: bool(folder.encoder_ids()))
+        elif not chosen.collection.encoder_ids():
             say_command(
                 f"No encoder is built for the collection **{literal(chosen.collection.name)}** yet. "
                 "Build one, then reload this page.",
@@ -76,11 +81,17 @@ def begin(title: str, *steps: str) -> Opened:
         states = loaders.encoder_steps(opened.collection, opened.encoder_id)
         for step in steps:
             if states.get(step) != "current":
-                say_not_built(opened, step, states.get(step, "missing"))
+                if job is not None and starting.at_work_on(opened.collection.name, opened.encoder_id):
+                    _wait_for(job, opened, step)
+                else:
+                    say_not_built(opened, step, states.get(step, "missing"))
                 st.stop()
     except RadcbirError as error:
         show_error(error)
         st.stop()
+    if job is not None:
+        with st.sidebar:
+            starting.show_small(job)
     return opened
 
 
@@ -88,7 +99,8 @@ def choose(title: str) -> Choice:
     """Draw the frame of any page and return what is open; says what to do next where nothing is.
 
     A collection or an encoder that the URL names and that does not exist is reported with those that do; the sidebar
-    goes on working.
+    goes on working. Where there is no collection at all, the demonstration is begun and its progress shown, whichever
+    page is opened first.
     """
     st.set_page_config(
         page_title="RadCBIR" if title == "Home" else f"{title} · RadCBIR",
@@ -171,11 +183,24 @@ def keep_uploads_in_memory() -> None:
     MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, largest)
 
 
+def _wait_for(job: starting.Job, opened: Opened, step: str) -> None:
+    """Show how far the job is until it has made ``step``, then run the page."""
+    what = literal(starting.STAGES[step].lower())
+    starting.show(
+        job,
+        ready=lambda: loaders.encoder_steps(opened.collection, opened.encoder_id).get(step) == "current",
+        waiting_for=f"This page opens by itself as soon as one step of the build is done: **{what}**.",
+    )
+
+
 def _choose(sidebar: DeltaGenerator) -> Choice:
     names = loaders.collection_names()
     if not names:
+        job = starting.job()
+        if job is not None:
+            starting.show(job, ready=lambda: bool(loaders.collection_names()))
         say_command(
-            "There is no collection yet. Import one from a folder or a table of images "
+            "There is no collection yet. Import your own from a folder or a table of images "
             "(`manifest.csv` with a column `path`), build an encoder for it, then reload this page.",
             *("import", "FOLDER_OR_MANIFEST_CSV", "--name", "NAME"),
         )
@@ -188,6 +213,9 @@ def _choose(sidebar: DeltaGenerator) -> Choice:
     built = sorted(collection.encoder_ids())
     if built:
         encoder_id = _pick(sidebar, "encoder", built)
+        for entry in known_encoders():
+            if entry.demonstration and entry.encoder_id == encoder_id:
+                sidebar.caption(literal(entry.note))
         state.update(collection=name, encoder=encoder_id or state.get("encoder"))
         return Choice(collection, encoder_id)
     sidebar.caption("No encoder is built yet.")

@@ -1,0 +1,269 @@
+"""The first start: the demonstration collection is made in the background, and pages open as soon as they can.
+
+Owns the one thread of this server process that makes it, what is known of its progress, and how that is shown. The
+thread touches nothing of Streamlit; pages ask it now and then. What is made, and that two servers make it once, is
+``radcbir_core.demo``'s business.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+import streamlit as st
+
+from pages.parts.text import counted, literal, markup
+from radcbir_core import demo
+from radcbir_core.collection import data_folder, list_collections
+from radcbir_core.errors import CollectionError, RadcbirError
+
+State = Literal["running", "done", "failed", "stopped"]
+
+STAGES: Final = {
+    "load": "Check and load the encoder",
+    "draw": "Draw the images",
+    "embed": "Compute embeddings and thumbnails",
+    "index": "Index them",
+    "neighbors": "Find each image's neighbors",
+    "evaluation": "Evaluate",
+    "projection": "Lay out the map",
+}
+_OF_IMAGES: Final = {"draw", "embed", "index", "neighbors"}
+_POLL_SECONDS: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class _Stopped(Exception):  # noqa: N818  # not an error
+    """The person asked to stop."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far the work is.
+
+    Attributes:
+        state: Whether it goes on, and how it ended.
+        stage: Of :data:`STAGES`; the one at work, or that it ended in.
+        done: How much of the stage is finished.
+        total: Of how much.
+        began: When the stage began, and with how much ``done`` (``time.monotonic()`` seconds, number).
+        error: What went wrong, one line; empty where nothing did.
+    """
+
+    state: State = "running"
+    stage: str = "load"
+    done: int = 0
+    total: int = 1
+    began: tuple[float, int] = (0.0, 0)
+    error: str = ""
+
+    @property
+    def rate(self) -> float:
+        """Items a second in this stage; 0 while it cannot be told."""
+        seconds = time.monotonic() - self.began[0]
+        return (self.done - self.began[1]) / seconds if seconds > 0.5 else 0.0
+
+
+class Job:
+    """The making of the demonstration, in a thread of its own.
+
+    Args:
+        make: What makes it; tests give another.
+    """
+
+    def __init__(self, make: Callable[..., object]) -> None:
+        self._make = make
+        self._status = Status(began=(time.monotonic(), 0))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="demonstration", daemon=True)
+        self._thread.start()
+
+    @property
+    def status(self) -> Status:
+        """How far it is now."""
+        return self._status
+
+    def stop(self) -> None:
+        """Ask it to stop at the next step of its progress."""
+        self._stop.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until it has ended, at most so long."""
+        self._thread.join(seconds)
+
+    def _told(self, step: str, done: int, total: int) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+        now = self._status
+        began = now.began if step == now.stage and done >= now.began[1] else (time.monotonic(), done)
+        self._status = Status(stage=step, done=done, total=total, began=began)
+
+    def _run(self) -> None:
+        try:
+            self._make(progress=self._told)
+        except _Stopped:
+            self._status = replace(self._status, state="stopped")
+        except RadcbirError as error:
+            self._status = replace(self._status, state="failed", error=str(error))
+        except Exception as error:  # noqa: BLE001
+            # A mistake of ours, or an answer of the operating system that nobody thought of: told, not swallowed.
+            _log.exception("The demonstration collection could not be made")
+            text = f"{type(error).__name__}: {error}"
+            self._status = replace(self._status, state="failed", error=f"{text} (more in the server's log)")
+        else:
+            self._status = replace(self._status, state="done")
+
+
+_jobs: dict[str, Job] = {}
+_lock = threading.Lock()
+
+
+def job() -> Job | None:
+    """The job on this data folder, begun now where the demonstration is wanted; None where there is nothing to do.
+
+    A job that failed or was stopped is not begun again by itself: :func:`begin_again` does that.
+    """
+    folder = str(data_folder())
+    with _lock:
+        found = _jobs.get(folder)
+        if found is not None and found.status.state == "running":
+            return found
+        if not _wanted():
+            _jobs.pop(folder, None)
+            return None
+        if found is None or (found.status.state == "done" and not list_collections()):
+            found = _jobs[folder] = Job(demo.make_demo)
+        return None if found.status.state == "done" else found
+
+
+def begin_again() -> None:
+    """Begin anew after a failure or a stop; what is finished is not made again."""
+    with _lock:
+        found = _jobs.get(str(data_folder()))
+        if found is None or found.status.state != "running":
+            _jobs[str(data_folder())] = Job(demo.make_demo)
+
+
+def at_work_on(name: str, encoder_id: str | None = None) -> bool:
+    """Whether the job of this data folder is making this collection (and this encoder's part of it) right now."""
+    with _lock:
+        found = _jobs.get(str(data_folder()))
+    mine = name == demo.NAME and encoder_id in {None, demo.ENCODER}
+    return mine and found is not None and found.status.state == "running"
+
+
+def show(found: Job, *, ready: Callable[[], bool], waiting_for: str = "") -> None:
+    """Draw how far the work is, again every second, and run the page anew as soon as ``ready`` says so.
+
+    Args:
+        found: The job.
+        ready: Whether what the page waits for is there; asked every second, so it must be quick.
+        waiting_for: What the page waits for, a sentence; by default what the collection is.
+    """
+    if found.status.state == "running":
+        _running(found, ready, waiting_for)
+    else:
+        _ended(found.status)
+
+
+def show_small(found: Job) -> None:
+    """Draw the same in a line or two, for the sidebar of a page that can be used already."""
+    if found.status.state == "running":
+        _small(found)
+    else:
+        _ended(found.status)
+
+
+def _wanted() -> bool:
+    try:
+        return demo.is_wanted()
+    except CollectionError:
+        return False  # damaged: the page that opens it says so
+
+
+@st.fragment(run_every=_POLL_SECONDS)
+def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
+    status = found.status
+    if status.state != "running" or ready():
+        st.rerun()
+    st.markdown(
+        waiting_for
+        or "**The demonstration collection is being made**, once: synthetic radiographs, CT, MR and ultrasound images, "
+        "with a small encoder that comes with RadCBIR. Nothing is downloaded. Retrieval opens as soon as the "
+        "embeddings are there, the other pages as soon as their part is."
+    )
+    st.progress(_share(status), text=literal(_line(status)))
+    names = list(STAGES)
+    now = names.index(status.stage) if status.stage in STAGES else 0
+    lines = "".join(
+        f'<li class="{kind}"><b>{sign}</b> {markup(STAGES[name])} <small>{word}</small></li>'
+        for position, name in enumerate(names)
+        for kind, sign, word in [_sign(position, now)]
+    )
+    st.html(f'<ol class="radcbir-stages">{lines}</ol>{_STYLE}')
+    st.button("Stop", on_click=found.stop, icon=":material/stop:", help="What is finished stays; it can go on later.")
+
+
+@st.fragment(run_every=_POLL_SECONDS)
+def _small(found: Job) -> None:
+    status = found.status
+    if status.state == "running":
+        st.progress(_share(status), text=literal(_line(status)))
+    elif status.state != "done":
+        st.rerun()  # to say why it ended; where all went well, nothing on the page need change
+
+
+def _ended(status: Status) -> None:
+    """What a job that did not reach its end left: why, and the button to go on."""
+    if status.state == "failed":
+        st.error(f"The demonstration collection could not be made. {literal(status.error)}", icon=":material/error:")
+    else:
+        st.info(
+            "The making of the demonstration collection was stopped. What is finished stays.", icon=":material/stop:"
+        )
+    st.button(
+        "Try again" if status.state == "failed" else "Go on",
+        on_click=begin_again,
+        icon=":material/refresh:",
+        type="primary",
+    )
+
+
+def _share(status: Status) -> float:
+    return min(max(status.done / status.total, 0.0), 1.0) if status.total > 0 else 0.0
+
+
+def _line(status: Status) -> str:
+    """The stage at work in one line: how much, how quick, how long still."""
+    parts = [STAGES.get(status.stage, status.stage)]
+    if status.stage in _OF_IMAGES:
+        parts.append(f"{status.done:,} of {counted(status.total, 'image')}")
+    elif status.total > 1:
+        parts.append(f"{100 * _share(status):.0f} %")
+    if (rate := status.rate) > 0 and status.done < status.total:
+        if status.stage in _OF_IMAGES:
+            parts.append(f"{rate:,.0f} images/s")
+        parts.append(f"{counted(round((status.total - status.done) / rate), 'second')} left")
+    return " · ".join(parts)
+
+
+def _sign(position: int, now: int) -> tuple[str, str, str]:
+    if position < now:
+        return "done", "✓", "done"
+    return ("now", "▸", "at work") if position == now else ("later", "○", "")
+
+
+_STYLE: Final = """<style>
+.radcbir-stages { list-style: none; margin: 0; padding: 0; font-size: .92rem; line-height: 1.7; }
+.radcbir-stages li { margin: 0; padding: 0; }
+.radcbir-stages b { display: inline-block; width: 1.3em; }
+.radcbir-stages small { color: #98A3B3; }
+.radcbir-stages .done b { color: #2FBF9B; }
+.radcbir-stages .now b { color: #4FB3D9; }
+.radcbir-stages .later { color: #98A3B3; }
+</style>"""

@@ -1,0 +1,203 @@
+"""The first start: the demonstration is made in the background, and pages open as soon as they can."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import threading
+
+import pytest
+
+from pages.parts import starting
+from radcbir_core.collection import STEPS, open_collection
+from radcbir_core.demo import make_demo
+from radcbir_core.storage import disk_errors
+from tests.pages.reading import cards, complaints, html, words
+from tests.stand_ins import project_quickly
+
+SENTENCE = "CT of the head with hemorrhage"
+
+
+def wait() -> None:
+    for job in starting._jobs.values():
+        job.wait(60)
+
+
+def button(at, label):
+    return next(found for found in at.button if found.label == label)
+
+
+def test_it_shows_how_far_it_is_and_how_to_import_instead(empty_app):
+    at = empty_app()
+    assert not complaints(at)
+    assert "The demonstration collection is being made" in words(at)
+    bar = at.get("progress")[0].proto
+    assert bar.value == 25
+    assert bar.text.replace("\\", "") == "Draw the images · 600 of 2,400 images"
+    assert '<li class="done"><b>✓</b> Check and load the encoder' in html(at)
+    assert '<li class="now"><b>▸</b> Draw the images' in html(at)
+    assert '<li class="later"><b>○</b> Lay out the map' in html(at)
+    assert "There is no collection yet. Import your own" in words(at)
+
+
+@pytest.mark.parametrize("page", ["retrieval", "pathology", "map"])
+def test_whichever_page_is_opened_first_begins_it(empty_app, page):
+    at = empty_app(page)
+    assert not complaints(at)
+    assert "is being made" in words(at)
+    assert len(starting._jobs) == 1
+
+
+def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
+    at = first_start("retrieval", text=SENTENCE)
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert len(cards(at)) == 10
+    assert "text_similarity" in cards(at)[0]
+    assert starting.job() is None
+    assert not at.get("progress")
+    home = first_start()
+    assert "Images</span><b>60</b>" in html(home)
+    assert html(home).count("✓ current") == len(STEPS)
+
+
+def test_retrieval_opens_while_the_map_is_being_made_and_the_map_opens_by_itself(first_start, monkeypatch):
+    laying_out, go_on = threading.Event(), threading.Event()
+
+    def slowly(store, **options):
+        laying_out.set()
+        go_on.wait(60)
+        return project_quickly(store, **options)
+
+    monkeypatch.setattr("radcbir_core.build.project_store", slowly)
+    try:
+        first_start()
+        assert laying_out.wait(60)
+        at = first_start("retrieval", text=SENTENCE)
+        assert not complaints(at)
+        assert len(cards(at)) == 10
+        assert len(at.sidebar.get("progress")) == 1
+        assert not complaints(first_start("pathology"))
+        at = first_start("map")
+        assert not complaints(at)
+        assert "This page opens by itself as soon as one step of the build is done: **lay out the map**" in words(at)
+        home = first_start()
+        assert "○ missing" in html(home)
+        assert "is being made" in words(home)
+        assert "python -m radcbir_core build" not in words(home)
+    finally:
+        go_on.set()
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert "opens by itself" not in words(at)
+
+
+def test_what_goes_wrong_is_one_message_with_a_button_and_then_it_goes_on(first_start, monkeypatch, tmp_path):
+    def full(**_):
+        with disk_errors(tmp_path / "x.npy"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radcbir_core.demo.make_demo", full)
+        at = first_start("retrieval")
+        wait()
+        at.run()
+        assert "The demonstration collection could not be made. Expected space left on the disk" in complaints(at)
+        assert len(at.error) == 1
+        at.run()
+        assert len(at.error) == 1, "it is not begun again by itself"
+    button(at, "Try again").click()
+    at.run()
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert len(cards(at)) == 40
+
+
+def test_damaged_weights_are_named_with_the_way_to_restore_them(first_start, tiny_root, tmp_path, monkeypatch):
+    shutil.copytree(tiny_root, tmp_path / "root")
+    monkeypatch.setattr("radcbir_core.encoders.registry.ROOT", tmp_path / "root")
+    (tmp_path / "root/data/encoders/radcbir-mini/open_clip_model.safetensors").unlink()
+    at = first_start()
+    wait()
+    at.run()
+    assert "open_clip_model.safetensors is missing" in complaints(at)
+    assert "git checkout -- data/encoders/radcbir-mini" in complaints(at)
+
+
+def test_what_nobody_thought_of_is_told_too(first_start, monkeypatch):
+    def broken(**_):
+        raise ZeroDivisionError("<b>oh</b>")
+
+    monkeypatch.setattr("radcbir_core.demo.make_demo", broken)
+    at = first_start()
+    wait()
+    at.run()
+    assert "ZeroDivisionError: <b>oh</b> (more in the server's log)" in complaints(at)
+
+
+def test_it_can_be_stopped_and_goes_on(first_start, monkeypatch):
+    stopping = threading.Event()
+
+    def stopped(*, progress, **_):
+        progress("draw", 1, 60)
+        stopping.wait(60)
+        progress("draw", 2, 60)
+        raise AssertionError("it should have been stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radcbir_core.demo.make_demo", stopped)
+        at = first_start()
+        button(at, "Stop").click()
+        at.run()
+        stopping.set()
+        wait()
+        at.run()
+        assert "was stopped. What is finished stays." in words(at)
+    button(at, "Go on").click()
+    at.run()
+    wait()
+    at.run()
+    assert "Images</span><b>60</b>" in html(at)
+
+
+def test_a_second_start_begins_nothing_and_an_unfinished_one_goes_on(first_start):
+    make_demo()
+    at = first_start("retrieval")
+    assert not starting._jobs
+    assert len(cards(at)) == 40
+    open_collection("phantoms").store("radcbir-mini").projection_path.unlink()
+    at = first_start("map")
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert open_collection("phantoms").store("radcbir-mini").steps()["projection"] == "current"
+
+
+def test_many_who_open_at_once_share_one_thread(first_start):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(starting.job())) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait()
+    assert len({id(job) for job in found if job is not None}) == 1
+
+
+def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offered(app):
+    at = app()
+    assert starting.job() is None
+    assert "python -m radcbir_core demo" in [code.value for code in at.code]
+    assert not at.get("progress")
+
+
+def test_rates_and_times_left_are_said_in_words(monkeypatch):
+    monkeypatch.setattr("time.monotonic", lambda: 110.0)
+    line = starting._line(starting.Status(stage="embed", done=600, total=2400, began=(100.0, 100)))
+    assert line == "Compute embeddings and thumbnails · 600 of 2,400 images · 50 images/s · 36 seconds left"
+    line = starting._line(starting.Status(stage="evaluation", done=1, total=2, began=(109.0, 0)))
+    assert line == "Evaluate · 50 % · 1 second left"
+    assert starting._line(starting.Status(stage="load", done=0, total=1)) == "Check and load the encoder"

@@ -1,0 +1,76 @@
+"""Quick stand-ins for the slow parts of the demonstration: drawing phantoms, laying out the map.
+
+Run as a program, it makes the demonstration in a process of its own: ``python -m tests.stand_ins TINY_ROOT``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radcbir_core.collection import Collection, EncoderStore, data_folder
+from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import atomic_path
+from tests.small_images import draw
+
+LABELS = (("XR", "chest", "pleural effusion"), ("CT", "head", "hemorrhage"), ("MR", "brain", "meningioma"))
+
+
+def make_small_phantoms(*, name: str, images: int = 60, seed: int = 0, progress: Progress = silent) -> Collection:
+    """As ``make_phantoms``, from rings, stripes and blocks; every call leaves a line in ``drawn.txt``."""
+    from radcbir_core.importers import import_collection
+    from radcbir_core.importers.phantoms import TITLE
+
+    source = data_folder() / "source"
+    source.mkdir(parents=True, exist_ok=True)
+    with (data_folder() / "drawn.txt").open("a") as handle:
+        handle.write(f"{name} {images}\n")
+    rows = [["path", "modality", "anatomy", "pathology", "patient_id"]]
+    for number in range(images):
+        kind = number % 3
+        draw(kind, number).save(source / f"{number:04d}.png")
+        rows.append([f"{number:04d}.png", *LABELS[kind], f"p{number // 2}"])
+        progress("draw", number + 1, images)
+    with (source / "manifest.csv").open("w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows(rows)
+    return import_collection([source], name=name, title=TITLE).collection
+
+
+def project_quickly(store: EncoderStore, *, progress: Progress = silent, **_: Any) -> dict[str, Any]:
+    """As ``project_store``, without UMAP."""
+    count = len(store.embeddings)
+    places = np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
+    table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "preservation": np.ones(count, dtype=np.float32)})
+    with atomic_path(store.projection_path) as partial:
+        table.to_parquet(partial)
+    progress("projection", 1, 1)
+    return {}
+
+
+def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 60) -> None:
+    """Make the demonstration quick: a random encoder, few and simple images, no UMAP."""
+    patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
+    patch.setattr("radcbir_core.demo.make_phantoms", make_small_phantoms)
+    patch.setattr("radcbir_core.demo.DEFAULT_IMAGES", images)
+    patch.setattr("radcbir_core.build.project_store", project_quickly)
+
+
+if __name__ == "__main__":
+    from radcbir_core.demo import make_demo
+
+    slow = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
+
+    def slowly(step: str, done: int, total: int) -> None:
+        time.sleep(slow)
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_stand_ins(monkeypatch, Path(sys.argv[1]))
+        print(json.dumps(make_demo(progress=slowly).seconds))
