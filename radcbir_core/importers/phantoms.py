@@ -54,6 +54,8 @@ TRUTH_COLUMNS: Final = ("lesion_size_mm", "lesion_contrast", "lesion_x", "lesion
 PARTS: Final = "parts"
 """The folder of an unfinished collection that holds the rows of its finished parts."""
 
+# Several processes with several threads each would only get into each other's way.
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PATIENTS_A_PART = 16
 _PARTS_A_FOLDER = 64
 _SCHEMA = pa.schema(
@@ -229,12 +231,16 @@ class _Helpers:
 
     def _start(self) -> subprocess.Popen[bytes]:
         root = str(Path(__file__).resolve().parents[2])
-        inherited = os.environ.get("PYTHONPATH")
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         helper = subprocess.Popen(
             [sys.executable, "-m", "radcbir_core.phantoms.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root])},
+            env={
+                **os.environ,
+                **_ONE_THREAD,
+                "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
+            },
         )
         self._all.append(helper)
         return helper
