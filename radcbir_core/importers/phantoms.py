@@ -236,11 +236,7 @@ class _Helpers:
             [sys.executable, "-m", "radcbir_core.phantoms.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={
-                **os.environ,
-                **_ONE_THREAD,
-                "PYTHONPATH": os.pathsep.join([root, inherited] if inherited else [root]),
-            },
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
         )
         self._all.append(helper)
         return helper
