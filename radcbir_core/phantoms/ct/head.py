@@ -285,7 +285,11 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
             continue
         size = float(generator.uniform(0.9, 1.05))
         densities, mask = found.paint(densities, Cut(share, plane, inner, size, generator))
-        drawn.append(scanner.show(densities, generator, view="axial", lesion=mask, beside=share, place=found.place))
+        drawn.append(
+            scanner.show(
+                densities, generator, view="axial", lesion=mask, beside=share * (densities < 130), place=found.place
+            )
+        )
     return drawn
 
 
