@@ -81,7 +81,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
     """The images of one patient: neighboring slices of one plane, now and then with a second sequence."""
     head = draw_head(generator)
     protocol = _protocol(generator, pathology)
-    scanner = draw_scanner(generator, zoom=(0.8, 1.08), turn_degrees=4.0, shift=5.0)
+    scanner = draw_scanner(generator, zoom=(0.86, 1.16), turn_degrees=4.0, shift=5.0)
     planned = (
         None
         if pathology == NORMAL

@@ -240,7 +240,12 @@ def _face(painted: Slice, head: Head, w: float, s: float, generator: np.random.G
         ]
     )
     painted.paint(cells, AIR)
-    painted.paint(cells * np.float32(0.8) * (mucosa > 0.72), MUCOSA)
+    # Thin walls between the ethmoid cells, and swollen mucosa here and there.
+    walls = np.maximum(
+        np.cos(painted.x * np.float32(0.95) + 3 * mucosa),
+        np.cos(2 * mucosa + painted.y * np.float32(0.62) + np.abs(painted.x) * np.float32(0.12)),
+    )
+    painted.paint(cells * np.clip(walls * 2.5 - 1.7 + 1.2 * mucosa, 0, 0.9), MUCOSA, 0.7)
     painted.paint(painted.path([(0, -86 * s), (0.5, -40 * s)], 1.6), MUCOSA)
     for sign in (-1.0, 1.0):
         cone = [(18, -82), (44, -76), (47, -62), (30, -40), (16, -28), (13, -36), (14, -60)]

@@ -41,7 +41,7 @@ def paint_coronal(painted: Slice, head: Head, *, offset: float, generator: np.ra
         waves=head.waves,
     )
     _neck_and_face(painted, head, w, generator)
-    depth = cranium(painted, head, outline)
+    depth = cranium(painted, head, outline, where=painted.soft(painted.y - 8, 34))
     layers = 1.8 + head.scalp + head.skull
     _skull_base(painted, head, outline, w, generator)
     cavity = Blob(
@@ -62,6 +62,7 @@ def paint_coronal(painted: Slice, head: Head, *, offset: float, generator: np.ra
     blood = VENOUS_BLOOD if painted.sequence.contrast else FLOW_VOID
     crown = TOP - (tall - layers)
     painted.paint(painted.region([(-4, crown - 0.5), (4, crown - 0.5), (0, crown + 5)]), blood)
+    painted.fade(70, 113)
     return Anatomy(brain=inside, depth=depth, white=white, cavity=cavity)
 
 
@@ -69,8 +70,9 @@ def _neck_and_face(painted: Slice, head: Head, w: float, generator: np.random.Ge
     """Everything beneath the cranium: cheeks, muscles of mastication, jaw, tongue and neck."""
     side = head.width - 1
     outline = [
-        (-side, -45),
-        (-side + 1, 0),
+        (-side + 14, -50),
+        (-side + 4, -12),
+        (-side + 2, 12),
         (-side + 3, 40),
         (-side * 0.92, 75),
         (-side * 0.72, 112),
@@ -105,9 +107,10 @@ def _skull_base(painted: Slice, head: Head, outline: Blob, w: float, generator: 
     """Sphenoid with its sinus, and the nasopharynx beneath."""
     base = painted.region([(-30 * w, 50), (-22 * w, 14), (22 * w, 14), (30 * w, 50), (14 * w, 58), (-14 * w, 58)])
     painted.paint(base, BONE)
+    painted.paint(base * np.clip(soft_parts(generator, 5) * 1.3, 0, 0.9), MUSCLE)
     painted.paint(painted.soft(painted.blob(outline)) * base * soft_parts(generator, 7) * np.float32(0.6), FATTY_MARROW)
     air = float(generator.uniform(0.75, 1.1))
-    painted.paint(painted.ellipse(0, 31, 16 * w * air, 9.5 * air), MUCOSA)
+    painted.paint(painted.ellipse(0, 31, 15.2 * w * air, 8.9 * air), MUCOSA)
     painted.paint(painted.ellipse(0, 31, 14.5 * w * air, 8.2 * air), AIR)
     painted.paint(painted.path([(0.5, 23), (1.0, 40)], 1.4), MUCOSA)
     painted.paint(painted.ellipse(0, 51, 11 * w, 6.5), AIR)

@@ -390,7 +390,9 @@ def _paint_plaques(
         inside = np.asarray(painted.soft(distance, 2.0) * anatomy.brain, dtype=np.float32)
         painted.paint(inside * np.float32(0.92), planned.tissue)
         if planned.active[index]:
-            ring = painted.soft(distance, 1.2) * painted.soft(-distance - 2.2, 1.2) * anatomy.brain
+            ring = painted.soft(distance, 1.2) * anatomy.brain
+            if shape.radius > 3.8:
+                ring = ring * painted.soft(-distance - 2.2, 1.2)
             painted.paint(ring * np.float32(0.9), Tissue(t1=1200, t2=150, density=0.9, uptake=0.55))
         if index == 0:
             painted.mark(inside)
@@ -404,7 +406,7 @@ def _paint_infarct(
     radius = np.maximum(np.hypot(x, y), np.float32(1e-3))
     along = (x * np.float32(np.cos(turn)) + y * np.float32(np.sin(turn))) / radius
     # mm from the wedge's flank, waving.
-    flank = (np.arccos(np.clip(along, -1, 1)) - np.float32(half * scale)) * radius + 2.2 * planned.field
+    flank = (np.arccos(np.clip(along, -1, 1)) - np.float32(half * scale)) * radius + 3.2 * planned.field
     bottom = anatomy.depth - np.float32(reach * scale) + 2.5 * planned.field
     inside = np.asarray(painted.soft(np.maximum(flank, bottom), 3.0) * anatomy.brain, dtype=np.float32)
     # Swelling closes the sulci; what is left of the folds shines through.

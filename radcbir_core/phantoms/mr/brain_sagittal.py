@@ -46,7 +46,7 @@ def paint_sagittal(painted: Slice, head: Head, *, level: str, offset: float, gen
     )
     midline = level == MIDLINE
     _face_and_neck(painted, head, generator, midline=midline)
-    depth = cranium(painted, head, outline)
+    depth = cranium(painted, head, outline, where=painted.soft(painted.y - 2 - 0.22 * painted.x, 30))
     layers = 1.8 + head.scalp + head.skull
     cavity = Blob(
         x=CENTER[0], y=CENTER[1], radius=outline.radius - layers, aspect=outline.aspect, angle=0.12, waves=head.waves
@@ -60,6 +60,7 @@ def paint_sagittal(painted: Slice, head: Head, *, level: str, offset: float, gen
     else:
         _hemisphere(painted, head, offset)
     vessels(painted, head, cavity, generator=generator, inside=inside, phase=phase)
+    painted.fade(75, 122)
     return Anatomy(brain=inside, depth=depth, white=white, cavity=cavity)
 
 
@@ -90,8 +91,12 @@ def _face_and_neck(painted: Slice, head: Head, generator: np.random.Generator, *
         return
     mucosa = soft_parts(generator, 6)
     nasal = painted.region([(-95, 28), (-82, 4), (-50, 0), (-26, 8), (-28, 32), (-60, 38)])
-    painted.paint(nasal, MUCOSA, 0.8 + 0.3 * mucosa)
-    painted.paint(nasal * (mucosa > 0.45), AIR)
+    painted.paint(nasal, MUCOSA, 0.6 + 0.2 * mucosa)
+    painted.paint(nasal * np.clip((mucosa - 0.25) * 4, 0, 1), AIR)
+    for y in (8.0, 20.0, 30.0):
+        # The turbinates, one above the other.
+        shell = [(-84 + 0.3 * y, y + 3), (-62, y - 1), (-40, y + 1)]
+        painted.paint(painted.path(shell, 4.0 + 3.0 * float(generator.random())) * nasal, MUCOSA, 0.65)
     painted.paint(
         painted.region(
             [(-30, 10), (-14, 10), (-12, 26), (-20, 40), (-16, 70), (-22, 100), (-28, 100), (-24, 60), (-30, 36)]
@@ -224,7 +229,7 @@ def _hemisphere(painted: Slice, head: Head, offset: float) -> None:
     painted.paint(painted.path(sylvian, 8), GRAY_MATTER)
     painted.paint(painted.path(sylvian, 1.2 + 2.4 * head.atrophy), CEREBROSPINAL_FLUID)
     painted.paint(painted.ellipse(-14, 4, 22, 4.5, angle=-0.1, width=5), WHITE_MATTER)
-    painted.paint(painted.path([(24, 2), (50, -2), (86, -2)], 3.0), CEREBROSPINAL_FLUID)
+    painted.paint(painted.path([(24, 2), (50, -2), (74, -1)], 2.6), CEREBROSPINAL_FLUID)
     _cerebellum(painted, 50, 16, 26, 16, head, 19)
     blood = VENOUS_BLOOD if painted.sequence.contrast else FLOW_VOID
     painted.paint(painted.ellipse(84, 2, 3.2), blood)

@@ -48,6 +48,7 @@ class _Chest:
     fields: tuple[Field, Field]
     lower: bool
     lean: tuple[float, float]
+    blunt: float
     vessels: int
 
 
@@ -64,16 +65,17 @@ class _Tumor:
 def _draw_chest(generator: np.random.Generator) -> _Chest:
     return _Chest(
         width=float(np.clip(generator.normal(135, 10), 112, 155)),
-        wall=float(generator.normal(62, 6)),
+        wall=float(generator.normal(0, 5)),
         length=float(np.clip(generator.normal(78, 20), 40, 118)),
         breadth=float(np.clip(generator.normal(52, 7), 38, 64)),
         apart=float(generator.normal(72, 5)),
         gland=float(generator.beta(1.6, 1.8)),
         fat=float(np.clip(generator.gamma(4, 3.5), 5, 32)),
         uptake=float(np.clip(generator.gamma(2, 0.05), 0.02, 0.28)),
-        fields=(texture(generator, 17, octaves=4), texture(generator, 17, octaves=4)),
+        fields=(texture(generator, 15, octaves=5), texture(generator, 15, octaves=5)),
         lower=bool(generator.random() < 0.4),
         lean=(float(generator.normal(0, 5)), float(generator.normal(0, 5))),
+        blunt=float(np.clip(generator.normal(1.0, 0.22), 0.55, 1.45)),
         vessels=int(generator.integers(2, 7)),
     )
 
@@ -85,9 +87,9 @@ def _outline(chest: _Chest, sign: float, offset: float) -> list[tuple[float, flo
     tip = chest.lean[0 if sign < 0 else 1]
     root = 8.0
     return [
-        (x - sign * b * 1.25, root + 6), (x - sign * b * 0.86, root - length * 0.22), (x - sign * b * 0.74 + tip * 0.5, root - length * 0.6),
-        (x - sign * b * 0.36 + tip, root - length * 0.93), (x + tip, root - length), (x + sign * b * 0.36 + tip, root - length * 0.92),
-        (x + sign * b * 0.78 + tip * 0.5, root - length * 0.58), (x + sign * b * 0.98, root - length * 0.18), (x + sign * b * 1.12, root + 26),
+        (x - sign * b * 1.25, root + 6), (x - sign * b * 0.86, root - length * 0.22), (x - sign * b * (0.5 + 0.24 * chest.blunt) + tip * 0.5, root - length * 0.6),
+        (x - sign * b * 0.36 * chest.blunt + tip, root - length * 0.93), (x + tip, root - length), (x + sign * b * 0.36 * chest.blunt + tip, root - length * 0.92),
+        (x + sign * b * (0.5 + 0.28 * chest.blunt) + tip * 0.5, root - length * 0.58), (x + sign * b * 0.98, root - length * 0.18), (x + sign * b * 1.12, root + 26),
     ]  # fmt: skip
 
 
@@ -140,8 +142,8 @@ def _glands(
             ]
         )
         share = (
-            np.clip((field + np.float32(2.6 * chest.gland - 1.3)) * np.float32(1.4) + 0.5, 0, 1)
-            * blur(cone, 2.5)
+            np.clip((field + np.float32(2.6 * chest.gland - 1.3)) * np.float32(0.8) + 0.5, 0, 1)
+            * blur(cone, 4.5)
             * inside
         )
         painted.paint(np.asarray(share, dtype=np.float32), gland)
@@ -154,19 +156,24 @@ def _glands(
             gland,
         )
         for index in range(chest.vessels):
-            turn = 1.9 * index + chest.lean[0]
-            x = root[0] + chest.breadth * 0.6 * np.cos(turn)
+            # Vessels run from the chest wall's sides along the skin and turn towards the nipple.
+            turn = 2.4 * index + chest.lean[0]
+            flank = np.cos(turn)
+            x = root[0] + chest.breadth * 0.72 * flank
+            reach = 0.35 + 0.4 * abs(np.sin(1.7 * turn))
             line = [
-                (x, -4.0),
-                (x + 5 * np.sin(3 * turn), -chest.length * 0.28),
-                (x * 0.96 + 8 * np.cos(2 * turn) * 0.5, -chest.length * (0.4 + 0.1 * np.sin(turn))),
+                (x, -2.0),
+                (x - 3 * flank + 3 * np.sin(5 * turn), -chest.length * reach * 0.45),
+                (x * 0.75 + tip[0] * 0.25 + 3 * np.cos(4 * turn), -chest.length * reach * 0.8),
+                (x * 0.45 + tip[0] * 0.55, -chest.length * reach),
             ]
-            painted.paint(painted.path(line, 1.6) * inside * np.float32(0.8), VENOUS_BLOOD)
+            thick = 0.9 + 0.7 * abs(np.cos(3 * turn))
+            painted.paint(painted.path(line, thick) * inside * np.float32(0.35 + 0.3 * reach), VENOUS_BLOOD)
 
 
 def _thorax(painted: Slice, chest: _Chest, fine: Field, generator: np.random.Generator) -> None:
     """Pectoral muscles, ribs, sternum, lungs, heart or liver."""
-    w, top = chest.width * 0.9, 14 + chest.fat * 0.5
+    w, top = chest.width * 0.9, 14 + chest.fat * 0.5 + chest.wall * 0.6
     wall = [
         (-w, 80),
         (-w * 0.86, top + 26),
@@ -195,7 +202,7 @@ def _thorax(painted: Slice, chest: _Chest, fine: Field, generator: np.random.Gen
         painted.paint(painted.ellipse(-w * 0.38, 92, w * 0.5, 46, angle=0.15) * cavity, replace(LIVER), fine)
         painted.paint(painted.ellipse(w * 0.34, 66, w * 0.3, 24, angle=0.3) * cavity, MUSCLE, fine)
     else:
-        heart = painted.ellipse(w * 0.16, top + 52, 48, 34, angle=0.5, width=3) * cavity
+        heart = painted.ellipse(w * 0.16 + chest.wall, top + 52, 48 + chest.wall, 34, angle=0.5, width=3) * cavity
         painted.paint(heart, replace(MUSCLE, uptake=0.35))
         painted.paint(painted.ellipse(w * 0.05, top + 44, 22, 16, angle=0.5, width=4), VENOUS_BLOOD, 0.8)
         painted.paint(painted.ellipse(w * 0.24, top + 60, 24, 15, angle=0.5, width=4), VENOUS_BLOOD, 0.8)
@@ -210,7 +217,7 @@ def _draw_tumor(generator: np.random.Generator, chest: _Chest) -> _Tumor:
     x = side * chest.apart + tip * along + float(generator.uniform(-0.42, 0.42)) * chest.breadth * (1.05 - along)
     y = 8.0 - chest.length * along
     shape = draw_blob(
-        generator, x, y=y, radius=radius, aspect=float(generator.uniform(1, 1.4)), irregularity=0.15, harmonics=7
+        generator, x, y=y, radius=radius, aspect=float(generator.uniform(1, 1.4)), irregularity=0.12, harmonics=7
     )
     count = int(generator.integers(5, 12)) if generator.random() < 0.65 else 0
     spikes = tuple(
@@ -237,7 +244,7 @@ def _paint_tumor(painted: Slice, tumor: _Tumor, offset: float, generator: np.ran
     for angle, reach in tumor.spikes:
         far = (shape.x + shape.radius * reach * np.cos(angle), shape.y + shape.radius * reach * np.sin(angle))
         near = (shape.x + shape.radius * 0.6 * np.cos(angle), shape.y + shape.radius * 0.6 * np.sin(angle))
-        painted.paint(painted.path([near, far], 1.7) * np.float32(0.85), tissue)
+        painted.paint(painted.path([near, far], 1.3) * np.float32(0.7), tissue)
     distance = painted.blob(shape)
     inside = painted.soft(distance, 2.0)
     painted.paint(inside, tissue, 1 + np.float32(0.08) * texture(generator, 6, octaves=2))
@@ -270,6 +277,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
     subtracted = bool(generator.random() < 0.25)
     sequence = gradient_echo_t1(generator, fat_suppression=float(generator.uniform(0.78, 0.95)))
     tumor = _draw_tumor(generator, chest)
+    display = float(generator.uniform(0.42, 0.85))
     scanner = draw_scanner(
         generator, zoom=(0.98, 1.28), turn_degrees=2.5, shift=4.0, coil_at=(0.0, -0.1), surface=(0.1, 0.8)
     )
@@ -290,7 +298,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
                 painted,
                 generator=generator,
                 view="axial T1 with contrast, subtracted" if subtracted else f"axial {sequence.name}",
-                bright=_display(sequence) * (0.8 if subtracted else 1.0),
+                bright=_display(sequence) * display,
                 diseased=pathology != NORMAL,
                 place="" if pathology == NORMAL else f"{'right' if tumor.side < 0 else 'left'} breast",
             )

@@ -37,6 +37,7 @@ class Head:
         atrophy: 0 in the young to 1 in the old: wide sulci and ventricles.
         ventricles: Relative size of the ventricles.
         folds: Two fields whose mixtures are the cortex of neighboring slices.
+        uneven: What makes scalp and skull thicker here than there.
         lean: How far the ventricles are from symmetry in mm.
         vessels: How many cortical vessels are seen.
     """
@@ -50,6 +51,7 @@ class Head:
     atrophy: float
     ventricles: float
     folds: tuple[Field, Field]
+    uneven: Field
     lean: float
     vessels: int
 
@@ -71,7 +73,8 @@ def draw_head(generator: np.random.Generator) -> Head:
         skull=float(np.clip(generator.normal(6.0, 1.3), 3.5, 9.0)),
         atrophy=atrophy,
         ventricles=float(np.clip(generator.normal(0.75 + 0.6 * atrophy, 0.15), 0.5, 1.7)),
-        folds=(smooth_noise(generator, 11), smooth_noise(generator, 11)),
+        folds=(smooth_noise(generator, 7.5), smooth_noise(generator, 7.5)),
+        uneven=smooth_noise(generator, 45),
         lean=float(generator.normal(0, 1.0)),
         vessels=int(generator.integers(4, 16)),
     )
@@ -94,24 +97,28 @@ class Anatomy:
     cavity: Blob
 
 
-def cranium(painted: Slice, head: Head, outline: Blob, *, tangential: float = 1.0) -> Field:
+def cranium(painted: Slice, head: Head, outline: Blob, *, tangential: float = 1.0, where: Field | float = 1.0) -> Field:
     """Scalp and skull; the depth in mm beneath the skull's inner table.
 
     Args:
         painted: The slice.
         head: The patient's.
         outline: Of the skin.
+        where: Mask of where there are scalp and vault; elsewhere only the inner table is drawn.
         tangential: How much thicker the layers look because the slice cuts them obliquely.
     """
     depth = -painted.blob(outline)
+    uneven = head.uneven * np.float32(0.7)
     inner = (1.8 + head.scalp) * tangential
-    painted.paint(painted.soft(-depth), SKIN)
-    painted.paint(painted.soft(1.8 - depth), FAT)
-    painted.paint(painted.soft(inner - depth), BONE)
+    painted.paint(painted.soft(-depth) * where, SKIN)
+    painted.paint(painted.soft(1.8 - depth) * where, FAT)
+    depth = depth + uneven
+    wall = np.maximum(painted.soft(inner - depth) * where, painted.soft(inner + head.skull * tangential - 3.5 - depth))
+    painted.paint(wall, BONE)
     table = 1.4 * tangential
-    marrow = painted.soft(inner + table - depth) * painted.soft(depth - inner - head.skull * tangential + table)
-    painted.paint(marrow, FATTY_MARROW, 0.75)
-    return np.asarray(depth - inner - head.skull * tangential, dtype=np.float32)
+    marrow = where * painted.soft(inner + table - depth) * painted.soft(depth - inner - head.skull * tangential + table)
+    painted.paint(marrow, FATTY_MARROW, 0.75 + np.float32(0.15) * head.uneven)
+    return np.asarray(depth - np.float32(0.5) * uneven - inner - head.skull * tangential, dtype=np.float32)
 
 
 def cortex(
@@ -141,7 +148,7 @@ def cortex(
     down, across = np.gradient(folds)
     distance = np.abs(folds) / np.maximum(np.hypot(down, across), np.float32(0.03)) * np.float32(painted.mm)
     reach = painted.soft(depth - np.float32(fold_depth) * (1 + np.float32(0.3) * smooth_noise(generator, 25)), 9.0)
-    gap = np.float32(0.35 + 1.1 * head.atrophy) * (1 - np.clip(depth / np.float32(fold_depth * 1.3), 0, 1))
+    gap = np.float32(0.4 + 1.0 * head.atrophy) * (1 - np.clip(depth / np.float32(fold_depth * 1.3), 0, 1))
     gray = inside * painted.soft(np.float32(0.6 + 1.4 * head.atrophy) - depth)
     painted.paint(inside, CEREBROSPINAL_FLUID)
     painted.paint(gray, GRAY_MATTER, 1 + np.float32(0.02) * texture(generator, 9, octaves=2))
@@ -174,4 +181,4 @@ def vessels(
 
 def soft_parts(generator: np.random.Generator, scale: float = 14.0) -> Field:
     """A field of 0 (muscle) to 1 (fat) for the parts of face and neck that are drawn no finer."""
-    return np.asarray(np.clip(0.5 + 1.3 * blur(texture(generator, scale, octaves=2), 0.8), 0, 1), dtype=np.float32)
+    return np.asarray(np.clip(0.42 + 0.5 * texture(generator, scale, octaves=4), 0, 1), dtype=np.float32)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field, texture
+from radcbir_core.phantoms.canvas import Field, blur, texture
 from radcbir_core.phantoms.mr.scanner import acquire, draw_scanner
-from radcbir_core.phantoms.mr.slices import Slice
+from radcbir_core.phantoms.mr.slices import Slice, draw_blob
 from radcbir_core.phantoms.mr.tissues import (
     BONE,
     CARTILAGE,
@@ -178,7 +178,7 @@ def _sagittal(painted: Slice, knee: _Knee, offset: float, generator: np.random.G
     painted.paint(
         painted.region(scaled((-32, -6), (-10, 1), (20, 1), (38, -10), (36, 8), (10, 6), (-10, 6), (-32, 9))),
         CARTILAGE,
-        1.05,
+        0.8,
     )
     c = knee.cartilage
     middle = np.mean(femur[3:9], axis=0)
@@ -302,7 +302,7 @@ def _coronal(painted: Slice, knee: _Knee, offset: float, generator: np.random.Ge
         (-28, 34),
         (-39, 18),
     )
-    painted.paint(painted.region(scaled((-42, -4), (0, -22), (42, -4), (42, 9), (-42, 9))), CARTILAGE, 1.05)
+    painted.paint(painted.region(scaled((-42, -4), (0, -22), (42, -4), (42, 9), (-42, 9))), CARTILAGE, 0.8)
     notch = painted.region(scaled((-10, -4), (-5, -17), (5, -17), (10, -4), (4, 4), (-4, 4)))
     painted.paint(notch, FAT, fibers)
     painted.paint(painted.path(scaled((4 * knee.medial, -16), (1, -6), (-3, 3)), 4.0), LIGAMENT)
@@ -369,7 +369,9 @@ def _coronal(painted: Slice, knee: _Knee, offset: float, generator: np.random.Ge
     return fluid
 
 
-def _tear(painted: Slice, knee: _Knee, tear: _Tear, plane: str, offset: float) -> None:
+def _tear(
+    painted: Slice, knee: _Knee, tear: _Tear, *, plane: str, offset: float, generator: np.random.Generator
+) -> None:
     """A bright cleft through the horn, or a piece of it displaced, and a little fluid beside it."""
     k, sign = knee.size, tear.side
     out = 8.0 if plane == "coronal" else 0.0
@@ -379,33 +381,41 @@ def _tear(painted: Slice, knee: _Knee, tear: _Tear, plane: str, offset: float) -
 
     if tear.kind == "displaced":
         # What is left is a blunted stump; the piece lies in the notch or the front of the joint.
-        missing = painted.region([at(27, -3), at(29.5, 2.5), at(27, 8), at(14, 5.5), at(14, 0)], rounded=False)
-        painted.paint(missing, SYNOVIAL_FLUID)
+        missing = painted.region(
+            [at(27, -4.5), at(30 + 0.3 * tear.at, 0), at(28, 4), at(27, 8.2), at(14, 5.5), at(14, 0)]
+        )
+        painted.paint(missing, SYNOVIAL_FLUID, 0.92)
         x = 5.0 if plane == "coronal" else -8.0
         y = -3.5 if plane == "coronal" else 1.0
         center = (sign * (x + 0.6 * tear.at) * k, y * k)
-        piece = _turned([(-8, 1), (-2, -3.4), (6, -2.6), (8, 1.2), (1, 3.2)], 0.4 * tear.lean, (0, 0))
+        piece = _turned([(-8.5, 1.5), (-1, -3.6), (5.5, -3.0), (8.5, 2.2), (0, 3.0)], 0.4 * tear.lean, (0, 0))
         place = [(center[0] + px * k, center[1] + py * k) for px, py in piece]
         painted.paint(
-            painted.ellipse(center[0] + 1.5 * k, center[1] - 0.8 * k, 10 * k, 5 * k) * np.float32(0.85), SYNOVIAL_FLUID
+            painted.ellipse(center[0] + 1.5 * k, center[1] - 1.0 * k, 9 * k, 4.4 * k, width=4) * np.float32(0.75),
+            SYNOVIAL_FLUID,
         )
-        painted.paint(painted.region(place), MENISCUS)
+        painted.paint(painted.region(place, rounded=False), MENISCUS)
         painted.mark(missing)
         return
     if tear.kind == "horizontal":
-        line = [at(36, 1.5 + tear.lean), at(28, 2.0), at(16, 3.0 - tear.lean)]
-        cyst = painted.ellipse(*at(37.5, 1.0 + tear.lean), 4.6 * k, 4.0 * k)
+        line = [at(37, 1.5 + tear.lean), at(30, 2.4), at(24, 1.8 - 0.4 * tear.lean), at(16, 3.2 - tear.lean)]
+        beside = draw_blob(generator, at(38, 1)[0], y=at(38, 0.5 + tear.lean)[1], radius=3.4 * k, aspect=1.5)
     elif tear.kind == "vertical":
         x = 27.5 + tear.at
-        line = [at(x - 1.2 * tear.lean, -6), at(x, 2), at(x + 1.2 * tear.lean, 10)]
-        cyst = painted.ellipse(*at(35.5, -7), 3.4 * k, 3.0 * k)
+        line = [at(x - 1.4 * tear.lean, -4.5), at(x + 0.5, 0), at(x - 0.3, 4), at(x + 1.4 * tear.lean, 9)]
+        beside = draw_blob(generator, at(36.5, -6)[0], y=-6.0 * k, radius=2.2 * k, aspect=1.8)
     else:
-        line = [at(34, -2), at(29 + 0.4 * tear.at, 2), at(20, 8.5)]
-        cyst = painted.ellipse(*at(36.5, -3), 3.6 * k, 3.4 * k)
-    cleft = painted.path(line, (tear.width - 0.1 * abs(offset)) * k)
+        line = [at(35, -2), at(31 + 0.4 * tear.at, 1.0), at(25, 3.6), at(19, 8.0)]
+        beside = draw_blob(generator, at(37.5, -2)[0], y=-3.0 * k, radius=2.4 * k, aspect=1.6)
+    # A cleft is nowhere of one width, and the meniscus beside it frays.
+    wide = (tear.width - 0.1 * abs(offset)) * k
+    cleft = painted.path(line[:3], wide)
+    cleft = np.maximum(cleft, painted.path(line[1:], wide * 1.4))
+    frayed = np.clip(blur(cleft, 2.2) * 1.6, 0, 0.55).astype(np.float32)
+    painted.paint(frayed, CARTILAGE)
     painted.paint(cleft, SYNOVIAL_FLUID)
-    painted.paint(cyst * np.float32(0.9), SYNOVIAL_FLUID)
-    painted.mark(np.maximum(cleft, cyst * np.float32(tear.kind == "horizontal")))
+    painted.paint(painted.soft(painted.blob(beside), 2.0) * np.float32(0.7), SYNOVIAL_FLUID)
+    painted.mark(cleft)
 
 
 def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Drawn]:
@@ -422,7 +432,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
         side=float(generator.choice([-1.0, 1.0], p=[0.3, 0.7])),
         kind=str(generator.choice(["horizontal", "vertical", "oblique", "displaced"], p=[0.22, 0.28, 0.22, 0.28])),
         lean=float(generator.uniform(-1, 1)),
-        width=float(generator.uniform(2.2, 3.8)),
+        width=float(generator.uniform(2.0, 3.4)),
         at=float(generator.uniform(-2.5, 2.5)),
     )
     depth = float(generator.uniform(6, 17))
@@ -440,7 +450,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
         painted = Slice(sequence=sequence, mm=MM, down=drop)
         fluid = painter(painted, knee, offset, generator, effusion * (1 - 0.04 * abs(offset)))
         if pathology == "meniscal tear":
-            _tear(painted, knee, tear, plane, offset)
+            _tear(painted, knee, tear, plane=plane, offset=offset, generator=generator)
         elif effusion:
             painted.mark(fluid)
         if mirrored:

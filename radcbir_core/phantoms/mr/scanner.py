@@ -81,7 +81,7 @@ def draw_scanner(
         zoom=float(generator.uniform(*zoom)),
         turn=float(np.clip(generator.normal(0, turn_degrees), -2.5 * turn_degrees, 2.5 * turn_degrees) * np.pi / 180),
         shift=(float(generator.normal(0, shift)), float(generator.normal(0, shift))),
-        noise=float(np.exp(generator.uniform(np.log(0.006), np.log(0.05)))),
+        noise=float(np.exp(generator.uniform(np.log(0.006), np.log(0.036)))),
         resolution=(float(steps.min()), float(steps.max())) if generator.random() < 0.5 else (float(steps[0]),) * 2,
         apodized=float(generator.uniform(0.3, 1.0) if generator.random() < 0.8 else generator.uniform(0, 0.2)),
         coil=float(generator.uniform(0, 0.35)),
@@ -144,7 +144,7 @@ def acquire(
     *,
     generator: np.random.Generator,
     view: str,
-    bright: float | None = None,
+    bright: float,
     diseased: bool,
     place: str = "",
     size_mm: float | None = None,
@@ -156,7 +156,7 @@ def acquire(
         painted: The slice.
         generator: Of what differs from image to image.
         view: Plane and sequence, in words.
-        bright: Signal that is shown as white with an average window; the 99th percentile by default.
+        bright: Signal that is shown as white with an average window.
         diseased: Whether the slice's lesion is measured.
         place: Of the lesion.
         size_mm: Of the lesion; from its mask by default.
@@ -166,18 +166,14 @@ def acquire(
     weights = np.outer(
         _window(SIDE, scanner.resolution[0], scanner.apodized), _window(SIDE, scanner.resolution[1], scanner.apodized)
     )
-    spectrum = np.fft.fft2(signal.astype(np.complex64)) * weights
-    clean = np.fft.ifft2(spectrum).real.astype(np.float32)
     if scanner.ghost:
-        clean = clean + np.float32(scanner.ghost) * np.roll(clean, scanner.ghost_pixels, 0 if scanner.ghost_down else 1)
-    end = float(np.percentile(clean, 99)) if bright is None else bright * (1 + 0.7 * scanner.surface)
-    deviation = np.float32(scanner.noise * end)
-    # Noise is white within what is acquired of k-space, so that it is coarser where less of it is.
-    grain = generator.standard_normal((SIDE, SIDE), dtype=np.float32)
-    other = generator.standard_normal((SIDE, SIDE), dtype=np.float32)
-    limited = np.fft.ifft2(np.fft.fft2((grain + 1j * other).astype(np.complex64)) * weights)
-    limited *= deviation / np.float32(np.sqrt(np.mean(weights**2)))
-    magnitude = np.hypot(clean + limited.real.astype(np.float32), limited.imag.astype(np.float32))
+        signal += np.float32(scanner.ghost) * np.roll(signal, scanner.ghost_pixels, 0 if scanner.ghost_down else 1)
+    spectrum = np.fft.fft2(signal.astype(np.complex64)) * weights
+    end = bright * (1 + 0.7 * scanner.surface)
+    # Noise is white in what is acquired of k-space, so that its grain is as coarse as the image; its magnitude is Rician.
+    deviation = np.float32(scanner.noise * end * SIDE / np.sqrt(np.mean(weights**2)))
+    grain = generator.standard_normal((2, SIDE, SIDE), dtype=np.float32) * deviation
+    magnitude = np.abs(np.fft.ifft2(spectrum + (grain[0] + 1j * grain[1]) * weights)).astype(np.float32)
     low, high = scanner.black * end, scanner.white * end
 
     def shown(image: Field) -> Field:
@@ -193,6 +189,10 @@ def acquire(
     if diseased:
         mask = sample(painted.lesion, y, x)
         lesion = measured(
-            shown(np.abs(clean)), mask, mm_per_pixel=painted.mm / scanner.zoom, place=place, size_mm=size_mm
+            shown(np.abs(np.fft.ifft2(spectrum)).astype(np.float32)),
+            mask,
+            mm_per_pixel=painted.mm / scanner.zoom,
+            place=place,
+            size_mm=size_mm,
         )
     return Drawn(pixels=to_pixels(picture), view=view, lesion=lesion)

@@ -201,6 +201,10 @@ class Slice:
         # 0.45: a bulge deeper than that would tie the shape off.
         return (radius - np.float32(shape.radius) * np.maximum(bulge, np.float32(0.45))).astype(np.float32)
 
+    def fade(self, start: float, end: float) -> None:
+        """Lets the signal fade out between two heights in mm, as it does where the coil ends."""
+        self.signal *= smooth_step(self.y - np.float32((start + end) / 2), end - start)
+
     def push(self, x: float, y: float, *, reach: float, shift: float, where: Field | float = 1.0) -> None:
         """Pushes what is painted away from a point, as a growing mass does: by ``shift`` mm at most, near ``reach``."""
         dx, dy = self.x - np.float32(x), self.y - np.float32(y)

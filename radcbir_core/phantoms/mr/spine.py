@@ -85,7 +85,7 @@ def _draw_spine(generator: np.random.Generator) -> _Spine:
         lordosis=float(np.clip(generator.normal(1.0, 0.3), 0.3, 1.8)),
         lean=float(generator.normal(0, 0.05)),
         wear=tuple(float(each) for each in wear),
-        marrow=Tissue(t1=640 - 380 * fat, t2=62, density=0.72, fat=fat),
+        marrow=Tissue(t1=640 - 380 * fat, t2=80, density=0.8, fat=fat),
         canal=float(np.clip(generator.normal(15.5, 1.6), 12.5, 19)),
         aorta=float(generator.uniform(5, 14)),
         back_fat=float(np.clip(generator.gamma(4, 6), 8, 50)),
@@ -104,7 +104,7 @@ def _sequence(generator: np.random.Generator) -> Sequence:
 def _frames(spine: _Spine, finding: _Finding | None) -> list[tuple[np.ndarray, float, float]]:
     """Center, tilt (radians, clockwise) and height of each vertebra, from the lowest up, then reversed."""
     tilt = 0.42 * spine.lordosis + spine.lean
-    x, y = -8.0, 80.0
+    x, y = -10.0, 72.0
     frames = []
     for index in range(len(NAMES) - 1, -1, -1):
         lost = finding.loss * 0.5 if finding is not None and finding.level == index else 0.0
@@ -115,6 +115,9 @@ def _frames(spine: _Spine, finding: _Finding | None) -> list[tuple[np.ndarray, f
         frames.append((np.array([x, y]), tilt, height))
         x, y = x + step * np.sin(tilt), y - step * np.cos(tilt)
         tilt -= 0.15 * spine.lordosis
+        if lost and finding is not None and finding.shape == "wedge":
+            # What is lost in front bends the spine forward.
+            tilt -= 0.28 * finding.loss
     return frames[::-1]
 
 
@@ -184,14 +187,16 @@ def _paint(
         FAT,
         1 + 0.3 * (fibers - 1),
     )
-    bowel = texture(generator, 22, octaves=2)
+    bowel = texture(generator, 24, octaves=4)
     belly = painted.region(np.vstack([[(-140, -140)], beside(-d - 17 * spine.belly), [(-140, 160)]]), rounded=False)
-    painted.paint(belly * np.clip(0.9 * bowel + 0.2, 0, 1), MUSCLE, 1.0)
+    painted.paint(belly * np.clip(0.45 * bowel + 0.3, 0, 0.9), MUSCLE, fibers)
     painted.paint(belly * np.clip(bowel - 1.2, 0, 1), CEREBROSPINAL_FLUID, 0.6)
     muscle = np.vstack([beside(d + spine.canal + 8), beside(d + spine.canal + 35)[::-1]])
     painted.paint(painted.region(muscle, rounded=False), MUSCLE, fibers)
-    streaks = texture(generator, 12, octaves=2)
-    painted.paint(painted.region(muscle, rounded=False) * np.clip(0.8 * streaks + 0.25, 0, 1), FAT)
+    streaks = texture(generator, 12, octaves=4)
+    painted.paint(
+        painted.region(muscle, rounded=False) * np.clip(0.4 * streaks + 0.2 + 0.006 * spine.back_fat, 0, 0.9), FAT
+    )
     # The aorta leaves the slice where it leaves the midline.
     artery = painted.path(
         beside(-d - 4 - spine.aorta / 2)[: 34 + round(offset)], spine.aorta * (1 - 0.1 * abs(offset)), rounded=False
@@ -308,7 +313,7 @@ def _discs_and_bodies(
             ]
             mask = painted.region(_placed(bulge, center, tilt))
             rim = painted.path(_placed(bulge[1:5], center, tilt), 1.6)
-            tissue = Tissue(t1=1000, t2=42, density=0.75)
+            tissue = Tissue(t1=780, t2=40, density=0.78)
             painted.paint(mask, tissue)
             painted.paint(rim * np.float32(0.7), ANNULUS)
             out = painted.region(
@@ -323,6 +328,11 @@ def _discs_and_bodies(
         outline = _placed(_body(spine, height, broken), center, tilt)
         mask = painted.region(outline)
         painted.paint(mask, BONE)
+        if broken is not None:
+            # What the vertebra has lost of its height, the disc fills.
+            whole = _placed([(-d, -height / 2), (d, -height / 2), (d, height / 2), (-d, height / 2)], center, tilt)
+            painted.paint(painted.region(whole, rounded=False), Tissue(t1=1100, t2=36, density=0.72))
+            painted.paint(mask, BONE)
         inner = [(center[0] + 0.93 * (x - center[0]), center[1] + 0.91 * (y - center[1])) for x, y in outline]
         marrow = painted.region(inner)
         painted.paint(marrow, spine.marrow, grain)
@@ -346,16 +356,16 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
     sequence, other = _sequence(generator), _sequence(generator)
     second = other if generator.random() < 0.3 else sequence
     scanner = draw_scanner(
-        generator, zoom=(1.04, 1.3), turn_degrees=3.0, shift=6.0, coil_at=(0.22, 0.0), surface=(0.3, 1.6)
+        generator, zoom=(1.1, 1.42), turn_degrees=3.0, shift=6.0, coil_at=(0.22, 0.0), surface=(0.3, 1.6)
     )
     herniation = pathology == "disc herniation"
     finding = _Finding(
         level=int(
             generator.choice(np.arange(3, 7), p=[0.12, 0.2, 0.34, 0.34]) if herniation else generator.integers(2, 6)
         ),
-        size=float(generator.uniform(7.0, 12.0)) * spine.canal / 15.5,
+        size=float(generator.uniform(9.5, 15.0)) * spine.canal / 15.5,
         migrated=float(generator.choice([-1.0, 1.0, 1.0]) * generator.uniform(0, 8)),
-        loss=float(generator.uniform(0.32, 0.62)),
+        loss=float(generator.uniform(0.4, 0.7)),
         shape=str(generator.choice(["wedge", "biconcave", "crush"], p=[0.5, 0.3, 0.2])),
         recent=bool(generator.random() < 0.65),
     )
