@@ -14,7 +14,7 @@ from radcbir_core.phantoms.radiographs.chest_lungs import blood, grow
 from radcbir_core.phantoms.radiographs.chest_signs import fall_ill, soften
 from radcbir_core.phantoms.radiographs.exposure import CHEST_BEAM, Exposure, absorbed, displayed, noisy, pixels_of
 from radcbir_core.phantoms.radiographs.frame import Frame
-from radcbir_core.phantoms.radiographs.surroundings import draw_border, draw_cables, framed, marker, metal
+from radcbir_core.phantoms.radiographs.surroundings import draw_border, draw_cables, framed, marker, metal, moved
 from radcbir_core.phantoms.scenes import NORMAL, SIDE, Drawn
 
 PATHOLOGIES = (
@@ -38,11 +38,12 @@ def draw_chest(pathology: str, generator: np.random.Generator, images: int) -> l
     shoulder = generator.uniform(1.5, 3.2) if view == "PA" else generator.uniform(-0.5, 1.2)
     sag = generator.normal(0, 0.5)
     size = generator.uniform(0.9, 1.06)
-    field_mm = generator.uniform(315, 405)
-    place = (generator.normal(0, 4.5), generator.uniform(0.13, 0.23) * SIDE)
-    habit = (generator.normal(0, 0.03), generator.normal(0, 0.07), generator.normal(0, 0.05))
+    field_mm = generator.uniform(330, 420)
+    place = (generator.normal(0, 6.0), generator.uniform(0.1, 0.22) * SIDE)
+    habit = (generator.normal(0, 0.04), generator.normal(0, 0.07), generator.normal(0, 0.05))
     cables = draw_cables(generator)
     style = _draw_style(generator)
+    border = draw_border(generator)
     drawn = []
     for _ in range(images):
         mm = field_mm / SIDE / size
@@ -64,7 +65,7 @@ def draw_chest(pathology: str, generator: np.random.Generator, images: int) -> l
         finding = sick.apply(trunk, frame) if sick.apply is not None else None
         soft, bone = trunk.soft(build.lung), trunk.bone + metal(cables, frame)
         exposure, clean = _expose(soft, bone, style)
-        lead, border = marker(generator), draw_border(generator)
+        lead = marker(generator)
         shown = displayed(noisy(clean, exposure, generator), exposure)
         if lead is not None:
             shown = np.maximum(shown, lead)
@@ -77,17 +78,17 @@ def draw_chest(pathology: str, generator: np.random.Generator, images: int) -> l
                 place=finding.place,
                 size_mm=finding.size_cm * 10 * size,
             )
-        drawn.append(Drawn(pixels=pixels_of(framed(shown, border)), view=view, lesion=lesion))
+        drawn.append(Drawn(pixels=pixels_of(framed(shown, moved(border, generator))), view=view, lesion=lesion))
     return drawn
 
 
 def _draw_style(generator: np.random.Generator) -> dict[str, float]:
     """The technique of a patient's images: how dark, how steep, how sharp, how noisy."""
     return {
-        "scatter": generator.uniform(0.12, 0.38),
+        "scatter": generator.uniform(0.25, 0.6),
         "photons": float(np.exp(generator.uniform(np.log(3e4), np.log(6e5)))),
         "softness": generator.uniform(0.35, 0.85),
-        "dark": generator.uniform(0.15, 0.8),
+        "dark": generator.uniform(0.0, 0.72),
         "light": generator.uniform(0.93, 1.16),
         "contrast": generator.uniform(0.0, 2.6),
         "enhancement": generator.uniform(0.0, 0.9),

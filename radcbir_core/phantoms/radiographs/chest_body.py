@@ -17,14 +17,14 @@ from radcbir_core.phantoms.radiographs.shapes import table
 HEIGHT = 24.0
 """Apex to right dome of an average deep inspiration in cm; ten posterior ribs are seen."""
 
-_WALL = ((-0.4, 0.4, 1.2, 2.5, 5, 10, 16, 22, 29), (5.0, 7.2, 8.4, 9.7, 11.3, 12.7, 13.5, 14.0, 14.1))
+_WALL = ((-0.4, 0.4, 1.2, 2.5, 5, 10, 16, 22, 29), (5.0, 6.9, 7.9, 9.1, 10.6, 12.2, 13.2, 13.8, 14.0))
 _MEDIAL = ((-0.4, 0.4, 1.2, 3, 6, 10, 29), (5.0, 3.4, 2.8, 2.4, 2.2, 2.0, 1.7))
 _HALF_DEPTH = ((-0.4, 1, 3, 8, 15, 25, 29), (1.3, 3.0, 5.2, 7.6, 9.0, 9.6, 9.6))
 _HALF_BODY = (
     (-14, -11, -8, -5.5, -4, -2, 0, 2, 4.5, 7, 10, 14, 20, 34),
-    (6.8, 6.6, 5.8, 6.6, 9.2, 14.0, 18.0, 19.8, 19.8, 18.6, 17.4, 17.1, 17.3, 17.6),
+    (7.2, 6.9, 6.9, 9.6, 13.2, 17.6, 20.6, 21.6, 21.2, 20.0, 18.8, 18.3, 18.4, 18.7),
 )
-_BODY_DEPTH = ((-14, -6, -3, 1, 5, 10, 20, 34), (7.0, 6.2, 6.0, 7.2, 9.2, 10.4, 11.2, 11.0))
+_BODY_DEPTH = ((-14, -6, -3, 1, 5, 10, 20, 34), (7.6, 7.2, 8.4, 9.8, 10.8, 10.9, 11.3, 11.2))
 # Radius of the heart's outline at angles from the patient's left, clockwise as seen (90° is down).
 _HEART_ANGLES = (-180, -150, -115, -90, -60, -30, 0, 25, 50, 90, 135, 180)
 _HEART_RADII = (5.6, 5.2, 5.4, 6.6, 6.5, 5.9, 6.3, 7.3, 7.6, 5.6, 6.2, 5.6)
@@ -46,6 +46,8 @@ class Build:
         lung: Density of the lung, g/cm³.
         breasts: Thickness in cm; 0 for men.
         breast_drop: How low they hang, in cm.
+        shoulders: How high the shoulders are, cm.
+        girth: Width of the trunk's soft tissue toward the belly, 1 is average.
         arms: Distance of the arms from the trunk in cm; beyond 8 they are outside the image.
         vessels: Caliber of the lung's vessels, 1 is average.
         bone: Mineral, 1 is average.
@@ -63,6 +65,8 @@ class Build:
     lung: float
     breasts: float
     breast_drop: float
+    shoulders: float
+    girth: float
     arms: float
     vessels: float
     bone: float
@@ -120,10 +124,12 @@ def draw_build(generator: np.random.Generator) -> Build:
         lung=generator.uniform(0.20, 0.32),
         breasts=generator.uniform(1.0, 4.0) if female else 0.0,
         breast_drop=generator.uniform(-1.5, 3.5),
-        arms=generator.uniform(1.0, 11.0),
+        shoulders=generator.normal(0.0, 0.9),
+        girth=float(np.clip(generator.normal(1.0, 0.07), 0.88, 1.2)),
+        arms=generator.uniform(0.0, 10.0),
         vessels=generator.uniform(0.85, 1.12),
         bone=generator.uniform(0.75, 1.2),
-        stomach=generator.uniform(2.5, 6.5) if generator.random() < 0.65 else 0.0,
+        stomach=generator.uniform(2.5, 6.5) if generator.random() < 0.5 else 0.0,
     )
 
 
@@ -182,9 +188,9 @@ def draw_trunk(build: Build, frame: Frame, *, breath: float = 1.0, heart_share: 
 
     front_x, front_y = frame.centimeters(depth=2.0)
     thickness, heart, _, _ = heart_chord(front_x, front_y, build, share=heart_share)
-    vessel = _great_vessels(front_x / np.float32(build.width), stretched, build)
+    vessel = _middle(front_x / np.float32(build.width), stretched, build)
     # What is left of the lung in front of and behind the heart is thin near the spine and the breastbone.
-    free = np.maximum(cavity - np.float32(1.3) * (thickness + vessel), 0)
+    free = np.maximum(cavity - (np.float32(1.7) * thickness + np.float32(1.3) * vessel), 0)
     lung = free * sides * (over + behind)
 
     return Trunk(
@@ -202,28 +208,31 @@ def draw_trunk(build: Build, frame: Frame, *, breath: float = 1.0, heart_share: 
     )
 
 
-def _great_vessels(x: Field, y: Field, build: Build) -> Field:
-    """Aortic knob, descending aorta, pulmonary trunk and superior vena cava, thickness in cm; y is stretched."""
-    knob = build.aorta
-    arch = chord(((x - np.float32(1.5)) / np.float32(2.2 * knob)) ** 2 + ((y - np.float32(6.6)) / np.float32(2.0)) ** 2)
-    trunk = chord(((x - np.float32(1.6)) / np.float32(2.7)) ** 2 + ((y - np.float32(10.6)) / np.float32(2.6)) ** 2)
-    # Gullet, windpipe, fat and marrow between the lungs.
-    core = chord((x / np.float32(2.9)) ** 2) * np.float32(2.2)
-    aorta = chord(((x - np.float32(1.3)) / np.float32(1.6 * knob)) ** 2) * smooth_step(np.float32(6.6) - y, 1.0)
-    cava = chord(((x + np.float32(1.5)) / np.float32(1.35)) ** 2) * smooth_step(np.float32(2.0) - y, 1.5)
-    cava *= smooth_step(y - np.float32(14), 2.0)
-    total = np.float32(2.6) * arch + np.float32(3.0) * trunk + np.float32(1.4) * aorta + np.float32(2.4) * cava + core
-    return np.asarray(total, dtype=np.float32)
+def _middle(x: Field, y: Field, build: Build) -> Field:
+    """What lies between the lungs beside the heart, thickness in cm; y is stretched.
+
+    On the left of the patient the border bulges at the aortic knob and the pulmonary trunk, on the right it is the
+    superior vena cava, which is straight.
+    """
+    knob = 2.5 + 1.15 * build.aorta
+    left = table((0, 3, 5.2, 6.7, 8.4, 10.6, 13, 16), (2.7, 2.6, 2.8, knob, 2.9, 3.9, 4.3, 3.2), y)
+    right = table((0, 3, 6, 9, 12, 15, 20), (2.8, 2.7, 2.9, 2.8, 3.3, 2.9, 2.3), y)
+    border = np.where(x > 0, left, right) * np.float32(0.9 + 0.1 * build.bulk)
+    middle = np.float32(3.1) * chord((x / border) ** 2)
+    aorta = chord(((x - np.float32(1.3)) / np.float32(1.5 * build.aorta)) ** 2) * smooth_step(np.float32(6.6) - y, 1.0)
+    return np.asarray(middle + np.float32(1.2) * aorta, dtype=np.float32)
 
 
 def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
     """Soft tissue of trunk, neck, arms and breasts along the ray, without lungs or airways, in cm."""
     fat = np.float32(0.35 + 0.65 * build.bulk)
-    half = table(*_HALF_BODY, y) * np.float32(build.width) * fat
+    lifted = y + np.float32(build.shoulders) * smooth_step(np.abs(y - 1) - np.float32(6), 8.0)
+    belly = 1 + np.float32(build.girth - 1) * np.clip((y - 8) / 16, 0, 1)
+    half = table(*_HALF_BODY, lifted) * belly * np.float32(build.width) * fat
     depth = table(*_BODY_DEPTH, y) * np.float32(0.3 + 0.7 * build.bulk)
     share = np.minimum(np.abs(x) / half, 1)
     trunk = 2 * depth * np.sqrt(1 - share ** np.float32(3.4))
-    arm_x = np.float32((19.6 + 0.35 * build.arms) * build.width) + (y - 3) * np.float32(0.04 * build.arms)
+    arm_x = np.float32((20.6 + 0.35 * build.arms) * build.width) + (y - 3) * np.float32(0.04 * build.arms)
     thick = np.float32(4.4 * build.bulk**0.7)
     arm = thick * chord(((np.abs(x) - arm_x) / thick) ** 2) * smooth_step(np.float32(3) - y, 2.0)
     total = np.maximum(trunk, arm)
@@ -233,10 +242,10 @@ def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
         wide = np.float32(5.6 + 0.5 * build.breasts)
         u = (np.abs(x) / np.float32(build.width) - np.float32(8.2)) / wide
         v = (y - drop) / np.where(y > drop, np.float32(3.2 + 0.6 * build.breasts), np.float32(7.5))
-        total = total + np.float32(0.5 * build.breasts) * chord(u * u + v * v) * (trunk > 0)
+        total = total + np.float32(0.42 * build.breasts) * chord(u * u + v * v) * (trunk > 0)
 
     trachea = smooth_step(np.float32(-12) - stretched, 1.0) * smooth_step(stretched - np.float32(8.2), 0.6)
-    total = total - np.float32(0.85) * chord((x / np.float32(0.85)) ** 2) * trachea
+    total = total - np.float32(1.0) * chord((x / np.float32(0.9)) ** 2) * trachea
     for side, slope in ((-1.0, 0.9), (1.0, 0.62)):
         along = stretched - np.float32(8.0)
         bronchus = smooth_step(-along, 0.5) * smooth_step(along - np.float32(3.0), 0.8)
@@ -247,5 +256,5 @@ def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
         lower = np.float32(build.inspiration + build.left_dome + 1.0)
         u = (x - np.float32(7.2)) / np.float32(build.stomach)
         v = (y - lower - np.float32(0.42 * build.stomach)) / np.float32(0.42 * build.stomach)
-        total = total - np.float32(0.75 * build.stomach) * chord(u * u + v * v) * smooth_step(v - np.float32(0.45), 0.2)
+        total = total - np.float32(0.55 * build.stomach) * chord(u * u + v * v) * smooth_step(v - np.float32(0.45), 0.2)
     return np.asarray(np.maximum(total, 0), dtype=np.float32)

@@ -34,7 +34,7 @@ def bones(build: Build, frame: Frame, *, breath: float, shoulder: float, sag: fl
     behind, before = _rib_paths(build, stretch)
     total = _spine(build, frame, stretch)
     wide = frame.scale
-    for paths, outer, shell, amount in ((behind, 0.62, 0.16, 0.55), (before, 0.72, 0.15, 0.42)):
+    for paths, outer, shell, amount in ((behind, 0.62, 0.16, 0.75), (before, 0.72, 0.15, 0.56)):
         flat = [frame.pixels(path) for path in paths]
         hull = fill([ribbon(path, outer * wide) for path in flat])
         core = fill([ribbon(path, (outer - shell) * wide) for path in flat])
@@ -76,8 +76,10 @@ def _spine(build: Build, frame: Frame, stretch: float) -> Field:
     pedicle = np.exp(-near - ((np.abs(x) - np.float32(1.05)) / np.float32(0.38)) ** 2)
     spinous = np.exp(-((phase - np.float32(0.8)) ** 2) / np.float32(0.02) - (x / np.float32(0.3)) ** 2)
     process = np.exp(-near - ((np.abs(x) - np.float32(2.3)) / np.float32(0.8)) ** 2)
-    total = np.float32(0.6) * body + np.float32(0.3) * shell + np.float32(0.4) * (pedicle + spinous)
-    return np.asarray(total + np.float32(0.3) * process, dtype=np.float32)
+    total = np.float32(0.4) * body + np.float32(0.28) * shell + np.float32(0.35) * (pedicle + spinous)
+    # The spine of neck and upper chest is slimmer, and so is what is around it.
+    slim = np.float32(0.55) + np.float32(0.45) * np.clip((y + 4) / 16, 0, 1)
+    return np.asarray((total + np.float32(0.3) * process) * slim, dtype=np.float32)
 
 
 def _shoulders(build: Build, frame: Frame, *, shoulder: float, sag: float) -> Field:

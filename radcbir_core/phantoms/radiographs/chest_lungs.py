@@ -37,7 +37,7 @@ class Tree:
         return Tree(starts=self.starts[keep], ends=self.ends[keep], radii=self.radii[keep])
 
 
-def grow(generator: np.random.Generator, build: Build, *, side: float, generations: int = 6) -> Tree:
+def grow(generator: np.random.Generator, build: Build, *, side: float, generations: int = 5) -> Tree:
     """The vessels of one lung, side -1 for the patient's right (the image's left) and 1 for the left."""
     # Segmental branches fan out from the hilum; those to the lower lobe are the widest and longest.
     angles = np.deg2rad(np.array([-85, -62, -38, -12, 12, 35, 55, 72, 88, 40]) + generator.normal(0, 9, 10))
@@ -55,7 +55,7 @@ def grow(generator: np.random.Generator, build: Build, *, side: float, generatio
     )
     heading = angles
     starts, ends, radii = [], [], []
-    length = np.full(number, 2.5)
+    length = np.full(number, 2.8)
     for generation in range(generations):
         stride = length * generator.uniform(0.7, 1.25, len(at))
         step = np.column_stack(
@@ -89,5 +89,5 @@ def blood(trees: list[Tree], frame: Frame, *, breath: float = 1.0) -> Field:
     first, last = frame.pixels(starts * stretch), frame.pixels(ends * stretch)
     paths = np.stack([first, last], axis=1)
     widest = 1.8
-    values = np.clip(2.8 * radii / widest, 0, 1)
+    values = np.clip(3.7 * radii / widest, 0, 1)
     return strokes(list(paths), list(2 * radii * frame.scale), list(values)) * np.float32(widest)

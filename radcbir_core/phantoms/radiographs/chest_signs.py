@@ -139,7 +139,7 @@ def _pneumothorax(generator: np.random.Generator, build: Build, trees: list[Tree
         roof = trunk.y + np.float32(0.4) - np.float32(top - gap) * smooth_step(trunk.wall - 9, 8.0)
         # The rounded tip of the lung: a smooth minimum of the distances to wall and roof.
         nearest = np.minimum(trunk.wall, roof)
-        both = np.float32(3.0)
+        both = np.float32(5.0)
         blend = np.clip(both - np.abs(trunk.wall - roof), 0, None)
         lung = nearest - blend * blend / (4 * both) - width
         gone = np.where(here, smooth_step(lung, 0.25), 0)
@@ -169,10 +169,10 @@ def _consolidation(generator: np.random.Generator, build: Build, trees: list[Tre
     """Airspaces filled: a homogeneous opacity that hides vessels and lets air-filled bronchi show."""
     word, side, cx, cy, rx, ry, border = _LOBES[generator.integers(len(_LOBES))]
     subtle = generator.random() < 0.12
-    dense = generator.uniform(0.5, 0.6) if subtle else generator.uniform(0.7, 0.98)
-    size = generator.uniform(0.6, 0.75) if subtle else generator.uniform(0.75, 1.15)
-    rough, ragged = generator.uniform(0.12, 0.35), texture(generator, 40, octaves=4)
-    bronchi = generator.uniform(0.3, 0.9)
+    dense = generator.uniform(0.5, 0.6) if subtle else generator.uniform(0.62, 0.95)
+    size = generator.uniform(0.65, 0.8) if subtle else generator.uniform(0.85, 1.35)
+    rough, ragged = generator.uniform(0.18, 0.42), texture(generator, 34, octaves=4)
+    bronchi, edge = generator.uniform(0.5, 1.2), generator.uniform(0.6, 1.3)
     cx, cy = cx + generator.normal(0, 0.6), cy + generator.normal(0, 0.7)
     rx, ry = rx * size * generator.uniform(0.85, 1.15), ry * size * generator.uniform(0.85, 1.15)
     sharp = border if generator.random() < 0.7 else 0
@@ -183,13 +183,13 @@ def _consolidation(generator: np.random.Generator, build: Build, trees: list[Tre
         u = (trunk.x * np.float32(side / build.width) - np.float32(cx)) / np.float32(rx)
         v = (stretched - np.float32(cy)) / np.float32(ry)
         radius = np.sqrt(u * u + v * v) + np.float32(rough) * _follow(ragged, frame)
-        share = smooth_step(radius - 1, 0.55)
+        share = smooth_step(radius - 1, edge)
         if sharp:
             share = share * smooth_step(np.float32(sharp) * (stretched - np.float32(fissure)), 0.5)
         share = np.where(trunk.x * np.float32(side) > 0, share, 0).astype(np.float32)
-        fine = np.float32(dense) * (1 + np.float32(0.10) * _follow(ragged, frame))
+        fine = np.float32(dense) * (1 + np.float32(0.16) * _follow(ragged, frame))
         filled = np.clip(share * fine, 0, 1)
-        airways = [tree.part(tree.radii > 0.11) for tree in trees]
+        airways = [tree.part(tree.radii > 0.16) for tree in trees]
         trunk.vessels = trunk.vessels * (1 - 0.9 * share)
         trunk.vessels = trunk.vessels - np.float32(bronchi) * blood(airways, frame) * np.clip(1.6 * share - 0.5, 0, 1)
         trunk.air = trunk.air * (1 - filled)
@@ -221,8 +221,8 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
         wide *= 1.0 if not placed else generator.uniform(0.7, 0.95)
         if all(np.hypot(x - other[0], y - other[1]) > 4.5 for other in placed):
             placed.append((x, y, wide))
-    dense = generator.uniform(0.95, 1.15) if subtle else generator.uniform(1.2, 2.0)
-    spiky = generator.uniform(0.08, 0.2) if generator.random() < 0.4 else generator.uniform(0.0, 0.05)
+    dense = generator.uniform(1.1, 1.3) if subtle else generator.uniform(1.45, 2.3)
+    spiky = generator.uniform(0.05, 0.1) if generator.random() < 0.4 else generator.uniform(0.0, 0.03)
     phases = generator.uniform(0, 2 * np.pi, 4)
     first = placed[0]
     zone = "upper" if first[1] < 9 else ("middle" if first[1] < 14.5 else "lower")
@@ -238,7 +238,7 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
             )
             angle = np.arctan2(dy, dx)
             lumpy = 1 + np.float32(spiky) * (
-                np.sin(3 * angle + phases[0]) + np.sin(5 * angle + phases[1]) + np.sin(11 * angle + phases[2] + index)
+                np.sin(2 * angle + phases[0]) + np.sin(3 * angle + phases[1] + index) + np.sin(7 * angle + phases[2])
             ) * np.float32(0.6)
             radius = np.sqrt(dx * dx + dy * dy) / (np.float32(wide / 2) * lumpy)
             bump = chord(radius * radius)
@@ -253,10 +253,10 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
 def _edema(generator: np.random.Generator, build: Build, well: Sick) -> Sick:
     """Pulmonary edema: wide upper vessels, blurred hila, perihilar haze like a bat's wings, Kerley B lines."""
     subtle = generator.random() < 0.12
-    strength = generator.uniform(0.34, 0.42) if subtle else generator.uniform(0.48, 0.85)
+    strength = generator.uniform(0.34, 0.42) if subtle else generator.uniform(0.45, 0.75)
     reach = generator.uniform(4.6, 7.2)
     patchy = texture(generator, 22, octaves=4)
-    blotch = generator.uniform(0.2, 0.5)
+    blotch = generator.uniform(0.12, 0.38)
     cuffed = generator.uniform(1.25, 1.7)
     trees = []
     hilum = 10.4 * build.inspiration / HEIGHT
@@ -284,7 +284,7 @@ def _edema(generator: np.random.Generator, build: Build, well: Sick) -> Sick:
 
 
 def _kerley(generator: np.random.Generator, build: Build) -> list[list[tuple[float, float]]]:
-    """Kerley B lines: horizontal, 1 to 2 cm long, at the side wall of the lower zones, at right angles to the pleura."""
+    """Kerley B lines: horizontal, 1 to 2 cm long, reaching the side wall of the lower zones."""
     lines = []
     for side in (-1.0, 1.0):
         level = generator.uniform(12.5, 15.0)

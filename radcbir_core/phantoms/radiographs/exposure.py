@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from radcbir_core.phantoms.canvas import Field, blur, to_pixels
 
@@ -67,13 +68,24 @@ class Exposure:
     ceiling: float = 1.0
 
 
+def wide_blur(image: Field, sigma: float) -> Field:
+    """A wide blur, on a quarter or half of the pixels where that makes no difference, since it is much faster."""
+    factor = 4 if sigma >= 12 else (2 if sigma >= 4 else 1)
+    if factor == 1:
+        return blur(image, sigma)
+    height, width = image.shape
+    small = image.reshape(height // factor, factor, width // factor, factor).mean(axis=(1, 3), dtype=np.float32)
+    large = Image.fromarray(blur(small, sigma / factor)).resize((width, height), Image.Resampling.BICUBIC)
+    return np.asarray(large, dtype=np.float32)
+
+
 def absorbed(soft: Field, bone: Field, exposure: Exposure) -> Field:
     """What the detector sees, as -ln of its share of the open beam, before noise; thicknesses in cm."""
     primary = np.exp(-(np.float32(exposure.beam.soft) * soft + np.float32(exposure.beam.bone) * bone))
     if exposure.softness > 0:
         primary = blur(primary, exposure.softness)
     share = np.float32(exposure.scatter)
-    signal = primary * (1 - share) + share * blur(primary, exposure.scatter_reach)
+    signal = primary * (1 - share) + share * wide_blur(primary, exposure.scatter_reach)
     return np.asarray(-np.log(np.maximum(signal, 1e-5)), dtype=np.float32)
 
 
@@ -81,7 +93,7 @@ def displayed(logarithmic: Field, exposure: Exposure) -> Field:
     """The gray levels 0 to 1 of a logarithmic exposure: edge enhancement, then the S-curve; bone is white."""
     image = logarithmic
     if exposure.enhancement > 0:
-        image = image + np.float32(exposure.enhancement) * (image - blur(image, exposure.enhancement_reach))
+        image = image + np.float32(exposure.enhancement) * (image - wide_blur(image, exposure.enhancement_reach))
     share = np.clip((image - np.float32(exposure.black)) / np.float32(exposure.white - exposure.black), 0, 1)
     if exposure.contrast > 0:
         steep = np.float32(exposure.contrast)

@@ -27,7 +27,7 @@ from radcbir_core.phantoms.radiographs.limb import (
     tube,
 )
 from radcbir_core.phantoms.radiographs.shapes import Points, curve, ribbon
-from radcbir_core.phantoms.radiographs.surroundings import draw_border, framed, marker
+from radcbir_core.phantoms.radiographs.surroundings import draw_border, framed, marker, moved
 from radcbir_core.phantoms.scenes import NORMAL, SIDE, Drawn
 
 PATHOLOGIES = (NORMAL, "fracture", "osteoarthritis")
@@ -122,11 +122,13 @@ def draw_hand(pathology: str, generator: np.random.Generator, images: int) -> li
     field_mm = generator.uniform(215, 270)
     mirror = bool(generator.random() < 0.5)
     turn = generator.normal(0, 0.2)
+    place = (generator.normal(0, 7), generator.normal(0, 6))
     oblique = bool(generator.random() < 0.25)
     mineral = generator.uniform(0.8, 1.15)
     marrow = generator.uniform(0.42, 0.58)
     grain = trabeculae(generator)
     style = draw_style(generator)
+    border = draw_border(generator)
     joints = _arthritis(generator) if pathology == "osteoarthritis" else {}
     breaks = _fractures(generator) if pathology == "fracture" else []
     drawn = []
@@ -146,9 +148,9 @@ def draw_hand(pathology: str, generator: np.random.Generator, images: int) -> li
         )
         frame = Frame(
             mm_per_pixel=field_mm / SIDE / size * generator.uniform(0.98, 1.02),
-            cx=SIDE / 2 + generator.normal(0, 6),
-            cy=SIDE * 0.74 + generator.normal(0, 5),
-            turn=turn + generator.normal(0, 0.04),
+            cx=SIDE / 2 + place[0] + generator.normal(0, 2.5),
+            cy=SIDE * 0.74 + place[1] + generator.normal(0, 2.5),
+            turn=turn + generator.normal(0, 0.025),
             mirror=mirror,
         )
         soft = flesh(hand.soft, frame, depth=4.6, reach=0.85)
@@ -163,7 +165,7 @@ def draw_hand(pathology: str, generator: np.random.Generator, images: int) -> li
                 * (bone > 0.1)
             )
         exposure, clean = expose(soft, bone, style)
-        lead, border = marker(generator), draw_border(generator)
+        lead = marker(generator)
         shown = displayed(noisy(clean, exposure, generator), exposure)
         if lead is not None:
             shown = np.maximum(shown, lead)
@@ -178,7 +180,7 @@ def draw_hand(pathology: str, generator: np.random.Generator, images: int) -> li
                 place=_place(breaks, joints),
                 size_mm=20 * radius * size,
             )
-        drawn.append(Drawn(pixels=pixels_of(framed(shown, border)), view="oblique" if oblique else "PA", lesion=lesion))
+        drawn.append(Drawn(pixels=pixels_of(framed(shown, moved(border, generator))), view="oblique" if oblique else "PA", lesion=lesion))
     return drawn
 
 
@@ -220,7 +222,7 @@ def _arthritis(generator: np.random.Generator) -> dict[tuple[int, int], Joint]:
     for rank, index in enumerate(chosen):
         grade = worst * (1 if rank == 0 else generator.uniform(0.6, 1.0))
         joints[candidates[int(index)]] = Joint(
-            spur=grade * generator.uniform(0.45, 0.85),
+            spur=grade * generator.uniform(0.6, 1.05),
             gap=generator.uniform(0.0, 0.05),
             dense=grade * generator.uniform(0.15, 0.4),
             bend=grade * generator.normal(0, 11),

@@ -28,7 +28,7 @@ from radcbir_core.phantoms.radiographs.limb import (
     tube,
 )
 from radcbir_core.phantoms.radiographs.shapes import Points, curve, inset, ribbon
-from radcbir_core.phantoms.radiographs.surroundings import draw_border, framed, marker
+from radcbir_core.phantoms.radiographs.surroundings import draw_border, framed, marker, moved
 from radcbir_core.phantoms.scenes import NORMAL, SIDE, Drawn
 
 PATHOLOGIES = (NORMAL, "fracture", "osteoarthritis")
@@ -109,6 +109,7 @@ def draw_knee(pathology: str, generator: np.random.Generator, images: int) -> li
     marrow = generator.uniform(0.38, 0.54)
     grain = trabeculae(generator)
     style = draw_style(generator)
+    border = draw_border(generator, narrow=0.1)
     wear = _wear(generator) if pathology == "osteoarthritis" else None
     crack = _crack(generator) if pathology == "fracture" else None
     drawn = []
@@ -147,7 +148,7 @@ def draw_knee(pathology: str, generator: np.random.Generator, images: int) -> li
             )
             bone += np.float32(amount) * spot * np.clip(bone, 0, 1)
         exposure, clean = expose(soft, bone, style)
-        lead, border = marker(generator), draw_border(generator, narrow=0.1)
+        lead = marker(generator)
         shown = displayed(noisy(clean, exposure, generator), exposure)
         if lead is not None:
             shown = np.maximum(shown, lead)
@@ -163,7 +164,7 @@ def draw_knee(pathology: str, generator: np.random.Generator, images: int) -> li
                 size_mm=20 * radius * size,
             )
         view = "lateral" if side_view else "AP"
-        drawn.append(Drawn(pixels=pixels_of(framed(shown, border)), view=view, lesion=lesion))
+        drawn.append(Drawn(pixels=pixels_of(framed(shown, moved(border, generator))), view=view, lesion=lesion))
     return drawn
 
 

@@ -1,6 +1,6 @@
 """Bones of a limb: a cortical shell around spongy bone, that can be moved and broken; and how a limb is exposed.
 
-Owns what hand and knee share. Outlines are in cm, x to the right, y down, of the limb, which a `Frame` puts into pixels.
+Owns what hand and knee share. Outlines are in cm, x to the right, y down, of the limb; a `Frame` puts them into pixels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.phantoms.canvas import Field, blur, texture
-from radcbir_core.phantoms.radiographs.exposure import LIMB_BEAM, Exposure, absorbed
+from radcbir_core.phantoms.radiographs.exposure import LIMB_BEAM, Exposure, absorbed, wide_blur
 from radcbir_core.phantoms.radiographs.frame import Frame
 from radcbir_core.phantoms.radiographs.shapes import Points, curve, fill, inset, ribbon
 
@@ -118,29 +118,29 @@ def thickness(bones: list[Bone], frame: Frame, *, marrow: float, grain: Field) -
         grain: A random field of deviation 1, the trabeculae.
     """
     total = np.zeros_like(grain)
-    groups: dict[tuple[int, float], list[Bone]] = {}
-    for bone in bones:
-        if len(bone.hull) > 2:
-            groups.setdefault((bone.layer, bone.depth), []).append(bone)
-    for (_, depth), group in sorted(groups.items(), key=lambda item: item[0]):
-        hull = fill([frame.pixels(bone.hull) for bone in group])
-        core = fill([frame.pixels(bone.core) for bone in group if len(bone.core) > 2])
-        rounded = np.float32(0.55) + np.float32(0.45) * blur(hull, 0.3 * frame.scale)
-        spongy = np.float32(marrow) * core * (1 + np.float32(0.16) * grain)
-        total += np.float32(depth) * np.maximum(hull * rounded - spongy, 0)
+    deepest = max((bone.depth for bone in bones), default=1.0) or 1.0
+    for layer in sorted({bone.layer for bone in bones}):
+        group = [bone for bone in bones if bone.layer == layer and len(bone.hull) > 2 and len(bone.core) > 2]
+        shares = [bone.depth / deepest for bone in group]
+        hull = fill([frame.pixels(bone.hull) for bone in group], shares)
+        core = fill([frame.pixels(bone.core) for bone in group], shares)
+        # A bone is thinner toward its edge.
+        rounded = np.float32(0.55) * hull + np.float32(0.45) * np.minimum(hull, blur(hull, 0.3 * frame.scale))
+        spongy = np.float32(marrow) * core * (1 + np.float32(0.1) * grain)
+        total += np.float32(deepest) * np.maximum(rounded - spongy, 0)
     return total
 
 
 def trabeculae(generator: np.random.Generator) -> Field:
     """A random field of fine grain that runs along the limb."""
-    return blur(texture(generator, 5, octaves=3), 0.9, 0.0)
+    return blur(texture(generator, 2.6, octaves=2), 1.4, 0.0) * np.float32(1.3)
 
 
 def flesh(outlines: list[Points], frame: Frame, *, depth: float, reach: float) -> Field:
     """Soft tissue along the ray in cm: rounded at its edges, thinner where it is narrower than ``reach`` cm."""
     hull = fill([frame.pixels(outline) for outline in outlines])
-    near, far = blur(hull, 0.35 * reach * frame.scale), blur(hull, reach * frame.scale)
-    return np.asarray(np.float32(depth) * hull * np.sqrt(near) * (0.25 + 0.75 * far), dtype=np.float32)
+    near, far = wide_blur(hull, 0.35 * reach * frame.scale), wide_blur(hull, reach * frame.scale)
+    return np.asarray(np.float32(depth) * hull * np.sqrt(np.maximum(near, 0)) * (0.25 + 0.75 * far), dtype=np.float32)
 
 
 def draw_style(generator: np.random.Generator) -> dict[str, float]:

@@ -5,7 +5,7 @@ Owns geometry in pixels. One canvas is drawn for many shapes, since most of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -33,14 +33,19 @@ def curve(points: npt.ArrayLike, *, closed: bool = False, steps: int = 8) -> Poi
 
 def normals(path: Points, *, closed: bool = False) -> Points:
     """(N, 2) unit vectors at right angles to a path of (N, 2) points."""
-    along = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0) if closed else np.gradient(path, axis=0)
+    if closed:
+        along = np.roll(path, -1, axis=0) - np.roll(path, 1, axis=0)
+    else:
+        along = np.empty_like(path)
+        along[1:-1] = path[2:] - path[:-2]
+        along[0], along[-1] = path[1] - path[0], path[-1] - path[-2]
     across = np.stack([-along[:, 1], along[:, 0]], axis=1)
-    return np.asarray(across / np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-9), dtype=np.float64)
+    return np.asarray(across / np.maximum(np.hypot(across[:, :1], across[:, 1:]), 1e-9), dtype=np.float64)
 
 
 def ribbon(path: Points, half_width: npt.ArrayLike) -> Points:
     """The outline of a path of (N, 2) points that is ``half_width`` (a number or N of them) wide to either side."""
-    away = normals(path) * np.broadcast_to(np.asarray(half_width, dtype=np.float64), (len(path),))[:, None]
+    away = normals(path) * np.reshape(np.asarray(half_width, dtype=np.float64), (-1, 1))
     return np.concatenate([path + away, (path - away)[::-1]])
 
 
@@ -52,12 +57,18 @@ def inset(outline: Points, distance: npt.ArrayLike) -> Points:
     return outline + inward * np.broadcast_to(np.asarray(distance, dtype=np.float64), (len(outline),))[:, None]
 
 
-def fill(outlines: Iterable[npt.ArrayLike]) -> Field:
-    """Filled outlines on one canvas, (SIDE, SIDE): the share of each pixel that any of them covers."""
+def fill(outlines: Sequence[npt.ArrayLike], values: Sequence[float] | None = None) -> Field:
+    """Filled outlines on one canvas, (SIDE, SIDE): the share of each pixel that any of them covers.
+
+    Args:
+        outlines: Of (N, 2) pixels.
+        values: What each of them counts, 0 to 1; later ones lie on top. All count 1 by default.
+    """
     canvas = Image.new("L", (SIDE * _SCALE, SIDE * _SCALE))
     pencil = ImageDraw.Draw(canvas)
-    for outline in outlines:
-        pencil.polygon(((np.asarray(outline) + 0.5) * _SCALE).ravel().tolist(), fill=255)
+    for index, outline in enumerate(outlines):
+        ink = 255 if values is None else int(255 * values[index] + 0.5)
+        pencil.polygon(((np.asarray(outline) + 0.5) * _SCALE).ravel().tolist(), fill=ink)
     return np.asarray(canvas.reduce(_SCALE), dtype=np.float32) / np.float32(255)
 
 
@@ -70,12 +81,9 @@ def strokes(paths: Sequence[npt.ArrayLike], widths: Sequence[float], values: Seq
     pencil = ImageDraw.Draw(canvas)
     for path, width, value in zip(paths, widths, values, strict=True):
         fine = width * _SCALE
-        pencil.line(
-            ((np.asarray(path) + 0.5) * _SCALE).ravel().tolist(),
-            fill=round(255 * value * min(1.0, fine)),
-            width=max(1, round(fine)),
-            joint="curve" if fine > 4 else None,
-        )
+        ink, thick = int(255 * value * min(1.0, fine) + 0.5), max(1, int(fine + 0.5))
+        flat = ((np.asarray(path) + 0.5) * _SCALE).ravel().tolist()
+        pencil.line(flat, fill=ink, width=thick, joint="curve" if fine > 4 and len(flat) > 4 else None)
     return np.asarray(canvas.reduce(_SCALE), dtype=np.float32) / np.float32(255)
 
 

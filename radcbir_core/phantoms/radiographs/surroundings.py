@@ -5,7 +5,7 @@ Drawn from the same distributions whatever the finding, so that nothing here tel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,6 +53,14 @@ def draw_border(generator: np.random.Generator, *, chance: float = 0.35, narrow:
         gray=float(generator.choice([0.0, 0.02, 0.95, 1.0], p=[0.4, 0.25, 0.15, 0.2])),
         softness=generator.uniform(1.0, 4.0),
     )
+
+
+def moved(border: Border | None, generator: np.random.Generator) -> Border | None:
+    """The border of a patient as one image has it: nearly the same."""
+    if border is None:
+        return None
+    cx, cy, turn = generator.normal(0, (1.5, 1.5, 0.006))
+    return replace(border, cx=border.cx + float(cx), cy=border.cy + float(cy), turn=border.turn + float(turn))
 
 
 def framed(shown: Field, border: Border | None) -> Field:
