@@ -114,7 +114,7 @@ class OpenClipEncoder:
         if batch.ndim != 4 or batch.shape[1:] != shape:
             raise ValueError(f"Expected a batch of {shape} inputs, but batch.shape = {batch.shape}. Use prepare().")
         inputs = torch.from_numpy(np.array(batch, dtype=np.float32, order="C"))
-        return self._encoded(self._model.encode_image, inputs)
+        return self._encoded(self._model.encode_image, inputs.contiguous(memory_format=torch.channels_last))
 
     def encode_images(self, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
         """Decoded images as embeddings, (B, D) float32 of norm 1."""
@@ -260,6 +260,8 @@ def _to_device(model: Any, device: str) -> Any:
     import torch
 
     try:
+        # Convolutions are more than twice as fast on a CPU with the channels last; transformers do not mind.
+        model.visual.to(memory_format=torch.channels_last)
         return model.to(device)
     except torch.OutOfMemoryError as error:
         raise EncoderError(
