@@ -46,6 +46,8 @@ class _Breast:
         self.lobules = Pattern(generator, probe, 9 + depth * 0.12, 4 + depth * 0.05)
         self.strands = Pattern(generator, probe, 9, 1.7)
         self.fine = Pattern(generator, probe, 4.5, 0.9)
+        self.weave = Pattern(generator, probe, 6.5, 1.2)
+        self.streaky = float(generator.uniform(0.2, 1.3))
         self.ducts = Pattern(generator, probe, 3.5, 1.7)
         self.strength = Pattern(generator, probe, 7, 4)
         self.tilt = float(generator.normal(0, 0.12))
@@ -75,7 +77,9 @@ class _Breast:
         body.line(lobules * 3.2, level=9, thickness=0.35, share=strength)
         body.line(strands * 1.4, level=7, thickness=0.22, share=strength * (0.35 + 0.65 * gland) * 0.8)
         fine = self.fine.at(x, level, turn)
-        body.line(fine * 0.8, level=5, thickness=0.18, share=np.clip(strength - 0.25, 0, 2) * (0.4 + 0.6 * gland))
+        body.line(fine * 0.8, level=5, thickness=0.18, share=np.clip(strength - 0.2, 0, 2) * (0.5 + 0.5 * gland))
+        weave = self.weave.at(x, level, turn)
+        body.line(weave, level=9, thickness=0.25, share=np.float32(self.streaky) * np.clip(strands + 0.3, 0, 1.5))
         # Pectoral muscle: dark with bright stripes along it, in a bright fascia.
         deep = z + 1.2 * bend + np.float32(1.6 * self.tilt) * x - np.float32(self.muscle)
         muscle = body.inside(-deep, 1.0)
@@ -93,7 +97,7 @@ class _Breast:
             body.loss += BONE_LOSS * body.inside(-cap) * edge * 0.3
         # The skin: two bright lines with the grey dermis between.
         skin = body.inside(body.depth - np.float32(self.skin), 0.3)
-        body.fill(skin, echo=SKIN, loss=0.6)
+        body.fill(skin, echo=SKIN + 2 * fine, loss=0.6, clear=0.7)
         body.interface(body.depth - np.float32(self.skin), level=14, thickness=0.25)
         body.mirror += 14 * np.exp(-((body.depth / np.float32(0.35)) ** 2))
         for at, width in self.shadows:
@@ -108,15 +112,17 @@ class _Tumor:
     echo: float
     loss: float
     halo: float
+    capsule: float  # level of its edge where the beam meets it squarely, dB
     soft: float  # width of its margin, as a share of its radius
     spicules: tuple[tuple[float, float, float], ...]
     specks: np.ndarray
     inner: Pattern
+    uneven: float  # deviation of its level within, dB
 
 
 def _tumor(generator: np.random.Generator, probe: Probe, breast: _Breast, *, malignant: bool) -> _Tumor:
     field_of_view = min(probe.depth, probe.width)
-    size = log_uniform(generator, 0.17, 0.5) * field_of_view
+    size = log_uniform(generator, 0.18, 0.56) * field_of_view
     if malignant:
         ratio = float(generator.uniform(0.9, 1.5))  # height over width
         half = (size / 2 / np.sqrt(ratio), size / 2 * np.sqrt(ratio))
@@ -149,10 +155,12 @@ def _tumor(generator: np.random.Generator, probe: Probe, breast: _Breast, *, mal
         echo=echo,
         loss=loss,
         halo=float(generator.uniform(3, 8)) if malignant else 0.0,
+        capsule=float(generator.uniform(3, 12)),
         soft=float(generator.uniform(0.15, 0.5)) if malignant else 0.0,
         spicules=spicules,
         specks=generator.uniform(-0.6, 0.6, (int(generator.integers(4, 12)) if calcified else 0, 2)),
         inner=Pattern(generator, probe, 4.5, 3.5),
+        uneven=float(generator.uniform(0.4, 2.4)),
     )
 
 
@@ -175,12 +183,13 @@ def _paint_tumor(body: Body, tumor: _Tumor, off: float) -> Field:
             body.mirror += np.float32(2.6) * flank
         distance = distance - reach * np.float32(0.42) * mean + np.float32(0.09) * mean * inner
     mask = body.inside(distance, max(tumor.soft * float(mean), 0.25))
-    spread = 3.6 if tumor.malignant else 0.9
+    spread = 3.6 if tumor.malignant else tumor.uneven
     body.fill(mask, echo=np.float32(tumor.echo) + np.float32(spread) * inner, loss=tumor.loss)
     if not tumor.malignant:
-        body.interface(distance, level=12, thickness=0.35, power=1.5)
-        graze = (1 - body.facing(distance)) ** 4 * np.exp(-((distance / np.float32(0.8)) ** 2))
-        body.loss += np.float32(1.0) * graze
+        capsule = np.clip(0.9 + 0.6 * inner, 0.1, 1.8)
+        body.interface(distance - 0.25, level=tumor.capsule, thickness=0.3, share=capsule, power=1.2)
+        graze = (1 - body.facing(distance)) ** 8 * np.exp(-(((distance - 0.4) / np.float32(0.7)) ** 2))
+        body.loss += np.float32(1.2) * graze
     for dx, dz in tumor.specks:
         speck = (outline.at[0] + dx * outline.half[0], outline.at[1] + dz * outline.half[1])
         near = (body.x - np.float32(speck[0])) ** 2 + (body.z - np.float32(speck[1])) ** 2

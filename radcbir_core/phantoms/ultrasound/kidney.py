@@ -146,7 +146,7 @@ def _urine(kidney: Kidney, body: Body, collecting: _Collecting, off: float) -> F
 
 def _cyst(generator: np.random.Generator, kidney: Kidney, depth: float) -> tuple[float, float, float]:
     """(u, v, radius) of a cyst at the cortex, in the kidney's coordinates."""
-    radius = log_uniform(generator, 0.055, 0.15) * depth
+    radius = log_uniform(generator, 0.065, 0.15) * depth
     angle = float(generator.uniform(-np.pi, np.pi))
     out = float(generator.uniform(0.75, 1.15))
     along = 0.68 if kidney.long else 0.9  # not so far along that a view loses it

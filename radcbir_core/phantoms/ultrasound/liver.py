@@ -181,7 +181,7 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     if pathology == "steatosis":
         place = "whole liver"
     elif pathology == "liver cyst":
-        half = log_uniform(generator, 0.05, 0.135) * depth
+        half = log_uniform(generator, 0.06, 0.14) * depth
         spot = _spots(generator, probe, top=top + 4, bottom=0.92 * bottom, sizes=[half], taken=patient.taken)[0]
         ratio = float(generator.uniform(0.85, 1.2))
         shape = waves(generator, float(generator.uniform(0, 0.04)), range(2, 5))

@@ -40,13 +40,14 @@ class _Chest:
         self.fat = self.skin + float(generator.uniform(0.2, 0.5)) * (self.pleura - self.skin)
         self.tilt = float(generator.normal(0, 0.09))
         self.curve = float(generator.normal(0, 1)) / 900
-        gap = float(generator.uniform(23, 36))  # from one rib's middle to the next one's
+        gap = float(generator.uniform(25, 42))  # from one rib's middle to the next one's
         along = generator.random() < 0.28  # the probe lies along a rib space: no rib is seen
         first = float(generator.uniform(-0.75, -0.25)) * gap
         self.ribs = [] if along else [first + gap * number for number in range(-2, 4)]
         self.rib = (float(generator.uniform(5.0, 7.5)), float(generator.uniform(2.5, 4)))
         self.rib_depth = self.pleura - float(generator.uniform(4.5, 8.0)) - self.rib[1] * 0.4
         self.rib_loss = log_uniform(generator, 2.2, 7)
+        self.rib_edge = float(generator.uniform(1.2, 5.0))  # how soft its shadow's edges are, mm
         self.rib_echo = float(generator.uniform(15, 21))
         self.fibres = Pattern(generator, probe, 17, 1.6)
         self.lobules = Pattern(generator, probe, 9, 3)
@@ -55,8 +56,8 @@ class _Chest:
         self.columns = Pattern(generator, probe, 4.5, 300)
         self.haze = Pattern(generator, probe, 13, 4)
         self.veil = float(generator.uniform(-15, -6))  # level of the scattered echoes behind the pleura
-        self.fade = log_uniform(generator, 1.0, 4.5)  # how they fall, dB/cm
-        self.copies = float(generator.uniform(0.35, 1.0))
+        self.fade = log_uniform(generator, 1.0, 8.0)  # how they fall, dB/cm
+        self.copies = log_uniform(generator, 0.25, 1.0)
         self.line = float(generator.uniform(19, 25))
         self.turned = 1 if generator.random() < 0.5 else -1
 
@@ -94,7 +95,7 @@ class _Chest:
         patchy = np.clip(0.7 + 0.4 * self.bend.at(body.x * 1.5, body.z, body.turn + 0.8), 0.1, 1.5)
         for number in range(1, 6):
             copy = body.depth - first * np.float32(number + 1)
-            level = 17 - 3.2 * number
+            level = 17 - 3.2 * number - 0.04 * self.fade * self.pleura * number
             share = patchy * clean * np.float32(self.copies)
             body.interface(copy + rough * number, level=level, thickness=0.5 + 0.25 * number, share=share, power=1)
         # The muscle's layers are seen again too, fainter: short lines between the copies.
@@ -122,7 +123,7 @@ class _Chest:
         for at in self.ribs:
             arch = np.sqrt(np.maximum(1 - ((body.x - np.float32(at)) / np.float32(self.rib[0])) ** 2, 0))
             top = level - np.float32(self.rib_depth) + np.float32(self.rib[1]) * (arch - 0.5)
-            width = body.inside(np.abs(body.x - np.float32(at)) - np.float32(self.rib[0]), 1.2)
+            width = body.inside(np.abs(body.x - np.float32(at)) - np.float32(self.rib[0]), self.rib_edge)
             body.interface(top, level=self.rib_echo, thickness=0.6, share=width, power=1.2)
             thick = body.inside(-top) * body.inside(top - 9) * width
             body.fill(thick, echo=-18, loss=self.rib_loss, clear=0.0)
@@ -234,7 +235,7 @@ def _paint_patch(
 
 def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[Drawn]:
     if generator.random() < 0.7:
-        depth = log_uniform(generator, 70, 150)
+        depth = log_uniform(generator, 65, 145)
         scanner = convex_scanner(generator, depth=depth)
     else:
         depth = log_uniform(generator, 38, 62)

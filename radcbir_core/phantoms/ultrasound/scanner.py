@@ -507,7 +507,7 @@ def convex_scanner(generator: np.random.Generator, *, depth: float) -> Scanner:
     height = depth + rise
     width = 2 * probe.half_width(depth)
     # Most screens show the whole sector, some cut off its sides.
-    scale = max(height / generator.uniform(0.88, 1.0), width * generator.uniform(0.72, 1.02)) / SIDE
+    scale = max(height / generator.uniform(0.88, 1.0), width * generator.uniform(0.7, 0.98)) / SIDE
     top = (SIDE - height / scale) * float(generator.uniform(0.1, 0.6)) + rise / scale
     return Scanner(
         probe=probe,
@@ -531,7 +531,9 @@ def linear_scanner(generator: np.random.Generator, *, depth: float, width: float
         depth: Imaged depth in mm.
         width: Of the field in mm.
     """
-    scale = max(depth, width) * float(generator.choice([1.0, generator.uniform(0.9, 1.06)])) / SIDE
+    # Half of the screens show the whole field, the others fill themselves and cut off what is longer.
+    whole = generator.random() < 0.5
+    scale = (max(depth, width) * float(generator.uniform(0.94, 1.05)) if whole else min(depth, width)) / SIDE
     return Scanner(
         probe=Probe(depth=depth, width=width),
         frequency=float(generator.uniform(5.0, 7.5)),
@@ -542,7 +544,7 @@ def linear_scanner(generator: np.random.Generator, *, depth: float, width: float
         left=(SIDE - 1) / 2,
         top=max((SIDE - depth / scale) / 2, 0) * float(generator.uniform(0, 1)),
         furniture=_furniture(generator),
-        **_common(generator),
+        **(_common(generator) | {"compensation": float(generator.normal(-6, 6))}),
     )
 
 
