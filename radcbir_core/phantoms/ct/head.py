@@ -75,7 +75,7 @@ class _Head:
             skull=float(generator.uniform(4.5, 9)),
             scalp=float(generator.uniform(3, 9)),
             atrophy=float(generator.beta(1.1, 2.2)),
-            contrast=bool(generator.random() < 0.5),
+            contrast=bool(generator.random() < 0.6),
             calcified=bool(generator.random() < 0.5),
             grey=tissue.GREY_MATTER + base,
             white=tissue.WHITE_MATTER + base + float(generator.normal(0, 0.8)),

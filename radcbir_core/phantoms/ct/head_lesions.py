@@ -193,14 +193,14 @@ def _infarct(generator: np.random.Generator, side: int) -> Finding:
 def _mass(generator: np.random.Generator, inner: Points, side: int, level: float, *, contrast: bool) -> Finding:
     x, y, place = _lobe(generator, inner, side, level)
     kind = ("ring", "solid", "dark")[int(generator.choice(3, p=(0.42, 0.36, 0.22)))]
-    radius = log_uniform(generator, 9, 19) if kind != "dark" else log_uniform(generator, 15, 25)
+    radius = log_uniform(generator, 11, 22) if kind != "dark" else log_uniform(generator, 16, 27)
     shape = blob(generator, x, y, radius, stretch=float(generator.uniform(1, 1.35)), rough=0.09)
-    spread = float(generator.uniform(1.55, 2.1)) if kind != "dark" else 1.12
+    spread = float(generator.uniform(1.6, 2.2)) if kind != "dark" else 1.12
     edema = blob(generator, x, y, radius * spread, rough=0.2, waves=7)
     rim = float(generator.uniform(2.5, 5.5))
     bright = (65, 90) if kind == "ring" else (57, 74)
-    enhanced = float(generator.uniform(*bright)) if contrast else float(generator.uniform(43, 51))
-    core = float(generator.uniform(10, 24))
+    enhanced = float(generator.uniform(*bright)) if contrast else float(generator.uniform(45, 54))
+    core = float(generator.uniform(8, 18))
     center = mm([x, y])
 
     def paint(below: Field, cut: Cut) -> tuple[Field, Field]:
@@ -208,16 +208,16 @@ def _mass(generator: np.random.Generator, inner: Points, side: int, level: float
         outline = center + (shape - center) * np.float32(cut.size)
         mask = _covered(cut.plane, [outline], cut.brain, 0.8)
         # Vasogenic edema runs along the white matter and spares the cortex.
-        white = np.clip((37.5 - soften(below, 1.5)) / 5, 0.15, 1).astype(np.float32)
+        white = np.clip((37.5 - soften(below, 1.5)) / 5, 0.3, 1).astype(np.float32)
         grain = canvas.texture(cut.generator, 10, octaves=2)
         if kind == "dark":
             below = mixed(below, around * np.float32(0.5), tissue.EDEMA + 4)
             return mixed(below, mask, core + 2.5 * grain), mask
-        below = mixed(below, around * white * np.float32(0.95), tissue.EDEMA)
+        below = mixed(below, around * white, tissue.EDEMA - 3)
         below = mixed(below, mask, enhanced + 5 * grain)
         if kind == "ring":
             inside = _covered(cut.plane, [inset(outline, min(rim, 0.45 * radius))], cut.brain, 0.9)
             below = mixed(below, inside, core + 2 * grain)
         return below, mask
 
-    return Finding(place, (Push(x, y, radius * 1.2, 0.36 * radius),), paint)
+    return Finding(place, (Push(x, y, radius * 1.25, 0.42 * radius),), paint)
