@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MODEL: Final[Mapping[str, Any]] = {
     "embed_dim": 256,
+    "custom_text": True,
     "vision_cfg": {
         "timm_model_name": "mobilenetv4_conv_small",
         "timm_model_pretrained": False,
@@ -42,8 +43,9 @@ WEIGHTS: Final = "open_clip_model.safetensors"
 def new_model() -> Any:
     """The network with random weights, as torch's random numbers stand now."""
     open_clip = import_open_clip()
+    parts = json.loads(json.dumps({name: part for name, part in MODEL.items() if name != "custom_text"}))
     with quiet():
-        return open_clip.CustomTextCLIP(**json.loads(json.dumps(MODEL)))
+        return open_clip.CustomTextCLIP(**parts)
 
 
 def tokenizer() -> Any:

@@ -1,0 +1,179 @@
+"""From examples to an encoder's folder: sides, augmentation, resumed training, export."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from radcbir_core.collection import open_collection
+from radcbir_core.encoders import load_encoder
+from radcbir_core.encoders.base import Preprocessing
+from radcbir_core.encoders.transform import Transform
+from radcbir_core.errors import EncoderError
+from radcbir_core.importers import import_collection
+from radcbir_core.mini import training
+from radcbir_core.mini.augment import SIDE, augment
+from radcbir_core.mini.examples import load_examples
+from radcbir_core.mini.making import data_list, make_mini
+from radcbir_core.mini.network import PREPROCESSING
+from radcbir_core.mini.teacher import teacher_features
+from radcbir_core.mini.training import LOG, Recipe, train
+from tests.core.mini.examples import made_up
+
+RECIPE = Recipe(steps=4, images=6, labels=3, warm_up=2)
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A collection of 30 images: patients, splits, and near duplicates without a patient."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    folder = tmp_path / "source"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    rows = [["path", "modality", "anatomy", "pathology", "patient_id", "split"]]
+    for number in range(30):
+        base = np.random.default_rng(number // 2).integers(0, 256, (40, 30))
+        pixels = np.clip(base + generator.integers(0, 8, base.shape), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        patient = f"p{number // 3}" if number < 12 else ""
+        rows.append(
+            [
+                f"{number}.png",
+                "CT",
+                "head",
+                ["normal", "mass"][number % 2],
+                patient,
+                "test" if number in (0, 20) else "",
+            ]
+        )
+    with (folder / "manifest.csv").open("w", newline="") as handle:
+        csv.writer(handle).writerows(rows)
+    return import_collection([folder], name="source").collection
+
+
+def test_sides_never_share_a_patient_or_a_near_duplicate(source, tmp_path) -> None:
+    examples = load_examples([source], cache=tmp_path / "cache")
+    assert len(examples) == 30
+    side = {name.rsplit("/", 1)[-1]: held for name, held in zip(examples.image_ids, examples.validation, strict=True)}
+    assert side["0.png"]
+    assert side["1.png"]  # the same patient
+    assert side["2.png"]
+    assert side["20.png"]
+    assert side["21.png"]  # nearly the same picture
+    for number in range(12, 30, 2):
+        assert side[f"{number}.png"] == side[f"{number + 1}.png"]
+    assert 2 < sum(side.values()) < 28
+    again = load_examples([open_collection("source")], cache=tmp_path / "cache")
+    assert np.array_equal(again.pixels, examples.pixels)
+    assert np.array_equal(again.validation, examples.validation)
+    listed = data_list(examples)
+    assert sum(row["trained_on"] + row["validated_on"] for row in listed) == 30
+    assert sum(row["validated_on"] for row in listed) == sum(side.values())
+
+
+def test_without_augmentation_the_network_sees_what_the_encoder_shows_it() -> None:
+    y, x = np.mgrid[0:160, 0:120]
+    picture = (125 + 55 * np.sin(x / 19) + 55 * np.cos(y / 23)).astype(np.uint8)
+    pixels = np.zeros((1, 160, 160), dtype=np.uint8)
+    pixels[0, :160, :120] = picture
+    seen = augment(
+        torch.from_numpy(pixels), torch.tensor([[160, 120]]), torch.Generator().manual_seed(0), strength=0.0
+    )[0].numpy()
+    preprocessing = Preprocessing(
+        size=(SIDE, SIDE), fit="pad", interpolation="bilinear", color="RGB", mean=(0, 0, 0), std=(1, 1, 1)
+    )
+    shown = Transform(preprocessing)(picture)[0]
+    inside = np.s_[4:-4, 20:-20]
+    assert np.abs(seen[inside] - shown[inside]).max() < 0.02
+    assert seen[:, :14].max() == 0 == shown[:, :14].max()
+
+
+def test_augmentation_stays_in_range_varies_and_follows_from_its_generator() -> None:
+    examples = made_up(8)
+    pixels, extents = torch.from_numpy(examples.pixels), torch.from_numpy(examples.extents.astype(np.int64))
+    one, same, other = (augment(pixels, extents, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert one.shape == (len(examples), SIDE, SIDE)
+    assert float(one.min()) >= 0
+    assert float(one.max()) <= 1
+    assert torch.isfinite(one).all()
+    assert torch.equal(one, same)
+    assert (one - other).abs().mean() > 0.05
+
+
+def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) -> None:
+    torch.set_num_threads(1)
+    examples = made_up()
+    teacher = np.random.default_rng(0).normal(size=(len(examples), 5)).astype(np.float16)
+    teacher[::5] = 0
+    whole = train(examples, RECIPE, folder=tmp_path / "whole", teacher=teacher, checkpoint_every=2)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(step, done, total) -> None:
+        if done == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        train(examples, RECIPE, folder=tmp_path / "parts", teacher=teacher, checkpoint_every=2, progress=stop)
+    steps: list[int] = []
+    parts = train(
+        examples,
+        RECIPE,
+        folder=tmp_path / "parts",
+        teacher=teacher,
+        checkpoint_every=2,
+        progress=lambda _, done, __: steps.append(done),
+    )
+    assert steps == [3, 4]
+    assert whole.keys() == parts.keys()
+    for name, tensor in whole.items():
+        assert torch.allclose(tensor.float(), parts[name].float(), atol=1e-5), name
+    lines = [json.loads(line) for line in (tmp_path / "parts" / LOG).read_text().splitlines()]
+    assert [line["step"] for line in lines] == [4]
+    assert all(lines[0][name] > 0 for name in ("text", "label", "kind", "teacher"))
+
+    with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
+        train(examples, Recipe(steps=5, images=6, labels=3), folder=tmp_path / "parts", teacher=teacher)
+    monkeypatch.setattr(training, "_rate", lambda *_: float("nan"))
+    with pytest.raises(EncoderError, match="Expected finite losses, but at step 4"):
+        train(examples, RECIPE, folder=tmp_path / "diverged", teacher=teacher)
+
+
+def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
+    output = tmp_path / "radcbir-other"
+    recipe = Recipe(steps=2, images=6, labels=2, warm_up=1)
+    make_mini([source], output=output, work=tmp_path / "work", recipe=recipe)
+    encoder = load_encoder(f"local-dir:{output}", device="cpu")
+    assert encoder.dimension == 256
+    assert encoder.preprocessing.fit == "pad"
+    assert encoder.preprocessing.mean == tuple(PREPROCESSING["mean"])
+    texts = encoder.encode_texts(["CT of the head", "頭部", "qwertzuiop zyx"])
+    assert np.allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+    record = json.loads((output / "training.json").read_text())
+    assert record["recipe"]["steps"] == 2
+    assert sum(row["trained_on"] for row in record["images"]) == 30 - sum(r["validated_on"] for r in record["images"])
+    assert record["log"][-1]["step"] == 2
+    kit = json.loads((output / "kit.json").read_text())["files"]
+    assert set(kit) == {"open_clip_config.json", "open_clip_model.safetensors"}
+    assert sum(path.stat().st_size for path in output.iterdir()) < 25 * 2**20
+
+
+def test_words_that_were_never_seen_all_say_the_same(source, tmp_path) -> None:
+    make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=Recipe(steps=1, images=4, labels=2))
+    encoder = load_encoder(f"local-dir:{tmp_path / 'e'}", device="cpu")
+    one, other, known = encoder.encode_texts(["zebra of zebra", "violin of zebra", "CT of the head with no abnormality"])
+    assert np.allclose(one, other, atol=1e-5)
+    assert not np.allclose(one, known, atol=1e-3)
+
+
+def test_a_teacher_that_is_none(tmp_path) -> None:
+    path = tmp_path / "teacher.tflite"
+    path.write_bytes(b"no model")
+    with pytest.raises(EncoderError, match=r"ai-edge-litert|TensorFlow Lite model"):
+        teacher_features(made_up(1), path, cache=tmp_path / "cache")
