@@ -9,9 +9,10 @@ import numpy as np
 from radcbir_core.phantoms.mr import brain_axial, brain_sagittal
 from radcbir_core.phantoms.mr.brain_axial import paint_axial
 from radcbir_core.phantoms.mr.brain_coronal import paint_coronal
-from radcbir_core.phantoms.mr.brain_lesions import paint_lesion, plan
+from radcbir_core.phantoms.mr.brain_lesions import paint_lesion
+from radcbir_core.phantoms.mr.brain_plans import plan
 from radcbir_core.phantoms.mr.brain_sagittal import paint_sagittal
-from radcbir_core.phantoms.mr.head import Head, draw_head
+from radcbir_core.phantoms.mr.head import Anatomy, Head, draw_head
 from radcbir_core.phantoms.mr.scanner import acquire, draw_scanner
 from radcbir_core.phantoms.mr.slices import Slice
 from radcbir_core.phantoms.mr.tissues import (
@@ -68,7 +69,9 @@ def _protocol(generator: np.random.Generator, pathology: str) -> _Protocol:
     )
 
 
-def _painted(protocol: _Protocol, head: Head, sequence: Sequence, *, offset: float, generator: np.random.Generator):  # noqa: ANN202
+def _painted(
+    protocol: _Protocol, head: Head, sequence: Sequence, *, offset: float, generator: np.random.Generator
+) -> tuple[Slice, Anatomy]:
     painted = Slice(sequence=sequence, mm=MM[protocol.plane])
     if protocol.plane == "axial":
         return painted, paint_axial(painted, head, level=protocol.level, offset=offset, generator=generator)

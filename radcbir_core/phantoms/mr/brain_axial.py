@@ -161,7 +161,7 @@ def _sella(painted: Slice, head: Head, *, offset: float, generator: np.random.Ge
     _cerebellum(painted, w, s, offset)
     _petrous(painted, w, s, generator)
     _stem_and_cistern(painted, head, w, s, offset)
-    _face(painted, head, w, s, generator)
+    _face(painted, w, s, generator)
     vessels(painted, head, cavity, generator=generator, inside=brain, phase=2.6)
     blood = VENOUS_BLOOD if painted.sequence.contrast else FLOW_VOID
     bottom = 40 * s + (49 * w - 0.35 * layers) / np.sqrt(1.12)
@@ -226,7 +226,7 @@ def _stem_and_cistern(painted: Slice, head: Head, w: float, s: float, offset: fl
     painted.paint(painted.ellipse(0, 4 * s, 1.8), FLOW_VOID)
 
 
-def _face(painted: Slice, head: Head, w: float, s: float, generator: np.random.Generator) -> None:
+def _face(painted: Slice, w: float, s: float, generator: np.random.Generator) -> None:
     """Orbits with eyes, muscles and optic nerves; ethmoid cells and sphenoid sinus between them."""
     mucosa = soft_parts(generator, 5)
     cells = painted.region(

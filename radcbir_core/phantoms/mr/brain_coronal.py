@@ -43,7 +43,7 @@ def paint_coronal(painted: Slice, head: Head, *, offset: float, generator: np.ra
     _neck_and_face(painted, head, w, generator)
     depth = cranium(painted, head, outline, where=painted.soft(painted.y - 8, 34))
     layers = 1.8 + head.scalp + head.skull
-    _skull_base(painted, head, outline, w, generator)
+    _skull_base(painted, outline, w, generator)
     cavity = Blob(
         x=0, y=TOP, radius=outline.radius - layers, aspect=outline.aspect, angle=outline.angle, waves=outline.waves
     )
@@ -103,7 +103,7 @@ def _neck_and_face(painted: Slice, head: Head, w: float, generator: np.random.Ge
     painted.paint(painted.ellipse(0, 66, 12 * w, 6), AIR)
 
 
-def _skull_base(painted: Slice, head: Head, outline: Blob, w: float, generator: np.random.Generator) -> None:
+def _skull_base(painted: Slice, outline: Blob, w: float, generator: np.random.Generator) -> None:
     """Sphenoid with its sinus, and the nasopharynx beneath."""
     base = painted.region([(-30 * w, 50), (-22 * w, 14), (22 * w, 14), (30 * w, 50), (14 * w, 58), (-14 * w, 58)])
     painted.paint(base, BONE)

@@ -69,7 +69,8 @@ def _face_and_neck(painted: Slice, head: Head, generator: np.random.Generator, *
     nose = float(generator.normal(-106, 3)) if midline else -90.0
     profile = [
         (-70, -50), (-82, -25), (-84, -6), (nose + 8, 18), (nose, 28), (nose + 14, 36), (-92, 46), (-95, 54), (-89, 62),
-        (-91, 78), (-78, 88), (-50, 92), (-40, 105), (-42, 140), (70, 140), (62, 100), (66, 70), (84, 30), (90, -20), (20, -60),
+        (-91, 78), (-78, 88), (-50, 92), (-40, 105), (-42, 140), (70, 140), (62, 100),
+        (66, 70), (84, 30), (90, -20), (20, -60),
     ]  # fmt: skip
     parts = soft_parts(generator, 12)
     body = painted.region(profile)
@@ -166,8 +167,11 @@ def _base(painted: Slice, generator: np.random.Generator, *, midline: bool) -> n
     return below
 
 
-def _cerebellum(painted: Slice, x: float, y: float, rx: float, ry: float, head: Head, spread: float) -> None:
+def _cerebellum(
+    painted: Slice, at: tuple[float, float], size: tuple[float, float], *, head: Head, spread: float
+) -> None:
     """Folia that fan out around the white matter's tree."""
+    (x, y), (rx, ry) = at, size
     body = painted.ellipse(x, y, rx, ry, angle=0.1, width=2)
     painted.paint(body, GRAY_MATTER)
     dx, dy = painted.x - np.float32(x - rx * 0.8), painted.y - np.float32(y - 2)
@@ -201,7 +205,7 @@ def _midline(painted: Slice, head: Head, offset: float) -> None:
     painted.paint(painted.path([(16, -10), (20, 6), (21, 26), (21, 44), (15, 75), (11, 142)], 10), WHITE_MATTER)
     painted.paint(painted.ellipse(15, 10, 9, 13, angle=-0.12), WHITE_MATTER)
     painted.paint(painted.ellipse(28, -10, 5, 6), WHITE_MATTER)
-    _cerebellum(painted, 48, 15, 23, 21, head, 15)
+    _cerebellum(painted, (48, 15), (23, 21), head=head, spread=15)
     painted.paint(painted.region([(25, -2), (33, 12), (25, 26)]), CEREBROSPINAL_FLUID)
     painted.paint(painted.path([(26, -8), (25, 2)], 1.5), CEREBROSPINAL_FLUID)
     # Chiasm and stalk above the gland in its fossa.
@@ -230,6 +234,6 @@ def _hemisphere(painted: Slice, head: Head, offset: float) -> None:
     painted.paint(painted.path(sylvian, 1.2 + 2.4 * head.atrophy), CEREBROSPINAL_FLUID)
     painted.paint(painted.ellipse(-14, 4, 22, 4.5, angle=-0.1, width=5), WHITE_MATTER)
     painted.paint(painted.path([(24, 2), (50, -2), (74, -1)], 2.6), CEREBROSPINAL_FLUID)
-    _cerebellum(painted, 50, 16, 26, 16, head, 19)
+    _cerebellum(painted, (50, 16), (26, 16), head=head, spread=19)
     blood = VENOUS_BLOOD if painted.sequence.contrast else FLOW_VOID
     painted.paint(painted.ellipse(84, 2, 3.2), blood)

@@ -85,12 +85,14 @@ def _outline(chest: _Chest, sign: float, offset: float) -> list[tuple[float, flo
     x, b = sign * chest.apart, chest.breadth * (1 - 0.02 * abs(offset))
     length = chest.length * (1 - 0.03 * abs(offset))
     tip = chest.lean[0 if sign < 0 else 1]
-    root = 8.0
-    return [
-        (x - sign * b * 1.25, root + 6), (x - sign * b * 0.86, root - length * 0.22), (x - sign * b * (0.5 + 0.24 * chest.blunt) + tip * 0.5, root - length * 0.6),
-        (x - sign * b * 0.36 * chest.blunt + tip, root - length * 0.93), (x + tip, root - length), (x + sign * b * 0.36 * chest.blunt + tip, root - length * 0.92),
-        (x + sign * b * (0.5 + 0.28 * chest.blunt) + tip * 0.5, root - length * 0.58), (x + sign * b * 0.98, root - length * 0.18), (x + sign * b * 1.12, root + 26),
-    ]  # fmt: skip
+    # Each corner: how far from the axis in breadths, towards the side, how far the tip takes it along, how high.
+    corners = (
+        (-1.25, 0.0, -6 / length), (-0.86, 0.0, 0.22), (-0.5 - 0.24 * chest.blunt, 0.5, 0.6),
+        (-0.36 * chest.blunt, 1.0, 0.93),
+        (0.0, 1.0, 1.0), (0.36 * chest.blunt, 1.0, 0.92), (0.5 + 0.28 * chest.blunt, 0.5, 0.58), (0.98, 0.0, 0.18),
+        (1.12, 0.0, -26 / length),
+    )  # fmt: skip
+    return [(x + sign * b * out + tip * share, 8.0 - length * high) for out, share, high in corners]
 
 
 def _paint(painted: Slice, chest: _Chest, offset: float, generator: np.random.Generator) -> None:

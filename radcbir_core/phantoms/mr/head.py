@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field, blur, sample, smooth_noise, texture
+from radcbir_core.phantoms.canvas import Field, sample, smooth_noise, texture
 from radcbir_core.phantoms.mr.slices import MIDDLE, Blob, Slice
 from radcbir_core.phantoms.mr.tissues import (
     BONE,

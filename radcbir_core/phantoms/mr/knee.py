@@ -11,19 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field, blur, texture
+from radcbir_core.phantoms.canvas import blur
+from radcbir_core.phantoms.mr.knee_anatomy import Knee, draw_knee, paint_coronal, paint_sagittal, turned
 from radcbir_core.phantoms.mr.scanner import acquire, draw_scanner
 from radcbir_core.phantoms.mr.slices import Slice, draw_blob
 from radcbir_core.phantoms.mr.tissues import (
-    BONE,
     CARTILAGE,
     FAT,
-    FATTY_MARROW,
-    FLOW_VOID,
-    LIGAMENT,
     MENISCUS,
-    MUSCLE,
-    SKIN,
     SYNOVIAL_FLUID,
     Sequence,
     proton_density,
@@ -37,19 +32,6 @@ MM = 0.62
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Knee:
-    size: float
-    flexion: float
-    cartilage: float
-    fat: float
-    fluid: float
-    medial: float
-    bump: tuple[float, float, float]
-    thick: float
-    muscle: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Tear:
     """Which meniscus or horn (-1 at the left of the picture), and how it is torn."""
 
@@ -60,20 +42,6 @@ class _Tear:
     at: float
 
 
-def _draw_knee(generator: np.random.Generator) -> _Knee:
-    return _Knee(
-        size=float(generator.normal(1.0, 0.055)),
-        flexion=float(generator.normal(0, 0.06)),
-        cartilage=float(np.clip(generator.normal(2.3, 0.5), 1.2, 3.3)),
-        fat=float(np.clip(generator.gamma(4, 2.2), 3, 20)),
-        fluid=float(generator.uniform(0.3, 1.4)),
-        medial=float(generator.choice([-1.0, 1.0])),
-        bump=(float(generator.normal(0, 1)), float(generator.normal(0, 1)), float(generator.normal(0, 1))),
-        thick=float(np.clip(generator.normal(1.0, 0.1), 0.8, 1.2)),
-        muscle=float(generator.normal(1.0, 0.1)),
-    )
-
-
 def _sequence(generator: np.random.Generator) -> Sequence:
     kind = generator.choice(["pd fs", "t2 fs", "pd"], p=[0.6, 0.25, 0.15])
     suppression = float(generator.uniform(0.82, 0.95))
@@ -82,295 +50,8 @@ def _sequence(generator: np.random.Generator) -> Sequence:
     return proton_density(generator, fat_suppression=suppression if kind == "pd fs" else 0.0)
 
 
-def _turned(points: list[tuple[float, float]], angle: float, pivot: tuple[float, float]) -> list[tuple[float, float]]:
-    c, s = float(np.cos(angle)), float(np.sin(angle))
-    return [
-        (pivot[0] + c * (x - pivot[0]) - s * (y - pivot[1]), pivot[1] + s * (x - pivot[0]) + c * (y - pivot[1]))
-        for x, y in points
-    ]
-
-
-def _bone(painted: Slice, outline: list[tuple[float, float]], grain: Field) -> None:
-    """Marrow within a thin dark cortex."""
-    mask = painted.region(outline)
-    middle = np.mean(outline, axis=0)
-    inner = [(middle[0] + (x - middle[0]) * 0.955, middle[1] + (y - middle[1]) * 0.955) for x, y in outline]
-    painted.paint(mask, BONE)
-    painted.paint(painted.region(inner), FATTY_MARROW, grain)
-
-
-def _grain(generator: np.random.Generator) -> Field:
-    """Trabeculae and islands of red marrow."""
-    return np.asarray(1 + 0.10 * texture(generator, 20, octaves=4), dtype=np.float32)
-
-
-def _sagittal(painted: Slice, knee: _Knee, offset: float, generator: np.random.Generator, effusion: float) -> Field:
-    """A sagittal slice through a condyle; the mask of the fluid in the suprapatellar recess."""
-    k = knee.size
-    fibers = np.asarray(1 + 0.12 * texture(generator, 10, octaves=3), dtype=np.float32)
-    back, front = 62 * k + 0.7 * knee.fat, -56 * k - 0.4 * knee.fat
-
-    def scaled(*points: tuple[float, float]) -> list[tuple[float, float]]:
-        return [(x * k, y * k) for x, y in points]
-
-    body = [
-        (front + 6, -130),
-        (front, -50),
-        (front - 2, -20),
-        (front + 7, 20),
-        (front + 10, 130),
-        (back - 4, 130),
-        (back - 6, 30),
-        (back - 8, -10),
-        (back, -60),
-        (back + 4, -130),
-    ]
-    painted.paint(painted.region(body), SKIN)
-    painted.paint(painted.region([(x * 0.975, y) for x, y in body]), FAT, 1 + 0.08 * (fibers - 1))
-    # Muscles behind the bones and, above the patella, in front of them.
-    painted.paint(
-        painted.region(scaled((22, -130), (34, -60), (40, -28), (50, -40), (55, -90), (52, -130))), MUSCLE, fibers
-    )
-    painted.paint(
-        painted.region(scaled((32, -22), (44, -26), (52, 10), (50, 130), (12, 130), (20, 45), (30, 20))), MUSCLE, fibers
-    )
-    painted.paint(
-        painted.region(scaled((-40, -130), (-44, -70), (-46, -56), (-38, -58), (-24, -90), (-22, -130))), MUSCLE, fibers
-    )
-    painted.paint(painted.path(scaled((-42, -130), (-48, -70), (-50, -52)), 4.5), LIGAMENT)
-    painted.paint(painted.path(scaled((50, -130), (45, -70), (48, -20), (44, 30), (47, 130)), 3.4), FLOW_VOID)
-    grain = _grain(generator)
-    pivot = (4 * k, -12 * k)
-    femur = _turned(
-        scaled(
-            (-18, -130),
-            (-22, -62),
-            (-31, -44),
-            (-34, -28),
-            (-27, -12),
-            (-10, -3),
-            (8, -2),
-            (26, -8),
-            (35, -22),
-            (33, -36),
-            (22, -46),
-            (16, -64),
-            (14, -130),
-        ),
-        knee.flexion + 0.01 * offset,
-        pivot,
-    )
-    tibia = scaled(
-        (-29, 9),
-        (-12, 7),
-        (10, 7.5),
-        (29, 10),
-        (30, 18),
-        (20, 34),
-        (14, 60),
-        (12, 130),
-        (-14, 130),
-        (-17, 60),
-        (-26, 36),
-        (-32, 18),
-    )
-    # Joint: fluid, then cartilage under and over it.
-    painted.paint(
-        painted.region(scaled((-32, -6), (-10, 1), (20, 1), (38, -10), (36, 8), (10, 6), (-10, 6), (-32, 9))),
-        CARTILAGE,
-        0.8,
-    )
-    c = knee.cartilage
-    middle = np.mean(femur[3:9], axis=0)
-    painted.paint(painted.path([(x + (x - middle[0]) * 0.03, y + c * 0.6) for x, y in femur[3:10]], c + 2.2), CARTILAGE)
-    painted.paint(painted.path([(x, y - c * 0.5) for x, y in tibia[0:4]], c + 1.2), CARTILAGE)
-    _bone(painted, femur, grain)
-    _bone(painted, tibia, grain)
-    physis = painted.path(scaled((-30, -40), (-5, -37), (26, -41)), 1.2)
-    painted.paint(physis * np.float32(0.35), BONE)
-    painted.paint(painted.path(scaled((-25, 24), (0, 22), (25, 24)), 1.2) * np.float32(0.35), BONE)
-    # Recess above and behind the patella: a film of fluid, wide with an effusion.
-    film = 1.2 + knee.fluid + effusion
-    recess = [(-37, -30), (-37.5, -48), (-32, -60 - 0.5 * effusion), (-27, -74 - effusion)]
-    fluid = painted.path(scaled(*recess), film)
-    if effusion > 0:
-        pouch = [
-            (-34, -34),
-            (-31 - 0.3 * effusion, -46),
-            (-33 - 0.85 * effusion, -60),
-            (-29 - 0.7 * effusion, -80),
-            (-24, -92),
-            (-22, -76),
-            (-24, -56),
-            (-31, -44),
-        ]
-        fluid = np.maximum(fluid, painted.region(scaled(*pouch)))
-        fluid = np.maximum(fluid, painted.path(scaled((36, -30), (40, -16), (37, -4)), 1.5 + 0.5 * effusion))
-        fluid = np.maximum(fluid, painted.path(scaled((-36, -30), (-33, -12), (-30, -4)), 1.0 + 0.3 * effusion))
-    forward = effusion * 0.42
-    patella = scaled(
-        (-44 - forward, -52),
-        (-39 - forward, -44),
-        (-40 - forward, -28),
-        (-46 - forward, -20),
-        (-53 - forward, -32),
-        (-52 - forward, -46),
-    )
-    painted.paint(painted.path([patella[1], patella[2]], 2 * c), CARTILAGE)
-    fluid = np.asarray(fluid * (1 - painted.region(patella)) * (1 - painted.region(femur)), dtype=np.float32)
-    painted.paint(fluid, SYNOVIAL_FLUID)
-    _bone(painted, patella, grain)
-    painted.paint(painted.path(scaled((-50 - forward, -24), (-44, 0), (-33, 26)), 4.2), LIGAMENT)
-    hoffa = painted.region(scaled((-41, -16), (-33, -8), (-31, 4), (-33, 16), (-40, 2)))
-    painted.paint(hoffa, FAT, fibers)
-    for sign in (-1.0, 1.0):
-        horn = scaled(
-            (sign * 33, -9), (sign * 34.5, 1), (sign * 33, 8.2), (sign * 25, 6.6), (sign * 15.5, 3.4), (sign * 25, -1.5)
-        )
-        painted.paint(painted.region(_thick(horn, knee.thick), rounded=False), MENISCUS)
-    return fluid
-
-
-def _thick(points: list[tuple[float, float]], factor: float) -> list[tuple[float, float]]:
-    middle = np.mean(points, axis=0)
-    return [(x, float(middle[1] + (y - middle[1]) * factor)) for x, y in points]
-
-
-def _coronal(painted: Slice, knee: _Knee, offset: float, generator: np.random.Generator, effusion: float) -> Field:
-    """A coronal slice through the middle of the joint; the mask of the fluid in the gutters."""
-    k = knee.size
-    fibers = np.asarray(1 + 0.12 * texture(generator, 10, octaves=3), dtype=np.float32)
-    edge = 52 * k + 0.6 * knee.fat
-
-    def scaled(*points: tuple[float, float]) -> list[tuple[float, float]]:
-        return [(x * k, y * k) for x, y in points]
-
-    body = [(-edge - 3, -130), (-edge, -40), (-edge, 5), (-edge + 6, 50), (-edge + 4, 130)]
-    body += [(-x, y) for x, y in reversed(body)]
-    painted.paint(painted.region(body), SKIN)
-    painted.paint(painted.region([(x * 0.97, y) for x, y in body]), FAT, 1 + 0.08 * (fibers - 1))
-    for sign in (-1.0, 1.0):
-        painted.paint(
-            painted.region(
-                scaled((sign * 20, -130), (sign * 26, -60), (sign * 38, -36), (sign * 47, -50), (sign * 51, -130))
-            ),
-            MUSCLE,
-            fibers,
-        )
-        painted.paint(
-            painted.region(
-                scaled((sign * 20, 130), (sign * 22, 50), (sign * 34, 28), (sign * 43, 50), (sign * 45, 130))
-            ),
-            MUSCLE,
-            fibers,
-        )
-    grain = _grain(generator)
-    femur = scaled(
-        (-17, -130),
-        (-20, -60),
-        (-37, -36),
-        (-41, -22),
-        (-37, -7),
-        (-23, -2),
-        (-10, -5),
-        (-6, -16),
-        (0, -21),
-        (6, -16),
-        (10, -5),
-        (23, -2),
-        (37, -7),
-        (41, -22),
-        (37, -36),
-        (20, -60),
-        (17, -130),
-    )
-    tibia = scaled(
-        (-40, 9),
-        (-24, 7.5),
-        (-8, 8),
-        (-3, 3.5),
-        (3, 3.5),
-        (8, 8),
-        (24, 7.5),
-        (40, 9),
-        (39, 18),
-        (28, 34),
-        (17, 58),
-        (14, 130),
-        (-14, 130),
-        (-17, 58),
-        (-28, 34),
-        (-39, 18),
-    )
-    painted.paint(painted.region(scaled((-42, -4), (0, -22), (42, -4), (42, 9), (-42, 9))), CARTILAGE, 0.8)
-    notch = painted.region(scaled((-10, -4), (-5, -17), (5, -17), (10, -4), (4, 4), (-4, 4)))
-    painted.paint(notch, FAT, fibers)
-    painted.paint(painted.path(scaled((4 * knee.medial, -16), (1, -6), (-3, 3)), 4.0), LIGAMENT)
-    painted.paint(painted.ellipse(-5 * k * knee.medial, -8 * k, 3.0 * k, 4.2 * k), LIGAMENT)
-    c = knee.cartilage
-    for sign in (-1.0, 1.0):
-        painted.paint(
-            painted.path(
-                scaled((sign * 38, -7 + c * 0.4), (sign * 23, -2 + c * 0.4), (sign * 10, -5 + c * 0.4)), c + 1.6
-            ),
-            CARTILAGE,
-        )
-        painted.paint(
-            painted.path(
-                scaled((sign * 39, 9 - c * 0.5), (sign * 24, 7.5 - c * 0.5), (sign * 8, 8 - c * 0.5)), c + 1.4
-            ),
-            CARTILAGE,
-        )
-    _bone(painted, femur, grain)
-    _bone(painted, tibia, grain)
-    painted.paint(painted.path(scaled((-36, -34), (0, -38), (36, -34)), 1.2) * np.float32(0.35), BONE)
-    painted.paint(painted.path(scaled((-34, 24), (0, 22), (34, 24)), 1.2) * np.float32(0.35), BONE)
-    head = (-knee.medial * 37 * k, 32 * k)
-    painted.paint(painted.ellipse(*head, 9 * k, 10 * k), BONE)
-    painted.paint(painted.ellipse(*head, 7.8 * k, 8.8 * k), FATTY_MARROW, grain)
-    painted.paint(painted.path([head, (head[0], 130)], 9), FATTY_MARROW)
-    fluid = np.zeros_like(painted.signal)
-    for sign in (-1.0, 1.0):
-        film = 0.8 + 0.6 * knee.fluid + 0.65 * effusion
-        gutter = painted.path(
-            scaled(
-                (sign * (39 + 0.2 * effusion), -46),
-                (sign * (43 + 0.3 * effusion), -28),
-                (sign * (42 + 0.2 * effusion), -10),
-            ),
-            film,
-        )
-        fluid = np.maximum(fluid, gutter)
-        if effusion > 0:
-            fluid = np.maximum(
-                fluid, painted.path(scaled((sign * 25, -62), (sign * 33, -50), (sign * 41, -34)), 0.6 * effusion)
-            )
-    if effusion > 0:
-        fluid = np.maximum(fluid, notch * np.float32(0.65))
-    fluid = np.asarray(fluid * (1 - painted.region(femur)) * (1 - painted.region(tibia)), dtype=np.float32)
-    painted.paint(fluid, SYNOVIAL_FLUID)
-    for sign in (-1.0, 1.0):
-        out = 0.25 * effusion
-        painted.paint(
-            painted.path(
-                scaled(
-                    (sign * (44 + out), -34),
-                    (sign * (46 + out), 0),
-                    (sign * (42 if sign * knee.medial > 0 else 40), 36),
-                ),
-                2.6,
-            ),
-            LIGAMENT,
-        )
-        meniscus = scaled(
-            (sign * 41, -6), (sign * 42.5, 2), (sign * 41, 8.4), (sign * 32, 6.4), (sign * 22, 3.0), (sign * 32, -0.8)
-        )
-        painted.paint(painted.region(_thick(meniscus, knee.thick), rounded=False), MENISCUS)
-    return fluid
-
-
 def _tear(
-    painted: Slice, knee: _Knee, tear: _Tear, *, plane: str, offset: float, generator: np.random.Generator
+    painted: Slice, knee: Knee, tear: _Tear, *, plane: str, offset: float, generator: np.random.Generator
 ) -> None:
     """A bright cleft through the horn, or a piece of it displaced, and a little fluid beside it."""
     k, sign = knee.size, tear.side
@@ -388,7 +69,7 @@ def _tear(
         x = 5.0 if plane == "coronal" else -8.0
         y = -3.5 if plane == "coronal" else 1.0
         center = (sign * (x + 0.6 * tear.at) * k, y * k)
-        piece = _turned([(-8.5, 1.5), (-1, -3.6), (5.5, -3.0), (8.5, 2.2), (0, 3.0)], 0.4 * tear.lean, (0, 0))
+        piece = turned([(-8.5, 1.5), (-1, -3.6), (5.5, -3.0), (8.5, 2.2), (0, 3.0)], 0.4 * tear.lean, (0, 0))
         place = [(center[0] + px * k, center[1] + py * k) for px, py in piece]
         painted.paint(
             painted.ellipse(center[0] + 1.5 * k, center[1] - 1.0 * k, 9 * k, 4.4 * k, width=4) * np.float32(0.75),
@@ -420,7 +101,7 @@ def _tear(
 
 def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Drawn]:
     """The images of one patient: neighboring slices of one plane."""
-    knee = _draw_knee(generator)
+    knee = draw_knee(generator)
     plane = "sagittal" if generator.random() < 0.6 else "coronal"
     sequence = _sequence(generator)
     scanner = draw_scanner(
@@ -437,10 +118,11 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
     )
     depth = float(generator.uniform(6, 17))
     effusion = depth if pathology == "joint effusion" else 0.0
-    painter = _sagittal if plane == "sagittal" else _coronal
+    painter = paint_sagittal if plane == "sagittal" else paint_coronal
     medial = tear.side * knee.medial > 0
     if plane == "sagittal":
-        place = f"{'posterior' if tear.side > 0 else 'anterior'} horn of the {'medial' if knee.medial > 0 else 'lateral'} meniscus"
+        horn, side = "posterior" if tear.side > 0 else "anterior", "medial" if knee.medial > 0 else "lateral"
+        place = f"{horn} horn of the {side} meniscus"
     else:
         place = f"{'medial' if medial else 'lateral'} meniscus"
     drawn = []
@@ -448,7 +130,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
         offset = float(generator.normal(0, 1.0))
         # The joint line lies beneath the middle of the picture, so that the recess above the patella is in it.
         painted = Slice(sequence=sequence, mm=MM, down=drop)
-        fluid = painter(painted, knee, offset, generator, effusion * (1 - 0.04 * abs(offset)))
+        fluid = painter(painted, knee, offset=offset, generator=generator, effusion=effusion * (1 - 0.04 * abs(offset)))
         if pathology == "meniscal tear":
             _tear(painted, knee, tear, plane=plane, offset=offset, generator=generator)
         elif effusion:

@@ -127,7 +127,8 @@ def _sensitivity(scanner: Scanner, generator: np.random.Generator) -> Field:
     dy = rows / np.float32(SIDE) - np.float32(0.5 + scanner.coil_at[1])
     near = np.exp(-(dx * dx + dy * dy) / np.float32(0.12))
     slow = smooth_noise(generator, 150) * np.float32(0.05)
-    return 1 - np.float32(scanner.coil) * np.hypot(dx, dy) + np.float32(scanner.surface) * near + slow
+    gain = 1 - np.float32(scanner.coil) * np.hypot(dx, dy) + np.float32(scanner.surface) * near + slow
+    return np.asarray(gain, dtype=np.float32)
 
 
 def _window(size: int, kept: float, apodized: float) -> Field:
@@ -170,7 +171,7 @@ def acquire(
         signal += np.float32(scanner.ghost) * np.roll(signal, scanner.ghost_pixels, 0 if scanner.ghost_down else 1)
     spectrum = np.fft.fft2(signal.astype(np.complex64)) * weights
     end = bright * (1 + 0.7 * scanner.surface)
-    # Noise is white in what is acquired of k-space, so that its grain is as coarse as the image; its magnitude is Rician.
+    # Noise is white in what is acquired of k-space: its grain is as coarse as the image. The magnitude is Rician.
     deviation = np.float32(scanner.noise * end * SIDE / np.sqrt(np.mean(weights**2)))
     grain = generator.standard_normal((2, SIDE, SIDE), dtype=np.float32) * deviation
     magnitude = np.abs(np.fft.ifft2(spectrum + (grain[0] + 1j * grain[1]) * weights)).astype(np.float32)

@@ -117,17 +117,17 @@ class Slice:
 
     @property
     def x(self) -> Field:
-        """mm from the middle, to the right."""
+        """Distance from the middle to the right, in mm."""
         return (grid()[1] - np.float32(MIDDLE)) * np.float32(self.mm)
 
     @property
     def y(self) -> Field:
-        """mm from the middle, down."""
+        """Distance from the origin downwards, in mm."""
         return (grid()[0] - np.float32(MIDDLE)) * np.float32(self.mm) - np.float32(self.down)
 
-    def soft(self, distance: Field, width: float = 1.2) -> Field:
+    def soft(self, distance: np.ndarray, width: float = 1.2) -> Field:
         """From a signed distance in mm (negative inside) to a mask with an edge ``width`` mm wide."""
-        return smooth_step(distance, max(width, self.mm))
+        return smooth_step(np.asarray(distance, dtype=np.float32), max(width, self.mm))
 
     def ellipse(
         self, x: float, y: float, rx: float, ry: float | None = None, *, angle: float = 0.0, width: float = 1.2
@@ -167,7 +167,7 @@ class Slice:
 
     def _rastered(self, outline: np.ndarray, width: float | None) -> Field:
         mask = np.zeros((SIDE, SIDE), dtype=np.float32)
-        pixels = (outline + (0.0, self.down)) / self.mm + MIDDLE
+        pixels = (outline + np.array([0.0, self.down])) / self.mm + MIDDLE
         margin = 2 + (0 if width is None else width / self.mm)
         left, top = np.clip(np.floor(pixels.min(axis=0) - margin), 0, SIDE - 1).astype(int)
         right, bottom = np.clip(np.ceil(pixels.max(axis=0) + margin), 0, SIDE - 1).astype(int) + 1

@@ -60,7 +60,7 @@ DISC = Tissue(t1=1000, t2=92, density=0.9)
 ANNULUS = Tissue(t1=900, t2=24, density=0.6)
 NERVE = Tissue(t1=900, t2=75, density=0.75)
 EDEMA = Tissue(t1=1300, t2=150, density=0.9)
-MARROW_EDEMA = Tissue(t1=1150, t2=110, density=0.88, fat=0.08, uptake=0.3)
+MARROW_EDEMA = Tissue(t1=1150, t2=140, density=0.95, fat=0.08, uptake=0.3)
 
 
 def enhanced(tissue: Tissue, uptake: float) -> Tissue:
