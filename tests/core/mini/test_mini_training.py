@@ -167,7 +167,7 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
 def test_words_that_were_never_seen_all_say_the_same(source, tmp_path) -> None:
     make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=Recipe(steps=1, images=4, labels=2))
     encoder = load_encoder(f"local-dir:{tmp_path / 'e'}", device="cpu")
-    one, other, known = encoder.encode_texts(["zebra of zebra", "violin of zebra", "CT of the head with no abnormality"])
+    one, other, known = encoder.encode_texts(["zebra of zebra", "violin of zebra", "CT of the head"])
     assert np.allclose(one, other, atol=1e-5)
     assert not np.allclose(one, known, atol=1e-3)
 
