@@ -12,7 +12,7 @@ from radcbir_core.collection import STEPS, Collection
 SIGNS = {"current": "✓", "stale": "!", "missing": "○"}
 COLORS = {"current": "#2FBF9B", "stale": "#E69F00", "missing": "#98A3B3"}
 INVITATIONS = {
-    "Retrieval": "Search with an image",
+    "Retrieval": "Search with an image or a sentence",
     "Pathology": "See what is retrieved well, and what is not",
     "Map": "Look at all images at once",
 }

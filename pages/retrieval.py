@@ -54,7 +54,7 @@ def page() -> None:
     left, right = st.columns([2, 7], gap="medium")
     with left:
         source = choose_source()
-        query = query_panel(opened, source)
+        query = query_panel(opened, source, beside=right)
     with right:
         if source == "collection" and (query is None or state.get("view") == "browse"):
             if query is not None:
@@ -94,23 +94,22 @@ def choose_source() -> str:
     )
 
 
-def query_panel(opened: Opened, source: str) -> Query | None:
-    """The left column: the query, and what is known of it."""
+def query_panel(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerator) -> Query | None:
+    """The left column: the query, and what is known of it; ``beside`` is where its hits will be."""
     with shell.errors_shown():
         if source == "text":
-            return _from_text(opened)
+            return _from_text(opened, beside)
         return _from_upload(opened) if source == "upload" else _from_collection(opened.collection)
     return None
 
 
-def _from_text(opened: Opened) -> Query | None:
+def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Query | None:
     state.set_query(opened.collection.name, None)  # a sentence has no place on the map
     text = describe.ask(opened.collection, opened.encoder_id)
     if text is None:
         return None
-    embedded = loaders.text_query(opened.collection, opened.encoder_id, text)
-    for note in embedded.notes:
-        st.info(literal(note), icon=":material/info:")
+    with beside:  # where it can be seen that an encoder is being loaded
+        embedded = loaders.text_query(opened.collection, opened.encoder_id, text)
     return Query(embedded.text, None, text=embedded)
 
 
@@ -172,6 +171,8 @@ def results(opened: Opened, query: Query) -> None:
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=10, width=110)
     exclude = choose_exclusions(controls, collection, query) if query.text is None else []
     where = filters.choose(controls, collection)
+    for note in query.text.notes if query.text is not None else ():
+        st.info(literal(note), icon=":material/info:")
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()

@@ -302,6 +302,7 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the co
     _print_table(["name", "title", "images", "encoders"], rows)
     if not found:
         print("There is no collection yet. Import one: python -m radcbir_core import SOURCE --name NAME")
+        print("Or try everything on synthetic images: python -m radcbir_core demo")
 
 
 @app.command()

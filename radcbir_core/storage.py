@@ -30,6 +30,7 @@ _DISK_ADVICE = {
     errno.EROFS: "a folder that can be written, but it is read-only. Set RADCBIR_DATA to a folder you can write to",
     errno.EACCES: "permission to write here, but it was refused. Set RADCBIR_DATA to a folder you can write to, "
     "or change the permissions",
+    errno.ENOTDIR: "a folder, but a part of its path is a file. Set RADCBIR_DATA to a folder",
     errno.EPERM: "permission to write here, but it was refused. Set RADCBIR_DATA to a folder you can write to, "
     "or change the permissions",
 }

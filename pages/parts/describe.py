@@ -40,7 +40,7 @@ def ask(collection: Collection, encoder_id: str) -> str | None:
         on_change=lambda: use_text(st.session_state[_BOX]),
     )
     st.caption("For example:")
-    with st.container(gap="xxsmall"):
+    with st.container(gap="xxsmall", key="radcbir-examples"):
         for example in loaders.example_texts(collection):
             st.button(literal(example), key=f"{_BOX}:{example}", type="tertiary", on_click=use_text, args=(example,))
     return text

@@ -31,7 +31,7 @@ from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
 from radcbir_core.neighbors import ranked_hits
-from radcbir_core.retrieval import Retriever, TextQuery, cleaned_text, embed_text
+from radcbir_core.retrieval import Retriever, TextQuery, check_text_tower, cleaned_text, embed_text
 
 
 class CollectionKey(NamedTuple):
@@ -192,7 +192,10 @@ def text_query(opened: Collection, encoder_id: str, text: str) -> TextQuery:
         EncoderError: The encoder has no text tower, or cannot be loaded here.
         StaleError: The encoder here is another version than the one that made the collection's embeddings.
     """
-    return _text_query(_encoder_key(opened, encoder_id), cleaned_text(text))
+    sentence = cleaned_text(text)
+    check_text_tower(opened.store(encoder_id))
+    encoder(opened, encoder_id)  # here, and not only in the function below, so that it is said that it is being loaded
+    return _text_query(_encoder_key(opened, encoder_id), sentence)
 
 
 def example_texts(opened: Collection) -> list[str]:

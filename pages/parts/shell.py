@@ -219,7 +219,7 @@ def _choose(sidebar: DeltaGenerator) -> Choice:
         state.update(collection=name, encoder=encoder_id or state.get("encoder"))
         return Choice(collection, encoder_id)
     sidebar.caption("No encoder is built yet.")
-    if asked := state.get("encoder"):
+    if (asked := state.get("encoder")) and not starting.at_work_on(name, asked):
         show_error(f"Expected an encoder built for this collection, but encoder = {asked!r}. None is built yet.")
     state.update(collection=name)
     return Choice(collection, None)
@@ -282,6 +282,7 @@ _STYLE: Final = """<style>
 [data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
 .st-key-radcbir-controls [data-testid="stButtonGroup"] { position: relative; top: -3px; }
 .st-key-radcbir-controls [data-testid="stButtonGroup"] > div:last-child { min-height: 2.7rem; align-items: center; }
+.st-key-radcbir-examples button { min-height: 1.7rem; padding: 0; color: #7CC7E8; text-align: left; }
 [data-testid="stPopoverBody"] { min-width: 34rem; }
 .radcbir-notice { color: #98A3B3; font-size: .8rem; border-top: 1px solid #2A313C; padding-top: .6rem; }
 .radcbir-summary { font-size: 1.02rem; margin: 0; }

@@ -88,6 +88,11 @@ class Job:
         """How far it is now."""
         return self._status
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """Ask it to stop at the next step of its progress."""
         self._stop.set()
@@ -206,7 +211,14 @@ def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
         for kind, sign, word in [_sign(position, now)]
     )
     st.html(f'<ol class="radcbir-stages">{lines}</ol>{_STYLE}')
-    st.button("Stop", on_click=found.stop, icon=":material/stop:", help="What is finished stays; it can go on later.")
+    st.button(
+        "Stopping…" if found.stopping else "Stop",
+        key="radcbir:stop",
+        on_click=found.stop,
+        disabled=found.stopping,
+        icon=":material/stop:",
+        help="What is finished stays; it can go on later.",
+    )
 
 
 @st.fragment(run_every=_POLL_SECONDS)
@@ -255,11 +267,11 @@ def _line(status: Status) -> str:
 def _sign(position: int, now: int) -> tuple[str, str, str]:
     if position < now:
         return "done", "✓", "done"
-    return ("now", "▸", "at work") if position == now else ("later", "○", "")
+    return ("now", "●", "at work") if position == now else ("later", "○", "")
 
 
 _STYLE: Final = """<style>
-.radcbir-stages { list-style: none; margin: 0; padding: 0; font-size: .92rem; line-height: 1.7; }
+.radcbir-stages { list-style: none; margin: 0 !important; padding: 0 !important; font-size: .92rem; line-height: 1.7; }
 .radcbir-stages li { margin: 0; padding: 0; }
 .radcbir-stages b { display: inline-block; width: 1.3em; }
 .radcbir-stages small { color: #98A3B3; }

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +58,24 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def server(chromium: Any, small_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the app, running on the data folder with the collection ``small``."""
+    with run_server(["-m", "streamlit"], small_data, tmp_path_factory.mktemp("server") / "log.txt") as address:
+        yield address
+
+
+@contextmanager
+def run_server(streamlit: list[str], data: Path, log: Path) -> Iterator[str]:
+    """Run the app on a data folder; its address.
+
+    Args:
+        streamlit: What Python runs in the place of the command ``streamlit``.
+        data: The data folder.
+        log: Where to write what the server says.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("server") / "log.txt"
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "RADCBIR_DATA": str(small_data)}
+    command = [sys.executable, *streamlit, "run", "app.py", "--server.port", str(port)]
+    environment = {**os.environ, "RADCBIR_DATA": str(data)}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:

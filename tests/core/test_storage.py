@@ -47,6 +47,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path) -> None:
         (errno.EDQUOT, "Expected room within the disk quota"),
         (errno.EROFS, "it is read-only. Set RADCBIR_DATA"),
         (errno.EACCES, "Expected permission to write here, but it was refused"),
+        (errno.ENOTDIR, "Expected a folder, but a part of its path is a file. Set RADCBIR_DATA"),
     ],
 )
 def test_disk_errors_say_what_to_do(tmp_path, number, message) -> None:

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from pages.parts import starting
+from radcbir_core import demo
 from radcbir_core.collection import STEPS, open_collection
 from radcbir_core.demo import make_demo
 from radcbir_core.storage import disk_errors
@@ -35,7 +36,7 @@ def test_it_shows_how_far_it_is_and_how_to_import_instead(empty_app):
     assert bar.value == 25
     assert bar.text.replace("\\", "") == "Draw the images · 600 of 2,400 images"
     assert '<li class="done"><b>✓</b> Check and load the encoder' in html(at)
-    assert '<li class="now"><b>▸</b> Draw the images' in html(at)
+    assert '<li class="now"><b>●</b> Draw the images' in html(at)
     assert '<li class="later"><b>○</b> Lay out the map' in html(at)
     assert "There is no collection yet. Import your own" in words(at)
 
@@ -60,6 +61,36 @@ def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
     home = first_start()
     assert "Images</span><b>60</b>" in html(home)
     assert html(home).count("✓ current") == len(STEPS)
+
+
+def test_a_link_that_names_the_collection_and_its_encoder_waits_for_them(first_start, monkeypatch):
+    embedding, go_on = threading.Event(), threading.Event()
+    real = demo.build
+
+    def later(*arguments, **options):
+        embedding.set()
+        go_on.wait(60)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr("radcbir_core.demo.build", later)
+    link = {"collection": "phantoms", "encoder": "radcbir-mini", "text": SENTENCE}
+    try:
+        first_start()
+        assert embedding.wait(60)
+        at = first_start("retrieval", **link)
+        assert not complaints(at)
+        assert "is being made" in words(at)
+        home = first_start(collection="phantoms", encoder="radcbir-mini")
+        assert not complaints(home)
+        assert "Images</span><b>60</b>" in html(home)
+        assert "The encoder is being built, see above." in words(home)
+    finally:
+        go_on.set()
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert len(cards(at)) == 10
+    assert dict(at.query_params) in (link, {name: [value] for name, value in link.items()})
 
 
 def test_retrieval_opens_while_the_map_is_being_made_and_the_map_opens_by_itself(first_start, monkeypatch):
@@ -152,6 +183,7 @@ def test_it_can_be_stopped_and_goes_on(first_start, monkeypatch):
         at = first_start()
         button(at, "Stop").click()
         at.run()
+        assert button(at, "Stopping…").disabled
         stopping.set()
         wait()
         at.run()

@@ -1,0 +1,57 @@
+"""The first start on an empty data folder, in real browsers."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.browser.conftest import run_server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def fresh(chromium, tiny_root, tmp_path):
+    with run_server(["-m", "tests.browser.quick_demo", str(tiny_root)], tmp_path / "data", tmp_path / "log") as address:
+        yield address
+    assert "Traceback" not in (tmp_path / "log").read_text(errors="replace")
+
+
+def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, chromium, tmp_path):
+    second = chromium.new_page()
+    page.goto(f"{fresh}/retrieval?source=text")
+    second.goto(f"{fresh}/map")
+    page.get_by_text("The demonstration collection is being made").wait_for()
+
+    page.get_by_role("textbox", name="What the images should show").wait_for(timeout=120_000)
+    examples = page.locator(".st-key-radcbir-examples button")
+    assert examples.count() == 6
+    sentence = examples.first.inner_text()
+    examples.first.click()
+    hits = page.locator("li.card:has(.rank)")
+    hits.nth(9).wait_for(timeout=60_000)
+    assert parse_qs(urlsplit(page.url).query)["text"] == [sentence]
+    assert hits.first.locator(".similarity").inner_text().startswith("text ")
+    page.locator(".radcbir-summary", has_text="Modality:").wait_for()
+
+    box = page.get_by_role("textbox", name="What the images should show")
+    box.fill("ultrasound of the liver")
+    box.press("Enter")
+    page.wait_for_url(lambda url: "ultrasound" in url)
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    assert hits.count() == 10
+
+    hits.first.get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("Rank 1 of 10, text-image cosine").wait_for()
+    chosen = dialog.locator(".radcbir-facts tr", has_text="image id").locator("td").inner_text()
+    dialog.get_by_role("button", name="Use as query").click()
+    page.get_by_role("img", name=f"Query: {chosen}").wait_for()
+    assert "text" not in parse_qs(urlsplit(page.url).query)
+    page.go_back()
+    page.wait_for_url(lambda url: "text=ultrasound" in url)
+
+    second.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+    second.close()
+    assert len(list((tmp_path / "data" / "collections").glob("[!.]*"))) == 1
