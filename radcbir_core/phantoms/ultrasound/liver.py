@@ -84,11 +84,11 @@ def _metastases(
         shape = waves(generator, float(generator.uniform(0.02, 0.08)), range(2, 7))
         outline = Outline((x, z), (half * ratio**0.5, half / ratio**0.5), float(generator.uniform(0, np.pi)), shape)
         if kind == "dark":
-            core, rim, share = float(generator.uniform(-16, -8)), -13.0, 0.8
+            core, rim, share = float(generator.uniform(-19, -9)), -14.0, 0.8
         elif kind == "target":
-            core, rim, share = float(generator.uniform(1, 7)), float(generator.uniform(-17, -10)), 0.68
+            core, rim, share = float(generator.uniform(1, 8)), float(generator.uniform(-20, -13)), 0.64
         else:
-            core, rim, share = float(generator.uniform(6, 11)), float(generator.uniform(-9, 4)), 0.88
+            core, rim, share = float(generator.uniform(7, 12)), float(generator.uniform(-12, 4)), 0.88
         found.append(_Metastasis(outline, core, rim, share))
     return found
 

@@ -200,7 +200,7 @@ def _patch(generator: np.random.Generator, chest: _Chest, reach: float) -> _Patc
         echo=float(generator.uniform(-6, 2) if large else generator.uniform(-19, -9)),
         air=float(generator.uniform(0.7, 1.5)) if large else float(generator.uniform(0, 0.8)),
         broken=float(generator.uniform(0.65, 0.95)),
-        trail=float(generator.uniform(-1, 6)),
+        trail=float(generator.uniform(0, 6) if large else generator.uniform(3, 8)),
     )
 
 

@@ -484,7 +484,7 @@ def _furniture(generator: np.random.Generator) -> frozenset[str]:
 def _common(generator: np.random.Generator) -> dict[str, Any]:
     return {
         "dynamic_range": float(generator.uniform(50, 70)),
-        "white": float(generator.uniform(20, 30)),
+        "white": float(generator.uniform(21, 32)),
         "axial": float(generator.uniform(0.7, 1.2)),
         "focus": float(generator.uniform(0.3, 0.7)),
         "compensation": float(generator.normal(0, 4)),
