@@ -40,7 +40,7 @@ def _edema(painted: Slice, distance: Field, planned: Plan, white: Field) -> None
 
 def _paint_mass(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator) -> None:
     shape = _shrunk(planned.shapes[0], scale)
-    where = blur(painted.soft(5.0 - anatomy.depth, 6.0), 2.0)
+    where = painted.soft(5.0 - anatomy.depth, 9.0)
     painted.push(shape.x, shape.y, reach=shape.radius * 1.2, shift=0.22 * shape.radius, where=where)
     distance = painted.blob(shape)
     _edema(painted, distance, planned, anatomy.white)
@@ -56,7 +56,7 @@ def _paint_meningioma(
     painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, generator: np.random.Generator
 ) -> None:
     shape = _shrunk(planned.shapes[0], scale)
-    where = blur(painted.soft(3.0 - anatomy.depth, 6.0), 2.0)
+    where = painted.soft(3.0 - anatomy.depth, 9.0)
     painted.push(shape.x, shape.y, reach=shape.radius * 1.2, shift=0.3 * shape.radius, where=where)
     distance = painted.blob(shape)
     _edema(painted, distance, planned, anatomy.brain)
@@ -75,7 +75,7 @@ def _paint_adenoma(
 ) -> None:
     shape, lower = (_shrunk(each, scale) for each in planned.shapes)
     painted.push(shape.x, shape.y, reach=shape.radius * 1.2, shift=0.2 * shape.radius, where=anatomy.brain)
-    distance = np.minimum(painted.blob(shape), painted.blob(lower))
+    distance = np.minimum(painted.blob(shape, near=6), painted.blob(lower, near=6))
     inside = painted.soft(distance, 1.4)
     painted.paint(painted.soft(distance - 1.2) * anatomy.brain * np.float32(0.7), CEREBROSPINAL_FLUID)
     painted.paint(inside, planned.tissue, 1 + np.float32(0.06) * texture(generator, 8, octaves=2))
@@ -86,7 +86,7 @@ def _paint_adenoma(
 
 def _paint_plaques(painted: Slice, planned: Plan, anatomy: Anatomy, scale: float, _: np.random.Generator) -> None:
     for index, shape in enumerate(planned.shapes):
-        distance = painted.blob(_shrunk(shape, scale))
+        distance = painted.blob(_shrunk(shape, scale), near=6)
         inside = np.asarray(painted.soft(distance, 2.0) * anatomy.brain, dtype=np.float32)
         painted.paint(inside * np.float32(0.92), planned.tissue)
         if planned.active[index]:

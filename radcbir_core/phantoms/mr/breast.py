@@ -247,7 +247,7 @@ def _paint_tumor(painted: Slice, tumor: _Tumor, offset: float, generator: np.ran
         far = (shape.x + shape.radius * reach * np.cos(angle), shape.y + shape.radius * reach * np.sin(angle))
         near = (shape.x + shape.radius * 0.6 * np.cos(angle), shape.y + shape.radius * 0.6 * np.sin(angle))
         painted.paint(painted.path([near, far], 1.3) * np.float32(0.7), tissue)
-    distance = painted.blob(shape)
+    distance = painted.blob(shape, near=6)
     inside = painted.soft(distance, 2.0)
     painted.paint(inside, tissue, 1 + np.float32(0.08) * texture(generator, 6, octaves=2))
     if tumor.rim:
@@ -256,7 +256,7 @@ def _paint_tumor(painted: Slice, tumor: _Tumor, offset: float, generator: np.ran
             Tissue(t1=1500, t2=120, density=0.9, uptake=0.08),
         )
     if tumor.satellite is not None:
-        painted.paint(painted.soft(painted.blob(tumor.satellite), 2.0), tissue)
+        painted.paint(painted.soft(painted.blob(tumor.satellite, near=4), 2.0), tissue)
     painted.mark(inside)
 
 

@@ -151,10 +151,10 @@ def cortex(
     gap = np.float32(0.4 + 1.0 * head.atrophy) * (1 - np.clip(depth / np.float32(fold_depth * 1.3), 0, 1))
     gray = inside * painted.soft(np.float32(0.6 + 1.4 * head.atrophy) - depth)
     painted.paint(inside, CEREBROSPINAL_FLUID)
-    painted.paint(gray, GRAY_MATTER, 1 + np.float32(0.02) * texture(generator, 9, octaves=2))
+    painted.paint(gray, GRAY_MATTER, 1 + np.float32(0.02) * smooth_noise(generator, 8))
     white = gray * painted.soft(4.2 + head.atrophy - depth, 1.8)
     white = white * (1 - reach * painted.soft(distance - gap - np.float32(2.6), 1.6))
-    painted.paint(white, WHITE_MATTER, 1 + np.float32(0.02) * texture(generator, 16, octaves=3))
+    painted.paint(white, WHITE_MATTER, 1 + np.float32(0.02) * texture(generator, 14, octaves=2))
     painted.paint(inside * reach * painted.soft(distance - gap, 1.3) * np.float32(0.9), CEREBROSPINAL_FLUID)
     return white
 
@@ -181,4 +181,4 @@ def vessels(
 
 def soft_parts(generator: np.random.Generator, scale: float = 14.0) -> Field:
     """A field of 0 (muscle) to 1 (fat) for the parts of face and neck that are drawn no finer."""
-    return np.asarray(np.clip(0.42 + 0.5 * texture(generator, scale, octaves=4), 0, 1), dtype=np.float32)
+    return np.asarray(np.clip(0.42 + 0.5 * texture(generator, scale, octaves=3), 0, 1), dtype=np.float32)

@@ -95,7 +95,7 @@ def _tear(
     frayed = np.clip(blur(cleft, 2.2) * 1.6, 0, 0.55).astype(np.float32)
     painted.paint(frayed, CARTILAGE)
     painted.paint(cleft, SYNOVIAL_FLUID)
-    painted.paint(painted.soft(painted.blob(beside), 2.0) * np.float32(0.7), SYNOVIAL_FLUID)
+    painted.paint(painted.soft(painted.blob(beside, near=4), 2.0) * np.float32(0.7), SYNOVIAL_FLUID)
     painted.mark(cleft)
 
 

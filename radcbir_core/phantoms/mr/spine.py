@@ -44,7 +44,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
     herniation = pathology == "disc herniation"
     finding = Finding(
         level=int(
-            generator.choice(np.arange(3, 7), p=[0.12, 0.2, 0.34, 0.34]) if herniation else generator.integers(2, 6)
+            generator.choice(np.arange(3, 7), p=[0.14, 0.26, 0.36, 0.24]) if herniation else generator.integers(2, 6)
         ),
         size=float(generator.uniform(9.5, 15.0)) * spine.canal / 15.5,
         migrated=float(generator.choice([-1.0, 1.0, 1.0]) * generator.uniform(0, 8)),
