@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from radcbir_core.phantoms.canvas import Field
-from radcbir_core.phantoms.ultrasound.scanner import Body, Pattern, Probe, ellipse, log_uniform
+from radcbir_core.phantoms.ultrasound.body import Body, Pattern, Probe, ellipse, log_uniform
 
 LIVER = 0.0
 CORTEX, CORTEX_DEVIATION = -5.0, 1.5
@@ -36,7 +36,7 @@ class Wall:
         self.thickness = self.fat + float(generator.uniform(5, 11))
         self._bend = Pattern(generator, probe, 50, 50)
         self._lobules = Pattern(generator, probe, 14, 4)
-        self._fibres = Pattern(generator, probe, 26, 1.8)
+        self._fibers = Pattern(generator, probe, 26, 1.8)
         self._bright = float(generator.normal(0, 2.5))
         self._echoes = float(generator.uniform(5, 14))
 
@@ -48,15 +48,15 @@ class Wall:
         """Paints the wall over what is there."""
         below = self.below(body)
         lobules = self._lobules.at(body.x, below, body.turn)
-        fibres = self._fibres.at(body.x, below, body.turn)
+        fibers = self._fibers.at(body.x, below, body.turn)
         wall = body.inside(below)
-        body.fill(wall, echo=np.float32(MUSCLE + self._bright) + 2 * fibres, loss=0.6)
-        body.line(fibres * 1.6, level=9, thickness=0.4, share=wall * np.clip(0.5 + lobules, 0, 1))
+        body.fill(wall, echo=np.float32(MUSCLE + self._bright) + 2 * fibers, loss=0.6)
+        body.line(fibers * 1.6, level=9, thickness=0.4, share=wall * np.clip(0.5 + lobules, 0, 1))
         above = below + np.float32(self.thickness - self.fat)
         fat = body.inside(above)
         body.fill(fat, echo=np.float32(FAT - 4 + self._bright) + 1.5 * lobules, loss=0.5)
-        body.line(lobules * 3, level=10, thickness=0.4, share=fat * np.clip(0.6 + 0.6 * fibres, 0, 1.5))
-        body.interface(above, level=13, thickness=0.5, share=np.clip(0.7 + 0.4 * fibres, 0, 1.5))
+        body.line(lobules * 3, level=10, thickness=0.4, share=fat * np.clip(0.6 + 0.6 * fibers, 0, 1.5))
+        body.interface(above, level=13, thickness=0.5, share=np.clip(0.7 + 0.4 * fibers, 0, 1.5))
         body.interface(below, level=15, thickness=0.6, share=np.clip(0.7 + 0.4 * lobules, 0, 1.5))
         body.fill(body.inside(body.depth - np.float32(self.skin)), echo=3, loss=0.6)
         # Ringing of the probe: lines along its face that fade.

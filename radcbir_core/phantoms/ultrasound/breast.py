@@ -13,16 +13,8 @@ import numpy as np
 
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.scenes import Drawn, Scene
-from radcbir_core.phantoms.ultrasound.scanner import (
-    Body,
-    Outline,
-    Pattern,
-    Probe,
-    linear_scanner,
-    log_uniform,
-    views,
-    waves,
-)
+from radcbir_core.phantoms.ultrasound.body import Body, Outline, Pattern, Probe, log_uniform, views, waves
+from radcbir_core.phantoms.ultrasound.scanner import linear_scanner
 
 # Levels in dB relative to liver, attenuation in dB/cm/MHz.
 FAT, GLAND, MUSCLE, SKIN = -9.0, 3.0, -9.0, 4.0

@@ -14,16 +14,8 @@ import numpy as np
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.scenes import Drawn, Scene
 from radcbir_core.phantoms.ultrasound.abdomen import FAT, MUSCLE, Bowel, Kidney, Liver, Wall, vessels
-from radcbir_core.phantoms.ultrasound.scanner import (
-    Body,
-    Pattern,
-    Probe,
-    View,
-    convex_scanner,
-    ellipse,
-    log_uniform,
-    views,
-)
+from radcbir_core.phantoms.ultrasound.body import Body, Pattern, Probe, View, ellipse, log_uniform, views
+from radcbir_core.phantoms.ultrasound.scanner import convex_scanner
 
 
 @dataclass(frozen=True)
@@ -179,16 +171,16 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     stones: list[_Stone] = []
     collecting = None
     cyst = None
-    centre = 0.0
+    center = 0.0
     if pathology == "kidney stone":
         stones = _stones(generator, kidney, depth)
-        centre = stones[0].at[0]
+        center = stones[0].at[0]
     elif pathology == "hydronephrosis":
         collecting = _collecting(generator, kidney)
     elif pathology == "renal cyst":
         cyst = _cyst(generator, kidney, depth)
-        centre = cyst[0]
-    place = _pole(kidney, centre, side, left_is_upper=generator.random() < 0.9)
+        center = cyst[0]
+    place = _pole(kidney, center, side, left_is_upper=generator.random() < 0.9)
     if collecting is not None:
         place = f"collecting system of the {side} kidney"
 

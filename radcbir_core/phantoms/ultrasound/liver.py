@@ -14,18 +14,18 @@ import numpy as np
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.scenes import Drawn, Scene
 from radcbir_core.phantoms.ultrasound.abdomen import LIVER, Bowel, Diaphragm, Kidney, Liver, Wall, vessels
-from radcbir_core.phantoms.ultrasound.scanner import (
+from radcbir_core.phantoms.ultrasound.body import (
     NEUTRAL,
     Body,
     Outline,
     Pattern,
     Probe,
     View,
-    convex_scanner,
     log_uniform,
     views,
     waves,
 )
+from radcbir_core.phantoms.ultrasound.scanner import convex_scanner
 
 FATTY_LOSS = (0.70, 0.95)
 """Attenuation of a fatty liver, dB/cm/MHz; 0.5 in a healthy one."""

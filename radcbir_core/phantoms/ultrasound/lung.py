@@ -14,17 +14,8 @@ import numpy as np
 
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.scenes import Drawn, Scene
-from radcbir_core.phantoms.ultrasound.scanner import (
-    BEAMS,
-    Body,
-    Pattern,
-    Probe,
-    View,
-    convex_scanner,
-    linear_scanner,
-    log_uniform,
-    views,
-)
+from radcbir_core.phantoms.ultrasound.body import BEAMS, Body, Pattern, Probe, View, log_uniform, views
+from radcbir_core.phantoms.ultrasound.scanner import convex_scanner, linear_scanner
 
 MUSCLE, FAT = -7.0, -6.0
 
@@ -49,7 +40,7 @@ class _Chest:
         self.rib_loss = log_uniform(generator, 2.2, 7)
         self.rib_edge = float(generator.uniform(1.2, 5.0))  # how soft its shadow's edges are, mm
         self.rib_echo = float(generator.uniform(15, 21))
-        self.fibres = Pattern(generator, probe, 17, 1.6)
+        self.fibers = Pattern(generator, probe, 17, 1.6)
         self.lobules = Pattern(generator, probe, 9, 3)
         self.bend = Pattern(generator, probe, 30, 30)
         self.rough = Pattern(generator, probe, 5, 5)
@@ -99,16 +90,16 @@ class _Chest:
             share = patchy * clean * np.float32(self.copies)
             body.interface(copy + rough * number, level=level, thickness=0.5 + 0.25 * number, share=share, power=1)
         # The muscle's layers are seen again too, fainter: short lines between the copies.
-        again = self.fibres.at(body.x, np.mod(body.depth, first) * 1.0, body.turn)
+        again = self.fibers.at(body.x, np.mod(body.depth, first) * 1.0, body.turn)
         body.line(again * 2.2, level=-1, thickness=0.4, share=lung * clean * np.exp(-deep / np.float32(30)))
 
     def paint_wall(self, body: Body, below: Field, *, whole: Field) -> None:
         """Paints the chest wall, the pleural line where it is ``whole``, and the ribs."""
-        fibres = self.fibres.at(body.x, below, body.turn)
+        fibers = self.fibers.at(body.x, below, body.turn)
         lobules = self.lobules.at(body.x, below, body.turn)
         wall = body.inside(below)
-        body.fill(wall, echo=MUSCLE + 2.2 * fibres, loss=0.55)
-        body.line(fibres * 1.4, level=10, thickness=0.35, share=wall * np.clip(0.6 + 0.4 * lobules, 0, 1.3))
+        body.fill(wall, echo=MUSCLE + 2.2 * fibers, loss=0.55)
+        body.line(fibers * 1.4, level=10, thickness=0.35, share=wall * np.clip(0.6 + 0.4 * lobules, 0, 1.3))
         above = below + np.float32(self.pleura - self.fat)
         fat = body.inside(above)
         body.fill(fat, echo=FAT + 1.5 * lobules, loss=0.5)

@@ -14,7 +14,7 @@ import numpy as np
 
 from radcbir_core.phantoms.canvas import Field
 from radcbir_core.phantoms.scenes import Drawn, Scene
-from radcbir_core.phantoms.ultrasound.scanner import (
+from radcbir_core.phantoms.ultrasound.body import (
     ANECHOIC,
     Body,
     Outline,
@@ -22,11 +22,11 @@ from radcbir_core.phantoms.ultrasound.scanner import (
     Probe,
     View,
     ellipse,
-    linear_scanner,
     log_uniform,
     views,
     waves,
 )
+from radcbir_core.phantoms.ultrasound.scanner import linear_scanner
 
 LOBE, STRAP, FAT, FASCIA = 2.0, -11.0, -6.0, 12.0
 
@@ -63,7 +63,7 @@ class _Neck:
         self.vein = (radius * float(generator.uniform(0.9, 1.6)), radius * float(generator.uniform(0.35, 0.9)))
         self.isthmus = float(generator.uniform(1.0, 2.4))
         self.bend = Pattern(generator, probe, 20, 20)
-        self.fibres = Pattern(generator, probe, 10, 1.1)
+        self.fibers = Pattern(generator, probe, 10, 1.1)
         self.lobules = Pattern(generator, probe, 6, 2.2)
         self.grain = Pattern(generator, probe, 2.6, 1.8)
         self.shape = Pattern(generator, probe, 11, 11)
@@ -78,20 +78,20 @@ class _Neck:
     def paint(self, body: Body, off: float) -> Field:
         """Paints the neck; returns x with the windpipe to the left."""
         x, z, turn = body.x * np.float32(self.side if not self.long else 1), body.z, body.turn
-        bend, fibres, grain = (part.at(body.x, z, turn) for part in (self.bend, self.fibres, self.grain))
+        bend, fibers, grain = (part.at(body.x, z, turn) for part in (self.bend, self.fibers, self.grain))
         lobules = self.lobules.at(body.x, z, turn)
         level = z + 0.8 * bend
         body.fill(np.ones_like(x), echo=FAT + 2.0 * lobules, loss=0.5)
         body.line(lobules * 2, level=8, thickness=0.25, share=np.clip(0.4 + 0.4 * bend, 0, 1))
-        # Muscle behind: longus colli, an oval (cut across) or a band (cut along) of dark fibres.
+        # Muscle behind: longus colli, an oval (cut across) or a band (cut along) of dark fibers.
         bottom = self.at[1] + self.half[1]
         if self.long:
             behind = np.abs(level - np.float32(bottom + 5.5)) - np.float32(3.5)
         else:
             behind = ellipse(x, level, at=(self.at[0] + 1, bottom + 4), half=(0.9 * self.half[0] + 3, 4.5))
         share = body.inside(behind, 0.5)
-        body.fill(share, echo=STRAP + 2 * fibres, loss=0.6)
-        body.line(fibres * 1.0, level=5, thickness=0.25, share=share * 0.6)
+        body.fill(share, echo=STRAP + 2 * fibers, loss=0.6)
+        body.line(fibers * 1.0, level=5, thickness=0.25, share=share * 0.6)
         body.interface(behind, level=11, thickness=0.35, share=np.clip(0.8 + 0.5 * bend, 0, 1.5))
         deep = np.maximum(level - np.float32(bottom + 10 + 2 * (not self.long)), 0)
         body.interface(
@@ -100,8 +100,8 @@ class _Neck:
         body.loss += np.float32(0.5) * body.inside(-deep)
         # In front: sternocleidomastoid and strap muscles over the lobe.
         above = level - np.float32(self.strap)
-        body.fill(body.inside(above, 0.4), echo=STRAP + 2.2 * fibres, loss=0.6)
-        body.line(fibres * 1.0, level=6, thickness=0.22, share=body.inside(above) * np.clip(0.5 + 0.4 * bend, 0, 1))
+        body.fill(body.inside(above, 0.4), echo=STRAP + 2.2 * fibers, loss=0.6)
+        body.line(fibers * 1.0, level=6, thickness=0.22, share=body.inside(above) * np.clip(0.5 + 0.4 * bend, 0, 1))
         if not self.long:
             body.interface(level - np.float32(0.5 * (self.fat + self.strap)) + 0.06 * x, level=10, thickness=0.25)
         lobe = self.lobe(body, off, x)

@@ -7,7 +7,8 @@ import pytest
 
 from radcbir_core.phantoms.scenes import NORMAL, Drawn, Scene
 from radcbir_core.phantoms.ultrasound import SCENES
-from radcbir_core.phantoms.ultrasound.scanner import Body, Outline, Pattern, Probe, View, convex_scanner, linear_scanner
+from radcbir_core.phantoms.ultrasound.body import Body, Outline, Pattern, Probe, View
+from radcbir_core.phantoms.ultrasound.scanner import convex_scanner, linear_scanner
 
 LABELS = [(scene, pathology) for scene in SCENES for pathology in scene.pathologies]
 STEADY = View(shift_x=0, shift_z=0, tilt=0, turn=0, off=0)
