@@ -5,6 +5,8 @@ Owns how a patient, a view and an exposure are drawn and put together.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from radcbir_core.phantoms.canvas import Field, measured, texture
@@ -12,7 +14,15 @@ from radcbir_core.phantoms.radiographs.chest_body import draw_build, draw_trunk
 from radcbir_core.phantoms.radiographs.chest_bones import bones
 from radcbir_core.phantoms.radiographs.chest_lungs import blood, grow
 from radcbir_core.phantoms.radiographs.chest_signs import fall_ill, soften
-from radcbir_core.phantoms.radiographs.exposure import CHEST_BEAM, Exposure, absorbed, displayed, noisy, pixels_of
+from radcbir_core.phantoms.radiographs.exposure import (
+    CHEST_BEAM,
+    Exposure,
+    absorbed,
+    displayed,
+    noisy,
+    pixels_of,
+    wide_blur,
+)
 from radcbir_core.phantoms.radiographs.frame import Frame
 from radcbir_core.phantoms.radiographs.surroundings import draw_border, draw_cables, framed, marker, metal, moved
 from radcbir_core.phantoms.scenes import NORMAL, SIDE, Drawn
@@ -71,26 +81,37 @@ def draw_chest(pathology: str, generator: np.random.Generator, images: int) -> l
             shown = np.maximum(shown, lead)
         lesion = None
         if finding is not None:
+            image = displayed(clean, exposure)
             lesion = measured(
-                displayed(clean, exposure),
+                image,
                 finding.mask,
                 mm_per_pixel=field_mm / SIDE,
                 place=finding.place,
                 size_mm=finding.size_cm * 10 * size,
             )
+            if not finding.local:
+                lesion = replace(lesion, contrast=_contrast(image, finding.mask, trunk.inside))
         drawn.append(Drawn(pixels=pixels_of(framed(shown, moved(border, generator))), view=view, lesion=lesion))
     return drawn
+
+
+def _contrast(image: Field, mask: Field, lung: Field) -> float:
+    """Mean gray level of a finding less that of the lung beside it (of all around it if it spares too little)."""
+    spared = (lung > 0.5) & (mask < 0.05) & (wide_blur(mask, 12.0) > 0.02)
+    if spared.sum() < 50:
+        spared = mask < 0.05
+    return round(float(np.clip(image[mask > 0.5].mean() - image[spared].mean(), -1, 1)), 4)
 
 
 def _draw_style(generator: np.random.Generator) -> dict[str, float]:
     """The technique of a patient's images: how dark, how steep, how sharp, how noisy."""
     return {
-        "scatter": generator.uniform(0.25, 0.6),
+        "scatter": generator.uniform(0.22, 0.52),
         "photons": float(np.exp(generator.uniform(np.log(3e4), np.log(6e5)))),
         "softness": generator.uniform(0.35, 0.85),
-        "dark": generator.uniform(0.0, 0.72),
+        "dark": generator.uniform(0.1, 0.78),
         "light": generator.uniform(0.93, 1.16),
-        "contrast": generator.uniform(0.0, 2.6),
+        "contrast": generator.uniform(0.3, 2.6),
         "enhancement": generator.uniform(0.0, 0.9),
         "reach": generator.uniform(2.0, 12.0),
         "floor": generator.uniform(0.0, 0.06),

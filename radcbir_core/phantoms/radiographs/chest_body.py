@@ -167,23 +167,25 @@ def draw_trunk(build: Build, frame: Frame, *, breath: float = 1.0, heart_share: 
     edge = table(*_WALL, stretched)
     medial = table(*_MEDIAL, stretched)
     depth = table(*_HALF_DEPTH, stretched)
-    wall = edge - across
+    wall = np.asarray(edge - across, dtype=np.float32)
     rounded = np.sqrt(np.maximum(1 - (across / (edge + np.float32(0.15))) ** 2, 0))
     cavity = 2 * depth * rounded
 
     dome_x = np.where(left, np.float32(6.8), np.float32(6.2))
     off = (across - dome_x) / np.float32(7.6)
-    fall = np.where(off > 0, np.abs(off) ** np.float32(2.3), np.float32(0.6) * off * off)
+    fall = off * off * np.where(off > 0, np.float32(0.72) + np.float32(0.28) * off, np.float32(0.6))
     dome = (
         np.float32(build.inspiration * breath)
         + np.where(left, np.float32(build.left_dome), 0)
         + fall * np.float32(build.dome)
     )
-    above = dome - y
+    above = np.asarray(dome - y, dtype=np.float32)
     over = smooth_step(-above, 0.5)
     behind = (1 - over) * np.float32(0.2) * np.exp(np.minimum(above, 0) * np.float32(0.5))
     sides = (
-        smooth_step(-wall, 0.35) * smooth_step(medial - across, 0.9) * smooth_step(-stretched - np.float32(0.2), 0.5)
+        smooth_step(-wall, 0.35)
+        * smooth_step(np.asarray(medial - across, dtype=np.float32), 0.9)
+        * smooth_step(-stretched - np.float32(0.2), 0.5)
     )
 
     front_x, front_y = frame.centimeters(depth=2.0)
@@ -218,7 +220,7 @@ def _middle(x: Field, y: Field, build: Build) -> Field:
     left = table((0, 3, 5.2, 6.7, 8.4, 10.6, 13, 16), (2.7, 2.6, 2.8, knob, 2.9, 3.9, 4.3, 3.2), y)
     right = table((0, 3, 6, 9, 12, 15, 20), (2.8, 2.7, 2.9, 2.8, 3.3, 2.9, 2.3), y)
     border = np.where(x > 0, left, right) * np.float32(0.9 + 0.1 * build.bulk)
-    middle = np.float32(3.1) * chord((x / border) ** 2)
+    middle = np.float32(3.1) * chord(np.asarray((x / border) ** 2, dtype=np.float32))
     aorta = chord(((x - np.float32(1.3)) / np.float32(1.5 * build.aorta)) ** 2) * smooth_step(np.float32(6.6) - y, 1.0)
     return np.asarray(middle + np.float32(1.2) * aorta, dtype=np.float32)
 
@@ -231,7 +233,8 @@ def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
     half = table(*_HALF_BODY, lifted) * belly * np.float32(build.width) * fat
     depth = table(*_BODY_DEPTH, y) * np.float32(0.3 + 0.7 * build.bulk)
     share = np.minimum(np.abs(x) / half, 1)
-    trunk = 2 * depth * np.sqrt(1 - share ** np.float32(3.4))
+    flat = share * share * share
+    trunk = 2 * depth * np.sqrt(1 - flat * (np.float32(0.6) + np.float32(0.4) * share))
     arm_x = np.float32((20.6 + 0.35 * build.arms) * build.width) + (y - 3) * np.float32(0.04 * build.arms)
     thick = np.float32(4.4 * build.bulk**0.7)
     arm = thick * chord(((np.abs(x) - arm_x) / thick) ** 2) * smooth_step(np.float32(3) - y, 2.0)
@@ -242,7 +245,8 @@ def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
         wide = np.float32(5.6 + 0.5 * build.breasts)
         u = (np.abs(x) / np.float32(build.width) - np.float32(8.2)) / wide
         v = (y - drop) / np.where(y > drop, np.float32(3.2 + 0.6 * build.breasts), np.float32(7.5))
-        total = total + np.float32(0.42 * build.breasts) * chord(u * u + v * v) * (trunk > 0)
+        round_share = np.asarray(u * u + v * v, dtype=np.float32)
+        total = total + np.float32(0.5 * build.breasts) * chord(round_share) * (trunk > 0)
 
     trachea = smooth_step(np.float32(-12) - stretched, 1.0) * smooth_step(stretched - np.float32(8.2), 0.6)
     total = total - np.float32(1.0) * chord((x / np.float32(0.9)) ** 2) * trachea
@@ -254,7 +258,8 @@ def _body(x: Field, y: Field, build: Build, stretched: Field) -> Field:
 
     if build.stomach > 0:
         lower = np.float32(build.inspiration + build.left_dome + 1.0)
-        u = (x - np.float32(7.2)) / np.float32(build.stomach)
-        v = (y - lower - np.float32(0.42 * build.stomach)) / np.float32(0.42 * build.stomach)
-        total = total - np.float32(0.55 * build.stomach) * chord(u * u + v * v) * smooth_step(v - np.float32(0.45), 0.2)
+        across = (x - np.float32(7.2)) / np.float32(build.stomach)
+        down = (y - lower - np.float32(0.42 * build.stomach)) / np.float32(0.42 * build.stomach)
+        bubble = chord(across * across + down * down) * smooth_step(down - np.float32(0.45), 0.2)
+        total = total - np.float32(0.55 * build.stomach) * bubble
     return np.asarray(np.maximum(total, 0), dtype=np.float32)

@@ -45,7 +45,8 @@ def bones(build: Build, frame: Frame, *, breath: float, shoulder: float, sag: fl
 
 def _rib_paths(build: Build, stretch: float) -> tuple[list[Points], list[Points]]:
     """(posterior, anterior) parts of all ribs: lists of (N, 3) points in cm."""
-    behind, before = [], []
+    behind: list[Points] = []
+    before: list[Points] = []
     for index in range(12):
         top = (0.3 + index * _SPACING) * stretch
         for side in (-1.0, 1.0):

@@ -28,11 +28,13 @@ class Finding:
         mask: Where it is, share of each pixel, 0 to 1.
         size_cm: Its largest extent.
         place: In words.
+        local: Whether its surroundings are what lies next to it, rather than the rest of the lung.
     """
 
     mask: Field
     size_cm: float
     place: str
+    local: bool = False
 
 
 Apply = Callable[[Trunk, Frame], Finding]
@@ -110,7 +112,7 @@ def _effusion(generator: np.random.Generator, build: Build, trees: list[Tree]) -
         off = np.maximum(trunk.wall, 0)
         surface = np.float32(base - deep) + np.float32(climb) * (1 - np.exp(-off / np.float32(2.4)))
         surface = surface - np.float32(0.35 * climb) * np.clip((off - 7) / 4, 0, 1)
-        fluid = np.where(here, smooth_step(surface - trunk.y, soft), 0)
+        fluid = np.where(here, smooth_step(np.asarray(surface - trunk.y, dtype=np.float32), soft), 0)
         trunk.air = trunk.air * (1 - fluid)
         trunk.vessels = trunk.vessels * (1 - fluid)
         mask = fluid * (trunk.wall > 0) * (trunk.cavity > 0.05)
@@ -207,7 +209,7 @@ def _follow(field: Field, frame: Frame) -> Field:
 def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> Apply:
     """One to three rounded opacities of at most 3 cm, smooth or spiculated."""
     del trees
-    number = int(generator.choice([1, 2, 3], p=[0.7, 0.2, 0.1]))
+    number = int(generator.choice([1, 2, 3], p=[0.55, 0.28, 0.17]))
     subtle = generator.random() < 0.12
     placed: list[tuple[float, float, float]] = []
     while len(placed) < number:
@@ -217,11 +219,11 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
         low = 5.5 if y < 9 else (8.6 if side > 0 else 6.6)
         x = side * generator.uniform(low, edge - 2.2)
         # The first is the largest.
-        wide = generator.uniform(1.6, 2.0) if subtle else generator.uniform(2.2, 3.0)
-        wide *= 1.0 if not placed else generator.uniform(0.7, 0.95)
+        wide = generator.uniform(1.6, 2.0) if subtle else generator.uniform(2.4, 3.0)
+        wide *= 1.0 if not placed else generator.uniform(0.8, 0.98)
         if all(np.hypot(x - other[0], y - other[1]) > 4.5 for other in placed):
             placed.append((x, y, wide))
-    dense = generator.uniform(1.1, 1.3) if subtle else generator.uniform(1.45, 2.3)
+    dense = generator.uniform(1.2, 1.45) if subtle else generator.uniform(1.8, 3.0)
     spiky = generator.uniform(0.05, 0.1) if generator.random() < 0.4 else generator.uniform(0.0, 0.03)
     phases = generator.uniform(0, 2 * np.pi, 4)
     first = placed[0]
@@ -229,6 +231,7 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
     place = f"{'right' if first[0] < 0 else 'left'} {zone} zone"
 
     def apply(trunk: Trunk, frame: Frame) -> Finding:
+        del frame
         stretched = trunk.y * np.float32(HEIGHT / build.inspiration)
         mask = np.zeros_like(trunk.x)
         for index, (x, y, wide) in enumerate(placed):
@@ -245,7 +248,7 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
             trunk.vessels = trunk.vessels + np.float32(dense * wide / 2) * bump
             if index == 0:
                 mask = smooth_step((radius - 1) * np.float32(wide / 2), 0.1)
-        return Finding(mask=mask, size_cm=first[2], place=place)
+        return Finding(mask=mask, size_cm=first[2], place=place, local=True)
 
     return apply
 
@@ -253,7 +256,7 @@ def _nodule(generator: np.random.Generator, build: Build, trees: list[Tree]) -> 
 def _edema(generator: np.random.Generator, build: Build, well: Sick) -> Sick:
     """Pulmonary edema: wide upper vessels, blurred hila, perihilar haze like a bat's wings, Kerley B lines."""
     subtle = generator.random() < 0.12
-    strength = generator.uniform(0.34, 0.42) if subtle else generator.uniform(0.45, 0.75)
+    strength = generator.uniform(0.34, 0.42) if subtle else generator.uniform(0.5, 0.8)
     reach = generator.uniform(4.6, 7.2)
     patchy = texture(generator, 22, octaves=4)
     blotch = generator.uniform(0.12, 0.38)

@@ -86,18 +86,16 @@ def marker(generator: np.random.Generator, *, chance: float = 0.6) -> Field | No
     x = generator.uniform(8, 34) if generator.random() < 0.5 else SIDE - generator.uniform(8, 34)
     y = generator.uniform(8, 40) if generator.random() < 0.8 else SIDE - generator.uniform(8, 30)
     turn = generator.normal(0, 0.5)
-    shapes = {
-        "bar": [[(-0.35, -1), (0.35, -1), (0.35, 1), (-0.35, 1)]],
-        "angle": [[(-0.7, -1), (-0.35, -1), (-0.35, 0.7), (0.7, 0.7), (0.7, 1), (-0.7, 1)]],
-        "arrow": [[(0, -1.2), (0.7, -0.2), (0.25, -0.2), (0.25, 1), (-0.25, 1), (-0.25, -0.2), (-0.7, -0.2)]],
-        "disk": [[(np.cos(a), np.sin(a)) for a in np.linspace(0, 2 * np.pi, 20)]],
+    shapes: dict[str, list[tuple[float, float]]] = {
+        "bar": [(-0.35, -1), (0.35, -1), (0.35, 1), (-0.35, 1)],
+        "angle": [(-0.7, -1), (-0.35, -1), (-0.35, 0.7), (0.7, 0.7), (0.7, 1), (-0.7, 1)],
+        "arrow": [(0, -1.2), (0.7, -0.2), (0.25, -0.2), (0.25, 1), (-0.25, 1), (-0.25, -0.2), (-0.7, -0.2)],
+        "disk": [(float(np.cos(a)), float(np.sin(a))) for a in np.linspace(0, 2 * np.pi, 20)],
     }
-    outlines = shapes[str(generator.choice(sorted(shapes)))]
+    outline = shapes[str(generator.choice(sorted(shapes)))]
     c, s = np.cos(turn), np.sin(turn)
-    turned = [
-        np.array([(x + size * (c * u - s * v), y + size * (s * u + c * v)) for u, v in part]) for part in outlines
-    ]
-    return fill(turned) * np.float32(generator.uniform(0.6, 1.0))
+    turned = [(x + size * (c * u - s * v), y + size * (s * u + c * v)) for u, v in outline]
+    return fill([turned]) * np.float32(generator.uniform(0.6, 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)
