@@ -38,6 +38,7 @@ class _Protocol:
     sequence: Sequence
     second: Sequence
     display: float
+    mirrored: bool
 
 
 def _sequence(generator: np.random.Generator) -> Sequence:
@@ -66,6 +67,8 @@ def _protocol(generator: np.random.Generator, pathology: str) -> _Protocol:
         sequence=sequence,
         second=other if generator.random() < 0.3 else sequence,
         display=float(generator.beta(1.5, 1.5)),
+        # Some archives show sagittal slices with the face at the right.
+        mirrored=bool(generator.random() < 0.25) and plane == "sagittal",
     )
 
 
@@ -84,7 +87,7 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
     """The images of one patient: neighboring slices of one plane, now and then with a second sequence."""
     head = draw_head(generator)
     protocol = _protocol(generator, pathology)
-    scanner = draw_scanner(generator, zoom=(0.86, 1.16), turn_degrees=4.0, shift=5.0)
+    scanner = draw_scanner(generator, zoom=(0.9, 1.22), turn_degrees=4.0, shift=5.0)
     planned = (
         None
         if pathology == NORMAL
@@ -97,6 +100,8 @@ def draw(pathology: str, generator: np.random.Generator, images: int) -> list[Dr
         painted, anatomy = _painted(protocol, head, sequence, offset=offset, generator=generator)
         if planned is not None:
             paint_lesion(painted, planned, anatomy, offset=offset, generator=generator)
+        if protocol.mirrored:
+            painted.signal, painted.lesion = painted.signal[:, ::-1].copy(), painted.lesion[:, ::-1].copy()
         # Readers window the brain; whether fat is burnt out is a matter of taste.
         brain, fat = sequence.signal(GRAY_MATTER) * 2.0, sequence.signal(FAT) * 0.95
         bright = brain + protocol.display * max(fat - brain, 0.0) if sequence.name != "T2" else brain * 1.5

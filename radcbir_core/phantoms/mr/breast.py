@@ -71,7 +71,7 @@ def _draw_chest(generator: np.random.Generator) -> _Chest:
         apart=float(generator.normal(72, 5)),
         gland=float(generator.beta(1.6, 1.8)),
         fat=float(np.clip(generator.gamma(4, 3.5), 5, 32)),
-        uptake=float(np.clip(generator.gamma(2, 0.05), 0.02, 0.28)),
+        uptake=float(np.clip(generator.gamma(2, 0.045), 0.02, 0.2)),
         fields=(texture(generator, 15, octaves=5), texture(generator, 15, octaves=5)),
         lower=bool(generator.random() < 0.4),
         lean=(float(generator.normal(0, 5)), float(generator.normal(0, 5))),
