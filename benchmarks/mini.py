@@ -1,6 +1,6 @@
 """What radcbir-mini reaches on images it was never trained on, beside ``pixels`` and its own random weights.
 
-    python -m benchmarks.mini COLLECTION… [--phantoms NAME] [--encoder radcbir-mini] [--output FILE.md]
+Usage: python -m benchmarks.mini COLLECTION… [--phantoms NAME] [--encoder radcbir-mini] [--output FILE.md]
 
 The collections are those of ``train-mini``; the images are their validation side (``radcbir_core.mini.examples``).
 ``--phantoms`` names a phantom collection of another seed than the one trained on; its test patients are the queries.

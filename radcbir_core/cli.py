@@ -173,6 +173,56 @@ def demo(
     print(f"{done} {name} with {ENCODER}: {report.images} images.")
 
 
+@app.command("train-mini")
+def train_mini(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Collections of real images to train on.")],
+    output: Annotated[Path, typer.Option("--output", help="The encoder's folder; its files are replaced.")],
+    work: Annotated[Path, typer.Option("--work", help="For small copies of the images, the checkpoint and the log.")],
+    phantoms: Annotated[int, typer.Option("--phantoms", metavar="N", min=0, help="How many phantoms to add.")] = 16000,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the training.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of everything random.")] = None,
+    teacher: Annotated[
+        Path | None, typer.Option("--teacher", help="A .tflite feature extractor to imitate (needs ai-edge-litert).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Train a small encoder like radcbir-mini from scratch. Stopped and run again, it goes on at its last checkpoint.
+
+    Images whose split is val or test, their patients, and a part of the others are kept for validation.
+    """
+    from dataclasses import replace
+
+    from radcbir_core.encoders.torch_support import resolve_device
+    from radcbir_core.mini.making import make_mini, phantoms_to_train_on
+    from radcbir_core.mini.training import Recipe
+
+    collections = [open_collection(name) for name in names]
+    recipe = Recipe()
+    recipe = replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        seed=recipe.seed if seed is None else seed,
+    )
+    with _bars() as progress:
+        if phantoms:
+            collections.append(phantoms_to_train_on(phantoms, progress=progress))
+        examples = make_mini(
+            collections,
+            output=output,
+            work=work,
+            recipe=recipe,
+            teacher=teacher,
+            device=resolve_device(device),
+            progress=progress,
+        )
+    trained = int((~examples.validation).sum())
+    print(
+        f"Trained on {trained} images, {len(examples) - trained} kept for validation, in {recipe.steps} steps: {output}"
+    )
+    phantom_option = f" --phantoms {PHANTOMS}" if phantoms else ""
+    print(f"Next: python -m benchmarks.mini {' '.join(names)}{phantom_option} --encoder local-dir:{output}")
+
+
 @app.command()
 def query(
     name: Name,

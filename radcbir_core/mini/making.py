@@ -14,12 +14,41 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from radcbir_core.collection import Collection
+from radcbir_core.collection import Collection, list_collections, open_collection
+from radcbir_core.errors import CollectionError
+from radcbir_core.importers.phantoms import make_phantoms
 from radcbir_core.mini.examples import Examples, load_examples
 from radcbir_core.mini.network import export
 from radcbir_core.mini.teacher import teacher_features
 from radcbir_core.mini.training import LOG, Recipe, recipe_facts, train
 from radcbir_core.progress import Progress, silent
+
+PHANTOMS = "mini-phantoms"
+"""The collection of phantoms that is trained on; its patients are others than those of the default collection."""
+
+PHANTOMS_SEED = 1
+
+
+def phantoms_to_train_on(images: int, *, progress: Progress = silent) -> Collection:
+    """The phantoms that are trained on, drawn unless they are there.
+
+    Args:
+        images: How many.
+        progress: Told the step "draw".
+
+    Raises:
+        CollectionError: There is such a collection with another number of images.
+        StorageError: No space left, or no permission.
+    """
+    if PHANTOMS not in list_collections():
+        return make_phantoms(name=PHANTOMS, images=images, seed=PHANTOMS_SEED, progress=progress)
+    collection = open_collection(PHANTOMS)
+    if len(collection) != images:
+        raise CollectionError(
+            f"Expected {images} phantoms to train on, but the collection {PHANTOMS} has {len(collection)}. "
+            f"Run: python -m radcbir_core remove {PHANTOMS}"
+        )
+    return collection
 
 
 def make_mini(
