@@ -216,11 +216,8 @@ def train_mini(
             progress=progress,
         )
     trained = int((~examples.validation).sum())
-    print(
-        f"Trained on {trained} images, {len(examples) - trained} kept for validation, in {recipe.steps} steps: {output}"
-    )
-    phantom_option = f" --phantoms {PHANTOMS}" if phantoms else ""
-    print(f"Next: python -m benchmarks.mini {' '.join(names)}{phantom_option} --encoder local-dir:{output}")
+    print(f"Next: python -m benchmarks.mini {' '.join(names)} --phantoms phantoms --encoder local-dir:{output}")
+    print(f"Trained on {trained} images, validated on {len(examples) - trained}, in {recipe.steps} steps: {output}")
 
 
 @app.command()
