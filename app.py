@@ -161,6 +161,8 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
 
 def _provenance(collection: Collection) -> str:
     created = str(collection.record.get("created", ""))[:10]
+    if collection.image_root.is_relative_to(collection.folder):
+        return f"made {created}"  # by RadCBIR itself
     return f"imported {created} from {collection.image_root}" if created else str(collection.image_root)
 
 

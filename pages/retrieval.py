@@ -126,7 +126,7 @@ def _from_collection(collection: Collection) -> Query | None:
         )
     image_id = state.get("image")
     if image_id is None:
-        st.caption("No query yet: choose an image on the right, take a random one, or upload your own.")
+        st.caption("No query yet: choose an image on the right, take a random one, upload your own, or describe one.")
         return None
     row = collection.manifest.row_of(image_id)
     state.set_query(collection.name, image_id)

@@ -19,7 +19,7 @@ from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts import loaders, starting, state
-from pages.parts.text import literal
+from pages.parts.text import literal, message
 from radcbir_core.collection import Collection
 from radcbir_core.encoders import known_encoders
 from radcbir_core.errors import RadcbirError
@@ -142,7 +142,7 @@ def errors_shown() -> Iterator[None]:
 
 def show_error(error: RadcbirError | str) -> None:
     """One line that says what was expected, what was found, and what to do; word for word."""
-    st.error(literal(str(error)), icon=":material/error:")
+    st.error(message(str(error)), icon=":material/error:")
 
 
 def say_command(text: str, *arguments: str) -> None:

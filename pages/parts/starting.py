@@ -16,7 +16,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from pages.parts.text import counted, literal, markup
+from pages.parts.text import counted, literal, markup, message
 from radcbir_core import demo
 from radcbir_core.collection import data_folder, list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
@@ -225,6 +225,7 @@ def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
 def _small(found: Job) -> None:
     status = found.status
     if status.state == "running":
+        st.caption("The demonstration collection is being completed:")
         st.progress(_share(status), text=literal(_line(status)))
     elif status.state != "done":
         st.rerun()  # to say why it ended; where all went well, nothing on the page need change
@@ -233,7 +234,7 @@ def _small(found: Job) -> None:
 def _ended(status: Status) -> None:
     """What a job that did not reach its end left: why, and the button to go on."""
     if status.state == "failed":
-        st.error(f"The demonstration collection could not be made. {literal(status.error)}", icon=":material/error:")
+        st.error(f"The demonstration collection could not be made. {message(status.error)}", icon=":material/error:")
     else:
         st.info(
             "The making of the demonstration collection was stopped. What is finished stays.", icon=":material/stop:"

@@ -13,6 +13,9 @@ from typing import Final
 import pandas as pd
 
 _FORMULA: Final = re.compile(r"^[\t\r ]*[=+\-@]")
+_TYPED: Final = re.compile(
+    r"((?:python -m radcbir_core|git checkout|pip install) [^`]+?(?=$|, or | \(|\. )|(?<!\S)--[a-z-]+)"
+)
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
@@ -24,7 +27,19 @@ def literal(text: str) -> str:
     >>> literal("a_b :red[x] $1$")
     'a\\_b \\:red\\[x\\] \\$1\\$'
     """
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+    return _escaped(" ".join(text.split()))
+
+
+def message(text: str) -> str:
+    r"""A message of the core as Markdown: word for word, and what is to be typed as code.
+
+    Not only for its looks: outside code, Markdown makes one dash of ``--``, and the command would not run.
+
+    >>> message("Expected a_b. Run: git checkout -- data/x")
+    'Expected a\\_b\\. Run\\: `git checkout -- data/x`'
+    """
+    parts = _TYPED.split(" ".join(text.split()))
+    return "".join(f"`{part}`" if position % 2 else _escaped(part) for position, part in enumerate(parts))
 
 
 def markup(text: object) -> str:
@@ -63,3 +78,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
     safe = table.map(tame)
     safe.columns = [tame(name) for name in table.columns]
     return safe.to_csv(index=False).encode()
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)

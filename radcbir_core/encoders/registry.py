@@ -72,7 +72,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """What the path of a committed encoder starts from: beside the code, wherever ``RADCBIR_DATA`` is."""
 
 _MINI = "data/encoders/radcbir-mini"
-_RESTORE_MINI = f"Run: git checkout -- {_MINI} (or fetch that folder of the repository again)."
+_RESTORE_MINI = f"Fetch that folder of the repository again, or run: git checkout -- {_MINI}"
 
 _ENTRIES = (
     EncoderEntry(

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
-from pages.parts import gallery, palette, shell, text
+from pages.parts import gallery, palette, prompts, shell, text
 
 
-@pytest.mark.parametrize("module", [gallery, palette, text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [gallery, palette, prompts, text], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -87,3 +87,11 @@ def test_an_upload_of_any_allowed_size_never_touches_the_disk(monkeypatch):
     shell.keep_uploads_in_memory()
     with _parsed(50 * 1024 * 1024) as file:
         assert not file._rolled
+
+
+def test_what_is_to_be_typed_stands_as_code_so_that_markdown_leaves_its_dashes_alone():
+    shown = text.message("Expected <b>. Remove it first: python -m radcbir_core remove x, or choose another --name.")
+    assert "`python -m radcbir_core remove x`" in shown
+    assert shown.endswith("choose another `--name`\\.")
+    assert "\\<b\\>" in shown
+    assert text.message("Run: git checkout -- data/a_b").endswith("`git checkout -- data/a_b`")
