@@ -250,14 +250,14 @@ def _tree(chest: _Chest, generator: np.random.Generator) -> tuple[list[tuple[Poi
     """Vessels of both lungs in the plane, and where others cross it, with their radii."""
     paths: list[tuple[Points, float]] = []
     for side in (1, -1):
-        count = int(generator.integers(4, 8))
+        count = int(generator.integers(4, 7))
         for number in range(count):
             heading = -1.35 + 2.9 * (number + float(generator.uniform(0.1, 0.9))) / count
             start = mm([side * (36 + 8 * np.cos(heading)), 14 + 16 * np.sin(heading)]) * chest.scale
             turned = heading if side > 0 else np.pi - heading
-            paths += _branches(generator, start, turned, float(generator.uniform(2.0, 5.0)), 0)
+            paths += _branches(generator, start, turned, float(generator.uniform(1.5, 3.6)), 0)
     crossing = generator.uniform(-1, 1, (220, 2)) * [128, 98]
-    radii = 0.5 + generator.gamma(1.5, 0.42, 220) * np.exp(-np.abs(np.abs(crossing[:, 0]) - 45) / 60)
+    radii = 0.5 + generator.gamma(1.5, 0.36, 220) * np.exp(-np.abs(np.abs(crossing[:, 0]) - 45) / 60)
     return paths, mm(crossing * chest.scale), radii
 
 
@@ -298,7 +298,7 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     skin = chest.skin(level)
     extent = (float(np.ptp(skin[:, 0])), float(np.ptp(skin[:, 1])))
     scanner = Scanner.of(
-        generator, extent=extent, zoom=(0.86, 1.12), window=tissue.LUNG_WINDOW, noise=(8, 55), turn=2.5
+        generator, extent=extent, zoom=(0.84, 1.06), window=tissue.LUNG_WINDOW, noise=(8, 55), turn=2.5
     )
     tree = _tree(chest, generator)
     found = None

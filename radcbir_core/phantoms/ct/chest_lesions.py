@@ -123,12 +123,12 @@ def _spot(generator: np.random.Generator, lung: Points, clearance: float, deepes
 
 def _nodule(generator: np.random.Generator, lungs: Lungs, side: int, level: float) -> Finding:
     lung = lungs.of(side)
-    radius = log_uniform(generator, 7, 15.5)
-    x, y = _spot(generator, lung, radius + 3, 45)
+    radius = log_uniform(generator, 9, 15.5)
+    x, y = _spot(generator, lung, radius + 2, 38)
     kind = ("smooth", "lobed", "spiculated")[int(generator.choice(3, p=(0.4, 0.3, 0.3)))]
     rough = {"smooth": 0.03, "lobed": 0.1, "spiculated": 0.1}[kind]
     shape = blob(generator, x, y, radius, stretch=float(generator.uniform(1, 1.25)), rough=rough, waves=7)
-    value = float(generator.uniform(-120, 60))
+    value = float(generator.uniform(-60, 60))
     center = mm([x, y])
     rays = []
     if kind == "spiculated":
