@@ -1,13 +1,15 @@
 """What every torch-based encoder needs from torch, and nothing about any one of them.
 
 Owns the choice of the device, the repair of a torchvision whose compiled operators cannot load, quiet imports, and the
-answer to a device that runs out of memory. torch itself is imported inside the functions.
+answer to a device that runs out of memory, or to cores that others need too. torch itself is imported inside the
+functions.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import re
 import sys
 import threading
@@ -30,6 +32,10 @@ _OPERATORS = (
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
 _NOISY_LOGGERS = ("huggingface_hub", "transformers", "timm", "open_clip")
+
+# torch's threads wait for each other by spinning, which takes the cores from the threads that decode images (and from
+# everybody else): on two busy cores sleeping is four to ten times as quick. OpenMP reads this when torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 _lock = threading.Lock()
 # The declared operators live as long as this object does.

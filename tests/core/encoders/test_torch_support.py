@@ -5,8 +5,11 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import logging
+import os
+import subprocess
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -127,3 +130,18 @@ def test_float32_on_cuda_is_not_tf32(monkeypatch: pytest.MonkeyPatch) -> None:
     with torch_support._exact_float32("cpu"):
         assert (convolutions.allow_tf32, convolutions.deterministic, convolutions.benchmark) == before
     assert (convolutions.allow_tf32, convolutions.deterministic, convolutions.benchmark) == before
+
+
+@pytest.mark.parametrize(("chosen", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(chosen: str | None, policy: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    code = "import os, sys, radcbir_core.encoders; print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment | ({"OMP_WAIT_POLICY": chosen} if chosen else {}),
+        cwd=Path(__file__).resolve().parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == [policy, "False"], "set before torch is loaded, or it has no effect"
