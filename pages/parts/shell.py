@@ -66,9 +66,9 @@ def begin(title: str, *steps: str) -> Opened:
         st.stop()
     job = starting.job()
     if chosen.encoder_id is None:
-        if not chosen.collection.encoder_ids() and job is not None and starting.at_work_on(chosen.collection.name):
-            folder = chosen.collection
-            starting.show(job, ready=lambda: bool(folder.encoder_ids()))
+        waiting = chosen.collection
+        if not waiting.encoder_ids() and job is not None and starting.concerns(job, waiting.name):
+            starting.show(job, ready=lambda: bool(waiting.encoder_ids()))
         elif not chosen.collection.encoder_ids():
             say_command(
                 f"No encoder is built for the collection **{literal(chosen.collection.name)}** yet. "
@@ -81,7 +81,7 @@ def begin(title: str, *steps: str) -> Opened:
         states = loaders.encoder_steps(opened.collection, opened.encoder_id)
         for step in steps:
             if states.get(step) != "current":
-                if job is not None and starting.at_work_on(opened.collection.name, opened.encoder_id):
+                if job is not None and starting.concerns(job, opened.collection.name, opened.encoder_id):
                     _wait_for(job, opened, step)
                 else:
                     say_not_built(opened, step, states.get(step, "missing"))

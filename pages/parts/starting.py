@@ -154,12 +154,16 @@ def begin_again() -> None:
             _jobs[str(data_folder())] = Job(demo.make_demo)
 
 
+def concerns(found: Job | None, name: str, encoder_id: str | None = None) -> bool:
+    """Whether a job is about this collection (and this encoder's part of it), at work or not."""
+    return found is not None and name == demo.NAME and encoder_id in {None, demo.ENCODER}
+
+
 def at_work_on(name: str, encoder_id: str | None = None) -> bool:
     """Whether the job of this data folder is making this collection (and this encoder's part of it) right now."""
     with _lock:
         found = _jobs.get(str(data_folder()))
-    mine = name == demo.NAME and encoder_id in {None, demo.ENCODER}
-    return mine and found is not None and found.status.state == "running"
+    return concerns(found, name, encoder_id) and found is not None and found.status.state == "running"
 
 
 def show(found: Job, *, ready: Callable[[], bool], waiting_for: str = "") -> None:

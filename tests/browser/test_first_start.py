@@ -42,6 +42,13 @@ def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, 
     page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     assert hits.count() == 10
 
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    download.value.save_as(tmp_path / "hits.csv")
+    lines = (tmp_path / "hits.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("rank,image_id,path,text_similarity,modality")
+    assert len(lines) == 11
+
     hits.first.get_by_role("button").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Rank 1 of 10, text-image cosine").wait_for()

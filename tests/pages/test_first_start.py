@@ -147,6 +147,30 @@ def test_what_goes_wrong_is_one_message_with_a_button_and_then_it_goes_on(first_
     assert len(cards(at)) == 40
 
 
+@pytest.mark.parametrize(
+    ("step", "page"), [("radcbir_core.build.embed", "retrieval"), ("radcbir_core.build.project_store", "map")]
+)
+def test_what_goes_wrong_half_way_is_said_where_it_is_missed(first_start, monkeypatch, tmp_path, step, page):
+    def full(*_, **__):
+        with disk_errors(tmp_path / "x.npy"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(step, full)
+        first_start()
+        wait()
+        at = first_start(page)
+        assert complaints(at).count("Expected space left on the disk") == 1
+        other = first_start("pathology" if page == "map" else "")
+        assert complaints(other).count("Expected space left on the disk") == 1
+    button(at, "Try again").click()
+    at.run()
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert not at.get("progress")
+
+
 def test_damaged_weights_are_named_with_the_way_to_restore_them(first_start, tiny_root, tmp_path, monkeypatch):
     shutil.copytree(tiny_root, tmp_path / "root")
     monkeypatch.setattr("radcbir_core.encoders.registry.ROOT", tmp_path / "root")
