@@ -18,6 +18,11 @@ from radcbir_core.phantoms.scenes import SIDE, Lesion
 Field = npt.NDArray[np.float32]
 
 
+def log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
+    """A number between two, as often between 1 and 2 as between 2 and 4."""
+    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
+
+
 @cache
 def grid(height: int = SIDE, width: int = SIDE) -> tuple[Field, Field]:
     """(y, x) of every pixel, each (height, width); shared and read-only."""

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from radcbir_core.phantoms import canvas
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.ct import tissue
 from radcbir_core.phantoms.ct.outlines import Points, blob, curve, ellipse, inset, mm, normals
 from radcbir_core.phantoms.ct.plane import Layer, Plane, mixed, soften
-from radcbir_core.phantoms.ct.scanner import log_uniform
 
 
 @dataclass(frozen=True)

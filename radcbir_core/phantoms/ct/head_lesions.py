@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from radcbir_core.phantoms import canvas
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.ct import tissue
 from radcbir_core.phantoms.ct.outlines import Bend, Points, Push, band, blob, inset, mm
 from radcbir_core.phantoms.ct.plane import Plane, mixed, soften
-from radcbir_core.phantoms.ct.scanner import log_uniform
 
 
 @dataclass(frozen=True)

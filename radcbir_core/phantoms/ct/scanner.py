@@ -11,16 +11,11 @@ import numpy as np
 from PIL import Image
 
 from radcbir_core.phantoms import canvas
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.ct import tissue
 from radcbir_core.phantoms.ct.outlines import Bend, Points, curve, mm
 from radcbir_core.phantoms.ct.plane import Layer, Plane, soften
 from radcbir_core.phantoms.scenes import SIDE, Drawn, Lesion
-
-
-def log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
-    """A number between two, whose logarithm is uniform."""
-    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ from radcbir_core.phantoms.radiographs.chest_lungs import blood, grow
 from radcbir_core.phantoms.radiographs.chest_signs import fall_ill, soften
 from radcbir_core.phantoms.radiographs.exposure import (
     CHEST_BEAM,
-    Exposure,
-    absorbed,
     displayed,
+    exposed,
     noisy,
     pixels_of,
     wide_blur,
@@ -74,7 +73,9 @@ def draw_chest(pathology: str, generator: np.random.Generator, images: int) -> l
         trunk.vessels += np.float32(0.009) * trunk.cavity * np.roll(mesh, shift, axis=(0, 1))
         finding = sick.apply(trunk, frame) if sick.apply is not None else None
         soft, bone = trunk.soft(build.lung), trunk.bone + metal(cables, frame)
-        exposure, clean = _expose(soft, bone, style)
+        exposure, clean = exposed(
+            soft, bone, style, beam=CHEST_BEAM, scatter_reach=18.0, least=5.0, quantiles=(0.03, 0.97)
+        )
         lead = marker(generator)
         shown = displayed(noisy(clean, exposure, generator), exposure)
         if lead is not None:
@@ -117,26 +118,3 @@ def _draw_style(generator: np.random.Generator) -> dict[str, float]:
         "floor": generator.uniform(0.0, 0.06),
         "ceiling": generator.uniform(0.9, 1.0),
     }
-
-
-def _expose(soft: Field, bone: Field, style: dict[str, float]) -> tuple[Exposure, Field]:
-    """The exposure that automatic control and display choose for this body, and the logarithmic image before noise."""
-    basis = Exposure(
-        beam=CHEST_BEAM,
-        scatter=style["scatter"],
-        scatter_reach=18.0,
-        photons=style["photons"],
-        softness=style["softness"],
-        black=0.0,
-        white=1.0,
-        contrast=style["contrast"],
-        enhancement=style["enhancement"],
-        enhancement_reach=style["reach"],
-        floor=style["floor"],
-        ceiling=style["ceiling"],
-    )
-    clean = absorbed(soft, bone, basis)
-    sparse, inside = clean[::4, ::4], soft[::4, ::4] > 5
-    lung, dense = np.quantile(sparse[inside], (0.03, 0.97))
-    exposure = Exposure(**{**vars(basis), "black": style["dark"] * float(lung), "white": style["light"] * float(dense)})
-    return exposure, clean

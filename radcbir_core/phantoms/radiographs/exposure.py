@@ -8,7 +8,7 @@ C.11.2.1.3.1), displayed with bone white.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -131,3 +131,44 @@ def noisy(logarithmic: Field, exposure: Exposure, generator: np.random.Generator
 def pixels_of(shown: Field) -> npt.NDArray[np.uint8]:
     """Displayed gray levels as pixels."""
     return to_pixels(shown)
+
+
+def exposed(
+    soft: Field,
+    bone: Field,
+    style: dict[str, float],
+    *,
+    beam: Beam,
+    scatter_reach: float,
+    least: float,
+    quantiles: tuple[float, float],
+) -> tuple[Exposure, Field]:
+    """The exposure that automatic control and display choose for this body, and the logarithmic image before noise.
+
+    Args:
+        soft: Soft tissue along the ray, cm.
+        bone: Bone along the ray, cm.
+        style: The technique: scatter, photons, softness, dark, light, contrast, enhancement, reach, floor, ceiling.
+        beam: Attenuation.
+        scatter_reach: Width of the scatter in pixels (a deviation).
+        least: Soft tissue in cm from which on a pixel counts as body.
+        quantiles: Of the body's logarithmic exposure; black and white are set in proportion to them.
+    """
+    basis = Exposure(
+        beam=beam,
+        scatter=style["scatter"],
+        scatter_reach=scatter_reach,
+        photons=style["photons"],
+        softness=style["softness"],
+        black=0.0,
+        white=1.0,
+        contrast=style["contrast"],
+        enhancement=style["enhancement"],
+        enhancement_reach=style["reach"],
+        floor=style["floor"],
+        ceiling=style["ceiling"],
+    )
+    clean = absorbed(soft, bone, basis)
+    sparse, inside = clean[::4, ::4], soft[::4, ::4] > least
+    low, high = np.quantile(sparse[inside], quantiles)
+    return replace(basis, black=style["dark"] * float(low), white=style["light"] * float(high)), clean

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.phantoms.canvas import Field, blur, texture
-from radcbir_core.phantoms.radiographs.exposure import LIMB_BEAM, Exposure, absorbed, wide_blur
+from radcbir_core.phantoms.radiographs.exposure import LIMB_BEAM, Exposure, exposed, wide_blur
 from radcbir_core.phantoms.radiographs.frame import Frame
 from radcbir_core.phantoms.radiographs.shapes import Points, curve, fill, inset, ribbon
 
@@ -161,22 +161,4 @@ def draw_style(generator: np.random.Generator) -> dict[str, float]:
 
 def expose(soft: Field, bone: Field, style: dict[str, float]) -> tuple[Exposure, Field]:
     """The exposure and display of a limb, and the logarithmic image before noise."""
-    basis = Exposure(
-        beam=LIMB_BEAM,
-        scatter=style["scatter"],
-        scatter_reach=14.0,
-        photons=style["photons"],
-        softness=style["softness"],
-        black=0.0,
-        white=1.0,
-        contrast=style["contrast"],
-        enhancement=style["enhancement"],
-        enhancement_reach=style["reach"],
-        floor=style["floor"],
-        ceiling=style["ceiling"],
-    )
-    clean = absorbed(soft, bone, basis)
-    sparse, inside = clean[::4, ::4], soft[::4, ::4] > 0.3
-    flesh_level, dense = np.quantile(sparse[inside], (0.25, 0.975))
-    black = style["dark"] * float(flesh_level)
-    return Exposure(**{**vars(basis), "black": black, "white": style["light"] * float(dense)}), clean
+    return exposed(soft, bone, style, beam=LIMB_BEAM, scatter_reach=14.0, least=0.3, quantiles=(0.25, 0.975))

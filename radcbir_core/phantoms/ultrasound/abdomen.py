@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field
-from radcbir_core.phantoms.ultrasound.body import Body, Pattern, Probe, ellipse, log_uniform
+from radcbir_core.phantoms.canvas import Field, log_uniform
+from radcbir_core.phantoms.ultrasound.body import Body, Pattern, Probe, ellipse
 
 LIVER = 0.0
 CORTEX, CORTEX_DEVIATION = -5.0, 1.5

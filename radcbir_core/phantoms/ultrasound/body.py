@@ -34,11 +34,6 @@ STONE_LOSS = 9.0
 """Attenuation of a stone, dB/cm/MHz, what it throws back included."""
 
 
-def log_uniform(generator: np.random.Generator, low: float, high: float) -> float:
-    """A number between two, as often between 1 and 2 as between 2 and 4."""
-    return float(np.exp(generator.uniform(np.log(low), np.log(high))))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Probe:
     """The geometry of a probe's field of view.

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.scenes import Drawn, Scene
-from radcbir_core.phantoms.ultrasound.body import Body, Outline, Pattern, Probe, log_uniform, views, waves
+from radcbir_core.phantoms.ultrasound.body import Body, Outline, Pattern, Probe, views, waves
 from radcbir_core.phantoms.ultrasound.scanner import linear_scanner
 
 # Levels in dB relative to liver, attenuation in dB/cm/MHz.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.scenes import Drawn, Scene
 from radcbir_core.phantoms.ultrasound.abdomen import FAT, MUSCLE, Bowel, Kidney, Liver, Wall, vessels
-from radcbir_core.phantoms.ultrasound.body import Body, Pattern, Probe, View, ellipse, log_uniform, views
+from radcbir_core.phantoms.ultrasound.body import Body, Pattern, Probe, View, ellipse, views
 from radcbir_core.phantoms.ultrasound.scanner import convex_scanner
 
 

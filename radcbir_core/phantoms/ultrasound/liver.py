@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.scenes import Drawn, Scene
 from radcbir_core.phantoms.ultrasound.abdomen import LIVER, Bowel, Diaphragm, Kidney, Liver, Wall, vessels
 from radcbir_core.phantoms.ultrasound.body import (
@@ -21,7 +21,6 @@ from radcbir_core.phantoms.ultrasound.body import (
     Pattern,
     Probe,
     View,
-    log_uniform,
     views,
     waves,
 )

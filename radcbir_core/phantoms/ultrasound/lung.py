@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.scenes import Drawn, Scene
-from radcbir_core.phantoms.ultrasound.body import BEAMS, Body, Pattern, Probe, View, log_uniform, views
+from radcbir_core.phantoms.ultrasound.body import BEAMS, Body, Pattern, Probe, View, views
 from radcbir_core.phantoms.ultrasound.scanner import convex_scanner, linear_scanner
 
 MUSCLE, FAT = -7.0, -6.0

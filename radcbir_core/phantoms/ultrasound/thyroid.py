@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.phantoms.canvas import Field
+from radcbir_core.phantoms.canvas import Field, log_uniform
 from radcbir_core.phantoms.scenes import Drawn, Scene
 from radcbir_core.phantoms.ultrasound.body import (
     ANECHOIC,
@@ -22,7 +22,6 @@ from radcbir_core.phantoms.ultrasound.body import (
     Probe,
     View,
     ellipse,
-    log_uniform,
     views,
     waves,
 )
