@@ -13,6 +13,7 @@ from pages.parts import figures, gallery, loaders, palette, regions, shell, stat
 from pages.parts.shell import Opened
 from pages.parts.text import counted, csv_bytes, literal, markup
 from radcbir_core.evaluation import KS, PROTOCOLS, Evaluation, Protocol
+from radcbir_core.evaluation.against import precision_against
 from radcbir_core.evaluation.confusion import confusion
 from radcbir_core.evaluation.precision import DIVISORS
 from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level
@@ -277,6 +278,7 @@ def show_label(opened: Opened, evaluation: Evaluation, figure: pd.Series, *, lev
     codes = opened.collection.manifest.labels(level)
     with left:
         show_confusion(found, codes.values, codes.codes, label=label, k=k)
+        show_against(opened, found, k=k)
     with right:
         show_queries(opened, found, codes.codes, k=k)
 
@@ -303,6 +305,37 @@ def show_confusion(
     )
     title = "The first hits are" if k == 1 else f"The first {k} hits are"
     st.html(f'<section class="radcbir-confusion"><h4>{title}</h4><table>{body}</table></section>')
+
+
+def show_against(opened: Opened, found: loaders.LabelQueries, *, k: int) -> None:
+    """P@k of a label's queries against something that was measured of them, where the manifest holds such a column."""
+    manifest = opened.collection.manifest
+    columns = manifest.numeric_columns(found.rows)
+    if not columns:
+        return
+    st.html(f'<section class="radcbir-confusion"><h4>P@{k} against</h4></section>')
+    column = state.choice(
+        st.selectbox,
+        f"P@{k} against",
+        columns,
+        name="against",
+        default=next((name for name in columns if name.startswith("lesion_size")), None),
+        label_visibility="collapsed",
+    )
+    values = manifest.numbers(column, found.rows)
+    bins = precision_against(values, found.precision[f"p@{k}"].to_numpy(dtype=np.float64))
+    body = "".join(
+        f"<tr><td>{_range_text(part.low, part.high)}"
+        f'<div style="width:{max(100 * part.precision, 0.6):.1f}%;background:{palette.HUES[0]}"></div></td>'
+        f'<td class="share" title="{counted(part.queries, "query", "queries")}">{part.precision:.2f}</td></tr>'
+        for part in bins
+    )
+    st.html(f'<section class="radcbir-confusion"><table>{body}</table></section>')
+    st.caption(f"Mean over {counted(sum(part.queries for part in bins), 'query', 'queries')}, evenly parted.")
+
+
+def _range_text(low: float, high: float) -> str:
+    return f"{low:,.4g}" if low == high else f"{low:,.4g} to {high:,.4g}"
 
 
 def show_queries(opened: Opened, found: loaders.LabelQueries, codes: np.ndarray, *, k: int) -> None:

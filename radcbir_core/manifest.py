@@ -53,6 +53,7 @@ _GROUP_COLUMN: dict[Exclusion, str] = {
     "study": "study_id",
     "patient": "patient_id",
 }
+_NEVER_A_MEASURE = frozenset({*TEXT_COLUMNS, "pathologies", "series_id", "duplicate_group"})
 _NEVER_A_FILTER = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group"})
 
 
@@ -159,6 +160,39 @@ class Manifest:
             if name not in self._codes:
                 self._codes[name] = _encode(self._text(name))
             return self._codes[name]
+
+    def numbers(self, name: str, rows: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """A column of a few rows as numbers; NaN where a row has none.
+
+        Args:
+            name: The column; a source's text counts where it reads as a finite number.
+            rows: ``(R,)`` row numbers.
+
+        Returns:
+            ``(R,)`` float64.
+
+        Raises:
+            QueryError: No such column.
+        """
+        self._check_column(name)
+        values = pd.to_numeric(self.rows(rows, [name])[name], errors="coerce").to_numpy(dtype=np.float64)
+        return np.where(np.isfinite(values), values, np.nan)
+
+    def numeric_columns(self, rows: npt.ArrayLike) -> list[str]:
+        """The columns that measure something: all that these rows know reads as numbers, and these differ.
+
+        Args:
+            rows: ``(R,)`` row numbers.
+        """
+        candidates = [name for name in self.column_names if name not in _NEVER_A_MEASURE]
+        table = self.rows(rows, candidates)
+        found = []
+        for name in candidates:
+            values = table[name].replace("", None).dropna()
+            numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
+            if len(numbers) and np.isfinite(numbers).all() and np.ptp(numbers) > 0:
+                found.append(name)
+        return found
 
     def labels(self, level: Level) -> Codes:
         """What each image is, at one level; -1 where an image has no label at that level.
@@ -322,11 +356,14 @@ class Manifest:
                 f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
             ) from error
 
-    def _text(self, name: str) -> pa.ChunkedArray:
+    def _check_column(self, name: str) -> None:
         if name not in self.table.column_names or name == "pathologies":
             close = get_close_matches(name, self.column_names, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(self.column_names)}."
             raise QueryError(f"Expected a column of the manifest, but column = {name!r}. {hint}")
+
+    def _text(self, name: str) -> pa.ChunkedArray:
+        self._check_column(name)
         return pc.fill_null(self.table.column(name).cast(pa.string()), "")
 
 

@@ -7,8 +7,9 @@ because it drops a value it does not know without a word; here a value that does
 Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``image`` or ``text``, ``source``, ``k``,
 ``exclude`` (repeated), ``where`` (repeated, ``column=value`` as on the command line), ``find``, ``browse`` (as
 ``where``). On Pathology: ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``find``, ``label``, ``page`` (of
-its queries). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the query), ``select``
-(repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in the selection).
+its queries), ``against`` (a numeric column). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``
+(the query), ``select`` (repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in
+the selection).
 """
 
 from __future__ import annotations

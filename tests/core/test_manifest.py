@@ -140,3 +140,16 @@ def test_damaged_manifests(tmp_path) -> None:
         Manifest.read(path)
     with pytest.raises(CollectionError, match=r"is missing\. Import the collection again"):
         Manifest(pa.table({"image_id": ["a"]}), digest="")
+
+
+def test_columns_that_measure_something() -> None:
+    sizes = pa.array([1.5, None, 30.0, 2.0, float("nan"), None], pa.float32())
+    m = manifest(age=["41", "", "7", "x", "70", "7"], score=["1e3", "2", "", "", "3", "4"], size_mm=sizes)
+    assert m.numeric_columns(range(6)) == ["score", "size_mm"]
+    assert m.numeric_columns([0, 1, 2]) == ["age", "score", "size_mm"]
+    assert m.numeric_columns([1]) == []
+    assert m.numeric_columns([]) == []
+    np.testing.assert_array_equal(m.numbers("age", [3, 0, 1]), [np.nan, 41, np.nan])
+    np.testing.assert_array_equal(m.numbers("size_mm", [4, 2]), [np.nan, 30])
+    with pytest.raises(QueryError, match="column = 'agee'"):
+        m.numbers("agee", [0])

@@ -7,11 +7,17 @@ import shutil
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from radcbir_core.build import build
 from radcbir_core.collection import open_collection
+from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation.against import precision_against
 from radcbir_core.neighbors import ranked_hits
+from radcbir_core.storage import digest_file
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
 
@@ -351,3 +357,31 @@ def test_the_csv_holds_every_label_at_every_k(app, evaluation):
 def test_using_a_hit_as_query_keeps_the_collection(app):
     at = app("pathology", label="XR/chest/normal")
     assert all(card["link"].startswith("retrieval?collection=small&encoder=pixels&image=") for card in cards(at))
+
+
+def with_ages(folder, ages):
+    """The collection with a further column, as if its source had had it."""
+    record = json.loads((folder / "collection.json").read_text())
+    table = pq.read_table(folder / "manifest.parquet").append_column("age", pa.array(ages, pa.string()))
+    pq.write_table(table, folder / "manifest.parquet")
+    digest = digest_file(folder / "manifest.parquet")
+    (folder / "collection.json").write_text(json.dumps({**record, "manifest_digest": digest}))
+    build(open_collection("small"), load_encoder("pixels"))
+
+
+def test_precision_is_shown_against_what_was_measured(app, copied_data):
+    assert "against" not in html(app("pathology", level="anatomy", label="chest"))
+    with_ages(copied_data, ["" if row % 7 == 0 else str(20 + row) for row in range(61)])
+    at = app("pathology", level="anatomy", label="chest", k="1")
+    assert not complaints(at)
+    box = next(box for box in at.selectbox if "against" in box.label)
+    assert box.options == ["age"]
+    store = open_collection("small").store("pixels")
+    queries = evaluate(store, Protocol.of()).queries
+    queries = queries[(queries["level"] == "anatomy") & (queries["label"] == "chest")]
+    ages = store.collection.manifest.numbers("age", queries["row"].to_numpy())
+    bins = precision_against(ages, queries["p@1"].to_numpy(dtype=float))
+    shown = re.findall(r"<td>(\d+) to (\d+)<div.*?>(\d\.\d\d)</td>", html(at))
+    assert shown == [(f"{part.low:.0f}", f"{part.high:.0f}", f"{part.precision:.2f}") for part in bins]
+    broken = app("pathology", level="anatomy", label="chest", against="nothing")
+    assert "Expected against to be one of those there are, but against = nothing" in complaints(broken)
