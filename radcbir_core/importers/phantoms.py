@@ -74,6 +74,7 @@ def make_phantoms(
     name: str = DEFAULT_NAME,
     images: int = DEFAULT_IMAGES,
     seed: int = DEFAULT_SEED,
+    split: str | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Collection:
@@ -85,6 +86,7 @@ def make_phantoms(
         name: The new collection's name.
         images: How many, at least 1.
         seed: 0 or more; another seed gives other patients.
+        split: Put all patients on this side; by default six of ten train, one validates and three test.
         workers: Drawing processes; one a CPU core by default.
         progress: Told the number of images, as step "draw".
 
@@ -99,9 +101,11 @@ def make_phantoms(
         raise CollectionError(
             f"Expected at least 1 image and a seed of at least 0, but images = {images}, seed = {seed}. Correct them."
         )
-    key = f"phantoms-{VERSION}-{images}-{seed}"
+    key = "-".join(["phantoms", str(VERSION), str(images), str(seed), *([split] if split else [])])
     with resumable_collection(name, key=key) as folder:
         tables = list(_drawn(folder, images=images, seed=seed, workers=workers or os.cpu_count() or 1, told=progress))
+        if split:
+            tables = [_on_one_side(table, split) for table in tables]
         write_collection(
             folder,
             name=name,
@@ -143,6 +147,11 @@ def _drawn(folder: Path, *, images: int, seed: int, workers: int, told: Progress
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         helpers.end()
+
+
+def _on_one_side(table: pa.Table, split: str) -> pa.Table:
+    place = table.column_names.index("split")
+    return table.set_column(place, "split", pa.array([split] * table.num_rows, pa.string()))
 
 
 def _parts(everyone: Iterator[Patient]) -> Iterator[list[Patient]]:

@@ -82,8 +82,8 @@ def _placed(
     angle = torch.where(turned, angle + math.pi / 2, angle)
     # Above 1 the image is larger than the square and its borders are cut off.
     zoom = torch.exp(_uniform(generator, count, math.log(0.8), math.log(1.22)) * strength)
-    near = _happens(generator, count, 0.25) & (strength > 0)
-    zoom = torch.where(near, zoom * _uniform(generator, count, 1.1, 1.5), zoom)
+    near = _happens(generator, count, 0.15) & (strength > 0)
+    zoom = torch.where(near, zoom * _uniform(generator, count, 1.1, 1.35), zoom)
     stretch = torch.exp(_uniform(generator, count, -0.14, 0.14) * strength)
     mirrored = torch.where(_happens(generator, count, 0.5) & (strength > 0), -1.0, 1.0)
     shift = (_uniform(generator, count, -1, 1), _uniform(generator, count, -1, 1))
@@ -110,15 +110,15 @@ def _placed(
 
 
 def _coarser(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A third of the batch as if from a smaller image or a softer scanner."""
+    """A quarter of the batch as if from a smaller image or a softer scanner."""
     import torch
     from torch.nn import functional
 
     order = torch.randperm(len(images), generator=generator)
-    for part in order[: len(images) // 3].chunk(3):
+    for part in order[: len(images) // 4].chunk(3):
         if not len(part):
             continue
-        size = int(torch.exp(_uniform(generator, 1, math.log(28), math.log(112))).item())
+        size = int(torch.exp(_uniform(generator, 1, math.log(36), math.log(112))).item())
         part = part.to(images.device)  # noqa: PLW2901 - the same rows on the images' device
         small = functional.interpolate(images[part][:, None], size=size, mode="area")
         images = images.clone()
@@ -152,7 +152,7 @@ def _noisy(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     import torch
 
     count, device = len(images), images.device
-    added = torch.where(_happens(generator, count, 0.5), _uniform(generator, count, 0, 0.06), torch.zeros(count))
+    added = torch.where(_happens(generator, count, 0.5), _uniform(generator, count, 0, 0.05), torch.zeros(count))
     grain = torch.where(_happens(generator, count, 0.3), _uniform(generator, count, 0, 0.15), torch.zeros(count))
     noise = torch.randn(images.shape, generator=generator).to(device)
     return images + noise * (added.to(device)[:, None, None] + grain.to(device)[:, None, None] * images)
@@ -185,7 +185,7 @@ def _covered(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     import torch
 
     images = images.clone()
-    for row in torch.nonzero(_happens(generator, len(images), 0.25))[:, 0].tolist():
+    for row in torch.nonzero(_happens(generator, len(images), 0.12))[:, 0].tolist():
         for _ in range(int(torch.randint(1, 4, (1,), generator=generator).item())):
             height, width = (int(torch.randint(3, limit, (1,), generator=generator).item()) for limit in (14, 30))
             top, left = (int(torch.randint(0, SIDE - 3, (1,), generator=generator).item()) for _ in range(2))

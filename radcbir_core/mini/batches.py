@@ -1,7 +1,8 @@
 """Which images and sentences one training step sees, and which of them belong together.
 
-Owns the sampling (labels evenly enough, several images of each) and the truth about a batch: which sentence is true of
-which image, and which images share what. A step's batch follows from the seed and the step's number alone.
+Owns the sampling (a few kinds of images, several labels of each, several images of each label) and the truth about a
+batch: which sentence is true of which image, and which images share what. A step's batch follows from the seed and the
+step's number alone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from radcbir_core.vocabulary import NORMAL
 
 _SHARE_CAPTIONS = 0.2
 _MOST_ABSENT = 4
+_MOST_OF_LABEL = 6
+_LEAST_OF_LABEL = 3
 
 
 @dataclass(frozen=True)
@@ -46,41 +49,61 @@ class Batch:
 class Batches:
     """Draws batches from the images that are trained on.
 
+    A batch holds a few kinds of images (modality and anatomy, real or drawn), each with several of its labels, because
+    what tells two findings apart is learned from images that agree in all else.
+
     Args:
         examples: All images; those of the validation side are never drawn.
         images: A batch's.
-        labels: A batch's; each comes with ``images / labels`` images.
+        of_kind: Images of one kind in a batch; fewer where it has few labels.
     """
 
-    def __init__(self, examples: Examples, *, images: int, labels: int) -> None:
+    def __init__(self, examples: Examples, *, images: int, of_kind: int) -> None:
         self._examples = examples
         self._findings = [findings_of(names) for names in examples.pathologies]
         self._anatomies = [anatomy_of(name) for name in examples.anatomy]
-        by_label: dict[tuple[str, ...], list[int]] = {}
-        for row in np.flatnonzero(~examples.validation):
-            by_label.setdefault(self._key(int(row)), []).append(int(row))
-        self._rows = [np.asarray(rows) for rows in by_label.values()]
-        # Between one image one vote and one label one vote.
-        weights = np.sqrt([len(rows) for rows in self._rows])
-        self._shares = weights / weights.sum()
-        self._labels = min(labels, len(self._rows))
-        self._each = max(1, images // self._labels)
+        kinds: dict[tuple[str, ...], dict[tuple[str, ...], list[int]]] = {}
+        for row in np.flatnonzero(~examples.validation).tolist():
+            kind, label = self._keys(row)
+            kinds.setdefault(kind, {}).setdefault(label, []).append(row)
+        self._kinds = [[np.asarray(rows) for rows in labels.values()] for labels in kinds.values()]
+        # Between one image one vote and one kind, or label, one vote.
+        self._shares = _shares([sum(map(len, labels)) for labels in self._kinds])
+        self._images, self._of_kind = images, of_kind
         self._absent: dict[tuple[str, str], list[str]] = {}
-        for row in np.flatnonzero(~examples.validation):
+        for row in np.flatnonzero(~examples.validation).tolist():
             names = self._absent.setdefault((examples.modality[row], examples.anatomy[row]), [])
             names += [name for name in examples.pathologies[row] if name not in names and name != NORMAL]
 
-    def _key(self, row: int) -> tuple[str, ...]:
+    def _keys(self, row: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
         e = self._examples
         pathologies = e.pathologies[row]
         finding = pathologies[0] if len(pathologies) == 1 else "several" if pathologies else "unknown"
-        return (e.sources[row], e.modality[row], e.anatomy[row], finding)
+        drawn = "phantom" if e.sources[row].endswith("/phantoms") else "real"
+        return (drawn, e.modality[row], e.anatomy[row]), (e.sources[row], finding)
+
+    def _rows(self, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The images of a batch: kinds in turn until it is full."""
+        taken: list[npt.NDArray[np.int64]] = []
+        left = self._images
+        for kind in generator.choice(len(self._kinds), len(self._kinds), replace=False, p=self._shares):
+            labels = self._kinds[kind]
+            count = min(self._of_kind, _MOST_OF_LABEL * len(labels), left)
+            several = min(len(labels), max(1, count // _LEAST_OF_LABEL))
+            sizes = _shares([len(rows) for rows in labels])
+            chosen = generator.choice(len(labels), several, replace=False, p=sizes)
+            for place, label in enumerate(chosen):
+                each = count // several + (place < count % several)
+                rows = labels[label]
+                taken.append(generator.choice(rows, each, replace=len(rows) < each))
+            left -= count
+            if left <= 0:
+                break
+        return np.concatenate(taken)
 
     def draw(self, generator: np.random.Generator) -> Batch:
         """One batch; all choices come from the generator."""
-        chosen = generator.choice(len(self._rows), self._labels, replace=False, p=self._shares)
-        some = [self._rows[label] for label in chosen]
-        rows = np.concatenate([generator.choice(own, self._each, replace=len(own) < self._each) for own in some])
+        rows = self._rows(generator)
         texts, claims = [], []
         for row in rows:
             text, claim = self._said(int(row), generator)
@@ -139,6 +162,11 @@ class Batches:
                 fits &= shown | ~labelled
             true_of[place], open_for[place] = fits & ~unsure, fits & unsure
         return true_of, open_for
+
+
+def _shares(sizes: Sequence[int]) -> npt.NDArray[np.float64]:
+    weights = np.sqrt(np.asarray(sizes, dtype=np.float64))
+    return np.asarray(weights / weights.sum())
 
 
 def _jaccard(first: frozenset[str], second: frozenset[str]) -> float:

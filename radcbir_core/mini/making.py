@@ -41,7 +41,7 @@ def phantoms_to_train_on(images: int, *, progress: Progress = silent) -> Collect
         StorageError: No space left, or no permission.
     """
     if PHANTOMS not in list_collections():
-        return make_phantoms(name=PHANTOMS, images=images, seed=PHANTOMS_SEED, progress=progress)
+        return make_phantoms(name=PHANTOMS, images=images, seed=PHANTOMS_SEED, split="train", progress=progress)
     collection = open_collection(PHANTOMS)
     if len(collection) != images:
         raise CollectionError(

@@ -46,11 +46,12 @@ class Recipe:
         seed: Of everything random.
         steps: How many.
         images: A step's.
-        labels: A step's; each with images / labels images.
+        of_kind: Images of one modality and anatomy in a step.
         learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth.
         warm_up: Steps.
         weight_decay: Of matrices; not of biases, norms and scales.
         mean_decay: Of the running mean of the weights, once it has run in.
+        detail_weight: Of the loss that tells labels of one modality and anatomy apart.
         label_weight: Of the loss that brings images of one label together.
         kind_weight: Of the loss that brings images of one modality and anatomy together.
         teacher_weight: Of the imitation of the teacher.
@@ -61,13 +62,14 @@ class Recipe:
     seed: int = 7
     steps: int = 5000
     images: int = 160
-    labels: int = 40
+    of_kind: int = 16
     learning_rate: float = 2e-3
     warm_up: int = 300
     weight_decay: float = 0.05
     mean_decay: float = 0.998
-    label_weight: float = 0.8
-    kind_weight: float = 0.3
+    detail_weight: float = 1.0
+    label_weight: float = 0.3
+    kind_weight: float = 0.2
     teacher_weight: float = 1.0
     unknown_words: float = 0.04
 
@@ -162,7 +164,7 @@ class _Work:
         from torch import nn
 
         self.recipe, self.device, self.examples = recipe, device, examples
-        self.batches = Batches(examples, images=recipe.images, labels=recipe.labels)
+        self.batches = Batches(examples, images=recipe.images, of_kind=recipe.of_kind)
         self._tokenizer = tokenizer()
         model = new_model()
         model.visual.to(memory_format=torch.channels_last)
@@ -229,18 +231,17 @@ class _Work:
             return torch.from_numpy(array).to(self.device)
 
         unlabelled, kind = on(batch.unlabelled), on(batch.same_kind)
+        unsaid = unlabelled[:, None] | unlabelled[None, :]
         parts = {
             "text": losses.text_image_loss(
                 images, texts, model.logit_scale.exp(), true_of=on(batch.true_of), open_for=on(batch.open_for)
             ),
-            "label": losses.image_image_loss(
-                images,
-                alike=on(batch.same_findings),
-                ignored=kind & (unlabelled[:, None] | unlabelled[None, :]),
-            ),
+            "detail": losses.image_image_loss(images, alike=on(batch.same_findings), ignored=~kind | unsaid),
+            "label": losses.image_image_loss(images, alike=on(batch.same_findings), ignored=kind & unsaid),
             "kind": losses.image_image_loss(images, alike=kind.float(), ignored=torch.zeros_like(kind)),
         }
-        loss = parts["text"] + r.label_weight * parts["label"] + r.kind_weight * parts["kind"]
+        loss = parts["text"] + r.detail_weight * parts["detail"]
+        loss = loss + r.label_weight * parts["label"] + r.kind_weight * parts["kind"]
         if self._teacher is not None:
             features = self._teacher[torch.from_numpy(batch.rows)].float().to(self.device)
             parts["teacher"] = losses.teacher_loss(self._pupil(hidden), features)

@@ -32,7 +32,7 @@ def verdict(claim: Claim, examples, row: int) -> bool | None:
 
 def test_truth_is_what_the_claims_say(monkeypatch) -> None:
     examples = made_up()
-    batches = Batches(examples, images=18, labels=6)
+    batches = Batches(examples, images=18, of_kind=4)
     claims: list[Claim] = []
     said = batches._said
 
@@ -46,7 +46,7 @@ def test_truth_is_what_the_claims_say(monkeypatch) -> None:
         claims.clear()
         batch = batches.draw(np.random.default_rng(seed))
         assert not examples.validation[batch.rows].any()
-        assert len(batch.texts) == len(batch.rows) == 18
+        assert len(batch.texts) == len(batch.rows) == 16  # four kinds of four images
         for text, claim in enumerate(claims):
             for image, row in enumerate(batch.rows):
                 expected = verdict(claim, examples, int(row))
@@ -61,8 +61,24 @@ def test_truth_is_what_the_claims_say(monkeypatch) -> None:
                 assert batch.same_findings[i, j] == pytest.approx(share)
 
 
+def test_a_batch_holds_several_labels_of_a_kind_evenly() -> None:
+    examples = made_up(12)
+    batches = Batches(examples, images=16, of_kind=8)
+    both = 0
+    for seed in range(40):
+        batch = batches.draw(np.random.default_rng(seed))
+        assert len(batch.rows) <= 16
+        kinds = [(examples.modality[row], examples.anatomy[row]) for row in batch.rows]
+        assert all(kinds.count(kind) <= 8 for kind in kinds)
+        chest = [examples.pathologies[row] for row, kind in zip(batch.rows, kinds, strict=True) if kind[1] == "chest"]
+        if len(chest) == 8:
+            assert sorted(chest.count(label) for label in set(chest)) == [4, 4]
+            both += 1
+    assert both > 5
+
+
 def test_a_batch_follows_from_its_generator() -> None:
-    batches = Batches(made_up(), images=12, labels=4)
+    batches = Batches(made_up(), images=12, of_kind=4)
     one, same, other = (batches.draw(np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(one.rows, same.rows)
     assert one.texts == same.texts

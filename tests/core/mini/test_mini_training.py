@@ -25,7 +25,7 @@ from radcbir_core.mini.teacher import teacher_features
 from radcbir_core.mini.training import LOG, Recipe, train
 from tests.core.mini.examples import made_up
 
-RECIPE = Recipe(steps=4, images=6, labels=3, warm_up=2)
+RECIPE = Recipe(steps=4, images=6, of_kind=4, warm_up=2)
 
 
 @pytest.fixture
@@ -136,10 +136,10 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) ->
         assert torch.allclose(tensor.float(), parts[name].float(), atol=1e-5), name
     lines = [json.loads(line) for line in (tmp_path / "parts" / LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == [4]
-    assert all(lines[0][name] > 0 for name in ("text", "label", "kind", "teacher"))
+    assert all(lines[0][name] > 0 for name in ("text", "detail", "label", "kind", "teacher"))
 
     with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
-        train(examples, Recipe(steps=5, images=6, labels=3), folder=tmp_path / "parts", teacher=teacher)
+        train(examples, Recipe(steps=5, images=6, of_kind=4), folder=tmp_path / "parts", teacher=teacher)
     monkeypatch.setattr(training, "_rate", lambda *_: float("nan"))
     with pytest.raises(EncoderError, match="Expected finite losses, but at step 4"):
         train(examples, RECIPE, folder=tmp_path / "diverged", teacher=teacher)
@@ -147,7 +147,7 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) ->
 
 def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     output = tmp_path / "radcbir-other"
-    recipe = Recipe(steps=2, images=6, labels=2, warm_up=1)
+    recipe = Recipe(steps=2, images=6, of_kind=4, warm_up=1)
     make_mini([source], output=output, work=tmp_path / "work", recipe=recipe)
     encoder = load_encoder(f"local-dir:{output}", device="cpu")
     assert encoder.dimension == 256
@@ -165,7 +165,7 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
 
 
 def test_words_that_were_never_seen_all_say_the_same(source, tmp_path) -> None:
-    make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=Recipe(steps=1, images=4, labels=2))
+    make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=Recipe(steps=1, images=4, of_kind=4))
     encoder = load_encoder(f"local-dir:{tmp_path / 'e'}", device="cpu")
     one, other, known = encoder.encode_texts(["zebra of zebra", "violin of zebra", "CT of the head"])
     assert np.allclose(one, other, atol=1e-5)
