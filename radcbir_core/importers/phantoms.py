@@ -56,8 +56,8 @@ PARTS: Final = "parts"
 
 # Several processes with several threads each would only get into each other's way.
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-_PATIENTS_A_PART = 16
-_PARTS_A_FOLDER = 64
+_PATIENTS_A_PART = 4
+_PARTS_A_FOLDER = 256
 _SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in COLUMNS if name not in {"pathologies", "width", "height", "duplicate_group"}),

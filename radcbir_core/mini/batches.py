@@ -35,6 +35,8 @@ class Batch:
         same_kind: (B, B) bool: same modality and anatomy, both known.
         same_findings: (B, B) float32: shared findings over all findings of two images of the same kind, 0 to 1.
         unlabelled: (B,) bool: no pathology is known.
+        shows: (B, L) float32: each image's labels, of all that are trained on; a row sums to 1, or to 0 without label.
+        possible: (B, L) bool: labels of the image's modality and anatomy.
     """
 
     rows: npt.NDArray[np.int64]
@@ -44,6 +46,8 @@ class Batch:
     same_kind: npt.NDArray[np.bool_]
     same_findings: npt.NDArray[np.float32]
     unlabelled: npt.NDArray[np.bool_]
+    shows: npt.NDArray[np.float32]
+    possible: npt.NDArray[np.bool_]
 
 
 class Batches:
@@ -70,6 +74,10 @@ class Batches:
         # Between one image one vote and one kind, or label, one vote.
         self._shares = _shares([sum(map(len, labels)) for labels in self._kinds])
         self._images, self._of_kind = images, of_kind
+        found = {label for row in np.flatnonzero(~examples.validation).tolist() for label in self._labels(row)}
+        self.labels = sorted(found)
+        """All ``(modality, anatomy, finding)`` that are trained on."""
+        self._place = {label: place for place, label in enumerate(self.labels)}
         self._absent: dict[tuple[str, str], list[str]] = {}
         for row in np.flatnonzero(~examples.validation).tolist():
             names = self._absent.setdefault((examples.modality[row], examples.anatomy[row]), [])
@@ -81,6 +89,12 @@ class Batches:
         finding = pathologies[0] if len(pathologies) == 1 else "several" if pathologies else "unknown"
         drawn = "phantom" if e.sources[row].endswith("/phantoms") else "real"
         return (drawn, e.modality[row], e.anatomy[row]), (e.sources[row], finding)
+
+    def _labels(self, row: int) -> list[tuple[str, str, str]]:
+        e = self._examples
+        if not (e.modality[row] and self._anatomies[row]):
+            return []
+        return [(e.modality[row], self._anatomies[row], finding) for finding in sorted(self._findings[row])]
 
     def _rows(self, generator: np.random.Generator) -> npt.NDArray[np.int64]:
         """The images of a batch: kinds in turn until it is full."""
@@ -114,6 +128,12 @@ class Batches:
         known = np.array([bool(self._examples.modality[row] and self._anatomies[row]) for row in rows])
         same_kind = (kinds[:, None] == kinds[None, :]) & known[:, None] & known[None, :]
         found = [self._findings[row] for row in rows]
+        shows = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
+        for place, row in enumerate(rows.tolist()):
+            own = self._labels(row)
+            for label in own:
+                shows[place, self._place[label]] = 1 / len(own)
+        of_labels = np.array([f"{modality}/{anatomy}" for modality, anatomy, _ in self.labels])
         shared = np.array([[_jaccard(a, b) for b in found] for a in found], dtype=np.float32)
         return Batch(
             rows=rows,
@@ -123,6 +143,8 @@ class Batches:
             same_kind=same_kind,
             same_findings=shared * same_kind,
             unlabelled=np.array([not names for names in found]),
+            shows=shows,
+            possible=kinds[:, None] == of_labels[None, :],
         )
 
     def _said(self, row: int, generator: np.random.Generator) -> tuple[str, Claim]:

@@ -135,7 +135,7 @@ def held_out(groups: npt.NDArray[np.int64], splits: Sequence[str], image_ids: Se
         image_ids: N names.
 
     Example:
-        >>> held_out(np.array([0, 0, 1]), ["train", "test", "train"], ["a", "b", "c"]).tolist()
+        >>> held_out(np.array([0, 0, 1]), ["train", "test", "train"], ["a", "b", "d"]).tolist()
         [True, True, False]
     """
     names: dict[int, str] = {}

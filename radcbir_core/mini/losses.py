@@ -1,8 +1,9 @@
 """What is asked of the network in training.
 
-Owns three losses on one batch: sentences and images that fit are near (contrastive, several may fit: UniCL, Yang et
-al., CVPR 2022, arXiv 2204.03610), images of one label are near (supervised contrastive: Khosla et al., NeurIPS 2020,
-arXiv 2004.11362), and the student's features tell what the teacher's do.
+Owns the losses on one batch: sentences and images that fit are near (contrastive, several may fit: UniCL, Yang et al.,
+CVPR 2022, arXiv 2204.03610), images of one label are near (supervised contrastive: Khosla et al., NeurIPS 2020, arXiv
+2004.11362), an image is near its label's anchor (a learned point; Movshovitz-Attias et al., ICCV 2017, arXiv
+1703.07464), and the student's features tell what the teacher's do.
 """
 
 from __future__ import annotations
@@ -45,6 +46,21 @@ def image_image_loss(images: torch.Tensor, *, alike: torch.Tensor, ignored: torc
     itself = torch.eye(len(images), dtype=torch.bool, device=images.device)
     logits = (images @ images.T / TEMPERATURE).masked_fill(ignored | itself, _NEVER)
     return _soft(logits, alike.masked_fill(ignored | itself, 0))
+
+
+def anchor_loss(
+    images: torch.Tensor, anchors: torch.Tensor, *, shows: torch.Tensor, possible: torch.Tensor
+) -> torch.Tensor:
+    """Cross entropy of each labelled image over the anchors of the labels that it could have.
+
+    Args:
+        images: (B, D) of norm 1.
+        anchors: (L, D) of norm 1.
+        shows: (B, L) float, the targets; rows of zeros are left out.
+        possible: (B, L) bool; other labels are no alternatives.
+    """
+    logits = (images @ anchors.T / TEMPERATURE).masked_fill(~possible, _NEVER)
+    return _soft(logits, shows)
 
 
 def teacher_loss(predicted: torch.Tensor, features: torch.Tensor) -> torch.Tensor:

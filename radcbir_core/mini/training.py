@@ -51,7 +51,8 @@ class Recipe:
         warm_up: Steps.
         weight_decay: Of matrices; not of biases, norms and scales.
         mean_decay: Of the running mean of the weights, once it has run in.
-        detail_weight: Of the loss that tells labels of one modality and anatomy apart.
+        anchor_weight: Of the loss that brings an image near the anchor of its label.
+        detail_weight: Of the loss that tells images of one modality and anatomy apart by their labels.
         label_weight: Of the loss that brings images of one label together.
         kind_weight: Of the loss that brings images of one modality and anatomy together.
         teacher_weight: Of the imitation of the teacher.
@@ -60,14 +61,15 @@ class Recipe:
     """
 
     seed: int = 7
-    steps: int = 5000
-    images: int = 160
+    steps: int = 6000
+    images: int = 64
     of_kind: int = 16
     learning_rate: float = 2e-3
     warm_up: int = 300
     weight_decay: float = 0.05
     mean_decay: float = 0.998
-    detail_weight: float = 1.0
+    anchor_weight: float = 1.0
+    detail_weight: float = 0.5
     label_weight: float = 0.3
     kind_weight: float = 0.2
     teacher_weight: float = 1.0
@@ -172,6 +174,9 @@ class _Work:
         self._teacher = None if teacher is None else torch.from_numpy(np.asarray(teacher, dtype=np.float16))
         width = model.visual.trunk.classifier.in_features
         self._pupil = nn.Linear(width, 1 if teacher is None else teacher.shape[1]).to(device)
+        self._anchors = nn.Parameter(
+            torch.randn(len(self.batches.labels), model.visual.trunk.num_classes, device=device)
+        )
         self._pixels = torch.from_numpy(examples.pixels)
         self._extents = torch.from_numpy(examples.extents.astype(np.int64))
         self._optimizer = torch.optim.AdamW(self._groups(), lr=recipe.learning_rate, betas=(0.9, 0.98))
@@ -190,7 +195,7 @@ class _Work:
         named = [*self.model.named_parameters(), *self._pupil.named_parameters(prefix="pupil")]
         return [
             {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": self.recipe.weight_decay},
-            {"params": [p for _, p in named if p.ndim < 2], "weight_decay": 0.0},
+            {"params": [self._anchors, *(p for _, p in named if p.ndim < 2)], "weight_decay": 0.0},
         ]
 
     def ready(self, step: int) -> _Ready:
@@ -236,11 +241,17 @@ class _Work:
             "text": losses.text_image_loss(
                 images, texts, model.logit_scale.exp(), true_of=on(batch.true_of), open_for=on(batch.open_for)
             ),
+            "anchor": losses.anchor_loss(
+                images,
+                functional.normalize(self._anchors, dim=1),
+                shows=on(batch.shows),
+                possible=on(batch.possible),
+            ),
             "detail": losses.image_image_loss(images, alike=on(batch.same_findings), ignored=~kind | unsaid),
             "label": losses.image_image_loss(images, alike=on(batch.same_findings), ignored=kind & unsaid),
             "kind": losses.image_image_loss(images, alike=kind.float(), ignored=torch.zeros_like(kind)),
         }
-        loss = parts["text"] + r.detail_weight * parts["detail"]
+        loss = parts["text"] + r.anchor_weight * parts["anchor"] + r.detail_weight * parts["detail"]
         loss = loss + r.label_weight * parts["label"] + r.kind_weight * parts["kind"]
         if self._teacher is not None:
             features = self._teacher[torch.from_numpy(batch.rows)].float().to(self.device)
@@ -287,6 +298,7 @@ class _Work:
             "done": done,
             "model": self.model.state_dict(),
             "pupil": self._pupil.state_dict(),
+            "anchors": self._anchors.detach(),
             "optimizer": self._optimizer.state_dict(),
             "mean": self._mean,
             "used": self._used,
@@ -306,6 +318,8 @@ class _Work:
             )
         self.model.load_state_dict(state["model"])
         self._pupil.load_state_dict(state["pupil"])
+        with torch.no_grad():
+            self._anchors.copy_(state["anchors"])
         self._optimizer.load_state_dict(state["optimizer"])
         self._mean = {name: tensor.to(self.device) for name, tensor in state["mean"].items()}
         self._used = state["used"].cpu()

@@ -31,8 +31,8 @@ def caption(generator: np.random.Generator, *, scene: Scene, pathology: str, vie
 
     Example:
         >>> chest = Scene(modality="XR", anatomy="chest", pathologies=("normal",), draw=lambda *_: [])
-        >>> caption(np.random.default_rng(1), scene=chest, pathology="normal", view="PA", lesion=None)
-        'PA chest X-ray image with normal findings.'
+        >>> caption(np.random.default_rng(11), scene=chest, pathology="normal", view="PA", lesion=None)
+        'PA chest radiograph showing no acute abnormality.'
     """
     modality = _one(generator, words.of(words.MODALITIES, scene.modality))
     anatomy = _one(generator, words.of(words.ANATOMIES, scene.anatomy))
@@ -42,7 +42,7 @@ def caption(generator: np.random.Generator, *, scene: Scene, pathology: str, vie
         (
             f"{shown} {modality} of the {anatomy}",
             f"{shown} {anatomy} {modality}",
-            f"{modality} of the {anatomy}{f', {shown}' if shown else ''}",
+            f"{modality} of the {anatomy}{f' ({shown})' if shown else ''}",
         ),
     )
     finding = _one(generator, words.NORMAL if pathology == NORMAL else words.of(words.FINDINGS, pathology))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import doctest
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -76,7 +77,9 @@ def _parsed(size: int):
             yield body[start : start + 65536]
 
     headers = Headers({"content-type": "multipart/form-data; boundary=----x"})
-    form = asyncio.run(MultiPartParser(headers, stream()).parse())
+    # In a thread of its own: that of the tests may have a running event loop, left by a browser test.
+    with ThreadPoolExecutor(1) as pool:
+        form = pool.submit(lambda: asyncio.run(MultiPartParser(headers, stream()).parse())).result()
     return form["f"].file
 
 

@@ -52,6 +52,12 @@ def test_truth_is_what_the_claims_say(monkeypatch) -> None:
                 expected = verdict(claim, examples, int(row))
                 assert batch.true_of[text, image] == (expected is True)
                 assert batch.open_for[text, image] == (expected is None)
+        for place, row in enumerate(batch.rows):
+            kind = (examples.modality[row], anatomy_of(examples.anatomy[row]))
+            own = {(*kind, finding) for finding in findings_of(examples.pathologies[row]) if all(kind)}
+            for label, shown, possible in zip(batches.labels, batch.shows[place], batch.possible[place], strict=True):
+                assert shown == pytest.approx(1 / len(own) if label in own else 0)
+                assert possible == (label[:2] == kind)
         for i, first in enumerate(batch.rows):
             for j, second in enumerate(batch.rows):
                 kinds = [(examples.modality[r], anatomy_of(examples.anatomy[r])) for r in (first, second)]
@@ -120,6 +126,16 @@ def test_losses_against_loops() -> None:
     ]
     wanted = [[0.0 if i == j or ignored[i, j] else float(alike[i, j]) for j in range(5)] for i in range(5)]
     assert float(found) == pytest.approx(soft_cross_entropy(table, wanted), rel=1e-5)
+
+    anchors = torch.nn.functional.normalize(torch.randn(3, 7, generator=generator), dim=1)
+    shows = torch.tensor([[1, 0, 0], [0, 0.5, 0.5], [0, 0, 0], [0, 1, 0], [0, 0, 1.0]])
+    possible = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 1, 1], [0, 1, 0], [1, 0, 1]], dtype=torch.bool)
+    found = losses.anchor_loss(images, anchors, shows=shows, possible=possible)
+    table = [
+        [float(images[i] @ anchors[j]) / losses.TEMPERATURE if possible[i, j] else -1e4 for j in range(3)]
+        for i in range(5)
+    ]
+    assert float(found) == pytest.approx(soft_cross_entropy(table, shows.tolist()), rel=1e-5)
 
     features = torch.tensor([[1.0, 0], [0, 0], [0, 2.0]])
     predicted = torch.tensor([[1.0, 1], [5, 5], [0, -1.0]])

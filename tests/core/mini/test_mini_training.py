@@ -136,7 +136,7 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) ->
         assert torch.allclose(tensor.float(), parts[name].float(), atol=1e-5), name
     lines = [json.loads(line) for line in (tmp_path / "parts" / LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == [4]
-    assert all(lines[0][name] > 0 for name in ("text", "detail", "label", "kind", "teacher"))
+    assert all(lines[0][name] > 0 for name in ("text", "anchor", "detail", "label", "kind", "teacher"))
 
     with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
         train(examples, Recipe(steps=5, images=6, of_kind=4), folder=tmp_path / "parts", teacher=teacher)
