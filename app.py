@@ -155,8 +155,8 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
                     width="stretch",
                 )
     if demo.NAME not in loaders.collection_names():
-        st.caption("To try everything on synthetic images with known ground truth, text queries included, run:")
-        st.code(f"{shell.COMMAND} demo", language="bash")
+        # A caption, because it is an offer and must not push what is in the collection off the screen.
+        st.caption(f"To try everything on synthetic images, text queries included: `{shell.COMMAND} demo`")
 
 
 def _provenance(collection: Collection) -> str:

@@ -246,7 +246,7 @@ def test_many_who_open_at_once_share_one_thread(first_start):
 def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offered(app):
     at = app()
     assert starting.job() is None
-    assert "python -m radcbir_core demo" in [code.value for code in at.code]
+    assert "`python -m radcbir_core demo`" in words(at)
     assert not at.get("progress")
 
 
