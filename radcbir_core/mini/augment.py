@@ -42,7 +42,8 @@ def augment(
         pixels: (B, S, S) uint8, each image in the upper left, black elsewhere.
         extents: (B, 2) height and width of each image.
         generator: Source of all randomness, on the CPU.
-        strength: 0 gives the images as the encoder's own preprocessing shows them, but for rounding.
+        strength: How far, and how often, images are changed; 0 gives them as the encoder's own preprocessing shows
+            them, but for rounding.
 
     Returns:
         (B, 128, 128) float32, 0 to 1.
@@ -50,11 +51,9 @@ def augment(
     images = _placed(pixels, extents, generator, strength=strength)
     if strength <= 0:
         return images
-    images = _coarser(images, generator)
-    images = _regraded(images, generator)
-    images = _noisy(images, generator)
-    images = _compressed(images, generator)
-    return _covered(images, generator).clamp(0, 1)
+    for change in (_coarser, _regraded, _noisy, _compressed, _covered):
+        images = change(images, generator, strength)
+    return images.clamp(0, 1)
 
 
 def _uniform(generator: torch.Generator, count: int, low: float, high: float) -> torch.Tensor:
@@ -109,13 +108,13 @@ def _placed(
     return images[:, 0]
 
 
-def _coarser(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A quarter of the batch as if from a smaller image or a softer scanner."""
+def _coarser(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
+    """Up to a quarter of the batch as if from a smaller image or a softer scanner."""
     import torch
     from torch.nn import functional
 
     order = torch.randperm(len(images), generator=generator)
-    for part in order[: len(images) // 4].chunk(3):
+    for part in order[: round(len(images) * strength) // 4].chunk(3):
         if not len(part):
             continue
         size = int(torch.exp(_uniform(generator, 1, math.log(36), math.log(112))).item())
@@ -126,7 +125,7 @@ def _coarser(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return images
 
 
-def _regraded(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _regraded(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
     """Another window, gamma, contrast; now and then inverted."""
     import torch
 
@@ -135,34 +134,39 @@ def _regraded(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     def of(values: torch.Tensor) -> torch.Tensor:
         return values.to(device)[:, None, None]
 
-    windowed = _happens(generator, count, 0.5)
+    windowed = _happens(generator, count, 0.5 * strength)
     low = torch.where(windowed, _uniform(generator, count, -0.12, 0.15), torch.zeros(count))
     high = torch.where(windowed, _uniform(generator, count, 0.7, 1.15), torch.ones(count))
     images = ((images - of(low)) / of(high - low)).clamp(0, 1)
-    gamma = torch.exp(_uniform(generator, count, -0.55, 0.55))
+    gamma = torch.exp(_uniform(generator, count, -0.55, 0.55) * strength)
     images = (images + 1e-4) ** of(gamma)
-    contrast, brightness = _uniform(generator, count, 0.75, 1.2), _uniform(generator, count, -0.08, 0.08)
+    contrast = 1 + (_uniform(generator, count, 0.75, 1.2) - 1) * strength
+    brightness = _uniform(generator, count, -0.08, 0.08) * strength
     images = ((images - 0.4) * of(contrast) + 0.4 + of(brightness)).clamp(0, 1)
-    inverted = _happens(generator, count, 0.06)
+    inverted = _happens(generator, count, 0.06 * strength)
     return torch.where(of(inverted), 1 - images, images)
 
 
-def _noisy(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _noisy(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
     """Noise of electronics and, in proportion to the signal, of quanta and speckle."""
     import torch
 
     count, device = len(images), images.device
-    added = torch.where(_happens(generator, count, 0.5), _uniform(generator, count, 0, 0.05), torch.zeros(count))
-    grain = torch.where(_happens(generator, count, 0.3), _uniform(generator, count, 0, 0.15), torch.zeros(count))
+    added = torch.where(
+        _happens(generator, count, 0.5 * strength), _uniform(generator, count, 0, 0.05), torch.zeros(count)
+    )
+    grain = torch.where(
+        _happens(generator, count, 0.3 * strength), _uniform(generator, count, 0, 0.15), torch.zeros(count)
+    )
     noise = torch.randn(images.shape, generator=generator).to(device)
     return images + noise * (added.to(device)[:, None, None] + grain.to(device)[:, None, None] * images)
 
 
-def _compressed(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A fifth of the batch with JPEG's losses: 8 x 8 cosine transform, quantized."""
+def _compressed(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
+    """Up to a fifth of the batch with JPEG's losses: 8 x 8 cosine transform, quantized."""
     import torch
 
-    rows = torch.nonzero(_happens(generator, len(images), 0.2))[:, 0]
+    rows = torch.nonzero(_happens(generator, len(images), 0.2 * strength))[:, 0]
     if not len(rows):
         return images
     coarseness = torch.exp(_uniform(generator, len(rows), math.log(0.4), math.log(4.0))).to(images.device)
@@ -180,12 +184,12 @@ def _compressed(images: torch.Tensor, generator: torch.Generator) -> torch.Tenso
     return images
 
 
-def _covered(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _covered(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
     """Markers and other things that are burned in: small rectangles of one grey level, at any place."""
     import torch
 
     images = images.clone()
-    for row in torch.nonzero(_happens(generator, len(images), 0.12))[:, 0].tolist():
+    for row in torch.nonzero(_happens(generator, len(images), 0.12 * strength))[:, 0].tolist():
         for _ in range(int(torch.randint(1, 4, (1,), generator=generator).item())):
             height, width = (int(torch.randint(3, limit, (1,), generator=generator).item()) for limit in (14, 30))
             top, left = (int(torch.randint(0, SIDE - 3, (1,), generator=generator).item()) for _ in range(2))

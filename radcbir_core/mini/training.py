@@ -45,10 +45,13 @@ class Recipe:
     Attributes:
         seed: Of everything random.
         steps: How many.
+        again_at: The step that starts the second round: the learning rate rises once more, and the images are changed
+            less, because small findings do not survive strong changes. Fewer steps make one round.
+        again_strength: Of the augmentation in the second round; it is 1 in the first.
         images: A step's.
         of_kind: Images of one modality and anatomy in a step.
-        learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth.
-        warm_up: Steps.
+        learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth, in each round.
+        warm_up: Steps at the beginning of each round.
         weight_decay: Of matrices; not of biases, norms and scales.
         mean_decay: Of the running mean of the weights, once it has run in.
         anchor_weight: Of the loss that brings an image near the anchor of its label.
@@ -61,7 +64,9 @@ class Recipe:
     """
 
     seed: int = 7
-    steps: int = 6000
+    steps: int = 13500
+    again_at: int = 6000
+    again_strength: float = 0.5
     images: int = 64
     of_kind: int = 16
     learning_rate: float = 2e-3
@@ -211,7 +216,8 @@ class _Work:
         strangers = torch.from_numpy(generator.choice(self._strangers, tokens.shape))
         torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
         rows = torch.from_numpy(batch.rows)
-        images = augment(self._pixels[rows], self._extents[rows], torch_generator)
+        strength = 1.0 if step < self.recipe.again_at else self.recipe.again_strength
+        images = augment(self._pixels[rows], self._extents[rows], torch_generator, strength=strength)
         return _Ready(batch, images, torch.where(replaced, strangers, tokens))
 
     def step(self, step: int, ready: _Ready) -> dict[str, float]:
@@ -345,9 +351,11 @@ def _strangers(reader: Any) -> list[int]:
 
 
 def _rate(step: int, recipe: Recipe) -> float:
+    first, last = (0, recipe.again_at) if step < recipe.again_at else (recipe.again_at, recipe.steps)
+    step, steps = step - first, min(last, recipe.steps) - first
     if step < recipe.warm_up:
         return recipe.learning_rate * (step + 1) / recipe.warm_up
-    along = (step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
+    along = (step - recipe.warm_up) / max(1, steps - recipe.warm_up)
     return recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
 
 

@@ -177,3 +177,27 @@ def test_a_teacher_that_is_none(tmp_path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(EncoderError, match=r"ai-edge-litert|TensorFlow Lite model"):
         teacher_features(made_up(1), path, cache=tmp_path / "cache")
+
+
+def test_the_second_round_starts_the_learning_rate_again() -> None:
+    recipe = Recipe(steps=50, again_at=20, warm_up=5, learning_rate=1.0)
+    rates = [training._rate(step, recipe) for step in range(50)]
+    assert rates[4] == rates[24] == 1.0
+    assert rates[19] < 0.05
+    assert rates[20] == rates[0] == 0.2
+    assert rates[49] < 0.02
+    assert all(0 < rate <= 1 for rate in rates)
+    short = Recipe(steps=10, again_at=20, warm_up=5, learning_rate=1.0)
+    assert training._rate(9, short) < 0.2
+
+
+def test_weaker_augmentation_changes_images_less() -> None:
+    examples = made_up(8)
+    pixels, extents = torch.from_numpy(examples.pixels), torch.from_numpy(examples.extents.astype(np.int64))
+
+    def changed(strength: float) -> float:
+        shown = augment(pixels, extents, torch.Generator(), strength=0.0)
+        made = [augment(pixels, extents, torch.Generator().manual_seed(seed), strength=strength) for seed in range(4)]
+        return float(torch.stack([(one - shown).abs().mean() for one in made]).mean())
+
+    assert 0 < changed(0.2) < changed(1.0)
