@@ -31,6 +31,7 @@ from radcbir_core.storage import digest_file, digest_of, disk_errors, read_json,
 
 THUMBNAIL_SIDE = 192
 _THUMBNAIL_QUALITY = 80
+_BATCHES_AHEAD = 2
 _RECORDED_PACKAGES = (
     "numpy",
     "pillow",
@@ -69,6 +70,9 @@ class _Prepared:
     tensor: npt.NDArray[np.float32] | None = None
     thumbnail: bytes = b""
     reason: str = ""
+
+
+_Encoded = tuple[_Prepared, npt.NDArray[np.float32] | None]
 
 
 def is_current(collection: Collection, encoder: Encoder) -> bool:
@@ -114,17 +118,27 @@ def embed(
     done = len(collection) - sum(len(_rows_of(collection, s)) for s in unfinished)
     resumed = done
     progress("embed", done, len(collection))
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+    with (
+        ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool,
+        ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
+    ):
         prepared = _prepare_ahead(pool, collection, encoder, unfinished, ahead=4 * batch_size)
+        encoded = _encode_ahead(encoding, collection, encoder, prepared, shards=unfinished, batch_size=batch_size)
         for shard in unfinished:
             rows = _rows_of(collection, shard)
             vectors, thumbnails, reasons = np.zeros((len(rows), encoder.dimension), np.float16), [b""] * len(rows), {}
-            for batch in _batches(islice(prepared, len(rows)), batch_size):
-                for item in batch:
+            for batch in islice(encoded, -(-len(rows) // batch_size)):
+                for item, vector in batch:
                     thumbnails[item.row - rows.start] = item.thumbnail
                     if item.reason:
                         reasons[item.row] = item.reason
-                _encode(encoder, batch, vectors, reasons, first_row=rows.start)
+                    elif vector is not None and np.isfinite(vector).all() and vector.any():
+                        vectors[item.row - rows.start] = vector
+                    else:
+                        reasons[item.row] = (
+                            f"Expected an embedding of finite, non-zero length, but {encoder.encoder_id} gave none: "
+                            "the image may be one flat colour."
+                        )
                 done += len(batch)
                 progress("embed", done, len(collection))
             if not collection.thumbnails.has(shard):
@@ -207,31 +221,37 @@ def _prepare(collection: Collection, encoder: Encoder, row: int, *, with_thumbna
     return _Prepared(row, tensor=encoder.prepare(pixels), thumbnail=thumbnail_of(pixels) if with_thumbnail else b"")
 
 
-def _batches(items: Iterator[_Prepared], size: int) -> Iterator[list[_Prepared]]:
-    while batch := list(islice(items, size)):
-        yield batch
-
-
-def _encode(
+def _encode_ahead(
+    encoding: ThreadPoolExecutor,
+    collection: Collection,
     encoder: Encoder,
-    batch: Sequence[_Prepared],
-    vectors: npt.NDArray[np.float16],
-    reasons: dict[int, str],
+    prepared: Iterator[_Prepared],
     *,
-    first_row: int,
-) -> None:
-    usable = [item for item in batch if item.tensor is not None]
-    if not usable:
-        return
-    encoded = encoder.encode_prepared(np.stack([item.tensor for item in usable if item.tensor is not None]))
-    for item, vector in zip(usable, encoded, strict=True):
-        if np.isfinite(vector).all() and vector.any():
-            vectors[item.row - first_row] = vector
-        else:
-            reasons[item.row] = (
-                f"Expected an embedding of finite, non-zero length, but {encoder.encoder_id} gave none: "
-                "the image may be one flat colour."
-            )
+    shards: Sequence[int],
+    batch_size: int,
+) -> Iterator[list[_Encoded]]:
+    """The batches of ``shards`` in order, each image with its vector; none holds images of two shards.
+
+    The next batch is put together while the encoder works on the one before, so that a device need not wait.
+    """
+    waiting: deque[Future[list[_Encoded]]] = deque()
+    for shard in shards:
+        left = len(_rows_of(collection, shard))
+        while left:
+            batch = list(islice(prepared, min(batch_size, left)))
+            left -= len(batch)
+            usable = [item.tensor for item in batch if item.tensor is not None]
+            waiting.append(encoding.submit(_encode, encoder, batch, np.stack(usable) if usable else None))
+            if len(waiting) > _BATCHES_AHEAD:
+                yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _encode(encoder: Encoder, batch: Sequence[_Prepared], inputs: npt.NDArray[np.float32] | None) -> list[_Encoded]:
+    """Each image of a batch with its vector, ``None`` for those that have no input."""
+    vectors = iter(() if inputs is None else encoder.encode_prepared(inputs))
+    return [(item, None if item.tensor is None else next(vectors)) for item in batch]
 
 
 def _write_shard(folder: Path, shard: int, vectors: npt.NDArray[np.float16], reasons: dict[int, str]) -> None:
