@@ -1,7 +1,9 @@
 """Where an open_clip model comes from: a built-in name with a tag, a hub repository, or a folder.
 
-Owns the finding of configuration, weights and tokenizer in each of the three forms. It downloads and reads, but builds
-no model; :mod:`radcbir_core.encoders.open_clip_family` does.
+Owns the finding of configuration, weights and tokenizer in each of the three forms, as a
+:class:`~radcbir_core.encoders.checkpoint.Checkpoint` with these names: ``open_clip_config.json``, the weights,
+``text/config.json`` where the text tower is one of transformers', and the tokenizer's files. It downloads and reads,
+but builds no model; :mod:`radcbir_core.encoders.open_clip_family` does.
 """
 
 from __future__ import annotations
@@ -9,20 +11,23 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from radcbir_core.encoders.base import shown
+from radcbir_core.encoders.checkpoint import Checkpoint, folder_files, json_object
 from radcbir_core.encoders.checkpoints import weights_in
 from radcbir_core.encoders.hub import cached_file, fetch_file, fetch_folder
-from radcbir_core.encoders.kit import RESTORE, check_kit
 from radcbir_core.encoders.torch_support import import_open_clip
 from radcbir_core.errors import EncoderError
 
+FAMILY = "open_clip"
 CONFIGURATION = "open_clip_config.json"
+TEXT_CONFIGURATION = "text/config.json"
+_PREPROCESS_KEYS = ("size", "mode", "mean", "std", "interpolation", "resize_mode", "fill_color")
 _HUB_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_TOKENIZER_PATTERNS = (
+TOKENIZER_PATTERNS = (
     "tokenizer*",
     "vocab*",
     "merges.txt",
@@ -31,7 +36,7 @@ _TOKENIZER_PATTERNS = (
     "*.model",
     "config.json",
 )
-_TOKENIZER_MARKERS = (
+TOKENIZER_MARKERS = (
     "tokenizer.json",
     "vocab.txt",
     "vocab.json",
@@ -41,27 +46,13 @@ _TOKENIZER_MARKERS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """All that a model is made from, on this machine's disk.
-
-    Attributes:
-        model_cfg: open_clip's model configuration, as published.
-        preprocess_cfg: What is published about the preprocessing; may lack any key.
-        weights: The weights file.
-        text_configuration: Folder with the ``config.json`` of a transformers text tower; None for open_clip's own.
-        tokenizer: Folder with a transformers tokenizer; None for open_clip's own.
-    """
-
-    model_cfg: dict[str, Any]
-    weights: Path
-    preprocess_cfg: dict[str, Any] = field(default_factory=dict)
-    text_configuration: Path | None = None
-    tokenizer: Path | None = None
-
-
-def from_tag(architecture: str, tag: str) -> Source:
+def from_tag(architecture: str, tag: str, *, path: Path | None = None) -> Checkpoint:
     """A built-in architecture with one of its pretrained tags, such as ``ViT-L-14`` and ``openai``.
+
+    Args:
+        architecture: As open_clip names it.
+        tag: One of the architecture's.
+        path: The weights file, or a folder with it, instead of the cache and the hub.
 
     Raises:
         EncoderError: No such architecture, or no such tag of it; names near misses.
@@ -83,14 +74,11 @@ def from_tag(architecture: str, tag: str) -> Source:
         model_cfg["quick_gelu"] = True
     repository, _, filename = published["hf_hub"].rpartition("/")
     names = (f"{Path(filename).stem}.safetensors", filename) if filename else _HUB_WEIGHTS
-    text_configuration, tokenizer = _text_files_from_hub(model_cfg)
-    return Source(
-        model_cfg=model_cfg,
-        preprocess_cfg=dict(published),
-        weights=fetch_file(repository, names),
-        text_configuration=text_configuration,
-        tokenizer=tokenizer,
-    )
+    preprocess_cfg = {key: published[key] for key in _PREPROCESS_KEYS if key in published}
+    configuration = json.dumps({"model_cfg": model_cfg, "preprocess_cfg": preprocess_cfg}, indent=2).encode()
+    texts = _text_files_from_hub(model_cfg) if path is None else _text_files_in(_folder_of(path), model_cfg)
+    weights = fetch_file(repository, names) if path is None else path if path.is_file() else weights_in(path)
+    return _checkpoint(configuration, weights, texts)
 
 
 def unknown_architecture(architecture: str, known: Iterable[str]) -> EncoderError:
@@ -103,66 +91,74 @@ def unknown_architecture(architecture: str, known: Iterable[str]) -> EncoderErro
     )
 
 
-def from_hub(repository: str) -> Source:
+def from_hub(repository: str) -> Checkpoint:
     """A hub repository with ``open_clip_config.json``, such as BiomedCLIP's.
 
     Raises:
         EncoderError: The configuration is not one of open_clip's.
         EncoderUnavailableError: A file is neither in the cache nor to be had from the hub.
     """
-    model_cfg, preprocess_cfg = _read_configuration(fetch_file(repository, (CONFIGURATION,)))
+    configuration = fetch_file(repository, (CONFIGURATION,))
+    model_cfg, _ = read_configuration(configuration)
     # The weights last: what is small fails first.
-    text_configuration, tokenizer = _text_files_from_hub(model_cfg)
-    return Source(
-        model_cfg=model_cfg,
-        preprocess_cfg=preprocess_cfg,
-        weights=fetch_file(repository, _HUB_WEIGHTS),
-        text_configuration=text_configuration,
-        tokenizer=tokenizer,
-    )
+    texts = _text_files_from_hub(model_cfg)
+    return _checkpoint(configuration, fetch_file(repository, _HUB_WEIGHTS), texts)
 
 
-def _text_files_from_hub(model_cfg: Mapping[str, Any]) -> tuple[Path | None, Path | None]:
+def _checkpoint(configuration: Path | bytes, weights: Path, texts: Mapping[str, Path | bytes]) -> Checkpoint:
+    name = f"open_clip_model{weights.suffix}"
+    return Checkpoint(family=FAMILY, files={**texts, CONFIGURATION: configuration, name: weights}, weights=name)
+
+
+def _text_files_from_hub(model_cfg: Mapping[str, Any]) -> dict[str, Path | bytes]:
     text_cfg = model_cfg["text_cfg"]
     tower, tokenizer = text_cfg.get("hf_model_name"), text_cfg.get("hf_tokenizer_name")
-    return (
-        fetch_file(tower, ("config.json",)).parent if tower else None,
-        fetch_folder(tokenizer, patterns=_TOKENIZER_PATTERNS, markers=_TOKENIZER_MARKERS) if tokenizer else None,
-    )
+    files: dict[str, Path | bytes] = {TEXT_CONFIGURATION: fetch_file(tower, ("config.json",))} if tower else {}
+    if tokenizer:
+        folder = fetch_folder(tokenizer, patterns=TOKENIZER_PATTERNS, markers=TOKENIZER_MARKERS)
+        files |= folder_files(folder, TOKENIZER_PATTERNS)
+    return files
 
 
-def from_folder(folder: Path, *, restore: str = RESTORE) -> Source:
+def _text_files_in(folder: Path, model_cfg: Mapping[str, Any]) -> dict[str, Path | bytes]:
+    text_cfg = model_cfg["text_cfg"]
+    tower, tokenizer = text_cfg.get("hf_model_name"), text_cfg.get("hf_tokenizer_name")
+    files: dict[str, Path | bytes] = {}
+    if tower:
+        files[TEXT_CONFIGURATION] = _local_text_configuration(folder, tower) / "config.json"
+    if tokenizer:
+        files |= folder_files(_local_tokenizer(folder, tokenizer), TOKENIZER_PATTERNS)
+    return files
+
+
+def tokenizer_files(files: Mapping[str, Path | bytes]) -> list[str]:
+    """Which of a checkpoint's files a tokenizer of transformers consists of."""
+    return [name for name in files if "/" not in name and any(fnmatch(name, pattern) for pattern in TOKENIZER_PATTERNS)]
+
+
+def _folder_of(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
+
+
+def from_folder(folder: Path) -> Checkpoint:
     """A folder with ``open_clip_config.json``, weights and, where the text tower is one of transformers', its files.
 
     Such a text tower's ``config.json`` is looked for in the folder's ``text`` subfolder, in the folder itself, and in
-    the local hub cache; its tokenizer in the folder and in the cache. The network is never asked. Files that the
-    folder's ``kit.json`` lists are verified.
-
-    Args:
-        folder: Of a checkpoint.
-        restore: How the folder is made whole again where its files are not those of its ``kit.json``.
+    the local hub cache; its tokenizer in the folder and in the cache. The network is never asked.
 
     Raises:
         EncoderError: The folder or one of these is missing or not readable; says what to put where.
     """
     if not folder.is_dir():
-        raise EncoderError(f"Expected a folder, but local-dir = {shown(str(folder))} is none. Check the path.")
-    check_kit(folder, restore=restore)
+        raise EncoderError(f"Expected a folder, but {shown(str(folder))} is none. Check the path.")
     if not (folder / CONFIGURATION).is_file():
         raise EncoderError(
             f"Expected {CONFIGURATION} in {shown(str(folder))}, but there is none. "
             "Name the folder of an open_clip checkpoint, or put its configuration there."
         )
-    model_cfg, preprocess_cfg = _read_configuration(folder / CONFIGURATION)
-    text_cfg = model_cfg["text_cfg"]
-    tower, tokenizer = text_cfg.get("hf_model_name"), text_cfg.get("hf_tokenizer_name")
-    return Source(
-        model_cfg=model_cfg,
-        preprocess_cfg=preprocess_cfg,
-        weights=weights_in(folder),
-        text_configuration=_local_text_configuration(folder, tower) if tower else None,
-        tokenizer=_local_tokenizer(folder, tokenizer) if tokenizer else None,
-    )
+    model_cfg, _ = read_configuration(folder / CONFIGURATION)
+    weights = weights_in(folder)
+    return _checkpoint(folder / CONFIGURATION, weights, _text_files_in(folder, model_cfg))
 
 
 def _local_text_configuration(folder: Path, tower: str) -> Path:
@@ -171,7 +167,7 @@ def _local_text_configuration(folder: Path, tower: str) -> Path:
     cached = cached_file(tower, "config.json")
     for place in (folder / "text", folder, *([cached.parent] if cached else [])):
         path = place / "config.json"
-        if path.is_file() and _read_object(path).get("model_type") in arch_dict:
+        if path.is_file() and json_object(path).get("model_type") in arch_dict:
             return place
     raise EncoderError(
         f"Expected the config.json of the text tower {tower} in {folder}, but there is none. "
@@ -180,9 +176,9 @@ def _local_text_configuration(folder: Path, tower: str) -> Path:
 
 
 def _local_tokenizer(folder: Path, tokenizer: str) -> Path:
-    if any((folder / marker).is_file() for marker in _TOKENIZER_MARKERS):
+    if any((folder / marker).is_file() for marker in TOKENIZER_MARKERS):
         return folder
-    for marker in _TOKENIZER_MARKERS:
+    for marker in TOKENIZER_MARKERS:
         cached = cached_file(tokenizer, marker)
         if cached is not None:
             return cached.parent
@@ -192,9 +188,13 @@ def _local_tokenizer(folder: Path, tokenizer: str) -> Path:
     )
 
 
-def _read_configuration(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The model and preprocessing parts of an ``open_clip_config.json``."""
-    configuration = _read_object(path)
+def read_configuration(content: Path | bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The model and preprocessing parts of an ``open_clip_config.json``, given by its path or content.
+
+    Raises:
+        EncoderError: It is not readable, or lacks a part.
+    """
+    configuration = json_object(content, name=CONFIGURATION)
     model_cfg = configuration.get("model_cfg")
     preprocess_cfg = configuration.get("preprocess_cfg") or {}
     whole = (
@@ -204,18 +204,8 @@ def _read_configuration(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     )
     if not isinstance(model_cfg, dict) or not isinstance(preprocess_cfg, dict) or not whole:
         raise EncoderError(
-            f"Expected model_cfg with embed_dim, vision_cfg and text_cfg, but {path} lacks one of them. "
+            f"Expected model_cfg with embed_dim, vision_cfg and text_cfg, but "
+            f"{content if isinstance(content, Path) else CONFIGURATION} lacks one of them. "
             "Use the open_clip_config.json that was published with the weights."
         )
     return model_cfg, preprocess_cfg
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not valid JSON"
-        raise EncoderError(f"Expected a readable JSON file, but {path} {reason}. Fetch or copy it again.") from error
-    if not isinstance(value, dict):
-        raise EncoderError(f"Expected a JSON object, but {path} holds a {type(value).__name__}. Fetch it again.")
-    return value

@@ -1,14 +1,18 @@
-"""Which encoders there are, and how what a user writes becomes one.
+"""How what a user writes becomes an encoder.
 
-Owns the table of known encoders, the grammar of an encoder spec and the encoder_id that follows from it. A family is
-one row of ``_FAMILIES``; how it works inside is its own module's business.
+Owns the grammar of an encoder spec, the encoder_id that follows from it, and the way from a spec through a
+:class:`~radcbir_core.encoders.checkpoint.Checkpoint` to an encoder. A form of a spec is one row of ``_FORMS``; a family
+is one row of ``_LOADERS``; how either works inside is its own module's business.
 
 ```text
-spec   = name [ "?fit=" ( "crop" | "pad" | "squash" ) ]
-name   = "pixels" | "biomedclip" | "clip-vit-l-14" | "radcbir-mini"   an entry of the table
-       | "open_clip:" architecture ":" tag             built into open_clip, weights from the hub
-       | "hf-hub:" organisation "/" repository         a hub repository with open_clip_config.json
-       | "local-dir:" path                             a folder with open_clip_config.json; no network
+spec   = name [ "?" option *( "&" option ) ]
+option = "fit=" ( "crop" | "pad" | "squash" )          how an oblong image is fitted in
+       | "output=" ( "cls" | "mean" | "pooled" | "logits" )   which output; for hf:, timm: and their folders
+name   = "pixels" | "biomedclip" | "dinov2-vit-b-14" …  an entry of the table
+       | "open_clip:" architecture ":" tag              built into open_clip, weights from the hub
+       | "hf-hub:" organisation "/" repository          a hub repository with open_clip_config.json
+       | "local-dir:" path                              a folder, recognised by its files; no network
+       | path                                           the same, if the folder exists
 ```
 """
 
@@ -20,16 +24,17 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from radcbir_core.encoders import open_clip_sources
+from radcbir_core.encoders import folders, open_clip_sources
 from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
+from radcbir_core.encoders.checkpoint import Checkpoint
+from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
 from radcbir_core.encoders.hub import is_repository
 from radcbir_core.encoders.kit import KIT
-from radcbir_core.encoders.open_clip_sources import Source
 from radcbir_core.encoders.torch_support import resolve_device
 from radcbir_core.errors import EncoderError
 
@@ -37,105 +42,26 @@ if TYPE_CHECKING:
     from radcbir_core.encoders.pixels import PixelsEncoder
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderEntry:
-    """One row of the table of known encoders: what to know before loading it.
-
-    Attributes:
-        encoder_id: Its name as a spec, as a folder and in a URL.
-        title: A name for people.
-        spec: What its name stands for.
-        family: ``pixels`` or ``open_clip``.
-        source: Where its weights come from.
-        licence: Of the weights.
-        dimension: Length of an embedding.
-        supports_text: Whether it has a text tower.
-        citation: The publication to cite.
-        note: What to know when choosing it.
-        demonstration: Whether it is there to show what can be done, and not for studies.
-    """
-
-    encoder_id: str
-    title: str
-    spec: str
-    family: str
-    source: str
-    licence: str
-    dimension: int
-    supports_text: bool
-    citation: str
-    note: str
-    demonstration: bool = False
-
-
 ROOT = Path(__file__).resolve().parents[2]
 """What the path of a committed encoder starts from: beside the code, wherever ``RADCBIR_DATA`` is."""
 
-_MINI = "data/encoders/radcbir-mini"
-_RESTORE_MINI = f"Fetch that folder of the repository again, or run: git checkout -- {_MINI}"
 
-_ENTRIES = (
-    EncoderEntry(
-        encoder_id="pixels",
-        title="Pixels (32 x 32 baseline)",
-        spec="pixels",
-        family="pixels",
-        source="none needed",
-        licence="Apache-2.0 (part of RadCBIR)",
-        dimension=1024,
-        supports_text=False,
-        citation="",
-        note="The thumbnail itself. Fast, needs no download, and is what every other encoder has to beat.",
-    ),
-    EncoderEntry(
-        encoder_id="biomedclip",
-        title="BiomedCLIP (ViT-B/16, PubMedBERT)",
-        spec="hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
-        family="open_clip",
-        source="huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
-        licence="MIT",
-        dimension=512,
-        supports_text=True,
-        citation="Zhang et al., NEJM AI 2(1), 2025; arXiv 2303.00915",
-        note="Trained on figures and captions of biomedical papers; the best of ten encoders in Denner et al. 2025.",
-    ),
-    EncoderEntry(
-        encoder_id="clip-vit-l-14",
-        title="CLIP (ViT-L/14, OpenAI)",
-        spec="open_clip:ViT-L-14:openai",
-        family="open_clip",
-        source="huggingface.co/timm/vit_large_patch14_clip_224.openai",
-        licence="MIT",
-        dimension=768,
-        supports_text=True,
-        citation="Radford et al., ICML 2021; arXiv 2103.00020",
-        note="Trained on pictures and texts of the web; a general model to compare medical ones with.",
-    ),
-    EncoderEntry(
-        encoder_id="radcbir-mini",
-        title="RadCBIR mini (demonstration)",
-        spec=f"local-dir:{_MINI}",
-        family="open_clip",
-        source=_MINI,
-        licence="Apache-2.0",
-        dimension=256,
-        supports_text=True,
-        citation=f"Its model card, {_MINI}/README.md",
-        note="A small CLIP of our own for demonstration and offline use. For real studies choose BiomedCLIP.",
-        demonstration=True,
-    ),
-)
+OUTPUTS = ("cls", "mean", "pooled", "logits")
+"""What ``?output=`` may be: the class token, the mean over all patches (or over space), what the network itself makes
+of the whole image, or the scores of its classes."""
 
 
 @dataclass(frozen=True)
-class _Family:
+class _Form:
     """One way to name an encoder: a prefix, its form for people, and what to make of what follows the prefix."""
 
     form: str
     identify: Callable[[str], tuple[str, str]]
     """From the name after the prefix to encoder_id and title; raises EncoderError for nonsense; loads nothing."""
-    source: Callable[[str], Source]
-    """From the name after the prefix to files on this machine's disk."""
+    find: Callable[[str, Path | None], Checkpoint]
+    """From the name after the prefix to files on this machine's disk; the path is where they already are."""
+    outputs: bool = False
+    """Whether ``?output=`` means anything."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +74,7 @@ class _Spec:
     prefix: str
     name: str
     fit: Fit | None
+    output: str | None = None
 
 
 def known_encoders() -> list[EncoderEntry]:
@@ -157,7 +84,7 @@ def known_encoders() -> list[EncoderEntry]:
         >>> [entry.encoder_id for entry in known_encoders()]
         ['pixels', 'biomedclip', 'clip-vit-l-14', 'radcbir-mini']
     """
-    return list(_ENTRIES)
+    return list(ENTRIES)
 
 
 def encoder_id_of(spec: str) -> str:
@@ -201,18 +128,72 @@ def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
         if device != "auto":
             resolve_device(device)
         return _pixels()
-    family = _FAMILIES[parsed.prefix]
+    # What is wrong with the device is said before anything is fetched.
     chosen = resolve_device(device)
-    from radcbir_core.encoders.open_clip_family import OpenClipEncoder
-
-    return OpenClipEncoder(
-        family.source(parsed.name),
+    return load_checkpoint(
+        _found(parsed, path=None),
         spec=parsed.text,
         encoder_id=parsed.encoder_id,
         title=parsed.title,
         device=chosen,
         fit=parsed.fit,
     )
+
+
+def find_checkpoint(spec: str, *, path: Path | None = None) -> Checkpoint:
+    """The files of the encoder that ``spec`` names, on this machine's disk; fetched from the hub where need be.
+
+    Args:
+        spec: As for :func:`load_encoder`; its fit is not part of a checkpoint.
+        path: A file or folder already on this disk that holds the encoder's published files: used instead of the
+            cache and the hub.
+
+    Raises:
+        EncoderError: No such encoder, it has no files, or they are damaged or do not fit together.
+        EncoderUnavailableError: They are neither on this machine nor to be had from the hub.
+    """
+    parsed = _parsed(spec)
+    if not parsed.prefix:
+        raise EncoderError(f"Expected an encoder with files, but encoder = {parsed.encoder_id} has none. Just name it.")
+    if path is not None and not path.exists():
+        raise EncoderError(f"Expected a file or folder, but {shown(str(path))} does not exist. Check the path.")
+    return _found(parsed, path=path)
+
+
+def load_checkpoint(
+    checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
+) -> Encoder:
+    """The encoder made of a checkpoint's files, ready to encode.
+
+    Args:
+        checkpoint: From :func:`find_checkpoint`.
+        spec: What the user wrote, recorded.
+        encoder_id: Its folder-safe name.
+        title: A name for people.
+        device: As :func:`~radcbir_core.encoders.torch_support.resolve_device` gives it.
+        fit: Overrides the published fit.
+
+    Raises:
+        EncoderError: The files are damaged, do not fit together, or need a family that is not known here.
+    """
+    load = _LOADERS.get(checkpoint.family)
+    if load is None:
+        raise EncoderError(
+            f"Expected one of the families {', '.join(_LOADERS)}, but family = '{shown(checkpoint.family)}'. "
+            "It was made by a newer RadCBIR: install that one."
+        )
+    return load(checkpoint, spec=spec, encoder_id=encoder_id, title=title, device=device, fit=fit)
+
+
+def _found(parsed: _Spec, *, path: Path | None) -> Checkpoint:
+    checkpoint = _FORMS[parsed.prefix].find(parsed.name, path)
+    if parsed.output is None:
+        return checkpoint
+    if checkpoint.family not in _FAMILIES_WITH_OUTPUTS:
+        raise EncoderError(
+            f"Expected no ?output= for the family {checkpoint.family}, but output = {parsed.output}. Remove it."
+        )
+    return replace(checkpoint, recipe={**checkpoint.recipe, "output": parsed.output})
 
 
 def _pixels() -> PixelsEncoder:
@@ -222,45 +203,101 @@ def _pixels() -> PixelsEncoder:
 
 
 def _parsed(spec: str) -> _Spec:
-    text, fit = _without_fit(spec.strip())
+    text, options = _without_options(spec.strip())
     # A name goes into JSON, a URL and one line of a message: control characters, line separators and lone surrogates
     # cannot.
     if not text or any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
         raise EncoderError(
             f"Expected the name of an encoder, but encoder = '{shown(spec)}'. "
-            f"Use one of {', '.join(entry.encoder_id for entry in _ENTRIES)}, or {_forms()}."
+            f"Use one of {', '.join(entry.encoder_id for entry in ENTRIES)}, or {_forms()}."
         )
-    suffix = f"-{fit}" if fit else ""
-    note = f", {fit}" if fit else ""
-    option = f"?fit={fit}" if fit else ""
+    fit, output = cast("Fit | None", options.get("fit")), options.get("output")
+    if (
+        text not in {entry.encoder_id for entry in ENTRIES}
+        and text.partition(":")[0] not in _FORMS
+        and _is_folder(text)
+    ):
+        text = f"local-dir:{text}"
     if text.startswith("local-dir:"):
         text = f"local-dir:{_absolute(text.removeprefix('local-dir:'))}"
-    # A long form of what has a short name is that encoder, not a second one.
-    entry = next((entry for entry in _ENTRIES if text in {entry.encoder_id, _long_form(entry)}), None)
+    entry, output = _entry_of(text, output)
     if entry is not None and entry.family == "pixels":
-        if fit:
-            raise EncoderError(f"Expected pixels without options, but fit = {fit}. Its recipe is fixed: write pixels.")
+        if options:
+            option = ", ".join(f"{key} = {value}" for key, value in options.items())
+            raise EncoderError(f"Expected pixels without options, but {option}. Its recipe is fixed: write pixels.")
         return _Spec(text, entry.encoder_id, entry.title, "", "", None)
-    prefix, colon, name = (_long_form(entry) if entry else text).partition(":")
-    if not colon or prefix not in _FAMILIES:
+    prefix, colon, name = (_without_options(_long_form(entry))[0] if entry else text).partition(":")
+    if not colon or prefix not in _FORMS:
         raise _unknown(text)
-    if entry is not None and _is_committed(entry):
-        text = entry.encoder_id  # so that it is found again when the repository has moved
-    encoder_id, title = (entry.encoder_id, entry.title) if entry else _FAMILIES[prefix].identify(name)
-    return _Spec(f"{text}{option}", f"{encoder_id}{suffix}", f"{title}{note}", prefix, name, fit)
-
-
-def _without_fit(text: str) -> tuple[str, Fit | None]:
-    """``text`` without its option, and the option; a question mark elsewhere is part of a path."""
-    name, mark, option = text.rpartition("?")
-    key, equals, value = option.partition("=")
-    if not (mark and equals and re.fullmatch(r"[a-z_]+", key)):
-        return text, None
-    if key != "fit" or value not in FITS:
+    form = _FORMS[prefix]
+    if options.get("output") and not form.outputs:
         raise EncoderError(
-            f"Expected ?fit={', ?fit='.join(FITS)} or no option, but option = ?{shown(option)}. Correct or remove it."
+            f"Expected no ?output= here, but output = {output}: {shown(text)} has one output. Remove it."
         )
-    return name, value
+    if entry is not None and (_is_committed(entry) or text not in {entry.encoder_id, _base_of(entry)}):
+        text = entry.encoder_id  # so that it is found again when the repository has moved
+    encoder_id, title = (entry.encoder_id, entry.title) if entry else form.identify(name)
+    own = _output_of(entry) if entry else None
+    chosen = {"output": output if output != own else None, "fit": fit}
+    given = {key: value for key, value in chosen.items() if value}
+    query = "&".join(f"{key}={value}" for key, value in given.items())
+    return _Spec(
+        text=f"{text}?{query}" if query else text,
+        encoder_id="-".join([encoder_id, *given.values()]),
+        title=", ".join([title, *given.values()]),
+        prefix=prefix,
+        name=name,
+        fit=fit,
+        output=output or own,
+    )
+
+
+def _entry_of(text: str, output: str | None) -> tuple[EncoderEntry | None, str | None]:
+    """The entry that a name or its long form stands for, and the output that is left to ask it for.
+
+    A long form of what has a short name is that encoder, not a second one.
+    """
+    for entry in ENTRIES:
+        if text == entry.encoder_id and (output is None or not _output_of(entry)):
+            return entry, output
+    named = next((entry for entry in ENTRIES if text == entry.encoder_id), None)
+    base = _base_of(named) if named else text
+    for entry in ENTRIES:
+        if _base_of(entry) == base and _output_of(entry) == output:
+            return entry, output
+    default = next((entry for entry in ENTRIES if _base_of(entry) == base and not _output_of(entry)), None)
+    return default or named, output
+
+
+def _base_of(entry: EncoderEntry) -> str:
+    return _without_options(_long_form(entry))[0]
+
+
+def _output_of(entry: EncoderEntry) -> str | None:
+    return _without_options(entry.spec)[1].get("output")
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).expanduser().is_dir()
+    except (OSError, ValueError, RuntimeError):  # too long, or not a path at all
+        return False
+
+
+def _without_options(text: str) -> tuple[str, dict[str, str]]:
+    """``text`` without its options, and these; a question mark elsewhere is part of a path."""
+    name, mark, tail = text.rpartition("?")
+    pairs = [option.partition("=") for option in tail.split("&")]
+    if not mark or not all(equals and re.fullmatch(r"[a-z_]+", key) for key, equals, _ in pairs):
+        return text, {}
+    known: dict[str, tuple[str, ...]] = {"fit": FITS, "output": OUTPUTS}
+    options = {key: value for key, _, value in pairs}
+    if len(options) < len(pairs) or any(value not in known.get(key, ()) for key, value in options.items()):
+        raise EncoderError(
+            f"Expected ?fit={', ?fit='.join(FITS)}, ?output={', ?output='.join(OUTPUTS)} or no option, "
+            f"but option = ?{shown(tail)}. Correct or remove it."
+        )
+    return name, options
 
 
 def _is_committed(entry: EncoderEntry) -> bool:
@@ -288,10 +325,13 @@ def _absolute(path: str) -> str:
 
 def _identify_folder(path: str) -> tuple[str, str]:
     name = Path(path).name
+    named = folders.named_by_kit(Path(path))
+    if named is not None:
+        return named
     encoder_id = folder_safe(name)
     # A folder that has the name of a committed one is most often a copy of it: it shares the name, as two folders do.
-    taken = {entry.encoder_id for entry in _ENTRIES if not _is_committed(entry)}
-    if re.sub(rf"-({'|'.join(FITS)})$", "", encoder_id) in taken:
+    taken = {entry.encoder_id for entry in ENTRIES if not _is_committed(entry)}
+    if re.sub(rf"(-({'|'.join((*OUTPUTS, *FITS))}))+$", "", encoder_id) in taken:
         encoder_id = f"local-{encoder_id}"
     return encoder_id, shown(name)
 
@@ -336,45 +376,62 @@ def _builtin_architectures() -> list[str]:
     return sorted(path.stem for path in folder.glob("*.json"))
 
 
-def _source_in(folder: Path) -> Source:
-    entry = next((entry for entry in _ENTRIES if _long_form(entry) == f"local-dir:{folder}"), None)
+def _found_in_folder(folder: Path) -> Checkpoint:
+    entry = next((entry for entry in ENTRIES if _long_form(entry) == f"local-dir:{folder}"), None)
     if entry is None:
-        return open_clip_sources.from_folder(folder)
+        return folders.find_in_folder(folder)
     for name in (open_clip_sources.CONFIGURATION, KIT):
         if not (folder / name).is_file():
             raise EncoderError(
                 f"Expected the encoder {entry.encoder_id} in the repository, but {folder / name} is missing. "
-                f"{_RESTORE_MINI}"
+                f"{RESTORE_MINI}"
             )
-    return open_clip_sources.from_folder(folder, restore=_RESTORE_MINI)
+    return folders.find_in_folder(folder, restore=RESTORE_MINI)
 
 
-_FAMILIES = {
-    "open_clip": _Family(
+_FORMS = {
+    "open_clip": _Form(
         "open_clip:architecture:tag",
         _identify_builtin,
-        lambda name: open_clip_sources.from_tag(*_architecture_and_tag(name)),
+        lambda name, path: open_clip_sources.from_tag(*_architecture_and_tag(name), path=path),
     ),
-    "hf-hub": _Family("hf-hub:organisation/name", _identify_repository, open_clip_sources.from_hub),
-    "local-dir": _Family("local-dir:path", _identify_folder, lambda name: _source_in(Path(name))),
+    "hf-hub": _Form(
+        "hf-hub:organisation/name",
+        _identify_repository,
+        lambda name, path: open_clip_sources.from_hub(name) if path is None else open_clip_sources.from_folder(path),
+    ),
+    "local-dir": _Form(
+        "local-dir:path",
+        _identify_folder,
+        lambda name, path: _found_in_folder(Path(name) if path is None else path),
+        outputs=True,
+    ),
 }
 
 
+def _load_open_clip(checkpoint: Checkpoint, **named: Any) -> Encoder:
+    from radcbir_core.encoders.open_clip_family import OpenClipEncoder
+
+    return OpenClipEncoder(checkpoint, **named)
+
+
+_LOADERS: Mapping[str, Callable[..., Encoder]] = {"open_clip": _load_open_clip}
+_FAMILIES_WITH_OUTPUTS: tuple[str, ...] = ()
+
+
 def _forms() -> str:
-    *first, last = [family.form for family in _FAMILIES.values()]
+    *first, last = [family.form for family in _FORMS.values()]
     return f"{', '.join(first)} or {last}"
 
 
 def _unknown(text: str) -> EncoderError:
     """The error for a name that is no encoder, with what it may have been meant to be."""
-    names = [entry.encoder_id for entry in _ENTRIES]
+    names = [entry.encoder_id for entry in ENTRIES]
     meant = difflib.get_close_matches(text.lower(), names, n=2, cutoff=0.5)
     prefix, colon, rest = text.partition(":")
     if colon:
-        meant += [f"{near}:{rest}" for near in difflib.get_close_matches(prefix.lower(), _FAMILIES, n=1, cutoff=0.5)]
-    if Path(text).name and ("/" in text or os.sep in text) and Path(text).is_dir():
-        meant.append(f"local-dir:{text}")
-    elif "/" in text and is_repository(text):
+        meant += [f"{near}:{rest}" for near in difflib.get_close_matches(prefix.lower(), _FORMS, n=1, cutoff=0.5)]
+    if "/" in text and is_repository(text):
         meant.append(f"hf-hub:{text}")
     advice = f"Did you mean {' or '.join(shown(name) for name in meant)}?" if meant else f"Or use {_forms()}."
     return EncoderError(f"Expected one of {', '.join(names)}, but encoder = '{shown(text)}'. {advice}")

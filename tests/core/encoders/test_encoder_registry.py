@@ -128,7 +128,10 @@ def test_names_that_lose_letters_stay_apart() -> None:
         ("local-dir:/", "Expected the path of a folder, but local-dir = '/'"),
         ("local-dir:~nobody-of-that-name/x", "Expected a path, but local-dir = '~nobody"),
         ("pixels?fit=pad", "Expected pixels without options, but fit = pad. Its recipe is fixed: write pixels."),
-        ("biomedclip?fit=stretch", "Expected .fit=crop, .fit=pad, .fit=squash or no option, but option = .fit=stretch"),
+        (
+            "biomedclip?fit=stretch",
+            "Expected .fit=crop, .fit=pad, .fit=squash, .output=cls, .* or no option, but option = .fit=stretch",
+        ),
         ("biomedclip?size=99", "but option = .size=99. Correct or remove it."),
     ],
 )
@@ -139,9 +142,18 @@ def test_nonsense_is_refused_with_advice(spec: str, message: str) -> None:
         load_encoder(spec)
 
 
-def test_a_folder_written_without_prefix_is_recognised(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match=re.escape(f"Did you mean local-dir:{tmp_path}")):
-        encoder_id_of(str(tmp_path))
+def test_a_folder_written_without_prefix_is_that_folder(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert encoder_id_of(str(tiny)) == "tiny-clip"
+    assert encoder_id_of(f"{tiny}?fit=pad") == "tiny-clip-pad"
+    encoder = load_encoder(str(tiny), device="cpu")
+    assert encoder.spec == f"local-dir:{tiny}"
+    monkeypatch.chdir(tiny.parent)
+    assert load_encoder("tiny-clip", device="cpu").spec == encoder.spec
+    with pytest.raises(EncoderError, match=r"Expected one of pixels, .*, but encoder = '/nowhere/tiny-clip'"):
+        encoder_id_of("/nowhere/tiny-clip")
+    # A name of the table is that encoder, whatever folders there are.
+    (tiny.parent / "biomedclip").mkdir(exist_ok=True)
+    assert encoder_id_of("biomedclip") == "biomedclip"
 
 
 def test_unknown_tag_names_near_ones() -> None:

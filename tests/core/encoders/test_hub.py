@@ -274,9 +274,10 @@ class TestBuiltIn:
         asked = []
         monkeypatch.setattr(open_clip_sources, "fetch_file", lambda *what: asked.append(what) or Path("weights"))
         source = open_clip_sources.from_tag("ViT-L-14", "openai")
-        assert source.model_cfg["quick_gelu"] is True
-        assert source.model_cfg["vision_cfg"]["image_size"] == 224
-        assert (source.text_configuration, source.tokenizer) == (None, None)
+        model_cfg = source.read_json("open_clip_config.json")["model_cfg"]
+        assert model_cfg["quick_gelu"] is True
+        assert model_cfg["vision_cfg"]["image_size"] == 224
+        assert len(source.files) == 2  # its own text tower and tokenizer need no files
         assert asked == [
             ("timm/vit_large_patch14_clip_224.openai", ("open_clip_model.safetensors", "open_clip_pytorch_model.bin"))
         ]
