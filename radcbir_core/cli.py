@@ -26,9 +26,11 @@ from typer.exceptions import Abort, TyperException
 
 from radcbir_core.collection import STEPS, Collection, list_collections, open_collection, remove_collection
 from radcbir_core.errors import EncoderError, QueryError, RadcbirError
+from radcbir_core.manifest import LEVELS
 from radcbir_core.storage import atomic_bytes
 
 if TYPE_CHECKING:
+    from radcbir_core.collection import EncoderStore
     from radcbir_core.retrieval import Measure
 
 EXIT_ERROR = 2
@@ -297,6 +299,10 @@ def evaluate(
     ] = "leave-one-out",
     exclude: Excluded = None,
     divisor: Annotated[str, typer.Option(help="k, or available: min(k, relevant images in the gallery).")] = "k",
+    versus: Annotated[
+        str | None,
+        typer.Option("--versus", metavar="ENC", help="Compare with a second encoder, pair by pair; or with chance."),
+    ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
 ) -> None:
     """Precision at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."""
@@ -306,6 +312,9 @@ def evaluate(
     collection = open_collection(name)
     store = collection.store(_encoder_id_in(collection, encoder))
     chosen = Protocol.of(protocol, exclude=_split(exclude, default=None), divisor=divisor)
+    if versus is not None:
+        _compare(store, versus, chosen, output=output)
+        return
     with _bars() as progress:
         evaluation = run(store, chosen, progress=progress)
     if output is not None:
@@ -323,6 +332,47 @@ def evaluate(
         print(note)
     if output is not None:
         print(f"Wrote {len(evaluation.table)} rows to {output}.")
+
+
+def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | None) -> None:
+    """What ``evaluate --versus`` prints: B − A at every level and k, and what to make of the labels."""
+    from radcbir_core.evaluation.chance import CHANCE
+    from radcbir_core.evaluation.comparing import check_sides, compare, label_note, verdict
+
+    collection = store.collection
+    other = None if versus == CHANCE else collection.store(_encoder_id_in(collection, versus))
+    check_sides(store, other)
+    with _bars() as progress:
+        found = compare(store, other, protocol, progress=progress)
+    if output is not None:
+        _write_csv(output, found.table)
+    words = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "one patient only"}
+    rows = [
+        [
+            *(row["level"], row["averaging"], row["k"], f"{row['a']:.3f}", f"{row['b']:.3f}"),
+            *(_number(row[name], sign="+") for name in ("difference", "low", "high")),
+            words[verdict(row["low"], row["high"])],
+        ]
+        for row in found.table[found.table["averaging"] != "label"].to_dict("records")
+    ]
+    _print_table(
+        ["level", "averaging", "k", "A", "B", "B - A", "low", "high", "95 % interval says"],
+        rows,
+        title=f"{collection.name}: A = {found.a}, B = {found.b}; {protocol.describe()}",
+    )
+    for level in LEVELS:
+        k = max(protocol.ks)
+        labels = found.labels_of(level, k)
+        if len(labels) > 1:
+            print(f"{level}, P@{k} of {len(labels)} labels: {label_note(labels)}")
+    for note in found.notes:
+        print(note)
+    if output is not None:
+        print(f"Wrote {len(found.table)} rows to {output}.")
+
+
+def _number(value: float, *, sign: str = "-") -> str:
+    return "" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
 @app.command("list")
