@@ -35,6 +35,7 @@ from radcbir_core.encoders.checkpoint import Checkpoint
 from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
 from radcbir_core.encoders.hub import is_repository
 from radcbir_core.encoders.kit import KIT
+from radcbir_core.encoders.probe import check_probe
 from radcbir_core.encoders.torch_support import resolve_device
 from radcbir_core.errors import EncoderError
 
@@ -107,8 +108,24 @@ def encoder_id_of(spec: str) -> str:
     return _parsed(spec).encoder_id
 
 
+def title_of(spec: str) -> str:
+    """What people call the encoder that ``spec`` names; nothing is loaded or fetched.
+
+    Raises:
+        EncoderError: ``spec`` is none of the forms.
+
+    Example:
+        >>> title_of("open_clip:ViT-B-32:laion2b_s34b_b79k")
+        'ViT-B-32 (laion2b_s34b_b79k)'
+    """
+    return _parsed(spec).title
+
+
 def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
     """The encoder that ``spec`` names, ready to encode.
+
+    What a kit's probe holds is computed again first: other numbers than those of the machine that made the kit are
+    refused.
 
     Args:
         spec: See the grammar above; ``?fit=pad`` overrides the published fit.
@@ -129,15 +146,23 @@ def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
             resolve_device(device)
         return _pixels()
     # What is wrong with the device is said before anything is fetched.
-    chosen = resolve_device(device)
-    return load_checkpoint(
-        _found(parsed, path=None),
-        spec=parsed.text,
-        encoder_id=parsed.encoder_id,
-        title=parsed.title,
-        device=chosen,
-        fit=parsed.fit,
-    )
+    named: dict[str, Any] = {
+        "spec": parsed.text,
+        "encoder_id": parsed.encoder_id,
+        "title": parsed.title,
+        "device": resolve_device(device),
+    }
+    checkpoint = _FORMS[parsed.prefix].find(parsed.name, None)
+    asked_for = _with_output(checkpoint, parsed.output)
+    kit = folders.probed_kit(Path(parsed.name)) if parsed.prefix == "local-dir" else None
+    if kit is not None:
+        # The probe was made with what is published, whatever is asked for now.
+        published = load_checkpoint(checkpoint, **named)
+        check_probe(published, kit)
+        if parsed.fit is None and parsed.output is None:
+            return published
+        del published
+    return load_checkpoint(asked_for, **named, fit=parsed.fit)
 
 
 def find_checkpoint(spec: str, *, path: Path | None = None) -> Checkpoint:
@@ -157,7 +182,7 @@ def find_checkpoint(spec: str, *, path: Path | None = None) -> Checkpoint:
         raise EncoderError(f"Expected an encoder with files, but encoder = {parsed.encoder_id} has none. Just name it.")
     if path is not None and not path.exists():
         raise EncoderError(f"Expected a file or folder, but {shown(str(path))} does not exist. Check the path.")
-    return _found(parsed, path=path)
+    return _with_output(_FORMS[parsed.prefix].find(parsed.name, path), parsed.output)
 
 
 def load_checkpoint(
@@ -185,15 +210,14 @@ def load_checkpoint(
     return load(checkpoint, spec=spec, encoder_id=encoder_id, title=title, device=device, fit=fit)
 
 
-def _found(parsed: _Spec, *, path: Path | None) -> Checkpoint:
-    checkpoint = _FORMS[parsed.prefix].find(parsed.name, path)
-    if parsed.output is None:
+def _with_output(checkpoint: Checkpoint, output: str | None) -> Checkpoint:
+    if output is None:
         return checkpoint
     if checkpoint.family not in _FAMILIES_WITH_OUTPUTS:
         raise EncoderError(
-            f"Expected no ?output= for the family {checkpoint.family}, but output = {parsed.output}. Remove it."
+            f"Expected no ?output= for the family {checkpoint.family}, but output = {output}. Remove it."
         )
-    return replace(checkpoint, recipe={**checkpoint.recipe, "output": parsed.output})
+    return replace(checkpoint, recipe={**checkpoint.recipe, "output": output})
 
 
 def _pixels() -> PixelsEncoder:
