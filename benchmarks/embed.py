@@ -76,7 +76,7 @@ def bare(encoder: Encoder, images: int) -> float:
     """Images/s of the network alone."""
     shape = encoder.prepare(np.zeros((224, 224), dtype=np.uint8)).shape
     batch = torch.rand((encoder.batch_size, *shape)).to(encoder.device).contiguous(memory_format=torch.channels_last)
-    half = getattr(encoder, "precision", "float32") == "float16"
+    half = encoder.precision.half
     with torch.inference_mode(), torch.autocast(encoder.device.split(":")[0], dtype=torch.float16, enabled=half):
         encoder._model.encode_image(batch)  # warm
         synchronize(encoder.device)
@@ -124,9 +124,10 @@ def main() -> None:
         spec = options.encoder or f"local-dir:{random_vit(Path(folder) / 'random-vit')}"
         encoder = load_encoder(spec, device=options.device)
         encoder.batch_size = options.batch_size or encoder.batch_size
+        encoder.encode_images([np.zeros((224, 224), dtype=np.uint8)])  # settles the precision
         collection = make_phantoms(name="phantoms", images=options.images)
         print(
-            f"{encoder.title} on {encoder.device}, {getattr(encoder, 'precision', 'float32')}, batches of "
+            f"{encoder.title} on {encoder.device}, {encoder.precision.name}, batches of "
             f"{encoder.batch_size}, {len(collection)} images, {os.cpu_count()} CPU cores, torch {torch.__version__}"
         )
         figures: dict[str, list[float]] = {"bare": [], "whole": [], "paper": []}

@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -301,6 +301,7 @@ def _describe(collection: Collection, encoder: Encoder, path: Path, *, failed: S
             "dtype": "float16",
             "device": encoder.device,
             "batch_size": encoder.batch_size,
+            "precision": asdict(encoder.precision),
             "versions": _versions(),
             "manifest_digest": collection.digest,
             "embeddings_digest": digest_of(digest_file(path), collection.digest, encoder.fingerprint),

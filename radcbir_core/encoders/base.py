@@ -63,6 +63,24 @@ class Preprocessing:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """In which numbers a network computes.
+
+    Attributes:
+        name: ``float16`` stands for torch's mixed precision: what needs single precision keeps it.
+        least_cosine: Between half and single precision over the fixed images; None where it was not measured.
+    """
+
+    name: Literal["float32", "float16"] = "float32"
+    least_cosine: float | None = None
+
+    @property
+    def half(self) -> bool:
+        """Whether it is half precision."""
+        return self.name == "float16"
+
+
 @runtime_checkable
 class Encoder(Protocol):
     """A frozen network or recipe: image, and for some text, to a unit vector.
@@ -83,6 +101,7 @@ class Encoder(Protocol):
         device: Where it computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         batch_size: How many images are worth passing to :meth:`encode_prepared` at once. It shrinks by itself when
             the device runs out of memory.
+        precision: In which numbers it computes; on a GPU known after the first images.
     """
 
     spec: str
@@ -95,6 +114,7 @@ class Encoder(Protocol):
     fingerprint: str
     device: str
     batch_size: int
+    precision: Precision
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> Float32Array:
         """One decoded image, (H, W) or (H, W, 3) uint8, as one input of fixed shape; safe to call from many threads."""

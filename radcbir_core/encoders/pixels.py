@@ -14,6 +14,7 @@ from PIL import Image
 
 from radcbir_core.encoders.base import (
     Float32Array,
+    Precision,
     Preprocessing,
     checked_pixels,
     encode_in_batches,
@@ -53,6 +54,7 @@ class PixelsEncoder:
         )
         self.device = "cpu"
         self.batch_size = 1024
+        self.precision = Precision()
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> Float32Array:
         """One image, (H, W) or (H, W, 3) uint8, as its 32 x 32 luma, (1024,) float32 in 0..255.

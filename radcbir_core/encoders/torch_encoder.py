@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from radcbir_core.encoders.base import (
     Float32Array,
+    Precision,
     Preprocessing,
     checked_texts,
     encode_in_batches,
@@ -22,6 +23,8 @@ from radcbir_core.encoders.base import (
     unit_rows,
 )
 from radcbir_core.encoders.checkpoints import weights_digest
+from radcbir_core.encoders.precision import choose_precision
+from radcbir_core.encoders.probe import probe_images
 from radcbir_core.encoders.torch_support import encode_shrinking, first_line, quiet
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
@@ -85,6 +88,8 @@ class TorchEncoder:
         )
         self.device = device
         self.batch_size = BATCH_ON_CPU if device == "cpu" else BATCH_ON_DEVICE
+        self.precision = Precision()
+        self._precision_settled = not device.startswith("cuda")
         self._transform = Transform(preprocessing)
         self._configuration = configuration
         self._no_text = no_text
@@ -116,7 +121,11 @@ class TorchEncoder:
         if batch.ndim != 4 or batch.shape[1:] != shape:
             raise ValueError(f"Expected a batch of {shape} inputs, but batch.shape = {batch.shape}. Use prepare().")
         inputs = torch.from_numpy(np.array(batch, dtype=np.float32, order="C"))
-        return self._encoded(self._image_features, inputs.contiguous(memory_format=torch.channels_last))
+        if len(inputs) and not self._precision_settled:
+            self._settle_precision()
+        return self._encoded(
+            self._image_features, inputs.contiguous(memory_format=torch.channels_last), half=self.precision.half
+        )
 
     def encode_images(self, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
         """Decoded images as embeddings, (B, D) float32 of norm 1."""
@@ -181,11 +190,29 @@ class TorchEncoder:
             f"{self._no_text}. Choose one that has a text tower, such as biomedclip."
         )
 
-    def _encoded(self, encode: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> Float32Array:
+    def _settle_precision(self) -> None:
+        """Measure, once, whether half precision will do for images; texts stay in single precision."""
+        import torch
+
+        def encode(inputs: torch.Tensor, half: bool) -> torch.Tensor:  # noqa: FBT001 - given by position
+            features, _ = encode_shrinking(
+                self._image_features, inputs, batch_size=len(inputs), device=self.device, half=half
+            )
+            return torch.from_numpy(features)
+
+        fixed = torch.from_numpy(np.stack([self.prepare(image) for image in probe_images()]))
+        self.precision = choose_precision(encode, fixed.contiguous(memory_format=torch.channels_last))
+        self._precision_settled = True
+
+    def _encoded(
+        self, encode: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, *, half: bool = False
+    ) -> Float32Array:
         if not len(inputs):
             return np.zeros((0, self.dimension), dtype=np.float32)
         try:
-            features, fitted = encode_shrinking(encode, inputs, batch_size=self.batch_size, device=self.device)
+            features, fitted = encode_shrinking(
+                encode, inputs, batch_size=self.batch_size, device=self.device, half=half
+            )
         except RuntimeError as error:
             raise EncoderError(
                 f"Expected a network that computes, but {self.encoder_id} gave {first_line(error)} on {self.device}. "

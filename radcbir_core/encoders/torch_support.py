@@ -185,7 +185,12 @@ def prepare_torchvision() -> None:
 
 
 def encode_shrinking(
-    encode: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, *, batch_size: int, device: str
+    encode: Callable[[torch.Tensor], torch.Tensor],
+    inputs: torch.Tensor,
+    *,
+    batch_size: int,
+    device: str,
+    half: bool = False,
 ) -> tuple[Float32Array, int]:
     """Encode ``inputs`` on ``device``, with smaller batches when its memory runs out.
 
@@ -196,6 +201,7 @@ def encode_shrinking(
         inputs: All inputs, on the CPU; the first axis is cut into batches.
         batch_size: Largest batch to try, at least 1.
         device: As :func:`resolve_device` gives it.
+        half: In torch's mixed half precision; see :mod:`radcbir_core.encoders.precision`.
 
     Returns:
         The features, (B, D) float32, not normalised, and the batch size that fitted.
@@ -209,7 +215,7 @@ def encode_shrinking(
     start = 0
     while start < len(inputs):
         # The part is made inside the call, so that after a failure nothing here still holds the device's memory.
-        part = _attempt(encode, inputs[start : start + batch_size], device)
+        part = _attempt(encode, inputs[start : start + batch_size], device, half=half)
         if part is not None:
             parts.append(part)
             start += len(part)
@@ -225,16 +231,31 @@ def encode_shrinking(
     return np.concatenate(parts), batch_size
 
 
-def _attempt(encode: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, device: str) -> Float32Array | None:
+def _attempt(
+    encode: Callable[[torch.Tensor], torch.Tensor], batch: torch.Tensor, device: str, *, half: bool
+) -> Float32Array | None:
     """The features of one batch, or None where the device's memory did not suffice."""
     import torch
 
     try:
-        with torch.inference_mode(), _exact_float32(device):
-            features: Float32Array = encode(batch.to(device)).to(device="cpu", dtype=torch.float32).numpy()
+        with torch.inference_mode(), _exact_float32(device), in_precision(device, half=half):
+            # From pinned memory a GPU fetches by itself, without the CPU copying first.
+            held = batch.pin_memory() if device.startswith("cuda") else batch
+            features: Float32Array = (
+                encode(held.to(device, non_blocking=True)).to(device="cpu", dtype=torch.float32).numpy()
+            )
             return features
     except torch.OutOfMemoryError:
         return None
+
+
+@contextmanager
+def in_precision(device: str, *, half: bool) -> Iterator[None]:
+    """Torch's mixed half precision on ``device``, or single precision."""
+    import torch
+
+    with torch.autocast(device.partition(":")[0], dtype=torch.float16, enabled=half):
+        yield
 
 
 @contextmanager
