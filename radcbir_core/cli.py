@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -220,6 +221,40 @@ def train_mini(
     trained = int((~examples.validation).sum())
     print(f"Next: python -m benchmarks.mini {' '.join(names)} --phantoms phantoms --encoder local-dir:{output}")
     print(f"Trained on {trained} images, validated on {len(examples) - trained}, in {recipe.steps} steps: {output}")
+
+
+@app.command("fetch-encoder")
+def fetch_encoder(
+    encoder: Annotated[str, typer.Argument(metavar="ENC", help="biomedclip, hf-hub:OWNER/NAME, …; without ?fit=.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The kit's folder; it must not exist yet.")],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="PATH", help="A file or folder on this disk with the encoder's published files."
+        ),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an older kit of the same encoder.")] = False,  # noqa: FBT002
+) -> None:
+    """Make a kit of an encoder: one folder with all it needs, to be used on a machine without network.
+
+    It holds safetensors weights, configuration, preprocessing, tokenizer, licence, the SHA-256 of every file, and a
+    probe: fixed images and sentences with the embeddings they gave. Loading the kit computes the probe again and
+    refuses it where the embeddings differ.
+    """
+    from radcbir_core.encoders.kits import fetch_kit
+
+    kit = fetch_kit(encoder, to, source=source, replace=replace)
+    size = sum((kit.folder / name).stat().st_size for name in kit.files)
+    text = f"{len(kit.record['probe']['texts'])} sentences" if kit.record["supports_text"] else "no text tower"
+    rows = [
+        ["weights", kit.record["weights"]],
+        ["licence", kit.record["licence"]],
+        ["dimension", kit.record["dimension"]],
+        ["probe", f"{len(kit.record['probe']['images'])} images, {text}"],
+    ]
+    _print_table(["what", "in the kit"], rows, title=kit.title)
+    print(f"Next, wherever the folder is: python -m radcbir_core build NAME --encoder {shlex.quote(str(to))}")
+    print(f"Made the kit of {kit.encoder_id}: {kit.folder}, {len(kit.files)} files, {size / 1e6:,.1f} MB.")
 
 
 @app.command()
