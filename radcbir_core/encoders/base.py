@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -29,6 +29,7 @@ rest of the longer side is cut off, as CLIP was published; ``pad``: the longer s
 filled; ``squash``: both sides are resized, which distorts."""
 
 _LONGEST_ID = 80
+_LATER: dict[str, Any] = {"resize": None, "anchor": "center", "rounding": "torchvision"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,12 @@ class Preprocessing:
         color: ``L`` (one channel, ITU-R 601 luma) or ``RGB`` (a greyscale image is repeated in all three).
         mean: Subtracted from each channel after scaling to 0..1; empty where no such step exists.
         std: Each channel is divided by it after that; empty where no such step exists.
-        fill: Grey level, 0..255, of what ``pad`` adds.
+        fill: Grey level, 0..255, of what ``pad`` adds; None for zeros in the normalised input, as SAM was published.
+        resize: Side, pixels, that the shorter side (``crop``) or both sides (``squash``) are resized to before the
+            middle is cut out; None where that is ``size`` itself.
+        anchor: Where ``pad`` puts the image: in the ``center``, or in the upper left ``corner``.
+        rounding: How half pixels are rounded, as ``torchvision`` and open_clip do (to even) or as ``transformers`` does
+            (the crop's place down, the resized side up).
 
     Example:
         >>> pixels = Preprocessing(size=(32, 32), fit="squash", interpolation="bilinear", color="L")
@@ -56,11 +62,29 @@ class Preprocessing:
     color: Literal["L", "RGB"]
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
-    fill: int = 0
+    fill: int | None = 0
+    resize: int | None = None
+    anchor: Literal["center", "corner"] = "center"
+    rounding: Literal["torchvision", "transformers"] = "torchvision"
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain JSON values, for ``encoder.json``."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The same as plain JSON values, for ``encoder.json``; later keys are left out where they say nothing new."""
+        record = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        return {key: value for key, value in record.items() if key not in _LATER or value != _LATER[key]}
+
+    def with_fit(self, fit: Fit | None) -> Preprocessing:
+        """The same with another fit, and none of what belonged to the published one; itself where that is the same.
+
+        Example:
+            >>> published = Preprocessing(
+            ...     size=(224, 224), fit="crop", interpolation="bicubic", color="RGB", resize=256
+            ... )
+            >>> published.with_fit("pad").resize is None, published.with_fit("crop") is published
+            (True, True)
+        """
+        if fit is None or fit == self.fit:
+            return self
+        return replace(self, fit=fit, fill=0, resize=None, anchor="center")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 Owns the arithmetic that a :class:`~radcbir_core.encoders.base.Preprocessing` with ``color="RGB"`` stands for. It uses
 Pillow and numpy alone, so that it runs in decode threads (both release the interpreter lock in their loops) and needs
 no torch. The steps and their rounding are those of torchvision's ``Resize`` and ``CenterCrop`` and of open_clip's
-``ResizeKeepRatio`` and ``CenterCropOrPad``, and give the same numbers.
+``ResizeKeepRatio`` and ``CenterCropOrPad``, and give the same numbers; with ``rounding="transformers"`` those of
+transformers' image processors on Pillow.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ class Transform:
         self._fit = preprocessing.fit
         self._method = _METHODS[preprocessing.interpolation]
         self._fill = preprocessing.fill
+        self._resize = preprocessing.resize
+        self._corner = preprocessing.anchor == "corner"
+        self._as_transformers = preprocessing.rounding == "transformers"
         # A pixel has 256 values: what scaling and normalising make of each is looked up, in the same float32 steps
         # (divide by 255, subtract, divide) as torchvision's ToTensor and Normalize take.
         levels = np.arange(256, dtype=np.float32) / np.float32(255)
@@ -48,22 +52,34 @@ class Transform:
         Raises:
             ValueError: ``pixels`` has another shape or type.
         """
-        fitted = np.asarray(self._fitted(Image.fromarray(np.ascontiguousarray(checked_pixels(pixels)))))
-        channels = [fitted] * 3 if fitted.ndim == 2 else [fitted[:, :, channel] for channel in range(3)]
+        image = Image.fromarray(np.ascontiguousarray(checked_pixels(pixels)))
+        if self._fit != "pad" or self._fill is not None:
+            return self._normalised(self._fitted(image))
+        # Zeros in the normalised input are no grey level, so the image is put among them once it is normalised.
+        resized_height, resized_width = self._resized_size(image.height, image.width)
+        top, left = self._place(resized_height, resized_width)
+        canvas = np.zeros((3, *self._size), dtype=np.float32)
+        inner = self._normalised(image.resize((resized_width, resized_height), self._method))
+        canvas[:, top : top + resized_height, left : left + resized_width] = inner
+        return canvas
+
+    def _normalised(self, image: Image.Image) -> Float32Array:
+        levels = np.asarray(image)
+        channels = [levels] * 3 if levels.ndim == 2 else [levels[:, :, channel] for channel in range(3)]
         return np.stack([values[channel] for values, channel in zip(self._table, channels, strict=True)])
 
     def _fitted(self, image: Image.Image) -> Image.Image:
         height, width = self._size
-        if self._fit == "squash":
+        if self._fit == "squash" and self._resize is None:
             return image.resize((width, height), self._method)
         resized_height, resized_width = self._resized_size(image.height, image.width)
-        top = _centered(resized_height - height)
-        left = _centered(resized_width - width)
         if self._fit == "pad":
-            canvas = Image.new(image.mode, (width, height), (self._fill,) * 3 if image.mode == "RGB" else self._fill)
-            resized = image.resize((resized_width, resized_height), self._method)
-            canvas.paste(resized, ((width - resized_width) // 2, (height - resized_height) // 2))
+            fill = self._fill or 0
+            canvas = Image.new(image.mode, (width, height), (fill,) * 3 if image.mode == "RGB" else fill)
+            top, left = self._place(resized_height, resized_width)
+            canvas.paste(image.resize((resized_width, resized_height), self._method), (left, top))
             return canvas
+        top, left = self._cut(resized_height - height), self._cut(resized_width - width)
         if resized_height * resized_width > _LARGEST_OVERHANG * height * width:
             # Resizing all of a 10 x 1,000,000 strip would take gigabytes for what is then cut off. Resizing only the
             # part that stays differs from that by rounding.
@@ -73,18 +89,30 @@ class Transform:
         resized = image.resize((resized_width, resized_height), self._method)
         return resized.crop((left, top, left + width, top + height))
 
+    def _place(self, resized_height: int, resized_width: int) -> tuple[int, int]:
+        """Top and left of a padded image."""
+        if self._corner:
+            return 0, 0
+        return (self._size[0] - resized_height) // 2, (self._size[1] - resized_width) // 2
+
+    def _cut(self, surplus: int) -> int:
+        """How much of a surplus is cut off before the middle."""
+        # Half to even, as torchvision's center_crop rounds.
+        return surplus // 2 if self._as_transformers else round(surplus / 2.0)
+
     def _resized_size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width after resizing and before cropping or padding; never 0, however thin the image."""
+        if self._fit == "squash":
+            return (self._resize or self._size[0], self._resize or self._size[1])
         target_height, target_width = self._size
-        if self._fit == "crop" and target_height == target_width:
+        if self._fit == "crop" and (self._resize or target_height == target_width):
             # torchvision cuts the fraction off here, where open_clip's own resizing rounds.
-            longer = int(target_height * max(height, width) / min(height, width))
-            return (longer, target_width) if height > width else (target_height, longer)
+            shorter = self._resize or target_height
+            longer = int(shorter * max(height, width) / min(height, width))
+            return (longer, shorter) if height > width else (shorter, longer)
+        if self._as_transformers and self._fit == "pad" and target_height == target_width:
+            scale = target_height / max(height, width)
+            return max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5))
         ratios = (height / target_height, width / target_width)
         ratio = max(ratios) if self._fit == "pad" else min(ratios)
         return max(1, round(height / ratio)), max(1, round(width / ratio))
-
-
-def _centered(surplus: int) -> int:
-    # Half to even, as torchvision's center_crop rounds.
-    return round(surplus / 2.0)
