@@ -1,4 +1,4 @@
-"""What the pages read, loaded once: all ``st.cache_*`` of the app.
+"""What the pages read, loaded once: all ``st.cache_*`` of the app but those of two encoders at once (paired.py).
 
 Owns caching and nothing else. Every cached function takes names and digests, never arrays or collections: Streamlit
 hashes large arrays from a sample. The digests are read from disk on each run (two small JSON files), so a collection
@@ -132,7 +132,12 @@ def _key(opened: Collection) -> CollectionKey:
     return CollectionKey(str(data_folder()), opened.name, version)
 
 
-def _encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
+def encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
+    """What the results of an encoder are cached by.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
     return EncoderKey(_key(opened), encoder_id, encoder_digest(opened, encoder_id))
 
 
@@ -158,7 +163,7 @@ def retriever(opened: Collection, encoder_id: str) -> Retriever:
     Raises:
         CollectionError: The encoder is not built, or its parts do not fit the collection (StaleError).
     """
-    return _retriever(_encoder_key(opened, encoder_id))
+    return _retriever(encoder_key(opened, encoder_id))
 
 
 def store(opened: Collection, encoder_id: str) -> EncoderStore:
@@ -195,7 +200,7 @@ def text_query(opened: Collection, encoder_id: str, text: str) -> TextQuery:
     sentence = cleaned_text(text)
     check_text_tower(opened.store(encoder_id))
     encoder(opened, encoder_id)  # here, and not only in the function below, so that it is said that it is being loaded
-    return _text_query(_encoder_key(opened, encoder_id), sentence)
+    return _text_query(encoder_key(opened, encoder_id), sentence)
 
 
 def example_texts(opened: Collection) -> list[str]:
@@ -211,7 +216,7 @@ def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
 
 def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
     """Map coordinates, row-aligned with the manifest (x, y, preservation; float32), None where not made. Read-only."""
-    return _projection(_encoder_key(opened, encoder_id))
+    return _projection(encoder_key(opened, encoder_id))
 
 
 def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evaluation:
@@ -221,7 +226,7 @@ def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evalu
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    return _evaluation(_encoder_key(opened, encoder_id), protocol)
+    return _evaluation(encoder_key(opened, encoder_id), protocol)
 
 
 def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level: Level, label: str) -> LabelQueries:
@@ -231,7 +236,7 @@ def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    return _label_queries(_encoder_key(opened, encoder_id), protocol, level, label)
+    return _label_queries(encoder_key(opened, encoder_id), protocol, level, label)
 
 
 def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray:
@@ -240,7 +245,7 @@ def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) 
     Raises:
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    return _precision_by_row(_encoder_key(opened, encoder_id), level, k)
+    return _precision_by_row(encoder_key(opened, encoder_id), level, k)
 
 
 def members(opened: Collection, column: str) -> Members:
@@ -251,7 +256,7 @@ def members(opened: Collection, column: str) -> Members:
 def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points | None:
     """The points of the map under a filter; None where there is no map."""
     chosen = tuple((column, tuple(values)) for column, values in where.items())
-    return _points(_encoder_key(opened, encoder_id), chosen)
+    return _points(encoder_key(opened, encoder_id), chosen)
 
 
 def encoder_steps(opened: Collection, encoder_id: str) -> Mapping[str, str]:

@@ -30,6 +30,7 @@ PAGES: Final = (
     ("Retrieval", "pages/retrieval.py", ":material/image_search:"),
     ("Pathology", "pages/pathology.py", ":material/bar_chart:"),
     ("Map", "pages/map.py", ":material/scatter_plot:"),
+    ("Compare", "pages/compare.py", ":material/compare_arrows:"),
 )
 COMMAND: Final = "python -m radcbir_core"
 

@@ -9,7 +9,8 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``ima
 ``where``). On Pathology: ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``find``, ``label``, ``page`` (of
 its queries), ``against`` (a numeric column). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``
 (the query), ``select`` (repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in
-the selection).
+the selection). On Compare: ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``,
+``exclude``, ``divisor``, ``label``, ``filter`` (of labels), ``image`` (the query), ``hits``, ``near`` (neighborhoods).
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ COMPARISON_COLUMNS = (
     *("p", "p_holm"),
 )
 
-_RECIPE = 1
+_RECIPE = 2
 """Part of every result's name: to be raised when the numbers change, so that cached ones are not used again."""
 
 
@@ -144,7 +144,7 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         b=_id_of(b),
         table=pd.concat(tables, ignore_index=True)[list(COMPARISON_COLUMNS)],
         queries=pd.concat(queries, ignore_index=True),
-        notes=_notes(a, b, protocol),
+        notes=(*_notes(a, b, protocol), *_lone_labels(tables)),
     )
     _write(folder, result, (a, b))
     return result
@@ -325,6 +325,21 @@ def _notes(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> tuple
             "the intervals, which may be too narrow."
         )
     return tuple(notes)
+
+
+def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:
+    """What labels with the queries of a single patient do to the macro interval, a sentence a level."""
+    notes = []
+    for table in tables:
+        labels = table[(table["averaging"] == "label") & (table["k"] == table["k"].min())]
+        alone = int((labels["n_patients"] == 1).sum())
+        if alone:
+            notes.append(
+                f"At the level {labels['level'].iloc[0]}, labels with queries of a single patient: {alone} of "
+                f"{len(labels)}. They have no interval, and are missing from many of the resampled sets: the macro "
+                "interval may lie askew."
+            )
+    return notes
 
 
 def label_note(labels: pd.DataFrame) -> str:

@@ -1,0 +1,120 @@
+"""What the Compare page reads of two encoders, computed once.
+
+Owns the caches of comparisons, and the pair that they are of. As in loaders.py, what is cached goes by names and
+digests; the stores themselves are passed beside them and not hashed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.parts import loaders
+from pages.parts.loaders import EncoderKey
+from radcbir_core.collection import Collection, EncoderStore
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.chance import CHANCE
+from radcbir_core.evaluation.comparing import Comparison, compare
+from radcbir_core.evaluation.disagreements import Disagreements, RankedPair, disagreements, ranked_pair
+from radcbir_core.evaluation.neighborhoods import Neighborhoods, neighborhoods
+from radcbir_core.manifest import Level
+
+_Stores = tuple[EncoderStore, EncoderStore | None]
+_Keys = tuple[EncoderKey, EncoderKey | None]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two encoders of an open collection.
+
+    Attributes:
+        collection: The collection.
+        a: encoder_id of A.
+        b: encoder_id of B, or ``"chance"``.
+    """
+
+    collection: Collection
+    a: str
+    b: str
+
+    @property
+    def by_chance(self) -> bool:
+        """Whether B is chance."""
+        return self.b == CHANCE
+
+    @property
+    def stores(self) -> _Stores:
+        """What both made of the collection; None for chance."""
+        first = loaders.store(self.collection, self.a)
+        return first, None if self.by_chance else loaders.store(self.collection, self.b)
+
+    @property
+    def keys(self) -> _Keys:
+        """What identifies both in the caches."""
+        first = loaders.encoder_key(self.collection, self.a)
+        return first, None if self.by_chance else loaders.encoder_key(self.collection, self.b)
+
+
+def comparison(pair: Pair, protocol: Protocol) -> Comparison:
+    """The comparison under a protocol: from memory, else from disk, else computed now. Read-only.
+
+    Raises:
+        EvaluationError: The protocol cannot be run on this collection.
+        StaleError: A neighbor graph is missing or older than the embeddings.
+    """
+    return _comparison(pair.keys, protocol, pair.stores)
+
+
+def parted(pair: Pair, protocol: Protocol, level: Level, k: int, label: str | None = None) -> Disagreements:
+    """The queries of a level, or of one label, by who is right at k. Raises as :func:`comparison`."""
+    return _parted(pair.keys, protocol, level, k, label, pair.stores)
+
+
+def rankings(pair: Pair, protocol: Protocol, level: Level, row: int, k: int) -> RankedPair:
+    """One query's hits by both.
+
+    Raises:
+        QueryError: One of the two could not embed the query.
+        EvaluationError: The protocol cannot be run on this collection.
+        StaleError: A neighbor graph is missing or older than the embeddings.
+    """
+    return _rankings(pair.keys, protocol, level, row, k, pair.stores)
+
+
+def agreement(pair: Pair) -> Neighborhoods:
+    """How far the neighbor graphs of two encoders agree; B must not be chance. Raises as :func:`comparison`."""
+    return _agreement(pair.keys, pair.stores)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Comparing the two encoders query by query…")
+def _comparison(keys: _Keys, protocol: Protocol, _stores: _Stores) -> Comparison:  # noqa: ARG001 - keys are the cache's
+    return compare(*_stores, protocol)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Sorting the queries…")
+def _parted(
+    keys: _Keys, protocol: Protocol, level: Level, k: int, label: str | None, _stores: _Stores
+) -> Disagreements:
+    found = _comparison(keys, protocol, _stores)
+    return disagreements(*_stores, found, level=level, k=k, label=label)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _rankings(
+    keys: _Keys,  # noqa: ARG001 - keys are the cache's
+    protocol: Protocol,
+    level: Level,
+    row: int,
+    k: int,
+    _stores: _Stores,
+) -> RankedPair:
+    return ranked_pair(*_stores, row, k=k, protocol=protocol, level=level)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Comparing the neighborhoods…")
+def _agreement(keys: _Keys, _stores: _Stores) -> Neighborhoods:  # noqa: ARG001 - keys are the cache's
+    first, second = _stores
+    if second is None:
+        raise ValueError("Expected two encoders, but B = chance. Neighborhoods of chance are computed, not compared.")
+    return neighborhoods(first, second)

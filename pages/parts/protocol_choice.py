@@ -1,0 +1,139 @@
+"""The controls of a protocol: what has to agree, how many hits count, which queries, and what they may not return.
+
+Owns these widgets and their URL parameters (``level``, ``k``, ``protocol``, ``exclude``, ``divisor``), and what is said
+where a collection lacks what a protocol needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.parts import loaders, shell, state
+from pages.parts.shell import Opened
+from pages.parts.text import literal
+from radcbir_core.evaluation import KS, PROTOCOLS, Protocol
+from radcbir_core.evaluation.precision import DIVISORS
+from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level
+
+LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the controls say.
+
+    Attributes:
+        level: What has to agree for a hit to be relevant.
+        k: Of P@k.
+        protocol: Which queries and gallery.
+    """
+
+    level: Level
+    k: int
+    protocol: Protocol
+
+    @property
+    def level_name(self) -> str:
+        """The level in words."""
+        return LEVEL_NAMES[self.level].lower()
+
+
+def choose(opened: Opened, *, k: int, hidden: Collection[str] = (), clears: Sequence[str] = ()) -> Chosen:
+    """Draw the controls in one line.
+
+    Args:
+        opened: The open collection.
+        k: The default k.
+        hidden: URL parameters whose controls would change nothing now; what they say still holds, and is kept.
+        clears: URL parameters that mean nothing under other choices.
+    """
+    known = loaders.facts(opened.collection).known_groups
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
+
+    def one(label: str, options: Sequence[str], *, name: str, default: str, **arguments: Any) -> str:
+        if name in hidden:
+            asked = state.get(name)
+            return asked if asked in options else default
+        return state.choice(controls.segmented_control, label, options, name=name, default=default, **arguments)
+
+    level = one(
+        "Level",
+        list(LEVELS),
+        name="level",
+        default="label",
+        clears=["label", *clears],
+        format_func=LEVEL_NAMES.get,
+        help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
+        "images with exactly one pathology.",
+    )
+    chosen = one("k", [str(k) for k in KS], name="k", default=str(k), clears=clears)
+    name = one(
+        "Protocol",
+        list(PROTOCOLS),
+        name="protocol",
+        default=PROTOCOLS[0],
+        clears=clears,
+        help="Leave-one-out: every image is a query against all others. Split: the queries are the images of split "
+        "test, and the hits come from split train.",
+    )
+    offered = [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known]
+    exclude: Sequence[str] = Protocol.of(name).exclude
+    if "exclude" not in hidden:
+        exclude = state.choices(
+            controls.pills,
+            "Leave out the query's",
+            offered,
+            name="exclude",
+            default=exclude,
+            selection_mode="multi",
+            format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
+            help="The query image itself is always left out.",
+        )
+    elif asked := [x for x in state.get_all("exclude") if x in offered]:
+        exclude = asked
+    divisor = one(
+        "Divided by",
+        list(DIVISORS),
+        name="divisor",
+        default=DIVISORS[0],
+        format_func={"k": "k", "available": "available"}.get,
+        help="k: relevant hits ÷ k. Available: relevant hits ÷ min(k, relevant images that there are), as in the "
+        "paper of Denner et al.; a query for which there is none is left out.",
+    )
+    protocol = Protocol.of(name, exclude=exclude, divisor=divisor)
+    return Chosen(next(x for x in LEVELS if x == level), int(chosen), protocol)
+
+
+def can_run(opened: Opened, protocol: Protocol) -> bool:
+    """Whether the collection has the two sides of the split protocol; says what to do where it has not."""
+    if protocol.name != "split":
+        return True
+    splits = loaders.facts(opened.collection).splits
+    if {"train", "test"} <= set(splits):
+        return True
+    found = ", ".join(f"{count:,} of {name}" for name, count in splits.items()) or "no split at all"
+    shell.say_command(
+        f"The split protocol needs images of split train and of split test, but this collection has {literal(found)}. "
+        "Choose leave-one-out above, or import the images again from a manifest with a column `split`.",
+        *("import", "MANIFEST_CSV", "--name", "NAME"),
+    )
+    return False
+
+
+def say_no_labels(opened: Opened, level: Level) -> None:
+    """Say that nothing can be evaluated at a level, and what would change that."""
+    needs = {
+        "modality": "a column `modality`",
+        "anatomy": "a column `anatomy`",
+        "label": "the columns `modality`, `anatomy` and `pathology`, with one pathology an image",
+    }[level]
+    what = "full label" if level == "label" else level
+    shell.say_command(
+        f"No query of **{literal(opened.collection.name)}** has a known {what}, so there is no P@k at this level. "
+        f"Choose another level, or import the images again from a manifest with {needs}.",
+        *("import", "MANIFEST_CSV", "--name", "NAME"),
+    )
