@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts import figures, gallery, loaders, palette, regions, shell, state
+from pages.parts import figures, gallery, loaders, palette, protocol_choice, regions, shell, state
 from pages.parts.shell import Opened
 from pages.parts.text import counted, csv_bytes, literal, markup
-from radcbir_core.evaluation import KS, PROTOCOLS, Evaluation, Protocol
+from radcbir_core.evaluation import Evaluation
 from radcbir_core.evaluation.against import precision_against
 from radcbir_core.evaluation.confusion import confusion
-from radcbir_core.evaluation.precision import DIVISORS
-from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level
+from radcbir_core.manifest import Level
 
-LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
 QUERIES_A_PAGE: Final = 5
 HEIGHT: Final = 400  # pixels of the chart and of the table; both scroll beyond
 ROW_HEIGHT: Final = 33
@@ -32,15 +30,16 @@ _TABLE: Final = "radcbir:precision-table"
 def page() -> None:
     """Draw the page."""
     opened = shell.begin("Pathology", "embed", "neighbors")
-    level, k, protocol = choose(opened)
-    if protocol.name == "split" and not can_split(opened):
+    chosen = protocol_choice.choose(opened, k=10, clears=["page"])
+    level, k, protocol = chosen.level, chosen.k, chosen.protocol
+    if not protocol_choice.can_run(opened, protocol):
         return
     with shell.errors_shown():
         evaluation = loaders.evaluation(opened.collection, opened.encoder_id, protocol)
         table = evaluation.table[(evaluation.table["level"] == level) & (evaluation.table["k"] == k)]
         labels = by_precision(table[table["averaging"] == "label"])
         if not len(labels):
-            say_no_labels(opened, level)
+            protocol_choice.say_no_labels(opened, level)
             return
         headline(table, labels=int(labels["precision"].notna().sum()), k=k, evaluation=evaluation)
         label = chosen_label(opened, labels, level)
@@ -49,82 +48,6 @@ def page() -> None:
             st.caption("Click a label in the chart or in the table to see what it is taken for, and its queries.")
         else:
             show_label(opened, evaluation, labels[labels["label"] == label].iloc[0], level=level, k=k)
-
-
-def choose(opened: Opened) -> tuple[Level, int, Protocol]:
-    """The controls: level, k, and the protocol; all in the URL."""
-    known = loaders.facts(opened.collection).known_groups
-    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
-    level = state.choice(
-        controls.segmented_control,
-        "Level",
-        list(LEVELS),
-        name="level",
-        default="label",
-        clears=["label", "page"],
-        format_func=LEVEL_NAMES.get,
-        help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
-        "images with exactly one pathology.",
-    )
-    k = state.choice(controls.segmented_control, "k", [str(k) for k in KS], name="k", default="10", clears=["page"])
-    name = state.choice(
-        controls.segmented_control,
-        "Protocol",
-        list(PROTOCOLS),
-        name="protocol",
-        clears=["page"],
-        help="Leave-one-out: every image is a query against all others. Split: the queries are the images of split "
-        "test, and the hits come from split train.",
-    )
-    exclude = state.choices(
-        controls.pills,
-        "Leave out the query's",
-        [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known],
-        name="exclude",
-        default=Protocol.of(name).exclude,
-        selection_mode="multi",
-        format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
-        help="The query image itself is always left out.",
-    )
-    divisor = state.choice(
-        controls.segmented_control,
-        "Divided by",
-        list(DIVISORS),
-        name="divisor",
-        format_func={"k": "k", "available": "available"}.get,
-        help="k: relevant hits ÷ k. Available: relevant hits ÷ min(k, relevant images that there are), as in the "
-        "paper of Denner et al.; a query for which there is none is left out.",
-    )
-    return next(x for x in LEVELS if x == level), int(k), Protocol.of(name, exclude=exclude, divisor=divisor)
-
-
-def can_split(opened: Opened) -> bool:
-    """Whether the collection has the two sides of the split protocol; says what to do where it has not."""
-    splits = loaders.facts(opened.collection).splits
-    if {"train", "test"} <= set(splits):
-        return True
-    found = ", ".join(f"{count:,} of {name}" for name, count in splits.items()) or "no split at all"
-    shell.say_command(
-        f"The split protocol needs images of split train and of split test, but this collection has {literal(found)}. "
-        "Choose leave-one-out above, or import the images again from a manifest with a column `split`.",
-        *("import", "MANIFEST_CSV", "--name", "NAME"),
-    )
-    return False
-
-
-def say_no_labels(opened: Opened, level: Level) -> None:
-    """Say that nothing can be evaluated at a level, and what would change that."""
-    needs = {
-        "modality": "a column `modality`",
-        "anatomy": "a column `anatomy`",
-        "label": "the columns `modality`, `anatomy` and `pathology`, with one pathology an image",
-    }[level]
-    what = "full label" if level == "label" else level
-    shell.say_command(
-        f"No query of **{literal(opened.collection.name)}** has a known {what}, so there is no P@k at this level. "
-        f"Choose another level, or import the images again from a manifest with {needs}.",
-        *("import", "MANIFEST_CSV", "--name", "NAME"),
-    )
 
 
 def by_precision(table: pd.DataFrame) -> pd.DataFrame:
