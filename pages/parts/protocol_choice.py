@@ -93,8 +93,8 @@ def choose(opened: Opened, *, k: int, hidden: Collection[str] = (), clears: Sequ
             format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
             help="The query image itself is always left out.",
         )
-    elif asked := [x for x in state.get_all("exclude") if x in offered]:
-        exclude = asked
+    elif st.query_params.get_all("exclude"):
+        exclude = [x for x in state.get_all("exclude") if x in offered]
     divisor = one(
         "Divided by",
         list(DIVISORS),
