@@ -13,6 +13,7 @@ import math
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from radcbir_core.collection import EncoderStore
     from radcbir_core.retrieval import Measure
 
+EXIT_FAILED = 1
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
 
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands behind ``python -m radcbir_core``; the process's own by default.
 
     Returns:
-        The exit code: 0, 2 after a user's error, 130 when stopped.
+        The exit code: 0, 1 where the doctor found a fault, 2 after a user's error, 130 when stopped.
     """
     try:
         code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
@@ -457,6 +459,29 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
     _print_table(["encoder", *STEPS], rows)
     if not rows:
         print(f"No encoder yet. Next: python -m radcbir_core build {name} --encoder pixels")
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the command line
+    """Check this installation, and say what to do about each fault; the exit code is 1 if anything failed.
+
+    Looks at Python and the packages, the device, the data folder and its collections, and the encoders and kits; and
+    asks phantoms a query by image and by text while every connection is refused. Nothing is changed.
+    """
+    from radcbir_core.doctor import examine
+
+    if _errors.is_terminal:
+        _errors.print("Checking; this takes some seconds …")
+    findings = examine()
+    count = {result: sum(finding.result == result for finding in findings) for result in ("failed", "warning", "ok")}
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
+    else:
+        rows = [[f.check, f.result, f.found, f.advice] for f in findings]
+        _print_table(["check", "result", "what was found", "what to do"], rows)
+        print(f"{count['failed']} failed, {count['warning']} warnings, {count['ok']} ok.")
+    if count["failed"]:
+        raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()

@@ -1,0 +1,463 @@
+"""The doctor: whether this installation works, what is wrong with it, and what to do about each fault.
+
+Owns the checks and their order. What needs torch, and the query that must work without network, runs in a process of
+its own, in which every connection is refused: a library that breaks or is killed takes only that process with it, and
+what was found until then is told. Nothing here repairs or changes anything; the commands print what is found.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from radcbir_core.collection import STEPS, data_folder, list_collections, open_collection
+from radcbir_core.embed import embed
+from radcbir_core.encoders import Encoder, EncoderEntry, known_encoders, registry
+from radcbir_core.encoders.base import shown
+from radcbir_core.encoders.kit import KIT, read_kit
+from radcbir_core.encoders.torch_support import first_line
+from radcbir_core.errors import EncoderUnavailableError, RadcbirError, StaleError
+from radcbir_core.importers.phantoms import make_phantoms
+from radcbir_core.retrieval import Retriever, check_encoder, embed_text
+
+Result = Literal["ok", "warning", "failed"]
+
+PYTHON: Final = (3, 11)
+COMMITTED: Final = "radcbir-mini"
+PHANTOMS: Final = 12
+WARNING_BYTES: Final = 5 * 10**9
+FAILED_BYTES: Final = 500 * 10**6
+MINUTES: Final = 10
+"""How long the process of its own may take; a kit of a large encoder takes a minute on a slow disk."""
+
+_INSTALL = "Run: pip install -r requirements.txt"
+_CONNECTING = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"})
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: What was looked at.
+        result: ``failed``: something does not work; ``warning``: it works, but not as it should.
+        found: What there is.
+        advice: What to do; empty where nothing is to be done.
+    """
+
+    check: str
+    result: Result
+    found: str
+    advice: str = ""
+
+
+def examine() -> list[Finding]:
+    """Run all checks; none of them raises."""
+    return [
+        *_kept("Python", check_python),
+        *_kept("packages", check_packages),
+        *_kept("data folder", check_data_folder),
+        *_kept("collections", check_collections),
+        *check_in_own_process(),
+    ]
+
+
+def _kept(check: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    """What ``look`` finds; what it raises is one more finding, so that the other checks still run."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(look())
+    except RadcbirError as error:
+        findings.append(_of_error(check, error))
+    except Exception as error:  # noqa: BLE001 - whatever is broken here is what the doctor is asked for
+        findings.append(Finding(check, "failed", f"{type(error).__name__}: {first_line(error)}", _INSTALL))
+    return findings
+
+
+def _of_error(check: str, error: RadcbirError) -> Finding:
+    """An error's own words: what was expected and found, and behind the last full stop but one, what to do."""
+    found, stop, advice = str(error).rpartition(". ")
+    return Finding(check, "failed", f"{found}." if stop else advice, advice if stop else "")
+
+
+def check_python() -> Iterator[Finding]:
+    """Whether this Python is recent enough.
+
+    Example:
+        >>> [finding.result for finding in check_python()]
+        ['ok']
+    """
+    version = platform.python_version()
+    found = f"{version} on {platform.system()} {platform.machine()}"
+    wanted = ".".join(map(str, PYTHON))
+    if sys.version_info[:2] < PYTHON:
+        yield Finding("Python", "failed", found, f"Install Python {wanted} or newer, and RadCBIR with it.")
+    else:
+        yield Finding("Python", "ok", found)
+
+
+def check_packages(requirements: Path | None = None) -> Iterator[Finding]:
+    """Whether the packages of requirements.txt are installed, in exactly these versions.
+
+    Args:
+        requirements: The file; that of the repository by default.
+    """
+    path = registry.ROOT / "requirements.txt" if requirements is None else requirements
+    try:
+        pins = _pins(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        yield Finding("packages", "warning", f"{path}: {first_line(error)}", "Restore the file from the repository.")
+        return
+    good = 0
+    for name, wanted in pins:
+        try:
+            # A local version, as the +cpu of torch's CPU build, is the same release.
+            installed = importlib.metadata.version(name).partition("+")[0]
+        except importlib.metadata.PackageNotFoundError:
+            yield Finding(f"package {name}", "failed", f"not installed; {wanted} is needed", _INSTALL)
+            continue
+        if installed == wanted:
+            good += 1
+        else:
+            advice = f"Run: pip install {name}=={wanted}"
+            yield Finding(f"package {name}", "warning", f"{installed}; tested with {wanted}", advice)
+    yield Finding("packages", "ok", f"{good} of {len(pins)} exactly as in {path.name}")
+
+
+def _pins(text: str) -> list[tuple[str, str]]:
+    r"""Names and versions of ``name[extra]==version`` lines.
+
+    Example:
+        >>> _pins("# a remark\npylibjpeg[openjpeg]==2.1.0\n\ntorch==2.13.0  # why\n")
+        [('pylibjpeg', '2.1.0'), ('torch', '2.13.0')]
+    """
+    return re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[^\]]*\])?==([^\s#;]+)", text, flags=re.MULTILINE)
+
+
+def check_data_folder() -> Iterator[Finding]:
+    """Whether the data folder is there or can be made, can be written, and has room."""
+    folder = data_folder()
+    advice = "Set RADCBIR_DATA to a folder that you can write to."
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        yield Finding("data folder", "failed", f"{folder}: {nearest} is a file", advice)
+        return
+    try:
+        with tempfile.TemporaryFile(dir=nearest) as handle:
+            handle.write(b"room for a little?")
+            handle.flush()
+    except OSError as error:
+        yield Finding("data folder", "failed", f"{nearest} cannot be written: {error.strerror}", advice)
+    else:
+        found = f"{folder}, can be written" if nearest == folder else f"{folder}, not there yet; it can be made"
+        yield Finding("data folder", "ok", found)
+    free = shutil.disk_usage(nearest).free
+    result: Result = "failed" if free < FAILED_BYTES else "warning" if free < WARNING_BYTES else "ok"
+    room = f"A collection needs about 5 kB an image and encoder. Free some space, or {advice[0].lower()}{advice[1:]}"
+    yield Finding("disk space", result, f"{free / 1e9:,.1f} GB free for {folder}", "" if result == "ok" else room)
+
+
+def check_collections() -> Iterator[Finding]:
+    """Whether each collection can be read, its images are where they were, and its steps are current."""
+    names = list_collections()
+    if not names:
+        yield Finding("collections", "ok", "none yet", "To try everything: python -m radcbir_core demo")
+    for name in names:
+        yield from _kept(f"collection {name}", partial(_check_collection, name))
+
+
+def _check_collection(name: str) -> Iterator[Finding]:
+    check = f"collection {name}"
+    collection = open_collection(name)
+    images = len(collection.manifest)
+    if not collection.image_root.is_dir():
+        yield Finding(
+            check,
+            "warning",
+            f"{images:,} images; their folder {collection.image_root} is not here",
+            "Bring it back to open images large and to embed with further encoders; searching works without.",
+        )
+    for encoder_id in collection.encoder_ids():
+        yield from _kept(f"{check}, {encoder_id}", partial(_check_store, name, encoder_id))
+    yield Finding(check, "ok", f"{images:,} images, {len(collection.encoder_ids())} encoder(s)")
+
+
+def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
+    store = open_collection(name).store(encoder_id)
+    unfinished = [f"{step} {state}" for step, state in store.steps().items() if state != "current"]
+    if unfinished:
+        advice = f"Run: python -m radcbir_core build {name} --encoder {store.spec}"
+        yield Finding(f"collection {name}, {encoder_id}", "warning", ", ".join(unfinished), advice)
+        return
+    rows = len(store.embeddings)
+    yield Finding(f"collection {name}, {encoder_id}", "ok", f"{rows:,} embeddings; all {len(STEPS)} steps current")
+
+
+def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
+    """What is found with torch, and with every connection refused, by a process of its own.
+
+    Args:
+        command: What to run; this module by default.
+    """
+    root = str(registry.ROOT)
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    found: list[Finding] = []
+    errors = ""
+    ended = ""
+    try:
+        done = subprocess.run(  # noqa: S603
+            command or [sys.executable, "-m", "radcbir_core.doctor"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            timeout=60 * MINUTES,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        found, ended = _told(error.stdout), f"had not finished after {MINUTES} minutes"
+    except OSError as error:
+        ended = f"could not be started: {first_line(error)}"
+    else:
+        found = _told(done.stdout)
+        errors = done.stderr.decode("utf-8", "replace").strip()
+        if done.returncode:
+            ended = f"ended with exit code {done.returncode}"
+    if ended:
+        last = f" after {found[-1].check}" if found else ""
+        words = f": {shown(errors.splitlines()[-1], longest=300)}" if errors else ""
+        advice = f"Close other programs to free memory and try again. {_INSTALL}"
+        found.append(
+            Finding("encoders and a query", "failed", f"the process that checks them {ended}{last}{words}", advice)
+        )
+    return found
+
+
+def _told(output: bytes | None) -> list[Finding]:
+    """The findings among the lines that the other process wrote; libraries may have written others."""
+    findings = []
+    for line in (output or b"").decode("utf-8", "replace").splitlines():
+        if line.startswith('{"check": '):
+            try:
+                findings.append(Finding(**json.loads(line)))
+            except (ValueError, TypeError):
+                continue  # cut off where the process was killed
+    return findings
+
+
+def main() -> None:
+    """What the process of its own does: refuse connections, look, and write each finding as one line of JSON."""
+    attempts = refuse_connections()
+    loaded: list[Encoder] = []
+    for check, look in (
+        ("torch", check_torch),
+        ("torchvision", check_torchvision),
+        (f"encoder {COMMITTED}", partial(check_committed, loaded)),
+        ("a query without network", partial(check_query, loaded, attempts)),
+        ("encoders", check_encoders),
+        ("kits", check_kits),
+    ):
+        for finding in _kept(check, look):
+            print(json.dumps(asdict(finding)), flush=True)
+
+
+def refuse_connections() -> list[str]:
+    """Refuse every connection of this process from now on, and every question for a name's address.
+
+    It cannot be undone, and covers what goes through Python's sockets, as all libraries that RadCBIR uses do.
+
+    Returns:
+        Whom it was tried to reach; grows.
+    """
+    attempts: list[str] = []
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in _CONNECTING:
+            return
+        whom = next((part for part in reversed(arguments) if isinstance(part, str | tuple)), arguments)
+        if event in {"socket.connect", "socket.sendto"} and isinstance(arguments[1], str | bytes):
+            return  # a path: a local socket, within this machine
+        if event == "socket.getaddrinfo":
+            whom = arguments[0]
+        attempts.append(shown(str(whom)))
+        raise OSError("the doctor allows no connection")
+
+    sys.addaudithook(refuse)
+    return attempts
+
+
+def check_torch() -> Iterator[Finding]:
+    """Whether torch can be imported, and where it computes."""
+    import torch
+
+    from radcbir_core.encoders.torch_support import resolve_device
+
+    device = resolve_device("auto")
+    found = f"{torch.__version__}, computes on {device}"
+    if device == "cuda":
+        found += f": {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+    elif device == "cpu":
+        found += f" with {torch.get_num_threads()} thread(s)"
+    torch.ones(2, 2, device=device).sum().item()
+    yield Finding("torch", "ok", found)
+
+
+def check_torchvision() -> Iterator[Finding]:
+    """Whether open_clip and torchvision can be imported, with its operators or with the stand-ins for them."""
+    from radcbir_core.encoders.torch_support import import_open_clip
+
+    import_open_clip()
+    import torchvision
+
+    compiled = torchvision.extension._has_ops()
+    state = "its operators load" if compiled else "made for another torch; stand-ins for two operators are in place"
+    yield Finding("torchvision", "ok", f"{torchvision.__version__}: {state}")
+
+
+def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
+    """Whether the encoder of the repository is whole and gives the embeddings of its probe.
+
+    Args:
+        loaded: It is put here.
+    """
+    started = time.monotonic()
+    loaded.append(registry.load_encoder(COMMITTED, device="cpu"))
+    folder = registry.ROOT / f"data/encoders/{COMMITTED}"
+    yield Finding(f"encoder {COMMITTED}", "ok", f"in the repository; {_verified(folder, time.monotonic() - started)}")
+    for name in list_collections():
+        yield from _kept(f"collection {name}, {COMMITTED}", partial(_check_fingerprint, name, loaded[-1]))
+
+
+def _check_fingerprint(name: str, encoder: Encoder) -> Iterator[Finding]:
+    """Say where a collection's embeddings were made by another version of ``encoder`` than is here now."""
+    collection = open_collection(name)
+    if encoder.encoder_id not in collection.encoder_ids():
+        return
+    try:
+        check_encoder(collection.store(encoder.encoder_id), encoder)
+    except StaleError as error:
+        fault = _of_error(f"collection {name}, {encoder.encoder_id}", error)
+        yield Finding(fault.check, "warning", fault.found, fault.advice)
+
+
+def _verified(folder: Path, seconds: float) -> str:
+    kit = read_kit(folder)
+    if kit is None:
+        return "no kit.json to verify it by"
+    if kit.probe is None:
+        return f"{len(kit.files)} files verified, no probe ({seconds:.1f} s)"
+    return (
+        f"{len(kit.files)} files verified; {len(kit.probe['images'])} images and {len(kit.probe['texts'])} texts of "
+        f"its probe give the recorded embeddings ({seconds:.1f} s)"
+    )
+
+
+def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Finding]:
+    """Whether phantoms can be drawn, embedded and found again, by an image and by a sentence, with no network.
+
+    Args:
+        loaded: The encoder of the repository, if it could be loaded.
+        attempts: Of connections, as :func:`refuse_connections` lists them.
+    """
+    check = "a query without network"
+    if not loaded:
+        yield Finding(check, "failed", f"there is no {COMMITTED} to ask", "Mend that encoder first.")
+        return
+    encoder = loaded[0]
+    started, before = time.monotonic(), len(attempts)
+    with tempfile.TemporaryDirectory(prefix="radcbir-doctor-") as folder, _data_in(folder):
+        similarity, hits = _ask(encoder)
+    found = (
+        f"{PHANTOMS} phantoms drawn and embedded; an image found itself (similarity {similarity:.3f}) and a sentence "
+        f"{hits} images ({time.monotonic() - started:.1f} s)"
+    )
+    if similarity < 0.99:
+        yield Finding(check, "failed", f"an image does not find itself: similarity {similarity:.3f}", _INSTALL)
+    elif tried := attempts[before:]:
+        yield Finding(check, "warning", f"{found}, but it was tried to reach {', '.join(sorted(set(tried)))}", _INSTALL)
+    else:
+        yield Finding(check, "ok", found)
+
+
+def _ask(encoder: Encoder) -> tuple[float, int]:
+    """How similar a phantom's first hit is, 0 if it is another one, and how many images a sentence finds."""
+    collection = make_phantoms(name="doctor", images=PHANTOMS, workers=1)
+    with collection.building(encoder.encoder_id):
+        embed(collection, encoder, workers=1)
+    retriever = Retriever(collection, encoder.encoder_id)
+    row = PHANTOMS // 2
+    hits = retriever.search(encoder.encode_images([collection.read_image(row).pixels]), k=1)
+    sentence = embed_text(retriever.store, encoder, "CT of the head with hemorrhage")
+    found = retriever.search_text(sentence, k=5)
+    similarity = float(hits.similarities[0][0]) if int(hits.rows[0][0]) == row else 0.0
+    return similarity, int((found.rows[0] >= 0).sum())
+
+
+@contextmanager
+def _data_in(folder: str) -> Iterator[None]:
+    """Let the data folder be another one; for a process that does nothing else meanwhile."""
+    before = os.environ.get("RADCBIR_DATA")
+    os.environ["RADCBIR_DATA"] = folder
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["RADCBIR_DATA"]
+        else:
+            os.environ["RADCBIR_DATA"] = before
+
+
+def check_encoders() -> Iterator[Finding]:
+    """Which of the known encoders are on this machine; one that is not is no fault."""
+    for entry in known_encoders():
+        if entry.encoder_id != COMMITTED:
+            yield from _kept(f"encoder {entry.encoder_id}", partial(_check_entry, entry))
+
+
+def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
+    check = f"encoder {entry.encoder_id}"
+    if entry.family == "pixels":
+        yield Finding(check, "ok", "needs no files")
+        return
+    try:
+        checkpoint = registry.find_checkpoint(entry.encoder_id)
+    except EncoderUnavailableError:
+        command = f"python -m radcbir_core fetch-encoder {entry.encoder_id} --to DIR"
+        yield Finding(check, "ok", "not on this machine", f"If it is wanted: {command}, then --encoder DIR")
+        return
+    size = checkpoint.weights_path.stat().st_size
+    yield Finding(check, "ok", f"in the local cache, {size / 1e6:,.0f} MB")
+
+
+def check_kits() -> Iterator[Finding]:
+    """Whether each kit in the folder of encoders is whole and gives the embeddings of its probe."""
+    committed = registry.ROOT / f"data/encoders/{COMMITTED}"
+    places = dict.fromkeys((registry.ROOT / "data" / "encoders", data_folder().absolute() / "encoders"))
+    for place in places:
+        for folder in sorted(place.iterdir()) if place.is_dir() else ():
+            if folder != committed and (folder / KIT).is_file():
+                yield from _kept(f"kit {folder.name}", partial(_check_kit, folder))
+
+
+def _check_kit(folder: Path) -> Iterator[Finding]:
+    started = time.monotonic()
+    encoder = registry.load_encoder(f"local-dir:{folder}", device="cpu")
+    found = f"{encoder.title}; {_verified(folder, time.monotonic() - started)}"
+    yield Finding(f"kit {folder.name}", "ok", found, f"To use it: --encoder {folder}")
+
+
+if __name__ == "__main__":
+    main()
