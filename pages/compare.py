@@ -193,9 +193,18 @@ def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
     )
     text = state.get("filter")
     shown = labels[labels["label"].str.contains(text, case=False, regex=False)] if text else labels
-    shown = shown.reset_index(drop=True)
+    first = state.choice(
+        bar.segmented_control,
+        "Order",
+        ["B", "A"],
+        name="first",
+        format_func=lambda letter: f"{letter}'s gains first",
+        label_visibility="collapsed",
+        width="content",
+    )
+    shown = (shown if first == "B" else shown[::-1]).reset_index(drop=True)
     of_all = f" of {len(labels):,}" if text else ""
-    bar.caption(f"B − A of P@{chosen.k}, {counted(len(shown), 'label')}{of_all}, B's gains first.", width="stretch")
+    bar.caption(f"B − A of P@{chosen.k}, {counted(len(shown), 'label')}{of_all}", width="stretch")
     if not len(shown):
         st.info(f"No label contains {literal(text or '')}. Shorten the text.", icon=":material/info:")
         return
@@ -406,8 +415,9 @@ def pair_summary(found: RankedPair, chosen: Chosen) -> str:
         parts.append(f"the query has no {markup(chosen.level_name)}, so nothing is relevant or not")
     else:
         parts.append(
-            f"relevant ({markup(chosen.level_name)}): {versus.badge('A')} <b>{int(found.relevant_a.sum())}</b> "
-            f"&ensp;{versus.badge('B')} <b>{int(found.relevant_b.sum())}</b>"
+            f'<span style="white-space:nowrap">relevant ({markup(chosen.level_name)}): '
+            f"{versus.badge('A')} <b>{int(found.relevant_a.sum())}</b> "
+            f"&ensp;{versus.badge('B')} <b>{int(found.relevant_b.sum())}</b></span>"
         )
     help_text = "0: nothing shared; 1: identical. The first ten ranks carry 86 % of the weight (p = 0.9)."
     return f'<span title="{markup(help_text)}">{" &emsp; ".join(parts)}</span>'
@@ -560,7 +570,12 @@ _STYLE: Final = """<style>
 .radcbir-pair ul { color: #98A3B3; font-size: .78rem; line-height: 1.35; margin: 0; padding: 0 0 0 1.1rem;
   max-height: 6.1rem; overflow-y: auto; scrollbar-width: thin; }
 .radcbir-pair li { margin: 0 0 .15rem; padding: 0; font-size: .78rem; }
-.st-key-radcbir-pair-of-rankings [data-testid="stColumn"]:first-child { min-width: 11.5rem; }
+@media (min-width: 900px) {
+  .st-key-radcbir-pair-of-rankings > div > [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
+  .st-key-radcbir-pair-of-rankings > div > div > [data-testid="stColumn"]:first-child {
+    flex: 0 0 max(11.5rem, 17%); min-width: 0; }
+  .st-key-radcbir-pair-of-rankings > div > div > [data-testid="stColumn"]:last-child { flex: 1 1 0; min-width: 0; }
+}
 @media (max-width: 1180px) {
   .radcbir-pair { grid-template-columns: 1fr 1fr; }
   .radcbir-pair ul { grid-column: 1 / -1; }

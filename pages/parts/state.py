@@ -10,7 +10,8 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``ima
 its queries), ``against`` (a numeric column). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``
 (the query), ``select`` (repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in
 the selection). On Compare: ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``,
-``exclude``, ``divisor``, ``label``, ``filter`` (of labels), ``image`` (the query), ``hits``, ``near`` (neighborhoods).
+``exclude``, ``divisor``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
+neighborhoods).
 """
 
 from __future__ import annotations

@@ -99,6 +99,7 @@ def test_labels_come_with_the_largest_gain_first_and_word_for_word(two):
     assert shown["difference"].is_monotonic_decreasing
     assert shown["p_holm"].tolist() == pytest.approx(labels["p_holm"].tolist())
     assert label_note(labels) in words(at)
+    assert choose(at, "Order", "A").dataframe[0].value["difference"].is_monotonic_increasing
     sent = json.loads(at.get("plotly_chart")[0].proto.spec)
     assert len(sent["layout"]["yaxis"]["ticktext"]) == len(labels)
     assert not any("<b onclick" in text for text in sent["data"][0]["hovertext"])
