@@ -101,20 +101,59 @@ def _stopped() -> int:
 
 @app.command("import")
 def import_(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="SOURCE…", help="manifest.csv files, or folders with one, or with images.")
-    ],
     name: Annotated[str, typer.Option("--name", help="Letters, digits, '.', '_', '-'; it stands in URLs.")],
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="SOURCE…", help="Folders or tables; several become one collection together."),
+    ] = None,
     title: Annotated[str | None, typer.Option("--title", help="What people call it; the name by default.")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="What it is; found out where the layout is plain.")
+    ] = None,
     image_root: Annotated[
         Path | None, typer.Option("--image-root", help="What the paths start from; each table's folder by default.")
     ] = None,
+    check: Annotated[
+        str, typer.Option("--check", help="decode each image; bytes: read only; exists: look whether it is there.")
+    ] = "decode",
+    modality: Annotated[str, typer.Option("--modality", help="Of all images, where the source does not say.")] = "",
+    anatomy: Annotated[str, typer.Option("--anatomy", help="Of all images, where the source does not say.")] = "",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=SOURCE", help="For csv and parquet: pathologies=finding,… Repeat it."),
+    ] = None,
+    every: Annotated[int, typer.Option("--every", metavar="N", min=1, help="One of N slices of a volume.")] = 1,
+    uncertain: Annotated[
+        str, typer.Option("--uncertain", help="Uncertain labels: not-positive (default), positive, or own-label.")
+    ] = "",
+    download: Annotated[
+        str,
+        typer.Option("--download", metavar="DATASET", help="Fetch a MedMNIST data set, for example pneumoniamnist."),
+    ] = "",
+    encoder_id: Annotated[
+        str, typer.Option("--encoder-id", metavar="ID", help="What made the vectors that are imported.")
+    ] = "",
 ) -> None:
-    """Import tables or folders of images as a new collection. Images are checked, and stay where they are."""
-    from radcbir_core.importers import import_collection
+    """Import data sets, tables or folders of images as a new collection. They are checked, and stay where they are."""
+    from radcbir_core.importers import ImportRequest, import_as
+    from radcbir_core.importers.mapping import parse_mapping
 
+    request = ImportRequest(
+        sources or [],
+        name,
+        title,
+        image_root=image_root,
+        check=check,  # type: ignore[arg-type]  # any other word is refused with a message
+        modality=modality,
+        anatomy=anatomy,
+        mapping=parse_mapping(mapping or []),
+        every=every,
+        uncertain=uncertain,
+        download=download,
+        encoder_id=encoder_id,
+    )
     with _bars() as progress:
-        report = import_collection(sources, name=name, title=title, image_root=image_root, progress=progress)
+        report = import_as(request, format_name=format_name, progress=progress)
     if report.changes:
         rows = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in report.changes[:20]]
         _print_table(["column", "in the source", "in the manifest", "rows"], rows, title="Words that were changed")
@@ -124,6 +163,8 @@ def import_(
         reasons = report.collection.problems()["reason"].value_counts()
         _print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
         print(f"Each of them: {report.collection.folder / 'problems.csv'}")
+    for note in report.notes:
+        print(f"Note: {note}")
     print(f"Next: python -m radcbir_core build {name} --encoder pixels")
     print(
         f"Imported {report.images} images into {name}; {report.problems} problems; "

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 MODALITIES = ("XR", "CT", "MR", "US", "other")
 SPLITS = ("train", "val", "test")
@@ -136,11 +136,24 @@ def one_spelling(words: Iterable[str]) -> dict[str, str]:
         >>> one_spelling(["Chest", "chest", "chest", "Hand"])
         {'Chest': 'chest'}
     """
-    by_key: dict[str, Counter[str]] = {}
-    for word in words:
-        by_key.setdefault(word.casefold(), Counter())[word] += 1
+    return spelling_to_use(Counter(words))
+
+
+def spelling_to_use(counts: Mapping[str, int]) -> dict[str, str]:
+    """As :func:`one_spelling`, for words that were counted before.
+
+    Args:
+        counts: Word → how often it stands there.
+
+    Example:
+        >>> spelling_to_use({"Chest": 1, "chest": 2, "Hand": 5})
+        {'Chest': 'chest'}
+    """
+    by_key: dict[str, list[str]] = {}
+    for word in counts:
+        by_key.setdefault(word.casefold(), []).append(word)
     replacements = {}
     for spellings in by_key.values():
-        best = min(spellings, key=lambda spelling: (-spellings[spelling], spelling))
+        best = min(spellings, key=lambda spelling: (-counts[spelling], spelling))
         replacements.update({spelling: best for spelling in spellings if spelling != best})
     return replacements

@@ -1,10 +1,13 @@
 """From source files to a collection.
 
-Owns the way in: what a user points at (tables, folders) is found (:mod:`~radcbir_core.importers.sources`), its words
-are made the manifest's (:mod:`~radcbir_core.importers.columns`), each image is checked, and a collection is written
-(:mod:`~radcbir_core.importers.importing`). What cannot be used is listed with a reason, never lost in silence.
+Owns the way in: the format of what a user points at is found (:mod:`~radcbir_core.importers.formats`), its importer
+reads it row by row, its words are made the manifest's (:mod:`~radcbir_core.importers.columns`), each image is checked,
+and a collection is written (:mod:`~radcbir_core.importers.importing`). What cannot be used is listed with a reason,
+never lost in silence.
 """
 
-from radcbir_core.importers.importing import ImportReport, import_collection
+from radcbir_core.importers.formats import FORMATS, import_as
+from radcbir_core.importers.importing import import_collection
+from radcbir_core.importers.request import ImportReport, ImportRequest
 
-__all__ = ["ImportReport", "import_collection"]
+__all__ = ["FORMATS", "ImportReport", "ImportRequest", "import_as", "import_collection"]

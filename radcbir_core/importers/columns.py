@@ -7,9 +7,10 @@ files: paths are passed on as they are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 
-from radcbir_core.importers.sources import Row, Source
+from radcbir_core.importers.sources import Cell, Source
 from radcbir_core.manifest import COLUMNS
 from radcbir_core.vocabulary import (
     is_known,
@@ -22,11 +23,16 @@ from radcbir_core.vocabulary import (
 )
 
 LIST_SEPARATOR = "|"
+COMPUTED = frozenset({"sha256", "width", "height", "duplicate_group"})
 _SEVERAL = "multiple"
 _IDENTIFIERS = ("patient_id", "study_id", "series_id")
-_COMPUTED = frozenset({"sha256", "width", "height", "duplicate_group"})
 
-Cells = dict[str, str | list[str]]
+Cells = dict[str, Cell]
+
+# The same words come a million times.
+_modality, _split, _text, _pathology = (
+    lru_cache(65_536)(rule) for rule in (normal_modality, normal_split, normal_text, normal_pathology)
+)
 
 
 class Changes:
@@ -35,10 +41,10 @@ class Changes:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
 
-    def note(self, column: str, old: str, new: str) -> str:
+    def note(self, column: str, old: str, new: str, *, rows: int = 1) -> str:
         """Count the change of ``old`` to ``new``, if it is one; returns ``new``."""
         if old != new:
-            self._counts[(column, old, new)] += 1
+            self._counts[(column, old, new)] += rows
         return new
 
     def rows(self) -> list[dict[str, str | int]]:
@@ -49,77 +55,90 @@ class Changes:
         ]
 
 
-def normalize(sources: Sequence[Source]) -> tuple[list[list[Cells]], Changes]:
-    """Give every row of every source the manifest's text columns, and keep its further columns as they are.
+def normalize_row(cells: Mapping[str, Cell], *, dataset: str, changes: Changes) -> Cells:
+    """Give a row the manifest's text columns, and keep its further columns as they are.
 
     Columns of the source that mean something here: ``image_id`` (default: data set and path), ``path``, ``dataset``,
     ``split`` (or else ``split_hint``), ``modality``, ``anatomy``, ``pathology`` (one), ``pathologies`` or
-    ``labels_all`` (several, separated by ``|``; they count when ``pathology`` is empty, missing or "multiple"),
-    ``patient_id``, ``study_id``, ``series_id``, ``caption``, ``view``. ``sha256``, ``width``, ``height`` and
-    ``duplicate_group`` are computed from the files and not taken from the source.
+    ``labels_all`` (several, a list or separated by ``|``; they count when ``pathology`` is empty, missing or
+    "multiple"), ``patient_id``, ``study_id``, ``series_id``, ``caption``, ``view``. ``sha256``, ``width``, ``height``
+    and ``duplicate_group`` are computed from the files and not taken from the source.
+
+    Args:
+        cells: The row as the source has it.
+        dataset: What to call the data set where the row does not say.
+        changes: Told what was changed.
 
     Returns:
-        For each source its rows as column → text (``pathologies``: list of text), and what was changed.
+        Column → text (``pathologies``: list of text).
+
+    Example:
+        >>> row = normalize_row({"path": "1.png", "modality": "X-ray"}, dataset="site", changes=Changes())
+        >>> row["image_id"], row["modality"], row["pathologies"]
+        ('site/1.png', 'XR', [])
     """
-    changes = Changes()
-    tables = [[_row(row, source, changes) for row in source.rows] for source in sources]
-    _unify_spelling(tables, changes)
-    return tables, changes
-
-
-def _row(row: Row, source: Source, changes: Changes) -> Cells:
-    cells = row.cells
 
     def take(column: str, rule: Callable[[str], str], *, instead: str = "") -> str:
         name = column if column in cells or not instead else instead
-        old = cells.get(name, "")
+        old = str(cells.get(name, ""))
         return changes.note(name, old, rule(old))
 
-    path = cells["path"].strip()
-    dataset = take("dataset", normal_text) or source.dataset
+    path = str(cells["path"]).strip()
+    dataset = take("dataset", _text) or dataset
     result: Cells = {
-        "image_id": cells.get("image_id", "").strip() or f"{dataset}/{path}",
+        "image_id": str(cells.get("image_id", "")).strip() or f"{dataset}/{path}",
         "path": path,
         "dataset": dataset,
-        "split": take("split", normal_split, instead="split_hint"),
-        "modality": take("modality", normal_modality),
-        "anatomy": take("anatomy", normal_text),
+        "split": take("split", _split, instead="split_hint"),
+        "modality": take("modality", _modality),
+        "anatomy": take("anatomy", _text),
         "pathologies": _pathologies(cells, changes),
-        "caption": cells.get("caption", "").strip(),
-        "view": take("view", normal_text),
+        "caption": str(cells.get("caption", "")).strip(),
+        "view": take("view", _text),
     }
-    result |= {column: take(column, normal_text) for column in _IDENTIFIERS if column != "series_id" or column in cells}
-    further = {name: text for name, text in cells.items() if name not in result and name not in _COMPUTED}
-    return result | further
+    for column in _IDENTIFIERS:
+        if column != "series_id" or column in cells:
+            result[column] = take(column, _text)
+    for name, text in cells.items():
+        if name not in result and name not in COMPUTED:
+            result[name] = text
+    return result
 
 
-def _pathologies(cells: dict[str, str], changes: Changes) -> list[str]:
-    single = cells.get("pathology", "")
-    several = tidy(single).casefold() == _SEVERAL
-    if single.strip() and not several:
-        name = changes.note("pathology", single, normal_pathology(single))
-        return [name] if name else []
-    column = next((name for name in ("pathologies", "labels_all") if is_known(cells.get(name, ""))), None)
-    if column is None:
-        if several:
-            changes.note("pathology", single, "")
-        return []
-    words = [changes.note(column, word, normal_pathology(word)) for word in cells[column].split(LIST_SEPARATOR)]
-    return list(dict.fromkeys(word for word in words if word))
+def normalize(sources: Sequence[Source]) -> tuple[list[list[Cells]], Changes]:
+    """Every row of every source as :func:`normalize_row` gives it, all at once; one spelling over all of them.
 
-
-def _unify_spelling(tables: Sequence[Sequence[Cells]], changes: Changes) -> None:
-    """Words that differ in case only become one label, over all sources together."""
+    Returns:
+        For each source its rows, and what was changed.
+    """
+    changes = Changes()
+    tables = [[normalize_row(row.cells, dataset=s.dataset, changes=changes) for row in s.rows] for s in sources]
     rows = [row for table in tables for row in table]
     anatomy = one_spelling(str(row["anatomy"]) for row in rows if row["anatomy"])
     found = one_spelling(word for row in rows for word in row["pathologies"])
     for row in rows if anatomy or found else []:
-        row["anatomy"] = changes.note(
-            "anatomy", str(row["anatomy"]), anatomy.get(str(row["anatomy"]), str(row["anatomy"]))
-        )
-        row["pathologies"] = list(
-            dict.fromkeys(changes.note("pathologies", word, found.get(word, word)) for word in row["pathologies"])
-        )
+        word = str(row["anatomy"])
+        row["anatomy"] = changes.note("anatomy", word, anatomy.get(word, word))
+        words = (changes.note("pathologies", word, found.get(word, word)) for word in row["pathologies"])
+        row["pathologies"] = list(dict.fromkeys(words))
+    return tables, changes
+
+
+def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
+    single = str(cells.get("pathology", ""))
+    several = tidy(single).casefold() == _SEVERAL if single else False
+    if not several and single.strip():
+        name = changes.note("pathology", single, _pathology(single))
+        return [name] if name else []
+    for column in ("pathologies", "labels_all"):
+        found = cells.get(column, "")
+        words = found if isinstance(found, list) else found.split(LIST_SEPARATOR) if is_known(found) else []
+        if words:
+            names = (changes.note(column, word, _pathology(word)) for word in words)
+            return list(dict.fromkeys(name for name in names if name))
+    if several:
+        changes.note("pathology", single, "")
+    return []
 
 
 def further_columns(sources: Sequence[Source]) -> list[str]:

@@ -1,15 +1,14 @@
-"""Sources → a collection: each image is read, checked, measured, and listed either in the manifest or as a problem.
+"""Sources → a collection: each row is checked, and listed either in the manifest or as a problem.
 
-Owns the import itself: which rows are taken, where their files may lie, exact duplicates, and the report of it all.
+Owns the import itself: which rows are taken, exact duplicates, and the report of it all. Rows stream through it in
+batches and become Arrow columns at once, so that 1.6 million of them fit into a laptop's memory.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,53 +18,43 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from radcbir_core.collection import (
     PROBLEM_COLUMNS,
-    Collection,
     check_name,
     new_collection,
     open_collection,
     refuse_existing,
     write_collection,
 )
-from radcbir_core.errors import ImageError, ManifestError
-from radcbir_core.images import Limits, decode_image
-from radcbir_core.importers.columns import Cells, further_columns, normalize
-from radcbir_core.importers.sources import Source, read_sources
+from radcbir_core.errors import ManifestError
+from radcbir_core.images import Limits
+from radcbir_core.importers.checking import Checked, Checker
+from radcbir_core.importers.columns import Cells, Changes, further_columns, normalize_row
+from radcbir_core.importers.manifests import read
+from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
+from radcbir_core.importers.sources import Row, Source
 from radcbir_core.manifest import COLUMNS, Manifest
 from radcbir_core.progress import Progress, silent
+from radcbir_core.vocabulary import spelling_to_use
 
+__all__ = ["ImportReport", "import_collection", "import_sources"]
 
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did.
+_BATCH_ROWS = 64
+_CHUNK_ROWS = 16_384
+# A source's own columns have no blank in front, so that these two are never among them.
+_SOURCE, _LINE = " source", " line"
+_LICENCE_COLUMNS = ("licence", "license")
 
-    Attributes:
-        collection: The new collection.
-        images: Rows of its manifest.
-        problems: Rows of its problems.csv.
-        duplicates: Images that are byte for byte the same as another.
-        duplicate_groups: How many different files these are.
-        changes: What normalization changed: column, from, to, rows.
-    """
-
-    collection: Collection
-    images: int
-    problems: int
-    duplicates: int
-    duplicate_groups: int
-    changes: list[dict[str, str | int]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    """One image file, read and decoded; or the reason why not."""
-
-    sha256: str = ""
-    width: int = 0
-    height: int = 0
-    reason: str = ""
+NOT_DECODED = (
+    "The images were not decoded at import: their sizes are unknown, and a damaged one is found when the collection is "
+    "built."
+)
+NO_DIGESTS = (
+    "The files were not read at import: exact duplicates are unknown, so that no figure leaves them out, and an "
+    "uploaded copy is not recognized."
+)
 
 
 def import_collection(
@@ -77,13 +66,14 @@ def import_collection(
     limits: Limits | None = None,
     progress: Progress = silent,
 ) -> ImportReport:
-    """Import tables or folders of images as a new collection.
+    """Import ``manifest.csv`` tables or folders of images as a new collection.
 
     Every file is read and decoded once. A row whose file is missing, unreadable, not an image, outside the image root,
     or whose ``image_id`` is taken, goes to problems.csv with the reason, and the rest goes on. Files are not copied.
+    Other formats: :func:`radcbir_core.importers.import_as`.
 
     Args:
-        paths: ``manifest.csv`` files, or folders (see :func:`~radcbir_core.importers.sources.read_sources`).
+        paths: ``manifest.csv`` files, or folders (see :func:`~radcbir_core.importers.manifests.read`).
         name: The collection's name.
         title: What people call it; the name by default.
         image_root: What the tables' paths start from; each table's own folder by default.
@@ -95,143 +85,297 @@ def import_collection(
         ManifestError: A source cannot be read as a table, or not one of its images can be used.
         StorageError: No space left, or no permission.
     """
-    check_name(name)
-    refuse_existing(name)
-    sources = read_sources(paths, image_root=image_root)
-    tables, changes = normalize(sources)
-    _tell_sources_apart(tables)
-    common_root = Path(os.path.commonpath([source.root for source in sources]))
+    request = ImportRequest(paths, name, title, image_root=image_root, limits=limits or Limits())
+    return import_sources(lambda: read(request.paths, request), request, progress=progress)
 
-    problems: list[dict[str, Any]] = []
-    taken: list[tuple[Source, Cells, _Checked]] = []
-    total = sum(len(source.rows) + len(source.bad_lines) for source in sources)
-    seen: set[str] = set()
-    for source, table in zip(sources, tables, strict=True):
-        problems += [_problem(source, line, "", "", reason) for line, reason in source.bad_lines]
-        for position, checked in enumerate(_check_all(source, table, limits or Limits())):
-            row, line = table[position], source.rows[position].line
-            image_id = str(row["image_id"])
-            reason = checked.reason
-            if not reason and image_id in seen:
-                reason = f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too."
-            if reason:
-                problems.append(_problem(source, line, str(row["path"]), image_id, reason))
-            else:
-                seen.add(image_id)
-                taken.append((source, row, checked))
-            progress("import", len(taken) + len(problems), total)
-    if not taken:
-        raise ManifestError(_nothing_usable(sources, problems))
 
-    manifest = _manifest(taken, common_root, further_columns(sources))
+def import_sources(
+    find: Callable[[], Sequence[Source]], request: ImportRequest, *, progress: Progress = silent
+) -> ImportReport:
+    """Import what an importer has found as a new collection; see :func:`import_collection`.
+
+    Args:
+        find: Gives the sources; called once the name is known to be free.
+        request: For the name, the title, and how far the files are checked.
+        progress: Told the number of rows, as step "import".
+
+    Raises:
+        CollectionExistsError: The name is taken.
+        ManifestError: A source cannot be read, or not one of its images can be used.
+        StorageError: No space left, or no permission.
+    """
+    check_name(request.name)
+    refuse_existing(request.name)
+    if request.check not in CHECKS:
+        raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but --check = {request.check!r}. Choose one.")
+    sources = find()
+    taking = _Taking(sources)
+    with Checker(request.check, request.limits) as checker:
+        taking.take_all(checker, progress)
+    manifest = taking.manifest()
     groups = manifest.groups("duplicate")
     report = {
-        "problems": len(problems),
+        "problems": len(taking.problems),
         "duplicates": int((groups >= 0).sum()),
         "duplicate_groups": int(groups.max(initial=-1)) + 1,
     }
-    facts = {**report, "sources": _account(sources, taken), "changes": changes.rows(), "licences": _licences(taken)}
-    with new_collection(name) as folder:
+    notes = list(dict.fromkeys(note for source in sources for note in source.notes))
+    notes += [NOT_DECODED] if request.check != "decode" else []
+    notes += [NO_DIGESTS] if request.check == "exists" else []
+    facts = {
+        **report,
+        "sources": [
+            {"origin": str(s.origin), "dataset": s.dataset, "rows": s.seen, "images": s.images} for s in sources
+        ],
+        "changes": taking.changes.rows(),
+        "licences": taking.licences(),
+        "checked": request.check,
+        "notes": notes,
+    }
+    with new_collection(request.name) as folder:
         write_collection(
             folder,
-            name=name,
-            title=title or name,
-            image_root=common_root,
+            name=request.name,
+            title=request.title or request.name,
+            image_root=taking.root,
             manifest=manifest,
-            problems=pd.DataFrame(problems, columns=PROBLEM_COLUMNS),
+            problems=pd.DataFrame(taking.problems, columns=PROBLEM_COLUMNS),
             facts=facts,
         )
-    return ImportReport(collection=open_collection(name), images=len(manifest), changes=changes.rows(), **report)
+    return ImportReport(
+        open_collection(request.name), len(manifest), changes=taking.changes.rows(), notes=notes, **report
+    )
 
 
-def _tell_sources_apart(tables: Sequence[Sequence[Cells]]) -> None:
-    """An image_id that two sources use is put behind its data set's name in each of them."""
-    ids = [{str(row["image_id"]) for row in table} for table in tables]
-    used = Counter(image_id for own in ids for image_id in own)
-    for table in tables:
-        for row in table:
-            if used[str(row["image_id"])] > 1:
-                row["image_id"] = f"{row['dataset']}/{row['image_id']}"
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    source: int
+    row: Row
+    cells: Cells
 
 
-def _check_all(source: Source, table: Sequence[Cells], limits: Limits) -> Iterator[_Checked]:
-    """Check the files of one source, in order; several at once, a bounded number ahead."""
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers, thread_name_prefix="import") as pool:
-        paths = (str(row["path"]) for row in table)
-        submitted = (pool.submit(_check, source, path, limits) for path in paths)
-        waiting = deque(islice(submitted, 8 * workers))
-        while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(islice(submitted, 1))
+class _Taking:
+    """The rows taken so far, as Arrow chunks, and the account of the others."""
 
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self.changes = Changes()
+        self.problems: list[dict[str, Any]] = []
+        self.root = Path(os.path.commonpath([source.root for source in sources]))
+        self._further = further_columns(sources)
+        self._schema = _schema(self._further)
+        self._chunks: list[pa.RecordBatch] = []
+        self._pending: list[tuple[_Candidate, Checked]] = []
+        self._seen: list[set[str]] = [set() for _ in self.sources]
+        self._anatomies: Counter[str] = Counter()
+        self._pathologies: Counter[str] = Counter()
+        self._licences: Counter[str] = Counter()
+        self._taken = 0
 
-def _check(source: Source, path: str, limits: Limits) -> _Checked:
-    try:
-        content = _file_of(source, path, limits).read_bytes()
-        image = decode_image(content, name=path, limits=limits)
-    except OSError as error:
-        return _Checked(reason=f"Expected a readable file, but: {error.strerror}.")
-    except ImageError as error:
-        return _Checked(reason=str(error))
-    height, width = image.pixels.shape[:2]
-    return _Checked(sha256=hashlib.sha256(content).hexdigest(), width=width, height=height)
+    def take_all(self, checker: Checker, progress: Progress) -> None:
+        """Check and take the rows of all sources in their order.
 
+        Raises:
+            ManifestError: Not one can be used.
+        """
+        batches: deque[list[_Candidate]] = deque()
 
-def _file_of(source: Source, path: str, limits: Limits) -> Path:
-    """The file that a row names, if it may be read.
+        def asked() -> Iterator[list[tuple[Path, str]]]:
+            for batch in self._candidates():
+                batches.append(batch)
+                yield [(self.sources[c.source].root, str(c.cells["path"])) for c in batch]
 
-    Raises:
-        ImageError: There is none, it lies outside the image root, or it is too large to be read.
-    """
-    if not path or "\0" in path:
-        raise ImageError(f"Expected a path, but the cell {'is empty' if not path else 'has a zero byte in it'}.")
-    named = Path(os.path.normpath(source.root / path))
-    real = Path(os.path.realpath(named))
-    if not (named.is_relative_to(source.root) and real.is_relative_to(source.root)):
-        raise ImageError(
-            f"Expected a path inside the image root, but it leads out of {source.root}. "
-            "Give the folder that holds all images with --image-root."
+        done = 0
+        for results in checker.in_order(asked()):
+            for candidate, checked in zip(batches.popleft(), results, strict=True):
+                self._take(candidate, checked)
+            done = self._taken + len(self.problems)
+            progress("import", done, max(done, sum(source.expected for source in self.sources)))
+        self._flush()
+        progress("import", done := self._taken + len(self.problems), done)
+        if not self._taken:
+            raise ManifestError(_nothing_usable(self.sources, self.problems))
+
+    def _candidates(self) -> Iterator[list[_Candidate]]:
+        for number, source in enumerate(self.sources):
+            usable = (_Candidate(number, row, self._cells(source, row)) for row in self._usable(number))
+            while batch := list(islice(usable, _BATCH_ROWS)):
+                yield batch
+
+    def _usable(self, number: int) -> Iterator[Row]:
+        source = self.sources[number]
+        for row in source.rows:
+            source.seen += 1
+            if row.reason:
+                path = str(row.cells.get("path", ""))
+                self._refuse(number, row, path, str(row.cells.get("image_id", "")), row.reason)
+            else:
+                yield row
+
+    def _cells(self, source: Source, row: Row) -> Cells:
+        return normalize_row(row.cells, dataset=source.dataset, changes=self.changes)
+
+    def _take(self, candidate: _Candidate, checked: Checked) -> None:
+        cells, number = candidate.cells, candidate.source
+        image_id = str(cells["image_id"])
+        reason = checked.reason
+        if not reason and image_id in self._seen[number]:
+            reason = f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too."
+        if reason:
+            self._refuse(number, candidate.row, str(cells["path"]), image_id, reason)
+            return
+        self._seen[number].add(image_id)
+        self._taken += 1
+        self.sources[number].images += 1
+        self._anatomies[str(cells["anatomy"])] += 1
+        self._pathologies.update(cells["pathologies"])
+        licence = next((str(cells[name]) for name in _LICENCE_COLUMNS if cells.get(name)), "")
+        self._licences[licence or self.sources[number].licence] += 1
+        self._pending.append((candidate, checked))
+        if len(self._pending) == _CHUNK_ROWS:
+            self._flush()
+
+    def _refuse(self, number: int, row: Row, path: str, image_id: str, reason: str) -> None:
+        origin = str(row.origin or self.sources[number].origin)
+        self.problems.append(dict(zip(PROBLEM_COLUMNS, (origin, row.line, path, image_id, reason), strict=True)))
+
+    def _flush(self) -> None:
+        """The rows that were taken since the last time become one chunk."""
+        if not self._pending:
+            return
+        start = len(str(self.root).rstrip("/")) + 1
+        columns: dict[str, list[Any]] = {
+            "path": [checked.path[start:] for _, checked in self._pending],
+            _SOURCE: [candidate.source for candidate, _ in self._pending],
+            _LINE: [candidate.row.line for candidate, _ in self._pending],
+            **{
+                name: [getattr(checked, name) for _, checked in self._pending] for name in ("sha256", "width", "height")
+            },
+        }
+        arrays = [
+            pa.array(
+                columns[item.name]
+                if item.name in columns
+                else [candidate.cells.get(item.name, "") for candidate, _ in self._pending],
+                item.type,
+            )
+            for item in self._schema
+        ]
+        self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._pending.clear()
+
+    def manifest(self) -> Manifest:
+        """The manifest of the rows taken; words that differ in case only become one.
+
+        Raises:
+            ManifestError: All rows of the only sources there are contradict each other.
+        """
+        table = self._told_apart(pa.Table.from_batches(self._chunks, schema=self._schema))
+        table = self._one_spelling(table)
+        table = self._without_contradictions(table)
+        groups = pa.array(_duplicate_groups(table.column("sha256")), pa.int32())
+        names = [*COLUMNS, *self._further]
+        table = table.append_column("duplicate_group", groups).select(names)
+        return Manifest(table, digest="")
+
+    def licences(self) -> dict[str, int]:
+        """Licence → images; images without one are not counted."""
+        return {licence: count for licence, count in self._licences.most_common() if licence}
+
+    def _told_apart(self, table: pa.Table) -> pa.Table:
+        """An image_id that two sources use is put behind its data set's name in each of them."""
+        if len(self.sources) < 2:
+            return table
+        uses = Counter(image_id for own in self._seen for image_id in own)
+        shared = {image_id for image_id, count in uses.items() if count > 1}
+        self._seen = []
+        if not shared:
+            return table
+        ids, datasets = table.column("image_id").to_pylist(), table.column("dataset").to_pylist()
+        ids = [f"{d}/{i}" if i in shared else i for i, d in zip(ids, datasets, strict=True)]
+        table = _replace(table, "image_id", pa.array(ids, pa.string()))
+        again = pd.Series(ids).duplicated().to_numpy(dtype=bool)
+        reason = "Expected image_ids that differ, but another source of the same data set has this one too."
+        return self._leave_out(table, again, lambda _row: reason)
+
+    def _one_spelling(self, table: pa.Table) -> pa.Table:
+        anatomy, found = spelling_to_use(self._anatomies), spelling_to_use(self._pathologies)
+        if anatomy:
+            self._note("anatomy", anatomy, self._anatomies)
+            column = [anatomy.get(word, word) for word in table.column("anatomy").to_pylist()]
+            table = _replace(table, "anatomy", pa.array(column, pa.string()))
+        if found:
+            self._note("pathologies", found, self._pathologies)
+            lists = table.column("pathologies").to_pylist()
+            lists = [list(dict.fromkeys(found.get(word, word) for word in words)) for words in lists]
+            table = _replace(table, "pathologies", pa.array(lists, pa.list_(pa.string())))
+        return table
+
+    def _note(self, column: str, replacements: dict[str, str], counts: Counter[str]) -> None:
+        for old, new in replacements.items():
+            self.changes.note(column, old, new, rows=counts[old])
+
+    def _without_contradictions(self, table: pa.Table) -> pa.Table:
+        """Leave out images with the same bytes and different labels, where their data set gives one label a file."""
+        strict = np.asarray([source.one_label_a_file for source in self.sources])
+        if not strict.any():
+            return table
+        groups = _duplicate_groups(table.column("sha256"))
+        suspects = np.flatnonzero((groups >= 0) & strict[np.asarray(table.column(_SOURCE))])
+        if not len(suspects):
+            return table
+        few = table.select(["modality", "anatomy", "pathologies"]).take(pa.array(suspects)).to_pylist()
+        labels: dict[int, dict[str, None]] = {}
+        for row, label in zip(suspects, few, strict=True):
+            text = "/".join([label["modality"], label["anatomy"], "|".join(label["pathologies"])])
+            labels.setdefault(int(groups[row]), {})[text] = None
+        contradicting = {group: list(found) for group, found in labels.items() if len(found) > 1}
+        out = np.zeros(len(groups), dtype=bool)
+        out[suspects] = np.isin(groups[suspects], list(contradicting))
+        return self._leave_out(
+            table,
+            out,
+            lambda row: (
+                "Expected one label for the same bytes, but files with exactly these are labeled "
+                f"{', '.join(contradicting[int(groups[row])])}. Left out, because it cannot be known which is right."
+            ),
         )
-    if not real.is_file():
-        raise ImageError("Expected an image file, but there is none at this path.")
-    if real.stat().st_size > limits.max_bytes:
-        raise ImageError(f"Expected at most {limits.max_bytes} bytes, but the file is larger.")
-    return real
+
+    def _leave_out(self, table: pa.Table, out: npt.NDArray[np.bool_], reason: Callable[[int], str]) -> pa.Table:
+        rows = np.flatnonzero(out)
+        columns = [_SOURCE, _LINE, "path", "image_id", *(n for n in _LICENCE_COLUMNS if n in self._further)]
+        for row, cells in zip(rows, table.select(columns).take(pa.array(rows)).to_pylist(), strict=True):
+            source = self.sources[cells[_SOURCE]]
+            self._refuse(cells[_SOURCE], Row(cells[_LINE], {}), cells["path"], cells["image_id"], reason(int(row)))
+            source.images -= 1
+            licence = next((cells[name] for name in _LICENCE_COLUMNS if cells.get(name)), "")
+            self._licences[licence or source.licence] -= 1
+        if len(rows) == table.num_rows:
+            raise ManifestError(_nothing_usable(self.sources, self.problems))
+        return table.filter(pa.array(~out)) if len(rows) else table
 
 
-def _manifest(taken: Sequence[tuple[Source, Cells, _Checked]], root: Path, further: Sequence[str]) -> Manifest:
-    columns: dict[str, Any] = {}
-    for name in (*COLUMNS, *further):
-        if name in ("sha256", "width", "height"):
-            columns[name] = [getattr(checked, name) for _, _, checked in taken]
-        elif name == "path":
-            columns[name] = [
-                Path(os.path.normpath(source.root / str(row["path"]))).relative_to(root).as_posix()
-                for source, row, _ in taken
-            ]
-        elif name == "pathologies":
-            columns[name] = pa.array([row[name] for _, row, _ in taken], pa.list_(pa.string()))
-        elif name == "duplicate_group":
-            columns[name] = pa.array(_duplicate_groups([checked.sha256 for _, _, checked in taken]), pa.int32())
-        else:
-            columns[name] = pa.array([row.get(name, "") for _, row, _ in taken], pa.string())
-    return Manifest(pa.table(columns), digest="")
+def _schema(further: Sequence[str]) -> pa.Schema:
+    types = {"pathologies": pa.list_(pa.string()), "width": pa.int32(), "height": pa.int32()}
+    names = [name for name in (*COLUMNS, *further) if name != "duplicate_group"]
+    return pa.schema(
+        [(name, types.get(name, pa.string())) for name in names] + [(_SOURCE, pa.int32()), (_LINE, pa.int32())]
+    )
 
 
-def _duplicate_groups(digests: Sequence[str]) -> npt.NDArray[np.int32]:
-    """Number the digests that occur more than once, in order of their first occurrence; -1 for the others."""
-    counts = Counter(digests)
-    numbers: dict[str, int] = {}
-    groups = np.full(len(digests), -1, dtype=np.int32)
-    for row, digest in enumerate(digests):
-        if counts[digest] > 1:
-            groups[row] = numbers.setdefault(digest, len(numbers))
+def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def _duplicate_groups(digests: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    """Number the digests that occur more than once, in order of first occurrence; -1 for the others and for ""."""
+    encoded = pc.dictionary_encode(digests).combine_chunks()
+    codes = np.asarray(encoded.indices)  # in order of first occurrence
+    repeated = np.bincount(codes, minlength=len(encoded.dictionary)) > 1
+    repeated &= np.asarray(pc.not_equal(encoded.dictionary, ""), dtype=bool)
+    numbers = np.where(repeated, np.cumsum(repeated) - 1, -1).astype(np.int32)
+    groups: npt.NDArray[np.int32] = numbers[codes]
     return groups
-
-
-def _problem(source: Source, line: int, path: str, image_id: str, reason: str) -> dict[str, Any]:
-    return {"source": str(source.origin), "line": line, "path": path, "image_id": image_id, "reason": reason}
 
 
 def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]]) -> str:
@@ -242,21 +386,3 @@ def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]
         f"Expected at least one usable image, but all {len(problems)} rows of {len(sources)} source(s) have problems; "
         f"the most frequent ({count}): {reason} First at {where}."
     )
-
-
-def _account(sources: Sequence[Source], taken: Sequence[tuple[Source, Cells, _Checked]]) -> list[dict[str, Any]]:
-    images = Counter(id(source) for source, _, _ in taken)
-    return [
-        {
-            "origin": str(source.origin),
-            "dataset": source.dataset,
-            "rows": len(source.rows) + len(source.bad_lines),
-            "images": images[id(source)],
-        }
-        for source in sources
-    ]
-
-
-def _licences(taken: Sequence[tuple[Source, Cells, _Checked]]) -> dict[str, int]:
-    words = (str(row.get("licence") or row.get("license") or "") for _, row, _ in taken)
-    return dict(Counter(word for word in words if word).most_common())

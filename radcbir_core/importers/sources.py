@@ -1,22 +1,27 @@
-"""What a user points at → tables of text, one row an image.
+"""What an importer hands on: where a data set's images lie and, lazily, one row an image.
 
-Owns finding the tables in folders and reading them line by line. Knows nothing of labels: it hands on what the
-source says, with the line it stood on.
+Owns the records of a source, and reading CSV files line by line, plain or gzip. Knows nothing of labels: it hands on
+what the source says, with the line it stood on.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import os
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO, cast
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.images import is_image_name
 
-MANIFEST_NAME = "manifest.csv"
 _DELIMITERS = ",;\t"
+_LONGEST_LINE = 4 * 1024 * 1024
+
+Cell = str | list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,104 +30,173 @@ class Row:
 
     Attributes:
         line: The line of the table it ends on, 1-based; 0 where the source is a folder without a table.
-        cells: Column → text; columns are in lower case.
+        cells: Column → text; columns are in lower case. ``pathologies`` may be a list.
+        reason: Why this is no image; "" where it is one.
+        origin: The table that the line is in, where it is another than the source's.
     """
 
     line: int
-    cells: dict[str, str]
+    cells: dict[str, Cell]
+    reason: str = ""
+    origin: Path | None = None
 
 
 @dataclass(slots=True)
 class Source:
-    """One table, or one folder of images without a table.
+    """One data set: a table, or a folder of images.
 
     Attributes:
         origin: The table or folder itself.
-        root: The folder that its paths start from and must not leave.
-        dataset: What to call the data set where the table does not say.
-        rows: Its images.
-        bad_lines: Lines that are no rows: (line, reason).
-        columns: The columns it has, in lower case.
+        root: The real folder that its paths start from and must not leave.
+        dataset: What to call the data set where a row does not say.
+        rows: Its images, read as they are taken; once only.
+        columns: All columns that its rows may have, in lower case.
+        expected: About how many rows there are, for the progress bar.
+        licence: Of the whole data set, where it has no column for it.
+        notes: What has to be known about numbers made from it.
+        one_label_a_file: Whether images with the same bytes and different labels are to be left out.
+        seen: How many rows were taken so far; counted by the import.
+        images: How many of them are images of the collection; counted by the import.
+        bad_lines: Lines that are no rows (line, reason), where they are kept apart from the rows: by
+            :func:`read_table`.
     """
 
     origin: Path
     root: Path
     dataset: str
-    rows: list[Row]
+    rows: Iterable[Row]
+    columns: Sequence[str] = ()
+    expected: int = 0
+    licence: str = ""
+    notes: list[str] = field(default_factory=list)
+    one_label_a_file: bool = False
+    seen: int = 0
+    images: int = 0
     bad_lines: list[tuple[int, str]] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
 
 
-def read_sources(paths: Sequence[Path], *, image_root: Path | None = None) -> list[Source]:
-    """Read everything a user points at.
-
-    A file is read as a table. A folder stands for its ``manifest.csv``; one without stands for the ``manifest.csv`` of
-    each of its sub-folders (a sub-folder that has images and no table is reported as a bad line); one with none of
-    these for all image files in it, unlabeled.
+class CsvTable:
+    r"""A CSV file with a header: comma, semicolon or tab between cells; UTF-8; plain, or gzip if it ends on ``.gz``.
 
     Args:
-        paths: Tables or folders.
-        image_root: What the paths in the tables start from; each table's own folder by default.
+        path: The file.
+        lower: Whether column names are taken in lower case.
+
+    Attributes:
+        path: The file.
+        columns: Its columns.
 
     Raises:
-        ManifestError: Something there cannot be read as a table, or holds no images.
+        ManifestError: It cannot be read, is empty, is not UTF-8 text, or has a column twice.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> _ = path.write_text("File;Finding\n1.png;mass\n2.png\n")
+        >>> table = CsvTable(path)
+        >>> table.columns, [(row.line, row.cells, bool(row.reason)) for row in table.rows()]
+        (['File', 'Finding'], [(2, {'File': '1.png', 'Finding': 'mass'}, False), (3, {}, True)])
     """
-    found: list[Path] = []
-    for path in paths:
-        resolved = Path(os.path.realpath(path.expanduser()))
-        found.extend(_expand(resolved, given=path))
-    distinct = list(dict.fromkeys(found))
-    names = _dataset_names([path if path.is_dir() else path.parent for path in distinct])
-    sources = [
-        _read_folder(path, name) if path.is_dir() else read_table(path, dataset=name, root=image_root)
-        for path, name in zip(distinct, names, strict=True)
-    ]
-    return sources + [source for path in paths for source in _passed_over(Path(os.path.realpath(path.expanduser())))]
 
+    def __init__(self, path: Path, *, lower: bool = False) -> None:
+        self.path = path
+        with self._reading() as handle:
+            first = handle.readline(_LONGEST_LINE)
+            if not first.strip():
+                raise ManifestError(
+                    f"Expected a table with a header line, but {path} is empty. Give a CSV with a column 'path'."
+                )
+            self._delimiter = max(_DELIMITERS, key=first.count)
+        with self._reading() as handle:
+            header = next(self._reader(handle))
+        self._header = [name.strip().lower() if lower else name.strip() for name in header]
+        self.columns = [name for name in self._header if name]
+        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if repeated:
+            raise ManifestError(
+                f"Expected no column twice, but {path} has the column {repeated[0]!r} twice. Rename one of them."
+            )
 
-def _expand(path: Path, *, given: Path) -> list[Path]:
-    if not path.exists():
-        raise ManifestError(f"Expected a table or a folder to import, but {given} does not exist. Check the path.")
-    if path.is_file():
-        return [path]
-    if (path / MANIFEST_NAME).is_file():
-        return [path / MANIFEST_NAME]
-    below = sorted(path.glob(f"*/{MANIFEST_NAME}"))
-    return below or [path]
+    def require(self, columns: Sequence[str], *, what: str) -> None:
+        """Do nothing if the table has all these columns.
 
+        Args:
+            columns: Their names.
+            what: What the table was taken for, as in "Data_Entry_2017.csv of NIH ChestX-ray14".
 
-def _passed_over(path: Path) -> list[Source]:
-    """Sub-folders with images and without a table, where their neighbors have one: they are not imported, but said."""
-    if not path.is_dir() or (path / MANIFEST_NAME).is_file() or not any(path.glob(f"*/{MANIFEST_NAME}")):
-        return []
-    reason = f"Expected a {MANIFEST_NAME} as in the folders beside it, but there is none. Add one, or import it alone."
-    return [
-        Source(origin=folder, root=folder, dataset=folder.name, rows=[], bad_lines=[(0, reason)])
-        for folder in sorted(path.iterdir())
-        if folder.is_dir() and not (folder / MANIFEST_NAME).is_file() and next(_images_in(folder), None)
-    ]
+        Raises:
+            ManifestError: It is another table.
+        """
+        missing = [name for name in columns if name not in self.columns]
+        if missing:
+            raise ManifestError(
+                f"Expected {what} with the columns {', '.join(columns)}, but {self.path} lacks {', '.join(missing)}; "
+                f"it has {', '.join(self.columns)[:300]}. Give the file of this data set, or another --format."
+            )
 
+    def rows(self) -> Iterator[Row]:
+        """The rows in order, read as they are taken; one with too many or too few cells has a reason and no cells.
 
-def _dataset_names(folders: Sequence[Path]) -> list[str]:
-    """Each folder's name; where two share it, with as many parents as tell them apart."""
-    depth = [1] * len(folders)
-    while True:
-        names = ["/".join(folder.parts[-d:]).lstrip("/") for folder, d in zip(folders, depth, strict=True)]
-        again = [
-            i
-            for i, name in enumerate(names)
-            if names.count(name) > 1 and depth[i] < len(folders[i].parts) and len(set(folders)) == len(folders)
-        ]
-        if not again:
-            return names
-        for i in again:
-            depth[i] += 1
+        Raises:
+            ManifestError: The file breaks off or has other bytes than UTF-8 text in it.
+        """
+        width = len(self._header)
+        with self._reading() as handle:
+            reader = self._reader(handle)
+            next(reader)
+            for cells in reader:
+                line = reader.line_num  # type: ignore[attr-defined]  # csv.reader objects have it, iterators do not
+                if len(cells) == width:
+                    if any(cells) and any(cell.strip() for cell in cells):
+                        yield Row(line, {k: v for k, v in zip(self._header, cells, strict=True) if k})
+                elif any(cell.strip() for cell in cells):
+                    yield Row(line, {}, f"Expected {width} cells, but the line has {len(cells)}.")
+
+    def about(self) -> int:
+        """About how many rows there are: the file's size by the length of its first lines."""
+        with self._reading() as handle:
+            lengths = [len(line) for _, line in zip(range(200), handle, strict=False)]
+        size = self.path.stat().st_size * (8 if self.path.suffix == ".gz" else 1)
+        return max(1, round(size * len(lengths) / max(1, sum(lengths))) - 1)
+
+    def _reader(self, handle: TextIO) -> Iterator[list[str]]:
+        return csv.reader(self._lines(handle), delimiter=self._delimiter)
+
+    def _lines(self, handle: TextIO) -> Iterator[str]:
+        """The lines of the file; a line without end, as of a binary or a bomb, is never read whole."""
+        while line := handle.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise ManifestError(
+                    f"Expected lines of at most {_LONGEST_LINE:,} characters, but {self.path} has a longer one. "
+                    "Give a CSV table."
+                )
+            yield line
+
+    @contextmanager
+    def _reading(self) -> Iterator[TextIO]:
+        try:
+            opened = gzip.open if self.path.suffix == ".gz" else open
+            with cast(TextIO, opened(self.path, "rt", encoding="utf-8-sig", newline="")) as handle:
+                yield handle
+        except UnicodeDecodeError as error:
+            raise ManifestError(
+                f"Expected text in UTF-8, but {self.path} has other bytes at position {error.start}. "
+                "Save it as UTF-8 CSV."
+            ) from error
+        except csv.Error as error:
+            raise ManifestError(f"Expected a CSV table, but {self.path}: {error}. Save it as UTF-8 CSV.") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ManifestError(
+                f"Expected a whole gzip file, but {self.path} is damaged or cut off. Copy it again from its source."
+            ) from error
+        except OSError as error:
+            raise ManifestError(
+                f"Expected a readable table, but {self.path}: {error.strerror}. Check the file."
+            ) from error
 
 
 def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
-    """Read a CSV with a header and a ``path`` column; comma, semicolon or tab between cells; UTF-8.
-
-    A line with too many or too few cells is put into ``bad_lines`` and the rest goes on.
+    """A CSV with a ``path`` column, read at once: its rows as a list, and the lines that are no rows apart from them.
 
     Args:
         path: The table.
@@ -132,66 +206,27 @@ def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
     Raises:
         ManifestError: Empty, not UTF-8 text, or without a ``path`` column.
     """
-    source = Source(origin=path, root=_real(root or path.parent), dataset=dataset, rows=[])
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            first = handle.readline()
-            if not first.strip():
-                raise ManifestError(
-                    f"Expected a table with a header line, but {path} is empty. Give a CSV with a column 'path'."
-                )
-            handle.seek(0)
-            delimiter = max(_DELIMITERS, key=first.count)
-            _read_lines(source, csv.reader(handle, delimiter=delimiter))
-    except UnicodeDecodeError as error:
+    table = CsvTable(path, lower=True)
+    if "path" not in table.columns:
         raise ManifestError(
-            f"Expected text in UTF-8, but {path} has other bytes at position {error.start}. Save it as UTF-8 CSV."
-        ) from error
-    except csv.Error as error:
-        raise ManifestError(f"Expected a CSV table, but {path}: {error}. Save it as UTF-8 CSV.") from error
-    except OSError as error:
-        raise ManifestError(f"Expected a readable table, but {path}: {error.strerror}. Check the file.") from error
-    if not source.rows and not source.bad_lines:
+            f"Expected a column 'path' and no column twice, but {path} has the columns "
+            f"{', '.join(table.columns)[:300]}. Name the column with the image files 'path', or say which one it is: "
+            "--format csv --map path=COLUMN."
+        )
+    rows = list(table.rows())
+    if not rows:
         raise ManifestError(f"Expected at least one image, but {path} has a header and no rows. Check the file.")
-    return source
+    return Source(
+        origin=path,
+        root=real(root or path.parent),
+        dataset=dataset,
+        rows=[row for row in rows if not row.reason],
+        columns=table.columns,
+        expected=len(rows),
+        bad_lines=[(row.line, row.reason) for row in rows if row.reason],
+    )
 
 
-def _read_lines(source: Source, reader: Iterator[list[str]]) -> None:
-    header = [name.strip().lower() for name in next(reader)]
-    repeated = sorted({name for name in header if name and header.count(name) > 1})
-    if "path" not in header or repeated:
-        fault = f"has the column {repeated[0]!r} twice" if repeated else f"has the columns {', '.join(header)[:300]}"
-        raise ManifestError(
-            f"Expected a column 'path' and no column twice, but {source.origin} {fault}. "
-            "Name the column with the image files 'path'."
-        )
-    source.columns = [name for name in header if name]
-    for cells in reader:
-        line = reader.line_num  # type: ignore[attr-defined]  # csv.reader objects have it, iterators do not
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            source.bad_lines.append((line, f"Expected {len(header)} cells, but the line has {len(cells)}."))
-            continue
-        source.rows.append(Row(line=line, cells={k: v for k, v in zip(header, cells, strict=True) if k}))
-
-
-def _read_folder(folder: Path, dataset: str) -> Source:
-    files = sorted(_images_in(folder))
-    if not files:
-        raise ManifestError(
-            f"Expected a {MANIFEST_NAME} or image files, but {folder} has neither. "
-            "Give a folder with images, or a CSV with a column 'path'."
-        )
-    rows = [Row(line=0, cells={"path": file.relative_to(folder).as_posix()}) for file in files]
-    return Source(origin=folder, root=folder, dataset=dataset, rows=rows, columns=["path"])
-
-
-def _images_in(folder: Path) -> Iterator[Path]:
-    """The image files in a folder and below, in no order."""
-    for parent, _, names in os.walk(folder):
-        yield from (Path(parent) / name for name in names if is_image_name(Path(parent) / name))
-
-
-def _real(path: Path) -> Path:
+def real(path: Path) -> Path:
+    """The folder or file itself, without links and ``..`` in its path."""
     return Path(os.path.realpath(path.expanduser()))

@@ -1,0 +1,150 @@
+"""Whether the file that a row names is there, lies where it may, and is an image.
+
+Owns the look at each file of an import, as far as the request asks for it: whether it exists, its bytes, or its
+picture. Folders are listed once, because asking for a million files one by one takes minutes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from radcbir_core.errors import ImageError
+from radcbir_core.images import Limits, decode_image
+from radcbir_core.importers.request import Check
+
+_MOST_NAMES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was found out about one file; or the reason why it cannot be used.
+
+    Attributes:
+        path: Its whole path.
+        sha256: Of its bytes; "" where they were not read.
+        width: In pixels; ``None`` where it was not decoded.
+        height: In pixels; ``None`` where it was not decoded.
+        reason: Why it cannot be used; "" where it can.
+    """
+
+    path: str = ""
+    sha256: str = ""
+    width: int | None = None
+    height: int | None = None
+    reason: str = ""
+
+
+class Checker:
+    """Looks at files, several at once.
+
+    Args:
+        check: How far.
+        limits: What a file may cost.
+    """
+
+    def __init__(self, check: Check, limits: Limits) -> None:
+        self._check = check
+        self._limits = limits
+        self._listed: dict[str, frozenset[str] | None] = {}
+        self._names = 0
+        self._lock = threading.Lock()
+        self._workers = os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="import")
+
+    def __enter__(self) -> Checker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def in_order(self, batches: Iterable[Sequence[tuple[Path, str]]]) -> Iterator[list[Checked]]:
+        """Check the files of each batch; several batches at once, a bounded number ahead.
+
+        Args:
+            batches: Lists of (image root, path in it).
+        """
+        submitted = (self._pool.submit(self._look_at_all, batch) for batch in batches)
+        waiting = deque(islice(submitted, 3 * self._workers))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(islice(submitted, 1))
+
+    def _look_at_all(self, batch: Sequence[tuple[Path, str]]) -> list[Checked]:
+        return [self._look_at(root, path) for root, path in batch]
+
+    def _look_at(self, root: Path, path: str) -> Checked:
+        try:
+            file = self._file_of(str(root), path)
+            if self._check == "exists":
+                return Checked(file)
+            with open(file, "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the rest
+                size = os.fstat(handle.fileno()).st_size
+                if size > self._limits.max_bytes:
+                    return Checked(reason=f"Expected at most {self._limits.max_bytes} bytes, but the file is larger.")
+                if self._check == "bytes":
+                    return Checked(file, hashlib.file_digest(handle, "sha256").hexdigest())
+                content = handle.readall()
+            image = decode_image(content, name=path, limits=self._limits)
+        except OSError as error:
+            return Checked(reason=f"Expected a readable file, but: {error.strerror}.")
+        except ImageError as error:
+            return Checked(reason=str(error))
+        height, width = image.pixels.shape[:2]
+        return Checked(file, hashlib.sha256(content).hexdigest(), width, height)
+
+    def _file_of(self, root: str, path: str) -> str:
+        """The file that a row names, if it may be read.
+
+        Raises:
+            ImageError: There is none, or it lies outside the image root.
+        """
+        if not path or "\0" in path:
+            raise ImageError(f"Expected a path, but the cell {'is empty' if not path else 'has a zero byte in it'}.")
+        named = os.path.normpath(os.path.join(root, path))  # noqa: PTH118 - a Path costs as much as the rest
+        if named.startswith(root.rstrip("/") + "/"):
+            folder, _, name = named.rpartition("/")
+            plain = self._files_in(folder, root)
+            if plain is not None and name in plain:
+                return named
+        # Not a plain file in a folder below: a link, a name in another Unicode form, or nothing of the kind.
+        actual = os.path.realpath(named)
+        if not (_is_below(named, root) and _is_below(actual, root)):
+            raise ImageError(
+                f"Expected a path inside the image root, but it leads out of {root}. "
+                "Give the folder that holds all images with --image-root."
+            )
+        if not os.path.isfile(actual):  # noqa: PTH113
+            raise ImageError("Expected an image file, but there is none at this path.")
+        return named
+
+    def _files_in(self, folder: str, root: str) -> frozenset[str] | None:
+        """The names of the plain files in a folder, links left out; ``None`` for one that is not below the root."""
+        known = self._listed.get(folder)
+        if known is not None or folder in self._listed:
+            return known
+        names: frozenset[str] | None = None
+        if _is_below(os.path.realpath(folder), root) or os.path.realpath(folder) == root:
+            try:
+                with os.scandir(folder) as entries:
+                    names = frozenset(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            except OSError:
+                names = None
+        with self._lock:
+            self._names += len(names or ())
+            if self._names > _MOST_NAMES:
+                self._listed.clear()
+                self._names = len(names or ())
+            self._listed[folder] = names
+        return names
+
+
+def _is_below(path: str, root: str) -> bool:
+    return path.startswith(root.rstrip("/") + "/")

@@ -1,0 +1,126 @@
+"""The formats that can be imported: their names, what each understands, and which one a path has.
+
+Owns the table of formats and the way from a request to the module that carries it out. A format's module is imported
+when it is needed and has ``recognizes(path) -> bool`` and one of two functions. ``read(paths, request) ->
+list[Source]``: its images are files and its rows go through the common import, alone or together with other data
+sets. ``run(request, *, progress) -> ImportReport``: it makes a collection in its own way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers.importing import import_sources
+from radcbir_core.importers.manifests import has_manifest
+from radcbir_core.importers.request import ImportReport, ImportRequest
+from radcbir_core.importers.sources import Source
+from radcbir_core.progress import Progress, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format.
+
+    Attributes:
+        name: What ``--format`` calls it.
+        about: What it is, in a few words.
+        module: The module of this package that reads it.
+        options: The attributes of :class:`ImportRequest` that it understands, of those in ``request.OPTIONS``.
+    """
+
+    name: str
+    about: str
+    module: str
+    options: frozenset[str] = frozenset({"check"})
+
+    def load(self) -> ModuleType:
+        """Its module."""
+        return import_module(f"radcbir_core.importers.{self.module}")
+
+
+MANIFEST = Format(
+    "manifest",
+    "manifest.csv tables, or images without labels",
+    "manifests",
+    frozenset({"check", "image_root"}),
+)
+FORMATS: tuple[Format, ...] = (MANIFEST,)
+"""Every format, in the order in which a path is tried; a folder with a ``manifest.csv`` is one before all of them."""
+
+
+def format_named(name: str) -> Format:
+    """The format of that name.
+
+    Raises:
+        ManifestError: There is none.
+    """
+    for known in FORMATS:
+        if known.name == name:
+            return known
+    names = ", ".join(known.name for known in FORMATS)
+    raise ManifestError(f"Expected a format of {names}, but --format = {name!r}. Choose one of these.")
+
+
+def detect(path: Path) -> Format:
+    """The format of a path whose layout is plain; ``manifest`` where it is none of the others.
+
+    Raises:
+        ManifestError: There is nothing at this path.
+    """
+    if not path.expanduser().exists():
+        raise ManifestError(f"Expected a table or a folder to import, but {path} does not exist. Check the path.")
+    if has_manifest(path):
+        return MANIFEST
+    found = (known for known in FORMATS if known is not MANIFEST and known.load().recognizes(path))
+    return next(found, MANIFEST)
+
+
+def import_as(request: ImportRequest, *, format_name: str | None = None, progress: Progress = silent) -> ImportReport:
+    """Import what is asked for as a new collection.
+
+    Several paths make one collection together, each in its own format if none is named. A format that makes a
+    collection in its own way stands alone.
+
+    Args:
+        request: What to import, and how.
+        format_name: The format of all paths; found out by looking at each path by default.
+        progress: Told the number of images.
+
+    Raises:
+        CollectionExistsError: The name is taken.
+        ManifestError: A path is not of its format, an option has no meaning for it, or not one image can be used.
+        StorageError: No space left, or no permission.
+    """
+    named = None if format_name is None else format_named(format_name)
+    formats = [named] if named else [detect(path) for path in request.paths]
+    understood = frozenset().union(*(known.options for known in formats))
+    request.refuse_unused(" and ".join(dict.fromkeys(known.name for known in formats)), understood)
+    for known in dict.fromkeys(formats):
+        module = known.load()
+        if hasattr(module, "run"):
+            if set(formats) != {known}:
+                raise ManifestError(
+                    f"Expected data sets whose images are files, but one of {len(request.paths)} paths has the format "
+                    f"{known.name}, which makes a collection of its own. Import it alone."
+                )
+            report: ImportReport = module.run(request, progress=progress)
+            return report
+    return import_sources(lambda: _sources(request, formats), request, progress=progress)
+
+
+def _sources(request: ImportRequest, formats: list[Format]) -> list[Source]:
+    """The sources of all paths in their order; paths of one format in a row are read together."""
+    if len(formats) == 1:
+        formats = formats * len(request.paths)
+    sources: list[Source] = []
+    together: list[Path] = []
+    for position, path in enumerate(request.paths):
+        together.append(path)
+        if position + 1 == len(request.paths) or formats[position + 1] != formats[position]:
+            sources += formats[position].load().read(together, request)
+            together = []
+    return sources

@@ -1,0 +1,100 @@
+"""What an import was asked for, and what it tells when it is done.
+
+Owns the two records that a command and an importer exchange. It reads nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from radcbir_core.collection import Collection
+from radcbir_core.errors import ManifestError
+from radcbir_core.images import Limits
+
+Check = Literal["decode", "bytes", "exists"]
+CHECKS: tuple[Check, ...] = get_args(Check)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """One import, as a person asks for it.
+
+    Attributes:
+        paths: What to import.
+        name: The new collection's name.
+        title: What people call it; the name by default.
+        image_root: What the paths in tables start from; each table's own folder by default.
+        check: How far each file is looked at: "decode" reads and decodes it; "bytes" reads it, so that exact
+            duplicates are known, and leaves damage and sizes to the build; "exists" only looks whether it is there.
+        limits: Byte and pixel limits of one image.
+        modality: Of all images, where the source does not say.
+        anatomy: Of all images, where the source does not say.
+        mapping: Column of the manifest → column, or columns separated by commas, of the source.
+        every: Take one of so many slices of a volume.
+        uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.chexpert_labels`.
+        download: A data set to fetch instead of naming a path.
+        encoder_id: What made the vectors that are imported.
+    """
+
+    paths: Sequence[Path]
+    name: str
+    title: str | None = None
+    image_root: Path | None = None
+    check: Check = "decode"
+    limits: Limits = field(default_factory=Limits)
+    modality: str = ""
+    anatomy: str = ""
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    every: int = 1
+    uncertain: str = ""
+    download: str = ""
+    encoder_id: str = ""
+
+    def refuse_unused(self, format_name: str, understood: frozenset[str]) -> None:
+        """Do nothing if all options that were given are among those ``understood``.
+
+        Raises:
+            ManifestError: One is not: it would have had no effect.
+        """
+        defaults = {item.name: item for item in fields(ImportRequest)}
+        for name in OPTIONS - understood:
+            default: Any = {} if name == "mapping" else defaults[name].default
+            if getattr(self, name) != default:
+                option = "map" if name == "mapping" else name.replace("_", "-")
+                known = ", ".join(f"--{'map' if o == 'mapping' else o.replace('_', '-')}" for o in sorted(understood))
+                raise ManifestError(
+                    f"Expected only options that the format {format_name} understands ({known or 'it has none'}), "
+                    f"but --{option} is given. Leave it out, or choose another --format."
+                )
+
+
+OPTIONS = frozenset(
+    {"image_root", "check", "modality", "anatomy", "mapping", "every", "uncertain", "download", "encoder_id"}
+)
+"""The attributes of a request that not every format understands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        collection: The new collection.
+        images: Rows of its manifest.
+        problems: Rows of its problems.csv.
+        duplicates: Images that are byte for byte the same as another; 0 where the bytes were not read.
+        duplicate_groups: How many different files these are.
+        changes: What normalization changed: column, from, to, rows.
+        notes: What has to be known about the numbers of this collection.
+    """
+
+    collection: Collection
+    images: int
+    problems: int
+    duplicates: int
+    duplicate_groups: int
+    changes: list[dict[str, str | int]]
+    notes: list[str] = field(default_factory=list)
