@@ -48,7 +48,18 @@ MANIFEST = Format(
     "manifests",
     frozenset({"check", "image_root"}),
 )
-FORMATS: tuple[Format, ...] = (MANIFEST,)
+CSV = Format(
+    "csv",
+    "any CSV, with --map",
+    "tabular",
+    frozenset({"check", "image_root", "mapping", "modality", "anatomy"}),
+)
+FORMATS: tuple[Format, ...] = (
+    MANIFEST,
+    Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),
+    CSV,
+    Format("parquet", "any parquet table, with --map", "tabular", CSV.options),
+)
 """Every format, in the order in which a path is tried; a folder with a ``manifest.csv`` is one before all of them."""
 
 
@@ -65,8 +76,12 @@ def format_named(name: str) -> Format:
     raise ManifestError(f"Expected a format of {names}, but --format = {name!r}. Choose one of these.")
 
 
-def detect(path: Path) -> Format:
+def detect(path: Path, *, mapped: bool = False) -> Format:
     """The format of a path whose layout is plain; ``manifest`` where it is none of the others.
+
+    Args:
+        path: A file or a folder.
+        mapped: Whether a column mapping is given: a file is then a table to be read with it.
 
     Raises:
         ManifestError: There is nothing at this path.
@@ -75,6 +90,8 @@ def detect(path: Path) -> Format:
         raise ManifestError(f"Expected a table or a folder to import, but {path} does not exist. Check the path.")
     if has_manifest(path):
         return MANIFEST
+    if mapped and path.is_file():
+        return CSV
     found = (known for known in FORMATS if known is not MANIFEST and known.load().recognizes(path))
     return next(found, MANIFEST)
 
@@ -96,7 +113,7 @@ def import_as(request: ImportRequest, *, format_name: str | None = None, progres
         StorageError: No space left, or no permission.
     """
     named = None if format_name is None else format_named(format_name)
-    formats = [named] if named else [detect(path) for path in request.paths]
+    formats = [named] if named else [detect(path, mapped=bool(request.mapping)) for path in request.paths]
     understood = frozenset().union(*(known.options for known in formats))
     request.refuse_unused(" and ".join(dict.fromkeys(known.name for known in formats)), understood)
     for known in dict.fromkeys(formats):
