@@ -25,8 +25,8 @@ GIVE_UP_SECONDS = 8.0
 """How long that may take in all; a name server that does not answer keeps to no timeout of ours."""
 
 _ADVICE = (
-    "Connect this machine to the hub once, or copy the model's folder here from one that is connected "
-    "and use local-dir:PATH."
+    "Connect this machine to the hub once, or make a kit on one that is connected, copy it here and name its folder "
+    "as the encoder: python -m radcbir_core fetch-encoder ENC --to DIR"
 )
 
 

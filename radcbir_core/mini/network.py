@@ -1,7 +1,7 @@
 """The network of radcbir-mini, in open_clip's own terms, and its folder.
 
 Owns the configuration and how trained weights become a folder that is loaded like any other checkpoint: half-precision
-safetensors, ``open_clip_config.json`` and ``kit.json`` with the digests of both.
+safetensors, ``open_clip_config.json``, and ``kit.json`` with the digests of both and a probe.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from radcbir_core.encoders.kits import add_probe
 from radcbir_core.encoders.torch_support import import_open_clip, quiet
 from radcbir_core.mini.augment import SIDE
 from radcbir_core.storage import atomic_bytes, atomic_path, digest_file
@@ -63,6 +64,7 @@ def export(state: Mapping[str, torch.Tensor], folder: Path, *, documents: Mappin
         documents: Further files of the folder: model card, training log.
 
     Raises:
+        EncoderError: The encoder cannot be loaded from the folder.
         StorageError: No space left, or no permission.
     """
     import torch
@@ -80,3 +82,4 @@ def export(state: Mapping[str, torch.Tensor], folder: Path, *, documents: Mappin
         atomic_bytes(folder / name, content)
     kit = {"files": {name: digest_file(folder / name) for name in ("open_clip_config.json", WEIGHTS)}}
     atomic_bytes(folder / "kit.json", (json.dumps(kit, indent=2) + "\n").encode())
+    add_probe(folder)

@@ -179,7 +179,7 @@ def test_no_reachable_hub_is_told_at_once(
     message = str(caught.value)
     assert message.isprintable()
     assert "the hub gave" in message
-    assert message.endswith("use local-dir:PATH.")
+    assert message.endswith("python -m radcbir_core fetch-encoder ENC --to DIR")
     assert capfd.readouterr() == ("", "")
 
 

@@ -160,8 +160,9 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     assert sum(row["trained_on"] for row in record["images"]) == 30 - sum(r["validated_on"] for r in record["images"])
     assert record["log"][-1]["step"] == 2
     kit = json.loads((output / "kit.json").read_text())["files"]
-    assert set(kit) == {"open_clip_config.json", "open_clip_model.safetensors"}
-    assert sum(path.stat().st_size for path in output.iterdir()) < 25 * 2**20
+    assert {name for name in kit if "/" not in name} == {"open_clip_config.json", "open_clip_model.safetensors"}
+    assert {name.partition("/")[0] for name in kit if "/" in name} == {"probe"}
+    assert sum(path.stat().st_size for path in output.rglob("*")) < 25 * 2**20
 
 
 def test_words_that_were_never_seen_all_say_the_same(source, tmp_path) -> None:
