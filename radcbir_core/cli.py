@@ -503,22 +503,45 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
 
 
 @app.command()
+def encoders(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the command line
+    """List the known encoders: what each computes, under which licence, and how to bring it in."""
+    from radcbir_core.encoders import known_encoders
+
+    entries = known_encoders()
+    if as_json:
+        print(json.dumps([asdict(entry) for entry in entries], indent=2, ensure_ascii=False))
+        return
+    for entry in entries:
+        text = "images and texts" if entry.supports_text else "images"
+        print(f"{entry.encoder_id}: {entry.title}; {text}, {entry.dimension} numbers")
+        print(f"  input    {entry.input}")
+        print(f"  output   {entry.output}")
+        print(f"  weights  {entry.source}; {entry.licence}")
+        print(f"  how      {entry.bring_in}")
+        print(f"  note     {entry.note}")
+        if entry.citation:
+            print(f"  cite     {entry.citation}")
+    print("Others: open_clip:ARCHITECTURE:TAG, hf-hub:OWNER/NAME, hf:OWNER/NAME, timm:NAME, or a folder.")
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the command line
     """Check this installation, and say what to do about each fault; the exit code is 1 if anything failed.
 
     Looks at Python and the packages, the device, the data folder and its collections, and the encoders and kits; and
     asks phantoms a query by image and by text while every connection is refused. Nothing is changed.
     """
-    from radcbir_core.doctor import examine
+    from radcbir_core.doctor import GRAVITY, examine
 
     if _errors.is_terminal:
         _errors.print("Checking; this takes some seconds …")
     findings = examine()
-    count = {result: sum(finding.result == result for finding in findings) for result in ("failed", "warning", "ok")}
+    count = {result: sum(finding.result == result for finding in findings) for result in GRAVITY}
     if as_json:
         print(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
-        rows = [[f.check, f.result, f.found, f.advice] for f in findings]
+        by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.result))
+        rows = [[f.check, f.result, f.found, f.advice] for f in by_gravity]
         _print_table(["check", "result", "what was found", "what to do"], rows)
         print(f"{count['failed']} failed, {count['warning']} warnings, {count['ok']} ok.")
     if count["failed"]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.torch_support import first_line, quiet
 from radcbir_core.errors import EncoderError
@@ -105,7 +107,7 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     try:
-        with quiet():
+        with quiet(), torch.serialization.safe_globals(_numpy_scalars()):
             # Said outright, so that no environment variable can turn it off.
             return torch.load(path, map_location="cpu", weights_only=True)
     except (
@@ -127,6 +129,17 @@ def _read_torch(path: Path) -> Any:
         raise _damaged(path, error) from error
 
 
+def _numpy_scalars() -> list[Any]:
+    """What a number of NumPy's in a training checkpoint is made from; torch would refuse the file for it.
+
+    They are numbers and their types, and no code: see torch.serialization.add_safe_globals.
+    """
+    from numpy._core.multiarray import scalar
+
+    numbers = [type(np.dtype(kind)) for kind in ("?", "i1", "u1", "i2", "i4", "i8", "f2", "f4", "f8")]
+    return [scalar, (scalar, "numpy.core.multiarray.scalar"), np.dtype, *numbers]
+
+
 def _damaged(path: Path, error: Exception) -> EncoderError:
     return EncoderError(
         f"Expected whole weights, but {path} ({path.stat().st_size:,} bytes) is truncated or damaged: "
@@ -144,15 +157,7 @@ def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *,
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
     if missing or unexpected:
-        found = [
-            f"{len(names)} {kind} ({_some(names)})"
-            for kind, names in (("missing", missing), ("unexpected", unexpected))
-            if names
-        ]
-        raise EncoderError(
-            f"Expected the weights of exactly this architecture, but {path} has {' and '.join(found)}. "
-            "Use the configuration that belongs to these weights."
-        )
+        raise misfit(path, missing=missing, unexpected=unexpected)
     differing = [
         f"{name} {tuple(state[name].shape)} instead of {tuple(tensor.shape)}"
         for name, tensor in own.items()
@@ -165,26 +170,73 @@ def load_strictly(module: torch.nn.Module, state: Mapping[str, torch.Tensor], *,
         )
     quantised = [name for name, tensor in own.items() if state[name].is_floating_point() != tensor.is_floating_point()]
     if quantised:
-        raise EncoderError(
-            f"Expected floating-point weights, but {path} has integers for {_some(quantised)}. "
-            "Get the model's weights as they were before quantisation."
-        )
+        raise _quantised(path, quantised)
     module.load_state_dict(dict(state), strict=True)
 
 
 def weights_digest(module: torch.nn.Module) -> str:
-    """SHA-256, hex, over the names, kinds, shapes and values of a module's weights.
+    """SHA-256, hex, over the names, kinds, shapes and values of a module's weights; see :func:`state_digest`."""
+    return state_digest(module.state_dict())
+
+
+def state_digest(state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256, hex, over the names, kinds, shapes and values of tensors.
 
     It is the same for the same weights whatever file format they came in, and costs about a second a gigabyte.
+
+    Example:
+        >>> import torch
+        >>> first, second = torch.ones(2), torch.zeros(1)
+        >>> state_digest({"a": first, "b": second}) == state_digest({"b": second, "a": first})
+        True
     """
     import torch
 
     total = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in sorted(state.items()):
         values = tensor.detach().cpu().contiguous()
+        raw: Any = values.reshape(-1).view(torch.uint8).numpy()
         total.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
-        total.update(memoryview(values.reshape(-1).view(torch.uint8).numpy()))
+        total.update(memoryview(raw))
     return total.hexdigest()
+
+
+def misfit(path: Path, *, missing: Sequence[str] = (), unexpected: Sequence[str] = ()) -> EncoderError:
+    """The error for weights whose names are not exactly an architecture's; names the first few."""
+    found = [
+        f"{len(names)} {kind} ({_some(names)})"
+        for kind, names in (("missing", missing), ("unexpected", unexpected))
+        if names
+    ]
+    return EncoderError(
+        f"Expected the weights of exactly this architecture, but {path} has {' and '.join(found)}. "
+        "Use the configuration that belongs to these weights."
+    )
+
+
+def check_floating(state: Mapping[str, torch.Tensor], *, path: Path, but: Sequence[str] = ()) -> None:
+    """Make sure that weights are floating-point numbers.
+
+    Args:
+        state: The weights by name.
+        path: Their file, for the message.
+        but: Last parts of names that are counters and positions, and no weights.
+
+    Raises:
+        EncoderError: Some are integers, as quantised weights are.
+    """
+    quantised = [
+        name for name, tensor in state.items() if not tensor.is_floating_point() and name.split(".")[-1] not in but
+    ]
+    if quantised:
+        raise _quantised(path, quantised)
+
+
+def _quantised(path: Path, names: Sequence[str]) -> EncoderError:
+    return EncoderError(
+        f"Expected floating-point weights, but {path} has integers for {_some(names)}. "
+        "Get the model's weights as they were before quantisation."
+    )
 
 
 def _some(names: Sequence[str]) -> str:

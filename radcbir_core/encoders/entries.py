@@ -1,6 +1,7 @@
 """The table of known encoders: what to know about each before it is loaded.
 
 Owns facts alone: names, sources, licences, citations. It must load nothing and import nothing but the language.
+What Denner et al. computed is from their published code (MIC-DKFZ/foundation-models-for-cbmir, embeddings/models.py).
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ class EncoderEntry:
     Attributes:
         encoder_id: Its name as a spec, as a folder and in a URL.
         title: A name for people.
-        spec: What its name stands for.
-        family: ``pixels`` or ``open_clip``.
+        spec: What its name stands for; the name itself where its files have a layout of their own.
+        family: Which loader it has: ``pixels``, ``open_clip``, ``transformers``, ``timm``, ``medclip``, ``medsam`` or
+            ``radimagenet``.
         source: Where its weights come from.
+        bring_in: What a person has to do for it.
         licence: Of the weights.
         dimension: Length of an embedding.
         supports_text: Whether it has a text tower.
+        input: Size of its input, pixels, and how an image is fitted in.
+        output: Which output of the network is the embedding, before it is given norm 1.
         citation: The publication to cite.
         note: What to know when choosing it.
+        output_option: What ``?output=`` its spec stands for; empty where there is no choice.
+        in_paper: Whether it is one of the encoders that Denner et al. compared.
         demonstration: Whether it is there to show what can be done, and not for studies.
     """
 
@@ -31,16 +38,30 @@ class EncoderEntry:
     spec: str
     family: str
     source: str
+    bring_in: str
     licence: str
     dimension: int
     supports_text: bool
+    input: str
+    output: str
     citation: str
     note: str
+    output_option: str = ""
+    in_paper: bool = False
     demonstration: bool = False
 
 
 MINI = "data/encoders/radcbir-mini"
 RESTORE_MINI = f"Fetch that folder of the repository again, or run: git checkout -- {MINI}"
+_FETCHED = "fetched from the hub when first used"
+_GATED = "accept its terms on the hub, run hf auth login, then it is fetched when first used"
+_IMAGE_FEATURES = "encode_image: the projected image features"
+_CLS = "class token of the last hidden state"
+
+
+def _own_file(encoder_id: str, filename: str, origin: str) -> str:
+    return f"download {filename} from {origin}, then fetch-encoder {encoder_id} --from {filename} --to DIR"
+
 
 ENTRIES = (
     EncoderEntry(
@@ -49,9 +70,12 @@ ENTRIES = (
         spec="pixels",
         family="pixels",
         source="none needed",
+        bring_in="nothing to do",
         licence="Apache-2.0 (part of RadCBIR)",
         dimension=1024,
         supports_text=False,
+        input="32 x 32, squashed, grey",
+        output="the pixels, mean removed",
         citation="",
         note="The thumbnail itself. Fast, needs no download, and is what every other encoder has to beat.",
     ),
@@ -61,11 +85,15 @@ ENTRIES = (
         spec="hf-hub:microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
         family="open_clip",
         source="huggingface.co/microsoft/BiomedCLIP-PubMedBERT_256-vit_base_patch16_224",
+        bring_in=_FETCHED,
         licence="MIT",
         dimension=512,
         supports_text=True,
+        input="224 x 224, cropped",
+        output=_IMAGE_FEATURES,
         citation="Zhang et al., NEJM AI 2(1), 2025; arXiv 2303.00915",
         note="Trained on figures and captions of biomedical papers; the best of ten encoders in Denner et al. 2025.",
+        in_paper=True,
     ),
     EncoderEntry(
         encoder_id="clip-vit-l-14",
@@ -73,11 +101,277 @@ ENTRIES = (
         spec="open_clip:ViT-L-14:openai",
         family="open_clip",
         source="huggingface.co/timm/vit_large_patch14_clip_224.openai",
+        bring_in=_FETCHED,
         licence="MIT",
         dimension=768,
         supports_text=True,
+        input="224 x 224, cropped",
+        output=_IMAGE_FEATURES,
         citation="Radford et al., ICML 2021; arXiv 2103.00020",
         note="Trained on pictures and texts of the web; a general model to compare medical ones with.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="medclip",
+        title="MedCLIP (Swin-T, ClinicalBERT)",
+        spec="medclip",
+        family="medclip",
+        source="storage.googleapis.com/pytrial/medclip-vit-pretrained.zip",
+        bring_in=_own_file("medclip", "pytorch_model.bin", "the zip of its authors, which holds it")
+        + "; with vocab.txt of emilyalsentzer/Bio_ClinicalBERT beside it, texts work too",
+        licence="MIT",
+        dimension=512,
+        supports_text=True,
+        input="224 x 224, cropped",
+        output="pooled output, projected",
+        citation="Wang et al., EMNLP 2022; arXiv 2210.10163",
+        note="Trained on chest radiographs and their reports. Cropped as in Denner et al.; its authors pad: ?fit=pad.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="dinov2-vit-b-14",
+        title="DINOv2 (ViT-B/14)",
+        spec="hf:facebook/dinov2-base",
+        family="transformers",
+        source="huggingface.co/facebook/dinov2-base",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=768,
+        supports_text=False,
+        input="256 on the shorter side, then 224 x 224 cropped",
+        output=_CLS,
+        output_option="cls",
+        citation="Oquab et al., TMLR 2024; arXiv 2304.07193",
+        note="Trained on pictures alone, without labels.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="vit-b-16",
+        title="ViT-B/16 (ImageNet-21k)",
+        spec="hf:google/vit-base-patch16-224-in21k",
+        family="transformers",
+        source="huggingface.co/google/vit-base-patch16-224-in21k",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=768,
+        supports_text=False,
+        input="224 x 224, squashed",
+        output=_CLS,
+        output_option="cls",
+        citation="Dosovitskiy et al., ICLR 2021; arXiv 2010.11929",
+        note="Trained to name 21,843 kinds of pictures.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="mae-vit-b-16",
+        title="MAE (ViT-B/16)",
+        spec="hf:facebook/vit-mae-base",
+        family="transformers",
+        source="huggingface.co/facebook/vit-mae-base",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=768,
+        supports_text=False,
+        input="224 x 224, squashed",
+        output=_CLS,
+        output_option="cls",
+        citation="He et al., CVPR 2022; arXiv 2111.06377",
+        note="Trained to fill in masked patches. Here it sees all of them; in Denner et al. a random quarter, "
+        "as the library does unless told, so that its embeddings differed each time.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="sam-vit-b",
+        title="SAM (ViT-B)",
+        spec="hf:facebook/sam-vit-base",
+        family="transformers",
+        source="huggingface.co/facebook/sam-vit-base",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=256,
+        supports_text=False,
+        input="1024 x 1024, padded below and to the right",
+        output="image embedding, mean over space",
+        output_option="mean",
+        citation="Kirillov et al., ICCV 2023; arXiv 2304.02643",
+        note="Trained to segment pictures. Its input is large: several seconds an image without a GPU.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="medsam-vit-b",
+        title="MedSAM (ViT-B)",
+        spec="medsam-vit-b",
+        family="medsam",
+        source="github.com/bowang-lab/MedSAM",
+        bring_in=_own_file("medsam-vit-b", "medsam_vit_b.pth", "where github.com/bowang-lab/MedSAM links it"),
+        licence="Apache-2.0",
+        dimension=256,
+        supports_text=False,
+        input="1024 x 1024, padded below and to the right",
+        output="image embedding, mean over space",
+        citation="Ma et al., Nature Communications 15, 2024; arXiv 2304.12306",
+        note="SAM trained on to segment medical images; prepared as SAM, as in Denner et al. Several seconds an image "
+        "without a GPU.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="resnet50",
+        title="ResNet-50 (ImageNet, logits)",
+        spec="hf:microsoft/resnet-50?output=logits",
+        family="transformers",
+        source="huggingface.co/microsoft/resnet-50",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=1000,
+        supports_text=False,
+        input="256 on the shorter side, then 224 x 224 cropped",
+        output="the 1000 logits",
+        output_option="logits",
+        citation="He et al., CVPR 2016; arXiv 1512.03385",
+        note="As in Denner et al., the scores of ImageNet's classes.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="resnet50-pooled",
+        title="ResNet-50 (ImageNet, pooled features)",
+        spec="hf:microsoft/resnet-50",
+        family="transformers",
+        source="huggingface.co/microsoft/resnet-50",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=2048,
+        supports_text=False,
+        input="256 on the shorter side, then 224 x 224 cropped",
+        output="pooled features",
+        output_option="pooled",
+        citation="He et al., CVPR 2016; arXiv 1512.03385",
+        note="What the network sees before it decides for a class: the usual way to search with it.",
+    ),
+    EncoderEntry(
+        encoder_id="radimagenet-resnet50",
+        title="RadImageNet (ResNet-50)",
+        spec="radimagenet-resnet50",
+        family="radimagenet",
+        source="github.com/BMEII-AI/RadImageNet",
+        bring_in=_own_file(
+            "radimagenet-resnet50", "ResNet50.pt", "where github.com/BMEII-AI/RadImageNet links its PyTorch models"
+        ),
+        licence="MIT (its repository); the models themselves name none",
+        dimension=2048,
+        supports_text=False,
+        input="224 x 224, squashed",
+        output="pooled features",
+        citation="Mei et al., Radiology: Artificial Intelligence 4(5), 2022",
+        note="Trained to name 165 findings on CT, MR and ultrasound. It has seen the images of RadImageNet.",
+        in_paper=True,
+    ),
+    EncoderEntry(
+        encoder_id="medsiglip",
+        title="MedSigLIP (SO400M/14, 448)",
+        spec="hf:google/medsiglip-448",
+        family="transformers",
+        source="huggingface.co/google/medsiglip-448",
+        bring_in=_GATED,
+        licence="Health AI Developer Foundations terms",
+        dimension=1152,
+        supports_text=True,
+        input="448 x 448, squashed",
+        output="pooled image features",
+        output_option="pooled",
+        citation="Sellergren et al., MedGemma Technical Report, 2025; arXiv 2507.05201",
+        note="Trained on radiographs, CT and MR slices, skin, eye and tissue images with texts. Large.",
+    ),
+    EncoderEntry(
+        encoder_id="rad-dino",
+        title="RAD-DINO (ViT-B/14)",
+        spec="hf:microsoft/rad-dino",
+        family="transformers",
+        source="huggingface.co/microsoft/rad-dino",
+        bring_in=_FETCHED,
+        licence="MSRLA (research only)",
+        dimension=768,
+        supports_text=False,
+        input="518 on the shorter side, then 518 x 518 cropped",
+        output=_CLS,
+        output_option="cls",
+        citation="Pérez-García et al., Nature Machine Intelligence 7, 2025; arXiv 2401.10815",
+        note="DINOv2 trained on with chest radiographs.",
+    ),
+    EncoderEntry(
+        encoder_id="unimed-clip-vit-b-16",
+        title="UniMed-CLIP (ViT-B/16, BiomedBERT)",
+        spec="unimed-clip-vit-b-16",
+        family="open_clip",
+        source="huggingface.co/UzairK/unimed-clip-vit-b16",
+        bring_in=_FETCHED,
+        licence="none named in its repository: ask its authors",
+        dimension=512,
+        supports_text=True,
+        input="224 x 224, cropped",
+        output=_IMAGE_FEATURES,
+        citation="Khattak et al., 2024; arXiv 2412.10372",
+        note="Trained on images of six medical modalities with captions, RadImageNet and CheXpert among them.",
+    ),
+    EncoderEntry(
+        encoder_id="siglip2-vit-b-16",
+        title="SigLIP 2 (ViT-B/16)",
+        spec="open_clip:ViT-B-16-SigLIP2:webli",
+        family="open_clip",
+        source="huggingface.co/timm/ViT-B-16-SigLIP2",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=768,
+        supports_text=True,
+        input="224 x 224, squashed",
+        output=_IMAGE_FEATURES,
+        citation="Tschannen et al., 2025; arXiv 2502.14786",
+        note="Trained on pictures and texts of the web, in many languages.",
+    ),
+    EncoderEntry(
+        encoder_id="dinov3-vit-b-16",
+        title="DINOv3 (ViT-B/16)",
+        spec="hf:facebook/dinov3-vitb16-pretrain-lvd1689m",
+        family="transformers",
+        source="huggingface.co/facebook/dinov3-vitb16-pretrain-lvd1689m",
+        bring_in=_GATED,
+        licence="DINOv3 License",
+        dimension=768,
+        supports_text=False,
+        input="224 x 224, squashed",
+        output=_CLS,
+        output_option="cls",
+        citation="Siméoni et al., 2025; arXiv 2508.10104",
+        note="Trained on pictures alone, without labels.",
+    ),
+    EncoderEntry(
+        encoder_id="pe-core-b-16",
+        title="Perception Encoder (PE-Core-B/16)",
+        spec="open_clip:PE-Core-B-16:meta",
+        family="open_clip",
+        source="huggingface.co/timm/PE-Core-B-16",
+        bring_in=_FETCHED,
+        licence="Apache-2.0",
+        dimension=1024,
+        supports_text=True,
+        input="224 x 224, squashed",
+        output=_IMAGE_FEATURES,
+        citation="Bolya et al., 2025; arXiv 2504.13181",
+        note="Trained on pictures, videos and texts of the web.",
+    ),
+    EncoderEntry(
+        encoder_id="mobileclip2-s2",
+        title="MobileCLIP 2 (S2)",
+        spec="open_clip:MobileCLIP2-S2:dfndr2b",
+        family="open_clip",
+        source="huggingface.co/timm/MobileCLIP2-S2-OpenCLIP",
+        bring_in=_FETCHED,
+        licence="Apple AMLR (research only)",
+        dimension=512,
+        supports_text=True,
+        input="256 x 256, cropped",
+        output=_IMAGE_FEATURES,
+        citation="Faghri et al., TMLR 2025; arXiv 2508.20691",
+        note="Small and quick on a computer without a GPU.",
     ),
     EncoderEntry(
         encoder_id="radcbir-mini",
@@ -85,9 +379,12 @@ ENTRIES = (
         spec=f"local-dir:{MINI}",
         family="open_clip",
         source=MINI,
+        bring_in="comes with RadCBIR",
         licence="Apache-2.0",
         dimension=256,
         supports_text=True,
+        input="128 x 128, padded",
+        output=_IMAGE_FEATURES,
         citation=f"Its model card, {MINI}/README.md",
         note="A small CLIP of our own for demonstration and offline use. For real studies choose BiomedCLIP.",
         demonstration=True,

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radcbir_core.encoders import open_clip_sources
+from radcbir_core.encoders import open_clip_sources, timm_family, transformers_sources
 from radcbir_core.encoders.base import shown
-from radcbir_core.encoders.checkpoint import Checkpoint
+from radcbir_core.encoders.checkpoint import Checkpoint, json_object
 from radcbir_core.encoders.kit import RESTORE, Kit, check_kit, read_kit
 from radcbir_core.errors import EncoderError
 
@@ -28,7 +28,29 @@ def find_in_folder(folder: Path, *, restore: str = RESTORE) -> Checkpoint:
     if not folder.is_dir():
         raise EncoderError(f"Expected a folder, but local-dir = {shown(str(folder))} is none. Check the path.")
     kit = check_kit(folder, restore=restore)
-    return kit.checkpoint if kit is not None and kit.whole else open_clip_sources.from_folder(folder)
+    return kit.checkpoint if kit is not None and kit.whole else _recognised(folder)
+
+
+def _recognised(folder: Path) -> Checkpoint:
+    if (folder / open_clip_sources.CONFIGURATION).is_file():
+        return open_clip_sources.from_folder(folder)
+    path = folder / transformers_sources.CONFIGURATION
+    if path.is_file():
+        written = json_object(path)
+        if "architecture" in written and "pretrained_cfg" in written:
+            return timm_family.from_folder(folder)
+        if "model_type" in written:
+            return transformers_sources.from_folder(folder)
+        raise EncoderError(
+            f"Expected model_type, or architecture and pretrained_cfg, but {path} has neither. "
+            "Use the config.json that was published with the weights."
+        )
+    found = sorted(path.name for path in folder.iterdir())
+    raise EncoderError(
+        f"Expected {open_clip_sources.CONFIGURATION}, or the config.json of transformers or timm, in "
+        f"{shown(str(folder))}, but it holds {shown(', '.join(found)) or 'nothing'}. "
+        "Name the folder of a checkpoint, or put its configuration there."
+    )
 
 
 def named_by_kit(folder: Path) -> tuple[str, str] | None:

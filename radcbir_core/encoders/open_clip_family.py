@@ -7,6 +7,7 @@ published preprocessing, and the encoder itself. Network and files are ``open_cl
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -149,7 +150,7 @@ def _offline_configuration(checkpoint: Checkpoint) -> Iterator[dict[str, Any]]:
 
 
 def _named_as_in(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """``state`` with three old habits of saving undone, none of which changes a number."""
+    """``state`` with four old habits of saving undone, none of which changes a number."""
     import torch
     from open_clip.model import convert_to_custom_text_state_dict
 
@@ -160,6 +161,9 @@ def _named_as_in(model: Any, state: Mapping[str, torch.Tensor]) -> dict[str, tor
     for scalar in ("logit_scale", "logit_bias"):
         if scalar in named and scalar in own and named[scalar].numel() == own[scalar].numel() == 1:
             named[scalar] = named[scalar].reshape(own[scalar].shape)
+    # UniMed-CLIP's copy of open_clip calls the same text tower text_encoder.
+    if not any(name.startswith("text_encoder.") for name in own):
+        named = {re.sub(r"^text_encoder\.", "text.", name): tensor for name, tensor in named.items()}
     # transformers before 4.31 saved the numbers 0, 1, 2, … beside a text tower's weights.
     positions = "text.transformer.embeddings.position_ids"
     if positions in named and positions not in own:

@@ -36,6 +36,29 @@ TOKENIZER_PATTERNS = (
     "*.model",
     "config.json",
 )
+_BIOMEDBERT = "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
+_UNIMED_REPOSITORY = "UzairK/unimed-clip-vit-b16"
+UNIMED: dict[str, Any] = {
+    "model_cfg": {
+        "embed_dim": 512,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 224, "layers": 12, "width": 768, "patch_size": 16},
+        "text_cfg": {
+            "hf_model_name": _BIOMEDBERT,
+            "hf_tokenizer_name": _BIOMEDBERT,
+            "hf_proj_type": "mlp",
+            "hf_pooler_type": "cls_last_hidden_state_pooler",
+            "context_length": 256,
+        },
+    },
+    "preprocess_cfg": {
+        "mean": [0.48145466, 0.4578275, 0.40821073],
+        "std": [0.26862954, 0.26130258, 0.27577711],
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    },
+}
+"""UniMed-CLIP's ViT-B/16 as an ``open_clip_config.json``."""
 TOKENIZER_MARKERS = (
     "tokenizer.json",
     "vocab.txt",
@@ -138,6 +161,27 @@ def tokenizer_files(files: Mapping[str, Path | bytes]) -> list[str]:
 
 def _folder_of(path: Path) -> Path:
     return path if path.is_dir() else path.parent
+
+
+def from_unimed(path: Path | None) -> Checkpoint:
+    """UniMed-CLIP's ViT-B/16, which open_clip can load, though it was published without a configuration of open_clip's.
+
+    Its authors' code (mbzuai-oryx/UniMed-CLIP, ``src/open_clip``) builds OpenAI's ViT-B/16 with QuickGELU and
+    BiomedCLIP's kind of text tower.
+
+    Args:
+        path: The weights file, or a folder with it, instead of the cache and the hub.
+
+    Raises:
+        EncoderUnavailableError: A file is neither in the cache nor to be had from the hub.
+    """
+    model_cfg = UNIMED["model_cfg"]
+    texts = _text_files_from_hub(model_cfg) if path is None else _text_files_in(_folder_of(path), model_cfg)
+    if path is None:
+        weights = fetch_file(_UNIMED_REPOSITORY, ("unimed-clip-vit-b16.pt",))
+    else:
+        weights = path if path.is_file() else weights_in(path)
+    return _checkpoint(json.dumps(UNIMED, indent=2).encode(), weights, texts)
 
 
 def from_folder(folder: Path) -> Checkpoint:

@@ -11,6 +11,8 @@ option = "fit=" ( "crop" | "pad" | "squash" )          how an oblong image is fi
 name   = "pixels" | "biomedclip" | "dinov2-vit-b-14" …  an entry of the table
        | "open_clip:" architecture ":" tag              built into open_clip, weights from the hub
        | "hf-hub:" organisation "/" repository          a hub repository with open_clip_config.json
+       | "hf:" organisation "/" repository              a hub repository of transformers
+       | "timm:" name                                   a repository of timm's on the hub
        | "local-dir:" path                              a folder, recognised by its files; no network
        | path                                           the same, if the folder exists
 ```
@@ -29,7 +31,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from radcbir_core.encoders import folders, open_clip_sources
+from radcbir_core.encoders import (
+    folders,
+    medclip_family,
+    medsam_family,
+    open_clip_family,
+    open_clip_sources,
+    radimagenet_family,
+    timm_family,
+    transformers_family,
+    transformers_sources,
+)
 from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
 from radcbir_core.encoders.checkpoint import Checkpoint
 from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
@@ -82,8 +94,8 @@ def known_encoders() -> list[EncoderEntry]:
     """The encoders that have a name of their own, the baseline first.
 
     Example:
-        >>> [entry.encoder_id for entry in known_encoders()]
-        ['pixels', 'biomedclip', 'clip-vit-l-14', 'radcbir-mini']
+        >>> [entry.encoder_id for entry in known_encoders() if entry.in_paper][:3]
+        ['biomedclip', 'clip-vit-l-14', 'medclip']
     """
     return list(ENTRIES)
 
@@ -152,7 +164,7 @@ def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
         "title": parsed.title,
         "device": resolve_device(device),
     }
-    checkpoint = _FORMS[parsed.prefix].find(parsed.name, None)
+    checkpoint = _form(parsed.prefix).find(parsed.name, None)
     asked_for = _with_output(checkpoint, parsed.output)
     kit = folders.probed_kit(Path(parsed.name)) if parsed.prefix == "local-dir" else None
     if kit is not None:
@@ -182,7 +194,7 @@ def find_checkpoint(spec: str, *, path: Path | None = None) -> Checkpoint:
         raise EncoderError(f"Expected an encoder with files, but encoder = {parsed.encoder_id} has none. Just name it.")
     if path is not None and not path.exists():
         raise EncoderError(f"Expected a file or folder, but {shown(str(path))} does not exist. Check the path.")
-    return _with_output(_FORMS[parsed.prefix].find(parsed.name, path), parsed.output)
+    return _with_output(_form(parsed.prefix).find(parsed.name, path), parsed.output)
 
 
 def load_checkpoint(
@@ -250,20 +262,21 @@ def _parsed(spec: str) -> _Spec:
             option = ", ".join(f"{key} = {value}" for key, value in options.items())
             raise EncoderError(f"Expected pixels without options, but {option}. Its recipe is fixed: write pixels.")
         return _Spec(text, entry.encoder_id, entry.title, "", "", None)
-    prefix, colon, name = (_without_options(_long_form(entry))[0] if entry else text).partition(":")
-    if not colon or prefix not in _FORMS:
+    prefix, colon, name = (_base_of(entry) if entry else text).partition(":")
+    if entry is not None and not colon:
+        prefix, colon, name = entry.encoder_id, ":", entry.encoder_id
+    elif not colon or prefix not in _FORMS:
         raise _unknown(text)
-    form = _FORMS[prefix]
+    form = _form(prefix)
     if options.get("output") and not form.outputs:
         raise EncoderError(
-            f"Expected no ?output= here, but output = {output}: {shown(text)} has one output. Remove it."
+            f"Expected no ?output= here, but output = {options['output']}: {shown(text)} has one output. Remove it."
         )
-    if entry is not None and (_is_committed(entry) or text not in {entry.encoder_id, _base_of(entry)}):
-        text = entry.encoder_id  # so that it is found again when the repository has moved
+    # So that it is found again when the repository has moved, and that what has one name is recorded under it.
+    if entry is not None and (_is_committed(entry) or options.get("output")):
+        text = entry.encoder_id
     encoder_id, title = (entry.encoder_id, entry.title) if entry else form.identify(name)
-    own = _output_of(entry) if entry else None
-    chosen = {"output": output if output != own else None, "fit": fit}
-    given = {key: value for key, value in chosen.items() if value}
+    given = {key: value for key, value in (("output", output), ("fit", fit)) if value}
     query = "&".join(f"{key}={value}" for key, value in given.items())
     return _Spec(
         text=f"{text}?{query}" if query else text,
@@ -272,7 +285,7 @@ def _parsed(spec: str) -> _Spec:
         prefix=prefix,
         name=name,
         fit=fit,
-        output=output or own,
+        output=output or (_output_of(entry) if entry else None),
     )
 
 
@@ -281,16 +294,15 @@ def _entry_of(text: str, output: str | None) -> tuple[EncoderEntry | None, str |
 
     A long form of what has a short name is that encoder, not a second one.
     """
-    for entry in ENTRIES:
-        if text == entry.encoder_id and (output is None or not _output_of(entry)):
-            return entry, output
     named = next((entry for entry in ENTRIES if text == entry.encoder_id), None)
     base = _base_of(named) if named else text
-    for entry in ENTRIES:
-        if _base_of(entry) == base and _output_of(entry) == output:
-            return entry, output
-    default = next((entry for entry in ENTRIES if _base_of(entry) == base and not _output_of(entry)), None)
-    return default or named, output
+    same = [entry for entry in ENTRIES if _base_of(entry) == base]
+    if named is not None and output in {None, named.output_option}:
+        return named, None
+    for entry in same:
+        if output is not None and output == entry.output_option:
+            return entry, None
+    return next((entry for entry in same if _output_of(entry) is None), named), output
 
 
 def _base_of(entry: EncoderEntry) -> str:
@@ -369,6 +381,28 @@ def _identify_repository(name: str) -> tuple[str, str]:
     return folder_safe(name.replace("/", "--")), name
 
 
+def _identify_model(name: str) -> tuple[str, str]:
+    if "/" not in name or not is_repository(name):
+        raise EncoderError(
+            f"Expected hf:organisation/name, but encoder = hf:{shown(name)}. Copy the name from the hub."
+        )
+    # Another id than hf-hub: gives the same repository, which may hold a model of open_clip's as well.
+    return folder_safe(f"hf--{name.replace('/', '--')}"), name
+
+
+def _identify_timm(name: str) -> tuple[str, str]:
+    if not is_repository(name):
+        raise EncoderError(
+            f"Expected timm:name or timm:organisation/name, but encoder = timm:{shown(name)}. "
+            "Write, for example, timm:vit_base_patch16_224.augreg_in21k."
+        )
+    return folder_safe(f"timm-{name.replace('/', '--')}"), f"{name} (timm)"
+
+
+def _timm_repository(name: str) -> str:
+    return name if "/" in name else f"timm/{name}"
+
+
 def _identify_builtin(name: str) -> tuple[str, str]:
     architecture, tag = _architecture_and_tag(name)
     if not re.fullmatch(r"[\w.-]+", tag, flags=re.ASCII):
@@ -424,6 +458,22 @@ _FORMS = {
         _identify_repository,
         lambda name, path: open_clip_sources.from_hub(name) if path is None else open_clip_sources.from_folder(path),
     ),
+    "hf": _Form(
+        "hf:organisation/name",
+        _identify_model,
+        lambda name, path: (
+            transformers_sources.from_hub(name) if path is None else transformers_sources.from_folder(path)
+        ),
+        outputs=True,
+    ),
+    "timm": _Form(
+        "timm:name",
+        _identify_timm,
+        lambda name, path: (
+            timm_family.from_hub(_timm_repository(name)) if path is None else timm_family.from_folder(path)
+        ),
+        outputs=True,
+    ),
     "local-dir": _Form(
         "local-dir:path",
         _identify_folder,
@@ -433,14 +483,33 @@ _FORMS = {
 }
 
 
-def _load_open_clip(checkpoint: Checkpoint, **named: Any) -> Encoder:
-    from radcbir_core.encoders.open_clip_family import OpenClipEncoder
+# Encoders without a prefix, because their authors publish a file in a layout of its own: the table's names alone stand
+# for them.
+_OWN_FORMS = {
+    "medclip": _Form("medclip", _identify_folder, lambda _, path: medclip_family.find(path)),
+    "medsam-vit-b": _Form("medsam-vit-b", _identify_folder, lambda _, path: medsam_family.find(path)),
+    "radimagenet-resnet50": _Form(
+        "radimagenet-resnet50", _identify_folder, lambda _, path: radimagenet_family.find(path)
+    ),
+    "unimed-clip-vit-b-16": _Form(
+        "unimed-clip-vit-b-16", _identify_folder, lambda _, path: open_clip_sources.from_unimed(path)
+    ),
+}
 
-    return OpenClipEncoder(checkpoint, **named)
+
+def _form(prefix: str) -> _Form:
+    return _FORMS.get(prefix) or _OWN_FORMS[prefix]
 
 
-_LOADERS: Mapping[str, Callable[..., Encoder]] = {"open_clip": _load_open_clip}
-_FAMILIES_WITH_OUTPUTS: tuple[str, ...] = ()
+_LOADERS: Mapping[str, Callable[..., Encoder]] = {
+    "open_clip": open_clip_family.OpenClipEncoder,
+    "transformers": transformers_family.TransformersEncoder,
+    "timm": timm_family.TimmEncoder,
+    "medclip": medclip_family.MedClipEncoder,
+    "medsam": medsam_family.MedSamEncoder,
+    "radimagenet": radimagenet_family.RadImageNetEncoder,
+}
+_FAMILIES_WITH_OUTPUTS = ("transformers", "timm")
 
 
 def _forms() -> str:
@@ -456,6 +525,6 @@ def _unknown(text: str) -> EncoderError:
     if colon:
         meant += [f"{near}:{rest}" for near in difflib.get_close_matches(prefix.lower(), _FORMS, n=1, cutoff=0.5)]
     if "/" in text and is_repository(text):
-        meant.append(f"hf-hub:{text}")
+        meant += [f"hf:{text}", f"hf-hub:{text}"]
     advice = f"Did you mean {' or '.join(shown(name) for name in meant)}?" if meant else f"Or use {_forms()}."
     return EncoderError(f"Expected one of {', '.join(names)}, but encoder = '{shown(text)}'. {advice}")

@@ -59,6 +59,8 @@ class TorchEncoder:
             the weights and the preprocessing.
         configuration: The file to look at when the network does not compute, for messages.
         no_text: Why there is no text tower; empty where there is one.
+        digest: SHA-256, hex, of the weights; computed from the model where it is empty. A library that renames a
+            file's weights in its modules may rename them otherwise in its next version.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class TorchEncoder:
         record: dict[str, Any],
         configuration: str,
         no_text: str = "",
+        digest: str = "",
     ) -> None:
         self.spec = spec
         self.encoder_id = encoder_id
@@ -81,7 +84,7 @@ class TorchEncoder:
         self.dimension = dimension
         self.supports_text = not no_text
         self.preprocessing = preprocessing
-        self.weights_digest = weights_digest(model)
+        self.weights_digest = digest or weights_digest(model)
         # Left out are the tokenizer, which decides no image's embedding, and the files' place and format.
         self.fingerprint = fingerprint_of(
             {**record, "weights": self.weights_digest, "preprocessing": preprocessing.as_dict()}
@@ -213,7 +216,7 @@ class TorchEncoder:
             features, fitted = encode_shrinking(
                 encode, inputs, batch_size=self.batch_size, device=self.device, half=half
             )
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise EncoderError(
                 f"Expected a network that computes, but {self.encoder_id} gave {first_line(error)} on {self.device}. "
                 f"Check its {self._configuration}, or try --device cpu."
