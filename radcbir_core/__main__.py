@@ -1,8 +1,22 @@
-"""``python -m radcbir_core``."""
+"""``python -m radcbir_core``: the commands, or what to do where a package that all of them need is missing."""
 
 import sys
 
-from radcbir_core.cli import main
+
+def run() -> int:
+    """Run what the command line says; the exit code."""
+    try:
+        from radcbir_core.cli import main
+    except ImportError as error:
+        from radcbir_core.doctor import examine_plainly
+
+        if sys.argv[1:2] == ["doctor"]:
+            return examine_plainly()
+        advice = "Run: pip install -r requirements.txt, or python -m radcbir_core doctor to see what is missing."
+        print(f"Error: Expected the packages that RadCBIR needs, but import gave: {error}. {advice}", file=sys.stderr)
+        return 2
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

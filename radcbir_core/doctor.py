@@ -3,6 +3,8 @@
 Owns the checks and their order. What needs torch, and the query that must work without network, runs in a process of
 its own, in which every connection is refused: a library that breaks or is killed takes only that process with it, and
 what was found until then is told. Nothing here repairs or changes anything; the commands print what is found.
+
+It must import nothing but the standard library before it looks: a package that is missing is what it is asked about.
 """
 
 from __future__ import annotations
@@ -22,21 +24,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from radcbir_core.collection import STEPS, data_folder, list_collections, open_collection
-from radcbir_core.embed import embed
-from radcbir_core.encoders import Encoder, EncoderEntry, known_encoders, registry
-from radcbir_core.encoders.base import shown
-from radcbir_core.encoders.kit import KIT, read_kit
-from radcbir_core.encoders.torch_support import first_line
 from radcbir_core.errors import EncoderUnavailableError, RadcbirError, StaleError
-from radcbir_core.importers.phantoms import make_phantoms
-from radcbir_core.retrieval import Retriever, check_encoder, embed_text
+
+if TYPE_CHECKING:
+    from radcbir_core.encoders import Encoder, EncoderEntry
 
 Result = Literal["ok", "warning", "failed"]
 
+GRAVITY: Final[tuple[Result, ...]] = ("ok", "warning", "failed")
+"""In a list that people read, what is wrong stands last, where the eye is."""
 PYTHON: Final = (3, 11)
+ROOT: Final = Path(__file__).resolve().parents[1]
 COMMITTED: Final = "radcbir-mini"
 PHANTOMS: Final = 12
 WARNING_BYTES: Final = 5 * 10**9
@@ -76,6 +76,14 @@ def examine() -> list[Finding]:
     ]
 
 
+def examine_plainly() -> int:
+    """Run all checks and print them one a line, with nothing but the standard library; 1 if any failed, else 0."""
+    findings = examine()
+    for finding in sorted(findings, key=lambda finding: GRAVITY.index(finding.result)):
+        print(f"{finding.result:8}{finding.check}: {finding.found}{'. ' if finding.advice else ''}{finding.advice}")
+    return int(any(finding.result == "failed" for finding in findings))
+
+
 def _kept(check: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     """What ``look`` finds; what it raises is one more finding, so that the other checks still run."""
     findings: list[Finding] = []
@@ -84,7 +92,7 @@ def _kept(check: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     except RadcbirError as error:
         findings.append(_of_error(check, error))
     except Exception as error:  # noqa: BLE001 - whatever is broken here is what the doctor is asked for
-        findings.append(Finding(check, "failed", f"{type(error).__name__}: {first_line(error)}", _INSTALL))
+        findings.append(Finding(check, "failed", f"{type(error).__name__}: {_line(error)}", _INSTALL))
     return findings
 
 
@@ -92,6 +100,17 @@ def _of_error(check: str, error: RadcbirError) -> Finding:
     """An error's own words: what was expected and found, and behind the last full stop but one, what to do."""
     found, stop, advice = str(error).rpartition(". ")
     return Finding(check, "failed", f"{found}." if stop else advice, advice if stop else "")
+
+
+def _line(words: object) -> str:
+    r"""The first line of an error or a text, or its kind where it has none, fit for a table.
+
+    Example:
+        >>> _line(ValueError("short\nand long")), _line(KeyError())
+        ('short', 'KeyError')
+    """
+    lines = [line.strip() for line in str(words).splitlines() if line.strip()]
+    return "".join(c if c.isprintable() else "?" for c in lines[0])[:300] if lines else type(words).__name__
 
 
 def check_python() -> Iterator[Finding]:
@@ -116,11 +135,11 @@ def check_packages(requirements: Path | None = None) -> Iterator[Finding]:
     Args:
         requirements: The file; that of the repository by default.
     """
-    path = registry.ROOT / "requirements.txt" if requirements is None else requirements
+    path = ROOT / "requirements.txt" if requirements is None else requirements
     try:
         pins = _pins(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        yield Finding("packages", "warning", f"{path}: {first_line(error)}", "Restore the file from the repository.")
+        yield Finding("packages", "warning", f"{path}: {_line(error)}", "Restore the file from the repository.")
         return
     good = 0
     for name, wanted in pins:
@@ -150,6 +169,8 @@ def _pins(text: str) -> list[tuple[str, str]]:
 
 def check_data_folder() -> Iterator[Finding]:
     """Whether the data folder is there or can be made, can be written, and has room."""
+    from radcbir_core.collection import data_folder
+
     folder = data_folder()
     advice = "Set RADCBIR_DATA to a folder that you can write to."
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
@@ -173,6 +194,8 @@ def check_data_folder() -> Iterator[Finding]:
 
 def check_collections() -> Iterator[Finding]:
     """Whether each collection can be read, its images are where they were, and its steps are current."""
+    from radcbir_core.collection import list_collections
+
     names = list_collections()
     if not names:
         yield Finding("collections", "ok", "none yet", "To try everything: python -m radcbir_core demo")
@@ -181,6 +204,8 @@ def check_collections() -> Iterator[Finding]:
 
 
 def _check_collection(name: str) -> Iterator[Finding]:
+    from radcbir_core.collection import open_collection
+
     check = f"collection {name}"
     collection = open_collection(name)
     images = len(collection.manifest)
@@ -197,6 +222,8 @@ def _check_collection(name: str) -> Iterator[Finding]:
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
+    from radcbir_core.collection import STEPS, open_collection
+
     store = open_collection(name).store(encoder_id)
     unfinished = [f"{step} {state}" for step, state in store.steps().items() if state != "current"]
     if unfinished:
@@ -213,8 +240,7 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
     Args:
         command: What to run; this module by default.
     """
-    root = str(registry.ROOT)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     found: list[Finding] = []
     errors = ""
     ended = ""
@@ -230,7 +256,7 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
     except subprocess.TimeoutExpired as error:
         found, ended = _told(error.stdout), f"had not finished after {MINUTES} minutes"
     except OSError as error:
-        ended = f"could not be started: {first_line(error)}"
+        ended = f"could not be started: {_line(error)}"
     else:
         found = _told(done.stdout)
         errors = done.stderr.decode("utf-8", "replace").strip()
@@ -238,7 +264,7 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
             ended = f"ended with exit code {done.returncode}"
     if ended:
         last = f" after {found[-1].check}" if found else ""
-        words = f": {shown(errors.splitlines()[-1], longest=300)}" if errors else ""
+        words = f": {_line(errors.splitlines()[-1])}" if errors else ""
         advice = f"Close other programs to free memory and try again. {_INSTALL}"
         found.append(
             Finding("encoders and a query", "failed", f"the process that checks them {ended}{last}{words}", advice)
@@ -292,7 +318,7 @@ def refuse_connections() -> list[str]:
             return  # a path: a local socket, within this machine
         if event == "socket.getaddrinfo":
             whom = arguments[0]
-        attempts.append(shown(str(whom)))
+        attempts.append(_line(str(whom)))
         raise OSError("the doctor allows no connection")
 
     sys.addaudithook(refuse)
@@ -333,16 +359,23 @@ def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
     Args:
         loaded: It is put here.
     """
+    from radcbir_core.encoders import registry
+
     started = time.monotonic()
     loaded.append(registry.load_encoder(COMMITTED, device="cpu"))
     folder = registry.ROOT / f"data/encoders/{COMMITTED}"
     yield Finding(f"encoder {COMMITTED}", "ok", f"in the repository; {_verified(folder, time.monotonic() - started)}")
+    from radcbir_core.collection import list_collections
+
     for name in list_collections():
         yield from _kept(f"collection {name}, {COMMITTED}", partial(_check_fingerprint, name, loaded[-1]))
 
 
 def _check_fingerprint(name: str, encoder: Encoder) -> Iterator[Finding]:
     """Say where a collection's embeddings were made by another version of ``encoder`` than is here now."""
+    from radcbir_core.collection import open_collection
+    from radcbir_core.retrieval import check_encoder
+
     collection = open_collection(name)
     if encoder.encoder_id not in collection.encoder_ids():
         return
@@ -354,6 +387,8 @@ def _check_fingerprint(name: str, encoder: Encoder) -> Iterator[Finding]:
 
 
 def _verified(folder: Path, seconds: float) -> str:
+    from radcbir_core.encoders.kit import read_kit
+
     kit = read_kit(folder)
     if kit is None:
         return "no kit.json to verify it by"
@@ -394,6 +429,10 @@ def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Find
 
 def _ask(encoder: Encoder) -> tuple[float, int]:
     """How similar a phantom's first hit is, 0 if it is another one, and how many images a sentence finds."""
+    from radcbir_core.embed import embed
+    from radcbir_core.importers.phantoms import make_phantoms
+    from radcbir_core.retrieval import Retriever, embed_text
+
     collection = make_phantoms(name="doctor", images=PHANTOMS, workers=1)
     with collection.building(encoder.encoder_id):
         embed(collection, encoder, workers=1)
@@ -422,12 +461,16 @@ def _data_in(folder: str) -> Iterator[None]:
 
 def check_encoders() -> Iterator[Finding]:
     """Which of the known encoders are on this machine; one that is not is no fault."""
+    from radcbir_core.encoders import known_encoders
+
     for entry in known_encoders():
         if entry.encoder_id != COMMITTED:
             yield from _kept(f"encoder {entry.encoder_id}", partial(_check_entry, entry))
 
 
 def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
+    from radcbir_core.encoders import registry
+
     check = f"encoder {entry.encoder_id}"
     if entry.family == "pixels":
         yield Finding(check, "ok", "needs no files")
@@ -444,6 +487,10 @@ def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
 
 def check_kits() -> Iterator[Finding]:
     """Whether each kit in the folder of encoders is whole and gives the embeddings of its probe."""
+    from radcbir_core.collection import data_folder
+    from radcbir_core.encoders import registry
+    from radcbir_core.encoders.kit import KIT
+
     committed = registry.ROOT / f"data/encoders/{COMMITTED}"
     places = dict.fromkeys((registry.ROOT / "data" / "encoders", data_folder().absolute() / "encoders"))
     for place in places:
@@ -453,6 +500,8 @@ def check_kits() -> Iterator[Finding]:
 
 
 def _check_kit(folder: Path) -> Iterator[Finding]:
+    from radcbir_core.encoders import registry
+
     started = time.monotonic()
     encoder = registry.load_encoder(f"local-dir:{folder}", device="cpu")
     found = f"{encoder.title}; {_verified(folder, time.monotonic() - started)}"

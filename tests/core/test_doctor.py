@@ -295,7 +295,9 @@ class TestEncoders:
         assert finding.advice == "Run: python -m radcbir_core build small --encoder radcbir-mini"
 
     def test_a_query(self, mini, data, monkeypatch) -> None:
-        monkeypatch.setattr(doctor, "make_phantoms", lambda workers, **options: make_small_phantoms(**options))
+        monkeypatch.setattr(
+            "radcbir_core.importers.phantoms.make_phantoms", lambda workers, **options: make_small_phantoms(**options)
+        )
         encoder = load_encoder("radcbir-mini", device="cpu")
         (finding,) = doctor.check_query([encoder], [])
         assert finding.result == "ok", finding
@@ -317,7 +319,9 @@ class TestEncoders:
         assert (finding.result, finding.found) == ("failed", "there is no radcbir-mini to ask")
 
     def test_a_query_finds_another_image(self, mini, data, monkeypatch) -> None:
-        monkeypatch.setattr(doctor, "make_phantoms", lambda workers, **options: make_small_phantoms(**options))
+        monkeypatch.setattr(
+            "radcbir_core.importers.phantoms.make_phantoms", lambda workers, **options: make_small_phantoms(**options)
+        )
         encoder = load_encoder("radcbir-mini", device="cpu")
         whole = encoder.encode_images
         monkeypatch.setattr(encoder, "encode_images", lambda images: -whole(images), raising=False)
@@ -382,3 +386,30 @@ def test_a_broken_library_is_a_finding_and_the_rest_goes_on() -> None:
             "Run: pip install -r requirements.txt",
         ),
     ]
+
+
+def test_missing_packages_are_what_it_is_for(tmp_path) -> None:
+    """With a package missing that every command needs, the doctor still says so, and the others one line."""
+    for name in ("pandas", "typer"):
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError(\"No module named '{name}'\")")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "RADCBIR_DATA": str(tmp_path / "data")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "radcbir_core", *arguments]
+        return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+
+    done = run("doctor")
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("ok      Python: 3.") for line in lines)
+    assert any("packages: " in line for line in lines)
+    assert (
+        "failed  a query without network: ModuleNotFoundError: No module named 'pandas'. "
+        "Run: pip install -r requirements.txt"
+    ) in lines
+    done = run("list")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "Error: Expected the packages that RadCBIR needs, but import gave: No module named 'pandas'. "
+        "Run: pip install -r requirements.txt, or python -m radcbir_core doctor to see what is missing.\n"
+    )
