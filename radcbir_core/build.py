@@ -14,6 +14,7 @@ from functools import partial
 from radcbir_core.collection import STEPS, Collection, EncoderStore
 from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
+from radcbir_core.errors import StaleError
 from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.index import build_index, recall_at
 from radcbir_core.neighbors import build_neighbors
@@ -58,29 +59,60 @@ def build(
         CollectionError: Another process is building the same, or no image could be embedded.
     """
     report = BuildReport()
-
-    def timed(step: str, work: Callable[[], object]) -> None:
-        started = time.monotonic()
-        work()
-        report.seconds[step] = time.monotonic() - started
-
     with collection.building(encoder.encoder_id):
         remove_partials(collection.encoder_folder(encoder.encoder_id))
         if not is_current(collection, encoder):
-            timed("embed", partial(embed, collection, encoder, workers=workers, progress=progress))
-        store = collection.store(encoder.encoder_id)
-        makers: dict[str, Callable[[EncoderStore, Progress], None]] = {
-            "index": _index,
-            "neighbors": _neighbors,
-            "evaluation": _evaluation,
-            "projection": _projection,
-        }
-        for step in STEPS[1:]:
-            if store.steps()[step] != "current":
-                timed(step, partial(makers[step], store, progress))
+            _timed(report, "embed", partial(embed, collection, encoder, workers=workers, progress=progress))
+        _complete(collection.store(encoder.encoder_id), report, progress)
+    return report
+
+
+def build_imported(collection: Collection, encoder_id: str, *, progress: Progress = silent) -> BuildReport:
+    """As :func:`build`, for embeddings that were imported: everything but the embeddings themselves.
+
+    Args:
+        collection: Whose embeddings.
+        encoder_id: What they were imported as.
+        progress: Told how far each step is.
+
+    Raises:
+        StorageError: No space left, or no permission.
+        CollectionError: Another process is building the same.
+        StaleError: The collection has grown since these embeddings were imported.
+    """
+    report = BuildReport()
+    with collection.building(encoder_id):
+        remove_partials(collection.encoder_folder(encoder_id))
+        store = collection.store(encoder_id)
+        if store.steps()["embed"] != "current":
+            raise StaleError(
+                f"Expected embeddings of all images that {collection.name} has now, but those of {encoder_id} were "
+                "imported before. Import them again with the vectors of the new images: --format embeddings "
+                f"--name {collection.name} --encoder-id {encoder_id}"
+            )
+        _complete(store, report, progress)
+    return report
+
+
+def _timed(report: BuildReport, step: str, work: Callable[[], object]) -> None:
+    started = time.monotonic()
+    work()
+    report.seconds[step] = time.monotonic() - started
+
+
+def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> None:
+    """The steps after the embeddings."""
+    makers: dict[str, Callable[[EncoderStore, Progress], None]] = {
+        "index": _index,
+        "neighbors": _neighbors,
+        "evaluation": _evaluation,
+        "projection": _projection,
+    }
+    for step in STEPS[1:]:
+        if store.steps()[step] != "current":
+            _timed(report, step, partial(makers[step], store, progress))
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     report.recall = float(store.record["index"]["recall_at_10"])
-    return report
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:

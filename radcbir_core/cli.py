@@ -26,7 +26,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.exceptions import Abort, TyperException
 
-from radcbir_core.collection import STEPS, Collection, list_collections, open_collection, remove_collection
+from radcbir_core.collection import IMPORTED, STEPS, Collection, list_collections, open_collection, remove_collection
 from radcbir_core.errors import EncoderError, QueryError, RadcbirError
 from radcbir_core.manifest import LEVELS
 from radcbir_core.storage import atomic_bytes
@@ -165,7 +165,7 @@ def import_(
         print(f"Each of them: {report.collection.folder / 'problems.csv'}")
     for note in report.notes:
         print(f"Note: {note}")
-    print(f"Next: python -m radcbir_core build {name} --encoder pixels")
+    print(f"Next: python -m radcbir_core build {name} --encoder {encoder_id or 'pixels'}")
     print(
         f"Imported {report.images} images into {name}; {report.problems} problems; "
         f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
@@ -181,19 +181,27 @@ def build(
 ) -> None:
     """Embed, index, find neighbors, evaluate and project. Stopped and run again, it goes on where it stopped."""
     from radcbir_core.build import build as build_all
+    from radcbir_core.build import build_imported
     from radcbir_core.encoders import load_encoder
 
     collection = open_collection(name)
-    loaded = load_encoder(_spec_in(collection, encoder), device=device)
-    with _bars() as progress:
-        report = build_all(collection, loaded, workers=workers, progress=progress)
+    imported = encoder.removeprefix(IMPORTED)
+    if imported in collection.encoder_ids() and collection.store(imported).imported:
+        encoder_id = imported
+        with _bars() as progress:
+            report = build_imported(collection, encoder_id, progress=progress)
+    else:
+        loaded = load_encoder(_spec_in(collection, encoder), device=device)
+        encoder_id = loaded.encoder_id
+        with _bars() as progress:
+            report = build_all(collection, loaded, workers=workers, progress=progress)
     rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in STEPS]
-    _print_table(["step", "time"], rows, title=f"{name} with {loaded.encoder_id}")
+    _print_table(["step", "time"], rows, title=f"{name} with {encoder_id}")
     if not math.isnan(report.recall):
         print(f"Recall@10 of the approximate index against exact search: {report.recall:.4f}")
     if report.failed:
         print(f"Could not be embedded: {report.failed}, listed in {collection.folder / 'problems.csv'}")
-    print(f"Built {name} with {loaded.encoder_id}: {report.images} images, {report.failed} failed.")
+    print(f"Built {name} with {encoder_id}: {report.images} images, {report.failed} failed.")
 
 
 @app.command()

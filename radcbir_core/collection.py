@@ -38,6 +38,9 @@ SHARD_ROWS = 2048
 STEPS = ("embed", "index", "neighbors", "evaluation", "projection")
 StepState = Literal["current", "missing", "stale"]
 
+IMPORTED = "imported:"
+"""How the spec of an encoder begins whose embeddings were imported."""
+
 PROBLEM_COLUMNS = ["source", "line", "path", "image_id", "reason"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -173,6 +176,50 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
             ) from error
 
 
+@contextmanager
+def revised_collection(name: str) -> Iterator[Path]:
+    """Give a copy of a collection's folder to change; on leaving without error it takes the collection's place.
+
+    The copy's files are links to the same bytes: they may be replaced, as everything here is written, but not changed
+    where they are.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: Another process is revising it.
+        StorageError: No space left, or no permission.
+    """
+    final = open_collection(name).folder
+    revised = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
+    doomed = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
+    lock = filelock.FileLock(final.with_name(f"{_UNFINISHED}{name}.lock"), blocking=False)
+    with disk_errors(final):
+        try:
+            with lock:
+                shutil.copytree(final, revised, copy_function=_link_or_copy)
+                yield revised
+                final.rename(doomed)
+                try:
+                    revised.rename(final)
+                except OSError:
+                    doomed.rename(final)
+                    raise
+        except filelock.Timeout as error:
+            raise CollectionError(
+                f"Expected nobody else to be changing {name}, but another process is. Wait until it has finished."
+            ) from error
+        finally:
+            for folder in (revised, doomed):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _link_or_copy(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
 def _remove_abandoned(folder: Path) -> None:
     """Remove what killed imports and removals left behind; a day old, so that none that is still at work is met."""
     for abandoned in folder.glob(f"{_UNFINISHED}*/"):
@@ -300,11 +347,25 @@ class Collection:
             ImageError: The file is gone or cannot be decoded.
         """
         path = self.image_path(row)
+        if self.without_images:
+            # Nobody has looked at these paths before.
+            root = Path(os.path.realpath(self.image_root))
+            path = Path(os.path.realpath(path))
+            if not (path.is_relative_to(root) and path.is_file()):
+                raise ImageError(
+                    f"Expected the image file of row {row} below {root}, but it is not there: this collection was "
+                    "imported as embeddings. To see its images, run the same import again with --image-root FOLDER."
+                )
         if not path.is_file():
             raise ImageError(
                 f"Expected the image file {path}, but it is not there. Put it back, or import the collection again."
             )
         return decode_image(path)
+
+    @property
+    def without_images(self) -> bool:
+        """Whether it was imported as embeddings, so that its images may be anywhere or nowhere."""
+        return self.record.get("format") == "embeddings"
 
     def thumbnail(self, row: int) -> bytes | None:
         """A small WebP of an image, or ``None`` where none has been made (not built yet, or the image failed)."""
@@ -389,7 +450,7 @@ class EncoderStore:
 
     @property
     def embeddings_path(self) -> Path:
-        """``(N, D)`` float16, unit norm; a row of zeros where the image failed."""
+        """``(N, D)`` float16 (imported ones keep their type), unit norm; a row of zeros where the image failed."""
         return self.folder / "embeddings.npy"
 
     @property
@@ -426,6 +487,11 @@ class EncoderStore:
     def spec(self) -> str:
         """What loads the encoder again."""
         return str(self.record["spec"])
+
+    @property
+    def imported(self) -> bool:
+        """Whether the embeddings were imported, so that there is no encoder that could make others like them."""
+        return self.spec.startswith(IMPORTED)
 
     @property
     def digest(self) -> str:

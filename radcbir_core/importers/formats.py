@@ -56,6 +56,12 @@ CSV = Format(
 )
 FORMATS: tuple[Format, ...] = (
     MANIFEST,
+    Format(
+        "embeddings",
+        "vectors without images, with --encoder-id: HDF5 as the paper publishes it, .npy, .npz or parquet, and a table",
+        "embeddings",
+        frozenset({"image_root", "encoder_id"}),
+    ),
     Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),
     CSV,
     Format("parquet", "any parquet table, with --map", "tabular", CSV.options),

@@ -1,0 +1,339 @@
+"""Files of vectors that somebody already made, read in pieces: HDF5 in the paper's form, ``.npy``, ``.npz``, parquet.
+
+Owns the formats: which vectors a file holds, by which names or in which order, and reading some of them. Knows nothing
+of labels; whether a vector can be used is decided here alone.
+
+The paper's form (Denner et al., arXiv 2403.06567, ``src/embeddings/create_embeddings.py`` of their code) is one HDF5
+file a data set, with one HDF5 data set an image, named like the image's path. HDF5's own calls are used where h5py's
+objects would take three times as long.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.errors import ManifestError
+
+Floats = npt.NDArray[np.floating[Any]]
+
+SUFFIXES = (".h5", ".hdf5", ".hdf", ".npy", ".npz", ".parquet")
+KEY_NAMES = ("filepath", "path", "image_id")
+VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "features")
+
+_LOOKED_AT = 101
+_NAMED = 3
+
+
+class VectorFile(Protocol):
+    """Vectors in a file.
+
+    Attributes:
+        path: The file.
+        dimension: D, of its vectors.
+        dtype: float16, float32 or float64.
+        keys: What the vectors are called, in the file's order; None where they have an order and no names.
+    """
+
+    path: Path
+    dimension: int
+    dtype: np.dtype[Any]
+    keys: Sequence[str] | None
+
+    def __len__(self) -> int:
+        """How many vectors there are."""
+        ...
+
+    def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
+        """Some vectors.
+
+        Args:
+            places: ``(n,)``; which, in the file's order.
+
+        Returns:
+            ``(n, D)`` as they are stored, zeros where there is no usable one, and position in ``places`` → why not.
+
+        Raises:
+            ManifestError: The file is damaged.
+        """
+        ...
+
+
+def open_vectors(path: Path) -> VectorFile:
+    """Open a file of vectors; only names and shapes are read.
+
+    Raises:
+        ManifestError: It is none of the known forms, damaged, or holds no floating-point vectors.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ManifestError(f"Expected vectors in a file of {', '.join(SUFFIXES)}, but {path} is none. Convert it.")
+    try:
+        if suffix == ".npy":
+            return _array_file(path)
+        if suffix == ".npz":
+            return _archive(path)
+        if suffix == ".parquet":
+            return _ParquetVectors(path)
+        return Hdf5Vectors(path)
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise ManifestError(
+            f"Expected a complete {suffix} file, but {path} cannot be read: {reason}. Copy or make it again."
+        ) from error
+
+
+def _h5py() -> Any:
+    try:
+        import h5py
+    except ImportError as error:
+        raise ManifestError(
+            "Expected the package h5py for HDF5 files, but h5py = not installed. Run: pip install h5py"
+        ) from error
+    return h5py
+
+
+class Hdf5Vectors:
+    """The paper's form: one data set an image, each ``(D,)`` or ``(1, D)``.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ManifestError: It has no data sets, or no floating-point vectors.
+        OSError: It is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        h5py = _h5py()
+        self.path = path
+        self._file = h5py.File(path, "r")
+        self._low = h5py
+        self._names = self._links()
+        if not self._names:
+            raise ManifestError(f"Expected one HDF5 data set an image, but {path} has none. Give another file.")
+        self.keys: Sequence[str] | None = [name.decode("utf-8", "replace") for name in self._names]
+        seen = [self._shape_and_type(name) for name in self._names[:: max(1, len(self._names) // _LOOKED_AT)]]
+        usable = Counter(
+            (shape[-1], kind)
+            for shape, kind in (found for found in seen if found is not None)
+            if kind.kind == "f" and _is_one_vector(shape)
+        )
+        if not usable:
+            found = next((f"{kind} of shape {shape}" for shape, kind in (f for f in seen if f)), "no data set")
+            raise ManifestError(
+                f"Expected floating-point vectors as data sets, but {path} has {found}. Give a file of embeddings."
+            )
+        (self.dimension, self.dtype), _ = usable.most_common(1)[0]
+        self._type = h5py.h5t.py_create(self.dtype)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
+        """See :class:`VectorFile`; in the order given, which is quickest when it is the file's."""
+        h5py = self._low
+        open_dataset, everything, file, names, kind = (
+            h5py.h5d.open,
+            h5py.h5s.ALL,
+            self._file.id,
+            self._names,
+            self._type,
+        )
+        wanted = {(self.dimension,), (1, self.dimension)}
+        vectors: Floats = np.zeros((len(places), self.dimension), dtype=self.dtype)
+        reasons: dict[int, str] = {}
+        for number, place in enumerate(places.tolist()):
+            try:
+                dataset = open_dataset(file, names[place])
+                shape = dataset.shape
+                if shape in wanted and dataset.get_type() == kind:
+                    dataset.read(everything, everything, vectors[number], kind)
+                else:
+                    self._read_slowly(dataset, vectors, reasons, number)
+            except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+                reasons[number] = f"Expected a readable data set, but HDF5 says: {' '.join(str(error).split())[:200]}."
+                vectors[number] = 0
+        return vectors, reasons
+
+    def _read_slowly(self, dataset: Any, vectors: Floats, reasons: dict[int, str], number: int) -> None:
+        """A vector of another shape or type than the others: converted where it fits, else refused with the reason."""
+        shape, kind = dataset.shape, dataset.dtype
+        if kind.kind != "f":
+            reasons[number] = f"Expected a floating-point vector, but its type is {kind}."
+        elif not _is_one_vector(shape) or shape[-1] != self.dimension:
+            reasons[number] = f"Expected a vector of dimension {self.dimension}, but its shape is {shape}."
+        else:
+            content = np.empty(shape, dtype=kind)
+            dataset.read(self._low.h5s.ALL, self._low.h5s.ALL, content)
+            vectors[number] = content.reshape(-1)
+
+    def _links(self) -> list[bytes]:
+        """The names of all data sets. Links are listed without opening what they point at, which is far quicker."""
+        names: list[bytes] = []
+        root = self._low.h5g.open(self._file.id, b"/")
+        root.links.visit(names.append)
+        groups = {name.rpartition(b"/")[0] for name in names}
+        return [name for name in names if name not in groups]
+
+    def _shape_and_type(self, name: bytes) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+        try:
+            dataset = self._low.h5d.open(self._file.id, name)
+        except (RuntimeError, KeyError, TypeError, OSError):
+            return None  # a group without members, or a link to nothing
+        return tuple(dataset.shape), dataset.dtype
+
+
+class _ArrayVectors:
+    """``(N, D)`` in memory or mapped, with or without names."""
+
+    def __init__(self, path: Path, array: npt.NDArray[Any], keys: Sequence[str] | None) -> None:
+        if array.ndim != 2 or array.dtype.kind != "f" or not array.size:
+            raise ManifestError(
+                f"Expected an array of N vectors by D floating-point numbers, but {path} holds {array.dtype} of shape "
+                f"{array.shape}. Give the embeddings as such an array."
+            )
+        if keys is not None and len(keys) != len(array):
+            raise ManifestError(
+                f"Expected one name a vector ({len(array)}), but {path} has {len(keys)} names. Make the file again."
+            )
+        self.path = path
+        self.keys = keys
+        self.dimension = int(array.shape[1])
+        self.dtype = array.dtype.newbyteorder("=")
+        self._array = array
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
+        """See :class:`VectorFile`."""
+        return np.asarray(self._array[places], dtype=self.dtype), {}
+
+
+def _array_file(path: Path) -> VectorFile:
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ManifestError(
+            f"Expected a complete .npy file of numbers, but {path}: {' '.join(str(error).split())[:200]}. "
+            "Copy or save it again."
+        ) from error
+    return _ArrayVectors(path, array, None)
+
+
+def _archive(path: Path) -> VectorFile:
+    """An ``.npz`` with one two-dimensional array, and names in an array called like a key."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            held = {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ManifestError(
+            f"Expected a complete .npz file of arrays, but {path}: {' '.join(str(error).split())[:200]}. "
+            "Save it again, without pickled objects."
+        ) from error
+    tables = [name for name, array in held.items() if array.ndim == 2 and array.dtype.kind == "f"]
+    named = [name for name in VECTOR_NAMES if name in tables] or tables
+    if len(named) != 1 and not (named and named[0] in VECTOR_NAMES):
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
+        raise ManifestError(
+            f"Expected one array of vectors called {' or '.join(VECTOR_NAMES[:2])}, but {path} holds {shapes}. "
+            "Name it so."
+        )
+    key = next((name for name in KEY_NAMES if name in held), None)
+    keys = [str(value) for value in held[key].ravel()] if key else None
+    return _ArrayVectors(path, held[named[0]], keys)
+
+
+class _ParquetVectors:
+    """Parquet with a column of lists of numbers, and names in a column called like a key; read by row groups."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            self._file = pq.ParquetFile(path)
+        except pa.ArrowException as error:
+            raise ManifestError(
+                f"Expected a complete parquet file, but {path}: {' '.join(str(error).split())[:200]}. Save it again."
+            ) from error
+        schema = self._file.schema_arrow
+        lists = [
+            field.name
+            for field in schema
+            if (
+                pa.types.is_list(field.type)
+                or pa.types.is_large_list(field.type)
+                or pa.types.is_fixed_size_list(field.type)
+            )
+            and pa.types.is_floating(field.type.value_type)
+        ]
+        named = [name for name in VECTOR_NAMES if name in lists] or lists
+        if not named or not self._file.metadata.num_rows:
+            raise ManifestError(
+                f"Expected a column with a list of numbers an image, such as embedding, but {path} has the columns "
+                f"{', '.join(schema.names)}. Give the embeddings as such a column."
+            )
+        self.path = path
+        self._column = named[0]
+        self.dtype = np.dtype(schema.field(self._column).type.value_type.to_pandas_dtype())
+        key = next((name for name in KEY_NAMES if name in schema.names), None)
+        self.keys: Sequence[str] | None = (
+            [str(value) for value in self._file.read(columns=[key]).column(0).to_pylist()] if key else None
+        )
+        groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
+        self._starts = np.concatenate([[0], np.cumsum(groups)]).astype(np.int64)
+        self._held: tuple[int, Any] = (-1, None)
+        first = self._group(0).slice(0, _LOOKED_AT)
+        lengths = Counter(len(value) for value in first.to_pylist() if value)
+        if not lengths:
+            raise ManifestError(f"Expected vectors in the column {self._column}, but {path} starts with empty ones.")
+        self.dimension = lengths.most_common(1)[0][0]
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
+        """See :class:`VectorFile`; quickest when the places ascend."""
+        vectors: Floats = np.zeros((len(places), self.dimension), dtype=self.dtype)
+        reasons: dict[int, str] = {}
+        group_of = np.searchsorted(self._starts, places, side="right") - 1
+        for group in np.unique(group_of):
+            column = self._group(int(group))
+            for number in np.flatnonzero(group_of == group).tolist():
+                values = column[int(places[number] - self._starts[group])].values
+                found = 0 if values is None else len(values)
+                if found != self.dimension:
+                    reasons[number] = f"Expected a vector of dimension {self.dimension}, but it has {found} numbers."
+                else:
+                    vectors[number] = values.to_numpy(zero_copy_only=False)
+        return vectors, reasons
+
+    def _group(self, number: int) -> Any:
+        if self._held[0] != number:
+            table = self._file.read_row_group(number, columns=[self._column])
+            self._held = (number, table.column(0).combine_chunks())
+        return self._held[1]
+
+
+def _is_one_vector(shape: Iterable[int]) -> bool:
+    sides = tuple(shape)
+    return (len(sides) == 1 or (len(sides) == 2 and sides[0] == 1)) and sides[-1] > 0
+
+
+def some(names: Sequence[str]) -> str:
+    """The first few names and how many more there are, for a message.
+
+    Example:
+        >>> some(["a", "b", "c", "d", "e"])
+        'a, b, c and 2 more'
+    """
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
