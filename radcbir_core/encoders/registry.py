@@ -520,8 +520,8 @@ def _forms() -> str:
 def _unknown(text: str) -> EncoderError:
     """The error for a name that is no encoder, with what it may have been meant to be."""
     names = [entry.encoder_id for entry in ENTRIES]
-    meant = difflib.get_close_matches(text.lower(), names, n=2, cutoff=0.5)
     prefix, colon, rest = text.partition(":")
+    meant = [] if colon else difflib.get_close_matches(text.lower(), names, n=2, cutoff=0.5)
     if colon:
         meant += [f"{near}:{rest}" for near in difflib.get_close_matches(prefix.lower(), _FORMS, n=1, cutoff=0.5)]
     if "/" in text and is_repository(text):

@@ -115,7 +115,11 @@ def test_names_that_lose_letters_stay_apart() -> None:
         ("", "Expected the name of an encoder, but encoder = ''. Use one of pixels, biomedclip"),
         ("biomedclp", "Expected one of pixels, .*, but encoder = 'biomedclp'. Did you mean biomedclip?"),
         ("BiomedCLIP", "Did you mean biomedclip?"),
-        ("zzz", "but encoder = 'zzz'. Or use open_clip:architecture:tag, hf-hub:organisation/name, hf:org.*, timm:name or local-dir:path."),
+        (
+            "zzz",
+            "but encoder = 'zzz'. Or use open_clip:architecture:tag, hf-hub:organisation/name, "
+            "hf:organisation/name, timm:name or local-dir:path.",
+        ),
         ("openclip:ViT-B-32:openai", "Did you mean open_clip:ViT-B-32:openai?"),
         ("microsoft/resnet-50", " or hf:microsoft/resnet-50 or hf-hub:microsoft/resnet-50?"),
         ("open_clip:ViT-B-33:openai", "Expected an architecture built into open_clip, but .*Did you mean ViT-B-32"),

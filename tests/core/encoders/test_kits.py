@@ -519,7 +519,7 @@ class TestCommands:
 
     def test_one_line_of_error(self, mini: Path, tmp_path: Path, capsys: Any) -> None:
         for arguments, message in (
-            (["biomedclop", "--to", str(tmp_path / "kit")], "Did you mean biomedclip?"),
+            (["biomedclop", "--to", str(tmp_path / "kit")], "Did you mean biomedclip"),
             (["radcbir-mini"], "--to"),
             (["radcbir-mini", "--to", str(tmp_path / "a" / "b")], "Make it first"),
         ):

@@ -478,7 +478,14 @@ def test_a_network_that_does_not_fit_together(
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "Expected open_clip_config.json in"), ("{", "is not valid JSON"), ("[]", "Expected a JSON object, but")],
+    [
+        (
+            None,
+            "Expected open_clip_config.json, or the config.json of transformers or timm, in .* but it holds open_clip_m",
+        ),
+        ("{", "is not valid JSON"),
+        ("[]", "Expected a JSON object, but"),
+    ],
 )
 def test_a_configuration_that_is_none(copy_of_tiny: Path, content: str | None, message: str) -> None:
     path = copy_of_tiny / "open_clip_config.json"
