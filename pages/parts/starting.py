@@ -70,17 +70,19 @@ class Status:
 
 
 class Job:
-    """The making of the demonstration, in a thread of its own.
+    """The making of the demonstration, or of something else that takes its steps, in a thread of its own.
 
     Args:
         make: What makes it; tests give another.
+        what: What is made, for the server's log.
     """
 
-    def __init__(self, make: Callable[..., object]) -> None:
+    def __init__(self, make: Callable[..., object], *, what: str = "The demonstration collection") -> None:
         self._make = make
+        self._what = what
         self._status = Status(began=(time.monotonic(), 0))
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="demonstration", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=what, daemon=True)
         self._thread.start()
 
     @property
@@ -117,7 +119,7 @@ class Job:
             self._status = replace(self._status, state="failed", error=str(error))
         except Exception as error:  # noqa: BLE001
             # A mistake of ours, or an answer of the operating system that nobody thought of: told, not swallowed.
-            _log.exception("The demonstration collection could not be made")
+            _log.exception("%s could not be made", self._what)
             text = f"{type(error).__name__}: {error}"
             self._status = replace(self._status, state="failed", error=f"{text} (more in the server's log)")
         else:
@@ -180,6 +182,11 @@ def show(found: Job, *, ready: Callable[[], bool], waiting_for: str = "") -> Non
         _ended(found.status)
 
 
+def show_bar(status: Status) -> None:
+    """Draw the stage at work as a bar with its rate and the time left."""
+    st.progress(_share(status), text=literal(_line(status)))
+
+
 def show_small(found: Job) -> None:
     """Draw the same in a line or two, for the sidebar of a page that can be used already."""
     if found.status.state == "running":
@@ -206,7 +213,7 @@ def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
         "with a small encoder that comes with RadCBIR. Nothing is downloaded. Retrieval opens as soon as the "
         "embeddings are there, the other pages as soon as their part is."
     )
-    st.progress(_share(status), text=literal(_line(status)))
+    show_bar(status)
     names = list(STAGES)
     now = names.index(status.stage) if status.stage in STAGES else 0
     lines = "".join(
@@ -230,7 +237,7 @@ def _small(found: Job) -> None:
     status = found.status
     if status.state == "running":
         st.caption("The demonstration collection is being completed:")
-        st.progress(_share(status), text=literal(_line(status)))
+        show_bar(status)
     elif status.state != "done":
         st.rerun()  # to say why it ended; where all went well, nothing on the page need change
 

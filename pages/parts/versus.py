@@ -6,29 +6,31 @@ page, and the making of the pixels baseline where a collection has none.
 
 from __future__ import annotations
 
-import time
+import shlex
+import threading
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from pages.parts import loaders, shell, state
+from pages.parts import loaders, shell, starting, state
 from pages.parts.paired import Pair
 from pages.parts.shell import Opened
+from pages.parts.starting import Job
 from pages.parts.text import counted, literal, markup
+from radcbir_core.build import build
+from radcbir_core.collection import Collection, data_folder, open_collection
+from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation.chance import CHANCE
+from radcbir_core.progress import Progress
 
 BASELINE: Final = "pixels"
 COLORS: Final = {"A": "#56B4E9", "B": "#E69F00", "open": "#98A3B3", "none": "#7A8594"}
 SIGNS: Final = {"A": "◀", "B": "▶", "open": "=", "none": "–"}
 WORDS: Final = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "no interval"}
 
-_STEP_WORDS: Final = {
-    "embed": "Computing embeddings",
-    "index": "Indexing",
-    "neighbors": "Finding neighbors",
-    "evaluation": "Evaluating",
-    "projection": "Laying out the map",
-}
+_jobs: dict[tuple[str, str], Job] = {}
+_lock = threading.Lock()
 
 
 def choose(opened: Opened) -> Pair | None:
@@ -68,10 +70,10 @@ def choose(opened: Opened) -> Pair | None:
         )
     if chosen == CHANCE:
         return Pair(opened.collection, opened.encoder_id, CHANCE)
-    if chosen not in built:
-        offer_baseline(opened)
-        return None
     with shell.errors_shown():
+        if chosen == BASELINE and not _is_there(opened.collection):
+            offer_baseline(opened)
+            return None
         states = loaders.encoder_steps(opened.collection, chosen)
         for step in ("embed", "neighbors"):
             if states[step] != "current":
@@ -92,47 +94,69 @@ def said(verdict: str) -> str:
 
 
 def offer_baseline(opened: Opened) -> None:
-    """Offer to build the pixels baseline here and now."""
+    """Offer to build the pixels baseline here and now, or show how far that is."""
     collection = opened.collection
+    place = (str(data_folder()), collection.name)
+    with _lock:
+        job = _jobs.get(place)
+    ended = job.status if job is not None else None
+    if job is not None and job.status.state == "running":
+        st.markdown(f"**The baseline `{BASELINE}` is being built for {literal(collection.name)}.**")
+        _running(job, collection)
+        return
+    if ended is not None and ended.state == "failed":
+        shell.show_error(ended.error)
     st.info(
         f"**{literal(collection.name)}** has no embeddings of the baseline `{BASELINE}` yet. It compares shrunken "
         f"images as they are, so any encoder should beat it. It needs no weights, and is made of "
         f"{counted(len(collection), 'image')} in seconds to minutes.",
         icon=":material/grid_on:",
     )
-    with st.container(horizontal=True, gap="small"):
-        begun = st.button(f"Build {BASELINE} now", icon=":material/play_arrow:", type="primary", key="radcbir:baseline")
-        stopped = st.empty()
+    st.button(
+        "Go on" if ended is not None and ended.state == "stopped" else f"Build {BASELINE} now",
+        icon=":material/play_arrow:",
+        type="primary",
+        key="radcbir:baseline",
+        on_click=_begin,
+        args=(place, collection.name),
+    )
     st.caption("Or in a terminal, and reload this page:")
-    st.code(f"{shell.COMMAND} build {collection.name} --encoder {BASELINE}", language="bash")
-    if begun:
-        # Any click ends a run of the page at its next message to the browser, and with it the work; what is finished
-        # stays, and the next run of it goes on there.
-        stopped.button("Stop", icon=":material/stop:", key="radcbir:baseline-stop")
-        with shell.errors_shown():
-            _build_baseline(opened)
-            st.rerun()
+    st.code(f"{shell.COMMAND} build {shlex.quote(collection.name)} --encoder {BASELINE}", language="bash")
 
 
-def _build_baseline(opened: Opened) -> None:
-    from radcbir_core.build import build
-    from radcbir_core.encoders import load_encoder
+def _begin(place: tuple[str, str], name: str) -> None:
+    """Begin the build, once for all sessions; the work goes on when the person turns to another page."""
+    with _lock:
+        found = _jobs.get(place)
+        if found is None or found.status.state != "running":
+            _jobs[place] = Job(partial(_build, name), what=f"The baseline of {name}")
 
-    bar = st.progress(0.0, text="Beginning…")
-    began = {"step": "", "at": 0.0, "done": 0.0}
 
-    def told(step: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if step != began["step"]:
-            began.update(step=step, at=now, done=float(done))
-        seconds = now - float(began["at"])
-        rate = (done - float(began["done"])) / seconds if seconds > 0.5 else 0.0
-        parts = [_STEP_WORDS.get(step, step), f"{done:,} of {total:,}"]
-        if rate > 0 and done < total:
-            parts += [f"{rate:,.0f}/s", f"{counted(round((total - done) / rate), 'second')} left"]
-        bar.progress(min(done / total, 1.0) if total else 1.0, text=" · ".join(parts))
+def _build(name: str, *, progress: Progress) -> None:
+    build(open_collection(name), load_encoder(BASELINE), progress=progress)
 
-    build(opened.collection, load_encoder(BASELINE), progress=told)
+
+def _is_there(collection: Collection) -> bool:
+    """Whether the baseline can be compared with; what a build makes after the neighbors need not be waited for."""
+    if BASELINE not in collection.encoder_ids():
+        return False
+    states = loaders.encoder_steps(collection, BASELINE)
+    return states["embed"] == states["neighbors"] == "current"
+
+
+@st.fragment(run_every=1.0)
+def _running(job: Job, collection: Collection) -> None:
+    if job.status.state != "running" or _is_there(collection):
+        st.rerun()
+    starting.show_bar(job.status)
+    st.button(
+        "Stopping…" if job.stopping else "Stop",
+        key="radcbir:baseline-stop",
+        on_click=job.stop,
+        disabled=job.stopping,
+        icon=":material/stop:",
+        help="What is finished stays; it can go on later.",
+    )
 
 
 def _named(name: str, *, missing: bool) -> str:

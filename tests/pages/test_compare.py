@@ -3,13 +3,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from pages.parts import versus
 from pages.parts.difference_figures import difference_rows, difference_text, signed
 from radcbir_core.collection import open_collection
+from radcbir_core.errors import StorageError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.comparing import compare, label_note, verdict
 from radcbir_core.evaluation.disagreements import disagreements, ranked_pair
@@ -245,17 +248,71 @@ def test_swapping_keeps_everything_else(two):
     assert after[before.index].tolist() == pytest.approx((-before).tolist())
 
 
-def test_the_baseline_is_built_on_the_page(two):
+@pytest.fixture
+def jobs():
+    """The builds of the baseline; each ends before the next test."""
+    yield versus._jobs
+    for job in versus._jobs.values():
+        job.stop()
+        job.wait(60)
+    versus._jobs.clear()
+
+
+def test_the_baseline_is_built_on_the_page(two, jobs):
     page, a, _ = two
     shutil.rmtree(a.folder)
     at = page(encoder="second", versus="pixels")
     assert not complaints(at)
     assert "has no embeddings of the baseline pixels yet" in words(at).replace("`", "")
     assert "python -m radcbir_core build small --encoder pixels" in [code.value for code in at.code]
-    at.button(key="radcbir:baseline").click().run(timeout=120)
+    button(at, "Build pixels now").click().run()
     assert not complaints(at)
-    assert open_collection("small").store("pixels").steps()["neighbors"] == "current"
+    (job,) = jobs.values()
+    job.wait(60)
+    assert job.status.state == "done"
+    at = at.run()
+    assert not complaints(at)
+    assert open_collection("small").store("pixels").steps()["projection"] == "current"
     assert len(at.dataframe[0].value) == 24
+
+
+def test_a_build_is_stopped_and_goes_on(two, jobs, monkeypatch):
+    page, a, _ = two
+    shutil.rmtree(a.folder)
+    go_on = threading.Event()
+
+    def slow(collection, encoder, *, progress):
+        progress("embed", 10, 61)
+        go_on.wait(30)
+        progress("embed", 20, 61)
+
+    monkeypatch.setattr(versus, "build", slow)
+    at = page(encoder="second", versus="pixels")
+    button(at, "Build pixels now").click().run()
+    assert "is being built for small" in words(at)
+    button(at, "Stop").click().run()
+    assert button(at, "Stopping…").disabled
+    go_on.set()
+    next(iter(jobs.values())).wait(30)
+    at = at.run()
+    assert not complaints(at)
+    assert button(at, "Go on")
+
+
+def test_a_build_that_fails_says_why(two, jobs, monkeypatch):
+    page, a, _ = two
+    shutil.rmtree(a.folder)
+
+    def full(collection, encoder, *, progress):
+        raise StorageError("Expected room on the disk, but it is full. Free some.")
+
+    monkeypatch.setattr(versus, "build", full)
+    at = page(encoder="second", versus="pixels")
+    button(at, "Build pixels now").click().run()
+    next(iter(jobs.values())).wait(30)
+    at = at.run()
+    assert "Expected room on the disk, but it is full. Free some." in complaints(at)
+    assert button(at, "Build pixels now")
 
 
 def test_a_second_encoder_without_its_graph_says_which_command_makes_it(two):
