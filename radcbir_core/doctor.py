@@ -478,8 +478,9 @@ def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
     try:
         checkpoint = registry.find_checkpoint(entry.encoder_id)
     except EncoderUnavailableError:
-        command = f"python -m radcbir_core fetch-encoder {entry.encoder_id} --to DIR"
-        yield Finding(check, "ok", "not on this machine", f"If it is wanted: {command}, then --encoder DIR")
+        kit = f"python -m radcbir_core fetch-encoder {entry.encoder_id} --to DIR, and use --encoder DIR"
+        way = entry.bring_in if "fetch-encoder" in entry.bring_in else f"{entry.bring_in}; without network: {kit}"
+        yield Finding(check, "ok", "not on this machine", f"If it is wanted: {way}")
         return
     size = checkpoint.weights_path.stat().st_size
     yield Finding(check, "ok", f"in the local cache, {size / 1e6:,.0f} MB")
