@@ -119,7 +119,9 @@ class TransformersEncoder(TorchEncoder):
         return self._of_the_base(batch)
 
     def _of_the_base(self, batch: torch.Tensor) -> torch.Tensor:
-        found = self._model.base_model(batch, **self._unmasked(batch))
+        # A model that is none "for" anything is the base itself, whatever its own parts are called.
+        bare = type(self._model).__name__.endswith("Model")
+        found = (self._model if bare else self._model.base_model)(batch, **self._unmasked(batch))
         hidden = found.last_hidden_state
         if self._output == "pooled":
             features = found.pooler_output.flatten(1)

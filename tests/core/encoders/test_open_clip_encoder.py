@@ -481,7 +481,7 @@ def test_a_network_that_does_not_fit_together(
     [
         (
             None,
-            "Expected open_clip_config.json, or the config.json of transformers or timm, in .* but it holds open_clip_m",
+            "Expected open_clip_config.json, or the config.json of transformers or timm, in .* but it holds open_",
         ),
         ("{", "is not valid JSON"),
         ("[]", "Expected a JSON object, but"),
