@@ -62,6 +62,8 @@ FORMATS: tuple[Format, ...] = (
         "embeddings",
         frozenset({"image_root", "encoder_id"}),
     ),
+    Format("nih14", "NIH ChestX-ray14", "nih14"),
+    Format("radimagenet", "RadImageNet", "radimagenet"),
     Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),
     CSV,
     Format("parquet", "any parquet table, with --map", "tabular", CSV.options),

@@ -109,6 +109,8 @@ class CsvTable:
             self._delimiter = max(_DELIMITERS, key=first.count)
         with self._reading() as handle:
             header = next(self._reader(handle))
+        while header and not header[-1].strip():
+            header.pop()  # some tables end each line with a comma
         self._header = [name.strip().lower() if lower else name.strip() for name in header]
         self.columns = [name for name in self._header if name]
         repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
@@ -146,6 +148,8 @@ class CsvTable:
             next(reader)
             for cells in reader:
                 line = reader.line_num  # type: ignore[attr-defined]  # csv.reader objects have it, iterators do not
+                while len(cells) > width and not cells[-1].strip():
+                    cells.pop()
                 if len(cells) == width:
                     if any(cells) and any(cell.strip() for cell in cells):
                         yield Row(line, {k: v for k, v in zip(self._header, cells, strict=True) if k})
