@@ -364,10 +364,17 @@ class TestThePlace:
             fetch_kit("radcbir-mini", tmp_path / "kit")
 
 
+@pytest.fixture(scope="module")
+def made(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A kit. Read-only."""
+    folder = tiny_root / "data" / "encoders" / "radcbir-mini"
+    return fetch_kit(f"local-dir:{folder}", tmp_path_factory.mktemp("kits") / "kit").folder
+
+
 class TestAttacks:
     @pytest.fixture
-    def kit(self, mini: Path, tmp_path: Path) -> Path:
-        return fetch_kit("radcbir-mini", tmp_path / "kit").folder
+    def kit(self, made: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(made, tmp_path / "kit"))
 
     def refused(self, folder: Path) -> str:
         with pytest.raises(EncoderError) as caught:
