@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from pages.parts import (
+    compare_html,
     difference_figures,
+    difference_tables,
     gallery,
     loaders,
     paired,
@@ -26,11 +28,11 @@ from pages.parts.difference_figures import difference_text
 from pages.parts.paired import Pair
 from pages.parts.protocol_choice import LEVEL_NAMES, Chosen
 from pages.parts.shell import Opened
-from pages.parts.text import counted, csv_bytes, literal, markup
+from pages.parts.text import counted, literal, markup
 from radcbir_core.evaluation.comparing import Comparison, label_note, verdict
-from radcbir_core.evaluation.disagreements import Disagreements, RankedPair
-from radcbir_core.evaluation.neighborhoods import Neighborhoods, agreement_by_label
-from radcbir_core.manifest import LEVELS, Level
+from radcbir_core.evaluation.disagreements import Disagreements
+from radcbir_core.evaluation.neighborhoods import agreement_by_label
+from radcbir_core.manifest import Level
 
 SECTIONS: Final = {
     "figures": "Figures",
@@ -40,7 +42,6 @@ SECTIONS: Final = {
     "neighborhoods": "Neighborhoods",
 }
 HEIGHT: Final = 470  # pixels of a chart and of the table beside it; both scroll beyond
-ROW_HEIGHT: Final = 33
 HITS: Final = ("10", "20", "50")
 
 # The controls that would change nothing in a section.
@@ -67,7 +68,7 @@ def page() -> None:
         width="stretch",
     )
     chosen = protocol_choice.choose(opened, k=1, hidden=_WITHOUT.get(section, ()))
-    st.html(_STYLE)
+    st.html(compare_html.STYLE)
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
     with shell.errors_shown():
@@ -97,23 +98,7 @@ def use_image(image_id: str) -> None:
 def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
     """P@k of both at every level, and B − A with its interval."""
     means = found.table[found.table["averaging"] != "label"]
-    here = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
-    tiles = []
-    for row in here.to_dict("records"):
-        over = (
-            counted(int(row["n_queries"]), "query", "queries")
-            if row["averaging"] == "micro"
-            else counted(len(found.labels_of(chosen.level, chosen.k)), "label")
-        )
-        tiles.append(
-            f"<div><span>{row['averaging'].capitalize()} P@{chosen.k}, {markup(chosen.level_name)}, mean over "
-            f"{markup(over)}</span><p>{versus.badge('A')} <b>{row['a']:.3f}</b> &emsp;{versus.badge('B')} "
-            f"<b>{row['b']:.3f}</b></p><small>B − A {difference_text(row['difference'], row['low'], row['high'])} "
-            f"&ensp;{versus.said(verdict(row['low'], row['high']))}</small></div>"
-        )
-    notes = [f"{found.protocol.describe().capitalize()}.", *found.notes]
-    said = "".join(f"<li>{markup(note)}</li>" for note in notes)
-    st.html(f'<div class="radcbir-pair">{"".join(tiles)}<ul tabindex="0">{said}</ul></div>')
+    st.html(compare_html.headline(found, chosen))
     left, right = st.container(key="radcbir-figures").columns([9, 10], gap="medium")
     with left:
         figure = difference_figures.difference_overview(means, names=dict(LEVEL_NAMES), chosen=(chosen.level, chosen.k))
@@ -125,57 +110,11 @@ def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
             alt=f"Dots and whiskers: B − A of P@k for {counted(len(means), 'mean')}",
         )
     with right:
-        _means_table(means, found, pair, height=int(figure.layout.height) - 110)
+        difference_tables.means(found, pair, height=int(figure.layout.height) - 110)
         st.caption(
             "Whiskers, low and high: 95 % interval of the difference. Patients are resampled, the same ones for both "
             "encoders, so it is narrower than the intervals of the two would suggest."
         )
-
-
-def _means_table(means: pd.DataFrame, found: Comparison, pair: Pair, *, height: int) -> None:
-    shown = means.sort_values(["level", "k"], key=_in_order, kind="stable").assign(
-        level=means["level"].map(LEVEL_NAMES),
-        says=[_says(row.low, row.high) for row in means.itertuples()],
-    )[["level", "averaging", "k", "a", "b", "difference", "low", "high", "says"]]
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        shown,
-        hide_index=True,
-        width="stretch",
-        height=height,
-        row_height=ROW_HEIGHT,
-        placeholder="–",
-        column_config={
-            "level": st.column_config.TextColumn("Level", width=74),
-            "averaging": st.column_config.TextColumn("Mean", width=52),
-            "k": number("k", width=30),
-            "a": number("A", format="%.3f", width=50, help=pair.a),
-            "b": number("B", format="%.3f", width=50, help=pair.b),
-            "difference": number("B − A", format="%+.3f", width=58),
-            "low": number("Low", format="%+.3f", width=58),
-            "high": number("High", format="%+.3f", width=58),
-            "says": st.column_config.TextColumn("95 % says", width=94),
-        },
-    )
-    st.download_button(
-        "CSV",
-        lambda: csv_bytes(found.table),
-        file_name=f"compare-{pair.collection.name}-{pair.a}-{pair.b}-{found.protocol.name}.csv",
-        mime="text/csv",
-        icon=":material/download:",
-        help="All levels, means and labels at every k, with intervals and corrected p values",
-        on_click="ignore",
-    )
-
-
-def _in_order(column: pd.Series) -> pd.Series:
-    """Levels from the broadest to the finest, and numbers as they are."""
-    return column.map(list(LEVELS).index) if column.name == "level" else column
-
-
-def _says(low: float, high: float) -> str:
-    kind = verdict(low, high)
-    return f"{versus.SIGNS[kind]} {versus.WORDS[kind]}"
 
 
 def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
@@ -223,7 +162,9 @@ def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
             alt=f"Dots and whiskers: B − A of P@{chosen.k} of {len(names)} labels, from {names[0]} down to {names[-1]}",
         )
     with right:
-        _labels_table(pair, shown, label=label)
+        difference_tables.labels(
+            pair, shown, label=label, key=_TABLE, height=HEIGHT, on_select=lambda: pick_cell(names)
+        )
     st.caption(
         f"{label_note(labels)} The correction asks much: a label of fewer than a dozen patients can hardly pass it."
         if labels["p_holm"].notna().any()
@@ -239,46 +180,6 @@ def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
         st.caption(f"P@{chosen.k} of A {row['a']:.3f}, of B {row['b']:.3f}, B − A {said}", width="stretch")
         st.button("Close", icon=":material/close:", type="tertiary", on_click=state.update, kwargs={"label": None})
     _parted(pair, chosen, paired.parted(pair, chosen.protocol, chosen.level, chosen.k, label))
-
-
-def _labels_table(pair: Pair, shown: pd.DataFrame, *, label: str | None) -> None:
-    names = shown["label"].tolist()
-    cells = [(names.index(label), "label")] if label in names else []
-    st.session_state[_TABLE] = {"selection": {"rows": [], "columns": [], "cells": cells}}
-    says = [_says(row.low, row.high) for row in shown.itertuples()]
-    columns = ["label", "a", "b", "difference", "low", "high", "says", "p_holm", "n_queries", "n_patients"]
-    if shown["p_holm"].isna().all():
-        columns.remove("p_holm")
-    number = st.column_config.NumberColumn
-    st.dataframe(
-        shown.assign(says=says)[columns],
-        key=_TABLE,
-        hide_index=True,
-        width="stretch",
-        height=min(ROW_HEIGHT * len(shown) + 38, HEIGHT),
-        row_height=ROW_HEIGHT,
-        placeholder="–",
-        on_select=lambda: pick_cell(names),
-        selection_mode="single-cell",
-        column_config={
-            "label": st.column_config.TextColumn("Label", width=158),
-            "a": number("A", format="%.3f", width=46, help=pair.a),
-            "b": number("B", format="%.3f", width=46, help=pair.b),
-            "difference": number("B − A", format="%+.3f", width=54),
-            "low": number("Low", format="%+.3f", width=54, help="Of the 95 % interval of the difference"),
-            "high": number("High", format="%+.3f", width=54, help="Of the 95 % interval of the difference"),
-            "says": st.column_config.TextColumn("95 % says", width=86),
-            "p_holm": number(
-                "p corr.",
-                format="%.3f",
-                width=52,
-                help="Randomization test that swaps A and B patient by patient, corrected for the number of labels "
-                "(Holm). 0.05 or less: clear, even though many labels were looked at.",
-            ),
-            "n_queries": number("Queries", format="localized", width=54),
-            "n_patients": number("Patients", format="localized", width=62),
-        },
-    )
 
 
 def _chosen_label(pair: Pair, labels: pd.DataFrame, level: Level) -> str | None:
@@ -360,7 +261,7 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
             )
         )
         found = paired.rankings(pair, chosen.protocol, chosen.level, row, hits)
-        bar.html(f'<p class="radcbir-summary">{pair_summary(found, chosen)}</p>')
+        bar.html(f'<p class="radcbir-summary">{compare_html.pair_summary(found, chosen)}</p>')
         rankings.show(pair, found, key="compare-rankings", on_query=use_image)
         st.caption(
             "Numbers on the right of each hit are similarities, each on the scale of its encoder: they cannot be "
@@ -405,24 +306,6 @@ def use_row(pair: Pair, row: int) -> None:
     use_image(str(pair.collection.manifest.record(row)["image_id"]))
 
 
-def pair_summary(found: RankedPair, chosen: Chosen) -> str:
-    """What two rankings have in common and how often each is right, as HTML."""
-    depth = max(int(found.a.counts[0]), int(found.b.counts[0]))
-    if not depth:
-        return "No image is left to be a hit."
-    parts = [f"<b>{found.shared} of {depth}</b> hits shared", f"rank-biased overlap <b>{found.overlap:.2f}</b>"]
-    if found.relevant_a is None or found.relevant_b is None:
-        parts.append(f"the query has no {markup(chosen.level_name)}, so nothing is relevant or not")
-    else:
-        parts.append(
-            f'<span style="white-space:nowrap">relevant ({markup(chosen.level_name)}): '
-            f"{versus.badge('A')} <b>{int(found.relevant_a.sum())}</b> "
-            f"&ensp;{versus.badge('B')} <b>{int(found.relevant_b.sum())}</b></span>"
-        )
-    help_text = "0: nothing shared; 1: identical. The first ten ranks carry 86 % of the weight (p = 0.9)."
-    return f'<span title="{markup(help_text)}">{" &emsp; ".join(parts)}</span>'
-
-
 def show_disagreements(pair: Pair, chosen: Chosen) -> None:
     """Queries that only one of the two gets right."""
     _parted(pair, chosen, paired.parted(pair, chosen.protocol, chosen.level, chosen.k))
@@ -435,7 +318,7 @@ def _parted(pair: Pair, chosen: Chosen, found: Disagreements) -> None:
         return
     left, right = st.columns([4, 7], gap="medium", vertical_alignment="center")
     with left:
-        st.html(_two_by_two(found))
+        st.html(compare_html.two_by_two(found))
     with right:
         what = "the first hit is" if chosen.k == 1 else f"at least one of the first {chosen.k} hits is"
         share = difference_text(found.difference, found.low, found.high)
@@ -472,17 +355,6 @@ def _parted(pair: Pair, chosen: Chosen, found: Disagreements) -> None:
                 st.caption("There is none.")
 
 
-def _two_by_two(found: Disagreements) -> str:
-    def cell(rows: np.ndarray, kind: str) -> str:
-        share = 100 * len(rows) / found.n_queries
-        return f'<td class="{kind}"><b>{len(rows):,}</b> <small>{share:.1f} %</small></td>'
-
-    head = f"<tr><th></th><th>{versus.badge('B')} ✓ right</th><th>{versus.badge('B')} ✗ wrong</th></tr>"
-    first = f"<tr><th>{versus.badge('A')} ✓ right</th>{cell(found.both, 'same')}{cell(found.only_a, 'a')}</tr>"
-    second = f"<tr><th>{versus.badge('A')} ✗ wrong</th>{cell(found.only_b, 'b')}{cell(found.neither, 'same')}</tr>"
-    return f'<table class="radcbir-cells">{head}{first}{second}</table>'
-
-
 def show_neighborhoods(pair: Pair, chosen: Chosen) -> None:
     """How far both put the same images side by side, relevant or not."""
     if pair.by_chance:
@@ -508,7 +380,7 @@ def show_neighborhoods(pair: Pair, chosen: Chosen) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.html(_agreement_table(found, near))
+        st.html(compare_html.agreement_table(found, near))
         st.caption(
             f"Mean over {counted(found.n_images, 'image')} of the share of nearest images that both encoders name. "
             "Only the image itself is left out. Random: what two neighborhoods drawn at random would share."
@@ -519,92 +391,7 @@ def show_neighborhoods(pair: Pair, chosen: Chosen) -> None:
         gallery.show(pair.collection, found.rows[order], key="differ", per_page=16, columns=4, on_query=use_image)
     with right:
         by_label = agreement_by_label(found, pair.stores[0], chosen.level, near)
-        st.html(_agreement_bars(by_label, f"Among {near} nearest, by {chosen.level_name}"))
+        st.html(compare_html.agreement_bars(by_label, f"Among {near} nearest, by {chosen.level_name}"))
 
-
-def _agreement_table(found: Neighborhoods, near: int) -> str:
-    lines = []
-    for row in found.table().itertuples():
-        times = f"{row.agreement / row.random:,.0f}× random" if row.agreement > 0 else ""
-        chosen = ' class="chosen"' if row.k == near else ""
-        lines.append(
-            f'<tr{chosen}><td>{row.k} nearest</td><td class="bar">{_bar(row.agreement)}'
-            f"</td><td>{_percent(row.agreement)}</td><td>{_percent(row.random)}</td><td>{times}</td></tr>"
-        )
-    head = "<tr><th></th><th></th><th>shared</th><th>random</th><th></th></tr>"
-    return f'<table class="radcbir-agreement">{head}{"".join(lines)}</table>'
-
-
-def _agreement_bars(table: pd.DataFrame, title: str) -> str:
-    if not len(table):
-        return '<p class="radcbir-said">No image has a label at this level.</p>'
-    lines = "".join(
-        f'<tr><td class="name" title="{markup(row.label)}">{markup(row.label)}</td><td class="bar">'
-        f"{_bar(row.agreement)}</td><td>{_percent(row.agreement)}</td><td>{row.n_images:,}</td></tr>"
-        for row in table.itertuples()
-    )
-    head = "<tr><th></th><th></th><th>shared</th><th>images</th></tr>"
-    return (
-        f'<h3 class="radcbir-label">{markup(title)}</h3><div class="radcbir-scroll" tabindex="0">'
-        f'<table class="radcbir-agreement">{head}{lines}</table></div>'
-    )
-
-
-def _bar(share: float) -> str:
-    return f'<div style="width:{max(100 * share, 0.6):.1f}%"></div>'
-
-
-def _percent(share: Any) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.3f} %"
-
-
-_STYLE: Final = """<style>
-.st-key-radcbir-versus { margin-bottom: -.35rem; }
-.radcbir-pair { display: grid; grid-template-columns: minmax(0, 19rem) minmax(0, 19rem) 1fr; gap: 10px; }
-.radcbir-pair > div { background: #171C24; border: 1px solid #2A313C; border-radius: 6px; padding: .45rem .75rem; }
-.radcbir-pair span { font-size: .82rem; }
-.radcbir-pair > div > span { color: #98A3B3; display: block; }
-.radcbir-pair p { margin: .1rem 0 .15rem; line-height: 1.4; }
-.radcbir-pair b { font-size: 1.3rem; font-weight: 600; }
-.radcbir-pair small { color: #B9C3D0; font-size: .82rem; line-height: 1.3; display: block; }
-.radcbir-pair ul { color: #98A3B3; font-size: .78rem; line-height: 1.35; margin: 0; padding: 0 0 0 1.1rem;
-  max-height: 6.1rem; overflow-y: auto; scrollbar-width: thin; }
-.radcbir-pair li { margin: 0 0 .15rem; padding: 0; font-size: .78rem; }
-@media (min-width: 900px) {
-  .st-key-radcbir-pair-of-rankings > div > [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
-  .st-key-radcbir-pair-of-rankings > div > div > [data-testid="stColumn"]:first-child {
-    flex: 0 0 max(11.5rem, 17%); min-width: 0; }
-  .st-key-radcbir-pair-of-rankings > div > div > [data-testid="stColumn"]:last-child { flex: 1 1 0; min-width: 0; }
-}
-@media (max-width: 1180px) {
-  .radcbir-pair { grid-template-columns: 1fr 1fr; }
-  .radcbir-pair ul { grid-column: 1 / -1; }
-}
-.st-key-radcbir-figures [data-testid="stHorizontalBlock"], .st-key-radcbir-labels [data-testid="stHorizontalBlock"] {
-  flex-wrap: wrap; }
-.st-key-radcbir-figures [data-testid="stColumn"], .st-key-radcbir-labels [data-testid="stColumn"] { min-width: 26rem; }
-.radcbir-label { font-size: 1.05rem; margin: 0; padding: 0; font-weight: 600; overflow-wrap: anywhere; }
-.radcbir-label small { color: #98A3B3; font-weight: 400; font-size: .87rem; }
-.radcbir-said { font-size: .92rem; line-height: 1.55; margin: 0; }
-.radcbir-cells { border-collapse: separate; border-spacing: 4px; font-size: .92rem; }
-.radcbir-cells th { font-weight: 400; border: 0; padding: 4px 8px; text-align: center; white-space: nowrap; }
-.radcbir-cells td { border: 1px solid #2A313C; border-radius: 6px; background: #171C24; padding: 7px 16px;
-  text-align: center; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.radcbir-cells td b { font-size: 1.15rem; font-weight: 600; }
-.radcbir-cells small { color: #98A3B3; }
-.radcbir-cells td.a { border-color: #56B4E9; }
-.radcbir-cells td.b { border-color: #E69F00; }
-.radcbir-agreement { width: 100%; border-collapse: collapse; font-size: .9rem; }
-.radcbir-agreement th { color: #98A3B3; font-weight: 400; font-size: .8rem; text-align: right; border: 0;
-  padding: 0 0 2px; position: sticky; top: 0; background: #0E1116; }
-.radcbir-agreement td { border: 0; padding: 4px 0 4px 10px; text-align: right; white-space: nowrap;
-  font-variant-numeric: tabular-nums; }
-.radcbir-agreement td:first-child { text-align: left; padding-left: 0; }
-.radcbir-agreement td.name { white-space: normal; overflow-wrap: anywhere; line-height: 1.3; }
-.radcbir-agreement td.bar { width: 38%; }
-.radcbir-agreement td.bar div { height: .62em; border-radius: 2px; background: #2FBF9B; }
-.radcbir-agreement tr.chosen td { background: #1F2733; }
-.radcbir-scroll { max-height: 46rem; overflow-y: auto; scrollbar-width: thin; padding-right: 6px; }
-</style>"""
 
 page()

@@ -27,7 +27,7 @@ HTML_FULL = f"CT/abdomen/{HTML_LABEL}"
 @pytest.fixture
 def two(copied_data, app):
     """The app on a collection with two encoders, and what they made of it."""
-    add_encoder(open_collection("small"), noise=2.0)
+    add_encoder(open_collection("small"), noise=4.5)
     collection = open_collection("small")
     return (
         lambda **query: app("compare", **{"encoder": "pixels", **query}),
@@ -88,6 +88,7 @@ def test_the_figures_are_those_of_the_comparison(two, level, k):
     assert sorted(shown["difference"]) == pytest.approx(sorted(means["difference"]))
     assert shown["k"].tolist()[:4] == [1, 1, 3, 3]
     words_of = {"A": "◀ A is better", "B": "▶ B is better", "open": "= not clear", "none": "– no interval"}
+    assert len(set(shown["says"])) > 1
     assert shown["says"].tolist() == [words_of[verdict(r.low, r.high)] for r in shown.itertuples()]
     assert all(note in html(at) for note in found.notes)
 
