@@ -15,6 +15,7 @@ INVITATIONS = {
     "Retrieval": "Search with an image or a sentence",
     "Pathology": "See what is retrieved well, and what is not",
     "Map": "Look at all images at once",
+    "Compare": "See what a second encoder does better",
 }
 WORDS = {"embed": "embeddings", "index": "index", "neighbors": "neighbors", "projection": "map", "evaluation": "P@k"}
 
