@@ -206,6 +206,7 @@ def from_folder(folder: Path) -> Checkpoint:
 
 
 def _local_text_configuration(folder: Path, tower: str) -> Path:
+    import_open_clip()  # which makes torchvision importable first
     from open_clip.hf_configs import arch_dict
 
     cached = cached_file(tower, "config.json")

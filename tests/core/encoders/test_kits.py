@@ -176,6 +176,24 @@ class TestFromTheDisk:
         assert "notes.txt" not in names_in(tmp_path / "kit")
         assert load_encoder(str(tmp_path / "kit"), device="cpu").encoder_id == "example--tiny"
 
+    def test_a_known_encoder_from_a_folder_in_a_fresh_process(
+        self, biomed: Path, tiny_bert: Path, tmp_path: Path, hub_cache: Any, no_network: Any
+    ) -> None:
+        """As a person does it: the first thing that this process imports is what the command needs."""
+        for path in tiny_bert.iterdir():
+            shutil.copy(path, biomed)
+        command = [sys.executable, "-m", "radcbir_core", "fetch-encoder", "biomedclip"]
+        command += ["--from", str(biomed), "--to", str(tmp_path / "kit")]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        encoder = load_encoder(str(tmp_path / "kit"), device="cpu")
+        assert (encoder.encoder_id, encoder.title) == ("biomedclip", "BiomedCLIP (ViT-B/16, PubMedBERT)")
+        assert encoder.encode_texts(TEXTS).shape == (2, 24)
+        licence = (tmp_path / "kit/LICENCE.txt").read_text().splitlines()
+        assert "Licence of the weights: MIT" in licence
+        assert licence[-1].startswith("Cite: Zhang et al.")
+        assert encoder.fingerprint == load_encoder(f"local-dir:{biomed}", device="cpu").fingerprint
+
     def test_shared_and_strided_tensors(self) -> None:
         whole = torch.arange(12.0).reshape(3, 4)
         state = {"a": whole, "tied": whole, "row": whole[1], "turned": whole.T, "alone": torch.ones(2)}
