@@ -20,10 +20,10 @@ def encoder():
 
 
 def test_the_folder_is_whole_and_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) <= 25 * 2**20
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 25 * 2**20
     card = (FOLDER / "README.md").read_text(encoding="utf-8")
     for path in FOLDER.iterdir():
-        assert path.name == "README.md" or f"`{path.name}`" in card
+        assert path.name == "README.md" or f"`{path.name}{'/' * path.is_dir()}`" in card
     record = json.loads((FOLDER / "training.json").read_text(encoding="utf-8"))
     assert record["log"][-1]["step"] == record["recipe"]["steps"]
     assert all(row["trained_on"] >= 0 for row in record["images"])
