@@ -14,6 +14,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ from rich.text import Text
 from typer.exceptions import Abort, TyperException
 
 from radcbir_core.collection import IMPORTED, STEPS, Collection, list_collections, open_collection, remove_collection
-from radcbir_core.errors import EncoderError, QueryError, RadcbirError
+from radcbir_core.errors import EncoderError, EvaluationError, QueryError, RadcbirError
 from radcbir_core.manifest import LEVELS
 from radcbir_core.storage import atomic_bytes
 
@@ -381,43 +382,63 @@ def evaluate(
     name: Name,
     encoder: EncoderOption = None,
     protocol: Annotated[
-        str, typer.Option(help="leave-one-out, or split (gallery = train, queries = test).")
+        str,
+        typer.Option(help="leave-one-out; split (gallery = train, queries = test); or paper, as it was published."),
     ] = "leave-one-out",
     exclude: Excluded = None,
-    divisor: Annotated[str, typer.Option(help="k, or available: min(k, relevant images in the gallery).")] = "k",
+    divisor: Annotated[
+        str | None, typer.Option(help="k (default), or available: min(k, relevant images in the gallery).")
+    ] = None,
     versus: Annotated[
         str | None,
         typer.Option("--versus", metavar="ENC", help="Compare with a second encoder, pair by pair; or with chance."),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
+    hits: Annotated[
+        Path | None, typer.Option("--hits", help="Write each query's hits as CSV, best first; .csv.gz is compressed.")
+    ] = None,
 ) -> None:
     """Precision at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."""
-    from radcbir_core.evaluation import TABLE_COLUMNS, Protocol
+    from radcbir_core.evaluation import KS, PAPER, Protocol
     from radcbir_core.evaluation import evaluate as run
+    from radcbir_core.evaluation.hitlist import hits_csv
 
     collection = open_collection(name)
     store = collection.store(_encoder_id_in(collection, encoder))
     chosen = Protocol.of(protocol, exclude=_split(exclude, default=None), divisor=divisor)
     if versus is not None:
+        if chosen.name == PAPER or hits is not None:
+            given = "protocol = paper" if chosen.name == PAPER else f"--hits = {hits}"
+            raise EvaluationError(
+                f"Expected --versus with --protocol leave-one-out or split and without --hits, but {given}. "
+                "Evaluate each encoder by itself, or compare them with --protocol split --divisor available."
+            )
         _compare(store, versus, chosen, output=output)
         return
+    for path in (output, hits):
+        _check_folder(path)
     with _bars() as progress:
-        evaluation = run(store, chosen, progress=progress)
+        take = None if hits is None else partial(hits_csv, collection.manifest, hits)
+        evaluation = run(store, chosen, progress=progress, take_hits=take)
     if output is not None:
-        _write_csv(output, evaluation.table[list(TABLE_COLUMNS)])
-    means = evaluation.table[evaluation.table["averaging"] != "label"]
+        _write_csv(output, evaluation.table[list(chosen.columns)])
+    shown = [k for k in chosen.ks if chosen.name != PAPER or k in {*KS, 100}]
+    means = evaluation.table[(evaluation.table["averaging"] != "label") & evaluation.table["k"].isin(shown)]
     rows = [
         [level, averaging, f"{part['n_queries'].max()}", *(_with_interval(row) for row in part.to_dict("records"))]
         for (level, averaging), part in means.groupby(["level", "averaging"], sort=False)
     ]
-    ks = [f"P@{k}" for k in chosen.ks]
     _print_table(
-        ["level", "averaging", "queries", *ks], rows, title=f"{name} with {store.encoder_id}: {chosen.describe()}"
+        ["level", "averaging", "queries", *(f"P@{k}" for k in shown)],
+        rows,
+        title=f"{name} with {store.encoder_id}: {chosen.describe()}",
     )
     for note in evaluation.notes:
         print(note)
     if output is not None:
         print(f"Wrote {len(evaluation.table)} rows to {output}.")
+    if hits is not None:
+        print(f"Wrote the hits of {evaluation.queries['row'].nunique()} queries to {hits}.")
 
 
 def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | None) -> None:
@@ -676,13 +697,19 @@ def _where(conditions: Sequence[str]) -> dict[str, list[str]]:
     return where
 
 
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    if not path.absolute().parent.is_dir():
+def _check_folder(path: Path | None) -> None:
+    if path is not None and not path.absolute().parent.is_dir():
         raise QueryError(f"Expected a folder that exists, but {path.parent} does not. Make it first.")
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    _check_folder(path)
     atomic_bytes(path.absolute(), table.to_csv(index=False).encode())
 
 
 def _with_interval(row: dict[Any, Any]) -> str:
+    if "std" in row:
+        return f"{row['precision']:.3f} ± {row['std']:.3f}"
     if math.isnan(row["low"]):
         return f"{row['precision']:.3f}"
     return f"{row['precision']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"

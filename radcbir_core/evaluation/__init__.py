@@ -2,6 +2,9 @@
 
 from radcbir_core.evaluation.protocols import (
     KS,
+    PAPER,
+    PAPER_COLUMNS,
+    PAPER_KS,
     PROTOCOLS,
     TABLE_COLUMNS,
     Evaluation,
@@ -11,4 +14,16 @@ from radcbir_core.evaluation.protocols import (
     sides_of,
 )
 
-__all__ = ["KS", "PROTOCOLS", "TABLE_COLUMNS", "Evaluation", "Protocol", "Sides", "evaluate", "sides_of"]
+__all__ = [
+    "KS",
+    "PAPER",
+    "PAPER_COLUMNS",
+    "PAPER_KS",
+    "PROTOCOLS",
+    "TABLE_COLUMNS",
+    "Evaluation",
+    "Protocol",
+    "Sides",
+    "evaluate",
+    "sides_of",
+]

@@ -170,7 +170,9 @@ def test_queries_that_no_encoder_could_answer_are_counted(store, tmp_path, small
 
 
 def test_protocols_that_cannot_be(store) -> None:
-    with pytest.raises(EvaluationError, match="Expected a protocol of leave-one-out, split, but protocol = 'loo'"):
+    with pytest.raises(
+        EvaluationError, match="Expected a protocol of leave-one-out, split, paper, but protocol = 'loo'"
+    ):
         Protocol.of("loo")
     with pytest.raises(EvaluationError, match="divisor = 'n'"):
         Protocol.of(divisor="n")

@@ -1,0 +1,261 @@
+"""The first hits of many queries, exactly: blocks of a matrix product, and of each block only what can matter.
+
+Owns exact ranking for evaluation: given embeddings, the rows that ask and the rows that may be returned, it gives the
+first k of each query. Knows nothing of labels. index.py answers single queries with filters and exclusions; here there
+are many queries, one gallery for all of them, and no exclusions, which allows a threshold a query: most of a block is
+never looked at twice.
+
+Similarities are single-precision sums, and a matrix product adds in an order that depends on the machine and on the
+number of threads. Two images whose similarities differ by less than that may do to a sum would change places from one
+machine to the next. For these, and for them alone, the sum is made again in one fixed order, that of
+:func:`similarity_in_fixed_order`; so the ranking is the same everywhere. Of equal similarities the later row comes
+first, as FAISS has it: the published figures depend on it where images are copies of each other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.index import Hits
+from radcbir_core.progress import Progress, silent
+
+Floats = npt.NDArray[np.floating[Any]]
+Float32 = npt.NDArray[np.float32]
+Keys = npt.NDArray[np.int64]
+
+LANES = 16
+"""Partial sums of a similarity in fixed order: what one AVX-512 register holds."""
+
+_ROUND = 4096
+_QUERIES = 512
+_GALLERY = 8192
+_FIRST = 2048
+_WIDTH = 512
+_HELD_ELEMENTS = 256_000_000
+_PAIRS = 8192
+_EMPTY = np.iinfo(np.int64).min
+_LOW = np.int64(0x7FFFFFFF)
+
+
+def rank_exactly(
+    embeddings: Floats,
+    *,
+    queries: npt.NDArray[np.intp],
+    gallery: npt.NDArray[np.intp],
+    k: int,
+    progress: Progress = silent,
+) -> Hits:
+    """The k most similar rows of the gallery for each query, by cosine in single precision.
+
+    Args:
+        embeddings: ``(N, D)`` unit norm, any floating type, may be memory-mapped.
+        queries: ``(Q,)`` rows that ask. A row of both sides returns itself.
+        gallery: ``(G,)`` rows that may be returned, ascending.
+        k: How many hits, from 1 to 256.
+        progress: Told the number of queries, as step "search".
+
+    Returns:
+        ``min(k, G)`` hits a query.
+
+    Raises:
+        ValueError: k is out of range.
+
+    Example:
+        >>> angles = np.radians([0, 10, 90, 12])
+        >>> vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+        >>> rank_exactly(vectors, queries=np.array([3]), gallery=np.array([0, 1, 2]), k=2).rows
+        array([[1, 0]], dtype=int32)
+    """
+    if not 1 <= k <= _WIDTH // 2:
+        raise ValueError(f"Expected 1 to {_WIDTH // 2} hits, but k = {k}. Ask for fewer.")
+    hits = Hits.empty(len(queries), k)
+    progress("search", 0, len(queries))
+    if not len(gallery) or not len(queries):
+        return hits
+    blocks = _blocks_of(embeddings, gallery)
+    doubt = 2 * math.sqrt(embeddings.shape[1]) * 2.0**-24
+    for start in range(0, len(queries), _ROUND):
+        part = slice(start, min(start + _ROUND, len(queries)))
+        asked = _single(embeddings, queries[part])
+        best = _Best(len(asked), k=k, doubt=doubt)
+        for first, vectors in blocks():
+            best.look_at(asked, vectors, first=first)
+        best.settle(asked, lambda places: _single(embeddings, gallery[places]))
+        places, similarities, counts = best.first()
+        found = np.arange(k) < counts[:, None]
+        hits.rows[part] = np.where(found, gallery[np.minimum(places, len(gallery) - 1)], -1)
+        hits.similarities[part] = np.where(found, np.clip(similarities, -1, 1), np.nan)
+        hits.counts[part] = counts
+        progress("search", part.stop, len(queries))
+    return hits
+
+
+def similarity_in_fixed_order(left: Float32, right: Float32) -> Float32:
+    """Dot products of pairs of vectors, in single precision and in one fixed order of additions.
+
+    :data:`LANES` partial sums by fused multiply-add (component i goes to sum i modulo 16, one rounding a step), then
+    the sums by halves. It is what FAISS's ``IndexFlatIP`` computes on a processor with AVX2 or AVX-512 where it makes
+    no matrix product (for a dimension that is a multiple of 16, as all encoders' are), and so the arithmetic behind the
+    published evaluation.
+
+    Args:
+        left: ``(P, D)`` float32.
+        right: ``(P, D)`` float32.
+
+    Returns:
+        ``(P,)`` float32.
+
+    Example:
+        >>> ones = np.ones((1, 5), dtype=np.float32)
+        >>> similarity_in_fixed_order(ones, 2 * ones).tolist()
+        [10.0]
+    """
+    sums = np.zeros((len(left), LANES), dtype=np.float32)
+    for start in range(0, left.shape[1], LANES):
+        part = slice(start, start + LANES)
+        # The product of two singles is exact in double precision, so that each step rounds once to single.
+        step = left[:, part].astype(np.float64) * right[:, part]
+        step += sums[:, : step.shape[1]]
+        sums[:, : step.shape[1]] = step
+    while sums.shape[1] > 1:
+        half = sums.shape[1] // 2
+        sums = sums[:, :half] + sums[:, half:]
+    return sums[:, 0]
+
+
+def _single(embeddings: Floats, rows: npt.NDArray[np.intp]) -> Float32:
+    """Rows in single precision; rows that follow each other are not copied where they have it already."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and (np.diff(rows) == 1).all():
+        return np.asarray(embeddings[int(rows[0]) : int(rows[-1]) + 1], dtype=np.float32)
+    return np.asarray(embeddings[rows], dtype=np.float32)
+
+
+def _blocks_of(embeddings: Floats, gallery: npt.NDArray[np.intp]) -> Callable[[], Iterator[tuple[int, Float32]]]:
+    """The gallery in blocks, again for each round of queries; gathered once where that fits into memory."""
+    held = _single(embeddings, gallery) if len(gallery) * embeddings.shape[1] <= _HELD_ELEMENTS else None
+
+    def blocks() -> Iterator[tuple[int, Float32]]:
+        for first in range(0, len(gallery), _GALLERY):
+            part = slice(first, first + _GALLERY)
+            yield first, held[part] if held is not None else _single(embeddings, gallery[part])
+
+    return blocks
+
+
+class _Best:
+    """The best places of the gallery for each of some queries, so far.
+
+    A candidate is one integer: its similarity in the high half, its place in the low half, so that sorting integers
+    puts the most similar last and, of equals, the last place. Each query keeps its first k and all that are
+    within ``doubt`` of the k-th, up to half of the width; ``floor`` is what a newcomer must reach.
+    """
+
+    def __init__(self, queries: int, *, k: int, doubt: float) -> None:
+        self._k = k
+        self._doubt = np.float32(doubt)
+        self._keys: Keys = np.full((queries, _WIDTH), _EMPTY, dtype=np.int64)
+        self._counts = np.zeros(queries, dtype=np.int64)
+        self._floor = np.full(queries, -np.inf, dtype=np.float32)
+        self._product = np.empty((_QUERIES, _GALLERY), dtype=np.float32)
+        self._reached = np.empty((_QUERIES, _GALLERY), dtype=np.bool_)
+
+    def look_at(self, queries: Float32, vectors: Float32, *, first: int) -> None:
+        """Compare all queries with a block of the gallery, whose first vector has the place ``first``."""
+        for start in range(0, len(queries), _QUERIES):
+            part = slice(start, min(start + _QUERIES, len(queries)))
+            shape = (part.stop - start, len(vectors))
+            product = self._product.reshape(-1)[: shape[0] * shape[1]].reshape(shape)
+            np.matmul(queries[part], vectors.T, out=product)
+            self._add(part, product, first=first)
+
+    def _add(self, part: slice, product: Float32, *, first: int) -> None:
+        if first == 0 and product.shape[1] > self._k:
+            # The k-th of some places is a floor for all of them.
+            sample = product[:, :_FIRST]
+            self._floor[part] = np.partition(sample, -self._k, axis=1)[:, -self._k] - self._doubt
+        reached = self._reached.reshape(-1)[: product.size].reshape(product.shape)
+        np.greater_equal(product, self._floor[part, None], out=reached)
+        flat = np.flatnonzero(reached)
+        query = flat // product.shape[1]
+        numbers = np.bincount(query, minlength=len(product))
+        room = _WIDTH - self._counts[part]
+        full = np.flatnonzero(numbers > room)
+        if len(full):
+            crowded = np.isin(query, full)
+            for number in full.tolist():
+                self._add_line(part.start + number, product[number], first=first)
+            flat, query = flat[~crowded], query[~crowded]
+            numbers[full] = 0
+        starts = np.cumsum(numbers) - numbers
+        rank = np.arange(len(flat)) - np.repeat(starts, numbers)
+        target = _WIDTH - 1 - self._counts[part.start + query] - rank
+        self._keys[part.start + query, target] = _keys(product.reshape(-1)[flat], flat % product.shape[1] + first)
+        self._counts[part] += numbers
+        self._compact(part)
+
+    def _add_line(self, query: int, line: Float32, *, first: int) -> None:
+        """A block with more candidates than there is room for: only the best of it are taken."""
+        keys = _keys(line, np.arange(first, first + len(line)))
+        both = np.concatenate([self._keys[query, _WIDTH - self._counts[query] :], keys])
+        best = np.partition(both, len(both) - _WIDTH)[len(both) - _WIDTH :] if len(both) > _WIDTH else both
+        self._keys[query] = _EMPTY
+        self._keys[query, _WIDTH - len(best) :] = best
+        self._counts[query] = len(best)
+
+    def _compact(self, part: slice) -> None:
+        """Sort, and drop what is not among the first k nor within doubt of them."""
+        keys = self._keys[part]
+        keys.sort(axis=1)
+        enough = self._counts[part] >= self._k
+        kth = _similarities(keys[:, _WIDTH - self._k])
+        self._floor[part] = np.where(enough, kth - self._doubt, self._floor[part])
+        kept = (_similarities(keys) >= self._floor[part, None]) & (keys != _EMPTY)
+        counts = np.minimum(kept.sum(axis=1), _WIDTH // 2)
+        keys[np.arange(_WIDTH) < _WIDTH - counts[:, None]] = _EMPTY
+        self._counts[part] = counts
+
+    def settle(self, queries: Float32, vectors_of: Callable[[npt.NDArray[np.int64]], Float32]) -> None:
+        """Compute again, in fixed order, the similarities of candidates that are too close to call; sort anew."""
+        similarities = _similarities(self._keys)
+        close = np.zeros(self._keys.shape, dtype=np.bool_)
+        # Empty keys stand for no number at all; they are never close to anything.
+        both = (self._keys[:, :-1] != _EMPTY) & (np.diff(similarities, axis=1) < 2 * self._doubt)
+        close[:, :-1] |= both
+        close[:, 1:] |= both
+        rows, columns = np.nonzero(close)
+        for start in range(0, len(rows), _PAIRS):
+            part = slice(start, start + _PAIRS)
+            row, column = rows[part], columns[part]
+            places = _places(self._keys[row, column])
+            again = similarity_in_fixed_order(queries[row], vectors_of(places))
+            self._keys[row, column] = _keys(again, places)
+        self._keys.sort(axis=1)
+
+    def first(self) -> tuple[npt.NDArray[np.int64], Float32, npt.NDArray[np.int32]]:
+        """Places and similarities of the first k of each query, best first, and how many there are."""
+        keys = self._keys[:, : -self._k - 1 : -1]
+        return _places(keys), _similarities(keys), np.minimum(self._counts, self._k).astype(np.int32)
+
+
+def _keys(similarities: Float32, places: npt.NDArray[Any]) -> Keys:
+    """Integers in the order of similarity, then of place."""
+    # Adding 0 makes -0.0 the same as 0.0, which it equals but does not look like.
+    bits = (similarities + np.float32(0)).view(np.int32)
+    ordered = bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
+    keys: Keys = (ordered.astype(np.int64) << 32) + places
+    return keys
+
+
+def _similarities(keys: Keys) -> Float32:
+    ordered = (keys >> 32).astype(np.int32)
+    return (ordered ^ ((ordered >> 31) & np.int32(0x7FFFFFFF))).view(np.float32)
+
+
+def _places(keys: Keys) -> npt.NDArray[np.int64]:
+    places: npt.NDArray[np.int64] = keys & _LOW
+    return places

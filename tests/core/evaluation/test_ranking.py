@@ -1,0 +1,110 @@
+"""Exact ranking against plain sorting, and the order of what is equal or nearly so."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radcbir_core.evaluation import ranking
+from radcbir_core.evaluation.ranking import rank_exactly, similarity_in_fixed_order
+
+
+def unit_vectors(rows: int, dimension: int, seed: int) -> np.ndarray:
+    vectors = np.random.default_rng(seed).normal(size=(rows, dimension)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def sorted_slowly(vectors: np.ndarray, queries: np.ndarray, gallery: np.ndarray, k: int) -> list[list[int]]:
+    """By similarity in fixed order, then the later row first."""
+    lines = []
+    for query in queries:
+        pairs = [(float(similarity_in_fixed_order(vectors[[query]], vectors[[row]])[0]), int(row)) for row in gallery]
+        lines.append([row for _, row in sorted(pairs, reverse=True)[:k]])
+    return lines
+
+
+@given(
+    rows=st.integers(1, 60),
+    dimension=st.integers(1, 40),
+    k=st.integers(1, 20),
+    coarse=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=40, deadline=None)
+def test_it_is_a_sort(rows, dimension, k, coarse, seed) -> None:
+    random = np.random.default_rng(seed)
+    vectors = unit_vectors(rows, dimension, seed)
+    if coarse:  # so that many are equal
+        vectors = np.sign(vectors) / np.float32(np.sqrt(dimension))
+    gallery = np.flatnonzero(random.random(rows) < 0.7)
+    queries = random.integers(0, rows, 5)
+    hits = rank_exactly(vectors, queries=queries, gallery=gallery, k=k)
+    size = min(k, len(gallery))
+    assert hits.counts.tolist() == [size] * 5
+    assert hits.rows[:, :size].tolist() == sorted_slowly(vectors, queries, gallery, k)
+    assert (hits.rows[:, size:] == -1).all()
+    assert np.isnan(hits.similarities[:, size:]).all()
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_blocks_and_rounds_change_nothing(monkeypatch, kind) -> None:
+    vectors = unit_vectors(900, 24, 3).astype(kind)
+    queries, gallery = np.arange(0, 900, 9), np.setdiff1d(np.arange(900), [4, 500])
+    whole = rank_exactly(vectors, queries=queries, gallery=gallery, k=30)
+    for name, value in (("_ROUND", 32), ("_QUERIES", 7), ("_GALLERY", 50), ("_FIRST", 40), ("_HELD_ELEMENTS", 0)):
+        monkeypatch.setattr(ranking, name, value)
+    told: list[tuple[str, int, int]] = []
+    cut = rank_exactly(vectors, queries=queries, gallery=gallery, k=30, progress=lambda *now: told.append(now))
+    np.testing.assert_array_equal(cut.rows, whole.rows)
+    np.testing.assert_allclose(cut.similarities, whole.similarities, atol=1e-6)
+    assert told[0] == ("search", 0, 100)
+    assert told[-1] == ("search", 100, 100)
+    expected = np.argsort(-(vectors[queries].astype(float) @ vectors[gallery].astype(float).T), axis=1)[:, :30]
+    np.testing.assert_array_equal(whole.rows, gallery[expected])
+
+
+def test_more_copies_than_there_is_room_for(monkeypatch) -> None:
+    monkeypatch.setattr(ranking, "_GALLERY", 700)
+    vectors = np.tile(unit_vectors(1, 16, 0), (2000, 1))
+    vectors[1500] = unit_vectors(1, 16, 1)
+    hits = rank_exactly(vectors, queries=np.array([0, 1500]), gallery=np.arange(2000), k=100)
+    assert hits.rows[1, 0] == 1500
+    assert len(set(hits.rows[0].tolist())) == 100
+    assert np.allclose(hits.similarities[0], 1)
+    assert 1500 not in hits.rows[0]
+
+
+def test_adverse_order(monkeypatch) -> None:
+    monkeypatch.setattr(ranking, "_GALLERY", 1000)
+    angles = np.linspace(np.pi / 2, 0, 5000)  # each better than all before it
+    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+    hits = rank_exactly(vectors, queries=np.array([4999]), gallery=np.arange(5000), k=100)
+    np.testing.assert_array_equal(hits.rows[0], np.arange(4999, 4899, -1))
+
+
+@pytest.mark.parametrize("dimension", [64, 512, 768])
+def test_the_fixed_order_is_that_of_faiss(dimension) -> None:
+    if "AVX" not in faiss.get_compile_options():
+        pytest.skip("this processor adds in another order")
+    left, right = unit_vectors(300, dimension, 0), unit_vectors(300, dimension, 1)
+    ours = similarity_in_fixed_order(left, right)
+    assert np.abs(ours - np.einsum("ij,ij->i", left, right, dtype=np.float64)).max() < 1e-6
+    theirs = np.array(
+        [
+            faiss.fvec_inner_product(faiss.swig_ptr(a), faiss.swig_ptr(b), dimension)
+            for a, b in zip(left, right, strict=True)
+        ]
+    )
+    assert (ours == theirs).mean() > 0.999
+
+
+def test_nothing_to_ask_or_to_find() -> None:
+    vectors = unit_vectors(4, 3, 0)
+    empty = np.empty(0, dtype=np.intp)
+    assert rank_exactly(vectors, queries=empty, gallery=np.arange(4), k=2).rows.shape == (0, 2)
+    assert rank_exactly(vectors, queries=np.arange(2), gallery=empty, k=2).counts.tolist() == [0, 0]
+    with pytest.raises(ValueError, match="Expected 1 to 256 hits, but k = 0"):
+        rank_exactly(vectors, queries=empty, gallery=empty, k=0)
