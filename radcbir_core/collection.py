@@ -28,7 +28,7 @@ import pandas as pd
 
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ImageError
 from radcbir_core.images import DecodedImage, decode_image
-from radcbir_core.manifest import Manifest
+from radcbir_core.manifest import FRAME_COLUMN, Manifest
 from radcbir_core.storage import atomic_bytes, disk_errors, read_json, remove_partials, write_array, write_json
 
 SCHEMA_VERSION = 1
@@ -360,7 +360,14 @@ class Collection:
             raise ImageError(
                 f"Expected the image file {path}, but it is not there. Put it back, or import the collection again."
             )
-        return decode_image(path)
+        return decode_image(path, frame=self._frame(row))
+
+    def _frame(self, row: int) -> int | None:
+        """Which frame of its file an image is; ``None`` where the file is one image."""
+        if FRAME_COLUMN not in self.manifest.column_names:
+            return None
+        text = str(self.manifest.table.column(FRAME_COLUMN)[row].as_py() or "")
+        return int(text) if text.isdecimal() else None
 
     @property
     def without_images(self) -> bool:

@@ -47,6 +47,9 @@ TEXT_COLUMNS = (
 )
 COLUMNS = (*TEXT_COLUMNS[:6], "pathologies", *TEXT_COLUMNS[6:], "width", "height", "duplicate_group")
 
+FRAME_COLUMN = "dicom_frame"
+"""A further column: which frame of its file an image is, counted from 0; empty where the file is one image."""
+
 _GROUP_COLUMN: dict[Exclusion, str] = {
     "duplicate": "duplicate_group",
     "series": "series_id",

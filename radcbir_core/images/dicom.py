@@ -6,8 +6,11 @@ pydicom, so it is itself imported when the first DICOM file is met.
 
 from __future__ import annotations
 
+import os
 import zlib
+from collections.abc import Sequence
 from io import BytesIO
+from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
@@ -21,13 +24,16 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from radcbir_core.errors import NoPixelDataError
-from radcbir_core.images.decoded import DecodedImage, Window
+from radcbir_core.errors import ImageError, NoPixelDataError
+from radcbir_core.images.decoded import DecodedImage, Limits, Window
+from radcbir_core.images.formats import HEAD_BYTES, sniff
 from radcbir_core.images.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
 from radcbir_core.images.presentation import PALETTE_ELEMENTS, FrameHeader, show_color, show_gray, show_palette
+from radcbir_core.images.quiet import quiet
 from radcbir_core.images.raster import gray_if_equal
 from radcbir_core.images.request import COPY_AGAIN, Request
 
+_DEFAULT_LIMITS = Limits()
 _ELEMENTS = [
     "SOPClassUID",
     "Modality",
@@ -113,6 +119,41 @@ def decode_dicom(file: BinaryIO, *, size: int, request: Request) -> DecodedImage
         show = show_palette if photometric == "PALETTE COLOR" else show_color
         pixels = gray_if_equal(show(values, context))
     return DecodedImage(np.ascontiguousarray(pixels), window, frame if frames > 1 else None, frames, "DICOM")
+
+
+def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> Dataset:
+    """The named elements of a DICOM file's header, and nothing else of it; pixels are not read.
+
+    Args:
+        source: the file.
+        keywords: which elements, by their keywords (PS3.6).
+        limits: what the file may cost once it is inflated.
+
+    Returns:
+        A data set with those of the elements that the file has; `file_meta` is that of the file.
+
+    Raises:
+        ImageError: the file is not there, is no DICOM, or is damaged.
+    """
+    request = Request(source.name, None, None, limits)
+    try:
+        with source.open("rb") as stream, quiet():
+            is_dicom = sniff(stream.read(HEAD_BYTES)) == "DICOM"
+            stream.seek(0)
+            if is_dicom:
+                file, _, _ = _inflate(stream, size=os.fstat(stream.fileno()).st_size, request=request)
+                header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
+                for keyword in keywords:
+                    header.get(keyword)  # values are decoded when they are asked for: now, where a fault is caught
+                return header
+    except ImageError:
+        raise
+    except OSError as error:
+        raise request.error("a DICOM file", f"unreadable ({error.strerror})", remedy="Check the disk.") from error
+    except Exception as error:
+        # As in decode_image: pydicom raises whatever comes up on damaged data, and its text may quote the header.
+        raise request.damaged("DICOM") from error
+    raise request.error("a DICOM file", "something else", remedy="Leave it out.")
 
 
 def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, int, bool]:

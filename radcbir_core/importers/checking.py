@@ -19,8 +19,24 @@ from pathlib import Path
 from radcbir_core.errors import ImageError
 from radcbir_core.images import Limits, decode_image
 from radcbir_core.importers.request import Check
+from radcbir_core.storage import digest_of
 
 _MOST_NAMES = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One image to look at.
+
+    Attributes:
+        root: The real folder that its path starts from and must not leave.
+        path: Its path.
+        frame: Which frame of a file with several; ``None`` for a file that is one image.
+    """
+
+    root: Path
+    path: str
+    frame: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,7 @@ class Checked:
 
     Attributes:
         path: Its whole path.
-        sha256: Of its bytes; "" where they were not read.
+        sha256: Of its bytes, or of these and the number of its frame; "" where they were not read.
         width: In pixels; ``None`` where it was not decoded.
         height: In pixels; ``None`` where it was not decoded.
         reason: Why it cannot be used; "" where it can.
@@ -65,24 +81,21 @@ class Checker:
     def __exit__(self, *error: object) -> None:
         self._pool.shutdown(cancel_futures=True)
 
-    def in_order(self, batches: Iterable[Sequence[tuple[Path, str]]]) -> Iterator[list[Checked]]:
-        """Check the files of each batch; several batches at once, a bounded number ahead.
-
-        Args:
-            batches: Lists of (image root, path in it).
-        """
+    def in_order(self, batches: Iterable[Sequence[Wanted]]) -> Iterator[list[Checked]]:
+        """Check the images of each batch; several batches at once, a bounded number ahead."""
         submitted = (self._pool.submit(self._look_at_all, batch) for batch in batches)
         waiting = deque(islice(submitted, 3 * self._workers))
         while waiting:
             yield waiting.popleft().result()
             waiting.extend(islice(submitted, 1))
 
-    def _look_at_all(self, batch: Sequence[tuple[Path, str]]) -> list[Checked]:
-        return [self._look_at(root, path) for root, path in batch]
+    def _look_at_all(self, batch: Sequence[Wanted]) -> list[Checked]:
+        return [self._look_at(wanted) for wanted in batch]
 
-    def _look_at(self, root: Path, path: str) -> Checked:
+    def _look_at(self, wanted: Wanted) -> Checked:
+        path, frame = wanted.path, wanted.frame
         try:
-            file = self._file_of(str(root), path)
+            file = self._file_of(str(wanted.root), path)
             if self._check == "exists":
                 return Checked(file)
             with open(file, "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the rest
@@ -90,15 +103,15 @@ class Checker:
                 if size > self._limits.max_bytes:
                     return Checked(reason=f"Expected at most {self._limits.max_bytes} bytes, but the file is larger.")
                 if self._check == "bytes":
-                    return Checked(file, hashlib.file_digest(handle, "sha256").hexdigest())
+                    return Checked(file, _digest(hashlib.file_digest(handle, "sha256").hexdigest(), frame))
                 content = handle.readall()
-            image = decode_image(content, name=path, limits=self._limits)
+            image = decode_image(content, name=path, frame=frame, limits=self._limits)
         except OSError as error:
             return Checked(reason=f"Expected a readable file, but: {error.strerror}.")
         except ImageError as error:
             return Checked(reason=str(error))
         height, width = image.pixels.shape[:2]
-        return Checked(file, hashlib.sha256(content).hexdigest(), width, height)
+        return Checked(file, _digest(hashlib.sha256(content).hexdigest(), frame), width, height)
 
     def _file_of(self, root: str, path: str) -> str:
         """The file that a row names, if it may be read.
@@ -115,15 +128,7 @@ class Checker:
             if plain is not None and name in plain:
                 return named
         # Not a plain file in a folder below: a link, a name in another Unicode form, or nothing of the kind.
-        actual = os.path.realpath(named)
-        if not (_is_below(named, root) and _is_below(actual, root)):
-            raise ImageError(
-                f"Expected a path inside the image root, but it leads out of {root}. "
-                "Give the folder that holds all images with --image-root."
-            )
-        if not os.path.isfile(actual):  # noqa: PTH113
-            raise ImageError("Expected an image file, but there is none at this path.")
-        return named
+        return file_below(root, path)
 
     def _files_in(self, folder: str, root: str) -> frozenset[str] | None:
         """The names of the plain files in a folder, links left out; ``None`` for one that is not below the root."""
@@ -144,6 +149,29 @@ class Checker:
                 self._names = len(names or ())
             self._listed[folder] = names
         return names
+
+
+def file_below(root: str, path: str) -> str:
+    """The file that ``path`` names, whose real place is below ``root``.
+
+    Raises:
+        ImageError: There is none, or it lies elsewhere.
+    """
+    named = os.path.normpath(os.path.join(root, path))  # noqa: PTH118
+    actual = os.path.realpath(named)
+    if not (_is_below(named, root) and _is_below(actual, root)):
+        raise ImageError(
+            f"Expected a path inside the image root, but it leads out of {root}. "
+            "Give the folder that holds all images with --image-root."
+        )
+    if not os.path.isfile(actual):  # noqa: PTH113
+        raise ImageError("Expected an image file, but there is none at this path.")
+    return named
+
+
+def _digest(of_file: str, frame: int | None) -> str:
+    """The digest of an image: its file's, or for one frame of several the digest of that and the frame's number."""
+    return of_file if frame is None else digest_of(of_file, str(frame))
 
 
 def _is_below(path: str, root: str) -> bool:

@@ -64,6 +64,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("nih14", "NIH ChestX-ray14", "nih14"),
     Format("radimagenet", "RadImageNet", "radimagenet"),
+    Format("dicom", "DICOM files, or a DICOMDIR", "dicom", frozenset({"check", "every", "modality", "anatomy"})),
     Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),
     CSV,
     Format("parquet", "any parquet table, with --map", "tabular", CSV.options),

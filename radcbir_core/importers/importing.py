@@ -30,7 +30,7 @@ from radcbir_core.collection import (
 )
 from radcbir_core.errors import ManifestError
 from radcbir_core.images import Limits
-from radcbir_core.importers.checking import Checked, Checker
+from radcbir_core.importers.checking import Checked, Checker, Wanted
 from radcbir_core.importers.columns import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.manifests import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
@@ -142,9 +142,17 @@ def import_sources(
             problems=pd.DataFrame(taking.problems, columns=PROBLEM_COLUMNS),
             facts=facts,
         )
+        for name, content in {k: v for source in sources for k, v in source.private_files.items()}.items():
+            _write_private(folder / name, content)
     return ImportReport(
         open_collection(request.name), len(manifest), changes=taking.changes.rows(), notes=notes, **report
     )
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, from its first byte on."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+        handle.write(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +188,10 @@ class _Taking:
         """
         batches: deque[list[_Candidate]] = deque()
 
-        def asked() -> Iterator[list[tuple[Path, str]]]:
+        def asked() -> Iterator[list[Wanted]]:
             for batch in self._candidates():
                 batches.append(batch)
-                yield [(self.sources[c.source].root, str(c.cells["path"])) for c in batch]
+                yield [Wanted(self.sources[c.source].root, str(c.cells["path"]), c.row.frame) for c in batch]
 
         done = 0
         for results in checker.in_order(asked()):

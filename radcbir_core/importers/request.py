@@ -5,6 +5,7 @@ Owns the two records that a command and an importer exchange. It reads nothing.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -37,6 +38,7 @@ class ImportRequest:
         uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.chexpert_labels`.
         download: A data set to fetch instead of naming a path.
         encoder_id: What made the vectors that are imported.
+        salt: What identifiers are made pseudonyms with; random, a new one for each import.
     """
 
     paths: Sequence[Path]
@@ -52,6 +54,7 @@ class ImportRequest:
     uncertain: str = ""
     download: str = ""
     encoder_id: str = ""
+    salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def refuse_unused(self, format_name: str, understood: frozenset[str]) -> None:
         """Do nothing if all options that were given are among those ``understood``.

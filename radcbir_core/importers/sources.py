@@ -33,12 +33,15 @@ class Row:
         cells: Column → text; columns are in lower case. ``pathologies`` may be a list.
         reason: Why this is no image; "" where it is one.
         origin: The table that the line is in, where it is another than the source's.
+        frame: Which frame of the file it is, counted from 0; ``None`` where the file is one image. The same number
+            stands in the cell :data:`~radcbir_core.manifest.FRAME_COLUMN`.
     """
 
     line: int
     cells: dict[str, Cell]
     reason: str = ""
     origin: Path | None = None
+    frame: int | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class Source:
         licence: Of the whole data set, where it has no column for it.
         notes: What has to be known about numbers made from it.
         one_label_a_file: Whether images with the same bytes and different labels are to be left out.
+        private_files: Name → content of files for the collection's folder that only its owner may read.
         seen: How many rows were taken so far; counted by the import.
         images: How many of them are images of the collection; counted by the import.
         bad_lines: Lines that are no rows (line, reason), where they are kept apart from the rows: by
@@ -70,6 +74,7 @@ class Source:
     licence: str = ""
     notes: list[str] = field(default_factory=list)
     one_label_a_file: bool = False
+    private_files: dict[str, bytes] = field(default_factory=dict)
     seen: int = 0
     images: int = 0
     bad_lines: list[tuple[int, str]] = field(default_factory=list)
