@@ -35,7 +35,7 @@ from radcbir_core.evaluation.precision import (
     precision_at_k,
     relevant_hits,
 )
-from radcbir_core.evaluation.protocols import Protocol, Sides, evaluate, sides_of
+from radcbir_core.evaluation.protocols import PROTOCOLS, Protocol, Sides, evaluate, sides_of
 from radcbir_core.evaluation.randomization import holm, swap_p_values
 from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level, Manifest
 from radcbir_core.neighbors import ranked_hits
@@ -118,6 +118,10 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         StorageError: The results cannot be written.
     """
     check_sides(a, b)
+    if protocol.name not in PROTOCOLS:
+        raise EvaluationError(
+            f"Expected a protocol of {', '.join(PROTOCOLS)} to compare by, but protocol = {protocol.name!r}. Use one."
+        )
     folder = a.evaluation_folder / _name(a, b, protocol)
     cached = _read(folder, a, b, protocol)
     if cached is not None:
