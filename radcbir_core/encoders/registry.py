@@ -447,6 +447,11 @@ def _found_in_folder(folder: Path) -> Checkpoint:
     return folders.find_in_folder(folder, restore=RESTORE_MINI)
 
 
+def _folder(path: Path) -> Path:
+    """The folder that a person means who names a file in it."""
+    return path if path.is_dir() else path.parent
+
+
 _FORMS = {
     "open_clip": _Form(
         "open_clip:architecture:tag",
@@ -456,13 +461,15 @@ _FORMS = {
     "hf-hub": _Form(
         "hf-hub:organisation/name",
         _identify_repository,
-        lambda name, path: open_clip_sources.from_hub(name) if path is None else open_clip_sources.from_folder(path),
+        lambda name, path: (
+            open_clip_sources.from_hub(name) if path is None else open_clip_sources.from_folder(_folder(path))
+        ),
     ),
     "hf": _Form(
         "hf:organisation/name",
         _identify_model,
         lambda name, path: (
-            transformers_sources.from_hub(name) if path is None else transformers_sources.from_folder(path)
+            transformers_sources.from_hub(name) if path is None else transformers_sources.from_folder(_folder(path))
         ),
         outputs=True,
     ),
@@ -470,7 +477,7 @@ _FORMS = {
         "timm:name",
         _identify_timm,
         lambda name, path: (
-            timm_family.from_hub(_timm_repository(name)) if path is None else timm_family.from_folder(path)
+            timm_family.from_hub(_timm_repository(name)) if path is None else timm_family.from_folder(_folder(path))
         ),
         outputs=True,
     ),
