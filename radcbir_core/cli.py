@@ -297,12 +297,13 @@ def fetch_encoder(
 
     kit = fetch_kit(encoder, to, source=source, replace=replace)
     size = sum((kit.folder / name).stat().st_size for name in kit.files)
-    text = f"{len(kit.record['probe']['texts'])} sentences" if kit.record["supports_text"] else "no text tower"
+    probe = kit.record["probe"]
+    text = f"{len(probe['texts'])} sentences" if kit.record["supports_text"] else "no text tower"
     rows = [
         ["weights", kit.record["weights"]],
         ["licence", kit.record["licence"]],
         ["dimension", kit.record["dimension"]],
-        ["probe", f"{len(kit.record['probe']['images'])} images, {text}"],
+        ["probe", f"{len(probe['images'])} images, of which {probe['encoded']} are encoded at loading; {text}"],
     ]
     _print_table(["what", "in the kit"], rows, title=kit.title)
     print(f"Next, wherever the folder is: python -m radcbir_core build NAME --encoder {shlex.quote(str(to))}")

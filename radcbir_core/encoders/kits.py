@@ -26,7 +26,7 @@ from radcbir_core.encoders.checkpoints import read_weights
 from radcbir_core.encoders.entries import EncoderEntry
 from radcbir_core.encoders.hub import fetch_file, is_repository
 from radcbir_core.encoders.kit import FORMAT, KIT, Kit, check_kit, read_kit
-from radcbir_core.encoders.probe import make_probe, versions
+from radcbir_core.encoders.probe import images_to_encode, make_probe, versions
 from radcbir_core.encoders.torch_support import first_line
 from radcbir_core.errors import EncoderError, EncoderUnavailableError, RadcbirError, StorageError
 from radcbir_core.storage import atomic_bytes, digest_file
@@ -148,7 +148,10 @@ def _finish(folder: Path, facts: Mapping[str, Any], *, names: list[str]) -> None
     _write_record(folder, record)
     # By the kit's own files and no others: a tokenizer that only the hub's cache has is missed here.
     encoder = registry.load_encoder(f"local-dir:{folder}", device="cpu")
-    files, probe = make_probe(encoder)
+    size = (folder / str(facts["weights"])).stat().st_size
+    files, probe = make_probe(
+        encoder, encoded=images_to_encode(input_size=encoder.preprocessing.size, weights_bytes=size)
+    )
     for name, content in files.items():
         _write(folder / name, content)
     digests = {name: digest_file(folder / name) for name in sorted([*names, *files])}
@@ -276,7 +279,8 @@ def _write_weights(checkpoint: Checkpoint, folder: Path) -> str:
         _write(target, path)
         return name
     state = _unshared(read_weights(path))
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _write(target, b"")
+    mode = target.stat().st_mode  # safetensors writes files that only their owner may read
     try:
         save_file(state, target, metadata={"format": "pt"})
     except SafetensorError as error:
@@ -284,6 +288,7 @@ def _write_weights(checkpoint: Checkpoint, folder: Path) -> str:
             f"Expected to write the weights {target}, but the disk gave: {first_line(error)}. "
             "Free some space there, or name another folder."
         ) from error
+    target.chmod(mode)
     with target.open("rb+") as handle:
         os.fsync(handle.fileno())
     return name

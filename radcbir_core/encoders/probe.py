@@ -33,7 +33,7 @@ TEXTS: Final = ("chest radiograph with pleural effusion", "CT of the head withou
 _SAMPLES = 32
 """Rows and columns of a prepared input that are kept: enough to notice a shift, a flip or another resizing."""
 _LARGE_INPUT = 400 * 400
-"""Pixels of an encoder's input above which one image is all the probe there is: such encoders take seconds an image."""
+_LARGE_WEIGHTS = 100 * 10**6
 _PACKAGES = ("torch", "open_clip_torch", "timm", "transformers", "tokenizers", "pillow", "numpy")
 _IMAGE_EMBEDDINGS = f"{PROBE_FOLDER}image_embeddings.npy"
 _TEXT_EMBEDDINGS = f"{PROBE_FOLDER}text_embeddings.npy"
@@ -98,11 +98,32 @@ def _colored(height: int, width: int) -> npt.NDArray[np.uint8]:
     return np.stack([_disc(*grid, level=240), _ramp(*grid, down=1, across=1), _checked(*grid, side=4)], axis=-1)
 
 
-def make_probe(encoder: Encoder) -> tuple[dict[str, bytes], dict[str, Any]]:
+def images_to_encode(*, input_size: tuple[int, int], weights_bytes: int) -> int:
+    """How many of the images are encoded whenever a kit is loaded; all of them are prepared, which costs little.
+
+    Args:
+        input_size: Height and width of the encoder's input, pixels.
+        weights_bytes: Size of its weights.
+
+    Example:
+        >>> images_to_encode(input_size=(128, 128), weights_bytes=20_000_000)
+        6
+        >>> images_to_encode(input_size=(224, 224), weights_bytes=780_000_000)
+        2
+        >>> images_to_encode(input_size=(1024, 1024), weights_bytes=360_000_000)
+        1
+    """
+    if input_size[0] * input_size[1] > _LARGE_INPUT:
+        return 1  # seconds an image without a GPU
+    return 2 if weights_bytes > _LARGE_WEIGHTS else len(probe_images())
+
+
+def make_probe(encoder: Encoder, *, encoded: int) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The probe of an encoder: what goes into its kit.
 
     Args:
         encoder: With the preprocessing it was published with.
+        encoded: How many of the images are encoded; see :func:`images_to_encode`.
 
     Returns:
         The files, by their names in the kit, and what ``kit.json`` says of them.
@@ -110,12 +131,11 @@ def make_probe(encoder: Encoder) -> tuple[dict[str, bytes], dict[str, Any]]:
     Raises:
         EncoderError: The encoder cannot encode one of the inputs.
     """
-    height, width = encoder.preprocessing.size
-    images = probe_images()[: 1 if height * width > _LARGE_INPUT else None]
+    images = probe_images()
     texts = list(TEXTS) if encoder.supports_text else []
     names = [f"{PROBE_FOLDER}image-{number}.png" for number in range(1, len(images) + 1)]
     prepared = np.stack([encoder.prepare(image) for image in images])
-    embeddings = encoder.encode_prepared(prepared)
+    embeddings = encoder.encode_prepared(prepared[:encoded])
     files = {name: _png(image) for name, image in zip(names, images, strict=True)}
     files[_PREPARED] = _npy(_sampled(prepared))
     files[_IMAGE_EMBEDDINGS] = _npy(embeddings)
@@ -124,6 +144,7 @@ def make_probe(encoder: Encoder) -> tuple[dict[str, bytes], dict[str, Any]]:
     record = {
         "images": names,
         "prepared": _PREPARED,
+        "encoded": encoded,
         "embeddings": _IMAGE_EMBEDDINGS,
         "texts": texts,
         "text_embeddings": _TEXT_EMBEDDINGS if texts else None,
@@ -150,8 +171,12 @@ def check_probe(encoder: Encoder, kit: Kit) -> None:
         raise _no_probe(kit, "images", "is empty")
     prepared = np.stack([encoder.prepare(_read_png(kit, name)) for name in names])
     _compare_prepared(prepared, encoder, kit, names)
-    expected = _read_npy(kit, "embeddings", rows=len(names))
-    _compare(encoder.encode_prepared(prepared), expected, encoder, kit, [Path(name).name for name in names])
+    encoded = kit.probe.get("encoded")
+    if type(encoded) is not int or not 1 <= encoded <= len(names):
+        raise _no_probe(kit, "encoded", f"is {shown(repr(encoded))}")
+    expected = _read_npy(kit, "embeddings", rows=encoded)
+    found = encoder.encode_prepared(prepared[:encoded])
+    _compare(found, expected, encoder, kit, [Path(name).name for name in names[:encoded]])
     if not texts:
         return
     if not encoder.supports_text:

@@ -246,6 +246,10 @@ def test_arrays_that_are_no_embeddings(kit: Path) -> None:
         ({"images": ["../../secret.png"]}, "images in .* names a file that the kit does not list"),
         ({"images": 3}, "images in .* is 3"),
         ({"texts": [""]}, "texts in .* is"),
+        ({"encoded": 0}, "encoded in .* is 0"),
+        ({"encoded": 7}, "encoded in .* is 7"),
+        ({"encoded": True}, "encoded in .* is True"),
+        ({"encoded": 5}, "probe/image_embeddings.npy in .* holds no 5 rows"),
         ({"embeddings": "/etc/passwd"}, "embeddings in .* names no file that the kit lists"),
         ({"prepared": None}, "prepared in .* names no file that the kit lists"),
         ({"text_embeddings": None}, "text_embeddings in .* names no file"),
@@ -261,21 +265,22 @@ def test_records_that_are_no_probe(kit: Path, changed: dict, message: str) -> No
         load_encoder(str(kit), device="cpu")
 
 
-def test_a_large_input_has_one_image(
+def test_of_a_large_input_one_image_is_encoded(
     tmp_path: Path, write_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg = {**TINY_MODEL, "vision_cfg": {**TINY_VISION, "image_size": 512, "patch_size": 64}}
     folder = write_checkpoint(tmp_path / "large", cfg, TINY_PREPROCESS)
-    files, record = make_probe(load_encoder(f"local-dir:{folder}", device="cpu"))
-    assert record["images"] == ["probe/image-1.png"]
-    assert sum(len(content) for content in files.values()) < 100_000
     kit = add_probe(folder)
+    assert kit.probe is not None
+    assert (len(kit.probe["images"]), kit.probe["encoded"]) == (6, 1)
+    assert np.load(folder / "probe/image_embeddings.npy").shape == (1, 24)
+    assert sum(path.stat().st_size for path in (folder / "probe").iterdir()) < 130_000
     check_probe(load_encoder(str(folder), device="cpu"), kit)
     # 32 of 512 rows and columns are enough to notice an input that is one pixel further left.
     encoder = load_encoder(f"local-dir:{folder}", device="cpu")
     prepare = encoder.prepare
     monkeypatch.setattr(encoder, "prepare", lambda pixels: np.roll(prepare(pixels), 1, axis=2), raising=False)
-    with pytest.raises(EncoderError, match=r"image-1.png of the probe differs by 0\.\d+ on average"):
+    with pytest.raises(EncoderError, match=r"image-\d.png of the probe differs by \d\.\d+ on average"):
         check_probe(encoder, kit)
 
 
@@ -290,7 +295,7 @@ def test_without_a_text_tower(kit: Path) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(encoder, name)
 
-    files, record = make_probe(Mute())  # type: ignore[arg-type]
+    files, record = make_probe(Mute(), encoded=6)  # type: ignore[arg-type]
     assert (record["texts"], record["text_embeddings"]) == ([], None)
     assert "probe/text_embeddings.npy" not in files
     found = read_kit(kit)

@@ -173,6 +173,8 @@ class TestFromTheDisk:
             assert written[name].dtype == tensor.dtype
             assert torch.equal(written[name], tensor)
         assert (tmp_path / "kit/LICENSE").read_text() == "Mine."
+        modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "kit").iterdir() if path.is_file()}
+        assert len(modes) == 1, "whoever may read one file may read the others"
         assert "notes.txt" not in names_in(tmp_path / "kit")
         assert load_encoder(str(tmp_path / "kit"), device="cpu").encoder_id == "example--tiny"
 
@@ -310,7 +312,7 @@ class TestThePlace:
         code = (
             "import sys, time\nfrom pathlib import Path\nfrom radcbir_core.encoders import kits, registry\n"
             "registry.ROOT = Path(sys.argv[1])\n"
-            "def wait(*_):\n    print('now', flush=True)\n    time.sleep(60)\n"
+            "def wait(*_, **__):\n    print('now', flush=True)\n    time.sleep(60)\n"
             "kits.make_probe = wait\nkits.fetch_kit('radcbir-mini', Path(sys.argv[2]))\n"
         )
         process = subprocess.Popen(
