@@ -14,9 +14,9 @@ from pages.parts import (
     difference_figures,
     difference_tables,
     gallery,
-    loaders,
     paired,
     picker,
+    pictures,
     protocol_choice,
     rankings,
     regions,
@@ -240,7 +240,8 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
         row = collection.manifest.row_of(image_id)
         state.set_query(collection.name, image_id)
         with shell.errors_shown():
-            if gallery.picture(loaders.preview(collection, row), f"Query: {image_id}", key="compare-query"):
+            address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
+            if gallery.picture(address, f"Query: {image_id}", key="compare-query"):
                 gallery.open_large(collection, [row], 0, on_query=use_image)
         shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id"}
         gallery.facts_table([(n, v) for n, v in gallery.image_facts(collection, row) if n in shown])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from pages.parts import describe, filters, gallery, loaders, picker, shell, state, upload
+from pages.parts import describe, filters, gallery, loaders, picker, pictures, shell, state, upload
 from pages.parts.gallery import Labels
 from pages.parts.shell import Opened
 from pages.parts.text import counted, csv_bytes, literal, markup
@@ -131,7 +131,8 @@ def _from_collection(collection: Collection) -> Query | None:
     row = collection.manifest.row_of(image_id)
     state.set_query(collection.name, image_id)
     with shell.errors_shown():
-        if gallery.picture(loaders.preview(collection, row), f"Query: {image_id}", key="query-image"):
+        address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
+        if gallery.picture(address, f"Query: {image_id}", key="query-image"):
             gallery.open_large(collection, [row], 0, on_query=use_image)
     facts = gallery.image_facts(collection, row)
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}

@@ -7,7 +7,6 @@ The browser side (gallery.js) sets every label as text, never as markup.
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.parts import palette, shell, state
+from pages.parts import palette, pictures, shell, state
 from pages.parts.palette import Agreement
-from pages.parts.text import counted, markup
+from pages.parts.text import counted, markup, message
 from radcbir_core.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.images import DecodedImage
@@ -57,6 +56,11 @@ class Labels:
 def labels_of(collection: Collection, row: int) -> Labels:
     """The labels of one image of the collection."""
     return _labels(collection.manifest.record(row))
+
+
+def said_of(labels: Labels) -> list[str]:
+    """What a placeholder says of an image: modality, anatomy, pathologies."""
+    return [labels.modality, labels.anatomy, ", ".join(labels.pathologies)]
 
 
 def agreement(query: Sequence[str], hit: Sequence[str]) -> Agreement:
@@ -139,20 +143,19 @@ def show(
         open_large(collection, shown, position, similarities=values, measure=measure, query=query, on_query=on_query)
 
 
-def picture(source: bytes, description: str, *, key: str) -> bool:
+def picture(source: bytes | str, description: str, *, key: str) -> bool:
     """One image by itself, as wide as its column; True in the run after it was clicked, to be opened large.
 
     The image travels inside the page, not as a file of its own: ``st.image`` would serve it from an address that is
     gone again when the next run comes quickly, and would make a lossy JPEG of it.
 
     Args:
-        source: A PNG.
+        source: A PNG, or an address that holds an image (see pictures.py).
         description: What it is, for those who cannot see it.
         key: Unique on the page.
     """
-    result = _picture(
-        key=key, data={"source": _inline(source, "image/png"), "description": description}, on_open_change=_nothing
-    )
+    address = source if isinstance(source, str) else pictures.inline(source, "image/png")
+    result = _picture(key=key, data={"source": address, "description": description}, on_open_change=_nothing)
     return bool(result.get("open"))
 
 
@@ -268,7 +271,12 @@ def _dialog(
         seen = [("window", window_text(image)), ("frame", frame_text(image))]
     except RadcbirError as error:
         with left:
-            shell.show_error(error)
+            if collection.without_images:
+                address = pictures.inline(pictures.placeholder(said_of(labels_of(collection, row))), "image/svg+xml")
+                st.html(f'<img src="{address}" alt="No image at hand" style="width:100%;max-height:70vh">')
+                st.caption(message(str(error)))
+            else:
+                shell.show_error(error)
     with right:
         with st.container(horizontal=True, gap="small"):
             alone = len(rows) < 2
@@ -318,7 +326,6 @@ def _image_id(collection: Collection, row: int) -> str:
 def _card(collection: Collection, row: int, record: Mapping[str, Any], query: Labels | None) -> dict[str, Any]:
     """What the browser gets of one image: text and a thumbnail, nothing that could be markup."""
     labels = _labels(record)
-    thumbnail = collection.thumbnail(row)
     lines = []
     for name, value, mine, theirs in (
         ("anatomy", labels.anatomy, [query.anatomy] if query else [], [labels.anatomy]),
@@ -335,14 +342,8 @@ def _card(collection: Collection, row: int, record: Mapping[str, Any], query: La
         "link": state.link("retrieval", image=record["image_id"]),
         "modality": labels.modality,
         "lines": lines,
-        "source": None
-        if thumbnail is None
-        else f"data:image/webp;base64,{base64.b64encode(thumbnail).decode('ascii')}",
+        "source": pictures.small(collection, row, said_of(labels)),
     }
-
-
-def _inline(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _clicked(result: Any, event: str, shown: np.ndarray) -> int | None:

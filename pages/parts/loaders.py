@@ -25,8 +25,9 @@ from pages.parts import prompts, warming
 from pages.parts.coloring import Members
 from pages.parts.points import Points, points_of
 from radcbir_core.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
+from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
@@ -40,7 +41,7 @@ class CollectionKey(NamedTuple):
     Attributes:
         folder: The data folder, which tests and people move.
         name: Its name.
-        version: Changes when it is imported anew.
+        version: Changes when it is imported anew, or its images are found somewhere else.
     """
 
     folder: str
@@ -128,7 +129,7 @@ def collection(name: str) -> Collection:
 
 
 def _key(opened: Collection) -> CollectionKey:
-    version = f"{opened.digest} {opened.record.get('created', '')}"
+    version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root}"
     return CollectionKey(str(data_folder()), opened.name, version)
 
 
@@ -285,6 +286,23 @@ def preview(opened: Collection, row: int) -> bytes:
         ImageError: Its file is gone or cannot be decoded.
     """
     return _preview(_key(opened), row)
+
+
+def thumbnail(opened: Collection, row: int) -> bytes | None:
+    """The small WebP of an image; None where there is none.
+
+    A collection of imported embeddings has none of its own: where its images are at hand, they are made when asked for.
+    """
+    made = opened.thumbnail(row)
+    return _thumbnail(_key(opened), row) if made is None and opened.without_images else made
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _thumbnail(key: CollectionKey, row: int) -> bytes | None:
+    try:
+        return thumbnail_of(_collection(key).read_image(row).pixels)
+    except ImageError:
+        return None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -7,7 +7,6 @@ similarities stand each under its own letter and are never drawn on one scale.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import streamlit as st
 
-from pages.parts import gallery, palette, state
+from pages.parts import gallery, palette, pictures, state
 from pages.parts.paired import Pair
 from pages.parts.versus import COLORS
 from radcbir_core.collection import Collection
@@ -93,7 +92,6 @@ def _cells(
     cells = []
     for position, record in enumerate(records.to_dict("records")):
         row, similarity = int(rows[position]), float(hits.similarities[0][position])
-        thumbnail = collection.thumbnail(row)
         cell: dict[str, Any] = {
             "row": row,
             "rank": position + 1,
@@ -104,9 +102,9 @@ def _cells(
             "anatomy": record["anatomy"] or "not labelled",
             "pathology": ", ".join(record["pathologies"]) or "not labelled",
             "similarity": None if np.isnan(similarity) else f"{similarity:.3f}",
-            "source": None
-            if thumbnail is None
-            else f"data:image/webp;base64,{base64.b64encode(thumbnail).decode('ascii')}",
+            "source": pictures.small(
+                collection, row, [record["modality"], record["anatomy"], ", ".join(record["pathologies"])]
+            ),
         }
         if relevant is not None:
             kind: palette.Agreement = "same" if relevant[position] else "other"

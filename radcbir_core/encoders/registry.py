@@ -526,6 +526,11 @@ def _forms() -> str:
 
 def _unknown(text: str) -> EncoderError:
     """The error for a name that is no encoder, with what it may have been meant to be."""
+    if text.startswith("imported:"):
+        return EncoderError(
+            f"Expected an encoder that can be loaded, but encoder = {shown(text)}: its embeddings were imported, and "
+            "only images of the collection can be searched with. Choose one of these, or build with another encoder."
+        )
     names = [entry.encoder_id for entry in ENTRIES]
     prefix, colon, rest = text.partition(":")
     meant = [] if colon else difflib.get_close_matches(text.lower(), names, n=2, cutoff=0.5)
