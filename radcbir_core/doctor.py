@@ -395,7 +395,7 @@ def _verified(folder: Path, seconds: float) -> str:
     if kit.probe is None:
         return f"{len(kit.files)} files verified, no probe ({seconds:.1f} s)"
     return (
-        f"{len(kit.files)} files verified; {kit.probe['encoded']} images and {len(kit.probe['texts'])} texts of "
+        f"{len(kit.files)} files verified; {kit.probe.get('encoded', len(kit.probe['images']))} images and {len(kit.probe['texts'])} texts of "
         f"its probe give the recorded embeddings ({seconds:.1f} s)"
     )
 

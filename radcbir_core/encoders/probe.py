@@ -171,7 +171,7 @@ def check_probe(encoder: Encoder, kit: Kit) -> None:
         raise _no_probe(kit, "images", "is empty")
     prepared = np.stack([encoder.prepare(_read_png(kit, name)) for name in names])
     _compare_prepared(prepared, encoder, kit, names)
-    encoded = kit.probe.get("encoded")
+    encoded = kit.probe.get("encoded", len(names))
     if type(encoded) is not int or not 1 <= encoded <= len(names):
         raise _no_probe(kit, "encoded", f"is {shown(repr(encoded))}")
     expected = _read_npy(kit, "embeddings", rows=encoded)

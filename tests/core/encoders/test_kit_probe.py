@@ -265,6 +265,18 @@ def test_records_that_are_no_probe(kit: Path, changed: dict, message: str) -> No
         load_encoder(str(kit), device="cpu")
 
 
+def test_without_a_number_all_images_are_encoded(kit: Path) -> None:
+    record = json.loads((kit / "kit.json").read_text())
+    assert record["probe"].pop("encoded") == 6
+    (kit / "kit.json").write_text(json.dumps(record))
+    load_encoder(str(kit), device="cpu")
+    rows = np.load(kit / "probe/image_embeddings.npy")
+    rows[5] = rows[4]
+    np.save(kit / "probe/image_embeddings.npy", rows)
+    digests_corrected(kit)
+    assert "that of image-6.png of the probe has cosine" in refused(kit)
+
+
 def test_of_a_large_input_one_image_is_encoded(
     tmp_path: Path, write_checkpoint: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
