@@ -394,9 +394,10 @@ def _verified(folder: Path, seconds: float) -> str:
         return "no kit.json to verify it by"
     if kit.probe is None:
         return f"{len(kit.files)} files verified, no probe ({seconds:.1f} s)"
+    images, texts = kit.probe.get("encoded", len(kit.probe["images"])), len(kit.probe["texts"])
     return (
-        f"{len(kit.files)} files verified; {kit.probe.get('encoded', len(kit.probe['images']))} images and {len(kit.probe['texts'])} texts of "
-        f"its probe give the recorded embeddings ({seconds:.1f} s)"
+        f"{len(kit.files)} files verified; {images} images and {texts} texts of its probe give the recorded embeddings "
+        f"({seconds:.1f} s)"
     )
 
 
