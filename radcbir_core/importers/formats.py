@@ -65,6 +65,7 @@ FORMATS: tuple[Format, ...] = (
     Format("nih14", "NIH ChestX-ray14", "nih14"),
     Format("radimagenet", "RadImageNet", "radimagenet"),
     Format("dicom", "DICOM files, or a DICOMDIR", "dicom", frozenset({"check", "every", "modality", "anatomy"})),
+    Format("medmnist", "MedMNIST v2 and MedMNIST+ (.npz)", "medmnist", frozenset({"check", "every", "download"})),
     Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),
     CSV,
     Format("parquet", "any parquet table, with --map", "tabular", CSV.options),
@@ -121,6 +122,10 @@ def import_as(request: ImportRequest, *, format_name: str | None = None, progres
         ManifestError: A path is not of its format, an option has no meaning for it, or not one image can be used.
         StorageError: No space left, or no permission.
     """
+    if request.download and format_name is None:
+        format_name = "medmnist"
+    if not request.paths and not request.download:
+        raise ManifestError("Expected something to import, but no SOURCE is given. Name a folder or a table.")
     named = None if format_name is None else format_named(format_name)
     formats = [named] if named else [detect(path, mapped=bool(request.mapping)) for path in request.paths]
     understood = frozenset().union(*(known.options for known in formats))

@@ -106,24 +106,84 @@ def import_sources(
     """
     check_name(request.name)
     refuse_existing(request.name)
+    gathered = gather(find(), request, progress=progress)
+    with new_collection(request.name) as folder:
+        gathered.write(folder, request)
+    return gathered.report(request.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What an import has taken, before it is written.
+
+    Attributes:
+        root: The folder that the manifest's paths start from.
+        manifest: The images.
+        problems: What could not be taken.
+        facts: What collection.json tells beside that.
+        private_files: Name → content of files that only their owner may read.
+    """
+
+    root: Path
+    manifest: Manifest
+    problems: pd.DataFrame
+    facts: dict[str, Any]
+    private_files: dict[str, bytes]
+
+    def write(self, folder: Path, request: ImportRequest, *, root: Path | None = None) -> None:
+        """Write the collection into a folder (see :func:`~radcbir_core.collection.new_collection`).
+
+        Args:
+            folder: Where to.
+            request: For the name and the title.
+            root: What to record instead of :attr:`root`: a relative one lies in the collection's folder.
+
+        Raises:
+            StorageError: No space left, or no permission.
+        """
+        write_collection(
+            folder,
+            name=request.name,
+            title=request.title or request.name,
+            image_root=root or self.root,
+            manifest=self.manifest,
+            problems=self.problems,
+            facts=self.facts,
+        )
+        for name, content in self.private_files.items():
+            _write_private(folder / name, content)
+
+    def report(self, name: str) -> ImportReport:
+        """What the import did, once it is written as the collection ``name``."""
+        counts = {key: self.facts[key] for key in ("problems", "duplicates", "duplicate_groups", "changes", "notes")}
+        return ImportReport(open_collection(name), len(self.manifest), **counts)
+
+
+def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progress = silent) -> Gathered:
+    """Check the rows of sources, and take those that are images.
+
+    Args:
+        sources: At least one.
+        request: For how far the files are checked.
+        progress: Told the number of rows, as step "import".
+
+    Raises:
+        ManifestError: A source cannot be read, or not one of its images can be used.
+    """
     if request.check not in CHECKS:
         raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but --check = {request.check!r}. Choose one.")
-    sources = find()
     taking = _Taking(sources)
     with Checker(request.check, request.limits) as checker:
         taking.take_all(checker, progress)
     manifest = taking.manifest()
     groups = manifest.groups("duplicate")
-    report = {
-        "problems": len(taking.problems),
-        "duplicates": int((groups >= 0).sum()),
-        "duplicate_groups": int(groups.max(initial=-1)) + 1,
-    }
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []
     facts = {
-        **report,
+        "problems": len(taking.problems),
+        "duplicates": int((groups >= 0).sum()),
+        "duplicate_groups": int(groups.max(initial=-1)) + 1,
         "sources": [
             {"origin": str(s.origin), "dataset": s.dataset, "rows": s.seen, "images": s.images} for s in sources
         ],
@@ -132,20 +192,12 @@ def import_sources(
         "checked": request.check,
         "notes": notes,
     }
-    with new_collection(request.name) as folder:
-        write_collection(
-            folder,
-            name=request.name,
-            title=request.title or request.name,
-            image_root=taking.root,
-            manifest=manifest,
-            problems=pd.DataFrame(taking.problems, columns=PROBLEM_COLUMNS),
-            facts=facts,
-        )
-        for name, content in {k: v for source in sources for k, v in source.private_files.items()}.items():
-            _write_private(folder / name, content)
-    return ImportReport(
-        open_collection(request.name), len(manifest), changes=taking.changes.rows(), notes=notes, **report
+    return Gathered(
+        taking.root,
+        manifest,
+        pd.DataFrame(taking.problems, columns=PROBLEM_COLUMNS),
+        facts,
+        {name: content for source in sources for name, content in source.private_files.items()},
     )
 
 
