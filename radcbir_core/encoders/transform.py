@@ -80,7 +80,7 @@ class Transform:
             canvas.paste(image.resize((resized_width, resized_height), self._method), (left, top))
             return canvas
         top, left = self._cut(resized_height - height), self._cut(resized_width - width)
-        if resized_height * resized_width > _LARGEST_OVERHANG * height * width:
+        if resized_height * resized_width > _LARGEST_OVERHANG * max(height * width, (self._resize or 0) ** 2):
             # Resizing all of a 10 x 1,000,000 strip would take gigabytes for what is then cut off. Resizing only the
             # part that stays differs from that by rounding.
             down, across = image.height / resized_height, image.width / resized_width
