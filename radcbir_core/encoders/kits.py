@@ -23,7 +23,6 @@ from radcbir_core.encoders import registry
 from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.checkpoint import Checkpoint
 from radcbir_core.encoders.checkpoints import read_weights
-from radcbir_core.encoders.entries import EncoderEntry
 from radcbir_core.encoders.hub import fetch_file, is_repository
 from radcbir_core.encoders.kit import FORMAT, KIT, Kit, check_kit, read_kit
 from radcbir_core.encoders.probe import images_to_encode, make_probe, versions
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     import torch
 
 _LICENCE_FILES: Final = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "COPYING")
+_PREFIXES: Final = ("open_clip", "hf-hub", "hf", "timm")
 _PARTIAL: Final = ".partial-kit-"
 _REPLACED: Final = ".replaced-kit-"
 
@@ -69,26 +69,23 @@ def fetch_kit(spec: str, folder: Path, *, source: Path | None = None, replace: b
     target = Path(os.path.normpath(Path.cwd() / folder.expanduser()))
     _check_target(target, encoder_id=encoder_id, replace=replace)
     checkpoint = registry.find_checkpoint(spec, path=source)
-    entry = next((entry for entry in registry.known_encoders() if entry.encoder_id == encoder_id), None)
+    # Beside a single file lies anything: only a folder is the encoder's own.
+    origin = checkpoint.weights_path.parent if source is None else source
+    about = _about(spec, encoder_id, origin)
     with _new_folder(target, encoder_id=encoder_id, replace=replace) as unfinished:
         for name, content in checkpoint.files.items():
             if name != checkpoint.weights:
                 _write(unfinished / _inside(name), content)
         weights = _write_weights(checkpoint, unfinished)
         names = [name for name in checkpoint.files if name != checkpoint.weights] + [weights]
-        documents = _documents(spec, entry, source, checkpoint)
+        documents = _documents(about, origin, repository=_repository(about) if source is None else None)
         for name, content in documents.items():
             _write(unfinished / name, content)
         facts = {
-            "encoder_id": encoder_id,
-            "title": entry.title if entry else registry.title_of(spec),
-            "spec": spec,
+            **about,
             "family": checkpoint.family,
             "recipe": dict(checkpoint.recipe),
             "weights": weights,
-            "source": entry.source if entry else spec,
-            "licence": entry.licence if entry else "not known to RadCBIR: see the source",
-            "citation": entry.citation if entry else "",
         }
         _finish(unfinished, facts, names=[*names, *documents])
     kit = read_kit(target)
@@ -116,22 +113,10 @@ def add_probe(folder: Path, *, facts: Mapping[str, Any] | None = None) -> Kit:
             f"Expected all files of the encoder in {folder} under their own names, but {moved[0]} is not. "
             "Make a kit of it elsewhere: python -m radcbir_core fetch-encoder local-dir:PATH --to DIR"
         )
-    encoder_id = registry.encoder_id_of(spec)
-    entry = next((entry for entry in registry.known_encoders() if entry.encoder_id == encoder_id), None)
-    kit = read_kit(folder)
-    before = kit.record if kit is not None else {}
-    known = {
-        "encoder_id": encoder_id,
-        "title": entry.title if entry else registry.title_of(spec),
-        "spec": entry.encoder_id if entry else folder.name,
-        "source": entry.source if entry else folder.name,
-        "licence": entry.licence if entry else "not known to RadCBIR",
-        "citation": entry.citation if entry else "",
-    }
-    kept = {key: before[key] for key in known if key in before}
+    known = _about(spec, registry.encoder_id_of(spec), folder)
     recipe = {"family": checkpoint.family, "recipe": dict(checkpoint.recipe), "weights": checkpoint.weights}
     with _disk(folder):
-        _finish(folder, {**known, **kept, **(facts or {}), **recipe}, names=list(checkpoint.files))
+        _finish(folder, {**known, **(facts or {}), **recipe}, names=list(checkpoint.files))
     kit = read_kit(folder)
     assert kit is not None, "it was written above"  # noqa: S101
     return kit
@@ -306,25 +291,36 @@ def _unshared(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return owned
 
 
-def _documents(
-    spec: str, entry: EncoderEntry | None, source: Path | None, checkpoint: Checkpoint
-) -> dict[str, Path | bytes]:
+def _about(spec: str, encoder_id: str, origin: Path) -> dict[str, str]:
+    """What people should know of an encoder: as the table says, else as the kit it comes from, else next to nothing."""
+    entry = next((entry for entry in registry.known_encoders() if entry.encoder_id == encoder_id), None)
+    kit = read_kit(origin) if origin.is_dir() else None
+    before = kit.record if kit is not None and kit.whole else {}
+    prefix, _, name = spec.partition(":")
+    # A path means nothing on another machine, and may tell what it should not.
+    folder = Path(name if prefix == "local-dir" else spec).name
+    named = spec if prefix in _PREFIXES else folder
+    return {
+        "encoder_id": encoder_id,
+        "title": entry.title if entry else str(before.get("title") or registry.title_of(spec)),
+        "spec": entry.encoder_id if entry else str(before.get("spec") or named),
+        "source": entry.source if entry else str(before.get("source") or named),
+        "licence": entry.licence if entry else str(before.get("licence") or "not known to RadCBIR: see the source"),
+        "citation": entry.citation if entry else str(before.get("citation") or ""),
+    }
+
+
+def _documents(about: Mapping[str, str], origin: Path, *, repository: str | None) -> dict[str, Path | bytes]:
     """What people should read: the licence by name, and the source's own licence and model card where it has them."""
-    licence = entry.licence if entry else "not known to RadCBIR: see the source"
-    lines = [
-        entry.title if entry else spec,
-        f"Source: {entry.source if entry else spec}",
-        f"Licence of the weights: {licence}",
-    ]
-    if entry and entry.citation:
-        lines.append(f"Cite: {entry.citation}")
+    lines = [about["title"], f"Source: {about['source']}", f"Licence of the weights: {about['licence']}"]
+    if about["citation"]:
+        lines.append(f"Cite: {about['citation']}")
     documents: dict[str, Path | bytes] = {"LICENCE.txt": ("\n".join(lines) + "\n").encode()}
-    for name, candidates in (("LICENSE", _LICENCE_FILES), ("MODEL_CARD.md", ("README.md",))):
-        # Beside a single file lies anything: only a folder is the encoder's own.
-        folder = checkpoint.weights_path.parent if source is None else source
-        found = next((folder / name for name in candidates if folder.is_dir() and (folder / name).is_file()), None)
-        if found is None and source is None:
-            found = _from_hub(_repository(spec, entry), candidates)
+    a_kit = (origin / KIT).is_file()
+    for name, candidates in (("LICENSE", _LICENCE_FILES), ("MODEL_CARD.md", ("MODEL_CARD.md", "README.md"))):
+        # A kit's own LICENCE.txt is one that was written here, as it is written anew now.
+        there = [origin / candidate for candidate in candidates if not (a_kit and candidate == "LICENCE.txt")]
+        found = next((path for path in there if path.is_file()), None) or _from_hub(repository, candidates)
         if found is not None:
             documents[name] = found
     return documents
@@ -339,12 +335,12 @@ def _from_hub(repository: str | None, names: tuple[str, ...]) -> Path | None:
         return None  # many repositories have none; the licence is named in any case
 
 
-def _repository(spec: str, entry: EncoderEntry | None) -> str | None:
+def _repository(about: Mapping[str, str]) -> str | None:
     """The hub repository that an encoder comes from, or None."""
-    named = re.search(r"huggingface\.co/([^/\s]+/[^/\s?,;)]+)", entry.source if entry else "")
+    named = re.search(r"huggingface\.co/([^/\s]+/[^/\s?,;)]+)", about["source"])
     if named:
         return named.group(1)
-    prefix, _, name = spec.partition("?")[0].partition(":")
+    prefix, _, name = about["spec"].partition("?")[0].partition(":")
     if prefix == "timm" and "/" not in name:
         name = f"timm/{name}"
     return name if prefix in {"hf-hub", "hf", "timm"} and is_repository(name) else None

@@ -232,11 +232,30 @@ class TestFromTheDisk:
         first = fetch_kit("radcbir-mini", tmp_path / "first")
         second = fetch_kit(f"local-dir:{first.folder}", tmp_path / "second")
         assert second.encoder_id == "radcbir-mini"
-        drop = ("spec", "source")
-        kept = [{k: v for k, v in kit.record.items() if k not in drop} for kit in (first, second)]
-        licences = [kit.pop("files").pop("LICENCE.txt") for kit in kept]
-        assert len(licences) == 2
-        assert kept[0] == kept[1]
+        assert first.record == second.record
+
+    def test_what_is_known_of_an_encoder_goes_on_with_it(self, tiny: Path, tmp_path: Path, hub_cache: Any) -> None:
+        source = Path(shutil.copytree(tiny, tmp_path / "Our Encoder"))
+        (source / "LICENSE").write_text("Ours.")
+        (source / "README.md").write_text("Our card.")
+        add_probe(
+            source, facts={"licence": "CC-BY-4.0", "citation": "Us, 2025", "title": "Our encoder", "source": "us"}
+        )
+        for origin, target in (("Our Encoder", "second"), ("second", "third")):
+            kit = fetch_kit(str(tmp_path / origin), tmp_path / target)
+            known = ("encoder_id", "title", "licence", "citation", "source", "spec")
+            assert [kit.record[key] for key in known] == [
+                "our-encoder", "Our encoder", "CC-BY-4.0", "Us, 2025", "us", "Our Encoder",
+            ]  # fmt: skip
+            assert (kit.folder / "LICENSE").read_text() == "Ours."
+            assert (kit.folder / "MODEL_CARD.md").read_text() == "Our card."
+            assert "Licence of the weights: CC-BY-4.0" in (kit.folder / "LICENCE.txt").read_text()
+
+    def test_no_path_of_this_machine_is_in_a_kit(self, tiny: Path, tmp_path: Path, hub_cache: Any) -> None:
+        kit = fetch_kit(f"local-dir:{tiny}", tmp_path / "kit")
+        for name in ("kit.json", "LICENCE.txt"):
+            assert str(tiny.parent) not in (kit.folder / name).read_text()
+        assert (kit.record["spec"], kit.record["licence"]) == ("tiny-clip", "not known to RadCBIR: see the source")
 
     @pytest.mark.parametrize(
         ("spec", "options", "message"),
