@@ -17,7 +17,9 @@ from typing import Any
 import filelock
 import numpy as np
 import pytest
+import test_transformers_encoder
 import torch
+from published import DINOV2_NAMES, write_folder
 from safetensors.torch import load_file
 from test_hub import Hub, hub, put  # noqa: F401 - a fixture
 from tiny_models import TINY_MODEL
@@ -195,6 +197,24 @@ class TestFromTheDisk:
         assert "Licence of the weights: MIT" in licence
         assert licence[-1].startswith("Cite: Zhang et al.")
         assert encoder.fingerprint == load_encoder(f"local-dir:{biomed}", device="cpu").fingerprint
+
+    def test_another_output_is_checked_as_published_and_then_used(
+        self, tmp_path: Path, images: list[np.ndarray], hub_cache: Any, no_network: Any
+    ) -> None:
+        source = write_folder(
+            tmp_path / "source",
+            test_transformers_encoder.dinov2(),
+            test_transformers_encoder.DINOV2_PROCESSOR,
+            names=DINOV2_NAMES,
+        )
+        kit = fetch_kit("dinov2-vit-b-14", tmp_path / "kit", source=source)
+        for options in ("?output=mean", "?output=mean&fit=pad"):
+            asked = load_encoder(f"{kit.folder}{options}", device="cpu")
+            plain = load_encoder(f"{source}{options}", device="cpu")
+            assert asked.fingerprint == plain.fingerprint
+            np.testing.assert_array_equal(asked.encode_images(images), plain.encode_images(images))
+        published = load_encoder(str(kit.folder), device="cpu")
+        assert np.abs(published.encode_images(images) - asked.encode_images(images)).max() > 1e-3
 
     def test_shared_and_strided_tensors(self) -> None:
         whole = torch.arange(12.0).reshape(3, 4)
