@@ -64,6 +64,8 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("nih14", "NIH ChestX-ray14", "nih14"),
     Format("radimagenet", "RadImageNet", "radimagenet"),
+    Format("chexpert", "CheXpert", "chexpert", frozenset({"check", "uncertain"})),
+    Format("mimic-cxr", "MIMIC-CXR-JPG", "mimic_cxr", frozenset({"check", "uncertain"})),
     Format("dicom", "DICOM files, or a DICOMDIR", "dicom", frozenset({"check", "every", "modality", "anatomy"})),
     Format("medmnist", "MedMNIST v2 and MedMNIST+ (.npz)", "medmnist", frozenset({"check", "every", "download"})),
     Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),

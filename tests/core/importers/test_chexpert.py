@@ -1,0 +1,116 @@
+"""CheXpert, from a small copy of its layout."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from sklearn.model_selection import train_test_split
+
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers import ImportRequest, import_as
+from radcbir_core.importers.chexpert_labels import FINDINGS, OBSERVATIONS
+from radcbir_core.importers.formats import detect
+
+HEADER = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS]
+
+
+def row(patient: int, *, split="train", view="Frontal", release="CheXpert-v1.0-small", **values: str) -> list[str]:
+    labels = {name.replace("_", " "): value for name, value in values.items()}
+    path = f"{release}/{split}/patient{patient:05d}/study1/view1_{view.lower()}.jpg"
+    projection = "AP" if view == "Frontal" else ""
+    return [path, "Female", "68", view, projection, *(labels.get(name, "") for name in OBSERVATIONS)]
+
+
+@pytest.fixture
+def release(tmp_path, picture, table):
+    """40 patients; every third has an uncertain label, every fifth two labels."""
+    folder = tmp_path / "CheXpert-v1.0-small"
+    train = [
+        row(
+            patient,
+            view="Lateral" if patient % 7 == 0 else "Frontal",
+            Edema="-1.0" if patient % 3 == 0 else "",
+            Fracture="1.0" if patient % 5 == 0 else "0.0",
+            No_Finding="" if patient % 5 == 0 else "1.0",
+            Lung_Lesion="1.0" if patient % 5 == 0 and patient % 2 else "",
+            Support_Devices="1.0",
+        )
+        for patient in range(40)
+    ]
+    valid = [row(90 + n, split="valid", Pleural_Effusion="1.0") for n in range(3)]
+    table(folder / "train.csv", HEADER, train)
+    table(folder / "valid.csv", HEADER, valid)
+    for seed, cells in enumerate([*train, *valid]):
+        picture(tmp_path / cells[0], seed=seed)
+    return folder
+
+
+def test_labels_views_and_raw_values(release, column) -> None:
+    assert detect(release).name == "chexpert"
+    report = import_as(ImportRequest([release], "c"))
+    collection = report.collection
+    assert (report.images, report.problems) == (43, 0)
+    assert column(collection, "pathologies")[:6] == [
+        ["Fracture"], ["normal"], ["normal"], ["normal"], ["normal"], ["Lung Lesion", "Fracture"],
+    ]  # fmt: skip
+    assert column(collection, "edema")[:4] == ["-1.0", "", "", "-1.0"], "raw values are kept as they are"
+    assert column(collection, "support devices")[0] == "1.0"
+    assert column(collection, "fracture")[:2] == ["1.0", "0.0"]
+    assert column(collection, "view")[:2] == ["Lateral", "AP"]
+    assert column(collection, "path")[0] == "train/patient00000/study1/view1_lateral.jpg"
+    assert column(collection, "patient_id")[1] == "chexpert/patient00001"
+    assert column(collection, "study_id")[1] == "chexpert/patient00001/study1"
+    assert column(collection, "split")[40:] == ["test"] * 3
+    assert column(collection, "release_split")[39:41] == ["train", "valid"]
+    assert "became no label (--uncertain not-positive)" in report.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("policy", "first"), [("positive", ["Edema", "Fracture"]), ("own-label", ["uncertain Edema", "Fracture"])]
+)
+def test_policies_for_uncertain_labels(release, column, policy, first) -> None:
+    collection = import_as(ImportRequest([release], "c", uncertain=policy)).collection
+    assert column(collection, "pathologies")[0] == first
+    assert column(collection, "edema")[0] == "-1.0"
+
+
+def test_the_split_is_that_of_the_paper(release, column) -> None:
+    """The paper's rule, told again with pandas and scikit-learn, over the rows that it keeps."""
+    frame = pd.read_csv(release / "train.csv").fillna(0.0)
+    labels = [name for name in OBSERVATIONS if name != "Support Devices"]
+    frame = frame[frame[labels].sum(axis=1) == 1]
+    patients = frame["Path"].str.split("/").str[2].unique()
+    assert 10 < len(patients) < 40
+    train, held_out = train_test_split(patients, train_size=0.9, random_state=42)
+    collection = import_as(ImportRequest([release], "c")).collection
+    sides = dict(zip(column(collection, "patient_id"), column(collection, "split"), strict=True))
+    assert {sides[f"chexpert/{patient}"] for patient in train} == {"train"}
+    assert {sides[f"chexpert/{patient}"] for patient in held_out} == {"val"}
+    assert set(sides.values()) == {"train", "val", "test"}, "the other patients have a side too"
+
+
+def test_bad_input(release, tmp_path, table, picture) -> None:
+    rows = [row(0, Edema="2"), row(1, Edema="1.0"), row(1, Edema="0.0"), row(77)]
+    table(release / "train.csv", HEADER, rows)
+    report = import_as(ImportRequest([release], "c"))
+    reasons = report.collection.problems()["reason"].tolist()
+    assert report.images == 4
+    assert len(reasons) == 3
+    assert "but Edema = '2'" in " ".join(reasons)
+    assert "stands on an earlier line too" in " ".join(reasons)
+    assert "there is none at this path" in " ".join(reasons)
+    with pytest.raises(ManifestError, match="Expected a policy of not-positive, positive, own-label"):
+        import_as(ImportRequest([release], "d", uncertain="maybe"))
+    (release / "valid.csv").unlink()
+    assert "Without valid.csv" in import_as(ImportRequest([release], "d")).notes[-1]
+    table(release / "train.csv", ["Path", "label"], [["a", "b"]])
+    assert detect(release).name == "manifest"
+    with pytest.raises(ManifestError, match=r"train\.csv of CheXpert with the columns Path, .* lacks Frontal/Lateral"):
+        import_as(ImportRequest([release], "e"), format_name="chexpert")
+    with pytest.raises(ManifestError, match=r"Expected train\.csv of CheXpert"):
+        import_as(ImportRequest([tmp_path], "e"), format_name="chexpert")
+
+
+def test_names() -> None:
+    assert len(OBSERVATIONS) == 14
+    assert len(FINDINGS) == 12
