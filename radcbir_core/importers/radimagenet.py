@@ -24,7 +24,7 @@ MODALITIES = ("CT", "MR", "US")
 LABELS = 165
 """How many labels RadImageNet documents."""
 
-LICENCE = "RadImageNet: on request, for research; no redistribution"
+LICENCE = "RadImageNet: on request, under the terms agreed to then"
 NO_PATIENTS = (
     "RadImageNet has no patient ids: a query's patient cannot be left out, sides cannot be checked to be "
     "patient-disjoint, and intervals resample images or exact copies; only exact duplicates can be excluded. Figures "
