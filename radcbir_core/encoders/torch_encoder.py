@@ -90,7 +90,7 @@ class TorchEncoder:
             {**record, "weights": self.weights_digest, "preprocessing": preprocessing.as_dict()}
         )
         self.device = device
-        self.batch_size = BATCH_ON_CPU if device == "cpu" else BATCH_ON_DEVICE
+        self.batch_size = _first_batch_size(preprocessing.size, device=device)
         self.precision = Precision()
         self._precision_settled = not device.startswith("cuda")
         self._transform = Transform(preprocessing)
@@ -253,6 +253,15 @@ class TorchEncoder:
     def _ready_tokenizer(self) -> None:
         if self._tokenizer is None:
             self._tokenizer = self._load_tokenizer()
+
+
+def _first_batch_size(size: tuple[int, int], *, device: str) -> int:
+    """How many inputs to encode at once before it is known what fits: fewer of those larger than 224 x 224.
+
+    A computer's memory, unlike a GPU's, says nothing before it is full, and then takes the whole process along.
+    """
+    most = BATCH_ON_CPU if device == "cpu" else BATCH_ON_DEVICE
+    return max(1, min(most, most * 224 * 224 // (size[0] * size[1])))
 
 
 def _to_device(model: Any, device: str) -> Any:

@@ -230,6 +230,69 @@ def test_each_name_of_the_table_loads_from_the_hub_s_cache(
     np.testing.assert_array_equal(explicit.encode_images(images[:2]), encoder.encode_images(images[:2]))
 
 
+@pytest.mark.parametrize(
+    ("build", "processor"),
+    [
+        (vit, lambda: transformers.ViTImageProcessorPil(size={"height": 32, "width": 32})),
+        (
+            dinov2,
+            lambda: transformers.BitImageProcessorPil(
+                size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32}
+            ),
+        ),
+        (mae, lambda: transformers.ViTImageProcessor(size={"height": 32, "width": 32})),
+        (resnet, lambda: transformers.ConvNextImageProcessor(size={"shortest_edge": 32})),
+        (swin, lambda: transformers.ViTImageProcessorPil(size={"height": 32, "width": 32})),
+        (
+            clip,
+            lambda: transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}),
+        ),
+    ],
+)
+def test_what_the_library_itself_saves(build: Any, processor: Any, tmp_path: Path, images: list[np.ndarray]) -> None:
+    model = build()
+    model.save_pretrained(tmp_path / "saved")
+    processor().save_pretrained(tmp_path / "saved")
+    encoder = load_encoder(str(tmp_path / "saved"), device="cpu")
+    again = type(model).from_pretrained(tmp_path / "saved").eval()
+    inputs = torch.from_numpy(np.stack([encoder.prepare(image) for image in images]))
+    base = again if type(again).__name__.endswith("Model") else again.base_model
+    with torch.no_grad():
+        if build is clip:
+            expected = unit(again.get_image_features(inputs).pooler_output)
+        elif build is mae:
+            base.config.mask_ratio = 0.0
+            noise = torch.arange(16.0).expand(len(inputs), -1)
+            expected = unit(base(inputs, noise=noise).last_hidden_state[:, 0])
+        elif build in {resnet, swin}:
+            expected = unit(base(inputs).pooler_output.flatten(1))
+        else:
+            expected = unit(base(inputs).last_hidden_state[:, 0])
+    np.testing.assert_allclose(encoder.encode_images(images), expected, rtol=0, atol=2e-6)
+
+
+def test_dinov3_s_own_processor_differs_by_rounding(images: list[np.ndarray]) -> None:
+    """The library resizes DINOv3's images after scaling them; here, as everywhere, before: pixels are rounded once."""
+    from radcbir_core.encoders.transform import Transform
+    from radcbir_core.encoders.transformers_preprocessing import read_preprocessing
+
+    written = {"image_processor_type": "DINOv3ViTImageProcessorFast", "size": {"height": 32, "width": 32}, **IMAGENET}
+    ours = Transform(read_preprocessing(written, model_type="dinov3_vit", place=""))
+    theirs = transformers.DINOv3ViTImageProcessor(size={"height": 32, "width": 32}, **IMAGENET)
+    for image in images:
+        rgb = Image.fromarray(image).convert("RGB")
+        difference = np.abs(ours(image) - theirs(rgb, return_tensors="pt")["pixel_values"][0].numpy())
+        assert difference.max() < 2 / 255 / 0.224
+
+
+def test_large_inputs_are_encoded_few_at_a_time(tmp_path: Path) -> None:
+    from radcbir_core.encoders.torch_encoder import _first_batch_size
+
+    sizes = [(32, 32), (224, 224), (448, 448), (518, 518), (1024, 1024), (2048, 2048)]
+    assert [_first_batch_size(size, device="cpu") for size in sizes] == [32, 32, 8, 5, 1, 1]
+    assert [_first_batch_size(size, device="cuda") for size in sizes] == [128, 128, 32, 23, 6, 1]
+
+
 class TestMaskedAutoencoder:
     def test_nothing_is_masked_nor_shuffled(self, tmp_path: Path, images: list[np.ndarray]) -> None:
         model = mae()
