@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,16 +33,21 @@ _PREFERRED = (
     "pytorch_model.pth",
     "model.pth",
 )
+_torch_lock = threading.Lock()
 _POINTER = b"version https://git-lfs"
 
 
-def weights_in(folder: Path) -> Path:
-    """The weights file of a checkpoint folder: one of open_clip's usual names, else the only candidate there is.
+def weights_in(folder: Path, *, first: Sequence[str] = ()) -> Path:
+    """The weights file of a checkpoint folder: one of the usual names, else the only candidate there is.
+
+    Args:
+        folder: Of a checkpoint.
+        first: The names that are usual where the folder comes from, before those of open_clip.
 
     Raises:
         EncoderError: There is none, or several with no usual name, among which a guess would be silent.
     """
-    for name in _PREFERRED:
+    for name in (*first, *_PREFERRED):
         if (folder / name).is_file():
             return folder / name
     files = sorted(path for path in folder.iterdir() if path.is_file())
@@ -107,7 +113,8 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     try:
-        with quiet(), torch.serialization.safe_globals(_numpy_scalars()):
+        # What torch takes for safe is the whole process's, so one thread at a time.
+        with _torch_lock, quiet(), torch.serialization.safe_globals(_numpy_scalars()):
             # Said outright, so that no environment variable can turn it off.
             return torch.load(path, map_location="cpu", weights_only=True)
     except (

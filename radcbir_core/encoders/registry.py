@@ -213,11 +213,18 @@ def load_checkpoint(
     Raises:
         EncoderError: The files are damaged, do not fit together, or need a family that is not known here.
     """
-    load = _LOADERS.get(checkpoint.family)
+    load, keys = _LOADERS.get(checkpoint.family, (None, ()))
     if load is None:
         raise EncoderError(
             f"Expected one of the families {', '.join(_LOADERS)}, but family = '{shown(checkpoint.family)}'. "
             "It was made by a newer RadCBIR: install that one."
+        )
+    strange = sorted(set(checkpoint.recipe) - set(keys))
+    if strange:
+        # It would decide the numbers if it were understood.
+        raise EncoderError(
+            f"Expected a recipe of {', '.join(keys) or 'nothing'} for the family {checkpoint.family}, "
+            f"but it has {shown(', '.join(strange))}. It was made by a newer RadCBIR: install that one."
         )
     return load(checkpoint, spec=spec, encoder_id=encoder_id, title=title, device=device, fit=fit)
 
@@ -508,13 +515,14 @@ def _form(prefix: str) -> _Form:
     return _FORMS.get(prefix) or _OWN_FORMS[prefix]
 
 
-_LOADERS: Mapping[str, Callable[..., Encoder]] = {
-    "open_clip": open_clip_family.OpenClipEncoder,
-    "transformers": transformers_family.TransformersEncoder,
-    "timm": timm_family.TimmEncoder,
-    "medclip": medclip_family.MedClipEncoder,
-    "medsam": medsam_family.MedSamEncoder,
-    "radimagenet": radimagenet_family.RadImageNetEncoder,
+# What makes an encoder of a family's checkpoint, and which keys its recipe may have.
+_LOADERS: Mapping[str, tuple[Callable[..., Encoder], tuple[str, ...]]] = {
+    "open_clip": (open_clip_family.OpenClipEncoder, ()),
+    "transformers": (transformers_family.TransformersEncoder, ("output",)),
+    "timm": (timm_family.TimmEncoder, ("output",)),
+    "medclip": (medclip_family.MedClipEncoder, ("vision_config", "text_config", "size")),
+    "medsam": (medsam_family.MedSamEncoder, ("vision_config",)),
+    "radimagenet": (radimagenet_family.RadImageNetEncoder, ()),
 }
 _FAMILIES_WITH_OUTPUTS = ("transformers", "timm")
 

@@ -49,7 +49,7 @@ def from_folder(folder: Path) -> Checkpoint:
         EncoderError: One of them is missing or not readable; says what to put where.
     """
     _architecture(json_object(folder / CONFIGURATION), place=str(folder / CONFIGURATION))
-    return _checkpoint(folder / CONFIGURATION, weights_in(folder))
+    return _checkpoint(folder / CONFIGURATION, weights_in(folder, first=_HUB_WEIGHTS))
 
 
 def _checkpoint(configuration: Path, weights: Path) -> Checkpoint:

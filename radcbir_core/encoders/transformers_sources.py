@@ -55,7 +55,7 @@ def from_folder(folder: Path) -> Checkpoint:
             f"Expected {NAMES[0]} in {shown(str(folder))}, but there is none. Put it there, from the model's source."
         )
     tokenizer = folder_files(folder, _TOKENIZER) if model_type in WITH_TEXT else {}
-    return _checkpoint(folder / CONFIGURATION, preprocessing, weights_in(folder), tokenizer)
+    return _checkpoint(folder / CONFIGURATION, preprocessing, weights_in(folder, first=_HUB_WEIGHTS), tokenizer)
 
 
 def model_type_in(configuration: Path) -> str:

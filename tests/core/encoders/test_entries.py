@@ -130,6 +130,21 @@ def test_nonsense_is_refused(spec: str, message: str) -> None:
         encoder_id_of(spec)
 
 
+def test_a_recipe_that_is_not_understood_is_refused(tiny: Path) -> None:
+    from dataclasses import replace
+
+    from radcbir_core.encoders import find_checkpoint, load_checkpoint
+
+    named = {"spec": "made", "encoder_id": "made", "title": "Made", "device": "cpu"}
+    checkpoint = find_checkpoint(str(tiny))
+    with pytest.raises(EncoderError, match=r"Expected a recipe of nothing for the family open_clip, but it has crop"):
+        load_checkpoint(replace(checkpoint, recipe={"crop": 3}), **named)
+    with pytest.raises(
+        EncoderError, match=r"Expected one of the families open_clip, .*, but family = 'keras'. It was m"
+    ):
+        load_checkpoint(replace(checkpoint, family="keras"), **named)
+
+
 def test_a_folder_of_open_clip_has_one_output(tiny: Path) -> None:
     from radcbir_core.encoders import load_encoder
 
