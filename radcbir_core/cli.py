@@ -526,6 +526,8 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
         counts = facts["counts"][column]
         if counts:
             _print_table([column, "images"], [[value, number] for value, number in list(counts.items())[:15]])
+    for note in facts["notes"]:
+        print(f"Note: {note}")
     rows = [[e["encoder_id"], *(e["steps"][step] for step in STEPS)] for e in facts["encoders"]]
     _print_table(["encoder", *STEPS], rows)
     if not rows:
@@ -619,6 +621,7 @@ def describe(collection: Collection) -> dict[str, Any]:
         "manifest_digest": collection.digest,
         "sources": collection.record.get("sources", []),
         "licences": collection.record.get("licences", {}),
+        "notes": collection.record.get("notes", []),
         "counts": {
             **{column: manifest.codes(column).counts() for column in ("modality", "anatomy", "dataset", "split")},
             "pathology": manifest.pathology_counts,

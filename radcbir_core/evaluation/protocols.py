@@ -368,7 +368,16 @@ def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Lev
             f"{unknown} of {len(manifest)} images have no patient_id: from these, images of the same patient could not "
             "be excluded, and their figures may be too high."
         )
+    if "duplicate" in protocol.exclude and store.collection.record.get("checked") == "exists":
+        notes.append(
+            "The files were not read when they were imported: exact copies are unknown and could not be excluded."
+        )
     if protocol.name in {"split", PAPER}:
+        if unknown:
+            notes.append(
+                f"{unknown} of {len(manifest)} images have no patient_id: whether their patients are both in train and "
+                "in test cannot be known."
+            )
         split = manifest.codes("split")
         sides = [set(patients[(split.codes == split.values.index(s)) & (patients >= 0)]) for s in ("train", "test")]
         shared = len(sides[0] & sides[1])

@@ -97,3 +97,18 @@ def test_with_other_data_sets_in_one_collection(release, tmp_path, picture, colu
     assert set(column(report.collection, "dataset")) == {"radimagenet", "own"}
     assert report.collection.image_path(0).is_file()
     assert report.collection.image_root == tmp_path
+
+
+def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> None:
+    from radcbir_core.build import build
+    from radcbir_core.encoders import load_encoder
+    from radcbir_core.evaluation import Protocol, evaluate
+
+    collection = import_as(ImportRequest([release], "c", check="exists")).collection
+    build(collection, load_encoder("pixels"))
+    store = collection.store("pixels")
+    notes = " ".join(evaluate(store, Protocol.of(exclude=("patient", "duplicate"))).notes)
+    assert "9 of 9 images have no patient_id" in notes
+    assert "exact copies are unknown" in notes
+    split = " ".join(evaluate(store, Protocol.of("split")).notes)
+    assert "whether their patients are both in train and in test cannot be known" in split
