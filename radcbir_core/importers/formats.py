@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from zipfile import is_zipfile
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.importing import import_sources
@@ -100,6 +101,10 @@ def detect(path: Path, *, mapped: bool = False) -> Format:
     """
     if not path.expanduser().exists():
         raise ManifestError(f"Expected a table or a folder to import, but {path} does not exist. Check the path.")
+    if path.is_file() and path.suffix != ".npz" and is_zipfile(path):
+        raise ManifestError(
+            f"Expected a folder or a table, but {path} is a ZIP archive. Unpack it, and import its folder."
+        )
     if has_manifest(path):
         return MANIFEST
     if mapped and path.is_file():

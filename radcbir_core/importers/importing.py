@@ -439,6 +439,9 @@ def _duplicate_groups(digests: pa.ChunkedArray) -> npt.NDArray[np.int32]:
 
 
 def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]]) -> str:
+    if not problems:
+        origins = ", ".join(str(source.origin) for source in sources)
+        return f"Expected at least one image, but there is no row in {origins}. Check the files."
     reason, count = Counter(problem["reason"] for problem in problems).most_common(1)[0]
     first = next(problem for problem in problems if problem["reason"] == reason)
     where = f"{first['source']} line {first['line']}" + (f" ({first['path']})" if first["path"] else "")

@@ -35,7 +35,7 @@ SPLITS = ("train", "val", "test")
 _ARRAYS = frozenset(f"{split}_{what}.npy" for split in SPLITS for what in ("images", "labels"))
 _NAME = re.compile(r"([a-z0-9]+?)(?:_(\d+))?")
 _PART = 512
-_LARGEST_SIDE, _MOST_IMAGES, _MOST_CLASSES = 2048, 5_000_000, 1000
+_LARGEST_SIDE, _MOST_CLASSES = 512, 1000
 
 NO_PATIENTS = (
     "MedMNIST has no patient ids: images of one patient may be among each other's hits, and cannot be left out. Slices "
@@ -242,10 +242,16 @@ class _File:
             shape, dtype = self._header(stream, f"{split}_images")
         sides = shape[1:4] if self.volumes else shape[1:3]
         plain = len(shape) == (4 if self.volumes else 3) or (not self.volumes and len(shape) == 4 and shape[3] == 3)
-        if dtype != np.uint8 or not plain or shape[0] > _MOST_IMAGES or not all(1 <= s <= _LARGEST_SIDE for s in sides):
+        if dtype != np.uint8 or not plain or not all(1 <= side <= _LARGEST_SIDE for side in sides):
             raise ManifestError(
                 f"Expected images of 8 bits, gray or RGB, of at most {_LARGEST_SIDE} pixels a side, but {split}_images "
                 f"of {self.path} is {dtype}, {' x '.join(map(str, shape))}. Give MedMNIST's own file."
+            )
+        documented = self.facts.counts[SPLITS.index(split)]
+        if shape[0] > documented:
+            raise ManifestError(
+                f"Expected at most {documented:,} images, as {self.name} has, but {split}_images of {self.path} "
+                f"announces {shape[0]:,}. Give MedMNIST's own file."
             )
         return shape
 

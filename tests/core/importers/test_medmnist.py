@@ -128,6 +128,8 @@ def test_what_is_refused(tmp_path) -> None:
     refused(r"lacks val_labels\.npy", members={"val_labels.npy": None})
     bomb = array_bytes(np.zeros((1, 1), np.uint8)).replace(b"(1, 1)", b"(9999999, 60000)") + b"\0" * 1000
     refused("Expected images of 8 bits|is none", members={"train_images.npy": bomb})
+    many = array_bytes(np.zeros((9, 28, 28), np.uint8)).replace(b"(9, 28, 28), }    ", b"(999999, 28, 28), }")
+    refused("announces 999,999", members={"train_images.npy": many + bytes(100_000_000)})
     refused("breaks off", members={"train_images.npy": array_bytes(arrays()["train_images"])[:-9]})
     refused("is uint16", members={"train_images.npy": array_bytes(arrays()["train_images"].astype(np.uint16))})
     refused("for each of 5 images", members={"train_labels.npy": array_bytes(np.zeros((4, 1), np.uint8))})
