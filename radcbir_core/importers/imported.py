@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,28 @@ from radcbir_core.storage import digest_file, digest_of, write_array, write_json
 _CHUNK = 4096
 _UNIT = {np.dtype(np.float16): 1e-3, np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-5}
 """How far from 1 the length of a vector may be to count as 1: what rounding to its type does, and no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a collection had of an encoder; of fewer rows than it has now, if it has grown by another encoder's."""
+
+    name: str
+    embeddings: Floats
+    valid: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, store: EncoderStore) -> _Before:
+        try:
+            embeddings = np.load(store.embeddings_path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise CollectionError(
+                f"Expected a readable array, but {store.embeddings_path} is missing or damaged. "
+                f"Remove the collection and import it anew: python -m radcbir_core remove {store.collection.name}"
+            ) from error
+        valid = np.ones(len(embeddings), dtype=bool)
+        valid[np.asarray(store.record.get("failed_rows", []), dtype=np.int64)] = False
+        return cls(store.collection.name, embeddings, valid)
 
 
 def write_encoder(
@@ -53,11 +76,12 @@ def write_encoder(
         StorageError: No space left, or no permission.
     """
     store = old.store(encoder_id) if old is not None else None
+    there = None if store is None else _Before.of(store)
     dimension, dtype = vectors[0].dimension, np.result_type(*[file.dtype for file in vectors])
-    if store is not None and (store.embeddings.shape[1], store.embeddings.dtype) != (dimension, dtype):
+    if there is not None and (there.embeddings.shape[1], there.embeddings.dtype) != (dimension, dtype):
         raise CollectionError(
-            f"Expected vectors as those that {collection.name} has of {encoder_id} ({store.embeddings.dtype}, "
-            f"dimension {store.embeddings.shape[1]}), but they are {dtype}, dimension {dimension}. "
+            f"Expected vectors as those that {collection.name} has of {encoder_id} ({there.embeddings.dtype}, "
+            f"dimension {there.embeddings.shape[1]}), but they are {dtype}, dimension {dimension}. "
             "Use another --encoder-id."
         )
     reasons: dict[int, str] = {}
@@ -71,8 +95,8 @@ def write_encoder(
             part = slice(start, min(start + _CHUNK, total))
             read, found = _read(vectors, matched.files[part], matched.places[part], dtype=dtype)
             scaled["rows"] += _make_usable(read, found, matched.files[part] >= 0)
-            if store is not None:
-                _keep(store, read, found, start=start, given=matched.files[part] >= 0, ids=ids)
+            if there is not None:
+                _keep(there, read, found, start=start, given=matched.files[part] >= 0, ids=ids)
             reasons.update({start + row: reason for row, reason in found.items()})
             yield read
             progress("import", part.stop, total)
@@ -158,7 +182,7 @@ def _make_usable(read: Floats, reasons: dict[int, str], given: npt.NDArray[np.bo
 
 
 def _keep(
-    store: EncoderStore,
+    before: _Before,
     read: Floats,
     reasons: dict[int, str],
     *,
@@ -167,15 +191,15 @@ def _keep(
     ids: pa.ChunkedArray,
 ) -> None:
     """Rows that these files say nothing of keep the vector that they have; others must say the same as before."""
-    stop = min(start + len(read), len(store.embeddings))
+    stop = min(start + len(read), len(before.embeddings))
     if stop <= start:
         return
-    there, valid = np.asarray(store.embeddings[start:stop]), store.valid[start:stop]
+    there, valid = np.asarray(before.embeddings[start:stop]), before.valid[start:stop]
     mine = given[: stop - start]
     differing = np.flatnonzero(mine & valid & (read[: stop - start] != there).any(axis=1))
     if len(differing):
         raise CollectionError(
-            f"Expected the vectors that {store.collection.name} has already to be the same, but that of "
+            f"Expected the vectors that {before.name} has already to be the same, but that of "
             f"{ids[start + int(differing[0])].as_py()} is another. Use another --encoder-id, or remove the collection."
         )
     for row in np.flatnonzero(~mine & valid).tolist():

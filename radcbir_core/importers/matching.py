@@ -62,7 +62,8 @@ def match(tables: Sequence[Described], vectors: Sequence[VectorFile]) -> Matched
     problems = [t.problems for t in tables]
 
     if all(file.keys is not None for file in vectors):
-        files, places, unused = _by_name(table, vectors)
+        known = pa.array([path for t in tables for path in t.problems["path"]], pa.string())
+        files, places, unused = _by_name(table, vectors, known=known)
         problems += unused
     else:
         files, places = _by_order(tables, vectors)
@@ -85,9 +86,12 @@ def match(tables: Sequence[Described], vectors: Sequence[VectorFile]) -> Matched
 
 
 def _by_name(
-    table: pa.Table, vectors: Sequence[VectorFile]
+    table: pa.Table, vectors: Sequence[VectorFile], *, known: pa.Array
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[pd.DataFrame]]:
-    """Which vector each row has, by the vectors' names; and the vectors that no row asks for, as problems."""
+    """Which vector each row has, by the vectors' names; and the vectors that no row asks for, as problems.
+
+    A vector whose row is a problem itself (``known``) is not one more.
+    """
     names = pa.concat_arrays([pa.array(file.keys, pa.string()) for file in vectors])
     starts = np.concatenate([[0], np.cumsum([len(file) for file in vectors])]).astype(np.int64)
     first = np.asarray(pc.index_in(names, value_set=names))
@@ -105,6 +109,7 @@ def _by_name(
     places = np.where(whole >= 0, whole - starts[files], -1)
     unused = np.ones(len(names), dtype=bool)
     unused[whole[whole >= 0]] = False
+    unused &= ~np.asarray(pc.is_in(names, value_set=known))
     problems = []
     for number, file in enumerate(vectors):
         rows = np.flatnonzero(unused[starts[number] : starts[number + 1]])
