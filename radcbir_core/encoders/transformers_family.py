@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
+from radcbir_core.encoders import siglip_tokenizer
 from radcbir_core.encoders.base import Fit, shown
 from radcbir_core.encoders.checkpoint import Checkpoint
 from radcbir_core.encoders.checkpoints import check_floating, misfit, read_weights, state_digest
@@ -178,12 +179,17 @@ class TransformersEncoder(TorchEncoder):
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
-    """The tokenizer of transformers among a checkpoint's files; no network, no code of its own.
+    """The tokenizer among a checkpoint's files, transformers' or SigLIP's; no network, no code of its own.
 
     Raises:
         EncoderError: The files are damaged, or ask for code to be run.
     """
     prepare_torchvision()
+    if siglip_tokenizer.FILE in checkpoint.files and "tokenizer_config.json" in checkpoint.files:
+        written = checkpoint.read_json("tokenizer_config.json")
+        if siglip_tokenizer.is_siglips(written, model_type=str(checkpoint.read_json(CONFIGURATION).get("model_type"))):
+            with checkpoint.laid_out({siglip_tokenizer.FILE: siglip_tokenizer.FILE}) as folder:
+                return siglip_tokenizer.SiglipTokenizer(folder / siglip_tokenizer.FILE)
     names = {name: name for name in [*tokenizer_files(checkpoint.files), CONFIGURATION] if name in checkpoint.files}
     with quiet(), checkpoint.laid_out(names) as folder:
         try:
