@@ -1,0 +1,65 @@
+"""`import`, as a person types it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from radcbir_core.cli import main
+from radcbir_core.collection import open_collection
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main(["import", *arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_two_layouts_in_one_collection(tmp_path, picture, table, capsys) -> None:
+    picture(tmp_path / "a" / "CT" / "head" / "mass" / "1.png", seed=1)
+    picture(tmp_path / "b" / "2.png", seed=2)
+    table(tmp_path / "b" / "manifest.csv", ["path", "modality", "pathology"], [["2.png", "MRI", "glioma"]])
+    code, out, _ = run(capsys, str(tmp_path / "a"), str(tmp_path / "b"), "--name", "c", "--check", "bytes")
+    assert code == 0
+    assert "Note: The images were not decoded at import" in out
+    assert out.splitlines()[-1] == "Imported 2 images into c; 0 problems; 0 exact duplicates in 0 groups."
+    manifest = open_collection("c").manifest
+    assert manifest.column("dataset").tolist() == ["a", "b"]
+    assert manifest.column("modality").tolist() == ["CT", "MR"]
+    assert manifest.column("path").tolist() == ["a/CT/head/mass/1.png", "b/2.png"]
+    assert main(["info", "c", "--json"]) == 0
+    assert "not decoded" in json.loads(capsys.readouterr().out)["notes"][0]
+
+
+def test_mapped_columns(tmp_path, picture, table, capsys) -> None:
+    picture(tmp_path / "1.png")
+    path = table(tmp_path / "t.csv", ["File", "Mass", "Edema"], [["1.png", 0, 1]])
+    code, _, _ = run(
+        capsys, str(path), "--name", "c", "--map", "path=File", "--map", "pathologies=Mass,Edema", "--modality", "XR",
+        "--anatomy", "chest",
+    )  # fmt: skip
+    assert code == 0
+    assert open_collection("c").manifest.labels("label").values == ("XR/chest/Edema",)
+
+
+def test_mistakes_are_one_line(tmp_path, picture, capsys) -> None:
+    picture(tmp_path / "s" / "1.png")
+    source = str(tmp_path / "s")
+    np.savez(tmp_path / "pneumoniamnist.npz", x=np.zeros(1))
+    for arguments, message in (
+        ([source, "--format", "dycom"], "Expected a format of manifest,"),
+        ([source, "--every", "2"], "but --every is given"),
+        ([source, "--map", "path"], "Expected COLUMN=SOURCE"),
+        ([source, "--check", "all"], "Expected a check of decode, bytes, exists"),
+        ([source, "--uncertain", "positive"], "but --uncertain is given"),
+        ([source, str(tmp_path / "pneumoniamnist.npz")], "which makes a collection of its own. Import it alone"),
+        ([str(tmp_path / "pneumoniamnist.npz")], "Expected the arrays"),
+        ([], "no SOURCE is given"),
+        (["--download", "cats"], "but --download = 'cats'"),
+    ):
+        code, out, err = run(capsys, *arguments, "--name", "c")
+        assert (code, out) == (2, "")
+        assert err.strip().startswith("Error: Expected ")
+        assert message in err
+        assert len(err.strip().splitlines()) == 1
