@@ -76,8 +76,9 @@ def test_policies_for_uncertain_labels(release, column, policy, first) -> None:
 
 def test_the_split_is_that_of_the_paper(release, column) -> None:
     """The paper's rule, told again with pandas and scikit-learn, over the rows that it keeps."""
-    frame = pd.read_csv(release / "train.csv").fillna(0.0)
+    frame = pd.read_csv(release / "train.csv")
     labels = [name for name in OBSERVATIONS if name != "Support Devices"]
+    frame[labels] = frame[labels].astype(float).fillna(0.0)
     frame = frame[frame[labels].sum(axis=1) == 1]
     patients = frame["Path"].str.split("/").str[2].unique()
     assert 10 < len(patients) < 40

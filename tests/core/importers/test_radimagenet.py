@@ -100,13 +100,18 @@ def test_with_other_data_sets_in_one_collection(release, tmp_path, picture, colu
 
 
 def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> None:
-    from radcbir_core.build import build
+    from radcbir_core.embed import embed
     from radcbir_core.encoders import load_encoder
     from radcbir_core.evaluation import Protocol, evaluate
+    from radcbir_core.index import build_index
+    from radcbir_core.neighbors import build_neighbors
 
     collection = import_as(ImportRequest([release], "c", check="exists")).collection
-    build(collection, load_encoder("pixels"))
-    store = collection.store("pixels")
+    with collection.building("pixels"):
+        embed(collection, load_encoder("pixels"))
+        store = collection.store("pixels")
+        build_index(store.embeddings, store.index_path, valid=store.valid, told=lambda _done, _total: None)
+        store.mark("neighbors", method=build_neighbors(store))
     notes = " ".join(evaluate(store, Protocol.of(exclude=("patient", "duplicate"))).notes)
     assert "9 of 9 images have no patient_id" in notes
     assert "exact copies are unknown" in notes
