@@ -309,8 +309,17 @@ def _hits(store: EncoderStore, protocol: Protocol, sides: Sides, progress: Progr
     k = max(protocol.ks)
     if protocol.name != PAPER:
         return ranked_hits(store, sides.queries, k=k, gallery=sides.gallery, exclude=protocol.exclude)
-    gallery = np.flatnonzero(sides.gallery)
-    return rank_exactly(store.embeddings, queries=sides.queries, gallery=gallery, k=k, progress=progress)
+    split = store.collection.manifest.codes("split")
+    # The published script asks the validation images after the test images, and leaves them out of the figures.
+    validation = split.codes == (split.values.index("val") if "val" in split.values else -2)
+    return rank_exactly(
+        store.embeddings,
+        queries=sides.queries,
+        gallery=np.flatnonzero(sides.gallery),
+        k=k,
+        followed_by=int((validation & store.valid & (sides.labels.codes >= 0)).sum()),
+        progress=progress,
+    )
 
 
 def _precision(

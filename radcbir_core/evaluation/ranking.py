@@ -5,11 +5,10 @@ first k of each query. Knows nothing of labels. index.py answers single queries 
 are many queries, one gallery for all of them, and no exclusions, which allows a threshold a query: most of a block is
 never looked at twice.
 
-Similarities are single-precision sums, and a matrix product adds in an order that depends on the machine and on the
-number of threads. Two images whose similarities differ by less than that may do to a sum would change places from one
-machine to the next. For these, and for them alone, the sum is made again in one fixed order, that of
-:func:`similarity_in_fixed_order`; so the ranking is the same everywhere. Of equal similarities the later row comes
-first, as FAISS has it: the published figures depend on it where images are copies of each other.
+Similarities are single-precision sums, and the order of the additions decides between images whose similarities differ
+in the last digits. The published evaluation adds as FAISS does: in a fixed order of its own for few queries, by a
+matrix product for many. So does this module, and of equal similarities the later row comes first, as there: the
+published figures depend on it where images are copies of each other.
 """
 
 from __future__ import annotations
@@ -32,6 +31,10 @@ LANES = 16
 """Partial sums of a similarity in fixed order: what one AVX-512 register holds."""
 
 _ROUND = 4096
+"""Queries asked at once: the batch of the published script, ``src/retrieval.py``."""
+_PRODUCT_FROM = 128_000
+"""FAISS makes a matrix product of queries with at least so many components together, and single sums of fewer: its
+``distance_compute_blas_threshold`` (1.15)."""
 _QUERIES = 512
 _GALLERY = 8192
 _FIRST = 2048
@@ -48,6 +51,7 @@ def rank_exactly(
     queries: npt.NDArray[np.intp],
     gallery: npt.NDArray[np.intp],
     k: int,
+    followed_by: int = 0,
     progress: Progress = silent,
 ) -> Hits:
     """The k most similar rows of the gallery for each query, by cosine in single precision.
@@ -57,6 +61,8 @@ def rank_exactly(
         queries: ``(Q,)`` rows that ask. A row of both sides returns itself.
         gallery: ``(G,)`` rows that may be returned, ascending.
         k: How many hits, from 1 to 256.
+        followed_by: How many further queries the published script asks after these; they fill up its last batch, and so
+            decide how its similarities are summed.
         progress: Told the number of queries, as step "search".
 
     Returns:
@@ -85,7 +91,9 @@ def rank_exactly(
         best = _Best(len(asked), k=k, doubt=doubt)
         for first, vectors in blocks():
             best.look_at(asked, vectors, first=first)
-        best.settle(asked, lambda places: _single(embeddings, gallery[places]))
+        batch = min(_ROUND, len(queries) + followed_by - start)
+        if batch * embeddings.shape[1] < _PRODUCT_FROM:
+            best.settle(asked, lambda places: _single(embeddings, gallery[places]))
         places, similarities, counts = best.first()
         found = np.arange(k) < counts[:, None]
         hits.rows[part] = np.where(found, gallery[np.minimum(places, len(gallery) - 1)], -1)
@@ -100,8 +108,7 @@ def similarity_in_fixed_order(left: Float32, right: Float32) -> Float32:
 
     :data:`LANES` partial sums by fused multiply-add (component i goes to sum i modulo 16, one rounding a step), then
     the sums by halves. It is what FAISS's ``IndexFlatIP`` computes on a processor with AVX2 or AVX-512 where it makes
-    no matrix product (for a dimension that is a multiple of 16, as all encoders' are), and so the arithmetic behind the
-    published evaluation.
+    no matrix product, for a dimension that is a multiple of 16, as all encoders' are.
 
     Args:
         left: ``(P, D)`` float32.

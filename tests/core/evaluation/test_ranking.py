@@ -101,6 +101,31 @@ def test_the_fixed_order_is_that_of_faiss(dimension) -> None:
     assert (ours == theirs).mean() > 0.999
 
 
+@pytest.mark.parametrize(("queries", "followed_by"), [(600, 0), (2100, 0), (1500, 600), (4200, 0)])
+def test_hits_are_those_of_faiss(queries, followed_by) -> None:
+    """Below 128,000 components a batch by single sums, else by a matrix product; copies in the same order, too."""
+    vectors = unit_vectors(1500 + queries + followed_by, 64, 5)
+    vectors[700] = vectors[100]
+    index = faiss.IndexFlatIP(64)
+    index.add(vectors[:1500])
+    theirs = np.concatenate([index.search(vectors[i : i + 4096], 100)[1] for i in range(1500, len(vectors), 4096)])
+    hits = rank_exactly(
+        vectors,
+        queries=np.arange(1500, 1500 + queries),
+        gallery=np.arange(1500),
+        k=100,
+        followed_by=followed_by,
+    )
+    query, rank = np.nonzero(hits.rows != theirs[:queries])
+    # Another build of BLAS may round otherwise; then only what is almost equal may change places.
+    assert len(query) < 1e-4 * hits.rows.size
+    ours, other = vectors[hits.rows[query, rank]], vectors[theirs[query, rank]]
+    assert (np.abs(np.einsum("ij,ij->i", ours - other, vectors[1500 + query])) < 1e-6).all()
+    copies = np.argwhere(hits.rows == 700)
+    assert len(copies)
+    assert all(hits.rows[q, r + 1] == 100 for q, r in copies if r < 99)
+
+
 def test_nothing_to_ask_or_to_find() -> None:
     vectors = unit_vectors(4, 3, 0)
     empty = np.empty(0, dtype=np.intp)
