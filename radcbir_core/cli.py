@@ -442,6 +442,60 @@ def evaluate(
         print(f"Wrote the hits of {evaluation.queries['row'].nunique()} queries to {hits}.")
 
 
+@app.command("evaluate-ranking")
+def evaluate_ranking(
+    name: Name,
+    encoder: EncoderOption = None,
+    relevance: Annotated[
+        str, typer.Option("--relevance", help="same-label, any-shared, all-shared, or jaccard (graded).")
+    ] = "any-shared",
+    protocol: Annotated[str, typer.Option(help="leave-one-out, or split (gallery = train, queries = test).")] = (
+        "leave-one-out"
+    ),
+    exclude: Excluded = None,
+    k: Annotated[list[int] | None, typer.Option("-k", "--k", help="Repeat it; 1, 3, 5 and 10 by default.")] = None,
+    ap_divisor: Annotated[
+        str, typer.Option("--ap-divisor", help="Of mAP@k: available = min(k, relevant images); relevant; found.")
+    ] = "available",
+    r_precision: Annotated[  # noqa: FBT002 - a switch on the command line
+        bool, typer.Option("--r-precision", help="Also R-precision: as many hits as there are relevant images.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
+) -> None:
+    """NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."""
+    from radcbir_core.evaluation import KS, Protocol
+    from radcbir_core.evaluation.rank_evaluation import evaluate_ranking as run
+
+    collection = open_collection(name)
+    store = collection.store(_encoder_id_in(collection, encoder))
+    chosen = Protocol.of(protocol, exclude=_split(exclude, default=None), ks=None if protocol == "paper" else k or KS)
+    _check_folder(output)
+    with _bars() as progress:
+        found = run(
+            store, chosen, rule=relevance, ap_divisor=ap_divisor, with_r_precision=r_precision, progress=progress
+        )
+    if output is not None:
+        _write_csv(output, found.table)
+    means = found.table[found.table["averaging"] != "label"].copy()
+    means["precision"] = means["value"]
+    rows = [
+        [averaging, metric, f"{part['n_queries'].max()}", *(_with_interval(row) for row in part.to_dict("records"))]
+        for (averaging, metric), part in means.dropna(subset="k").groupby(["averaging", "metric"], sort=False)
+    ]
+    excluded = f"{' and '.join(chosen.exclude)} excluded" if chosen.exclude else "nothing but the query excluded"
+    _print_table(
+        ["averaging", "metric", "queries", *(f"@{k}" for k in chosen.ks)],
+        rows,
+        title=f"{name} with {store.encoder_id}: {relevance}; {chosen.name}, {excluded}; mAP divided by {ap_divisor}",
+    )
+    for row in means[means["k"].isna()].to_dict("records"):
+        print(f"R-precision, {row['averaging']}: {_with_interval(row)}")
+    for note in found.notes:
+        print(note)
+    if output is not None:
+        print(f"Wrote {len(found.table)} rows to {output}.")
+
+
 def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | None) -> None:
     """What ``evaluate --versus`` prints: B − A at every level and k, and what to make of the labels."""
     from radcbir_core.evaluation.chance import CHANCE
