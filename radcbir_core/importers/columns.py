@@ -18,7 +18,6 @@ from radcbir_core.vocabulary import (
     normal_pathology,
     normal_split,
     normal_text,
-    one_spelling,
     tidy,
 )
 
@@ -103,25 +102,6 @@ def normalize_row(cells: Mapping[str, Cell], *, dataset: str, changes: Changes) 
         if name not in result and name not in COMPUTED:
             result[name] = text
     return result
-
-
-def normalize(sources: Sequence[Source]) -> tuple[list[list[Cells]], Changes]:
-    """Every row of every source as :func:`normalize_row` gives it, all at once; one spelling over all of them.
-
-    Returns:
-        For each source its rows, and what was changed.
-    """
-    changes = Changes()
-    tables = [[normalize_row(row.cells, dataset=s.dataset, changes=changes) for row in s.rows] for s in sources]
-    rows = [row for table in tables for row in table]
-    anatomy = one_spelling(str(row["anatomy"]) for row in rows if row["anatomy"])
-    found = one_spelling(word for row in rows for word in row["pathologies"])
-    for row in rows if anatomy or found else []:
-        word = str(row["anatomy"])
-        row["anatomy"] = changes.note("anatomy", word, anatomy.get(word, word))
-        words = (changes.note("pathologies", word, found.get(word, word)) for word in row["pathologies"])
-        row["pathologies"] = list(dict.fromkeys(words))
-    return tables, changes
 
 
 def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:

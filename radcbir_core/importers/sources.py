@@ -61,8 +61,6 @@ class Source:
         private_files: Name → content of files for the collection's folder that only its owner may read.
         seen: How many rows were taken so far; counted by the import.
         images: How many of them are images of the collection; counted by the import.
-        bad_lines: Lines that are no rows (line, reason), where they are kept apart from the rows: by
-            :func:`read_table`.
     """
 
     origin: Path
@@ -77,7 +75,6 @@ class Source:
     private_files: dict[str, bytes] = field(default_factory=dict)
     seen: int = 0
     images: int = 0
-    bad_lines: list[tuple[int, str]] = field(default_factory=list)
 
 
 class CsvTable:
@@ -202,38 +199,6 @@ class CsvTable:
             raise ManifestError(
                 f"Expected a readable table, but {self.path}: {error.strerror}. Check the file."
             ) from error
-
-
-def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
-    """A CSV with a ``path`` column, read at once: its rows as a list, and the lines that are no rows apart from them.
-
-    Args:
-        path: The table.
-        dataset: What to call the data set where the table does not say.
-        root: What its paths start from; the table's folder by default.
-
-    Raises:
-        ManifestError: Empty, not UTF-8 text, or without a ``path`` column.
-    """
-    table = CsvTable(path, lower=True)
-    if "path" not in table.columns:
-        raise ManifestError(
-            f"Expected a column 'path' and no column twice, but {path} has the columns "
-            f"{', '.join(table.columns)[:300]}. Name the column with the image files 'path', or say which one it is: "
-            "--format csv --map path=COLUMN."
-        )
-    rows = list(table.rows())
-    if not rows:
-        raise ManifestError(f"Expected at least one image, but {path} has a header and no rows. Check the file.")
-    return Source(
-        origin=path,
-        root=real(root or path.parent),
-        dataset=dataset,
-        rows=[row for row in rows if not row.reason],
-        columns=table.columns,
-        expected=len(rows),
-        bad_lines=[(row.line, row.reason) for row in rows if row.reason],
-    )
 
 
 def real(path: Path) -> Path:
