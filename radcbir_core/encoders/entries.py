@@ -262,8 +262,8 @@ ENTRIES = (
         input="224 x 224, squashed",
         output="pooled features",
         citation="Mei et al., Radiology: Artificial Intelligence 4(5), 2022",
-        note="Trained to name 165 findings on CT, MR and ultrasound. It has seen the images of RadImageNet. Prepared as "
-        "by its authors: the published code of Denner et al. leaves it out.",
+        note="Trained to name 165 findings on CT, MR and ultrasound. It has seen the images of RadImageNet. Prepared "
+        "as by its authors: the published code of Denner et al. leaves it out.",
         in_paper=True,
     ),
     EncoderEntry(
@@ -342,7 +342,7 @@ ENTRIES = (
         output=_CLS,
         output_option="cls",
         citation="Siméoni et al., 2025; arXiv 2508.10104",
-        note="Trained on pictures alone, without labels. Its library resizes after scaling, we before: it rounds otherwise.",
+        note="Trained on pictures alone, without labels. Its library resizes after scaling, we before: rounding.",
     ),
     EncoderEntry(
         encoder_id="pe-core-b-16",

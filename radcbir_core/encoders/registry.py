@@ -21,10 +21,8 @@ name   = "pixels" | "biomedclip" | "dinov2-vit-b-14" …  an entry of the table
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import os
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -35,6 +33,7 @@ from radcbir_core.encoders import (
     folders,
     medclip_family,
     medsam_family,
+    naming,
     open_clip_family,
     open_clip_sources,
     radimagenet_family,
@@ -379,68 +378,6 @@ def _identify_folder(path: str) -> tuple[str, str]:
     return encoder_id, shown(name)
 
 
-def _identify_repository(name: str) -> tuple[str, str]:
-    if "/" not in name or not is_repository(name):
-        raise EncoderError(
-            f"Expected hf-hub:organisation/name, but encoder = hf-hub:{shown(name)}. Copy the name from the hub."
-        )
-    # No organisation and no repository may contain two hyphens, so that two repositories cannot share an id.
-    return folder_safe(name.replace("/", "--")), name
-
-
-def _identify_model(name: str) -> tuple[str, str]:
-    if "/" not in name or not is_repository(name):
-        raise EncoderError(
-            f"Expected hf:organisation/name, but encoder = hf:{shown(name)}. Copy the name from the hub."
-        )
-    # Another id than hf-hub: gives the same repository, which may hold a model of open_clip's as well.
-    return folder_safe(f"hf--{name.replace('/', '--')}"), name
-
-
-def _identify_timm(name: str) -> tuple[str, str]:
-    if not is_repository(name):
-        raise EncoderError(
-            f"Expected timm:name or timm:organisation/name, but encoder = timm:{shown(name)}. "
-            "Write, for example, timm:vit_base_patch16_224.augreg_in21k."
-        )
-    return folder_safe(f"timm-{name.replace('/', '--')}"), f"{name} (timm)"
-
-
-def _timm_repository(name: str) -> str:
-    return name if "/" in name else f"timm/{name}"
-
-
-def _identify_builtin(name: str) -> tuple[str, str]:
-    architecture, tag = _architecture_and_tag(name)
-    if not re.fullmatch(r"[\w.-]+", tag, flags=re.ASCII):
-        raise EncoderError(
-            f"Expected open_clip:architecture:tag, but encoder = open_clip:{shown(name)}. "
-            "Add a pretrained tag, such as open_clip:ViT-B-32:laion2b_s34b_b79k."
-        )
-    known = _builtin_architectures()
-    if architecture not in known:
-        raise open_clip_sources.unknown_architecture(architecture, known)
-    return folder_safe(f"{architecture}-{tag}"), f"{architecture} ({tag})"
-
-
-def _architecture_and_tag(name: str) -> tuple[str, str]:
-    architecture, _, tag = name.partition(":")
-    # As open_clip reads it: OpenAI wrote ViT-L/14 for what is ViT-L-14.
-    return architecture.replace("/", "-"), tag
-
-
-def _builtin_architectures() -> list[str]:
-    """The names of open_clip's architectures: its files', as importing it takes seconds, or its own once imported."""
-    loaded: Any = sys.modules.get("open_clip")
-    if loaded is not None:
-        return list(loaded.list_models())
-    specification = importlib.util.find_spec("open_clip")
-    if specification is None or not specification.submodule_search_locations:
-        raise EncoderError("Expected open_clip to be installed, but it is not. Run pip install -r requirements.txt.")
-    folder = Path(specification.submodule_search_locations[0]) / "model_configs"
-    return sorted(path.stem for path in folder.glob("*.json"))
-
-
 def _found_in_folder(folder: Path) -> Checkpoint:
     entry = next((entry for entry in ENTRIES if _long_form(entry) == f"local-dir:{folder}"), None)
     if entry is None:
@@ -462,19 +399,19 @@ def _folder(path: Path) -> Path:
 _FORMS = {
     "open_clip": _Form(
         "open_clip:architecture:tag",
-        _identify_builtin,
-        lambda name, path: open_clip_sources.from_tag(*_architecture_and_tag(name), path=path),
+        naming.identify_builtin,
+        lambda name, path: open_clip_sources.from_tag(*naming.architecture_and_tag(name), path=path),
     ),
     "hf-hub": _Form(
         "hf-hub:organisation/name",
-        _identify_repository,
+        naming.identify_repository,
         lambda name, path: (
             open_clip_sources.from_hub(name) if path is None else open_clip_sources.from_folder(_folder(path))
         ),
     ),
     "hf": _Form(
         "hf:organisation/name",
-        _identify_model,
+        naming.identify_model,
         lambda name, path: (
             transformers_sources.from_hub(name) if path is None else transformers_sources.from_folder(_folder(path))
         ),
@@ -482,9 +419,11 @@ _FORMS = {
     ),
     "timm": _Form(
         "timm:name",
-        _identify_timm,
+        naming.identify_timm,
         lambda name, path: (
-            timm_family.from_hub(_timm_repository(name)) if path is None else timm_family.from_folder(_folder(path))
+            timm_family.from_hub(naming.timm_repository(name))
+            if path is None
+            else timm_family.from_folder(_folder(path))
         ),
         outputs=True,
     ),

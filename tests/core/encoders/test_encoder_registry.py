@@ -174,11 +174,11 @@ def test_architectures_are_the_same_with_and_without_open_clip(
 ) -> None:
     import sys
 
-    from radcbir_core.encoders.registry import _builtin_architectures
+    from radcbir_core.encoders.naming import builtin_architectures
 
-    loaded = set(_builtin_architectures())
+    loaded = set(builtin_architectures())
     monkeypatch.delitem(sys.modules, "open_clip")
-    assert set(_builtin_architectures()) == loaded
+    assert set(builtin_architectures()) == loaded
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EncoderError, match=r"Expected open_clip to be installed, but it is not. Run pip install"):
         encoder_id_of("open_clip:ViT-B-32:openai")
