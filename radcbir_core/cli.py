@@ -496,6 +496,41 @@ def evaluate_ranking(
         print(f"Wrote {len(found.table)} rows to {output}.")
 
 
+@app.command("evaluate-space")
+def evaluate_space(
+    name: Name,
+    encoder: EncoderOption = None,
+    exclude: Annotated[
+        str, typer.Option("--exclude", help="Pairs that do not count: of one patient, study, series, duplicate; none.")
+    ] = "patient",
+    output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV, with all labels.")] = None,
+) -> None:
+    """How similar images are within labels and between them: exact means over all pairs of images."""
+    from radcbir_core.evaluation.space import evaluate_space as run
+
+    collection = open_collection(name)
+    store = collection.store(_encoder_id_in(collection, encoder))
+    _check_folder(output)
+    table, notes = run(store, exclude="" if exclude == "none" else exclude)
+    if output is not None:
+        _write_csv(output, table)
+    rows = [
+        [row["level"], row["averaging"], row["n_images"], row["n_pairs"]]
+        + [_number(row[column]) for column in ("within", "between", "gap", "relative_gap")]
+        for row in table[table["averaging"] != "label"].to_dict("records")
+    ]
+    without = "all pairs" if exclude == "none" else f"pairs of one {exclude} left out"
+    _print_table(
+        ["level", "averaging", "images", "pairs within", "within", "between", "gap", "relative gap"],
+        rows,
+        title=f"{name} with {store.encoder_id}: mean cosine, {without}",
+    )
+    for note in notes:
+        print(note)
+    if output is not None:
+        print(f"Wrote {len(table)} rows to {output}.")
+
+
 def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | None) -> None:
     """What ``evaluate --versus`` prints: B − A at every level and k, and what to make of the labels."""
     from radcbir_core.evaluation.chance import CHANCE
