@@ -14,7 +14,11 @@ published figures depend on it where images are copies of each other.
 from __future__ import annotations
 
 import math
+import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,7 +40,8 @@ _PRODUCT_FROM = 128_000
 """FAISS makes a matrix product of queries with at least so many components together, and single sums of fewer: its
 ``distance_compute_blas_threshold`` (1.15)."""
 _QUERIES = 512
-_GALLERY = 8192
+_GALLERY = 4096
+_RISING = 3 * _GALLERY
 _FIRST = 2048
 _WIDTH = 512
 _HELD_ELEMENTS = 256_000_000
@@ -85,21 +90,23 @@ def rank_exactly(
         return hits
     blocks = _blocks_of(embeddings, gallery)
     doubt = 2 * math.sqrt(embeddings.shape[1]) * 2.0**-24
-    for start in range(0, len(queries), _ROUND):
-        part = slice(start, min(start + _ROUND, len(queries)))
-        asked = _single(embeddings, queries[part])
-        best = _Best(len(asked), k=k, doubt=doubt)
-        for first, vectors in blocks():
-            best.look_at(asked, vectors, first=first)
-        batch = min(_ROUND, len(queries) + followed_by - start)
-        if batch * embeddings.shape[1] < _PRODUCT_FROM:
-            best.settle(asked, lambda places: _single(embeddings, gallery[places]))
-        places, similarities, counts = best.first()
-        found = np.arange(k) < counts[:, None]
-        hits.rows[part] = np.where(found, gallery[np.minimum(places, len(gallery) - 1)], -1)
-        hits.similarities[part] = np.where(found, np.clip(similarities, -1, 1), np.nan)
-        hits.counts[part] = counts
-        progress("search", part.stop, len(queries))
+    with _workers() as pool:
+        for start in range(0, len(queries), _ROUND):
+            part = slice(start, min(start + _ROUND, len(queries)))
+            asked = _single(embeddings, queries[part])
+            best = _Best(len(asked), k=k, doubt=doubt)
+            for first, vectors in blocks():
+                best.look_at(pool, asked, vectors, first=first)
+            best.finish()
+            batch = min(_ROUND, len(queries) + followed_by - start)
+            if batch * embeddings.shape[1] < _PRODUCT_FROM:
+                best.settle(asked, lambda places: _single(embeddings, gallery[places]))
+            places, similarities, counts = best.first()
+            found = np.arange(k) < counts[:, None]
+            hits.rows[part] = np.where(found, gallery[np.minimum(places, len(gallery) - 1)], -1)
+            hits.similarities[part] = np.where(found, np.clip(similarities, -1, 1), np.nan)
+            hits.counts[part] = counts
+            progress("search", part.stop, len(queries))
     return hits
 
 
@@ -135,6 +142,16 @@ def similarity_in_fixed_order(left: Float32, right: Float32) -> Float32:
     return sums[:, 0]
 
 
+@contextmanager
+def _workers() -> Iterator[Executor]:
+    """One thread a core, each with its own products: selecting from one goes on beside making the next."""
+    # Comes with scikit-learn, which umap-learn needs. BLAS splits no sum among threads: the numbers are the same.
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield pool
+
+
 def _single(embeddings: Floats, rows: npt.NDArray[np.intp]) -> Float32:
     """Rows in single precision; rows that follow each other are not copied where they have it already."""
     if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and (np.diff(rows) == 1).all():
@@ -168,24 +185,37 @@ class _Best:
         self._keys: Keys = np.full((queries, _WIDTH), _EMPTY, dtype=np.int64)
         self._counts = np.zeros(queries, dtype=np.int64)
         self._floor = np.full(queries, -np.inf, dtype=np.float32)
-        self._product = np.empty((_QUERIES, _GALLERY), dtype=np.float32)
-        self._reached = np.empty((_QUERIES, _GALLERY), dtype=np.bool_)
+        self._buffers = threading.local()
 
-    def look_at(self, queries: Float32, vectors: Float32, *, first: int) -> None:
+    def look_at(self, pool: Executor, queries: Float32, vectors: Float32, *, first: int) -> None:
         """Compare all queries with a block of the gallery, whose first vector has the place ``first``."""
-        for start in range(0, len(queries), _QUERIES):
-            part = slice(start, min(start + _QUERIES, len(queries)))
-            shape = (part.stop - start, len(vectors))
-            product = self._product.reshape(-1)[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(queries[part], vectors.T, out=product)
-            self._add(part, product, first=first)
 
-    def _add(self, part: slice, product: Float32, *, first: int) -> None:
+        step = min(_QUERIES, -(-len(queries) // (os.cpu_count() or 1)))
+
+        def compare(start: int) -> None:
+            part = slice(start, min(start + step, len(queries)))
+            shape = (part.stop - start, len(vectors))
+            product, reached = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._own_buffers())
+            np.matmul(queries[part], vectors.T, out=product)
+            self._add(part, product, reached, first=first)
+
+        # Each part has lines of its own, so that the threads have nothing to share.
+        for _ in pool.map(compare, range(0, len(queries), step)):
+            pass
+
+    def _own_buffers(self) -> tuple[Float32, npt.NDArray[np.bool_]]:
+        """Of this thread."""
+        if not hasattr(self._buffers, "both"):
+            size = _QUERIES * _GALLERY
+            self._buffers.both = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.bool_)
+        both: tuple[Float32, npt.NDArray[np.bool_]] = self._buffers.both
+        return both
+
+    def _add(self, part: slice, product: Float32, reached: npt.NDArray[np.bool_], *, first: int) -> None:
         if first == 0 and product.shape[1] > self._k:
             # The k-th of some places is a floor for all of them.
             sample = product[:, :_FIRST]
             self._floor[part] = np.partition(sample, -self._k, axis=1)[:, -self._k] - self._doubt
-        reached = self._reached.reshape(-1)[: product.size].reshape(product.shape)
         np.greater_equal(product, self._floor[part, None], out=reached)
         flat = np.flatnonzero(reached)
         query = flat // product.shape[1]
@@ -203,7 +233,9 @@ class _Best:
         target = _WIDTH - 1 - self._counts[part.start + query] - rank
         self._keys[part.start + query, target] = _keys(product.reshape(-1)[flat], flat % product.shape[1] + first)
         self._counts[part] += numbers
-        self._compact(part)
+        # Sorting is worth it while floors still rise, and needed before there is no room.
+        if first < _RISING or int(self._counts[part].max()) > _WIDTH * 3 // 4:
+            self._compact(part)
 
     def _add_line(self, query: int, line: Float32, *, first: int) -> None:
         """A block with more candidates than there is room for: only the best of it are taken."""
@@ -225,6 +257,10 @@ class _Best:
         counts = np.minimum(kept.sum(axis=1), _WIDTH // 2)
         keys[np.arange(_WIDTH) < _WIDTH - counts[:, None]] = _EMPTY
         self._counts[part] = counts
+
+    def finish(self) -> None:
+        """Sort what has been found; to be called after the last block."""
+        self._compact(slice(0, len(self._counts)))
 
     def settle(self, queries: Float32, vectors_of: Callable[[npt.NDArray[np.int64]], Float32]) -> None:
         """Compute again, in fixed order, the similarities of candidates that are too close to call; sort anew."""
