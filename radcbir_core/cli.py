@@ -531,6 +531,64 @@ def evaluate_space(
         print(f"Wrote {len(table)} rows to {output}.")
 
 
+@app.command("evaluate-index-size")
+def evaluate_index_size(
+    name: Name,
+    encoder: EncoderOption = None,
+    protocol: Annotated[str, typer.Option(help="leave-one-out, or split (gallery = train, queries = test).")] = (
+        "leave-one-out"
+    ),
+    level: Annotated[str, typer.Option(help="modality, anatomy or label.")] = "label",
+    fraction: Annotated[
+        list[float] | None, typer.Option("--fraction", help="Of the gallery's patients, 0 to 1. Repeat it.")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", help="Galleries of each size.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the drawing.")] = 0,
+    exclude: Excluded = None,
+    divisor: Annotated[
+        str | None, typer.Option(help="k (default), or available: min(k, relevant images in the gallery).")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
+) -> None:
+    """P at k against the size of the gallery: drawn smaller by whole patients; mean and standard deviation of draws."""
+    from radcbir_core.evaluation import Protocol
+    from radcbir_core.evaluation.index_size import FRACTIONS
+    from radcbir_core.evaluation.index_size import evaluate_index_size as run
+
+    collection = open_collection(name)
+    store = collection.store(_encoder_id_in(collection, encoder))
+    chosen = Protocol.of(protocol, exclude=_split(exclude, default=None), divisor=divisor)
+    _check_folder(output)
+    with _bars() as progress:
+        table = run(
+            store,
+            chosen,
+            level=level,  # type: ignore[arg-type]  # any other word is refused with a message
+            fractions=fraction or FRACTIONS,
+            draws=draws,
+            seed=seed,
+            progress=progress,
+        )
+    if output is not None:
+        _write_csv(output, table)
+    rows = [
+        [averaging, f"{part:g}", round(lines["gallery"].iloc[0])]
+        + [f"{mean:.3f} ± {std:.3f}" for mean, std in zip(lines["mean"], lines["std"], strict=True)]
+        for (averaging, part), lines in table.groupby(["averaging", "fraction"], sort=False)
+    ]
+    _print_table(
+        ["averaging", "fraction", "gallery", *(f"P@{k}" for k in chosen.ks)],
+        sorted(rows, key=lambda row: row[0], reverse=True),
+        title=f"{name} with {store.encoder_id}, level {level}: {chosen.describe()}; {draws} draws",
+    )
+    if chosen.divisor == "k":
+        print(
+            "A small gallery may hold fewer than k images of a label, which lowers P@k; --divisor available tells apart."
+        )
+    if output is not None:
+        print(f"Wrote {len(table)} rows to {output}.")
+
+
 def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | None) -> None:
     """What ``evaluate --versus`` prints: B − A at every level and k, and what to make of the labels."""
     from radcbir_core.evaluation.chance import CHANCE
