@@ -189,13 +189,14 @@ class _Best:
 
     def look_at(self, pool: Executor, queries: Float32, vectors: Float32, *, first: int) -> None:
         """Compare all queries with a block of the gallery, whose first vector has the place ``first``."""
-
         step = min(_QUERIES, -(-len(queries) // (os.cpu_count() or 1)))
 
         def compare(start: int) -> None:
             part = slice(start, min(start + step, len(queries)))
             shape = (part.stop - start, len(vectors))
-            product, reached = (buffer[: shape[0] * shape[1]].reshape(shape) for buffer in self._own_buffers())
+            floats, flags = self._own_buffers()
+            product = floats[: shape[0] * shape[1]].reshape(shape)
+            reached = flags[: shape[0] * shape[1]].reshape(shape)
             np.matmul(queries[part], vectors.T, out=product)
             self._add(part, product, reached, first=first)
 
