@@ -583,10 +583,51 @@ def evaluate_index_size(
     )
     if chosen.divisor == "k":
         print(
-            "A small gallery may hold fewer than k images of a label, which lowers P@k; --divisor available tells apart."
+            "A small gallery may hold fewer than k images of a label, which alone lowers P@k; "
+            "with --divisor available it does not."
         )
     if output is not None:
         print(f"Wrote {len(table)} rows to {output}.")
+
+
+@app.command("evaluate-probes")
+def evaluate_probes(
+    name: Name,
+    encoder: EncoderOption = None,
+    level: Annotated[str, typer.Option(help="modality, anatomy or label.")] = "label",
+    k: Annotated[list[int] | None, typer.Option("-k", "--k", help="Hits that vote. Repeat it; 1, 5 and 20.")] = None,
+    c: Annotated[float, typer.Option("--c", help="Inverse strength of the linear probe's penalty.")] = 1.0,
+    output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
+) -> None:
+    """Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."""
+    from radcbir_core.evaluation.probing import KNN_KS
+    from radcbir_core.evaluation.probing import evaluate_probes as run
+
+    collection = open_collection(name)
+    store = collection.store(_encoder_id_in(collection, encoder))
+    _check_folder(output)
+    with _bars() as progress:
+        found = run(store, level=level, ks=k or KNN_KS, c=c, progress=progress)  # type: ignore[arg-type]  # refused with a message
+    if output is not None:
+        _write_csv(output, found.table)
+    rows = []
+    for row in found.table.to_dict("records"):
+        scores = [
+            _with_interval({"precision": row[score], "low": row[f"{short}_low"], "high": row[f"{short}_high"]})
+            for score, short in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced"))
+        ]
+        method = row["method"] if row["method"] != "kNN" else f"kNN, k = {row['k']:.0f}"
+        rows.append([method, *scores, f"{row['macro_f1']:.3f}"])
+    _print_table(
+        ["method", "accuracy", "balanced accuracy", "macro F1"],
+        rows,
+        title=f"{name} with {store.encoder_id}, level {level}: learned from {found.n_train} images, asked about "
+        f"{found.n_test} of {found.n_labels} labels",
+    )
+    for note in found.notes:
+        print(note)
+    if output is not None:
+        print(f"Wrote {len(found.table)} rows to {output}.")
 
 
 def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | None) -> None:
