@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,8 +19,10 @@ from radcbir_core.evaluation.intervals import cluster_codes
 
 
 @pytest.fixture
-def store(small_data, monkeypatch):
-    monkeypatch.setenv("RADCBIR_DATA", str(small_data))
+def store(small_data, tmp_path_factory, monkeypatch):
+    data = tmp_path_factory.mktemp("copied") / "data"  # evaluate() leaves its results in the collection
+    shutil.copytree(small_data, data)
+    monkeypatch.setenv("RADCBIR_DATA", str(data))
     return open_collection("small").store("pixels")
 
 

@@ -21,8 +21,10 @@ from tests.core.evaluation.test_relevance import slow_grade
 
 
 @pytest.fixture
-def store(small_data, monkeypatch):
-    monkeypatch.setenv("RADCBIR_DATA", str(small_data))
+def store(small_data, tmp_path_factory, monkeypatch):
+    data = tmp_path_factory.mktemp("copied") / "data"  # evaluate() leaves its results in the collection
+    shutil.copytree(small_data, data)
+    monkeypatch.setenv("RADCBIR_DATA", str(data))
     return open_collection("small").store("pixels")
 
 
