@@ -10,18 +10,13 @@ narrower than the intervals of the two encoders would suggest, and two that over
 
 from __future__ import annotations
 
-import json
-import shutil
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from radcbir_core.collection import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
@@ -37,10 +32,11 @@ from radcbir_core.evaluation.precision import (
 )
 from radcbir_core.evaluation.protocols import PROTOCOLS, Protocol, Sides, evaluate, sides_of
 from radcbir_core.evaluation.randomization import holm, swap_p_values
+from radcbir_core.evaluation.results import Results, read_results, write_results
 from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level, Manifest
 from radcbir_core.neighbors import ranked_hits
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import digest_of, disk_errors
+from radcbir_core.storage import digest_of
 
 COMPARISON_COLUMNS = (
     *("level", "label", "averaging", "k", "a", "b", "difference", "low", "high", "n_queries", "n_patients"),
@@ -123,9 +119,9 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
             f"Expected a protocol of {', '.join(PROTOCOLS)} to compare by, but protocol = {protocol.name!r}. Use one."
         )
     folder = a.evaluation_folder / _name(a, b, protocol)
-    cached = _read(folder, a, b, protocol)
+    cached = read_results(folder)
     if cached is not None:
-        return cached
+        return Comparison(protocol=protocol, a=a.encoder_id, b=_id_of(b), **cached._asdict())
     own = b is None or np.array_equal(a.valid, b.valid)
     tables, queries = [], []
     progress("comparison", 0, len(LEVELS))
@@ -150,7 +146,7 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         queries=pd.concat(queries, ignore_index=True),
         notes=(*_notes(a, b, protocol), *_lone_labels(tables)),
     )
-    _write(folder, result, (a, b))
+    write_results(folder, Results(result.table, result.queries, result.notes))
     return result
 
 
@@ -378,38 +374,3 @@ the number of labels (Holm), 1 difference remains clear.'
 def _name(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> str:
     other = CHANCE if b is None else f"{b.encoder_id} {b.digest}"
     return f"versus-{digest_of(str(_RECIPE), protocol.digest, a.digest, other)[:32]}"
-
-
-def _read(folder: Path, a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> Comparison | None:
-    """The cached results, or ``None`` where there are none or they cannot be read: then they are computed again."""
-    try:
-        return Comparison(
-            protocol=protocol,
-            a=a.encoder_id,
-            b=_id_of(b),
-            table=pd.read_parquet(folder / "table.parquet"),
-            queries=pd.read_parquet(folder / "queries.parquet"),
-            notes=tuple(json.loads((folder / "notes.json").read_text(encoding="utf-8"))),
-        )
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-
-
-def _write(folder: Path, result: Comparison, sides: tuple[EncoderStore, EncoderStore | None]) -> None:
-    """Write all files of one result, in one step."""
-    unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
-    with disk_errors(folder):
-        try:
-            unfinished.mkdir(parents=True)
-            result.table.to_parquet(unfinished / "table.parquet")
-            result.queries.to_parquet(unfinished / "queries.parquet")
-            (unfinished / "notes.json").write_text(json.dumps(result.notes), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                # Another process has just written the same results: the same numbers, so either will do.
-                if _read(folder, *sides, result.protocol) is None:
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)

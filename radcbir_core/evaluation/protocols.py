@@ -13,17 +13,13 @@ paper's protocol follows the published code to the last digit: ``src/retrieval.p
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from radcbir_core.collection import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
@@ -36,13 +32,14 @@ from radcbir_core.evaluation.precision import (
     summarize,
 )
 from radcbir_core.evaluation.ranking import rank_exactly
+from radcbir_core.evaluation.results import Results, read_results, write_results
 from radcbir_core.evaluation.spread import spread_of
 from radcbir_core.index import Hits
 from radcbir_core.manifest import LEVELS, Codes, Level, Manifest
 from radcbir_core.neighbors import ranked_hits
 from radcbir_core.progress import Progress, silent
 from radcbir_core.retrieval import check_exclusions
-from radcbir_core.storage import digest_of, disk_errors
+from radcbir_core.storage import digest_of
 
 ProtocolName = Literal["leave-one-out", "split"]
 PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
@@ -247,9 +244,9 @@ def evaluate(
     """
     _check_current(store, protocol)
     folder = store.evaluation_folder / f"{protocol.digest}-{store.digest[:16]}"
-    cached = _read(folder, protocol)
+    cached = read_results(folder)
     if cached is not None and take_hits is None:
-        return cached
+        return Evaluation(protocol, *cached)
     tables, queries, hopeless = [], [], []
     progress("evaluation", 0, len(protocol.levels))
     for done, level in enumerate(protocol.levels, 1):
@@ -274,7 +271,7 @@ def evaluate(
         queries=pd.concat(queries, ignore_index=True),
         notes=_notes(store, protocol, hopeless),
     )
-    _write(folder, result)
+    write_results(folder, Results(result.table, result.queries, result.notes))
     return result
 
 
@@ -405,36 +402,3 @@ def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Lev
     if protocol.name != PAPER and store.record.get("neighbors", {}).get("method") == "approximate":
         notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
     return tuple(notes)
-
-
-def _read(folder: Path, protocol: Protocol) -> Evaluation | None:
-    """The cached results, or ``None`` where there are none or they cannot be read: then they are computed again."""
-    try:
-        return Evaluation(
-            protocol=protocol,
-            table=pd.read_parquet(folder / "table.parquet"),
-            queries=pd.read_parquet(folder / "queries.parquet"),
-            notes=tuple(json.loads((folder / "notes.json").read_text(encoding="utf-8"))),
-        )
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-
-
-def _write(folder: Path, result: Evaluation) -> None:
-    """Write all files of one result, in one step."""
-    unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
-    with disk_errors(folder):
-        try:
-            unfinished.mkdir(parents=True)
-            result.table.to_parquet(unfinished / "table.parquet")
-            result.queries.to_parquet(unfinished / "queries.parquet")
-            (unfinished / "notes.json").write_text(json.dumps(result.notes), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                # Another process has just written the same results: the same numbers, so either will do.
-                if _read(folder, result.protocol) is None:
-                    raise
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)

@@ -15,7 +15,7 @@ from radcbir_core.build import build
 from radcbir_core.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
-from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, protocols
+from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, results
 from radcbir_core.importers import import_collection
 
 
@@ -118,7 +118,7 @@ def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> 
 def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> None:
     """The other finishes between our removal of the old results and our renaming of the new ones."""
     protocol = Protocol.of(divisor="available")
-    real = protocols.shutil.rmtree
+    real = results.shutil.rmtree
     overtaken: list[Path] = []
 
     def remove(folder, **options) -> None:
@@ -127,7 +127,7 @@ def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> N
             overtaken.append(folder)
             evaluate(store, protocol)
 
-    monkeypatch.setattr(protocols.shutil, "rmtree", remove)
+    monkeypatch.setattr(results.shutil, "rmtree", remove)
     mine = evaluate(store, protocol)
     assert overtaken
     assert evaluate(store, protocol).table.equals(mine.table)
