@@ -13,6 +13,7 @@ from pages.parts import (
     compare_html,
     difference_figures,
     difference_tables,
+    filters,
     gallery,
     paired,
     picker,
@@ -120,18 +121,8 @@ def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
 def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
     """B − A of every label, B's largest gain first, as a chart and a table; both can be clicked."""
     bar = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    key = "radcbir:filter-labels"
-    st.session_state[key] = state.get("filter") or ""
-    bar.text_input(
-        "Filter labels",
-        key=key,
-        placeholder="Filter labels: any part of them",
-        label_visibility="collapsed",
-        width=300,
-        on_change=lambda: state.update(filter=st.session_state[key].strip()[:200]),
-    )
+    shown = filters.by_label(bar, labels, name="filter")
     text = state.get("filter")
-    shown = labels[labels["label"].str.contains(text, case=False, regex=False)] if text else labels
     first = state.choice(
         bar.segmented_control,
         "Order",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts import figures, gallery, loaders, palette, protocol_choice, regions, shell, state
+from pages.parts import figures, filters, gallery, loaders, palette, protocol_choice, regions, shell, state
 from pages.parts.shell import Opened
 from pages.parts.text import counted, csv_bytes, literal, markup
 from radcbir_core.evaluation import Evaluation
@@ -92,18 +92,8 @@ def show_labels(
 ) -> None:
     """P@k by label as a chart and, beside it, as a table; both can be clicked."""
     bar = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    key = "radcbir:find-label"
-    st.session_state[key] = state.get("find") or ""
-    bar.text_input(
-        "Filter labels",
-        key=key,
-        placeholder="Filter labels: any part of them",
-        label_visibility="collapsed",
-        width=300,
-        on_change=lambda: state.update(find=st.session_state[key].strip()[:200]),
-    )
+    shown = filters.by_label(bar, labels, name="find")
     text = state.get("find")
-    shown = labels[labels["label"].str.contains(text, case=False, regex=False)] if text else labels
     shown = shown.reset_index(drop=True)
     bar.download_button(
         "CSV",

@@ -1,13 +1,14 @@
 """Which images to look at: filters by any column of the manifest, kept in the URL.
 
-Owns the filter popover that pages share and the reading of ``where=column=value`` from the URL. What a filter means is
-the manifest's business.
+Owns the filter popover and the box for labels that pages share, and the reading of ``where=column=value`` from the
+URL. What a filter means is the manifest's business.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import streamlit as st
 
 from pages.parts import shell, state
@@ -63,3 +64,25 @@ def _in_order(columns: Sequence[str]) -> list[str]:
     first = ["modality", "anatomy", "pathologies", "dataset", "split"]
     rest = [name for name in columns if name not in {*first, "width", "height"}]
     return [name for name in first if name in columns] + rest
+
+
+def by_label(bar: st.delta_generator.DeltaGenerator, labels: pd.DataFrame, *, name: str) -> pd.DataFrame:
+    """Draw a box for a part of a label's name, kept in the URL as ``name``; the rows of the labels that have it.
+
+    Args:
+        bar: Where to draw, in a row of controls.
+        labels: With a column ``label``.
+        name: Of the parameter in the URL.
+    """
+    key = f"radcbir:{name}-labels"
+    st.session_state[key] = state.get(name) or ""
+    bar.text_input(
+        "Filter labels",
+        key=key,
+        placeholder="Filter labels: any part of them",
+        label_visibility="collapsed",
+        width=300,
+        on_change=lambda: state.update(**{name: st.session_state[key].strip()[:200]}),
+    )
+    text = state.get(name)
+    return labels[labels["label"].str.contains(text, case=False, regex=False)] if text else labels
