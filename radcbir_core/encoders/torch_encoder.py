@@ -7,6 +7,7 @@ runs out. What a family computes in between is the family's; it must know none.
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -41,7 +42,7 @@ BUILD_ERRORS = (
 """Whatever a configuration that does not fit a library's classes may run into there."""
 
 
-class TorchEncoder:
+class TorchEncoder(ABC):
     """A frozen torch network; see :class:`~radcbir_core.encoders.base.Encoder` for the attributes.
 
     A family gives the model, says what decides its numbers, and overrides :meth:`_image_features` and, with a text
@@ -161,9 +162,9 @@ class TorchEncoder:
             self._ready_tokenizer()
             return [self._count_tokens(text) > self._context_length() for text in wanted]
 
+    @abstractmethod
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
         """Inputs on the device, (b, 3, height, width), as (b, D) numbers that are not yet of norm 1."""
-        raise NotImplementedError
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens on the device, (t, length), as (t, D) numbers that are not yet of norm 1."""
