@@ -31,6 +31,7 @@ PAGES: Final = (
     ("Pathology", "pages/pathology.py", ":material/bar_chart:"),
     ("Map", "pages/map.py", ":material/scatter_plot:"),
     ("Compare", "pages/compare.py", ":material/compare_arrows:"),
+    ("Collections", "pages/collections.py", ":material/database:"),
 )
 COMMAND: Final = "python -m radcbir_core"
 
