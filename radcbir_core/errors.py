@@ -6,6 +6,7 @@ whatever a user can cause or mend, and a page or a command shows it. A bug stays
 ```text
 RadcbirError
 ├── ManifestError            a table of images that cannot be read as one
+├── ArchiveError             a ZIP archive that is damaged, or that must not be unpacked
 ├── ImageError               one image file that cannot be decoded
 │   ├── ImageTooLargeError   over the byte or pixel limit
 │   └── NoPixelDataError     a DICOM object without an image in it
@@ -34,6 +35,10 @@ class RadcbirError(Exception):
 
 class ManifestError(RadcbirError):
     """A table of images that cannot be read as one."""
+
+
+class ArchiveError(RadcbirError):
+    """A ZIP archive that is damaged, or that must not be unpacked."""
 
 
 class ImageError(RadcbirError):
