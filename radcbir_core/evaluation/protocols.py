@@ -364,19 +364,21 @@ def _intervals(
     return replace(found, micro=micro, macro=macro, label=label)
 
 
-def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Level, int, int]]) -> tuple[str, ...]:
+def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
+    """What is not known of patients, and what it does to figures under a protocol; one sentence each.
+
+    Args:
+        store: What an encoder made of a collection.
+        protocol: Under which the figures are made.
+    """
     manifest = store.collection.manifest
-    notes = []
     patients = manifest.groups("patient")
     unknown = int((patients < 0).sum())
+    notes = []
     if "patient" in protocol.exclude and unknown:
         notes.append(
             f"{unknown} of {len(manifest)} images have no patient_id: from these, images of the same patient could not "
             "be excluded, and their figures may be too high."
-        )
-    if "duplicate" in protocol.exclude and store.collection.record.get("checked") == "exists":
-        notes.append(
-            "The files were not read when they were imported: exact copies are unknown and could not be excluded."
         )
     if protocol.name in {"split", PAPER}:
         if unknown:
@@ -389,6 +391,15 @@ def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Lev
         shared = len(sides[0] & sides[1])
         if shared:
             notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
+    return notes
+
+
+def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Level, int, int]]) -> tuple[str, ...]:
+    notes = patient_notes(store, protocol)
+    if "duplicate" in protocol.exclude and store.collection.record.get("checked") == "exists":
+        notes.append(
+            "The files were not read when they were imported: exact copies are unknown and could not be excluded."
+        )
     for level, queries, labels in hopeless:
         if queries:
             effect = "they count 0" if protocol.divisor == "k" else "they are left out"

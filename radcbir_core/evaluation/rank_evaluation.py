@@ -2,13 +2,14 @@
 
 Owns who asks and who may be returned under a rule, and the means: micro over queries; macro over full labels, where a
 query counts under each label it shows. The arithmetic is rank_metrics.py's, relevance is relevance.py's, the intervals
-are intervals.py's.
+are intervals.py's, the cache is results.py's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,26 +17,30 @@ import pandas as pd
 
 from radcbir_core.collection import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.evaluation.deep_ranking import relevant_among_first
 from radcbir_core.evaluation.intervals import cluster_codes, precision_intervals
 from radcbir_core.evaluation.precision import label_totals
-from radcbir_core.evaluation.protocols import PAPER, Protocol, sides_of
+from radcbir_core.evaluation.protocols import PAPER, Protocol, patient_notes, sides_of
 from radcbir_core.evaluation.rank_metrics import (
     average_precision_at_k,
     check_ap_divisor,
     hit_rate_at_k,
     ndcg_at_k,
     precision_with_grades,
-    r_precision,
     recall_at_k,
 )
 from radcbir_core.evaluation.relevance import Available, Findings, available_grades, check_rule, hit_grades
+from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
 from radcbir_core.neighbors import ranked_hits
 from radcbir_core.progress import Progress, silent
 
 RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high")
 METRICS = ("P", "recall", "hit rate", "mAP", "nDCG", "R-precision")
 
-_ELEMENTS = 4_000_000
+_KIND = "ranking-1"
+"""Names the recipe of kept results: to be changed when the numbers change."""
+_AT_ONCE = 7
+"""Metrics whose intervals are computed together: fewer, and draws are made too often; more, and nothing is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +53,26 @@ class RankEvaluation:
         table: Columns :data:`RANK_COLUMNS`. ``averaging`` is "micro", "macro" (``label`` empty) or "label"; ``k`` is
             missing (NA) for R-precision; ``low`` and ``high`` bound the 95 % interval over patients, NaN where it is
             undefined; ``n_queries`` are the queries behind the number.
+        queries: One row a query: ``row``, and a column a metric and k, such as "nDCG@10" (:func:`column_of`); NaN
+            where nothing relevant was available.
         notes: What one has to know to read the numbers, one sentence each.
     """
 
     protocol: Protocol
     rule: str
     table: pd.DataFrame
+    queries: pd.DataFrame
     notes: tuple[str, ...]
+
+
+def column_of(metric: str, k: int | None) -> str:
+    """The column of a metric in :attr:`RankEvaluation.queries`.
+
+    Example:
+        >>> column_of("nDCG", 10), column_of("R-precision", None)
+        ('nDCG@10', 'R-precision')
+    """
+    return metric if k is None else f"{metric}@{k}"
 
 
 def evaluate_ranking(
@@ -66,21 +84,53 @@ def evaluate_ranking(
     with_r_precision: bool = False,
     progress: Progress = silent,
 ) -> RankEvaluation:
-    """P, recall, hit rate, mAP and nDCG at every k of the protocol, and R-precision if asked for.
+    """P, recall, hit rate, mAP and nDCG at every k of the protocol, and R-precision if asked for; or what is kept.
 
     Args:
         store: What an encoder made of a collection, with its neighbor graph.
         protocol: Leave-one-out or split; its ``divisor`` plays no part here.
         rule: Of :data:`~radcbir_core.evaluation.relevance.RULES`.
         ap_divisor: Of :data:`~radcbir_core.evaluation.rank_metrics.AP_DIVISORS`.
-        with_r_precision: Also R-precision, which needs as many hits a query as it has relevant images: a search of its
-            own, and a long one for a large collection.
-        progress: Told the number of queries, as step "search", for R-precision.
+        with_r_precision: Also R-precision, which needs as many hits a query as it has relevant images: an exact search
+            of its own, and a long one for a large collection.
+        progress: Told the number of queries, as step "search", for R-precision, and of metrics that are averaged, as
+            step "intervals".
 
     Raises:
         EvaluationError: An unknown rule or divisor, or a protocol that cannot be run on this collection.
         StaleError: The neighbor graph is missing or was made from other embeddings.
+        StorageError: The results cannot be written.
     """
+    _check(store, protocol, rule, ap_divisor)
+    folder = _folder(store, protocol, rule, ap_divisor, with_r_precision=with_r_precision)
+    kept = read_results(folder)
+    if kept is None:
+        kept = _compute(store, protocol, rule, ap_divisor, with_r_precision=with_r_precision, progress=progress)
+        write_results(folder, kept)
+    return RankEvaluation(protocol, rule, kept.table, kept.queries, kept.notes)
+
+
+def kept_ranking(
+    store: EncoderStore, protocol: Protocol, *, rule: str, ap_divisor: str = "available"
+) -> RankEvaluation | None:
+    """What :func:`evaluate_ranking` has kept, that with R-precision first; None where nothing is kept.
+
+    The arguments and errors are those of :func:`evaluate_ranking`.
+    """
+    _check(store, protocol, rule, ap_divisor)
+    for with_r_precision in (True, False):
+        kept = read_results(_folder(store, protocol, rule, ap_divisor, with_r_precision=with_r_precision))
+        if kept is not None:
+            return RankEvaluation(protocol, rule, kept.table, kept.queries, kept.notes)
+    return None
+
+
+def _folder(store: EncoderStore, protocol: Protocol, rule: str, ap_divisor: str, *, with_r_precision: bool) -> Path:
+    choices = {name: value for name, value in asdict(protocol).items() if name != "divisor"}
+    return results_folder(store, _KIND, **choices, rule=rule, ap_divisor=ap_divisor, r_precision=with_r_precision)
+
+
+def _check(store: EncoderStore, protocol: Protocol, rule: str, ap_divisor: str) -> None:
     check_rule(rule)
     check_ap_divisor(ap_divisor)
     if protocol.name == PAPER:
@@ -93,6 +143,18 @@ def evaluate_ranking(
             f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
             f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
         )
+
+
+def _compute(
+    store: EncoderStore,
+    protocol: Protocol,
+    rule: str,
+    ap_divisor: str,
+    *,
+    with_r_precision: bool,
+    progress: Progress,
+) -> Results:
+    """The table, the queries and the notes."""
     manifest = store.collection.manifest
     findings = Findings.of_manifest(manifest, single=rule == "same-label")
     sides = sides_of(store, protocol, "modality")
@@ -105,12 +167,8 @@ def evaluate_ranking(
         )
     groups = [manifest.groups(name) for name in protocol.exclude]  # type: ignore[arg-type]  # Protocol.of checked them
     available = available_grades(queries, findings=findings, rule=rule, gallery=gallery, groups=groups)
-
-    def graded(chosen: npt.NDArray[np.intp], k: int) -> npt.NDArray[np.float64]:
-        hits = ranked_hits(store, queries[chosen], k=k, gallery=gallery, exclude=protocol.exclude)
-        return hit_grades(hits.rows, query_rows=queries[chosen], findings=findings, rule=rule)
-
-    grades = graded(np.arange(len(queries)), max(protocol.ks))
+    hits = ranked_hits(store, queries, k=max(protocol.ks), gallery=gallery, exclude=protocol.exclude)
+    grades = hit_grades(hits.rows, query_rows=queries, findings=findings, rule=rule)
     ks = protocol.ks
     columns: list[tuple[str, int | None]] = [(metric, k) for metric in METRICS[:5] for k in ks]
     parts = [
@@ -122,44 +180,56 @@ def evaluate_ranking(
     ]
     if with_r_precision:
         columns.append(("R-precision", None))
-        parts.append(_r_precision(available, graded, progress)[:, None])
+        parts.append(
+            _r_precision(
+                store,
+                queries,
+                findings=findings,
+                rule=rule,
+                gallery=gallery,
+                groups=groups,
+                available=available,
+                progress=progress,
+            )[:, None]
+        )
     clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
-    table = _summary(np.hstack(parts), columns, findings=findings, queries=queries, clusters=clusters)
-    return RankEvaluation(
-        protocol=protocol,
-        rule=rule,
-        table=table,
-        notes=_notes(store, protocol, rule, findings=findings, available=available),
-    )
+    values = np.hstack(parts)
+    table = _summary(values, columns, findings=findings, queries=queries, clusters=clusters, progress=progress)
+    per_query = pd.DataFrame({column_of(*column): values[:, i] for i, column in enumerate(columns)})
+    per_query.insert(0, "row", queries.astype(np.int32))
+    return Results(table, per_query, _notes(store, protocol, rule, findings=findings, available=available))
 
 
 def _r_precision(
+    store: EncoderStore,
+    queries: npt.NDArray[np.intp],
+    *,
+    findings: Findings,
+    rule: str,
+    gallery: npt.NDArray[np.bool_],
+    groups: Sequence[npt.NDArray[np.int32]],
     available: Available,
-    graded: Callable[[npt.NDArray[np.intp], int], npt.NDArray[np.float64]],
     progress: Progress,
 ) -> npt.NDArray[np.float64]:
-    """``(Q,)``; ``graded`` gives the grades of the first hits of some queries, by their positions."""
-    values = np.full(len(available.counts), np.nan)
-    progress("search", 0, len(values))
-    done = 0
-    for chosen in _of_like_size(available.relevant):
-        deepest = int(available.relevant[chosen].max())
-        if deepest:
-            part = Available(grades=available.grades, counts=available.counts[chosen])
-            values[chosen] = r_precision(graded(chosen, deepest), available=part)
-        done += len(chosen)
-        progress("search", done, len(values))
-    return values
+    """``(Q,)``; NaN where nothing relevant was available."""
+    table = findings.grades(rule)
 
+    def relevant_to(kind: int) -> npt.NDArray[np.bool_]:
+        found: npt.NDArray[np.bool_] = table[[kind]].toarray()[0] > 0
+        return found
 
-def _of_like_size(sizes: npt.NDArray[np.int64]) -> Iterator[npt.NDArray[np.intp]]:
-    """Queries in portions, by how many hits they need, so that a portion's table of hits stays small."""
-    order = np.argsort(sizes, kind="stable")[::-1]
-    start = 0
-    while start < len(order):
-        step = max(1, _ELEMENTS // max(1, int(sizes[order[start]])))
-        yield order[start : start + step]
-        start += step
+    there = available.relevant
+    counts = relevant_among_first(
+        store.embeddings,
+        queries=queries,
+        gallery=gallery,
+        depths=there,
+        kinds=findings.codes,
+        relevant_to=relevant_to,
+        groups=groups,
+        progress=progress,
+    )
+    return np.divide(counts, there, out=np.full(len(queries), np.nan), where=there > 0)
 
 
 def _summary(
@@ -169,16 +239,25 @@ def _summary(
     findings: Findings,
     queries: npt.NDArray[np.intp],
     clusters: npt.NDArray[np.int64],
+    progress: Progress,
 ) -> pd.DataFrame:
     """Micro, macro and each label's mean, with intervals."""
+    progress("intervals", 0, len(columns))
     sets = findings.codes[queries]
     # One line a query and label that it shows.
     sizes = np.array([len(found) for found in findings.sets])[sets]
     line = np.repeat(np.arange(len(queries)), sizes)
     labels = np.concatenate([np.array(findings.sets[code], dtype=np.int64) for code in sets])
     one, n_labels = np.zeros(len(queries), dtype=np.int64), len(findings.labels)
-    micro = precision_intervals(values, one, clusters=clusters[queries], n_labels=1)
-    macro = precision_intervals(values[line], labels, clusters=clusters[queries[line]], n_labels=n_labels)
+    bounds_of: dict[str, list[npt.NDArray[np.float64]]] = {"micro": [], "macro": [], "label": []}
+    for start in range(0, len(columns), _AT_ONCE):
+        part = values[:, start : start + _AT_ONCE]
+        micro = precision_intervals(part, one, clusters=clusters[queries], n_labels=1)
+        macro = precision_intervals(part[line], labels, clusters=clusters[queries[line]], n_labels=n_labels)
+        for name, found in (("micro", micro.micro), ("macro", macro.macro), ("label", np.moveaxis(macro.label, 0, 1))):
+            bounds_of[name].append(found)
+        progress("intervals", min(start + _AT_ONCE, len(columns)), len(columns))
+    every = {name: np.concatenate(found) for name, found in bounds_of.items()}
     sums, counts = label_totals(values[line], labels, n_labels=n_labels)
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     has = counts > 0
@@ -189,9 +268,9 @@ def _summary(
     total = np.divide(np.nansum(values, axis=0), answered, out=np.full(len(columns), np.nan), where=answered > 0)
     present = np.unique(labels)
     lines = [
-        ("micro", "", total, answered, micro.micro),
-        ("macro", "", whole, answered, macro.macro),
-        *(("label", findings.labels[code], means[code], counts[code], macro.label[code]) for code in present),
+        ("micro", "", total, answered, every["micro"]),
+        ("macro", "", whole, answered, every["macro"]),
+        *(("label", findings.labels[code], means[code], counts[code], every["label"][:, code]) for code in present),
     ]
     rows = [
         (label, metric, k, mean[i], int(number[i]), averaging, bounds[i, 0], bounds[i, 1])
@@ -217,12 +296,7 @@ def _notes(
             f"{hopeless} of {len(available.relevant)} queries are left out: nothing relevant that they may be "
             "given is there, whatever the encoder."
         )
-    unknown = int((store.collection.manifest.groups("patient") < 0).sum())
-    if "patient" in protocol.exclude and unknown:
-        notes.append(
-            f"{unknown} of {len(findings.codes)} images have no patient_id: from these, images of the same patient "
-            "could not be excluded, and their figures may be too high."
-        )
+    notes += patient_notes(store, protocol)
     if store.record.get("neighbors", {}).get("method") == "approximate":
         notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
     return tuple(notes)

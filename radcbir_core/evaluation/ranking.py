@@ -90,7 +90,7 @@ def rank_exactly(
         return hits
     blocks = _blocks_of(embeddings, gallery)
     doubt = 2 * math.sqrt(embeddings.shape[1]) * 2.0**-24
-    with _workers() as pool:
+    with workers() as pool:
         for start in range(0, len(queries), _ROUND):
             part = slice(start, min(start + _ROUND, len(queries)))
             asked = _single(embeddings, queries[part])
@@ -143,7 +143,7 @@ def similarity_in_fixed_order(left: Float32, right: Float32) -> Float32:
 
 
 @contextmanager
-def _workers() -> Iterator[Executor]:
+def workers() -> Iterator[Executor]:
     """One thread a core, each with its own products: selecting from one goes on beside making the next."""
     # Comes with scikit-learn, which umap-learn needs. BLAS splits no sum among threads: the numbers are the same.
     from threadpoolctl import threadpool_limits

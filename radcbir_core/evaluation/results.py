@@ -1,6 +1,7 @@
 """Results of an evaluation on disk: a table, its queries and its notes, written in one step.
 
-Owns the files of one result's folder. What the numbers mean, and under which name they are kept, is the evaluation's.
+Owns the files of one result's folder, and the names of those that are kept by their kind and choices. What the numbers
+mean is the evaluation's.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import json
 import shutil
 import uuid
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.storage import disk_errors
+from radcbir_core.collection import EncoderStore
+from radcbir_core.storage import digest_of, disk_errors
 
 
 class Results(NamedTuple):
@@ -29,6 +31,18 @@ class Results(NamedTuple):
     table: pd.DataFrame
     queries: pd.DataFrame
     notes: tuple[str, ...]
+
+
+def results_folder(store: EncoderStore, kind: str, **choices: Any) -> Path:
+    """Where the results of one kind, under certain choices, of these very embeddings and this manifest are kept.
+
+    Args:
+        store: What an encoder made of a collection.
+        kind: Of evaluation, with the version of its recipe: to be changed when the numbers change.
+        **choices: Everything else that the numbers depend on, as JSON can hold it.
+    """
+    asked = json.dumps({"manifest": store.collection.digest, **choices}, sort_keys=True)
+    return store.evaluation_folder / f"{kind}-{digest_of(asked, store.digest)[:32]}"
 
 
 def read_results(folder: Path) -> Results | None:

@@ -13,8 +13,8 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collection import open_collection
 from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.evaluation import Protocol, rank_evaluation
-from radcbir_core.evaluation.rank_evaluation import RANK_COLUMNS, evaluate_ranking
+from radcbir_core.evaluation import Protocol, deep_ranking, rank_evaluation
+from radcbir_core.evaluation.rank_evaluation import RANK_COLUMNS, column_of, evaluate_ranking, kept_ranking
 from radcbir_core.evaluation.relevance import RULES
 from tests.core.evaluation.test_rank_metrics import slow
 from tests.core.evaluation.test_relevance import slow_grade
@@ -75,7 +75,7 @@ def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("name", "divisor"), [("leave-one-out", "available"), ("split", "found")])
 def test_every_figure_agrees_with_the_oracle(store, name, divisor, rule, monkeypatch) -> None:
-    monkeypatch.setattr(rank_evaluation, "_ELEMENTS", 40)  # several portions of R-precision
+    monkeypatch.setattr(deep_ranking, "_ELEMENTS", 200)  # several portions of R-precision
     protocol = Protocol.of(name, ks=(1, 3, 10))
     found = evaluate_ranking(store, protocol, rule=rule, ap_divisor=divisor, with_r_precision=True)
     assert tuple(found.table.columns) == RANK_COLUMNS
@@ -121,8 +121,34 @@ def test_notes_and_errors(store, small_data, tmp_path, monkeypatch) -> None:
         evaluate_ranking(other, Protocol.of())
 
 
-def test_the_command(small_data, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setenv("RADCBIR_DATA", str(small_data))
+def test_results_are_kept_and_read_again(store, monkeypatch) -> None:
+    protocol = Protocol.of(ks=(1, 3))
+    assert kept_ranking(store, protocol, rule="jaccard") is None
+    plain = evaluate_ranking(store, protocol, rule="jaccard")
+    deep = evaluate_ranking(store, protocol, rule="jaccard", with_r_precision=True)
+    monkeypatch.setattr(rank_evaluation, "_compute", None)  # it must not be called again
+    again = evaluate_ranking(store, protocol, rule="jaccard")
+    pd.testing.assert_frame_equal(again.table, plain.table)
+    pd.testing.assert_frame_equal(again.queries, plain.queries)
+    assert again.notes == plain.notes
+    kept = kept_ranking(store, protocol, rule="jaccard")
+    pd.testing.assert_frame_equal(kept.table, deep.table)
+    for choice in ({"rule": "any-shared"}, {"rule": "jaccard", "ap_divisor": "found"}):
+        assert kept_ranking(store, protocol, **choice) is None
+    assert kept_ranking(store, Protocol.of(ks=(1, 5)), rule="jaccard") is None
+    # What is kept of each query adds up to the means.
+    for row in deep.table[deep.table["averaging"] == "micro"].to_dict("records"):
+        values = deep.queries[column_of(row["metric"], None if pd.isna(row["k"]) else row["k"])]
+        assert values.mean() == pytest.approx(row["value"])
+        assert values.notna().sum() == row["n_queries"]
+
+
+def test_a_split_that_shares_patients_is_told(store) -> None:
+    notes = evaluate_ranking(store, Protocol.of("split")).notes
+    assert any("whether their patients are both in train and in test cannot be known" in note for note in notes)
+
+
+def test_the_command(store, tmp_path, capsys) -> None:
     output = tmp_path / "ranking.csv"
     options = ["--relevance", "jaccard", "-k", "1", "-k", "5", "--r-precision", "--output", str(output)]
     assert main(["evaluate-ranking", "small", *options]) == 0
