@@ -8,6 +8,7 @@ sets. ``run(request, *, progress) -> ImportReport``: it makes a collection in it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from radcbir_core.importers.importing import import_sources
 from radcbir_core.importers.manifests import has_manifest
 from radcbir_core.importers.request import ImportReport, ImportRequest
 from radcbir_core.importers.sources import Source
+from radcbir_core.importers.tabular import is_parquet
 from radcbir_core.progress import Progress, silent
 
 
@@ -30,13 +32,20 @@ class Format:
         name: What ``--format`` calls it.
         about: What it is, in a few words.
         module: The module of this package that reads it.
+        sign: What it is recognized by.
         options: The attributes of :class:`ImportRequest` that it understands, of those in ``request.OPTIONS``.
     """
 
     name: str
     about: str
     module: str
+    sign: str
     options: frozenset[str] = frozenset({"check"})
+
+    @property
+    def makes_collection(self) -> bool:
+        """Whether it makes a collection in its own way, and so stands alone."""
+        return hasattr(self.load(), "run")
 
     def load(self) -> ModuleType:
         """Its module."""
@@ -47,31 +56,53 @@ MANIFEST = Format(
     "manifest",
     "manifest.csv tables, or images without labels",
     "manifests",
+    "a manifest.csv, or a table with a column path",
     frozenset({"check", "image_root"}),
 )
 CSV = Format(
     "csv",
     "any CSV, with --map",
     "tabular",
+    "a table without a column path",
     frozenset({"check", "image_root", "mapping", "modality", "anatomy"}),
 )
+PARQUET = Format("parquet", "any parquet table, with --map", "tabular", "a parquet file", CSV.options)
 FORMATS: tuple[Format, ...] = (
     MANIFEST,
     Format(
         "embeddings",
         "vectors without images, with --encoder-id: HDF5 as the paper publishes it, .npy, .npz or parquet, and a table",
         "embeddings",
+        "HDF5, or the columns of the paper's unified CSV",
         frozenset({"image_root", "encoder_id"}),
     ),
-    Format("nih14", "NIH ChestX-ray14", "nih14"),
-    Format("radimagenet", "RadImageNet", "radimagenet"),
-    Format("chexpert", "CheXpert", "chexpert", frozenset({"check", "uncertain"})),
-    Format("mimic-cxr", "MIMIC-CXR-JPG", "mimic_cxr", frozenset({"check", "uncertain"})),
-    Format("dicom", "DICOM files, or a DICOMDIR", "dicom", frozenset({"check", "every", "modality", "anatomy"})),
-    Format("medmnist", "MedMNIST v2 and MedMNIST+ (.npz)", "medmnist", frozenset({"check", "every", "download"})),
-    Format("folder", "modality/anatomy/pathology/image", "folders", frozenset({"check", "modality", "anatomy"})),
+    Format("nih14", "NIH ChestX-ray14", "nih14", "its table Data_Entry_2017"),
+    Format("radimagenet", "RadImageNet", "radimagenet", "one of its three tables"),
+    Format("chexpert", "CheXpert", "chexpert", "a train.csv with its columns", frozenset({"check", "uncertain"})),
+    Format("mimic-cxr", "MIMIC-CXR-JPG", "mimic_cxr", "its table of splits", frozenset({"check", "uncertain"})),
+    Format(
+        "dicom",
+        "DICOM files, or a DICOMDIR",
+        "dicom",
+        "a DICOMDIR, or that the first images are DICOM",
+        frozenset({"check", "every", "modality", "anatomy"}),
+    ),
+    Format(
+        "medmnist",
+        "MedMNIST v2 and MedMNIST+ (.npz)",
+        "medmnist",
+        "an .npz file with a data set's name",
+        frozenset({"check", "every", "download"}),
+    ),
+    Format(
+        "folder",
+        "modality/anatomy/pathology/image",
+        "folders",
+        "folders named after modalities",
+        frozenset({"check", "modality", "anatomy"}),
+    ),
     CSV,
-    Format("parquet", "any parquet table, with --map", "tabular", CSV.options),
+    PARQUET,
 )
 """Every format, in the order in which a path is tried; a folder with a ``manifest.csv`` is one before all of them."""
 
@@ -108,9 +139,13 @@ def detect(path: Path, *, mapped: bool = False) -> Format:
     if has_manifest(path):
         return MANIFEST
     if mapped and path.is_file():
-        return CSV
-    found = (known for known in FORMATS if known is not MANIFEST and known.load().recognizes(path))
-    return next(found, MANIFEST)
+        return _format_of_table(path)
+    found = next((known for known in FORMATS if known is not MANIFEST and known.load().recognizes(path)), MANIFEST)
+    return _format_of_table(path) if found == CSV else found
+
+
+def _format_of_table(path: Path) -> Format:
+    return PARQUET if is_parquet(path) else CSV
 
 
 def import_as(request: ImportRequest, *, format_name: str | None = None, progress: Progress = silent) -> ImportReport:
@@ -129,31 +164,71 @@ def import_as(request: ImportRequest, *, format_name: str | None = None, progres
         ManifestError: A path is not of its format, an option has no meaning for it, or not one image can be used.
         StorageError: No space left, or no permission.
     """
+    formats = formats_of(request, format_name=format_name)
+    if formats[0].makes_collection:
+        report: ImportReport = formats[0].load().run(request, progress=progress)
+        return report
+    return import_sources(lambda: sources_of(request, formats), request, progress=progress)
+
+
+def formats_of(request: ImportRequest, *, format_name: str | None = None) -> list[Format]:
+    """The format of each path of a request, once all that it asks for means something.
+
+    Args:
+        request: What to import, and how.
+        format_name: The format of all paths; found out by looking at each path by default.
+
+    Returns:
+        One a path; one for a data set to download.
+
+    Raises:
+        ManifestError: A path is not there, an option has no meaning for its format, or formats that cannot be imported
+            together.
+    """
     if request.download and format_name is None:
         format_name = "medmnist"
     if not request.paths and not request.download:
         raise ManifestError("Expected something to import, but no SOURCE is given. Name a folder or a table.")
     named = None if format_name is None else format_named(format_name)
-    formats = [named] if named else [detect(path, mapped=bool(request.mapping)) for path in request.paths]
+    formats = [named or detect(path, mapped=bool(request.mapping)) for path in request.paths or [Path()]]
     understood = frozenset().union(*(known.options for known in formats))
     request.refuse_unused(" and ".join(dict.fromkeys(known.name for known in formats)), understood)
     for known in dict.fromkeys(formats):
-        module = known.load()
-        if hasattr(module, "run"):
-            if set(formats) != {known}:
-                raise ManifestError(
-                    f"Expected data sets whose images are files, but one of {len(request.paths)} paths has the format "
-                    f"{known.name}, which makes a collection of its own. Import it alone."
-                )
-            report: ImportReport = module.run(request, progress=progress)
-            return report
-    return import_sources(lambda: _sources(request, formats), request, progress=progress)
+        if known.makes_collection and set(formats) != {known}:
+            raise ManifestError(
+                f"Expected data sets whose images are files, but one of {len(request.paths)} paths has the format "
+                f"{known.name}, which makes a collection of its own. Import it alone."
+            )
+    return formats
 
 
-def _sources(request: ImportRequest, formats: list[Format]) -> list[Source]:
-    """The sources of all paths in their order; paths of one format in a row are read together."""
-    if len(formats) == 1:
-        formats = formats * len(request.paths)
+def reason_for(path: Path, known: Format) -> str:
+    """What a path was recognized by, where :func:`detect` found its format.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> reason_for(folder, MANIFEST)
+        'neither a table nor folders that name labels, so its images have none'
+        >>> (folder / "manifest.csv").touch()
+        >>> reason_for(folder, MANIFEST)
+        'a manifest.csv, or a table with a column path'
+    """
+    if known == MANIFEST and path.is_dir() and not has_manifest(path):
+        return "neither a table nor folders that name labels, so its images have none"
+    return known.sign
+
+
+def sources_of(request: ImportRequest, formats: Sequence[Format]) -> list[Source]:
+    """The sources of all paths in their order; paths of one format in a row are read together.
+
+    Args:
+        request: What to import.
+        formats: Of each path; none that makes a collection in its own way.
+
+    Raises:
+        ManifestError: A path is not of its format.
+    """
     sources: list[Source] = []
     together: list[Path] = []
     for position, path in enumerate(request.paths):
