@@ -29,7 +29,6 @@ from typer.exceptions import Abort, TyperException
 
 from radcbir_core.collection import IMPORTED, STEPS, Collection, list_collections, open_collection, remove_collection
 from radcbir_core.errors import EncoderError, EvaluationError, QueryError, RadcbirError
-from radcbir_core.manifest import LEVELS
 from radcbir_core.storage import atomic_bytes
 
 if TYPE_CHECKING:
@@ -253,11 +252,10 @@ def train_mini(
 
     collections = [open_collection(name) for name in names]
     recipe = Recipe()
-    recipe = replace(
-        recipe,
-        steps=recipe.steps if steps is None else steps,
-        seed=recipe.seed if seed is None else seed,
-    )
+    if steps is not None:
+        recipe = recipe.shortened(steps)
+    if seed is not None:
+        recipe = replace(recipe, seed=seed)
     with _bars() as progress:
         if phantoms:
             collections.append(phantoms_to_train_on(phantoms, progress=progress))
@@ -408,11 +406,9 @@ def evaluate(
     store = collection.store(_encoder_id_in(collection, encoder))
     chosen = Protocol.of(protocol, exclude=_split(exclude, default=None), divisor=divisor)
     if versus is not None:
-        if chosen.name == PAPER or hits is not None:
-            given = "protocol = paper" if chosen.name == PAPER else f"--hits = {hits}"
+        if hits is not None:
             raise EvaluationError(
-                f"Expected --versus with --protocol leave-one-out or split and without --hits, but {given}. "
-                "Evaluate each encoder by itself, or compare them with --protocol split --divisor available."
+                f"Expected --versus without --hits, but --hits = {hits}. Write the hits of each encoder by itself."
             )
         _compare(store, versus, chosen, output=output)
         return
@@ -634,14 +630,16 @@ def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | 
     """What ``evaluate --versus`` prints: B − A at every level and k, and what to make of the labels."""
     from radcbir_core.evaluation.chance import CHANCE
     from radcbir_core.evaluation.comparing import check_sides, compare, label_note, verdict
+    from radcbir_core.evaluation.protocols import positions_with_intervals
 
     collection = store.collection
     other = None if versus == CHANCE else collection.store(_encoder_id_in(collection, versus))
-    check_sides(store, other)
+    check_sides(store, other, protocol)
     with _bars() as progress:
         found = compare(store, other, protocol, progress=progress)
     if output is not None:
         _write_csv(output, found.table)
+    shown = [protocol.ks[position] for position in positions_with_intervals(protocol.ks)]
     words = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "one patient only"}
     rows = [
         [
@@ -649,15 +647,15 @@ def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | 
             *(_number(row[name], sign="+") for name in ("difference", "low", "high")),
             words[verdict(row["low"], row["high"])],
         ]
-        for row in found.table[found.table["averaging"] != "label"].to_dict("records")
+        for row in found.table[(found.table["averaging"] != "label") & found.table["k"].isin(shown)].to_dict("records")
     ]
     _print_table(
         ["level", "averaging", "k", "A", "B", "B - A", "low", "high", "95 % interval says"],
         rows,
         title=f"{collection.name}: A = {found.a}, B = {found.b}; {protocol.describe()}",
     )
-    for level in LEVELS:
-        k = max(protocol.ks)
+    for level in protocol.levels:
+        k = max(shown)
         labels = found.labels_of(level, k)
         if len(labels) > 1:
             print(f"{level}, P@{k} of {len(labels)} labels: {label_note(labels)}")

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collection import EncoderStore
-from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.chance import CHANCE, allowed_images, expected_precision
 from radcbir_core.evaluation.intervals import cluster_codes, precision_intervals
 from radcbir_core.evaluation.precision import (
@@ -30,11 +30,19 @@ from radcbir_core.evaluation.precision import (
     precision_at_k,
     relevant_hits,
 )
-from radcbir_core.evaluation.protocols import PROTOCOLS, Protocol, Sides, evaluate, sides_of
+from radcbir_core.evaluation.protocols import (
+    Protocol,
+    Sides,
+    check_current,
+    evaluate,
+    patient_notes,
+    positions_with_intervals,
+    protocol_hits,
+    sides_of,
+)
 from radcbir_core.evaluation.randomization import holm, swap_p_values
 from radcbir_core.evaluation.results import Results, read_results, write_results
-from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level, Manifest
-from radcbir_core.neighbors import ranked_hits
+from radcbir_core.manifest import EXCLUSIONS, Level, Manifest
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_of
 
@@ -43,7 +51,7 @@ COMPARISON_COLUMNS = (
     *("p", "p_holm"),
 )
 
-_RECIPE = 2
+_RECIPE = 3
 """Part of every result's name: to be raised when the numbers change, so that cached ones are not used again."""
 
 
@@ -103,7 +111,8 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         a: What encoder A made of a collection, with its neighbor graph.
         b: Likewise encoder B of the same collection; None is chance, the expectation of images drawn at random.
         protocol: Which queries and gallery; of them, those images count that both encoders could embed.
-        progress: Told the number of levels, as step "comparison".
+        progress: Told the number of levels, as step "comparison", and, under the paper's protocol, queries that are
+            searched, as step "search".
 
     Returns:
         The comparison.
@@ -113,21 +122,17 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         StaleError: A neighbor graph is missing or was made from other embeddings.
         StorageError: The results cannot be written.
     """
-    check_sides(a, b)
-    if protocol.name not in PROTOCOLS:
-        raise EvaluationError(
-            f"Expected a protocol of {', '.join(PROTOCOLS)} to compare by, but protocol = {protocol.name!r}. Use one."
-        )
+    check_sides(a, b, protocol)
     folder = a.evaluation_folder / _name(a, b, protocol)
     cached = read_results(folder)
     if cached is not None:
         return Comparison(protocol=protocol, a=a.encoder_id, b=_id_of(b), **cached._asdict())
     own = b is None or np.array_equal(a.valid, b.valid)
     tables, queries = [], []
-    progress("comparison", 0, len(LEVELS))
-    for done, level in enumerate(LEVELS, 1):
+    progress("comparison", 0, len(protocol.levels))
+    for done, level in enumerate(protocol.levels, 1):
         sides = shared_sides(a, b, protocol, level)
-        found = [_precision(store, protocol, level, sides, a=a, own=own) for store in (a, b)]
+        found = [_precision(store, protocol, level, sides, a=a, own=own, progress=progress) for store in (a, b)]
         tables.append(_table(a.collection.manifest, protocol, sides, found, tested=b is not None).assign(level=level))
         per_query = pd.DataFrame(
             {f"{side}@{k}": values[:, i] for side, values in zip("ab", found, strict=True) for i, k in _ks(protocol)}
@@ -137,7 +142,7 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         per_query.insert(0, "row", sides.queries.astype(np.int32))
         per_query.insert(0, "level", level)
         queries.append(per_query)
-        progress("comparison", done, len(LEVELS))
+        progress("comparison", done, len(protocol.levels))
     result = Comparison(
         protocol=protocol,
         a=a.encoder_id,
@@ -150,12 +155,17 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
     return result
 
 
-def check_sides(a: EncoderStore, b: EncoderStore | None) -> None:
+def check_sides(a: EncoderStore, b: EncoderStore | None, protocol: Protocol | None = None) -> None:
     """Do nothing if A and B can be compared.
+
+    Args:
+        a: What encoder A made of a collection.
+        b: Likewise encoder B; None is chance.
+        protocol: The one to compare by; the paper's needs embeddings only, any other a neighbor graph.
 
     Raises:
         EvaluationError: They are the same encoder, or belong to different collections.
-        StaleError: A neighbor graph is missing or was made from other embeddings.
+        StaleError: A neighbor graph, or the embeddings, are missing or were made from something else.
     """
     if b is not None and b.encoder_id == a.encoder_id:
         raise EvaluationError(
@@ -168,11 +178,8 @@ def check_sides(a: EncoderStore, b: EncoderStore | None) -> None:
             f"{b.collection.name}. Build both for the same."
         )
     for store in (a, b):
-        if store is not None and store.steps()["neighbors"] != "current":
-            raise StaleError(
-                f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
-                f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
-            )
+        if store is not None:
+            check_current(store, protocol or Protocol.of())
 
 
 def shared_sides(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, level: Level) -> Sides:
@@ -223,12 +230,19 @@ def _id_of(store: EncoderStore | None) -> str:
 
 
 def _precision(
-    store: EncoderStore | None, protocol: Protocol, level: Level, sides: Sides, *, a: EncoderStore, own: bool
+    store: EncoderStore | None,
+    protocol: Protocol,
+    level: Level,
+    sides: Sides,
+    *,
+    a: EncoderStore,
+    own: bool,
+    progress: Progress,
 ) -> npt.NDArray[np.float64]:
     """``(Q, len(ks))`` of one of the two."""
     if store is not None and own:
         # Queries and gallery are those of the encoder's own evaluation, which mostly is on disk.
-        of_level = evaluate(store, protocol).of_level(level)
+        of_level = evaluate(store, protocol, progress=progress).of_level(level)
         return of_level[[f"p@{k}" for k in protocol.ks]].to_numpy(dtype=np.float64)
     manifest = a.collection.manifest
     codes = sides.labels.codes[sides.queries]
@@ -239,7 +253,7 @@ def _precision(
     if store is None:
         allowed = allowed_images(sides.queries, gallery=sides.gallery, groups=groups)
         return expected_precision(available, allowed, protocol.ks, divisor=protocol.divisor)
-    hits = ranked_hits(store, sides.queries, k=max(protocol.ks), gallery=sides.gallery, exclude=protocol.exclude)
+    hits = protocol_hits(store, protocol, sides, progress=progress)
     return precision_at_k(
         relevant_hits(hits.rows, codes, gallery_labels=sides.labels.codes),
         protocol.ks,
@@ -262,16 +276,21 @@ def _table(
     n_labels = len(sides.labels.values)
     clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
     mine = clusters[sides.queries]
-    difference = second - first
-    micro, macro, label, label_clusters = paired_intervals(difference, codes, clusters=mine, n_labels=n_labels)
-    p = np.full((n_labels, len(protocol.ks)), np.nan)
-    if tested:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
-        p = swap_p_values(difference, codes, clusters=mine, n_labels=n_labels)
-    corrected = np.stack([holm(column) for column in p.T], axis=1) if p.size else p
+    size = len(protocol.ks)
+    chosen = positions_with_intervals(protocol.ks)
+    difference = (second - first)[:, chosen]
+    micro, macro = np.full((2, size, 2), np.nan)
+    label = np.full((n_labels, size, 2), np.nan)
+    micro[chosen], macro[chosen], label[:, chosen], label_clusters = paired_intervals(
+        difference, codes, clusters=mine, n_labels=n_labels
+    )
+    p, corrected = np.full((2, n_labels, size), np.nan)
+    if tested and n_labels:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
+        p[:, chosen] = swap_p_values(difference, codes, clusters=mine, n_labels=n_labels)
+        corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
     sums = [label_totals(values, codes, n_labels=n_labels) for values in (first, second)]
     counts = sums[0][1]
     present = np.flatnonzero(np.bincount(codes, minlength=n_labels))
-    size = len(protocol.ks)
     names = ["", "", *(sides.labels.values[code] for code in present.tolist())]
     undefined = np.full((2, size), np.nan)
 
@@ -324,6 +343,7 @@ def _notes(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> tuple
             f"{unknown} of {len(a.collection)} images have no patient_id: they{excluded} count as a patient each in "
             "the intervals, which may be too narrow."
         )
+    notes += [] if protocol.name == "leave-one-out" else patient_notes(a, protocol)
     return tuple(notes)
 
 

@@ -18,7 +18,7 @@ from radcbir_core.evaluation.comparing import Comparison, check_sides, paired_in
 from radcbir_core.evaluation.intervals import cluster_codes
 from radcbir_core.evaluation.overlap import PERSISTENCE, rank_biased_overlap
 from radcbir_core.evaluation.precision import available_relevant, check_ks, relevant_hits
-from radcbir_core.evaluation.protocols import Protocol
+from radcbir_core.evaluation.protocols import Protocol, positions_with_intervals
 from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Level
 from radcbir_core.neighbors import ranked_hits
@@ -92,7 +92,8 @@ def disagreements(
     if b is None:
         second, likely = _by_chance(a, found.protocol, level, rows, k)
         expected = float(likely.mean()) if len(rows) else expected
-    largest = max(found.protocol.ks)
+    ks = found.protocol.ks
+    largest = max(ks[position] for position in positions_with_intervals(ks))
     lead = (table[f"b@{largest}"] - table[f"a@{largest}"]).to_numpy()
     change = second.astype(np.float64) - first
     low, high = _interval(a, rows, change)

@@ -242,7 +242,7 @@ def evaluate(
         StaleError: The neighbor graph is missing or was made from other embeddings.
         StorageError: The results cannot be written.
     """
-    _check_current(store, protocol)
+    check_current(store, protocol)
     folder = store.evaluation_folder / f"{protocol.digest}-{store.digest[:16]}"
     cached = read_results(folder)
     if cached is not None and take_hits is None:
@@ -252,7 +252,7 @@ def evaluate(
     for done, level in enumerate(protocol.levels, 1):
         sides = sides_of(store, protocol, level)
         available = _available(store, protocol, sides)
-        hits = _hits(store, protocol, sides, progress)
+        hits = protocol_hits(store, protocol, sides, progress=progress)
         if take_hits is not None:
             take_hits(level, sides, hits)
         precision = _precision(protocol, sides, hits, available)
@@ -287,7 +287,12 @@ def _available(store: EncoderStore, protocol: Protocol, sides: Sides) -> npt.NDA
     )
 
 
-def _check_current(store: EncoderStore, protocol: Protocol) -> None:
+def check_current(store: EncoderStore, protocol: Protocol) -> None:
+    """Do nothing if there is what a protocol needs: a neighbor graph, or, for the paper's, embeddings alone.
+
+    Raises:
+        StaleError: It is missing or was made from something else.
+    """
     steps = store.steps()
     if protocol.name != PAPER and steps["neighbors"] != "current":
         raise StaleError(
@@ -301,8 +306,15 @@ def _check_current(store: EncoderStore, protocol: Protocol) -> None:
         )
 
 
-def _hits(store: EncoderStore, protocol: Protocol, sides: Sides, progress: Progress) -> Hits:
-    """The hits that count, as many as the largest k."""
+def protocol_hits(store: EncoderStore, protocol: Protocol, sides: Sides, *, progress: Progress = silent) -> Hits:
+    """The hits that count under a protocol, as many as its largest k.
+
+    Args:
+        store: What an encoder made of a collection; all queries have an embedding.
+        protocol: Which: those of the paper's come from an exact search, all others from the neighbor graph.
+        sides: Who asks and what may be returned: all that :func:`sides_of` gives, or a part of it.
+        progress: Told the number of queries that are searched, as step "search".
+    """
     k = max(protocol.ks)
     if protocol.name != PAPER:
         return ranked_hits(store, sides.queries, k=k, gallery=sides.gallery, exclude=protocol.exclude)
@@ -354,7 +366,7 @@ def _intervals(
     n_labels: int,
 ) -> Intervals:
     """Intervals of all columns; of a hundred k's only for those of :data:`KS`, as each takes a thousand draws."""
-    chosen = [i for i, k in enumerate(ks) if k in KS or len(ks) < len(PAPER_KS)]
+    chosen = positions_with_intervals(ks)
     found = precision_intervals(precision[:, chosen], codes, clusters=clusters, n_labels=n_labels)
     if len(chosen) == len(ks):
         return found
@@ -392,6 +404,16 @@ def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
         if shared:
             notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
     return notes
+
+
+def positions_with_intervals(ks: Sequence[int]) -> list[int]:
+    """Of which k's intervals are computed: of all, but of the paper's hundred only of :data:`KS`.
+
+    Example:
+        >>> positions_with_intervals((1, 2)), positions_with_intervals(PAPER_KS)
+        ([0, 1], [0, 2, 4, 9])
+    """
+    return [i for i, k in enumerate(ks) if k in KS or len(ks) < len(PAPER_KS)]
 
 
 def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Level, int, int]]) -> tuple[str, ...]:

@@ -229,7 +229,8 @@ def _r_precision(
         groups=groups,
         progress=progress,
     )
-    return np.divide(counts, there, out=np.full(len(queries), np.nan), where=there > 0)
+    found: npt.NDArray[np.float64] = np.divide(counts, there, out=np.full(len(queries), np.nan), where=there > 0)
+    return found
 
 
 def _summary(

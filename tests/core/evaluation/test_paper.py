@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collection import open_collection
 from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.evaluation import PAPER_COLUMNS, PAPER_KS, Protocol, evaluate
+from radcbir_core.evaluation import KS, PAPER_COLUMNS, PAPER_KS, Protocol, evaluate
+from radcbir_core.evaluation.comparing import compare
+from radcbir_core.evaluation.disagreements import disagreements
 from radcbir_core.evaluation.spread import spread_of
 from radcbir_core.importers.embeddings import import_embeddings
 from tests.unified_files import write_unified
@@ -132,10 +136,74 @@ def test_it_needs_both_sides_and_current_embeddings(data) -> None:
 def test_the_command_refuses_what_it_cannot_do(data, capsys) -> None:
     write_unified(data, rows=60, dimension=8, seed=0)
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
-    assert main(["evaluate", "u", "--protocol", "paper", "--versus", "chance"]) == 2
-    assert "but protocol = paper" in capsys.readouterr().err
+    assert main(["evaluate", "u", "--protocol", "paper", "--versus", "chance", "--hits", "h.csv"]) == 2
+    assert "Expected --versus without --hits, but --hits = h.csv" in capsys.readouterr().err
     assert main(["evaluate", "u", "--protocol", "paper", "--hits", str(data / "nowhere" / "h.csv")]) == 2
     assert "Expected a folder that exists" in capsys.readouterr().err
+
+
+def test_two_encoders_are_compared_query_by_query(data, capsys) -> None:
+    """Without a neighbor graph on either side; the differences are those of the two evaluations."""
+    write_unified(data, rows=130, dimension=20, seed=1)
+    import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
+    first = open_collection("u").store("e")
+    vectors = first.embeddings.astype(np.float64)
+    folder = first.collection.encoder_folder("f")
+    shutil.copytree(first.folder, folder)
+    noisy = vectors + np.random.default_rng(0).normal(size=vectors.shape) * 0.4
+    noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
+    np.save(folder / "embeddings.npy", noisy.astype(first.embeddings.dtype))
+    record = json.loads((folder / "encoder.json").read_text(encoding="utf-8")) | {"embeddings_digest": "another"}
+    (folder / "encoder.json").write_text(json.dumps(record), encoding="utf-8")
+    second = open_collection("u").store("f")
+    protocol = Protocol.of("paper")
+    found = compare(first, second, protocol)
+    assert set(found.table["level"]) == {"label"}
+    both = [evaluate(store, protocol) for store in (first, second)]
+    for side, one in zip("ab", both, strict=True):
+        expected = one.queries[[f"p@{k}" for k in PAPER_KS]].to_numpy()
+        np.testing.assert_array_equal(found.queries[[f"{side}@{k}" for k in PAPER_KS]].to_numpy(), expected)
+    table = found.table[found.table["averaging"] != "label"].set_index(["averaging", "k"])
+    for averaging in ("micro", "macro"):
+        for k in PAPER_KS:
+            a, b = (
+                one.table[(one.table["averaging"] == averaging) & (one.table["k"] == k)]["precision"].item()
+                for one in both
+            )
+            row = table.loc[(averaging, k)]
+            assert row["difference"] == pytest.approx(b - a, abs=1e-12)
+            assert (row["low"] <= row["difference"] <= row["high"]) == (k in KS)
+    assert (table["difference"] != 0).any()
+    tested = found.table[found.table["averaging"] == "label"].groupby("k")["p"].count()
+    assert set(tested.index[tested > 0]) == set(KS)
+    parted = disagreements(first, second, found, level="label", k=1)
+    assert parted.n_queries == found.queries["a@1"].notna().sum()
+    output = data / "versus.csv"
+    capsys.readouterr()
+    assert (
+        main(["evaluate", "u", "--encoder", "e", "--protocol", "paper", "--versus", "f", "--output", str(output)]) == 0
+    )
+    printed = capsys.readouterr().out
+    assert "the paper's: train against test" in printed
+    assert "P@10 of" in printed
+    assert set(pd.read_csv(output)["k"]) == set(PAPER_KS)
+
+
+def test_an_encoder_is_compared_with_chance(data) -> None:
+    write_unified(data, rows=130, dimension=20, seed=1)
+    import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
+    store = open_collection("u").store("e")
+    found = compare(store, None, Protocol.of("paper"))
+    labels = store.collection.manifest.labels("label").codes
+    split = np.asarray(store.collection.manifest.column("split"))
+    gallery = labels[(labels >= 0) & (split == "train")]
+    for row in found.queries.to_dict("records"):
+        same = (gallery == labels[row["row"]]).sum()
+        # Of any k images drawn at random, this share is relevant on average; at k = 1 it needs no divisor.
+        assert row["b@1"] == pytest.approx(same / len(gallery)) if same else np.isnan(row["b@1"])
+    store.update(made_of={"embed": "another manifest"})
+    with pytest.raises(StaleError, match=r"missing or older\. Build or import them again"):
+        compare(store, None, Protocol.of("paper"))
 
 
 def test_hits_have_the_queries_in_order_and_fewer_where_there_are_fewer(data) -> None:
