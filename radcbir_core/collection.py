@@ -15,7 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,9 @@ SHARD_ROWS = 2048
 STEPS = ("embed", "index", "neighbors", "evaluation", "projection")
 StepState = Literal["current", "missing", "stale"]
 
+ARCHIVED = "archive"
+"""What collection.json tells of the archive that a collection was opened from."""
+
 IMPORTED = "imported:"
 """How the spec of an encoder begins whose embeddings were imported."""
 
@@ -46,6 +49,7 @@ PROBLEM_COLUMNS = ["source", "line", "path", "image_id", "reason"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _UNFINISHED = ".unfinished-"
 _ABANDONED_AFTER = 24 * 3600.0
+_GATE_SECONDS = 10.0
 
 
 def data_folder() -> Path:
@@ -103,15 +107,54 @@ def remove_collection(name: str) -> None:
 
     Raises:
         CollectionNotFoundError: There is none of that name.
+        CollectionError: It is being built or changed.
         StorageError: It may not be removed.
+    """
+    with at_rest(name) as folder:
+        doomed = folder.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+        gate_path(folder).unlink(missing_ok=True)
+
+
+@contextmanager
+def at_rest(name: str) -> Iterator[Path]:
+    """Give the folder of a collection that nobody is building or changing, and let nobody begin to.
+
+    A damaged collection is given too, so that it can be removed.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: It is being built or changed.
+        StorageError: No permission.
     """
     folder = collections_folder() / check_name(name)
     if not _record_path(folder).is_file():
         open_collection(name)
-    with disk_errors(folder):
-        doomed = folder.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+    with disk_errors(folder), ExitStack() as held:
+        try:
+            held.enter_context(filelock.FileLock(gate_path(folder), blocking=False))
+        except filelock.Timeout as error:
+            raise CollectionError(
+                f"Expected nobody else to be changing {name}, but another process is. Wait until it has finished."
+            ) from error
+        if not _record_path(folder).is_file():
+            open_collection(name)
+        # Whoever is to begin a build now waits at the gate, so that these locks are all there can be.
+        for lock in sorted(folder.glob("encoders/*/.lock")):
+            try:
+                held.enter_context(filelock.FileLock(lock, blocking=False))
+            except filelock.Timeout as error:
+                raise CollectionError(
+                    f"Expected a collection that nobody is building, but {name} is being built with "
+                    f"{lock.parent.name}. Wait until that has finished, or stop it."
+                ) from error
+        yield folder
+
+
+def gate_path(folder: Path) -> Path:
+    """The lock that whoever fills, changes or begins to build the collection in ``folder`` holds."""
+    return folder.with_name(f"{_UNFINISHED}{folder.name}.lock")
 
 
 def _record_path(folder: Path) -> Path:
@@ -159,7 +202,7 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
     unfinished = final.with_name(f"{_UNFINISHED}{name}-{key}")
     with disk_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(final.with_name(f"{_UNFINISHED}{name}.lock"), blocking=False)
+        lock = filelock.FileLock(gate_path(final), blocking=False)
         try:
             with lock:
                 refuse_existing(name)
@@ -191,7 +234,7 @@ def revised_collection(name: str) -> Iterator[Path]:
     final = open_collection(name).folder
     revised = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
     doomed = final.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
-    lock = filelock.FileLock(final.with_name(f"{_UNFINISHED}{name}.lock"), blocking=False)
+    lock = filelock.FileLock(gate_path(final), blocking=False)
     with disk_errors(final):
         try:
             with lock:
@@ -352,9 +395,12 @@ class Collection:
             root = Path(os.path.realpath(self.image_root))
             path = Path(os.path.realpath(path))
             if not (path.is_relative_to(root) and path.is_file()):
+                how = "imported as embeddings. To see its images, run the same import again with --image-root FOLDER."
+                if ARCHIVED in self.record:
+                    command = f"python -m radcbir_core relocate {self.name} --image-root FOLDER"
+                    how = f"opened from an archive. To see its images, run: {command}"
                 raise ImageError(
-                    f"Expected the image file of row {row} below {root}, but it is not there: this collection was "
-                    "imported as embeddings. To see its images, run the same import again with --image-root FOLDER."
+                    f"Expected the image file of row {row} below {root}, but it is not there: this collection was {how}"
                 )
         if not path.is_file():
             raise ImageError(
@@ -371,8 +417,8 @@ class Collection:
 
     @property
     def without_images(self) -> bool:
-        """Whether it was imported as embeddings, so that its images may be anywhere or nowhere."""
-        return self.record.get("format") == "embeddings"
+        """Whether it came without its images or from somewhere else, so that they may be anywhere or nowhere."""
+        return self.record.get("format") == "embeddings" or ARCHIVED in self.record
 
     def thumbnail(self, row: int) -> bytes | None:
         """A small WebP of an image, or ``None`` where none has been made (not built yet, or the image failed)."""
@@ -426,20 +472,24 @@ class Collection:
         """Hold the right to build with one encoder, so that two builds never mix.
 
         Raises:
-            CollectionError: Another process is building it.
+            CollectionNotFoundError: The collection has been removed or renamed meanwhile.
+            CollectionError: Another process is building it, or changing the collection.
         """
         folder = self.encoder_folder(encoder_id)
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(folder / ".lock", blocking=False)
+        with disk_errors(folder), ExitStack() as held:
             try:
-                with lock:
-                    yield
+                # Only while the lock is taken: what is at rest stays so, and encoders can be built side by side.
+                with filelock.FileLock(gate_path(self.folder), timeout=_GATE_SECONDS):
+                    if not _record_path(self.folder).is_file():
+                        open_collection(self.name)
+                    folder.mkdir(parents=True, exist_ok=True)
+                    held.enter_context(filelock.FileLock(folder / ".lock", blocking=False))
             except filelock.Timeout as error:
                 raise CollectionError(
                     f"Expected nobody else to be building {self.name} with {encoder_id}, but another process is. "
                     "Wait until it has finished."
                 ) from error
+            yield
 
 
 class EncoderStore:

@@ -41,7 +41,7 @@ class CollectionKey(NamedTuple):
     Attributes:
         folder: The data folder, which tests and people move.
         name: Its name.
-        version: Changes when it is imported anew, or its images are found somewhere else.
+        version: Changes when it is imported anew, its title is changed, or its images are found somewhere else.
     """
 
     folder: str
@@ -129,7 +129,7 @@ def collection(name: str) -> Collection:
 
 
 def _key(opened: Collection) -> CollectionKey:
-    version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root}"
+    version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root} {opened.title}"
     return CollectionKey(str(data_folder()), opened.name, version)
 
 
