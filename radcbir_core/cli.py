@@ -596,7 +596,7 @@ def evaluate_probes(
     output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV.")] = None,
 ) -> None:
     """Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."""
-    from radcbir_core.evaluation.probing import KNN_KS
+    from radcbir_core.evaluation.probing import KNN_KS, method_name
     from radcbir_core.evaluation.probing import evaluate_probes as run
 
     collection = open_collection(name)
@@ -612,10 +612,10 @@ def evaluate_probes(
             _with_interval({"precision": row[score], "low": row[f"{short}_low"], "high": row[f"{short}_high"]})
             for score, short in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced"))
         ]
-        method = row["method"] if row["method"] != "kNN" else f"kNN, k = {row['k']:.0f}"
-        rows.append([method, *scores, f"{row['macro_f1']:.3f}"])
+        means = (f"{row[name]:.3f}" for name in ("macro_f1", "macro_auroc"))
+        rows.append([method_name(row["method"], row["k"]), *scores, *means])
     _print_table(
-        ["method", "accuracy", "balanced accuracy", "macro F1"],
+        ["method", "accuracy", "balanced accuracy", "macro F1", "macro AUROC"],
         rows,
         title=f"{name} with {store.encoder_id}, level {level}: learned from {found.n_train} images, asked about "
         f"{found.n_test} of {found.n_labels} labels",

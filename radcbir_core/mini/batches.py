@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.mini.examples import Examples
+from radcbir_core.mini.examples import Examples, is_drawn
 from radcbir_core.mini.texts import Claim, anatomy_of, findings_of, sentence
 from radcbir_core.vocabulary import NORMAL
 
@@ -33,6 +33,7 @@ class Batch:
         true_of: (T, B) bool: the sentence is true of the image.
         open_for: (T, B) bool: the image is too little known to say; such pairs count neither way.
         same_kind: (B, B) bool: same modality and anatomy, both known.
+        same_kind_drawn: (B, B) bool: the same, and both phantoms or both not.
         same_findings: (B, B) float32: shared findings over all findings of two images of the same kind, 0 to 1.
         unlabelled: (B,) bool: no pathology is known.
         shows: (B, L) float32: each image's labels, of all that are trained on; a row sums to 1, or to 0 without label.
@@ -44,6 +45,7 @@ class Batch:
     true_of: npt.NDArray[np.bool_]
     open_for: npt.NDArray[np.bool_]
     same_kind: npt.NDArray[np.bool_]
+    same_kind_drawn: npt.NDArray[np.bool_]
     same_findings: npt.NDArray[np.float32]
     unlabelled: npt.NDArray[np.bool_]
     shows: npt.NDArray[np.float32]
@@ -73,6 +75,9 @@ class Batches:
         self._kinds = [[np.asarray(rows) for rows in labels.values()] for labels in kinds.values()]
         # Between one image one vote and one kind, or label, one vote.
         self._shares = _shares([sum(map(len, labels)) for labels in self._kinds])
+        self._differing = np.array(
+            [kind[0] == "real" and len({label for _, label in labels}) > 1 for kind, labels in kinds.items()]
+        )
         self._images, self._of_kind = images, of_kind
         found = {label for row in np.flatnonzero(~examples.validation).tolist() for label in self._labels(row)}
         self.labels = sorted(found)
@@ -87,7 +92,7 @@ class Batches:
         e = self._examples
         pathologies = e.pathologies[row]
         finding = pathologies[0] if len(pathologies) == 1 else "several" if pathologies else "unknown"
-        drawn = "phantom" if e.sources[row].endswith("/phantoms") else "real"
+        drawn = "phantom" if is_drawn(e, row) else "real"
         return (drawn, e.modality[row], e.anatomy[row]), (e.sources[row], finding)
 
     def _labels(self, row: int) -> list[tuple[str, str, str]]:
@@ -96,11 +101,12 @@ class Batches:
             return []
         return [(e.modality[row], self._anatomies[row], finding) for finding in sorted(self._findings[row])]
 
-    def _rows(self, generator: np.random.Generator) -> npt.NDArray[np.int64]:
+    def _rows(self, generator: np.random.Generator, findings_weight: float) -> npt.NDArray[np.int64]:
         """The images of a batch: kinds in turn until it is full."""
         taken: list[npt.NDArray[np.int64]] = []
         left = self._images
-        for kind in generator.choice(len(self._kinds), len(self._kinds), replace=False, p=self._shares):
+        shares = np.where(self._differing, findings_weight, 1.0) * self._shares
+        for kind in generator.choice(len(self._kinds), len(self._kinds), replace=False, p=shares / shares.sum()):
             labels = self._kinds[kind]
             count = min(self._of_kind, _MOST_OF_LABEL * len(labels), left)
             several = min(len(labels), max(1, count // _LEAST_OF_LABEL))
@@ -115,9 +121,14 @@ class Batches:
                 break
         return np.concatenate(taken)
 
-    def draw(self, generator: np.random.Generator) -> Batch:
-        """One batch; all choices come from the generator."""
-        rows = self._rows(generator)
+    def draw(self, generator: np.random.Generator, *, findings_weight: float = 1.0) -> Batch:
+        """One batch.
+
+        Args:
+            generator: All choices come from it.
+            findings_weight: How much more often than others those kinds of real images come whose findings differ.
+        """
+        rows = self._rows(generator, findings_weight)
         texts, claims = [], []
         for row in rows:
             text, claim = self._said(int(row), generator)
@@ -127,6 +138,7 @@ class Batches:
         kinds = np.array([f"{self._examples.modality[row]}/{self._anatomies[row]}" for row in rows])
         known = np.array([bool(self._examples.modality[row] and self._anatomies[row]) for row in rows])
         same_kind = (kinds[:, None] == kinds[None, :]) & known[:, None] & known[None, :]
+        drawn = np.array([is_drawn(self._examples, int(row)) for row in rows])
         found = [self._findings[row] for row in rows]
         shows = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
         for place, row in enumerate(rows.tolist()):
@@ -141,6 +153,7 @@ class Batches:
             true_of=true_of,
             open_for=open_for,
             same_kind=same_kind,
+            same_kind_drawn=same_kind & (drawn[:, None] == drawn[None, :]),
             same_findings=shared * same_kind,
             unlabelled=np.array([not names for names in found]),
             shows=shows,

@@ -67,6 +67,11 @@ class Examples:
         return len(self.image_ids)
 
 
+def is_drawn(examples: Examples, row: int) -> bool:
+    """Whether an example is a phantom."""
+    return examples.sources[row].endswith("/phantoms")
+
+
 def load_examples(collections: Sequence[Collection], *, cache: Path, progress: Progress = silent) -> Examples:
     """Read all images of the collections that can be read, small, from the cache where it has them.
 

@@ -3,7 +3,8 @@
 Owns the losses on one batch: sentences and images that fit are near (contrastive, several may fit: UniCL, Yang et al.,
 CVPR 2022, arXiv 2204.03610), images of one label are near (supervised contrastive: Khosla et al., NeurIPS 2020, arXiv
 2004.11362), an image is near its label's anchor (a learned point; Movshovitz-Attias et al., ICCV 2017, arXiv
-1703.07464), and the student's features tell what the teacher's do.
+1703.07464), the student's features tell what the teacher's do, and images of
+one kind are as near to each other as the teacher has them.
 """
 
 from __future__ import annotations
@@ -71,6 +72,28 @@ def teacher_loss(predicted: torch.Tensor, features: torch.Tensor) -> torch.Tenso
     if not has.any():
         return predicted.sum() * 0
     return 1 - functional.cosine_similarity(predicted[has], features[has], dim=1).mean()
+
+
+def likeness_loss(images: torch.Tensor, details: torch.Tensor, *, among: torch.Tensor) -> torch.Tensor:
+    """Cross entropy between the similarities of images as the teacher has them and as the network has them.
+
+    Distillation of relations: Park et al., CVPR 2019, arXiv 1904.05068.
+
+    Args:
+        images: (B, D) of norm 1.
+        details: (B, T) of norm 1, or 0 where the teacher says nothing.
+        among: (B, B) bool; pairs that are compared. The diagonal counts for nothing.
+    """
+    import torch
+
+    has = details.abs().sum(dim=1) > 0
+    compared = among & has[:, None] & has[None, :] & ~torch.eye(len(images), dtype=torch.bool, device=images.device)
+    rows = compared.sum(dim=1) > 1
+    if not rows.any():
+        return images.sum() * 0
+    targets = (details @ details.T / TEMPERATURE).masked_fill(~compared, _NEVER)[rows].softmax(dim=1)
+    logits = (images @ images.T / TEMPERATURE).masked_fill(~compared, _NEVER)[rows]
+    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
 
 
 def _soft(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -19,7 +19,7 @@ from radcbir_core.errors import CollectionError
 from radcbir_core.importers.phantoms import make_phantoms
 from radcbir_core.mini.examples import Examples, load_examples
 from radcbir_core.mini.network import export
-from radcbir_core.mini.teacher import teacher_features
+from radcbir_core.mini.teacher import teach
 from radcbir_core.mini.training import LOG, Recipe, recipe_facts, train
 from radcbir_core.progress import Progress, silent
 
@@ -80,10 +80,10 @@ def make_mini(
         StorageError: No space left, or no permission.
     """
     examples = load_examples(collections, cache=work / "cache", progress=progress)
-    features = None
+    taught = None
     if teacher is not None:
-        features = teacher_features(examples, teacher, cache=work / "cache", progress=progress)
-    weights = train(examples, recipe, folder=work, teacher=features, device=device, progress=progress, told=told)
+        taught = teach(examples, teacher, cache=work / "cache", progress=progress)
+    weights = train(examples, recipe, folder=work, teacher=taught, device=device, progress=progress, told=told)
     log = [json.loads(line) for line in (work / LOG).read_text(encoding="utf-8").splitlines()]
     record = {
         "recipe": recipe_facts(recipe),

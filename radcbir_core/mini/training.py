@@ -12,7 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from radcbir_core.mini.augment import augment
 from radcbir_core.mini.batches import Batch, Batches
 from radcbir_core.mini.examples import Examples
 from radcbir_core.mini.network import PREPROCESSING, new_model, tokenizer
+from radcbir_core.mini.teacher import Taught
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_bytes, atomic_path
 
@@ -39,15 +40,33 @@ LOG = "log.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Round:
+    """A part of the training in which the learning rate rises and falls once.
+
+    Attributes:
+        steps: How many.
+        strength: Of the augmentation.
+        findings_weight: How much more often than others those kinds of real images come whose findings differ.
+        likeness_weight: Of the loss that brings images of one kind as near as the teacher has them.
+        views: Whether real images come in the views that the teacher saw, with what it saw there.
+    """
+
+    steps: int
+    strength: float = 1.0
+    findings_weight: float = 1.0
+    likeness_weight: float = 0.0
+    views: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that decides the weights beside the data.
 
     Attributes:
         seed: Of everything random.
-        steps: How many.
-        again_at: The step that starts the second round: the learning rate rises once more, and the images are changed
-            less, because small findings do not survive strong changes. Fewer steps make one round.
-        again_strength: Of the augmentation in the second round; it is 1 in the first.
+        rounds: One after the other. The second changes images less, because small findings do not survive strong
+            changes; the third, where there is a teacher, imitates it closely: its view of real images tells more of
+            findings that are rare, or have no label here, than few labels do.
         images: A step's.
         of_kind: Images of one modality and anatomy in a step.
         learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth, in each round.
@@ -64,9 +83,11 @@ class Recipe:
     """
 
     seed: int = 7
-    steps: int = 13500
-    again_at: int = 6000
-    again_strength: float = 0.5
+    rounds: tuple[Round, ...] = (
+        Round(steps=6000),
+        Round(steps=7500, strength=0.5),
+        Round(steps=6500, strength=0.5, findings_weight=3.0, likeness_weight=1.0, views=True),
+    )
     images: int = 64
     of_kind: int = 16
     learning_rate: float = 2e-3
@@ -80,10 +101,45 @@ class Recipe:
     teacher_weight: float = 1.0
     unknown_words: float = 0.04
 
+    @property
+    def steps(self) -> int:
+        """Of all rounds."""
+        return sum(part.steps for part in self.rounds)
+
+    def at(self, step: int) -> tuple[Round, int]:
+        """The round of a step, and the first step of that round.
+
+        Example:
+            >>> recipe = Recipe(rounds=(Round(steps=2), Round(steps=3, strength=0.5)))
+            >>> [recipe.at(step)[1] for step in range(5)]
+            [0, 0, 2, 2, 2]
+        """
+        first = 0
+        for part in self.rounds:
+            if step < first + part.steps:
+                return part, first
+            first += part.steps
+        raise ValueError(f"Expected a step below {self.steps}, but step = {step}.")
+
+    def shortened(self, steps: int) -> Recipe:
+        """The same with so many steps at most; what is cut off are the last ones.
+
+        Example:
+            >>> [part.steps for part in Recipe(rounds=(Round(steps=4), Round(steps=4))).shortened(6).rounds]
+            [4, 2]
+        """
+        rounds, left = [], steps
+        for part in self.rounds:
+            if left > 0:
+                rounds.append(replace(part, steps=min(part.steps, left)))
+                left -= part.steps
+        return replace(self, rounds=tuple(rounds))
+
 
 def recipe_facts(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON can hold it."""
-    return asdict(recipe)
+    facts = asdict(recipe)
+    return {**facts, "rounds": list(facts["rounds"])}
 
 
 @dataclass
@@ -93,6 +149,8 @@ class _Ready:
     batch: Batch
     images: torch.Tensor
     tokens: torch.Tensor
+    features: npt.NDArray[np.float16] | None
+    details: npt.NDArray[np.float16] | None
 
 
 def train(
@@ -100,7 +158,7 @@ def train(
     recipe: Recipe,
     *,
     folder: Path,
-    teacher: npt.NDArray[np.float16] | None = None,
+    teacher: Taught | None = None,
     device: str = "cpu",
     checkpoint_every: int = 500,
     progress: Progress = silent,
@@ -112,7 +170,7 @@ def train(
         examples: Images with their labels and sides.
         recipe: See there.
         folder: For the checkpoint and ``log.jsonl``; made if missing.
-        teacher: (N, T) features of the examples, rows of zeros where there is none.
+        teacher: What the teacher sees in the examples.
         device: Where the network works.
         checkpoint_every: Steps.
         progress: Told the number of steps, as step "train".
@@ -164,9 +222,7 @@ def train(
 class _Work:
     """The network and all that changes while it is trained."""
 
-    def __init__(
-        self, examples: Examples, recipe: Recipe, *, teacher: npt.NDArray[np.float16] | None, device: str
-    ) -> None:
+    def __init__(self, examples: Examples, recipe: Recipe, *, teacher: Taught | None, device: str) -> None:
         import torch
         from torch import nn
 
@@ -176,9 +232,9 @@ class _Work:
         model = new_model()
         model.visual.to(memory_format=torch.channels_last)
         self.model = model.to(device).train()
-        self._teacher = None if teacher is None else torch.from_numpy(np.asarray(teacher, dtype=np.float16))
+        self._teacher = teacher
         width = model.visual.trunk.classifier.in_features
-        self._pupil = nn.Linear(width, 1 if teacher is None else teacher.shape[1]).to(device)
+        self._pupil = nn.Linear(width, 1 if teacher is None else teacher.features.shape[1]).to(device)
         self._anchors = nn.Parameter(
             torch.randn(len(self.batches.labels), model.visual.trunk.num_classes, device=device)
         )
@@ -208,7 +264,8 @@ class _Work:
         import torch
 
         generator = np.random.default_rng([self.recipe.seed, step])
-        batch = self.batches.draw(generator)
+        part, _ = self.recipe.at(step)
+        batch = self.batches.draw(generator, findings_weight=part.findings_weight)
         tokens = self._tokenizer(batch.texts)
         known = tokens != 0
         replaced = known & torch.from_numpy(generator.random(tokens.shape) < self.recipe.unknown_words)
@@ -216,9 +273,17 @@ class _Work:
         strangers = torch.from_numpy(generator.choice(self._strangers, tokens.shape))
         torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
         rows = torch.from_numpy(batch.rows)
-        strength = 1.0 if step < self.recipe.again_at else self.recipe.again_strength
-        images = augment(self._pixels[rows], self._extents[rows], torch_generator, strength=strength)
-        return _Ready(batch, images, torch.where(replaced, strangers, tokens))
+        images = augment(self._pixels[rows], self._extents[rows], torch_generator, strength=part.strength)
+        features = details = None
+        if self._teacher is not None:
+            features, details = self._teacher.features[batch.rows], self._teacher.details[batch.rows]
+            if part.views:
+                shown = self._teacher.views_of(batch.rows, generator)
+                seen = shown >= 0
+                images[torch.from_numpy(seen)] = torch.from_numpy(self._teacher.pixels[shown[seen]]).float() / 255
+                features[seen] = self._teacher.view_features[shown[seen]]
+                details[seen] = self._teacher.view_details[shown[seen]]
+        return _Ready(batch, images, torch.where(replaced, strangers, tokens), features, details)
 
     def step(self, step: int, ready: _Ready) -> dict[str, float]:
         """One update; the losses."""
@@ -259,10 +324,12 @@ class _Work:
         }
         loss = parts["text"] + r.anchor_weight * parts["anchor"] + r.detail_weight * parts["detail"]
         loss = loss + r.label_weight * parts["label"] + r.kind_weight * parts["kind"]
-        if self._teacher is not None:
-            features = self._teacher[torch.from_numpy(batch.rows)].float().to(self.device)
-            parts["teacher"] = losses.teacher_loss(self._pupil(hidden), features)
+        if ready.features is not None:
+            parts["teacher"] = losses.teacher_loss(self._pupil(hidden), on(ready.features).float())
             loss = loss + r.teacher_weight * parts["teacher"]
+        if ready.details is not None and (weight := r.at(step)[0].likeness_weight):
+            parts["likeness"] = losses.likeness_loss(images, on(ready.details).float(), among=on(batch.same_kind_drawn))
+            loss = loss + weight * parts["likeness"]
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -351,8 +418,8 @@ def _strangers(reader: Any) -> list[int]:
 
 
 def _rate(step: int, recipe: Recipe) -> float:
-    first, last = (0, recipe.again_at) if step < recipe.again_at else (recipe.again_at, recipe.steps)
-    step, steps = step - first, min(last, recipe.steps) - first
+    part, first = recipe.at(step)
+    step, steps = step - first, part.steps
     if step < recipe.warm_up:
         return recipe.learning_rate * (step + 1) / recipe.warm_up
     along = (step - recipe.warm_up) / max(1, steps - recipe.warm_up)

@@ -16,16 +16,37 @@ from radcbir_core.encoders.base import Preprocessing
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
 from radcbir_core.importers import import_collection
-from radcbir_core.mini import training
+from radcbir_core.mini import losses, teacher, training
 from radcbir_core.mini.augment import SIDE, augment
 from radcbir_core.mini.examples import load_examples
 from radcbir_core.mini.making import data_list, make_mini
 from radcbir_core.mini.network import PREPROCESSING
-from radcbir_core.mini.teacher import teacher_features
-from radcbir_core.mini.training import LOG, Recipe, train
+from radcbir_core.mini.teacher import Taught, teach
+from radcbir_core.mini.training import LOG, Recipe, Round, train
 from tests.core.mini.examples import made_up
 
-RECIPE = Recipe(steps=4, images=6, of_kind=4, warm_up=2)
+ROUNDS = (Round(steps=2), Round(steps=2, strength=0.5, findings_weight=2.0, likeness_weight=1.0, views=True))
+RECIPE = Recipe(rounds=ROUNDS, images=6, of_kind=4, warm_up=1)
+
+
+def taught(examples) -> Taught:
+    """What a teacher might see; nothing in every fifth example, and two views of every third that is trained on."""
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(len(examples), 5)).astype(np.float16)
+    features[::5] = 0
+    first_view = np.full(len(examples), -1, dtype=np.int64)
+    shown = np.flatnonzero(~examples.validation)[::3]
+    first_view[shown] = np.arange(len(shown)) * 2
+    seen = generator.normal(size=(2 * len(shown), 5)).astype(np.float16)
+    return Taught(
+        features=features,
+        details=features,
+        pixels=generator.integers(0, 256, (2 * len(shown), SIDE, SIDE), dtype=np.uint8),
+        first_view=first_view,
+        views=2,
+        view_features=seen,
+        view_details=seen,
+    )
 
 
 @pytest.fixture
@@ -108,8 +129,7 @@ def test_augmentation_stays_in_range_varies_and_follows_from_its_generator() -> 
 def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) -> None:
     torch.set_num_threads(1)
     examples = made_up()
-    teacher = np.random.default_rng(0).normal(size=(len(examples), 5)).astype(np.float16)
-    teacher[::5] = 0
+    teacher = taught(examples)
     whole = train(examples, RECIPE, folder=tmp_path / "whole", teacher=teacher, checkpoint_every=2)
 
     class Stopped(Exception):
@@ -136,10 +156,12 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) ->
         assert torch.allclose(tensor.float(), parts[name].float(), atol=1e-5), name
     lines = [json.loads(line) for line in (tmp_path / "parts" / LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == [4]
-    assert all(lines[0][name] > 0 for name in ("text", "anchor", "detail", "label", "kind", "teacher"))
+    assert all(lines[0][name] > 0 for name in ("text", "anchor", "detail", "label", "kind", "teacher", "likeness"))
 
     with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
-        train(examples, Recipe(steps=5, images=6, of_kind=4), folder=tmp_path / "parts", teacher=teacher)
+        train(
+            examples, Recipe(rounds=(Round(steps=5),), images=6, of_kind=4), folder=tmp_path / "parts", teacher=teacher
+        )
     monkeypatch.setattr(training, "_rate", lambda *_: float("nan"))
     with pytest.raises(EncoderError, match="Expected finite losses, but at step 4"):
         train(examples, RECIPE, folder=tmp_path / "diverged", teacher=teacher)
@@ -147,7 +169,7 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) ->
 
 def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     output = tmp_path / "radcbir-other"
-    recipe = Recipe(steps=2, images=6, of_kind=4, warm_up=1)
+    recipe = Recipe(rounds=(Round(steps=2),), images=6, of_kind=4, warm_up=1)
     make_mini([source], output=output, work=tmp_path / "work", recipe=recipe)
     encoder = load_encoder(f"local-dir:{output}", device="cpu")
     assert encoder.dimension == 256
@@ -156,7 +178,7 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     texts = encoder.encode_texts(["CT of the head", "頭部", "qwertzuiop zyx"])
     assert np.allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
     record = json.loads((output / "training.json").read_text())
-    assert record["recipe"]["steps"] == 2
+    assert record["recipe"]["rounds"][0]["steps"] == 2
     assert sum(row["trained_on"] for row in record["images"]) == 30 - sum(r["validated_on"] for r in record["images"])
     assert record["log"][-1]["step"] == 2
     kit = json.loads((output / "kit.json").read_text())["files"]
@@ -166,7 +188,12 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
 
 
 def test_words_that_were_never_seen_all_say_the_same(source, tmp_path) -> None:
-    make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=Recipe(steps=1, images=4, of_kind=4))
+    make_mini(
+        [source],
+        output=tmp_path / "e",
+        work=tmp_path / "w",
+        recipe=Recipe(rounds=(Round(steps=1),), images=4, of_kind=4),
+    )
     encoder = load_encoder(f"local-dir:{tmp_path / 'e'}", device="cpu")
     one, other, known = encoder.encode_texts(["zebra of zebra", "violin of zebra", "CT of the head"])
     assert np.allclose(one, other, atol=1e-5)
@@ -177,18 +204,19 @@ def test_a_teacher_that_is_none(tmp_path) -> None:
     path = tmp_path / "teacher.tflite"
     path.write_bytes(b"no model")
     with pytest.raises(EncoderError, match=r"ai-edge-litert|TensorFlow Lite model"):
-        teacher_features(made_up(1), path, cache=tmp_path / "cache")
+        teach(made_up(1), path, cache=tmp_path / "cache")
 
 
 def test_the_second_round_starts_the_learning_rate_again() -> None:
-    recipe = Recipe(steps=50, again_at=20, warm_up=5, learning_rate=1.0)
+    recipe = Recipe(rounds=(Round(steps=20), Round(steps=30)), warm_up=5, learning_rate=1.0)
     rates = [training._rate(step, recipe) for step in range(50)]
     assert rates[4] == rates[24] == 1.0
     assert rates[19] < 0.05
     assert rates[20] == rates[0] == 0.2
     assert rates[49] < 0.02
     assert all(0 < rate <= 1 for rate in rates)
-    short = Recipe(steps=10, again_at=20, warm_up=5, learning_rate=1.0)
+    short = recipe.shortened(10)
+    assert short.steps == 10
     assert training._rate(9, short) < 0.2
 
 
@@ -202,3 +230,65 @@ def test_weaker_augmentation_changes_images_less() -> None:
         return float(torch.stack([(one - shown).abs().mean() for one in made]).mean())
 
     assert 0 < changed(0.2) < changed(1.0)
+
+
+def test_what_the_teacher_sees_is_centered_by_kind_and_views_belong_to_their_image(tmp_path, monkeypatch) -> None:
+    def run(pixels, extents, *_):
+        """Mean level, its square, the share of black, and a constant."""
+        level = np.array([image[:h, :w].mean() / 255 for image, (h, w) in zip(pixels, extents, strict=True)])
+        black = (pixels == 0).mean(axis=(1, 2))
+        return np.stack([level, level**2, black, np.ones(len(level))], axis=1).astype(np.float32)
+
+    monkeypatch.setattr(teacher, "_run", run)
+    path = tmp_path / "teacher.tflite"
+    path.write_bytes(b"any")
+    examples = made_up(8)
+    found = teach(examples, path, cache=tmp_path / "cache")
+    trained = ~examples.validation
+    assert len(found.pixels) == trained.sum() * len(teacher.VIEWS)
+    assert (found.first_view >= 0).tolist() == trained.tolist()
+    rows = np.arange(len(examples))
+    chosen = found.views_of(rows, np.random.default_rng(0))
+    assert (chosen[~trained] == -1).all()
+    assert ((chosen - found.first_view)[trained] < found.views).all()
+    # The first view is the image as the encoder shows it.
+    row = int(np.flatnonzero(trained)[0])
+    shown = augment(
+        torch.from_numpy(examples.pixels[[row]]),
+        torch.from_numpy(examples.extents[[row]].astype(np.int64)),
+        torch.Generator(),
+        strength=0.0,
+    )[0].numpy()
+    assert np.abs(found.pixels[found.first_view[row]] / 255 - shown).max() < 0.01
+    # By hand: the level of one kind, its mean over what is trained on removed.
+    kind = np.array([m == "MR" for m in examples.modality])
+    seen = run(examples.pixels, examples.extents)
+    part = seen[kind] - seen[kind & trained].mean(axis=0)
+    expected = part / np.linalg.norm(part, axis=1, keepdims=True)
+    assert np.allclose(found.details[kind].astype(float), expected, atol=0.02)
+    part = seen - seen[trained].mean(axis=0)
+    expected = part / np.linalg.norm(part, axis=1, keepdims=True)
+    assert np.allclose(found.features.astype(float), expected, atol=0.02)
+    again = teach(examples, path, cache=tmp_path / "cache")
+    assert np.array_equal(again.view_features, found.view_features)
+
+
+def test_likeness_is_least_where_the_network_has_the_teachers_similarities() -> None:
+    generator = torch.Generator().manual_seed(0)
+    details = torch.nn.functional.normalize(torch.randn(6, 4, generator=generator), dim=1)
+    among = torch.ones(6, 6, dtype=torch.bool)
+    same = losses.likeness_loss(details, details, among=among)
+    for seed in range(5):
+        other = torch.nn.functional.normalize(
+            details + 0.5 * torch.randn(6, 4, generator=torch.Generator().manual_seed(seed)), dim=1
+        )
+        assert losses.likeness_loss(other, details, among=among) > same
+    silent = torch.zeros_like(details)
+    assert losses.likeness_loss(details, silent, among=among) == 0
+    apart = torch.eye(6, dtype=torch.bool)
+    assert losses.likeness_loss(details, details, among=apart) == 0
+    # An image the teacher says nothing of changes nothing for the others.
+    quiet = torch.cat([details, torch.zeros(1, 4)])
+    more = torch.cat([details, torch.nn.functional.normalize(torch.ones(1, 4), dim=1)])
+    all_of_them = torch.ones(7, 7, dtype=torch.bool)
+    assert torch.allclose(losses.likeness_loss(more, quiet, among=all_of_them), same)
