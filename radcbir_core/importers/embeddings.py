@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,8 +30,9 @@ from radcbir_core.collection import (
 )
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import CollectionExistsError, EncoderError, ManifestError
+from radcbir_core.importers.described import Described
 from radcbir_core.importers.imported import write_encoder
-from radcbir_core.importers.matching import complete, gone_on, match
+from radcbir_core.importers.matching import Matched, complete, gone_on, match
 from radcbir_core.importers.request import ImportReport, ImportRequest
 from radcbir_core.importers.tables import read_described
 from radcbir_core.importers.unified import UNIFIED_COLUMNS, header_of
@@ -118,14 +120,14 @@ def import_embeddings(
             f"encoder_id = {encoder_id[:80]!r}. Write, for example, {folder_safe(encoder_id)}."
         )
     before = _existing(name)
-    vector_paths, table_paths = _sorted_out(paths)
-    vectors = [open_vectors(path) for path in vector_paths]
-    _check_alike(vectors)
-    tables = [read_described(path, progress=progress) for path in table_paths]
-    matched = match(tables, vectors)
-    root = _checked_root(image_root, matched.table) if image_root is not None else None
-
-    changes = sum((table.changes for table in tables), Counter[tuple[str, str, str]]())
+    joined = join(paths, image_root=image_root, progress=progress)
+    tables, vectors, matched, root, changes = (
+        joined.tables,
+        joined.vectors,
+        joined.matched,
+        joined.root,
+        joined.changes,
+    )
     if before is None:
         manifest = Manifest(complete(matched.table), digest="")
         facts = {
@@ -138,7 +140,7 @@ def import_embeddings(
                 folder,
                 name=name,
                 title=title or name,
-                image_root=root or Path(os.path.commonpath([path.resolve().parent for path in table_paths])),
+                image_root=root or Path(os.path.commonpath([table.origin.resolve().parent for table in tables])),
                 manifest=manifest,
                 problems=matched.problems,
                 facts=facts,
@@ -166,6 +168,50 @@ def import_embeddings(
         duplicate_groups=0,
         changes=made.record["changes"],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Tables and files of vectors that belong together.
+
+    Attributes:
+        tables: The tables.
+        vectors: The files of vectors; no vector has been read.
+        matched: The rows, and which vector each has.
+        root: Where the images are, if they are at hand.
+        changes: What normalization changed: (column, from, to) → rows.
+    """
+
+    tables: list[Described]
+    vectors: list[VectorFile]
+    matched: Matched
+    root: Path | None
+    changes: Counter[tuple[str, str, str]]
+
+
+def join(paths: Sequence[Path], *, image_root: Path | None = None, progress: Progress = silent) -> Joined:
+    """Find out which vectors and rows belong together; no vector is read, and nothing is written.
+
+    Args:
+        paths: As for :func:`import_embeddings`.
+        image_root: Where the images are, if they are at hand.
+        progress: Told the rows of the tables read, as step "table".
+
+    Raises:
+        ManifestError: The files do not belong together, are damaged, or nothing in them can be used.
+    """
+    vector_paths, table_paths = _sorted_out(paths)
+    vectors = [open_vectors(path) for path in vector_paths]
+    _check_alike(vectors)
+    tables = [read_described(path, progress=progress) for path in table_paths]
+    matched = match(tables, vectors)
+    root = _checked_root(image_root, matched.table) if image_root is not None else None
+    return Joined(tables, vectors, matched, root, sum((table.changes for table in tables), Counter()))
+
+
+def change_rows(changes: Counter[tuple[str, str, str]]) -> list[dict[str, str | int]]:
+    """Counted changes as a record lists them, most frequent first."""
+    return [{"column": c, "from": old, "to": new, "rows": count} for (c, old, new), count in changes.most_common()]
 
 
 def _existing(name: str) -> Collection | None:
@@ -244,9 +290,8 @@ def _finish(
     collection: Collection, changes: Counter[tuple[str, str, str]], *, title: str | None, root: Path | None
 ) -> None:
     """Tell in collection.json what was changed on the way in, and what the user has said this time."""
-    rows = [{"column": c, "from": old, "to": new, "rows": count} for (c, old, new), count in changes.most_common()]
     problems = collection.problems()
-    record = collection.record | {"changes": rows, "problems": len(problems)}
+    record = collection.record | {"changes": change_rows(changes), "problems": len(problems)}
     record |= {"title": title} if title else {}
     record |= {"image_root": str(root)} if root is not None else {}
     write_json(collection.folder / "collection.json", record)

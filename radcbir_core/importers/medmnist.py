@@ -83,6 +83,21 @@ def run(request: ImportRequest, *, progress: Progress = silent) -> ImportReport:
     return gathered.report(request.name)
 
 
+def look(path: Path, request: ImportRequest, *, pictures: int) -> tuple[Source, list[npt.NDArray[np.uint8]]]:
+    """A file before anything of it is written: its rows, and the pictures of the first ones.
+
+    Args:
+        path: The file.
+        request: Its ``every``, for volumes.
+        pictures: How many pictures.
+
+    Raises:
+        ManifestError: It is not one of MedMNIST, or damaged.
+    """
+    file = _File(real(path))
+    return file.source(file.path.parent, request.every), file.first(pictures, request.every)
+
+
 def _data_set_of(path: Path) -> str | None:
     match = _NAME.fullmatch(path.stem)
     return match[1] if match and match[1] in DATA_SETS else None
@@ -159,6 +174,17 @@ class _File:
                             self._write_part(folder / "images", split, start, pixels, slices)
                             atomic_bytes(marker, b"")
                         yield count * len(slices)
+
+    def first(self, count: int, every: int) -> list[npt.NDArray[np.uint8]]:
+        """The first pictures of the train split, in the order of its rows."""
+        slices = self.slices(every)
+        shape = self.shapes[SPLITS[0]]
+        wanted = min(-(-count // len(slices)), shape[0])
+        with self._archive() as archive, archive.open(f"{SPLITS[0]}_images.npy") as stream:
+            self._header(stream, f"{SPLITS[0]}_images")
+            data = self._read_exactly(stream, wanted * int(np.prod(shape[1:])))
+        images = np.frombuffer(data, np.uint8).reshape(wanted, *shape[1:])
+        return [image[place] if self.volumes else image for image in images for place in slices][:count]
 
     def _write_part(
         self, folder: Path, split: str, start: int, pixels: npt.NDArray[np.uint8], slices: Sequence[int]
