@@ -499,17 +499,35 @@ def evaluate_space(
     exclude: Annotated[
         str, typer.Option("--exclude", help="Pairs that do not count: of one patient, study, series, duplicate; none.")
     ] = "patient",
+    level: Annotated[str, typer.Option(help="Of the silhouettes and of the matrix: modality, anatomy, label.")] = (
+        "label"
+    ),
     output: Annotated[Path | None, typer.Option(help="Write the whole table as CSV, with all labels.")] = None,
+    silhouettes: Annotated[
+        Path | None, typer.Option("--silhouettes", help="Write where each image lies among the labels as CSV.")
+    ] = None,
+    matrix: Annotated[
+        Path | None, typer.Option("--matrix", help="Write the mean similarity of each pair of labels as CSV.")
+    ] = None,
 ) -> None:
-    """How similar images are within labels and between them: exact means over all pairs of images."""
+    """How similar images are within labels and between them: exact means over all pairs of images; silhouettes."""
+    from radcbir_core.evaluation.silhouettes import lay_out
     from radcbir_core.evaluation.space import evaluate_space as run
 
     collection = open_collection(name)
     store = collection.store(_encoder_id_in(collection, encoder))
-    _check_folder(output)
-    table, notes = run(store, exclude="" if exclude == "none" else exclude)
-    if output is not None:
-        _write_csv(output, table)
+    for path in (output, silhouettes, matrix):
+        _check_folder(path)
+    exclude_one = "" if exclude == "none" else exclude
+    table, notes = run(store, exclude=exclude_one)
+    with _bars() as progress:
+        layout = lay_out(store, level=level, exclude=exclude_one, progress=progress)  # type: ignore[arg-type]  # refused with a message
+    for path, written in ((output, table), (matrix, layout.matrix)):
+        if path is not None:
+            _write_csv(path, written)
+    if silhouettes is not None:
+        ids = collection.manifest.frame["image_id"].to_numpy(dtype=object)[layout.images["row"].to_numpy()]
+        _write_csv(silhouettes, layout.images.assign(row=ids).rename(columns={"row": "image_id"}))
     rows = [
         [row["level"], row["averaging"], row["n_images"], row["n_pairs"]]
         + [_number(row[column]) for column in ("within", "between", "gap", "relative_gap")]
@@ -521,10 +539,18 @@ def evaluate_space(
         rows,
         title=f"{name} with {store.encoder_id}: mean cosine, {without}",
     )
-    for note in notes:
+    labels = layout.labels()
+    known = layout.images["silhouette"].dropna()
+    print(
+        f"Mean silhouette at the level {level}: micro {known.mean():.3f} of {len(known)} images, "
+        f"macro {labels['silhouette'].mean():.3f} of {len(labels)} labels; nearer to another label: "
+        f"{100 * (known < 0).mean():.1f} % of images."
+    )
+    for note in dict.fromkeys([*notes, *layout.notes]):
         print(note)
-    if output is not None:
-        print(f"Wrote {len(table)} rows to {output}.")
+    for path, number in ((output, len(table)), (silhouettes, len(layout.images)), (matrix, len(layout.matrix))):
+        if path is not None:
+            print(f"Wrote {number} rows to {path}.")
 
 
 @app.command("evaluate-index-size")

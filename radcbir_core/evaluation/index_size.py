@@ -1,10 +1,11 @@
 """P@k against the size of the gallery: what a hospital with fewer images would have seen.
 
-Owns the drawing of smaller galleries and the means and spreads over draws. A gallery is made smaller by whole
-patients, as an archive is: the images of a patient are all there or all gone. Within one draw the galleries are nested,
-each a part of the next larger one, so that a curve shows the size and not the luck of a new drawing at each point. The
-queries are the same at every size, those whose own image is not drawn included. A small gallery may hold fewer than k
-images of a label: divided by k, P@k falls for that alone; divided by what is available it does not.
+Owns the drawing of smaller galleries, the means and spreads over draws, and which results are kept. A gallery is made
+smaller by whole patients, as an archive is: the images of a patient are all there or all gone. Within one draw the
+galleries are nested, each a part of the next larger one, so that a curve shows the size and not the luck of a new
+drawing at each point. The queries are the same at every size, those whose own image is not drawn included. A small
+gallery may hold fewer than k images of a label: divided by k, P@k falls for that alone; divided by what is available it
+does not.
 
 The spread is that over draws, of the galleries alone; that over patients who ask is in intervals.py. Draws of one
 collection overlap, the more the larger the share, so that the spread shrinks to nothing at the whole gallery.
@@ -13,13 +14,15 @@ collection overlap, the more the larger the share, so that the spread shrinks to
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collection import EncoderStore
-from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.intervals import cluster_codes
 from radcbir_core.evaluation.precision import (
     available_relevant,
@@ -28,13 +31,17 @@ from radcbir_core.evaluation.precision import (
     precision_at_k,
     relevant_hits,
 )
-from radcbir_core.evaluation.protocols import PAPER, Protocol, sides_of
+from radcbir_core.evaluation.protocols import PAPER, Protocol, Sides, check_current, sides_of
+from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
 from radcbir_core.manifest import Level
 from radcbir_core.neighbors import ranked_hits
 from radcbir_core.progress import Progress, silent
 
 FRACTIONS = (0.05, 0.1, 0.25, 0.5, 1.0)
 DRAWS = 5
+_KIND = "sizes-1"
+"""Names the recipe of kept results: to be changed when the numbers change."""
+
 SIZE_COLUMNS = ("fraction", "gallery", "k", "averaging", "mean", "std", "low", "high", "draws", "n_queries")
 
 
@@ -88,16 +95,46 @@ def evaluate_index_size(
         progress: Told the number of galleries, as step "galleries".
 
     Returns:
-        Columns :data:`SIZE_COLUMNS`, one row a fraction, k and averaging: the mean, the standard deviation (n − 1 below
-        the line; 0 for the whole gallery), the least and the largest over draws; ``gallery`` is the mean number of
-        images, ``n_queries`` the mean number of queries that count (with divisor "available" those without any
-        relevant image do not).
+        Computed now or as it was kept: columns :data:`SIZE_COLUMNS`, one row a fraction, k and averaging: the mean,
+        the standard deviation (n − 1 below the line; 0 for the whole gallery), the least and the largest over draws;
+        ``gallery`` is the mean number of images, ``n_queries`` the mean number of queries that count (with divisor
+        "available" those without any relevant image do not).
 
     Raises:
         EvaluationError: A fraction or the number of draws is out of range, or the protocol cannot be run.
         QueryError: An unknown level.
         StaleError: The neighbor graph is missing or was made from other embeddings.
+        StorageError: The results cannot be written.
     """
+    sides, folder = _checked(store, protocol, level=level, fractions=fractions, draws=draws, seed=seed)
+    kept = read_results(folder)
+    if kept is None:
+        wanted = sorted({float(fraction) for fraction in fractions})
+        table = _compute(store, protocol, sides, fractions=wanted, draws=draws, seed=seed, progress=progress)
+        kept = Results(table, pd.DataFrame(), ())
+        write_results(folder, kept)
+    return kept.table
+
+
+def kept_index_size(
+    store: EncoderStore,
+    protocol: Protocol,
+    *,
+    level: Level = "label",
+    fractions: Sequence[float] = FRACTIONS,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> pd.DataFrame | None:
+    """What :func:`evaluate_index_size` has kept, or None; arguments and errors are the same."""
+    _, folder = _checked(store, protocol, level=level, fractions=fractions, draws=draws, seed=seed)
+    kept = read_results(folder)
+    return None if kept is None else kept.table
+
+
+def _checked(
+    store: EncoderStore, protocol: Protocol, *, level: Level, fractions: Sequence[float], draws: int, seed: int
+) -> tuple[Sides, Path]:
+    """Who asks whom, and where results are kept."""
     wanted = sorted({float(fraction) for fraction in fractions})
     if not wanted or not all(0 < fraction <= 1 for fraction in wanted):
         raise EvaluationError(
@@ -110,18 +147,28 @@ def evaluate_index_size(
             "Expected --protocol leave-one-out or split for smaller galleries, but protocol = paper. Use split with "
             "--divisor available."
         )
-    if store.steps()["neighbors"] != "current":
-        raise StaleError(
-            f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
-            f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
-        )
-    manifest = store.collection.manifest
+    check_current(store, protocol)
     sides = sides_of(store, protocol, level)
     if not len(sides.queries) or not sides.gallery.any():
         raise EvaluationError(
             f"Expected queries and a gallery with labels at the level {level}, but {store.collection.name} has "
             f"{len(sides.queries)} and {int(sides.gallery.sum())}. Choose another level."
         )
+    choices = {**asdict(protocol), "level": level, "fractions": wanted, "draws": draws, "seed": seed}
+    return sides, results_folder(store, _KIND, **choices)
+
+
+def _compute(
+    store: EncoderStore,
+    protocol: Protocol,
+    sides: Sides,
+    *,
+    fractions: Sequence[float],
+    draws: int,
+    seed: int,
+    progress: Progress,
+) -> pd.DataFrame:
+    manifest = store.collection.manifest
     clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
     labels = sides.labels.codes[sides.queries]
     groups = [manifest.groups(name) for name in protocol.exclude]  # type: ignore[arg-type]  # checked by Protocol.of
@@ -140,9 +187,9 @@ def evaluate_index_size(
         counted = (~np.isnan(precision)).sum(axis=0)
         return np.column_stack([micro, macro, np.full(len(micro), gallery.sum()), counted])
 
-    smaller = [fraction for fraction in wanted if fraction < 1]
-    total = len(smaller) * draws + (1.0 in wanted)
-    results: dict[float, list[npt.NDArray[np.float64]]] = {fraction: [] for fraction in wanted}
+    smaller = [fraction for fraction in fractions if fraction < 1]
+    total = len(smaller) * draws + (1.0 in fractions)
+    results: dict[float, list[npt.NDArray[np.float64]]] = {fraction: [] for fraction in fractions}
     progress("galleries", 0, total)
     done = 0
     for draw in range(draws if smaller else 0):
@@ -151,7 +198,7 @@ def evaluate_index_size(
             results[fraction].append(measured(gallery))
             done += 1
             progress("galleries", done, total)
-    if 1.0 in wanted:
+    if 1.0 in fractions:
         results[1.0].append(measured(sides.gallery))
         progress("galleries", total, total)
     return _table(results, protocol.ks)

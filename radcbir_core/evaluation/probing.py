@@ -6,14 +6,14 @@ ones can suffice for that, or a direction of the space that a search by cosine d
 
 The linear probe is a multinomial logistic regression on standardized embeddings (mean 0, deviation 1 on train), as is
 usual for frozen encoders (Radford et al. 2021, section 3.2, who choose the penalty by validation; here it is given).
-It is scikit-learn's, which umap-learn brings with it.
+The fit is logistic.py's.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collection import EncoderStore
-from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.intervals import cluster_codes, precision_intervals
+from radcbir_core.evaluation.logistic import Logistic, fit_logistic
 from radcbir_core.evaluation.precision import check_codes, check_hits, check_ks
-from radcbir_core.evaluation.protocols import Protocol, sides_of
+from radcbir_core.evaluation.protocols import Protocol, Sides, check_current, sides_of
+from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
 from radcbir_core.manifest import Level
 from radcbir_core.neighbors import ranked_hits
 from radcbir_core.progress import Progress, silent
@@ -42,7 +44,11 @@ PROBE_COLUMNS = (
     "balanced_low",
     "balanced_high",
     "macro_f1",
+    "macro_auroc",
 )
+
+_KIND = "probes-1"
+"""Names the recipe of kept results: to be changed when the numbers change."""
 
 Predicted = npt.NDArray[np.int64]
 
@@ -89,6 +95,7 @@ def linear_probe(
     test: npt.NDArray[np.floating[Any]],
     *,
     c: float = PENALTY_C,
+    progress: Progress = silent,
 ) -> tuple[Predicted, bool]:
     """Labels by multinomial logistic regression on standardized embeddings.
 
@@ -97,6 +104,7 @@ def linear_probe(
         train_labels: ``(M,)`` codes of at least two labels.
         test: ``(Q, D)``.
         c: The inverse of the strength of the L2 penalty, above 0.
+        progress: Told the steps taken, as step "steps", of at most :data:`MOST_STEPS`.
 
     Returns:
         ``(Q,)`` codes, and whether the fit came to its end within :data:`MOST_STEPS` steps.
@@ -109,10 +117,13 @@ def linear_probe(
         >>> linear_probe(train, labels, np.array([[0.2, 0.8], [0.7, 0.3]]))[0].tolist()
         [3, 8]
     """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
+    classifier = _fitted(train, train_labels, c=c, progress=progress)
+    return classifier.classes[classifier.scores(test).argmax(axis=1)], classifier.settled
 
+
+def _fitted(
+    train: npt.NDArray[np.floating[Any]], train_labels: npt.NDArray[Any], *, c: float, progress: Progress
+) -> Logistic:
     if not c > 0 or not np.isfinite(c):
         raise EvaluationError(f"Expected a penalty above 0, but c = {c}. Use 1.")
     found = len(np.unique(train_labels))
@@ -120,14 +131,7 @@ def linear_probe(
         raise EvaluationError(
             f"Expected at least two labels to learn from, but split train has {found}. Choose another level."
         )
-    scaler = StandardScaler().fit(np.asarray(train, dtype=np.float32))
-    classifier = LogisticRegression(C=c, max_iter=MOST_STEPS)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        classifier.fit(scaler.transform(np.asarray(train, dtype=np.float32)), train_labels)
-    predicted = classifier.predict(scaler.transform(np.asarray(test, dtype=np.float32)))
-    ended = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-    return np.asarray(predicted, dtype=np.int64), ended
+    return fit_logistic(train, train_labels, c=c, most_steps=MOST_STEPS, progress=progress)
 
 
 def macro_f1(predicted: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
@@ -149,6 +153,47 @@ def macro_f1(predicted: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
     return float((2 * right[occurs] / (there + said)[occurs]).mean())
 
 
+def macro_auroc(scores: npt.NDArray[Any], classes: npt.NDArray[Any], labels: npt.NDArray[Any]) -> float:
+    """The mean over labels of the area under the ROC curve of each label against all others.
+
+    The area is the share of pairs, one image of the label and one of another, in which the former has the higher score
+    (equal ones count half; Hanley and McNeil 1982). Labels that all images have, that none has, or that have no score
+    are left out.
+
+    Args:
+        scores: ``(Q, n)``; the larger, the likelier.
+        classes: ``(n,)`` the label code of each column.
+        labels: ``(Q,)`` true codes.
+
+    Returns:
+        From 0 to 1, 0.5 by chance; NaN where no label is left.
+
+    Example:
+        >>> macro_auroc(np.array([[0.9, 0.1], [0.4, 0.6], [0.6, 0.4]]), np.array([0, 1]), np.array([0, 1, 1]))
+        1.0
+    """
+    from scipy.stats import rankdata
+
+    areas = []
+    for column, code in enumerate(classes):
+        mine = labels == code
+        number = int(mine.sum())
+        others = len(mine) - number
+        if number and others:
+            ranks = rankdata(scores[:, column])[mine].sum()
+            areas.append((ranks - number * (number + 1) / 2) / (number * others))
+    return float(np.mean(areas)) if areas else float("nan")
+
+
+def _votes(hit_rows: npt.NDArray[Any], labels: npt.NDArray[Any], classes: npt.NDArray[Any], *, k: int) -> Any:
+    """``(Q, n)``: how many of the first k hits have each label."""
+    of_hits = np.append(labels, -1)[hit_rows[:, :k]]
+    query, rank = np.nonzero(of_hits >= 0)
+    found = np.zeros((len(hit_rows), len(classes)), dtype=np.float32)
+    np.add.at(found, (query, np.searchsorted(classes, of_hits[query, rank])), 1)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Probing:
     """The scores of both probes, beside what always saying the commonest label would score.
@@ -156,6 +201,8 @@ class Probing:
     Attributes:
         table: Columns :data:`PROBE_COLUMNS`. ``method`` is "majority", "kNN" or "linear"; ``k`` is missing (NA) but for
             kNN; bounds are of 95 % intervals over patients, NaN where undefined.
+        queries: One row a test image: ``row``, ``label``, and what each method said, in a column of its name
+            (:func:`method_name`); "" where it said nothing.
         n_train: Images that were learned from.
         n_test: Images that were asked about.
         n_labels: Labels among the latter.
@@ -163,6 +210,7 @@ class Probing:
     """
 
     table: pd.DataFrame
+    queries: pd.DataFrame
     n_train: int
     n_test: int
     n_labels: int
@@ -177,62 +225,135 @@ def evaluate_probes(
     c: float = PENALTY_C,
     progress: Progress = silent,
 ) -> Probing:
-    """Accuracy, balanced accuracy and macro F1 of kNN and of a linear probe, from split train to split test.
+    """Accuracy, balanced accuracy, macro F1 and AUROC of kNN and of a linear probe, from split train to split test.
 
     Args:
         store: What an encoder made of a collection, with its neighbor graph.
         level: "modality", "anatomy" or "label".
         ks: How many hits vote, each from 1 to 100.
         c: The inverse of the strength of the linear probe's penalty.
-        progress: Told the number of probes, as step "probes".
+        progress: Told the steps of the linear probe, of at most :data:`MOST_STEPS`, as step "steps".
+
+    Returns:
+        The scores, computed now or as they were kept.
 
     Raises:
         EvaluationError: No split, a k or c out of range, or fewer than two labels to learn from.
         QueryError: An unknown level.
         StaleError: The neighbor graph is missing or was made from other embeddings.
+        StorageError: The results cannot be written.
     """
-    check_ks(ks, n_hits=100)
-    wanted = sorted(set(ks))
-    if store.steps()["neighbors"] != "current":
-        raise StaleError(
-            f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
-            f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
+    sides, folder = _checked(store, level=level, ks=ks, c=c)
+    kept = read_results(folder)
+    if kept is None:
+        kept = _compute(store, sides, ks=sorted(set(ks)), c=c, progress=progress)
+        write_results(folder, kept)
+    return _probing(sides, kept)
+
+
+def kept_probes(
+    store: EncoderStore, *, level: Level = "label", ks: Sequence[int] = KNN_KS, c: float = PENALTY_C
+) -> Probing | None:
+    """What :func:`evaluate_probes` has kept, or None; arguments and errors are the same."""
+    sides, folder = _checked(store, level=level, ks=ks, c=c)
+    kept = read_results(folder)
+    return None if kept is None else _probing(sides, kept)
+
+
+def method_name(method: str, k: Any) -> str:
+    """The name of a method and, for kNN, its k; also of its column in :attr:`Probing.queries`.
+
+    Example:
+        >>> method_name("kNN", 5), method_name("linear", None)
+        ('kNN, k = 5', 'linear')
+    """
+    return method if method != "kNN" else f"kNN, k = {k:.0f}"
+
+
+def label_scores(found: Probing, method: str) -> pd.DataFrame:
+    """What one method makes of each label.
+
+    Args:
+        found: From :func:`evaluate_probes`.
+        method: A column of its queries.
+
+    Returns:
+        Columns ``label``, ``n_images``, ``right`` (share of the label's test images that were given it), ``precision``
+        (share of the images given the label that have it; NaN where none was), ``taken_for`` (the label most often
+        given wrongly, "" where none) and ``share`` (of the label's images); best first, then by number and name.
+    """
+    truth, said = (found.queries[name].astype(object) for name in ("label", method))
+    lines = []
+    for label, answers in said.groupby(truth, sort=True):
+        wrong = answers[answers != label].value_counts()
+        # Of equally frequent mistakes, the first by name.
+        wrong = wrong[wrong == wrong.max()].sort_index() if len(wrong) else wrong
+        given = said == label
+        lines.append(
+            {
+                "label": str(label),
+                "n_images": len(answers),
+                "right": float((answers == label).mean()),
+                "precision": float((truth[given] == label).mean()) if given.any() else float("nan"),
+                "taken_for": str(wrong.index[0]) if len(wrong) else "",
+                "share": float(wrong.iloc[0]) / len(answers) if len(wrong) else 0.0,
+            }
         )
+    table = pd.DataFrame(lines)
+    order = np.lexsort((table["label"].to_numpy(dtype=object), -table["n_images"], -table["right"]))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _checked(store: EncoderStore, *, level: Level, ks: Sequence[int], c: float) -> tuple[Sides, Path]:
+    """The two sides, and where results are kept."""
+    check_ks(ks, n_hits=100)
+    check_current(store, Protocol.of("split"))
     sides = sides_of(store, Protocol.of("split"), level)
-    train, codes = np.flatnonzero(sides.gallery), sides.labels.codes.astype(np.int64)
-    if not len(sides.queries) or not len(train):
+    if not len(sides.queries) or not sides.gallery.any():
         raise EvaluationError(
             f"Expected images with labels at the level {level} in train and in test, but {store.collection.name} has "
-            f"{len(train)} and {len(sides.queries)}. Choose another level."
+            f"{int(sides.gallery.sum())} and {len(sides.queries)}. Choose another level."
         )
-    total = 2 + len(wanted)
-    progress("probes", 0, total)
-    predictions, ended = linear_probe(store.embeddings[train], codes[train], store.embeddings[sides.queries], c=c)
+    return sides, results_folder(store, _KIND, level=level, ks=sorted(set(ks)), c=float(c), most_steps=MOST_STEPS)
+
+
+def _probing(sides: Sides, kept: Results) -> Probing:
+    labels = len(np.unique(sides.labels.codes[sides.queries]))
+    return Probing(kept.table, kept.queries, int(sides.gallery.sum()), len(sides.queries), labels, kept.notes)
+
+
+def _compute(store: EncoderStore, sides: Sides, *, ks: Sequence[int], c: float, progress: Progress) -> Results:
+    train, codes = np.flatnonzero(sides.gallery), sides.labels.codes.astype(np.int64)
+    classifier = _fitted(store.embeddings[train], codes[train], c=c, progress=progress)
+    scores = classifier.scores(store.embeddings[sides.queries])
+    truth = codes[sides.queries]
     commonest = int(np.bincount(codes[train]).argmax())
-    methods: list[tuple[str, int | None, Predicted]] = [
-        ("majority", None, np.full(len(sides.queries), commonest, dtype=np.int64))
+    hits = ranked_hits(store, sides.queries, k=max(ks), gallery=sides.gallery)
+    methods: list[tuple[str, int | None, Predicted, float]] = [
+        ("majority", None, np.full(len(truth), commonest, dtype=np.int64), 0.5)
     ]
-    progress("probes", 2, total)
-    hits = ranked_hits(store, sides.queries, k=max(wanted), gallery=sides.gallery)
-    methods += [("kNN", k, vote(hits.rows, codes, k=k)) for k in wanted]
-    methods.append(("linear", None, predictions))
-    progress("probes", total, total)
+    for k in ks:
+        area = macro_auroc(_votes(hits.rows, codes, classifier.classes, k=k), classifier.classes, truth)
+        methods.append(("kNN", k, vote(hits.rows, codes, k=k), area))
+    area = macro_auroc(scores, classifier.classes, truth)
+    methods.append(("linear", None, classifier.classes[scores.argmax(axis=1)], area))
     manifest = store.collection.manifest
     clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
-    truth = codes[sides.queries]
-    right = np.column_stack([predicted == truth for _, _, predicted in methods]).astype(np.float64)
+    right = np.column_stack([predicted == truth for _, _, predicted, _ in methods]).astype(np.float64)
     # Of right or wrong answers, the mean over queries is the accuracy, that over labels the balanced accuracy.
     bounds = precision_intervals(right, truth, clusters=clusters[sides.queries], n_labels=len(sides.labels.values))
-    lines = []
-    for position, (method, k, predicted) in enumerate(methods):
+    names = np.array([*sides.labels.values, ""], dtype=object)
+    lines, said = [], {"row": sides.queries.astype(np.int32), "label": names[truth]}
+    for position, (method, voting, predicted, area) in enumerate(methods):
         balanced = [right[truth == code, position].mean() for code in np.unique(truth)]
-        scores = (right[:, position].mean(), *bounds.micro[position], np.mean(balanced), *bounds.macro[position])
-        lines.append((method, k, *(float(score) for score in scores), macro_f1(predicted, truth)))
+        shares = (right[:, position].mean(), *bounds.micro[position], np.mean(balanced), *bounds.macro[position])
+        lines.append((method, voting, *(float(share) for share in shares), macro_f1(predicted, truth), area))
+        said[method_name(method, voting)] = names[predicted]
     table = pd.DataFrame(lines, columns=list(PROBE_COLUMNS)).astype({"k": "Int64"})
     notes = _notes(store, sides.queries, train, unseen=~np.isin(truth, codes[train]))
-    if not ended:
+    if not classifier.settled:
         notes.append(f"The linear probe had not settled after {MOST_STEPS} steps; a smaller c settles sooner.")
-    return Probing(table, len(train), len(truth), len(np.unique(truth)), tuple(notes))
+    return Results(table, pd.DataFrame(said), tuple(notes))
 
 
 def _notes(
@@ -242,10 +363,14 @@ def _notes(
     if unseen.any():
         notes.append(f"{int(unseen.sum())} of {len(queries)} test images have a label that train lacks: always wrong.")
     patients = store.collection.manifest.groups("patient")
-    sides = [set(patients[rows][patients[rows] >= 0].tolist()) for rows in (queries, train)]
+    sides = [set(patients[rows][patients[rows] >= 0].tolist()) for rows in (train, queries)]
+    unknown = int((patients[np.concatenate([queries, train])] < 0).sum())
     if shared := len(sides[0] & sides[1]):
         notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
-    unknown = int((patients[np.concatenate([queries, train])] < 0).sum())
+    elif not unknown:
+        notes.append(
+            f"The two sides are patient-disjoint: {len(sides[0])} patients in train, {len(sides[1])} others in test."
+        )
     if unknown:
         notes.append(f"{unknown} images have no patient_id: whether their patients are on both sides is not known.")
     return notes

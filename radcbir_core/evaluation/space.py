@@ -90,9 +90,9 @@ def label_similarities(
     rows = np.flatnonzero(codes >= 0)
     sums, own = np.zeros((n_labels, embeddings.shape[1])), np.zeros(n_labels)
     for part in _blocks(len(rows)):
-        vectors = _unit(embeddings, rows[part])
+        vectors = unit_rows(embeddings, rows[part])
         member = codes[rows[part]]
-        sums += _sum_by(vectors, member, n_labels)
+        sums += sum_by(vectors, member, n_labels)
         own += np.bincount(member, weights=np.einsum("ij,ij->i", vectors, vectors), minlength=n_labels)
     images = np.bincount(codes[rows], minlength=n_labels)
     total = sums.sum(axis=0)
@@ -132,12 +132,12 @@ def _of_groups(
         pairs, pair = np.unique(groups[chosen] * width + codes[chosen], return_inverse=True)
         sums, squares = np.zeros((len(pairs), embeddings.shape[1])), np.zeros(len(pairs))
         for part in _blocks(len(chosen)):
-            vectors = _unit(embeddings, chosen[part])
-            sums += _sum_by(vectors, pair[part], len(pairs))
+            vectors = unit_rows(embeddings, chosen[part])
+            sums += sum_by(vectors, pair[part], len(pairs))
             squares += np.bincount(pair[part], weights=np.einsum("ij,ij->i", vectors, vectors), minlength=len(pairs))
         numbers = np.bincount(pair, minlength=len(pairs))
         found, group = np.unique(pairs // width, return_inverse=True)
-        whole = _sum_by(sums, group, len(found))
+        whole = sum_by(sums, group, len(found))
         whole_numbers = np.bincount(group, weights=numbers).astype(np.int64)
         yield pairs % width, sums, numbers, squares, whole[group], whole_numbers[group]
         first = last
@@ -159,17 +159,9 @@ def evaluate_space(store: EncoderStore, *, exclude: str = "patient") -> tuple[pd
         EvaluationError: Nothing has a label, or an unknown exclusion.
         StaleError: The embeddings were made of other images than the collection has.
     """
-    if exclude and exclude not in EXCLUSIONS:
-        raise EvaluationError(
-            f"Expected an exclusion of {', '.join(EXCLUSIONS)}, or none, but exclude = {exclude!r}. Choose one."
-        )
-    if store.steps()["embed"] != "current":
-        raise StaleError(
-            f"Expected embeddings of the images that {store.collection.name} has now, but those of {store.encoder_id} "
-            "are missing or older. Build or import them again."
-        )
+    check_exclusion(store, exclude)
     manifest = store.collection.manifest
-    apart = manifest.groups(exclude) if exclude else None
+    apart = manifest.groups(exclude) if exclude else None  # type: ignore[arg-type]  # checked before
     lines: list[dict[str, Any]] = []
     for level in LEVELS:
         labels = manifest.labels(level)
@@ -182,13 +174,36 @@ def evaluate_space(store: EncoderStore, *, exclude: str = "patient") -> tuple[pd
             f"Expected images with a modality, an anatomy or a label, but {store.collection.name} has none. "
             "Import it with such columns."
         )
-    notes = []
-    unknown = 0 if apart is None or exclude == "duplicate" else int((apart < 0).sum())
-    if unknown:
-        notes.append(
-            f"{unknown} of {len(manifest)} images have no {exclude}_id: pairs of the same {exclude} may count."
+    return pd.DataFrame(lines)[list(SPACE_COLUMNS)], tuple(unknown_groups(store, exclude))
+
+
+def check_exclusion(store: EncoderStore, exclude: str) -> None:
+    """Do nothing if pairs can be left out by ``exclude`` ("" for none) and the embeddings are those of the collection.
+
+    Raises:
+        EvaluationError: An unknown exclusion.
+        StaleError: The embeddings were made of other images than the collection has.
+    """
+    if exclude and exclude not in EXCLUSIONS:
+        raise EvaluationError(
+            f"Expected an exclusion of {', '.join(EXCLUSIONS)}, or none, but exclude = {exclude!r}. Choose one."
         )
-    return pd.DataFrame(lines)[list(SPACE_COLUMNS)], tuple(notes)
+    if store.steps()["embed"] != "current":
+        raise StaleError(
+            f"Expected embeddings of the images that {store.collection.name} has now, but those of {store.encoder_id} "
+            "are missing or older. Build or import them again."
+        )
+
+
+def unknown_groups(store: EncoderStore, exclude: str) -> list[str]:
+    """What cannot be left out for want of an id, in a sentence; mostly nothing."""
+    if not exclude or exclude == "duplicate":
+        return []
+    groups = store.collection.manifest.groups(exclude)  # type: ignore[arg-type]  # check_exclusion is called before
+    unknown = int((groups < 0).sum())
+    if not unknown:
+        return []
+    return [f"{unknown} of {len(groups)} images have no {exclude}_id: pairs of the same {exclude} may count."]
 
 
 def _lines(found: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
@@ -237,14 +252,15 @@ def _blocks(number: int) -> Iterator[slice]:
         yield slice(start, min(start + _BLOCK, number))
 
 
-def _unit(embeddings: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.intp]) -> Values:
+def unit_rows(embeddings: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.intp]) -> Values:
+    """``(n, D)`` float64; some rows, each scaled to length 1; one of zeros stays so."""
     vectors = np.asarray(embeddings[rows], dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     found: Values = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return found
 
 
-def _sum_by(vectors: Values, member: npt.NDArray[Any], number: int) -> Values:
+def sum_by(vectors: Values, member: npt.NDArray[Any], number: int) -> Values:
     """``(number, D)``; the vectors of each member, added."""
     shape = (number, len(vectors))
     adding = sparse.csr_array((np.ones(len(vectors)), (member, np.arange(len(vectors)))), shape=shape)

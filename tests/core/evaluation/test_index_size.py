@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 from radcbir_core.cli import main
 from radcbir_core.collection import open_collection
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.evaluation.index_size import SIZE_COLUMNS, evaluate_index_size, nested_galleries
+from radcbir_core.evaluation import Protocol, evaluate, index_size
+from radcbir_core.evaluation.index_size import (
+    SIZE_COLUMNS,
+    evaluate_index_size,
+    kept_index_size,
+    nested_galleries,
+)
 from radcbir_core.evaluation.intervals import cluster_codes
 
 
@@ -98,6 +103,20 @@ def test_the_whole_gallery_is_what_evaluate_says(store) -> None:
     assert table["mean"].tolist() == pytest.approx(plain["precision"].tolist())
     assert table["draws"].tolist() == [1] * 4
     assert table["std"].tolist() == [0] * 4
+
+
+def test_results_are_kept_and_read_again(store, monkeypatch) -> None:
+    choices = {"level": "anatomy", "fractions": (0.5, 1.0), "draws": 2}
+    assert kept_index_size(store, Protocol.of(), **choices) is None
+    told = []
+    table = evaluate_index_size(store, Protocol.of(), **choices, progress=lambda *step: told.append(step))
+    assert told == [("galleries", done, 3) for done in range(4)]
+    monkeypatch.setattr(index_size, "_compute", None)  # it must not be called again
+    pd.testing.assert_frame_equal(evaluate_index_size(store, Protocol.of(), **choices), table)
+    pd.testing.assert_frame_equal(kept_index_size(store, Protocol.of(), **choices), table)
+    for other in ({"level": "label"}, {"seed": 1}, {"draws": 3}, {"fractions": (0.5,)}):
+        assert kept_index_size(store, Protocol.of(), **{**choices, **other}) is None
+    assert kept_index_size(store, Protocol.of(divisor="available"), **choices) is None
 
 
 def test_what_is_wrong_is_said(store) -> None:

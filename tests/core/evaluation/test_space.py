@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from radcbir_core.cli import main
 from radcbir_core.collection import open_collection
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import space
+from radcbir_core.evaluation.silhouettes import IMAGE_COLUMNS
 from radcbir_core.evaluation.space import SPACE_COLUMNS, evaluate_space, label_similarities
 
 
@@ -59,8 +61,10 @@ def test_sums_are_those_of_all_pairs(rows, kind, grouped, block, seed) -> None:
 
 
 @pytest.fixture
-def store(small_data, monkeypatch):
-    monkeypatch.setenv("RADCBIR_DATA", str(small_data))
+def store(small_data, tmp_path_factory, monkeypatch):
+    data = tmp_path_factory.mktemp("copied") / "data"  # silhouettes are kept in the collection
+    shutil.copytree(small_data, data)
+    monkeypatch.setenv("RADCBIR_DATA", str(data))
     return open_collection("small").store("pixels")
 
 
@@ -119,9 +123,14 @@ def test_what_is_wrong_is_said(store) -> None:
 
 
 def test_the_command(store, tmp_path, capsys) -> None:
-    output = tmp_path / "space.csv"
-    assert main(["evaluate-space", "small", "--exclude", "none", "--output", str(output)]) == 0
+    output, matrix, images = (tmp_path / f"{name}.csv" for name in ("space", "matrix", "images"))
+    options = ["--level", "anatomy", "--matrix", str(matrix), "--silhouettes", str(images)]
+    assert main(["evaluate-space", "small", "--exclude", "none", "--output", str(output), *options]) == 0
     printed = capsys.readouterr().out
+    assert "Mean silhouette at the level anatomy: micro 0." in printed
+    assert len(pd.read_csv(matrix)) == 9
+    assert tuple(pd.read_csv(images).columns) == ("image_id", *IMAGE_COLUMNS[1:])
+    assert set(pd.read_csv(images)["image_id"]) <= set(store.collection.manifest.column("image_id"))
     assert "within" in printed
     assert "macro" in printed
     assert tuple(pd.read_csv(output).columns) == SPACE_COLUMNS
