@@ -116,19 +116,33 @@ def relocate_images(name: str, image_root: Path) -> Collection:
         CollectionError: It is being built or changed, or the folder holds none of its images.
         StorageError: No permission.
     """
-    root = Path(os.path.realpath(image_root.expanduser()))
-    if not root.is_dir():
-        raise CollectionError(f"Expected the folder of the images, but image_root = {image_root} is none. Check it.")
     with at_rest(name) as folder:
-        paths = _some_paths(folder / "manifest.parquet")
-        if not any((root / path).is_file() for path in paths):
-            raise CollectionError(
-                f"Expected images of {name} below image_root, but of {len(paths)} paths looked for none is in {root}; "
-                f"the first: {paths[0]}. Give the folder that these paths start from."
-            )
+        root = checked_root(image_root, folder / "manifest.parquet")
         record = read_json(folder / "collection.json")
         write_json(folder / "collection.json", record | {"image_root": str(root)})
     return open_collection(name)
+
+
+def checked_root(image_root: Path, manifest: Path) -> Path:
+    """``image_root`` without links and ``..``, if some of the images of a manifest are there.
+
+    Args:
+        image_root: The folder.
+        manifest: The manifest's file.
+
+    Raises:
+        CollectionError: It is no folder, or of 1,000 paths spread over the manifest none is there.
+    """
+    root = Path(os.path.realpath(image_root.expanduser()))
+    if not root.is_dir():
+        raise CollectionError(f"Expected the folder of the images, but image_root = {image_root} is none. Check it.")
+    paths = _some_paths(manifest)
+    if not any((root / path).is_file() for path in paths):
+        raise CollectionError(
+            f"Expected images below image_root, but of {len(paths)} paths looked for none is in {root}; "
+            f"the first: {paths[0]}. Give the folder that these paths start from."
+        )
+    return root
 
 
 def images_found(collection: Collection) -> tuple[int, int]:

@@ -27,8 +27,24 @@ from rich.table import Table
 from rich.text import Text
 from typer.exceptions import Abort, TyperException
 
-from radcbir_core.collection import IMPORTED, STEPS, Collection, list_collections, open_collection, remove_collection
-from radcbir_core.errors import EncoderError, EvaluationError, QueryError, RadcbirError
+from radcbir_core.collection import (
+    ARCHIVED,
+    IMPORTED,
+    STEPS,
+    Collection,
+    collections_folder,
+    list_collections,
+    open_collection,
+    remove_collection,
+)
+from radcbir_core.errors import (
+    CollectionError,
+    EncoderError,
+    EvaluationError,
+    ManifestError,
+    QueryError,
+    RadcbirError,
+)
 from radcbir_core.storage import atomic_bytes
 
 if TYPE_CHECKING:
@@ -101,10 +117,16 @@ def _stopped() -> int:
 
 @app.command("import")
 def import_(
-    name: Annotated[str, typer.Option("--name", help="Letters, digits, '.', '_', '-'; it stands in URLs.")],
     sources: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="SOURCE…", help="Folders or tables; several become one collection together."),
+        typer.Argument(
+            metavar="SOURCE…",
+            help="Folders or tables; several become one collection together. Or one archive that export has written.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Letters, digits, '.', '_', '-'; it stands in URLs. An archive has one already."),
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="What people call it; the name by default.")] = None,
     format_name: Annotated[
@@ -135,9 +157,15 @@ def import_(
     ] = "",
 ) -> None:
     """Import data sets, tables or folders of images as a new collection. They are checked, and stay where they are."""
+    from radcbir_core.archive import is_archive
     from radcbir_core.importers import ImportRequest, import_as
     from radcbir_core.importers.mapping import parse_mapping
 
+    if sources and len(sources) == 1 and is_archive(sources[0]):
+        _open_archive(sources[0], name, title=title, image_root=image_root)
+        return
+    if name is None:
+        raise ManifestError("Expected a name for the new collection, but --name is not given. Add --name NAME.")
     request = ImportRequest(
         sources or [],
         name,
@@ -170,6 +198,22 @@ def import_(
         f"Imported {report.images} images into {name}; {report.problems} problems; "
         f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
     )
+
+
+def _open_archive(path: Path, name: str | None, *, title: str | None, image_root: Path | None) -> None:
+    """What ``import`` does with a collection that export has written."""
+    from radcbir_core.archive import open_archive
+    from radcbir_core.changing import check_title, rename_collection
+
+    title = None if title is None else check_title(title)
+    with _bars() as progress:
+        collection = open_archive(path, name, image_root=image_root, progress=progress)
+    if title is not None:
+        collection = rename_collection(collection.name, collection.name, title=title)
+    built = ", ".join(collection.encoder_ids()) or "no encoder"
+    if not collection.record[ARCHIVED].get("images") and image_root is None:
+        print(f"Next, for its images: python -m radcbir_core relocate {collection.name} --image-root FOLDER")
+    print(f"Opened {path} as {collection.name}: {len(collection)} images, built with {built}.")
 
 
 @app.command()
@@ -798,10 +842,89 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,  # noqa: FBT002
 ) -> None:
     """Remove a collection and all that was computed for it. The source images stay. A terminal is asked first."""
+    own = (collections_folder() / name / "images").is_dir() if name in list_collections() else False
     if not yes and sys.stdin.isatty() and name in list_collections():
-        typer.confirm(f"Remove {name} and everything computed for it?", abort=True)
+        images = ", its images too, which are in its own folder" if own else ""
+        typer.confirm(f"Remove {name} and everything computed for it{images}?", abort=True)
     remove_collection(name)
-    print(f"Removed {name}. The source images are untouched.")
+    print(f"Removed {name}{', with the images in its folder' if own else '. The source images are untouched'}.")
+
+
+@app.command()
+def rename(
+    name: Annotated[str, typer.Argument(metavar="OLD", help="The collection's name.")],
+    new_name: Annotated[str | None, typer.Argument(metavar="[NEW]", help="What it is to be called.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="What people are to call it.")] = None,
+) -> None:
+    """Give a collection another name, another title, or both. Everything computed for it comes along."""
+    from radcbir_core.changing import rename_collection
+
+    if new_name is None and title is None:
+        raise CollectionError(f"Expected a new name or --title for {name}, but there is none. Add one of them.")
+    collection = rename_collection(name, new_name or name, title=title)
+    print(f"{name} is now called {collection.name}: {collection.title}")
+
+
+@app.command()
+def relocate(
+    name: Name,
+    image_root: Annotated[Path, typer.Option("--image-root", help="The folder that the manifest's paths start from.")],
+) -> None:
+    """Tell a collection where its images are now: after they were moved, or after it was opened from an archive."""
+    from radcbir_core.changing import images_found, relocate_images
+
+    collection = relocate_images(name, image_root)
+    found, looked_for = images_found(collection)
+    print(f"The images of {name} are in {collection.image_root}: {found} of {looked_for} looked for are there.")
+
+
+@app.command()
+def export(
+    name: Name,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", metavar="FILE", help="The table of images, .csv or .parquet.")
+    ] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option("--embeddings", metavar="FILE", help="Of --encoder: .npy with a .csv beside it, or .parquet."),
+    ] = None,
+    encoder: EncoderOption = None,
+    archive: Annotated[
+        Path | None, typer.Option("--zip", metavar="FILE", help="All of it, to be opened on another machine.")
+    ] = None,
+    images: Annotated[bool, typer.Option("--images", help="Put the image files into the archive too.")] = False,  # noqa: FBT002
+) -> None:
+    """Write a collection's manifest, embeddings, or all of it into files. A file that is there is replaced."""
+    from radcbir_core.archive import write_archive
+    from radcbir_core.export import export_embeddings, export_manifest
+
+    if manifest is None and embeddings is None and archive is None:
+        raise CollectionError(
+            "Expected something to export, but none of --manifest, --embeddings and --zip is given. Add one of them."
+        )
+    if images and archive is None:
+        raise CollectionError("Expected --zip where --images is given, but it is not. Add --zip FILE.")
+    collection = open_collection(name)
+    store = collection.store(_encoder_id_in(collection, encoder)) if embeddings is not None else None
+    written = []
+    with _bars() as progress:
+        if manifest is not None:
+            written.append(export_manifest(collection, manifest, progress=progress))
+        if embeddings is not None and store is not None:
+            written.append(export_embeddings(store, embeddings, progress=progress))
+        if archive is not None:
+            written.append(write_archive(collection, archive, images=images, progress=progress))
+    for found in written:
+        for note in found.notes:
+            print(f"Note: {note}")
+    root = shlex.quote(str(collection.image_root))
+    if manifest is not None and manifest.suffix.lower() == ".csv" and not collection.without_images:
+        print(f"Next: python -m radcbir_core import {shlex.quote(str(manifest))} --name NAME --image-root {root}")
+    if archive is not None:
+        print(f"Next, on the other machine: python -m radcbir_core import {shlex.quote(archive.name)}")
+    paths = [path for found in written for path in found.paths]
+    sizes = ", ".join(f"{path} ({path.stat().st_size / 1e6:,.1f} MB)" for path in paths)
+    print(f"Exported {name}: {sizes}.")
 
 
 def describe(collection: Collection) -> dict[str, Any]:

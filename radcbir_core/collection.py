@@ -238,7 +238,7 @@ def revised_collection(name: str) -> Iterator[Path]:
     with disk_errors(final):
         try:
             with lock:
-                shutil.copytree(final, revised, copy_function=_link_or_copy)
+                shutil.copytree(final, revised, copy_function=link_or_copy)
                 yield revised
                 final.rename(doomed)
                 try:
@@ -255,7 +255,8 @@ def revised_collection(name: str) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _link_or_copy(source: str, target: str) -> str:
+def link_or_copy(source: str, target: str) -> str:
+    """Make ``target`` another name of the file ``source``, or a copy of it where the disk knows no such names."""
     try:
         os.link(source, target)
     except OSError:

@@ -192,14 +192,16 @@ def _csv_columns(collection: Collection) -> tuple[dict[str, str], tuple[str, ...
             "Export it as .parquet."
         )
     called = {name: f"source_{name}" if name in _OF_ANOTHER_FORM else name for name in names}
-    asked = [name for name in names if name.lower() in _READ_FIRST]
+    asked = sorted((name for name in names if name.lower() in _READ_FIRST), reverse=True)  # pathology, labels_all
     for batch in _batches(collection, columns=["pathologies", *asked]):
         lists = batch.column("pathologies")
         _refuse_separator(collection, lists)
-        for name in [name for name in asked if called[name] == name]:
-            pairs = set(zip(_as_text(batch.column(name), name).to_pylist(), map(tuple, lists.to_pylist()), strict=True))
-            if not all(_reads_the_same(name.lower(), cell, found) for cell, found in pairs):
-                called[name] = f"source_{name}"
+        kept = [name for name in asked if called[name] == name]
+        cells = [_as_text(batch.column(name), name).to_pylist() for name in kept]
+        for *texts, found in set(zip(*cells, map(tuple, lists.to_pylist()), strict=True)):
+            if not _reads_the_same(dict(zip([name.lower() for name in kept], texts, strict=True)), found):
+                called |= {name: f"source_{name}" for name in kept}
+                break
     notes = tuple(
         f"The source's column {name} is called {new}, so that an import reads the same from the table."
         for name, new in called.items()
@@ -218,20 +220,19 @@ def _refuse_separator(collection: Collection, lists: pa.ListArray) -> None:
         )
 
 
-def _reads_the_same(name: str, cell: str, found: tuple[str, ...]) -> bool:
-    """Whether an import that meets this cell beside ``pathologies`` ends with the labels ``found``.
+def _reads_the_same(cells: dict[str, str], found: tuple[str, ...]) -> bool:
+    """Whether an import that meets these cells beside ``pathologies`` ends with the labels ``found``.
 
-    ``pathology`` counts before ``pathologies`` unless it says "multiple"; ``labels_all`` only where both are empty.
-    Case does not matter, because an import gives words one spelling.
+    ``pathology`` counts before ``pathologies`` unless it is empty or says "multiple"; ``labels_all`` only where both
+    are empty. Case does not matter, because an import gives words one spelling.
     """
-    if name == "pathology":
-        if not cell.strip() or tidy(cell).casefold() == "multiple":
-            return True
-        read = [normal_pathology(cell)]
+    single = cells.get("pathology", "")
+    if single.strip() and tidy(single).casefold() != "multiple":
+        read = [normal_pathology(single)]
+    elif found:
+        return True
     else:
-        if found:
-            return True
-        read = [normal_pathology(word) for word in cell.split(SEPARATOR)]
+        read = [normal_pathology(word) for word in cells.get("labels_all", "").split(SEPARATOR)]
     return [word.casefold() for word in read if word] == [word.casefold() for word in found]
 
 
