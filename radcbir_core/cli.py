@@ -700,7 +700,6 @@ def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | 
     """What ``evaluate --versus`` prints: B − A at every level and k, and what to make of the labels."""
     from radcbir_core.evaluation.chance import CHANCE
     from radcbir_core.evaluation.comparing import check_sides, compare, label_note, verdict
-    from radcbir_core.evaluation.protocols import positions_with_intervals
 
     collection = store.collection
     other = None if versus == CHANCE else collection.store(_encoder_id_in(collection, versus))
@@ -709,7 +708,6 @@ def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | 
         found = compare(store, other, protocol, progress=progress)
     if output is not None:
         _write_csv(output, found.table)
-    shown = [protocol.ks[position] for position in positions_with_intervals(protocol.ks)]
     words = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "one patient only"}
     rows = [
         [
@@ -717,7 +715,7 @@ def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | 
             *(_number(row[name], sign="+") for name in ("difference", "low", "high")),
             words[verdict(row["low"], row["high"])],
         ]
-        for row in found.table[(found.table["averaging"] != "label") & found.table["k"].isin(shown)].to_dict("records")
+        for row in found.means().to_dict("records")
     ]
     _print_table(
         ["level", "averaging", "k", "A", "B", "B - A", "low", "high", "95 % interval says"],
@@ -725,7 +723,7 @@ def _compare(store: EncoderStore, versus: str, protocol: Any, *, output: Path | 
         title=f"{collection.name}: A = {found.a}, B = {found.b}; {protocol.describe()}",
     )
     for level in protocol.levels:
-        k = max(shown)
+        k = int(found.means()["k"].max())
         labels = found.labels_of(level, k)
         if len(labels) > 1:
             print(f"{level}, P@{k} of {len(labels)} labels: {label_note(labels)}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +29,9 @@ from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
+from radcbir_core.evaluation.protocols import protocol_hits
 from radcbir_core.index import Hits
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
-from radcbir_core.neighbors import ranked_hits
 from radcbir_core.retrieval import Retriever, TextQuery, check_text_tower, cleaned_text, embed_text
 
 
@@ -366,8 +366,8 @@ def _label_queries(
     table = of_level[of_level["label"] == label]
     rows = table["row"].to_numpy(dtype=np.int64)
     store = _retriever(key).store
-    gallery = sides_of(store, protocol, level).gallery
-    hits = ranked_hits(store, rows, k=max(protocol.ks), gallery=gallery, exclude=protocol.exclude)
+    sides = replace(sides_of(store, protocol, level), queries=rows)
+    hits = protocol_hits(store, protocol, sides)
     return LabelQueries(rows, table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True), hits)
 
 

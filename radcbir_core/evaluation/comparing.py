@@ -83,6 +83,12 @@ class Comparison:
         """The queries of one level."""
         return self.queries[self.queries["level"] == level].drop(columns="level").reset_index(drop=True)
 
+    def means(self) -> pd.DataFrame:
+        """Micro and macro at every level, and at every k that has intervals."""
+        table = self.table
+        ks = [self.protocol.ks[position] for position in positions_with_intervals(self.protocol.ks)]
+        return table[(table["averaging"] != "label") & table["k"].isin(ks)]
+
     def labels_of(self, level: Level, k: int) -> pd.DataFrame:
         """The labels of one level at one k, B's largest gain first; ties by name, those without queries left out."""
         table = self.table

@@ -275,6 +275,17 @@ def evaluate(
     return result
 
 
+def kept_evaluation(store: EncoderStore, protocol: Protocol) -> Evaluation | None:
+    """What :func:`evaluate` has kept of a protocol, or None.
+
+    Raises:
+        StaleError: The neighbor graph, or, for the paper's protocol, the embeddings, are missing or older.
+    """
+    check_current(store, protocol)
+    kept = read_results(store.evaluation_folder / f"{protocol.digest}-{store.digest[:16]}")
+    return None if kept is None else Evaluation(protocol, *kept)
+
+
 def _available(store: EncoderStore, protocol: Protocol, sides: Sides) -> npt.NDArray[np.int64]:
     """``(Q,)``; how many relevant images each query may be given."""
     manifest = store.collection.manifest
