@@ -99,8 +99,9 @@ def test_a_column_that_an_import_would_take_for_the_labels_is_renamed(small, tmp
     assert "pathology" in pd.read_csv(tmp_path / "a.csv")
     raw = with_column(open_collection("small"), "labels_all", ["something else"] * 61)
     found = export_manifest(raw, tmp_path / "b.csv")
-    assert found.notes == (
-        "The source's column labels_all is called source_labels_all, so that an import reads the same from the table.",
+    assert found.notes == tuple(
+        f"The source's column {name} is called source_{name}, so that an import reads the same from the table."
+        for name in ("pathology", "labels_all")
     )
     request = ImportRequest([tmp_path / "b.csv"], "again", image_root=raw.image_root)
     again = import_as(request).collection.manifest
