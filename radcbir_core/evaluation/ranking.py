@@ -16,9 +16,10 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,13 +40,16 @@ _ROUND = 4096
 _PRODUCT_FROM = 128_000
 """FAISS makes a matrix product of queries with at least so many components together, and single sums of fewer: its
 ``distance_compute_blas_threshold`` (1.15)."""
-_QUERIES = 512
-_GALLERY = 4096
-_RISING = 3 * _GALLERY
+# A product of this size comes close to what the processor can do. Of the gallery no power of two: then all lines of a
+# product would share a few places of the cache.
+_QUERIES = 2048
+_GALLERY = 4000
+_RISING = 3
 _FIRST = 2048
 _WIDTH = 512
 _HELD_ELEMENTS = 256_000_000
 _PAIRS = 8192
+_TELL_EVERY = 0.2
 _EMPTY = np.iinfo(np.int64).min
 _LOW = np.int64(0x7FFFFFFF)
 
@@ -90,23 +94,28 @@ def rank_exactly(
         return hits
     blocks = _blocks_of(embeddings, gallery)
     doubt = 2 * math.sqrt(embeddings.shape[1]) * 2.0**-24
+    watch = _Watch(len(queries), len(gallery), progress)
+
+    def rank(part: slice) -> None:
+        asked = _single(embeddings, queries[part])
+        best = _Best(len(asked), k=k, doubt=doubt)
+        for places, vectors in blocks():
+            watch.go_on_after(len(asked) * len(vectors))
+            best.look_at(asked, vectors, places)
+        best.finish()
+        start = part.start // _ROUND * _ROUND
+        batch = min(_ROUND, len(queries) + followed_by - start)
+        if batch * embeddings.shape[1] < _PRODUCT_FROM:
+            best.settle(asked, lambda places: _single(embeddings, gallery[places]))
+        found_places, similarities, counts = best.first()
+        found = np.arange(k) < counts[:, None]
+        hits.rows[part] = np.where(found, gallery[np.minimum(found_places, len(gallery) - 1)], -1)
+        hits.similarities[part] = np.where(found, np.clip(similarities, -1, 1), np.nan)
+        hits.counts[part] = counts
+
     with workers() as pool:
-        for start in range(0, len(queries), _ROUND):
-            part = slice(start, min(start + _ROUND, len(queries)))
-            asked = _single(embeddings, queries[part])
-            best = _Best(len(asked), k=k, doubt=doubt)
-            for first, vectors in blocks():
-                best.look_at(pool, asked, vectors, first=first)
-            best.finish()
-            batch = min(_ROUND, len(queries) + followed_by - start)
-            if batch * embeddings.shape[1] < _PRODUCT_FROM:
-                best.settle(asked, lambda places: _single(embeddings, gallery[places]))
-            places, similarities, counts = best.first()
-            found = np.arange(k) < counts[:, None]
-            hits.rows[part] = np.where(found, gallery[np.minimum(places, len(gallery) - 1)], -1)
-            hits.similarities[part] = np.where(found, np.clip(similarities, -1, 1), np.nan)
-            hits.counts[part] = counts
-            progress("search", part.stop, len(queries))
+        watch.run(pool, rank, list(_parts(len(queries))))
+    progress("search", len(queries), len(queries))
     return hits
 
 
@@ -144,12 +153,58 @@ def similarity_in_fixed_order(left: Float32, right: Float32) -> Float32:
 
 @contextmanager
 def workers() -> Iterator[Executor]:
-    """One thread a core, each with its own products: selecting from one goes on beside making the next."""
+    """One thread a core; each makes products by itself, so that selecting from one goes on beside making another."""
     # Comes with scikit-learn, which umap-learn needs. BLAS splits no sum among threads: the numbers are the same.
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         yield pool
+
+
+def _parts(queries: int) -> Iterator[slice]:
+    """The queries cut up for the threads; no part has queries of two rounds."""
+    for start in range(0, queries, _ROUND):
+        size = min(_ROUND, queries - start)
+        pieces = max(-(-size // _QUERIES), min(os.cpu_count() or 1, size))
+        cuts = [start + size * piece // pieces for piece in range(pieces + 1)]
+        yield from (slice(first, last) for first, last in pairwise(cuts))
+
+
+class _Watch:
+    """Tells how far the threads are, and stops all of them when one fails or the one who is told raises."""
+
+    def __init__(self, queries: int, gallery: int, progress: Progress) -> None:
+        self._queries = queries
+        self._gallery = gallery
+        self._progress = progress
+        self._pairs = 0
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def go_on_after(self, pairs: int) -> None:
+        """Take note that a thread will have compared so many pairs.
+
+        Raises:
+            InterruptedError: It is not to go on.
+        """
+        if self._stopped:
+            raise InterruptedError
+        with self._lock:
+            self._pairs += pairs
+
+    def run(self, pool: Executor, work: Callable[[slice], None], parts: Sequence[slice]) -> None:
+        """Do the work for all parts."""
+        waiting = {pool.submit(work, part) for part in parts}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=_TELL_EVERY)
+                for future in done:
+                    future.result()
+                self._progress("search", min(self._pairs // self._gallery, self._queries - 1), self._queries)
+        finally:
+            self._stopped = True
+            for future in waiting:
+                future.cancel()
 
 
 def _single(embeddings: Floats, rows: npt.NDArray[np.intp]) -> Float32:
@@ -159,14 +214,23 @@ def _single(embeddings: Floats, rows: npt.NDArray[np.intp]) -> Float32:
     return np.asarray(embeddings[rows], dtype=np.float32)
 
 
-def _blocks_of(embeddings: Floats, gallery: npt.NDArray[np.intp]) -> Callable[[], Iterator[tuple[int, Float32]]]:
-    """The gallery in blocks, again for each round of queries; gathered once where that fits into memory."""
-    held = _single(embeddings, gallery) if len(gallery) * embeddings.shape[1] <= _HELD_ELEMENTS else None
+def _blocks_of(embeddings: Floats, gallery: npt.NDArray[np.intp]) -> Callable[[], Iterator[tuple[range, Float32]]]:
+    """Gives the gallery in blocks, each time it is called: the places of each block and its vectors.
 
-    def blocks() -> Iterator[tuple[int, Float32]]:
-        for first in range(0, len(gallery), _GALLERY):
-            part = slice(first, first + _GALLERY)
-            yield first, held[part] if held is not None else _single(embeddings, gallery[part])
+    A gallery that fits into memory is gathered once, and each block is taken from all over it: galleries are often
+    sorted by label, and the floors of all queries are then high from the first block on.
+    """
+    size = len(gallery)
+    held = _single(embeddings, gallery) if size * embeddings.shape[1] <= _HELD_ELEMENTS else None
+    number = -(-size // _GALLERY)
+
+    def blocks() -> Iterator[tuple[range, Float32]]:
+        for block in range(number):
+            if held is not None:
+                yield range(block, size, number), held[block::number]
+            else:
+                places = range(block * _GALLERY, min((block + 1) * _GALLERY, size))
+                yield places, _single(embeddings, gallery[places.start : places.stop])
 
     return blocks
 
@@ -185,83 +249,60 @@ class _Best:
         self._keys: Keys = np.full((queries, _WIDTH), _EMPTY, dtype=np.int64)
         self._counts = np.zeros(queries, dtype=np.int64)
         self._floor = np.full(queries, -np.inf, dtype=np.float32)
-        self._buffers = threading.local()
+        self._blocks = 0
+        self._floats = np.empty(queries * _GALLERY, dtype=np.float32)
+        self._flags = np.empty(queries * _GALLERY, dtype=np.bool_)
 
-    def look_at(self, pool: Executor, queries: Float32, vectors: Float32, *, first: int) -> None:
-        """Compare all queries with a block of the gallery, whose first vector has the place ``first``."""
-        step = min(_QUERIES, -(-len(queries) // (os.cpu_count() or 1)))
-
-        def compare(start: int) -> None:
-            part = slice(start, min(start + step, len(queries)))
-            shape = (part.stop - start, len(vectors))
-            floats, flags = self._own_buffers()
-            product = floats[: shape[0] * shape[1]].reshape(shape)
-            reached = flags[: shape[0] * shape[1]].reshape(shape)
-            np.matmul(queries[part], vectors.T, out=product)
-            self._add(part, product, reached, first=first)
-
-        # Each part has lines of its own, so that the threads have nothing to share.
-        for _ in pool.map(compare, range(0, len(queries), step)):
-            pass
-
-    def _own_buffers(self) -> tuple[Float32, npt.NDArray[np.bool_]]:
-        """Of this thread."""
-        if not hasattr(self._buffers, "both"):
-            size = _QUERIES * _GALLERY
-            self._buffers.both = np.empty(size, dtype=np.float32), np.empty(size, dtype=np.bool_)
-        both: tuple[Float32, npt.NDArray[np.bool_]] = self._buffers.both
-        return both
-
-    def _add(self, part: slice, product: Float32, reached: npt.NDArray[np.bool_], *, first: int) -> None:
-        if first == 0 and product.shape[1] > self._k:
+    def look_at(self, queries: Float32, vectors: Float32, places: range) -> None:
+        """Compare all queries with a block of the gallery, whose vectors have these places."""
+        shape = (len(queries), len(vectors))
+        product = self._floats[: shape[0] * shape[1]].reshape(shape)
+        reached = self._flags[: shape[0] * shape[1]].reshape(shape)
+        np.matmul(queries, vectors.T, out=product)
+        if self._blocks == 0 and len(vectors) > self._k:
             # The k-th of some places is a floor for all of them.
-            sample = product[:, :_FIRST]
-            self._floor[part] = np.partition(sample, -self._k, axis=1)[:, -self._k] - self._doubt
-        np.greater_equal(product, self._floor[part, None], out=reached)
+            self._floor = np.partition(product[:, :_FIRST], -self._k, axis=1)[:, -self._k] - self._doubt
+        np.greater_equal(product, self._floor[:, None], out=reached)
         flat = np.flatnonzero(reached)
-        query = flat // product.shape[1]
-        numbers = np.bincount(query, minlength=len(product))
-        room = _WIDTH - self._counts[part]
-        full = np.flatnonzero(numbers > room)
+        query = flat // len(vectors)
+        numbers = np.bincount(query, minlength=len(queries))
+        full = np.flatnonzero(numbers > _WIDTH - self._counts)
         if len(full):
             crowded = np.isin(query, full)
             for number in full.tolist():
-                self._add_line(part.start + number, product[number], first=first)
+                self._add_line(number, product[number], places)
             flat, query = flat[~crowded], query[~crowded]
             numbers[full] = 0
         starts = np.cumsum(numbers) - numbers
         rank = np.arange(len(flat)) - np.repeat(starts, numbers)
-        target = _WIDTH - 1 - self._counts[part.start + query] - rank
-        self._keys[part.start + query, target] = _keys(product.reshape(-1)[flat], flat % product.shape[1] + first)
-        self._counts[part] += numbers
+        target = _WIDTH - 1 - self._counts[query] - rank
+        place = flat % len(vectors) * places.step + places.start
+        self._keys[query, target] = _keys(product.reshape(-1)[flat], place)
+        self._counts += numbers
+        self._blocks += 1
         # Sorting is worth it while floors still rise, and needed before there is no room.
-        if first < _RISING or int(self._counts[part].max()) > _WIDTH * 3 // 4:
-            self._compact(part)
+        if self._blocks <= _RISING or int(self._counts.max()) > _WIDTH * 3 // 4:
+            self.finish()
 
-    def _add_line(self, query: int, line: Float32, *, first: int) -> None:
+    def _add_line(self, query: int, line: Float32, places: range) -> None:
         """A block with more candidates than there is room for: only the best of it are taken."""
-        keys = _keys(line, np.arange(first, first + len(line)))
+        keys = _keys(line, np.arange(places.start, places.stop, places.step))
         both = np.concatenate([self._keys[query, _WIDTH - self._counts[query] :], keys])
         best = np.partition(both, len(both) - _WIDTH)[len(both) - _WIDTH :] if len(both) > _WIDTH else both
         self._keys[query] = _EMPTY
         self._keys[query, _WIDTH - len(best) :] = best
         self._counts[query] = len(best)
 
-    def _compact(self, part: slice) -> None:
-        """Sort, and drop what is not among the first k nor within doubt of them."""
-        keys = self._keys[part]
-        keys.sort(axis=1)
-        enough = self._counts[part] >= self._k
-        kth = _similarities(keys[:, _WIDTH - self._k])
-        self._floor[part] = np.where(enough, kth - self._doubt, self._floor[part])
-        kept = (_similarities(keys) >= self._floor[part, None]) & (keys != _EMPTY)
-        counts = np.minimum(kept.sum(axis=1), _WIDTH // 2)
-        keys[np.arange(_WIDTH) < _WIDTH - counts[:, None]] = _EMPTY
-        self._counts[part] = counts
-
     def finish(self) -> None:
-        """Sort what has been found; to be called after the last block."""
-        self._compact(slice(0, len(self._counts)))
+        """Sort, and drop what is not among the first k nor within doubt of them; to be called after the last block."""
+        keys = self._keys
+        keys.sort(axis=1)
+        enough = self._counts >= self._k
+        kth = _similarities(keys[:, _WIDTH - self._k])
+        self._floor = np.where(enough, kth - self._doubt, self._floor)
+        kept = (_similarities(keys) >= self._floor[:, None]) & (keys != _EMPTY)
+        self._counts = np.minimum(kept.sum(axis=1), _WIDTH // 2)
+        keys[np.arange(_WIDTH) < _WIDTH - self._counts[:, None]] = _EMPTY
 
     def settle(self, queries: Float32, vectors_of: Callable[[npt.NDArray[np.int64]], Float32]) -> None:
         """Compute again, in fixed order, the similarities of candidates that are too close to call; sort anew."""

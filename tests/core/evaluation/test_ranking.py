@@ -133,3 +133,31 @@ def test_nothing_to_ask_or_to_find() -> None:
     assert rank_exactly(vectors, queries=np.arange(2), gallery=empty, k=2).counts.tolist() == [0, 0]
     with pytest.raises(ValueError, match="Expected 1 to 256 hits, but k = 0"):
         rank_exactly(vectors, queries=empty, gallery=empty, k=0)
+
+
+def test_who_is_told_can_stop_it(monkeypatch) -> None:
+    monkeypatch.setattr(ranking, "_GALLERY", 100)
+    monkeypatch.setattr(ranking, "_TELL_EVERY", 0.0)
+    vectors = unit_vectors(3000, 64, 0)
+    told = []
+
+    def stop(step: str, done: int, total: int) -> None:
+        told.append((step, done, total))
+        if len(told) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rank_exactly(vectors, queries=np.arange(3000), gallery=np.arange(3000), k=10, progress=stop)
+    assert told[0] == ("search", 0, 3000)
+    assert len(told) == 2
+    assert told[1][1] < 3000
+
+
+def test_a_gallery_sorted_by_label_is_ranked_as_any_other(monkeypatch) -> None:
+    monkeypatch.setattr(ranking, "_GALLERY", 64)
+    centers = unit_vectors(20, 16, 0)
+    vectors = np.repeat(centers, 50, axis=0) + 0.1 * unit_vectors(1000, 16, 1)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    hits = rank_exactly(vectors, queries=np.arange(0, 1000, 37), gallery=np.arange(1000), k=60)
+    expected = np.argsort(-(vectors[::37].astype(float) @ vectors.astype(float).T), axis=1)[:, :60]
+    np.testing.assert_array_equal(hits.rows, expected)
