@@ -1,6 +1,9 @@
 """The format ``chexpert``: CheXpert, in its full and its small version.
 
-Owns the layout (``train.csv``, ``valid.csv``, paths that begin with the release's folder) and its splits. As in Denner
+Owns the layouts and the splits. In all of them the paths of ``train.csv`` and ``valid.csv`` begin with the release's
+folder, ``CheXpert-v1.0/train/patient…``. The small version has its images there; the full one is handed out as ZIP
+archives that unpack to ``CheXpert-v1.0 batch 1 (validate & csv)`` with the tables and ``valid/patient…``, and
+``CheXpert-v1.0 batch 2 (train 1)`` to ``batch 4 (train 3)`` with ``patient…``. As in Denner
 et al. (arXiv 2403.06567, section 2.1, and their published preparation script), ``valid.csv`` is the test set, and nine
 of ten patients of ``train.csv`` are for training: of the patients whose images with one label they kept, the very same.
 
@@ -9,6 +12,8 @@ Source of the layout: Irvin et al., CheXpert, AAAI 2019, and the README of the d
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,12 +32,16 @@ TESTED_ON_VALID = (
 
 _REQUIRED = ("Path", "Frontal/Lateral", "AP/PA", "No Finding", "Edema")
 _OWN = frozenset({"Path", "Frontal/Lateral", "AP/PA"})
+_BATCH = re.compile(r"CheXpert-v1\.0[ _]batch[ _]\d+.*", re.IGNORECASE)
 
 
 def recognizes(path: Path) -> bool:
-    """Whether this is a folder whose ``train.csv`` has CheXpert's columns."""
+    """Whether this is a folder whose ``train.csv`` has CheXpert's columns, or one with the release's batches."""
+    if not path.is_dir():
+        return False
     try:
-        return (path / "train.csv").is_file() and set(_REQUIRED) <= set(CsvTable(path / "train.csv").columns)
+        table, _ = _layout(path)
+        return (table / "train.csv").is_file() and set(_REQUIRED) <= set(CsvTable(table / "train.csv").columns)
     except ManifestError:
         return False  # some other train.csv
 
@@ -41,7 +50,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     """Open the distribution.
 
     Args:
-        paths: The folder with the two tables.
+        paths: The folder with the two tables; for the full version, that or the folder with its batches.
         request: For the policy for ``uncertain`` labels.
 
     Raises:
@@ -51,7 +60,8 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     return [_read(real(path), policy) for path in paths]
 
 
-def _read(folder: Path, policy: Policy) -> Source:
+def _read(given: Path, policy: Policy) -> Source:
+    folder, root = _layout(given)
     tables = {name: CsvTable(folder / name) for name in TABLES if (folder / name).is_file()}
     if "train.csv" not in tables:
         raise ManifestError(f"Expected train.csv of CheXpert, but {folder} has none. Give the folder that has it.")
@@ -63,9 +73,9 @@ def _read(folder: Path, policy: Policy) -> Source:
     further = dict.fromkeys(name.lower() for table in tables.values() for name in table.columns if name not in _OWN)
     return Source(
         origin=folder,
-        root=folder,
+        root=root,
         dataset="chexpert",
-        rows=_rows(folder, tables, policy),
+        rows=_rows(root, tables, policy),
         columns=[
             *("path", "split", "modality", "anatomy", "pathologies", "patient_id", "study_id", "view"),
             *("release_split", *further),
@@ -76,8 +86,42 @@ def _read(folder: Path, policy: Policy) -> Source:
     )
 
 
+def _layout(given: Path) -> tuple[Path, Path]:
+    """The folder with the tables, and the one that the images' paths start from."""
+    if (given / "train.csv").is_file():
+        return given, given.parent if _BATCH.fullmatch(given.name) and _batches(given.parent) else given
+    with_table = (folder for folder in _batches(given) if (folder / "train.csv").is_file())
+    return next(with_table, given), given
+
+
+def _batches(folder: Path) -> list[Path]:
+    """The batches in a folder; one that was unpacked into a folder of its own name is that folder's only content."""
+    found = []
+    if folder.is_dir():
+        for batch in sorted(entry for entry in folder.iterdir() if _BATCH.fullmatch(entry.name) and entry.is_dir()):
+            within = batch / batch.name
+            found.append(within if within.is_dir() else batch)
+    return found
+
+
+def _places(root: Path) -> dict[tuple[str, str], str]:
+    """For the patients in batches: (train or valid, ``patient00001``) → the folder of this patient, below the root."""
+    places: dict[tuple[str, str], str] = {}
+    for batch in _batches(root):
+        own = "train" if "train" in batch.name.lower() else "valid"
+        for side, folder in (("train", batch / "train"), ("valid", batch / "valid"), (own, batch)):
+            if not folder.is_dir():
+                continue
+            below = folder.relative_to(root).as_posix()
+            with os.scandir(folder) as entries:
+                for name in sorted(entry.name for entry in entries if entry.name.startswith("patient")):
+                    places.setdefault((side, name), f"{below}/{name}")
+    return places
+
+
 def _rows(folder: Path, tables: dict[str, CsvTable], policy: Policy) -> Iterator[Row]:
     sides = _sides(tables["train.csv"])
+    places = _places(folder)
     there: dict[str, bool] = {}
     for name, table in tables.items():
         for row in table.rows():
@@ -91,6 +135,9 @@ def _rows(folder: Path, tables: dict[str, CsvTable], policy: Policy) -> Iterator
             # The path begins with the release's folder, which is this one unless it lies in it.
             cells: dict[str, Cell] = {"path": path if there[first] or not rest else rest}
             patient, study = _patient_and_study(path)
+            side, _, below = rest.partition("/")
+            if (side, patient) in places and below.startswith(f"{patient}/"):
+                cells["path"] = places[side, patient] + below.removeprefix(patient)
             try:
                 cells["pathologies"] = findings_of(row.cells, policy)
             except ManifestError as error:

@@ -115,3 +115,66 @@ def test_bad_input(release, tmp_path, table, picture) -> None:
 def test_names() -> None:
     assert len(OBSERVATIONS) == 14
     assert len(FINDINGS) == 12
+
+
+BATCH = "CheXpert-v1.0 batch {}"
+
+
+def full_release(folder, picture, table) -> None:
+    """The full version as its archives unpack: the tables' paths lead to none of these folders."""
+    train = [row(patient, release="CheXpert-v1.0", Edema="1.0") for patient in range(1, 7)]
+    valid = [row(64541, split="valid", release="CheXpert-v1.0", Fracture="1.0")]
+    tables = folder / BATCH.format("1 (validate & csv)")
+    table(tables / "train.csv", HEADER, train)
+    table(tables / "valid.csv", HEADER, valid)
+    picture(tables / "valid" / "patient64541/study1/view1_frontal.jpg", seed=99)
+    for patient in range(1, 7):
+        batch = BATCH.format(f"{2 + (patient - 1) // 2} (train {1 + (patient - 1) // 2})")
+        picture(folder / batch / f"patient{patient:05d}/study1/view1_frontal.jpg", seed=patient)
+
+
+@pytest.mark.parametrize("given", ["", BATCH.format("1 (validate & csv)")])
+def test_the_full_version_in_its_batches(tmp_path, picture, table, column, given) -> None:
+    folder = tmp_path / "chexpertchestxrays-u20210408"
+    full_release(folder, picture, table)
+    assert detect(folder / given).name == "chexpert"
+    report = import_as(ImportRequest([folder / given], "c"))
+    assert (report.images, report.problems) == (7, 0)
+    assert column(report.collection, "path")[::3] == [
+        f"{BATCH.format('2 (train 1)')}/patient00001/study1/view1_frontal.jpg",
+        f"{BATCH.format('3 (train 2)')}/patient00004/study1/view1_frontal.jpg",
+        f"{BATCH.format('1 (validate & csv)')}/valid/patient64541/study1/view1_frontal.jpg",
+    ]
+    assert column(report.collection, "split")[-1] == "test"
+    assert column(report.collection, "patient_id")[0] == "chexpert/patient00001"
+    assert report.collection.read_image(6).pixels.shape == (10, 12)
+
+
+def test_batches_unpacked_into_folders_of_their_names(tmp_path, picture, table, column) -> None:
+    folder = tmp_path / "full"
+    full_release(folder, picture, table)
+    for batch in list(folder.iterdir()):
+        outer = tmp_path / "outer" / batch.name
+        outer.mkdir(parents=True)
+        batch.rename(outer / batch.name)
+    report = import_as(ImportRequest([tmp_path / "outer"], "c"), format_name="chexpert")
+    assert (report.images, report.problems) == (7, 0)
+    name = BATCH.format("4 (train 3)")
+    assert column(report.collection, "path")[5] == f"{name}/{name}/patient00006/study1/view1_frontal.jpg"
+
+
+def test_a_batch_that_is_not_there_is_told_image_by_image(tmp_path, picture, table) -> None:
+    full_release(tmp_path / "full", picture, table)
+    (tmp_path / "full" / BATCH.format("3 (train 2)")).rename(tmp_path / "elsewhere")
+    report = import_as(ImportRequest([tmp_path / "full"], "c"))
+    assert (report.images, report.problems) == (5, 2)
+    problems = report.collection.problems()
+    assert problems["path"].str.contains("patient0000[34]").all()
+    assert problems["reason"].str.contains("there is none at this path").all()
+
+
+def test_the_tables_above_the_batches(tmp_path, picture, table) -> None:
+    full_release(tmp_path / "full", picture, table)
+    for name in ("train.csv", "valid.csv"):
+        (tmp_path / "full" / BATCH.format("1 (validate & csv)") / name).rename(tmp_path / "full" / name)
+    assert import_as(ImportRequest([tmp_path / "full"], "c")).images == 7
