@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import counts, gallery, loaders, shell, starting, state
+from pages.parts import counts, encoder_states, gallery, loaders, shell, starting, state
 from pages.parts.text import counted, literal, markup
 from radcbir_core import demo
-from radcbir_core.collection import STEPS, Collection
+from radcbir_core.collection import Collection
 
-SIGNS = {"current": "✓", "stale": "!", "missing": "○"}
-COLORS = {"current": "#2FBF9B", "stale": "#E69F00", "missing": "#98A3B3"}
 INVITATIONS = {
     "Retrieval": "Search with an image or a sentence",
     "Pathology": "See what is retrieved well, and what is not",
     "Map": "Look at all images at once",
     "Compare": "See what a second encoder does better",
+    "Collections": "Import, export, rename or remove collections",
 }
-WORDS = {"embed": "embeddings", "index": "index", "neighbors": "neighbors", "projection": "map", "evaluation": "P@k"}
 
 
 def page() -> None:
@@ -104,23 +102,11 @@ def show_origins(facts: loaders.Facts) -> None:
 
 def show_encoders(collection: Collection) -> None:
     """Each encoder and how far it is built, in signs and words."""
-    ids = collection.encoder_ids()
-    if not ids:
-        st.html('<h4 class="radcbir-part">Encoders</h4>')
+    st.html('<h4 class="radcbir-part">Encoders</h4>')
+    if collection.encoder_ids():
+        encoder_states.table(collection)
+    else:
         st.caption("None is built yet.")
-        return
-    head = "".join(f"<th>{WORDS[step]}</th>" for step in STEPS)
-    rows = []
-    for encoder_id in ids:
-        with shell.errors_shown():
-            states = loaders.encoder_steps(collection, encoder_id)
-            cells = "".join(
-                f'<td style="color:{COLORS[states[step]]}">{SIGNS[states[step]]} {states[step]}</td>' for step in STEPS
-            )
-            title = markup(collection.store(encoder_id).title)
-            rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
-    table = f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>'
-    st.html(f'<h4 class="radcbir-part">Encoders</h4>{table}')
 
 
 def next_steps(collection: Collection, encoder_id: str | None) -> None:
@@ -174,11 +160,6 @@ _STYLE = """<style>
 .radcbir-numbers b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
 .radcbir-numbers small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
 .radcbir-part { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }
-.radcbir-encoders { width: 100%; border-collapse: collapse; font-size: .85rem; }
-.radcbir-encoders th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 8px 4px 0; border: 0; }
-.radcbir-encoders td { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid #2A313C; white-space: nowrap; }
-.radcbir-encoders .name { white-space: normal; overflow-wrap: anywhere; }
-.radcbir-encoders small { display: block; color: #98A3B3; }
 </style>"""
 
 page()

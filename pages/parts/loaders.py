@@ -12,6 +12,7 @@ import hashlib
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.evaluation.protocols import protocol_hits
 from radcbir_core.index import Hits
+from radcbir_core.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.manifest import EXCLUSIONS, Exclusion, Level
 from radcbir_core.retrieval import Retriever, TextQuery, check_text_tower, cleaned_text, embed_text
 
@@ -270,6 +272,39 @@ def facts(opened: Collection) -> Facts:
     return _facts(_key(opened))
 
 
+def counts(opened: Collection) -> Counts:
+    """Counts over a collection that need not be open: as many of :func:`facts` as a few columns of its manifest tell.
+
+    Raises:
+        CollectionError: The manifest is missing, damaged, or another than the collection's.
+    """
+    return _counts(_key(opened))
+
+
+def sizes(opened: Collection) -> Sizes:
+    """How much room a collection takes on disk; looked at again every few seconds."""
+    return _sizes(_key(opened), str(opened.folder))
+
+
+def problems(opened: Collection) -> pd.DataFrame:
+    """What could not be imported or decoded; read again when the file has changed. Read-only."""
+    return _problems(_key(opened), _stamp(opened))
+
+
+def problem_count(opened: Collection) -> int:
+    """How many rows :func:`problems` has; for many collections at once."""
+    return _problem_count(_key(opened), _stamp(opened))
+
+
+def _stamp(opened: Collection) -> tuple[int, int]:
+    """What changes when problems.csv is written anew."""
+    try:
+        found = (opened.folder / "problems.csv").stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
 def samples(opened: Collection, count: int) -> list[int]:
     """Rows that show what is in a collection: one of each modality and anatomy, most frequent pairs first.
 
@@ -418,6 +453,26 @@ def _samples(key: CollectionKey, count: int) -> list[int]:
     turn[by_pair] = np.arange(len(order)) - np.repeat(np.cumsum(frequency) - frequency, frequency)
     best = np.lexsort((pair, -frequency[pair], turn))[:count]
     return [int(row) for row in order[best]]
+
+
+@st.cache_data(max_entries=64, show_spinner="Counting what is in the collections…")
+def _counts(key: CollectionKey) -> Counts:
+    return counts_of(open_collection(key.name))
+
+
+@st.cache_data(max_entries=64, ttl=10, show_spinner=False)
+def _sizes(key: CollectionKey, folder: str) -> Sizes:  # noqa: ARG001 - part of what it is cached by
+    return sizes_of(Path(folder))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _problems(key: CollectionKey, stamp: tuple[int, int]) -> pd.DataFrame:  # noqa: ARG001 - as above
+    return open_collection(key.name).problems()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _problem_count(key: CollectionKey, stamp: tuple[int, int]) -> int:  # noqa: ARG001 - as above
+    return len(open_collection(key.name).problems())
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
