@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,28 @@ _ADVICE = (
     "Connect this machine to the hub once, or make a kit on one that is connected, copy it here and name its folder "
     "as the encoder: python -m radcbir_core fetch-encoder ENC --to DIR"
 )
+
+
+_ASKING_NOBODY: ContextVar[bool] = ContextVar("asking nobody", default=False)
+
+
+@contextmanager
+def asking_nobody() -> Iterator[None]:
+    """Within this block, what is not in the local cache counts as unavailable at once; the hub is not asked.
+
+    Example:
+        >>> with asking_nobody():
+        ...     fetch_file("no/such", ["config.json"])
+        Traceback (most recent call last):
+        radcbir_core.errors.EncoderUnavailableError: Expected config.json of no/such in the local cache, but it is \
+not. Connect this machine to the hub once, or make a kit on one that is connected, copy it here and name its folder as \
+the encoder: python -m radcbir_core fetch-encoder ENC --to DIR
+    """
+    token = _ASKING_NOBODY.set(True)
+    try:
+        yield
+    finally:
+        _ASKING_NOBODY.reset(token)
 
 
 def is_repository(name: str) -> bool:
@@ -107,6 +130,8 @@ def _first_on_hub(repository: str, filenames: Sequence[str]) -> str:
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
     wanted = " or ".join(filenames)
+    if _ASKING_NOBODY.get():
+        raise EncoderUnavailableError(f"Expected {wanted} of {repository} in the local cache, but it is not. {_ADVICE}")
     if is_offline_mode():
         raise EncoderUnavailableError(
             f"Expected {wanted} of {repository} in the local cache, but it is not there and HF_HUB_OFFLINE = 1 "
