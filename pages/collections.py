@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pages.parts import shell, wizard
+import streamlit as st
+
+from pages.parts import collection_list, shell, wizard
 
 
 def page() -> None:
@@ -10,6 +12,9 @@ def page() -> None:
     shell.choose("Collections")
     with shell.errors_shown():
         wizard.draw()
+    st.divider()
+    with shell.errors_shown():
+        collection_list.draw()
 
 
 page()

@@ -28,6 +28,8 @@ from pages.parts.points import Points, points_of
 from radcbir_core.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
+from radcbir_core.encoders.here import Usable
+from radcbir_core.encoders.here import usable_encoders as found_encoders
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.evaluation.protocols import protocol_hits
@@ -284,6 +286,12 @@ def counts(opened: Collection) -> Counts:
 def sizes(opened: Collection) -> Sizes:
     """How much room a collection takes on disk; looked at again every few seconds."""
     return _sizes(_key(opened), str(opened.folder))
+
+
+@st.cache_data(ttl=60, show_spinner="Looking which encoders are here…")
+def usable_encoders() -> list[Usable]:
+    """The encoders that can be used on this machine without a network; looked for again every minute."""
+    return found_encoders()
 
 
 def problems(opened: Collection) -> pd.DataFrame:
