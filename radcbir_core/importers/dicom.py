@@ -10,17 +10,18 @@ Elements and their meaning: DICOM PS3.6; modules of PS3.3 C.7.1.1 (patient), C.7
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from radcbir_core.errors import ImageError, ManifestError
+from radcbir_core.images.header import quick_elements
 from radcbir_core.importers.checking import file_below
 from radcbir_core.importers.manifests import dataset_names, image_files
 from radcbir_core.importers.request import ImportRequest
@@ -37,6 +38,8 @@ ALLOWED = ("Modality", "BodyPartExamined", "ViewPosition", "ImageLaterality", "L
 _GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber")
 _OTHERS = ("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "BurnedInAnnotation", "SpecificCharacterSet")
 _ELEMENTS = (*IDENTIFIERS, *ALLOWED, *_GEOMETRY, *_OTHERS)
+_QUICK = tuple(name for name in _ELEMENTS if name != "SpecificCharacterSet")
+_REQUIRED = frozenset({"SOPInstanceUID", "Rows", "Columns"})
 _COLUMNS = (
     *("image_id", "path", "modality", "anatomy", "view", "patient_id", "study_id", "series_id"),
     *("dicom_modality", "laterality", "slice_thickness_mm", FRAME_COLUMN),
@@ -103,7 +106,7 @@ def _read(path: Path, folder: Path, name: str, request: ImportRequest) -> Source
         if next(image_files(folder), None) is None:
             raise ManifestError(f"Expected DICOM files, but {folder} has none, in no folder below. Check the path.")
     notes = [PATHS_KEPT]
-    reader = _Reader(name, folder, request, notes)
+    reader = _Reader(name, folder, request, notes, listed=directory is not None)
     return Source(
         origin=directory or folder,
         root=folder,
@@ -169,14 +172,17 @@ class _Slice:
 class _Reader:
     """Reads the headers of one source."""
 
-    def __init__(self, dataset: str, folder: Path, request: ImportRequest, notes: list[str]) -> None:
+    def __init__(self, dataset: str, folder: Path, request: ImportRequest, notes: list[str], *, listed: bool) -> None:
         self._dataset = dataset
         self._folder = folder
+        self._listed = listed
         self._request = request
         self._notes = notes
         self._seen: set[bytes] = set()
         self._burned = 0
         self._dropped: dict[str, int] = defaultdict(int)
+        # The slices of a series come one after the other: most patients, studies and series are those of the last file.
+        self._digest = lru_cache(maxsize=1024)(partial(_digest, request.salt))
 
     def rows(self, files: Iterable[str]) -> Iterator[Row]:
         """The rows of files; every so many slices of a series only, if that is asked for."""
@@ -212,19 +218,33 @@ class _Reader:
         )
 
     def _slices(self, files: Iterable[str]) -> Iterator[_Slice | Row]:
-        from radcbir_core.images.dicom import read_elements
-
         for path in files:
             try:
-                file = Path(file_below(str(self._folder), path))
-                header = read_elements(file, _ELEMENTS, limits=self._request.limits)
-                yield from self._of_header(path, header, size=file.stat().st_size)
+                yield from self._of_header(path, self._header(path))
             except ImageError as error:
                 yield Row(0, {"path": path}, str(error))
 
-    def _of_header(self, path: str, header: Any, *, size: int) -> Iterator[_Slice | Row]:
+    def _header(self, path: str) -> Any:
+        """What the file says of itself: something with ``get(keyword)``.
+
+        Raises:
+            ImageError: It cannot be read, is no DICOM, or lies outside the folder.
+        """
+        # A file found in a folder lies in it, unless it is a link, which quick_elements does not open; one that a
+        # DICOMDIR names may be anywhere.
+        if not self._listed:
+            found = quick_elements(f"{self._folder}/{path}", _QUICK, required=_REQUIRED)
+            if found is not None:
+                return found
+        from radcbir_core.images.dicom import read_elements
+
+        file = file_below(str(self._folder), path)
+        found = quick_elements(file, _QUICK, required=_REQUIRED) if self._listed else None
+        return found if found is not None else read_elements(Path(file), _ELEMENTS, limits=self._request.limits)
+
+    def _of_header(self, path: str, header: Any) -> Iterator[_Slice | Row]:
         uid = str(header.get("SOPInstanceUID") or "")
-        key = self._digest("instance", uid or path)
+        key = _digest(self._request.salt, "instance", uid or path)
         if not (header.get("Rows") and header.get("Columns")):
             yield Row(0, {"path": path}, "Expected an image, but the DICOM object has no picture in it.")
             return
@@ -239,6 +259,7 @@ class _Reader:
         if frames <= 1:
             yield _Slice(path, cells, series, _place(header))
             return
+        size = (self._folder / path).stat().st_size
         if frames > min(_MOST_FRAMES, size):
             most = min(_MOST_FRAMES, size)
             reason = f"Expected at most {most:,} frames in a file of {size:,} bytes, but it says {frames:,}."
@@ -279,9 +300,6 @@ class _Reader:
     def _pseudonym(self, kind: str, value: str) -> str:
         return f"{kind}-{self._digest(kind, value).hex()}" if value else ""
 
-    def _digest(self, kind: str, value: str) -> bytes:
-        return hmac.new(self._request.salt, f"{kind}\0{value}".encode(), hashlib.sha256).digest()[:10]
-
     def _tell(self) -> None:
         if self._burned:
             self._notes.append(
@@ -290,6 +308,10 @@ class _Reader:
             )
         for keyword, count in self._dropped.items():
             self._notes.append(f"{keyword} was no coded word in {count} files, and was left out.")
+
+
+def _digest(salt: bytes, kind: str, value: str) -> bytes:
+    return hmac.digest(salt, f"{kind}\0{value}".encode(), "sha256")[:10]
 
 
 def _row(item: _Slice) -> Row:
@@ -313,11 +335,10 @@ def _whole_number(value: Any) -> int:
 def _place(header: Any) -> float:
     """Where a slice lies along the normal of its plane, in mm (PS3.3 C.7.6.2.1.1); else its number in the series."""
     try:
-        position = [float(number) for number in header.ImagePositionPatient]
-        row, column = (
-            [float(number) for number in header.ImageOrientationPatient[start : start + 3]] for start in (0, 3)
-        )
+        position = [float(number) for number in header.get("ImagePositionPatient")]
+        orientation = list(header.get("ImageOrientationPatient"))
+        row, column = ([float(number) for number in orientation[start : start + 3]] for start in (0, 3))
         normal = [row[(i + 1) % 3] * column[(i + 2) % 3] - row[(i + 2) % 3] * column[(i + 1) % 3] for i in range(3)]
         return sum(a * b for a, b in zip(position, normal, strict=True))
-    except (AttributeError, TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError):
         return float(_whole_number(header.get("InstanceNumber")))
