@@ -98,7 +98,7 @@ def use_image(image_id: str) -> None:
 
 def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
     """P@k of both at every level, and B − A with its interval."""
-    means = found.table[found.table["averaging"] != "label"]
+    means = found.means()
     st.html(compare_html.headline(found, chosen))
     left, right = st.container(key="radcbir-figures").columns([9, 10], gap="medium")
     with left:

@@ -23,7 +23,7 @@ ROW_HEIGHT: Final = 33
 
 def means(found: Comparison, pair: Pair, *, height: int) -> None:
     """Micro and macro P@k at every level and k, and the whole comparison as a file."""
-    rows = found.table[found.table["averaging"] != "label"]
+    rows = found.means()
     rows = rows.sort_values(["level", "k"], key=_in_order, kind="stable")
     says = [_says(row.low, row.high) for row in rows.itertuples()]
     columns = ["level", "averaging", "k", "a", "b", "difference", "low", "high", "says"]

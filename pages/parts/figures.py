@@ -120,7 +120,7 @@ def hover_line(text: str) -> str:
     return plain(text) if fits else "<br>".join(map(plain, wrapped(text, width=_HOVER_WIDTH)))
 
 
-def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str]) -> go.Figure:
+def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], name: str | None = None) -> go.Figure:
     """P@k by label as horizontal bars with their intervals; its height follows from the number of labels.
 
     Every row carries its position as ``customdata`` and can be clicked over its whole width, so that a label whose
@@ -130,13 +130,14 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str]) ->
         table: ``label``, ``precision``, ``low``, ``high`` (NaN: no interval) and ``n_queries``, in the order to draw.
         k: Of P@k.
         colors: Label → color of its bar.
+        name: Of the figure, where it is not P@k.
     """
     labels = [wrapped(label, width=_LABEL_WIDTH) for label in table["label"]]
     heights = np.array([_LINE * len(lines) + _GAP for lines in labels], dtype=np.float64)
     middles = np.cumsum(heights) - heights / 2
     total = float(heights.sum())
     hover = [
-        f"<b>{hover_line(row.label)}</b><br>{precision_text(row.precision, row.low, row.high, k=k)}"
+        f"<b>{hover_line(row.label)}</b><br>{precision_text(row.precision, row.low, row.high, k=k, name=name)}"
         f"<br>{counted(row.n_queries, 'query', 'queries')}"
         for row in table.itertuples()
     ]
@@ -170,7 +171,7 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str]) ->
     longest = max((_columns(line) for lines in labels for line in lines), default=0)
     left = 14 + round(longest * 6.7)
     figure.update_layout(
-        **_frame(height=round(total) + 34, left=left, right=14, top=30, bottom=4),
+        **frame(height=round(total) + 34, left=left, right=14, top=30, bottom=4),
         barmode="overlay",
         showlegend=False,
         xaxis={
@@ -291,18 +292,19 @@ def map_of_values(
     return figure
 
 
-def precision_text(precision: float, low: float, high: float, *, k: int) -> str:
-    """P@k and its interval in words; NaN where there is none.
+def precision_text(precision: float, low: float, high: float, *, k: int, name: str | None = None) -> str:
+    """P@k, or a figure of another name, and its interval in words; NaN where there is none.
 
     >>> precision_text(0.4, 0.25, 0.5, k=10), precision_text(1.0, np.nan, np.nan, k=1)
     ('P@10 0.400 (0.250 to 0.500)', 'P@1 1.000')
     >>> precision_text(np.nan, np.nan, np.nan, k=1)
     'no P@1, since there was nothing relevant to find'
     """
+    name = name or f"P@{k}"
     if np.isnan(precision):
-        return f"no P@{k}, since there was nothing relevant to find"
+        return f"no {name}, since there was nothing relevant to find"
     interval = "" if np.isnan(low) or np.isnan(high) else f" ({low:.3f} to {high:.3f})"
-    return f"P@{k} {precision:.3f}{interval}"
+    return f"{name} {precision:.3f}{interval}"
 
 
 _POINTS: Final[dict[str, Any]] = {
@@ -377,7 +379,7 @@ def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     axis = {**_axis(fixed=False), "showticklabels": False, "showgrid": False, "zeroline": False}
     line = {"color": TEXT, "width": 1.3, "dash": "dot"}
     return {
-        **_frame(height=640, left=4, right=4, top=34, bottom=4),
+        **frame(height=640, left=4, right=4, top=34, bottom=4),
         "xaxis": axis,
         "yaxis": axis,
         "showlegend": True,  # of a single category, too
@@ -390,7 +392,8 @@ def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _frame(*, height: int, left: int, right: int, top: int, bottom: int) -> dict[str, Any]:
+def frame(*, height: int, left: int, right: int, top: int, bottom: int) -> dict[str, Any]:
+    """The layout that all figures share: its size and margins in pixels, ground, font and hover labels."""
     return {
         "height": height,
         "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 4},

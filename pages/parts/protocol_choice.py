@@ -15,7 +15,7 @@ import streamlit as st
 from pages.parts import loaders, shell, state
 from pages.parts.shell import Opened
 from pages.parts.text import literal
-from radcbir_core.evaluation import KS, PROTOCOLS, Protocol
+from radcbir_core.evaluation import KS, PAPER, PROTOCOLS, Protocol
 from radcbir_core.evaluation.precision import DIVISORS
 from radcbir_core.manifest import EXCLUSIONS, LEVELS, Level
 
@@ -42,17 +42,32 @@ class Chosen:
         return LEVEL_NAMES[self.level].lower()
 
 
-def choose(opened: Opened, *, k: int, hidden: Collection[str] = (), clears: Sequence[str] = ()) -> Chosen:
+def choose(
+    opened: Opened,
+    *,
+    k: int,
+    hidden: Collection[str] = (),
+    clears: Sequence[str] = (),
+    paper_ks: Sequence[int] = KS,
+) -> Chosen:
     """Draw the controls in one line.
+
+    The paper's protocol has no choices but k: its other controls are left out, and what is fixed is said.
 
     Args:
         opened: The open collection.
         k: The default k.
         hidden: URL parameters whose controls would change nothing now; what they say still holds, and is kept.
         clears: URL parameters that mean nothing under other choices.
+        paper_ks: The k's that are offered under the paper's protocol; none, where that is not offered.
     """
     known = loaders.facts(opened.collection).known_groups
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
+    offered_protocols = [*PROTOCOLS, *([PAPER] if paper_ks else [])]
+    asked_protocol = state.get("protocol")
+    name = asked_protocol if asked_protocol in offered_protocols else PROTOCOLS[0]
+    paper = name == PAPER
+    ks = [str(value) for value in (paper_ks if paper else KS)]
 
     def one(label: str, options: Sequence[str], *, name: str, default: str, **arguments: Any) -> str:
         if name in hidden:
@@ -60,26 +75,35 @@ def choose(opened: Opened, *, k: int, hidden: Collection[str] = (), clears: Sequ
             return asked if asked in options else default
         return state.choice(controls.segmented_control, label, options, name=name, default=default, **arguments)
 
-    level = one(
-        "Level",
-        list(LEVELS),
-        name="level",
-        default="label",
-        clears=["label", *clears],
-        format_func=LEVEL_NAMES.get,
-        help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
-        "images with exactly one pathology.",
-    )
-    chosen = one("k", [str(k) for k in KS], name="k", default=str(k), clears=clears)
+    level = "label"
+    if not paper:
+        level = one(
+            "Level",
+            list(LEVELS),
+            name="level",
+            default="label",
+            clears=["label", *clears],
+            format_func=LEVEL_NAMES.get,
+            help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
+            "images with exactly one pathology.",
+        )
+    chosen = one("k", ks, name="k", default=str(k), clears=clears)
+    # What only one of the protocols knows goes when another is chosen.
+    gone = ["label", *clears, *(["k"] if chosen not in {str(value) for value in KS} else [])]
     name = one(
         "Protocol",
-        list(PROTOCOLS),
+        offered_protocols,
         name="protocol",
         default=PROTOCOLS[0],
-        clears=clears,
+        clears=gone if paper else clears,
+        format_func=_protocol_word,
         help="Leave-one-out: every image is a query against all others. Split: the queries are the images of split "
-        "test, and the hits come from split train.",
+        "test, and the hits come from split train. The paper's: the same, evaluated in every detail as by Denner et "
+        "al.",
     )
+    if paper:
+        controls.html(f'<p class="radcbir-fixed">{_FIXED}</p>{_STYLE}')
+        return Chosen("label", int(chosen), Protocol.of(PAPER))
     offered = [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known]
     exclude: Sequence[str] = Protocol.of(name).exclude
     if "exclude" not in hidden:
@@ -108,20 +132,36 @@ def choose(opened: Opened, *, k: int, hidden: Collection[str] = (), clears: Sequ
     return Chosen(next(x for x in LEVELS if x == level), int(chosen), protocol)
 
 
+def _protocol_word(name: str) -> str:
+    return "the paper's" if name == PAPER else name
+
+
 def can_run(opened: Opened, protocol: Protocol) -> bool:
-    """Whether the collection has the two sides of the split protocol; says what to do where it has not."""
-    if protocol.name != "split":
+    """Whether the collection has the two sides of the split and the paper's protocol; else says what to do."""
+    if protocol.name not in {"split", PAPER}:
         return True
     splits = loaders.facts(opened.collection).splits
     if {"train", "test"} <= set(splits):
         return True
+    say_no_split(opened, "The split protocol" if protocol.name == "split" else "The paper's protocol")
+    return False
+
+
+def say_no_split(opened: Opened, what: str, *, instead: str = "Choose leave-one-out above, or import") -> None:
+    """Say that something needs a split into train and test that the collection has not, and what would change that.
+
+    Args:
+        opened: The open collection.
+        what: Needs it, with its article.
+        instead: What to do, up to the import of the images.
+    """
+    splits = loaders.facts(opened.collection).splits
     found = ", ".join(f"{count:,} of {name}" for name, count in splits.items()) or "no split at all"
     shell.say_command(
-        f"The split protocol needs images of split train and of split test, but this collection has {literal(found)}. "
-        "Choose leave-one-out above, or import the images again from a manifest with a column `split`.",
+        f"{what} needs images of split train and of split test, but this collection has {literal(found)}. "
+        f"{instead} the images again from a manifest with a column `split`.",
         *("import", "MANIFEST_CSV", "--name", "NAME"),
     )
-    return False
 
 
 def say_no_labels(opened: Opened, level: Level) -> None:
@@ -137,3 +177,13 @@ def say_no_labels(opened: Opened, level: Level) -> None:
         f"Choose another level, or import the images again from a manifest with {needs}.",
         *("import", "MANIFEST_CSV", "--name", "NAME"),
     )
+
+
+_FIXED: Final = (
+    "Fixed by the paper: full labels of images with one pathology, gallery train, queries test, nothing left out, "
+    "exact search, divided by min(k, available)."
+)
+
+_STYLE: Final = """<style>
+.radcbir-fixed { margin: 0 0 .3rem; font-size: .82rem; line-height: 1.35; color: #98A3B3; max-width: 30rem; }
+</style>"""

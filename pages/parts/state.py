@@ -6,8 +6,9 @@ because it drops a value it does not know without a word; here a value that does
 
 Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``image`` or ``text``, ``source``, ``k``,
 ``exclude`` (repeated), ``where`` (repeated, ``column=value`` as on the command line), ``find``, ``browse`` (as
-``where``). On Pathology: ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``find``, ``label``, ``page`` (of
-its queries), ``against`` (a numeric column). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``
+``where``). On Pathology: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``find``, ``label``,
+``page`` (of its queries), ``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method``
+(of probes), ``pairs`` (of one patient). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``
 (the query), ``select`` (repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in
 the selection). On Compare: ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
