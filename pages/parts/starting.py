@@ -16,23 +16,15 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from pages.parts.text import counted, literal, markup, message
+from pages.parts import stages
+from pages.parts.text import message
 from radcbir_core import demo
 from radcbir_core.collection import data_folder, list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
 
 State = Literal["running", "done", "failed", "stopped"]
 
-STAGES: Final = {
-    "load": "Check and load the encoder",
-    "draw": "Draw the images",
-    "embed": "Compute embeddings and thumbnails",
-    "index": "Index them",
-    "neighbors": "Find each image's neighbors",
-    "evaluation": "Evaluate",
-    "projection": "Lay out the map",
-}
-_OF_IMAGES: Final = {"draw", "embed", "index", "neighbors"}
+STAGES: Final = {"load": stages.BUILD["load"], "draw": "Draw the images", **stages.BUILD}
 _POLL_SECONDS: Final = 1.0
 
 _log = logging.getLogger(__name__)
@@ -184,7 +176,7 @@ def show(found: Job, *, ready: Callable[[], bool], waiting_for: str = "") -> Non
 
 def show_bar(status: Status) -> None:
     """Draw the stage at work as a bar with its rate and the time left."""
-    st.progress(_share(status), text=literal(_line(status)))
+    stages.show_bar(_stage(status))
 
 
 def show_small(found: Job) -> None:
@@ -216,12 +208,8 @@ def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
     show_bar(status)
     names = list(STAGES)
     now = names.index(status.stage) if status.stage in STAGES else 0
-    lines = "".join(
-        f'<li class="{kind}"><b>{sign}</b> {markup(STAGES[name])} <small>{word}</small></li>'
-        for position, name in enumerate(names)
-        for kind, sign, word in [_sign(position, now)]
-    )
-    st.html(f'<ol class="radcbir-stages">{lines}</ol>{_STYLE}')
+    places: list[stages.Place] = ["done"] * now + ["now"] + ["later"] * (len(names) - now - 1)
+    stages.show_list([(STAGES[name], place) for name, place in zip(names, places, strict=True)])
     st.button(
         "Stopping…" if found.stopping else "Stop",
         key="radcbir:stop",
@@ -258,36 +246,6 @@ def _ended(status: Status) -> None:
     )
 
 
-def _share(status: Status) -> float:
-    return min(max(status.done / status.total, 0.0), 1.0) if status.total > 0 else 0.0
-
-
-def _line(status: Status) -> str:
-    """The stage at work in one line: how much, how quick, how long still."""
-    parts = [STAGES.get(status.stage, status.stage)]
-    if status.stage in _OF_IMAGES:
-        parts.append(f"{status.done:,} of {counted(status.total, 'image')}")
-    elif status.total > 1:
-        parts.append(f"{100 * _share(status):.0f} %")
-    if (rate := status.rate) > 0 and status.done < status.total:
-        if status.stage in _OF_IMAGES:
-            parts.append(f"{rate:,.0f} images/s")
-        parts.append(f"{counted(round((status.total - status.done) / rate), 'second')} left")
-    return " · ".join(parts)
-
-
-def _sign(position: int, now: int) -> tuple[str, str, str]:
-    if position < now:
-        return "done", "✓", "done"
-    return ("now", "●", "at work") if position == now else ("later", "○", "")
-
-
-_STYLE: Final = """<style>
-.radcbir-stages { list-style: none; margin: 0 !important; padding: 0 !important; font-size: .92rem; line-height: 1.7; }
-.radcbir-stages li { margin: 0; padding: 0; }
-.radcbir-stages b { display: inline-block; width: 1.3em; }
-.radcbir-stages small { color: #98A3B3; }
-.radcbir-stages .done b { color: #2FBF9B; }
-.radcbir-stages .now b { color: #4FB3D9; }
-.radcbir-stages .later { color: #98A3B3; }
-</style>"""
+def _stage(status: Status) -> stages.Stage:
+    label = STAGES.get(status.stage, status.stage)
+    return stages.Stage(status.stage, label, status.done, status.total, status.rate)

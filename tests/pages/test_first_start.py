@@ -252,8 +252,12 @@ def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offe
 
 def test_rates_and_times_left_are_said_in_words(monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: 110.0)
-    line = starting._line(starting.Status(stage="embed", done=600, total=2400, began=(100.0, 100)))
+
+    def line_of(**facts):
+        return starting._stage(starting.Status(**facts)).line
+
+    line = line_of(stage="embed", done=600, total=2400, began=(100.0, 100))
     assert line == "Compute embeddings and thumbnails · 600 of 2,400 images · 50 images/s · 36 seconds left"
-    line = starting._line(starting.Status(stage="evaluation", done=1, total=2, began=(109.0, 0)))
+    line = line_of(stage="evaluation", done=1, total=2, began=(109.0, 0))
     assert line == "Evaluate · 50 % · 1 second left"
-    assert starting._line(starting.Status(stage="load", done=0, total=1)) == "Check and load the encoder"
+    assert line_of(stage="load", done=0, total=1) == "Check and load the encoder"
