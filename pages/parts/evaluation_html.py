@@ -74,6 +74,8 @@ STYLE: Final = """<style>
 .radcbir-headline ul { color: #98A3B3; font-size: .78rem; line-height: 1.35; margin: 0; padding: 0 0 0 1.1rem;
   flex: 1 1 20rem; max-height: 6.1rem; overflow-y: auto; scrollbar-width: thin; }
 .radcbir-headline li { margin: 0 0 .15rem; padding: 0; font-size: .78rem; }
+[class*="st-key-radcbir-half"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+[class*="st-key-radcbir-half"] [data-testid="stColumn"] { min-width: 27rem; }
 .radcbir-explained { font-size: .92rem; line-height: 1.45; margin: 0; color: #C6CDD8; max-width: 72rem; }
 .radcbir-label { font-size: 1.05rem; margin: 0; padding: 0; font-weight: 600; overflow-wrap: anywhere; }
 h4.radcbir-label, .radcbir-confusion h4 { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }

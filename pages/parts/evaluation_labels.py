@@ -115,7 +115,7 @@ def pair(
         label_width: Of the table's column of labels, in pixels.
     """
     names = table["label"].tolist()
-    left, right = st.columns(2, gap="medium")
+    left, right = halves("radcbir-half-labels", [1, 1])
     height = min(int(figure.layout.height) + 4, HEIGHT)
     with left.container(height=height, border=False, key="radcbir-bars"):
         st.plotly_chart(
@@ -150,6 +150,17 @@ def labels_table(
         selection_mode="single-cell",
         column_config={"label": st.column_config.TextColumn("Label", width=label_width), **columns},
     )
+
+
+def halves(key: str, widths: Sequence[float]) -> list[Any]:
+    """Two columns side by side, one above the other where there is no room.
+
+    Args:
+        key: Unique on the page, begins with ``radcbir-half``.
+        widths: Of the two, in relation to each other.
+    """
+    columns: list[Any] = st.container(key=key).columns(widths, gap="medium")
+    return columns
 
 
 def pick_bar(labels: Sequence[str]) -> None:

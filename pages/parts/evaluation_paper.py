@@ -26,7 +26,7 @@ PUBLISHED: Final = {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
 def show(opened: Opened, evaluation: Evaluation) -> None:
     """Draw the curve and its table."""
     table = by_n(evaluation)
-    left, right = st.columns(2, gap="medium")
+    left, right = evaluation_labels.halves("radcbir-half-paper", [1, 1])
     with left:
         st.plotly_chart(
             evaluation_figures.paper_curve(table, PUBLISHED),

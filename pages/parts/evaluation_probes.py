@@ -113,7 +113,7 @@ def _show(opened: Opened, found: Probing, names: list[str], *, method: str, leve
     evaluation_html.headline(tiles, [first, *found.notes])
     table = label_scores(found, method)
     label = evaluation_labels.chosen(opened, table["label"].tolist(), level, what="test image")
-    left, right = st.columns([10, 9], gap="medium")
+    left, right = evaluation_labels.halves("radcbir-half-methods", [10, 9])
     with left:
         _methods(opened, found, names, level=level)
     with right:
@@ -127,7 +127,8 @@ def _show(opened: Opened, found: Probing, names: list[str], *, method: str, leve
     )
     if not len(shown):
         return
-    bars = shown.rename(columns={"right": "precision", "n_images": "n_queries"}).assign(low=np.nan, high=np.nan)
+    bars = pd.DataFrame({"label": shown["label"], "precision": shown["right"], "n_queries": shown["n_images"]})
+    bars = bars.assign(low=np.nan, high=np.nan)
     labels = shown["label"].tolist()
     evaluation_labels.pair(
         figures.precision_bars(bars, k=1, colors=evaluation_labels.colors(opened, level, labels), name="Right"),

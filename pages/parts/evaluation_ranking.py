@@ -1,6 +1,6 @@
 """The view Ranking metrics: nDCG, mAP, recall, hit rate, P and R-precision, where images may show several pathologies.
 
-(whether R-precision is asked for).
+Owns this view and its URL parameters ``rule``, ``metric`` and ``ap`` (what average precision is divided by).
 """
 
 from __future__ import annotations

@@ -62,9 +62,14 @@ def show(opened: Opened) -> None:
             "A small gallery may hold fewer than k images of a label, which alone lowers P@k: divided by “available”, "
             "it does not."
         )
+    else:
+        notes.append(
+            "Divided by “available”, queries without any relevant image in a gallery are left out there: other "
+            "queries, and for macro other labels, count at each size. A curve may fall because harder labels join it."
+        )
     notes.append("The bands are those of the drawing of galleries alone; they shrink to nothing at the whole gallery.")
     evaluation_html.headline(_tiles(here, k=k), notes)
-    left, right = st.columns([11, 10], gap="medium")
+    left, right = evaluation_labels.halves("radcbir-half-sizes", [11, 10])
     with left:
         st.plotly_chart(
             evaluation_figures.size_curve(here, k=k),

@@ -129,7 +129,10 @@ def _show(opened: Opened, found: Layout, means: pd.DataFrame, *, level: Level, e
         {
             "silhouette": figure_column("Silhouette", width=76, about="Mean over the label's images"),
             "nearer": st.column_config.NumberColumn(
-                "Nearer to another", format="percent", width=62, help="Share of its images with a silhouette below 0"
+                "Nearer",
+                format="percent",
+                width=62,
+                help="Share of its images with a silhouette below 0",
             ),
             "nearest": st.column_config.TextColumn("Mostly nearest", width=170, help="Other label, of most images"),
             "within": figure_column("Within", width=58, about="Mean cosine of pairs of the label's images"),
