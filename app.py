@@ -121,6 +121,12 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
             "baseline that every other has to beat.",
             *("build", collection.name, "--encoder", "pixels"),
         )
+        st.page_link(
+            "pages/collections.py",
+            label="Or begin it on the Collections page",
+            icon=":material/database:",
+            query_params=state.parameters_for(part="encoders"),
+        )
         return
     for built in collection.encoder_ids():
         with shell.errors_shown():

@@ -7,6 +7,7 @@ columns, so that twenty collections of millions of images are listed as quickly 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
@@ -56,7 +57,8 @@ def draw() -> None:
 
 def _whole(collection: Collection, *, is_open: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{literal(collection.title)}** :gray[{literal(collection.name)}]", width="stretch")
+        name = "" if collection.title == collection.name else f" :gray[{literal(collection.name)}]"
+        st.markdown(f"**{literal(collection.title)}**{name}", width="stretch")
         st.button(
             "Open here and on all pages" if not is_open else "Open on all pages",
             key="radcbir:open",
@@ -107,7 +109,7 @@ def _table(found: list[Listed]) -> None:
             ("labels", _NUMBER),
             ("modalities", ""),
             ("splits", ""),
-            ("encoders", ""),
+            ("encoders complete", ""),
             ("problems", _NUMBER),
             ("on disk", _NUMBER),
             ("made", ""),
@@ -134,18 +136,17 @@ def _cells(collection: Collection, sign: str) -> str:
     counts = loaders.counts(collection)
     complete, there = encoder_states.complete(collection)
     kind = "current" if there and complete == there else "stale" if there else "missing"
-    built = f"{complete} of {there} complete" if there else "none built"
+    built = f"{complete} of {there}" if there else "none"
     without = counts.images - sum(counts.splits.values())
-    splits = [f"{name} {count:,}" for name, count in counts.splits.items()]
-    splits += [f"none {without:,}"] if without and splits else []
+    splits = counts.splits | ({"none": without} if without and counts.splits else {})
     number = loaders.problem_count(collection)
     cells = [
         (f"{counts.images:,}", _NUMBER),
         (f"{counts.patients:,}" if counts.patients else "–", _NUMBER),
         (f"{counts.labels:,}", _NUMBER),
-        (" · ".join(f"{name} {count:,}" for name, count in counts.modalities.items()) or "–", ""),
-        (" · ".join(splits) or "–", ""),
-        (f"{encoder_states.SIGNS[kind]} {built}", f' style="color:{encoder_states.COLORS[kind]}"'),
+        (_joined(counts.modalities), ""),
+        (_joined(splits), ""),
+        (f"{encoder_states.SIGNS[kind]} {built}", f' style="color:{encoder_states.COLORS[kind]};white-space:nowrap"'),
         (f"{number:,}", _NUMBER),
         (sizes.said(loaders.sizes(collection).total), _NUMBER),
         (str(collection.record.get("created", ""))[:10], ""),
@@ -155,9 +156,15 @@ def _cells(collection: Collection, sign: str) -> str:
     return f'<tr><td class="name">{markup(collection.name)}{sign}{title}</td>{body}</tr>'
 
 
+def _joined(counts: Mapping[str, int]) -> str:
+    """Values with their counts; a line breaks between them only."""
+    return " · ".join(f"{name}\u00a0{count:,}" for name, count in counts.items()) or "–"
+
+
 _NUMBER: Final = ' class="number"'
 
 _STYLE: Final = """<style>
+.radcbir-part { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }
 .radcbir-collections { width: 100%; border-collapse: collapse; font-size: .86rem; }
 .radcbir-collections th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 10px 4px 0; border: 0; }
 .radcbir-collections td { padding: 5px 10px 5px 0; border: 0; border-top: 1px solid #2A313C; vertical-align: top; }

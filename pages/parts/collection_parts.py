@@ -39,7 +39,7 @@ def overview(collection: Collection) -> None:
         ),
         ("Pathologies", f"{len(counts.pathologies):,}", f"on {labelled:,} images"),
         ("Labels", f"{counts.labels:,}", "modality/anatomy/pathology"),
-        ("On disk", sizes.said(found.total), "source images not counted"),
+        ("On disk", sizes.said(found.total), "its images too" if found.parts["images"] else "without source images"),
     ]
     tiles = "".join(
         f"<div><span>{markup(name)}</span><b>{markup(number)}</b><small>{markup(note)}</small></div>"
@@ -283,7 +283,7 @@ _CHECKED: Final = {
     "decode": "each image was read and decoded",
     "bytes": "each file was read, none decoded",
     "exists": "only whether each file is there",
-    "": "nothing: it came without images, or was drawn",
+    "": "not recorded",
 }
 
 _STYLE: Final = """<style>
@@ -292,12 +292,13 @@ _STYLE: Final = """<style>
 .radcbir-tiles span { color: #98A3B3; font-size: .82rem; display: block; }
 .radcbir-tiles b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
 .radcbir-tiles small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
-.radcbir-rows h4, .radcbir-part { font-size: .95rem; margin: 0 0 .3rem; padding: 0; font-weight: 600; }
+.radcbir-rows h4 { font-size: .95rem; margin: 0 0 .3rem; padding: 0; font-weight: 600; }
 .radcbir-rows .scroll { max-height: 15rem; overflow-y: auto; scrollbar-width: thin; }
 .radcbir-rows table { width: 100%; border-collapse: collapse; font-size: .84rem; }
 .radcbir-rows th { text-align: left; color: #98A3B3; font-weight: 400; padding: 1px 10px 3px 0; border: 0; }
 .radcbir-rows td { padding: 3px 10px 3px 0; border: 0; border-top: 1px solid #2A313C; overflow-wrap: anywhere;
   vertical-align: top; }
+.radcbir-rows.pairs .scroll { max-height: none; }
 .radcbir-rows.pairs td:first-child { color: #98A3B3; width: 9.5em; }
 .radcbir-rows p { color: #98A3B3; font-size: .84rem; margin: 0; }
 </style>"""

@@ -122,7 +122,7 @@ def choose(title: str) -> Choice:
     st.header(title, anchor=False)
     chosen = Choice(None, None)
     with errors_shown():
-        chosen = _choose(choices)
+        chosen = _choose(choices, title)
     for label, path, icon in pages_there():
         links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
     return chosen
@@ -195,18 +195,25 @@ def _wait_for(job: starting.Job, opened: Opened, step: str) -> None:
     )
 
 
-def _choose(sidebar: DeltaGenerator) -> Choice:
+def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
     names = loaders.collection_names()
     if not names:
         job = starting.job()
         if job is not None:
             starting.show(job, ready=lambda: bool(loaders.collection_names()))
+        if title == "Collections":
+            return Choice(None, None)  # this page imports one itself
         say_command(
             "There is no collection yet. Import your own from a folder or a table of images "
             "(`manifest.csv` with a column `path`), build an encoder for it, then reload this page.",
             *("import", "FOLDER_OR_MANIFEST_CSV", "--name", "NAME"),
         )
         st.code(f"{COMMAND} build NAME --encoder pixels", language="bash")
+        st.page_link(
+            "pages/collections.py",
+            label="Or import and build on the Collections page, step by step",
+            icon=":material/database:",
+        )
         return Choice(None, None)
     name = _pick(sidebar, "collection", names)
     if name is None:

@@ -12,7 +12,7 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``ima
 (the query), ``select`` (repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in
 the selection). On Compare: ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
-neighborhoods).
+neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems).
 """
 
 from __future__ import annotations
