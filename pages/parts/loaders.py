@@ -291,7 +291,7 @@ def sizes(opened: Collection) -> Sizes:
 @st.cache_data(ttl=60, show_spinner="Looking which encoders are here…")
 def usable_encoders() -> list[Usable]:
     """The encoders that can be used on this machine without a network; looked for again every minute."""
-    return found_encoders()
+    return found_encoders([data_folder().absolute() / "encoders"])
 
 
 def problems(opened: Collection) -> pd.DataFrame:

@@ -28,6 +28,15 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in _PARQUET
 
 
+def columns_of(path: Path) -> list[str]:
+    """The columns of a table that can be read: all of a CSV, those of a parquet file that hold text or numbers.
+
+    Raises:
+        ManifestError: It cannot be read as a table.
+    """
+    return list((_ParquetTable(path) if is_parquet(path) else CsvTable(path)).columns)
+
+
 def recognizes(path: Path) -> bool:
     """Whether this is a table without a column ``path``: a parquet file, or a CSV that needs a mapping."""
     if not path.is_file():
