@@ -47,10 +47,9 @@ def offer_removal(name: str, collection: Collection | None) -> None:
         built = ", ".join(collection.encoder_ids())
         lost = f"{sizes.said(found.total)}: its table of {counted(len(collection), 'image')}, thumbnails"
         lost += f", and all that was computed with {built}" if built else ""
-        own = collection.image_root.is_relative_to(collection.folder) and found.parts["images"] > 0
-        if own:
+        if found.parts["images"]:
             lost += f", and the images themselves, {sizes.said(found.parts['images'])}, which are in its folder"
-        else:
+        elif not collection.image_root.is_relative_to(collection.folder):
             kept = f"The source images in {collection.image_root} are not touched."
     st.markdown(f"This removes {literal(lost)}. {literal(kept)} It cannot be undone.")
     if [name] == loaders.collection_names():

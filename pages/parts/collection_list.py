@@ -112,7 +112,7 @@ def _table(found: list[Listed]) -> None:
             ("encoders complete", ""),
             ("problems", _NUMBER),
             ("on disk", _NUMBER),
-            ("made", ""),
+            ("made", _NUMBER),
         )
     )
     st.html(f'<table class="radcbir-collections"><tr>{head}</tr>{rows}</table>{_STYLE}')
@@ -149,7 +149,7 @@ def _cells(collection: Collection, sign: str) -> str:
         (f"{encoder_states.SIGNS[kind]} {built}", f' style="color:{encoder_states.COLORS[kind]};white-space:nowrap"'),
         (f"{number:,}", _NUMBER),
         (sizes.said(loaders.sizes(collection).total), _NUMBER),
-        (str(collection.record.get("created", ""))[:10], ""),
+        (str(collection.record.get("created", ""))[:10], _NUMBER),
     ]
     body = "".join(f"<td{attributes}>{markup(text)}</td>" for text, attributes in cells)
     title = "" if collection.title == collection.name else f"<small>{markup(collection.title)}</small>"

@@ -92,11 +92,10 @@ def _embeddings(collection: Collection) -> None:
     if not ids:
         st.caption("No encoder is built yet.")
         return
-    left, right = st.columns(2)
-    kind = left.segmented_control(
+    kind = st.segmented_control(
         "Form of the embeddings", [".npy", ".parquet"], default=".npy", key="radcbir:export-form", required=True
     )
-    encoder_id = right.selectbox("Encoder", ids, key="radcbir:export-encoder")
+    encoder_id = st.selectbox("Encoder", ids, key="radcbir:export-encoder")
     if encoder_id not in ids:
         return
     store = collection.store(encoder_id)
