@@ -129,6 +129,7 @@ def browse(now: str, go: Callable[[Path], None], *, key: str) -> None:
 
         def enter() -> None:
             name = st.session_state.get(chosen)
+            st.session_state[chosen] = None  # to be clicked on again after coming back
             if name:
                 go(folder / name)
 

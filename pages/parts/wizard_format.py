@@ -84,7 +84,7 @@ def draw(draft: Draft) -> None:
         help="A dry run: nothing is written.",
     ):
         draft.format_name = name
-        draft.options = {option: value for option, value in options.items() if value not in {None, ""}}
+        draft.options = {option: value for option, value in options.items() if value not in (None, "", {})}
         with shell.errors_shown():
             formats_of(draft.request(), format_name=name)
             draft.step = 2

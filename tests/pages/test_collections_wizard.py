@@ -1,0 +1,344 @@
+"""The import wizard: from a source to a dry run to work that goes on by itself."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import zipfile
+
+import pytest
+
+from pages.parts import wizard_columns, wizard_folders
+from radcbir_core.collection import list_collections, open_collection
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers import ImportRequest
+from radcbir_core.work import WorkRequest, list_work, start
+from tests import quick_work
+from tests.pages.conftest import run_page
+from tests.pages.reading import complaints, html, words
+from tests.quick_work import ended, wait_for
+from tests.small_images import write_small_images
+
+
+@pytest.fixture(autouse=True)
+def rest(copied_data, tmp_path, monkeypatch):
+    """The file that makes the encoder rest while it is there; the data folder has the collection ``small``."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv(wizard_folders.VARIABLE, str(tmp_path))
+    yield quick_work.prepare(monkeypatch, tmp_path / "quick")
+    quick_work.end()
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "scans of today"
+    folder.mkdir()
+    write_small_images(folder)
+    return folder
+
+
+def button(at, label):
+    return next(found for found in at.button if found.label == label)
+
+
+def bar_text(at) -> str:
+    return at.get("progress")[0].proto.text.replace("\\", "")
+
+
+def labels(at) -> list[str]:
+    return [found.label for found in at.button]
+
+
+def opened():
+    at = run_page("collections")
+    button(at, "Import a collection").click()
+    return at.run()
+
+
+def at_source(path):
+    """The wizard after its first step."""
+    at = opened()
+    at.text_input(key="radcbir:wizard:source path").set_value(str(path)).run()
+    button(at, "Next").click()
+    return at.run()
+
+
+def at_dry_run(path):
+    at = at_source(path)
+    assert not complaints(at)
+    button(at, "Look at it").click()
+    return at.run()
+
+
+def at_start(path):
+    at = at_dry_run(path)
+    assert not complaints(at)
+    button(at, "Next").click()
+    return at.run()
+
+
+def test_from_a_folder_to_a_collection(source):
+    at = opened()
+    assert not complaints(at)
+    assert '<li class="now"><b>1</b> Source' in html(at)
+    at = at_source(source)
+    assert "Recognized as **Tables with a column path, or images without labels**, by a manifest.csv" in words(at)
+    button(at, "Look at it").click()
+    at.run()
+    assert not complaints(at)
+    assert "63 rows · 2 of 63 read cannot be used · 25 patients" in words(at)
+    assert "Counted over all rows; the files of 63 were looked at." in words(at)
+    assert "2 × " not in words(at)
+    assert "Expected an image file, but there is none at this path" in words(at)
+    first = at.dataframe[0].value
+    assert first["image_id"].tolist()[:2] == ["scans of today/chest_00.png", "scans of today/chest_01.png"]
+    assert first["picture"][0].startswith("data:image/webp;base64,")
+    assert "patient_id" not in first
+    assert not list_work()
+    button(at, "Next").click()
+    at.run()
+    assert at.text_input(key="radcbir:wizard:name").value == "scans-of-today"
+    at.multiselect(key="radcbir:wizard:encoders").set_value(["pixels"]).run()
+    at.text_input(key="radcbir:wizard:title").set_value("Scans <of> today").run()
+    button(at, "Start").click()
+    at.run()
+    assert not complaints(at)
+    (work,) = list_work()
+    assert ended(work).status().state == "done"
+    assert open_collection("scans-of-today").title == "Scans <of> today"
+    at = run_page("collections")
+    assert not complaints(at)
+    assert "**scans-of-today** is ready: 61 images, built with pixels, 2 problems" in at.success[0].value.replace(
+        "\\", ""
+    )
+    assert "Import a collection" in labels(at)
+    button(at, "Dismiss").click()
+    at.run()
+    assert not list_work()
+    assert not at.success
+
+
+def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, rest):
+    rest.touch()
+    imports = ImportRequest([source], "mine")
+    work = start(WorkRequest("mine", imports, encoders=("pixels", "radcbir-mini")))
+    wait_for(lambda: work.status().encoder == "pixels" and work.status().stage == "embed")
+    for _ in range(2):
+        at = run_page("collections")
+        assert not complaints(at)
+        assert "pixels: compute embeddings and thumbnails · 0 of 61 images" in bar_text(at)
+        assert '<li class="done"><b>✓</b> Import and check the images' in html(at)
+        assert '<li class="now"><b>●</b> pixels: compute embeddings and thumbnails' in html(at)
+        assert '<li class="later"><b>○</b> Build with radcbir-mini' in html(at)
+        assert "It goes on when this page is closed." in words(at)
+    button(at, "Stop").click()
+    at.run()
+    assert button(at, "Stopping…").disabled
+    button(at, "End at once").click()
+    at.run()
+    wait_for(lambda: not work.is_alive())
+    at.run()
+    assert "**mine** was stopped. Its 61 images are imported; the rest can go on where it stopped." in words(at)
+    rest.unlink()
+    assert button(at, "Go on")
+
+
+def test_interrupted_work_says_so_and_goes_on(source, rest):
+    rest.touch()
+    work = start(WorkRequest("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
+    wait_for(lambda: work.status().stage == "embed")
+    os.kill(int(work.lock_path.read_text()), signal.SIGKILL)
+    wait_for(lambda: not work.is_alive())
+    at = run_page("collections")
+    assert "**mine** was interrupted: its process has ended without a word." in complaints(at)
+    rest.unlink()
+    button(at, "Go on").click()
+    at.run()
+    assert ended(work).status().state == "done"
+
+
+def test_what_went_wrong_is_said_with_a_way_on(source, tmp_path):
+    work = ended(start(WorkRequest("mine", ImportRequest([tmp_path / "gone"], "mine"))))
+    at = run_page("collections")
+    assert "**mine**: Expected a table or a folder to import, but" in complaints(at)
+    assert "Try again" in labels(at)
+    assert "Error: Expected a table" in words(at)
+    (tmp_path / "gone").symlink_to(source, target_is_directory=True)
+    button(at, "Try again").click()
+    at.run()
+    assert ended(work).status().state == "done"
+
+
+def test_names_that_are_taken_or_no_names_are_refused(source):
+    at = at_start(source)
+    for name, message in (("small", "'small' exists already"), ("a/b", "letters, digits")):
+        at.text_input(key="radcbir:wizard:name").set_value(name).run()
+        button(at, "Start").click()
+        at.run()
+        assert message in complaints(at)
+    at.text_input(key="radcbir:wizard:other encoder").set_value("biomedklip").run()
+    assert "Did you mean biomedclip" in complaints(at)
+    assert not list_work()
+
+
+def test_two_starts_of_one_name_begin_one(source, rest):
+    rest.touch()
+    at = at_start(source)
+    start(WorkRequest("scans-of-today", ImportRequest([source], "scans-of-today"), encoders=("pixels",)))
+    button(at, "Start").click()
+    at.run()
+    assert "Expected one piece of work at a time on scans-of-today" in complaints(at) or "exists" in complaints(at)
+    assert len(list_work()) == 1
+
+
+def test_paths_that_are_not_allowed_or_not_there(source, tmp_path, monkeypatch):
+    monkeypatch.setenv(wizard_folders.VARIABLE, str(source))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (source / "link").symlink_to(outside, target_is_directory=True)
+    for path in (outside, tmp_path / "none", "/etc/passwd", source / "link", f"{source}/../outside"):
+        at = at_source(path)
+        assert "Expected a path below" in complaints(at), path
+        assert '<li class="now"><b>1</b> Source' in html(at)
+    at = at_source(source / "none")
+    assert "does not exist. Check the path." in complaints(at)
+    at = at_source("   ")
+    assert "it is empty" in complaints(at)
+
+
+def test_a_server_that_others_reach_offers_uploads_alone(monkeypatch):
+    monkeypatch.delenv(wizard_folders.VARIABLE)
+    monkeypatch.setattr(wizard_folders.st, "get_option", lambda _: "192.0.2.7")
+    assert wizard_folders.root() is None
+    with pytest.raises(ManifestError, match="this server is open to others"):
+        wizard_folders.allowed("/etc")
+    for address in ("127.0.0.1", "localhost"):
+        monkeypatch.setattr(wizard_folders.st, "get_option", lambda _, given=address: given)
+        assert str(wizard_folders.root()) == "/"
+    monkeypatch.setattr(wizard_folders.st, "get_option", lambda _: None)
+    assert wizard_folders.root() is None, "no address is all addresses"
+    monkeypatch.setenv(wizard_folders.VARIABLE, "/no/such/folder")
+    with pytest.raises(ManifestError, match="Expected a folder, but RADCBIR_IMPORT_ROOT"):
+        wizard_folders.root()
+
+
+def test_folders_are_found_by_clicking(tmp_path, source):
+    (tmp_path / "more" / "deep").mkdir(parents=True)
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "secret file.txt").touch()
+    at = opened()
+    pills = next(group for group in at.pills if "more" in group.options)
+    assert ".hidden" not in pills.options
+    assert not any("secret" in option for option in pills.options)
+    pills.set_value("more").run()
+    assert at.text_input(key="radcbir:wizard:source path").value == str(tmp_path / "more")
+    assert any("deep" in group.options for group in at.pills)
+    button(at, "Up").click()
+    at.run()
+    assert at.text_input(key="radcbir:wizard:source path").value == str(tmp_path)
+    assert button(at, "Up").disabled, "not above the folder that may be imported from"
+
+
+def test_columns_of_a_table_are_chosen_in_boxes(tmp_path, source):
+    rows = "\n".join(f"chest_{n:02d}.png,{n % 2},0,X-ray,p{n}" for n in range(10))
+    table = source / "labels.csv"
+    table.write_text(f"Image Index,Mass,Edema,Modality,Patient ID\n{rows}\n")
+    at = at_source(table)
+    assert not complaints(at)
+    assert at.selectbox(key="radcbir:wizard:map path").value == "Image Index"
+    assert at.selectbox(key="radcbir:wizard:map modality").value == "Modality"
+    assert at.selectbox(key="radcbir:wizard:map patient_id").value == "Patient ID"
+    at.multiselect(key="radcbir:wizard:map pathologies").set_value(["Mass", "Edema"]).run()
+    at.text_input(key="radcbir:wizard:anatomy").set_value("chest").run()
+    button(at, "Look at it").click()
+    at.run()
+    assert not complaints(at)
+    assert "10 rows · all can be used · 10 patients" in words(at)
+    assert "Mass</td>" in html(at)
+    button(at, "Back").click()
+    at.run()
+    assert at.multiselect(key="radcbir:wizard:map pathologies").value == ["Mass", "Edema"]
+    assert at.text_input(key="radcbir:wizard:anatomy").value == "chest"
+
+
+def test_a_format_that_does_not_fit_is_said_and_another_can_be_chosen(source):
+    at = at_source(source)
+    at.selectbox(key="radcbir:wizard:format").set_value("nih14").run()
+    button(at, "Look at it").click()
+    at.run()
+    assert "Data_Entry_2017_v2020.csv" in complaints(at)
+    button(at, "Back").click()
+    at.run()
+    at.selectbox(key="radcbir:wizard:format").set_value("manifest").run()
+    button(at, "Look at it").click()
+    at.run()
+    assert not complaints(at)
+
+
+def test_nothing_usable_ends_the_way(tmp_path):
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "manifest.csv").write_text("path\nnone.png\n")
+    at = at_dry_run(tmp_path / "bad")
+    assert "Expected at least one usable image" in complaints(at)
+    assert button(at, "Next").disabled
+
+
+def test_an_upload_is_unpacked_and_imported(source, tmp_path):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in source.iterdir():
+            archive.write(path, f"site/{path.name}")
+    at = opened()
+    at.segmented_control[0].set_value("Upload a table or a ZIP").run()
+    assert "At most 50 MB a file" in words(at)
+    at.file_uploader[0].set_value([("site.zip", content.getvalue(), "application/zip")]).run()
+    button(at, "Next").click()
+    at.run()
+    assert not complaints(at)
+    button(at, "Look at it").click()
+    at.run()
+    assert "From the upload site.zip (63 files)" in words(at)
+    assert "63 rows" in words(at)
+    button(at, "Next").click()
+    at.run()
+    at.multiselect(key="radcbir:wizard:encoders").set_value([]).run()
+    assert "Without an encoder, the collection is imported only" in words(at)
+    button(at, "Start").click()
+    at.run()
+    ended(list_work()[0])
+    assert "site" in list_collections()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("../evil.png", "names that stay inside the archive's folder"), (None, "damaged, cut off")]
+)
+def test_a_dangerous_or_damaged_upload_is_refused(name, message):
+    content = io.BytesIO()
+    if name:
+        with zipfile.ZipFile(content, "w") as archive:
+            archive.writestr(name, b"evil")
+    at = opened()
+    at.segmented_control[0].set_value("Upload a table or a ZIP").run()
+    at.file_uploader[0].set_value([("site.zip", content.getvalue() or b"x", "application/zip")]).run()
+    button(at, "Next").click()
+    at.run()
+    assert message in complaints(at)
+
+
+def test_closing_it_forgets_what_was_said(source):
+    at = at_dry_run(source)
+    button(at, "Close").click()
+    at.run()
+    assert "Import a collection" in labels(at)
+    button(at, "Import a collection").click()
+    at.run()
+    assert '<li class="now"><b>1</b> Source' in html(at)
+
+
+def test_guesses_at_columns():
+    columns = ["id", "Image Index", "Finding Labels", "Patient ID", "View Position"]
+    assert wizard_columns.guess("path", columns) == "Image Index"
+    assert wizard_columns.guess("pathologies", columns) == "Finding Labels"
+    assert wizard_columns.guess("patient_id", columns) == "Patient ID"
+    assert wizard_columns.guess("view", columns) == ""
