@@ -111,7 +111,7 @@ def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
             alt=f"Dots and whiskers: B − A of P@k for {counted(len(means), 'mean')}",
         )
     with right:
-        difference_tables.means(found, pair, height=int(figure.layout.height) - 110)
+        difference_tables.means(found, pair, height=max(int(figure.layout.height) - 110, 310))
         st.caption(
             "Whiskers, low and high: 95 % interval of the difference. Patients are resampled, the same ones for both "
             "encoders, so it is narrower than the intervals of the two would suggest."

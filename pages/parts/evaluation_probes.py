@@ -54,7 +54,6 @@ def show(opened: Opened) -> None:
         help="What is predicted. The full label is modality/anatomy/pathology, of images with exactly one pathology.",
     )
     level = next(x for x in LEVELS if x == chosen)
-    methods = bar.container()
     evaluation_html.explain(_SAID)
     if not {"train", "test"} <= set(loaders.facts(opened.collection).splits):
         protocol_choice.say_no_split(opened, "This view", instead="Import")
@@ -72,16 +71,15 @@ def show(opened: Opened) -> None:
     if found is None:
         return
     names = [method_name(row.method, row.k) for row in found.table.itertuples()]
-    with methods:
-        method = state.choice(
-            st.segmented_control,
-            "Method by label",
-            names,
-            name="method",
-            default="linear",
-            clears=["page"],
-            format_func=lambda name: WORDS.get(name, name),
-        )
+    method = state.choice(
+        bar.segmented_control,
+        "Method by label",
+        names,
+        name="method",
+        default="linear",
+        clears=["page"],
+        format_func=lambda name: WORDS.get(name, name),
+    )
     _show(opened, found, names, method=method, level=level)
 
 
@@ -106,23 +104,19 @@ def _show(opened: Opened, found: Probing, names: list[str], *, method: str, leve
         ),
     ]
     first = (
-        f"{WORDS.get(method, method).capitalize() if method in WORDS else method}, learned from "
+        f"{_name(method)}, learned from "
         f"{counted(found.n_train, 'train image')}. Images without a {LEVEL_NAMES[level].lower()}, and those of other "
         "splits, take no part."
     )
     evaluation_html.headline(tiles, [first, *found.notes])
     table = label_scores(found, method)
     label = evaluation_labels.chosen(opened, table["label"].tolist(), level, what="test image")
-    left, right = evaluation_labels.halves("radcbir-half-methods", [10, 9])
-    with left:
-        _methods(opened, found, names, level=level)
-    with right:
-        _confusions(found, table["label"].tolist(), method)
+    _methods(opened, found, names, level=level)
     shown = evaluation_labels.bar(
         table,
         csv=lambda: table,
         file_name=f"probes-labels-{opened.collection.name}-{opened.encoder_id}-{level}.csv",
-        said=f"{WORDS.get(method, method)}: share of the test images of {{labels}} that are right, best first.",
+        said=f"{_name(method)}: share of the test images of {{labels}} that are right, best first.",
         about="What the chosen method makes of each label",
     )
     if not len(shown):
@@ -148,8 +142,15 @@ def _show(opened: Opened, found: Probing, names: list[str], *, method: str, leve
     )
     if label is None:
         st.caption("Click a label in the chart or in the table to see the test images that were taken for another.")
-        return
-    _wrong(opened, found, label, method)
+    else:
+        _wrong(opened, found, label, method)
+    _confusions(found, table["label"].tolist(), method)
+
+
+def _name(method: str) -> str:
+    """A method as the beginning of a sentence."""
+    name = WORDS.get(method, method)
+    return name if method not in WORDS else name[0].upper() + name[1:]
 
 
 def _methods(opened: Opened, found: Probing, names: list[str], *, level: Level) -> None:
@@ -185,7 +186,7 @@ def _confusions(found: Probing, labels: list[str], method: str) -> None:
     """What each label is given, as a square, while there are not too many labels to tell apart."""
     order = sorted(labels)
     if len(order) > 60:
-        st.caption(f"{len(order)} labels are too many for a square of confusions: see “Mostly taken for” below.")
+        st.caption(f"{len(order)} labels are too many for a square of confusions: see “Mostly taken for” above.")
         return
     # What train alone knows, and what was not predicted, has no column.
     truth, said = (pd.Index(order).get_indexer(found.queries[name].astype(object)) for name in ("label", method))
@@ -193,15 +194,20 @@ def _confusions(found: Probing, labels: list[str], method: str) -> None:
     np.add.at(square, (truth[said >= 0], said[said >= 0]), 1)
     shares = square / np.bincount(truth, minlength=len(order))[:, None]
     figure = evaluation_figures.label_matrix(shares, order, what="share of the label's images", low=0, high=1)
-    with st.container(height=min(int(figure.layout.height) + 4, 300), border=False):
-        st.plotly_chart(
-            figure,
-            key="radcbir:confusions",
-            theme=None,
-            config={"displayModeBar": False, "scrollZoom": False},
-            alt=f"Square of confusions of {len(order)} labels; the table below has the commonest",
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.html(f'<h4 class="radcbir-label">What is taken for what, {markup(_name(method))}</h4>', width="content")
+        st.caption(
+            "Lines: what an image shows. Columns, by the same numbers: what it is taken for. The diagonal is right. "
+            "Hover for names and shares.",
+            width="stretch",
         )
-    st.caption("Lines: what an image shows. Columns, by the same numbers: what it is taken for. The diagonal is right.")
+    st.plotly_chart(
+        figure,
+        key="radcbir:confusions",
+        theme=None,
+        config={"displayModeBar": False, "scrollZoom": False},
+        alt=f"Square of confusions of {len(order)} labels; the table of labels has the commonest",
+    )
 
 
 def _wrong(opened: Opened, found: Probing, label: str, method: str) -> None:

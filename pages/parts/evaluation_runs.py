@@ -132,8 +132,8 @@ def _running(work: Work[Any], job: Job) -> None:
 def line(status: Status) -> str:
     """How far the work is, in one line.
 
-    >>> line(Status(stage="galleries", done=3, total=21))
-    'Draw smaller galleries and search them · 3 of 21 galleries'
+    >>> line(Status(stage="galleries", done=21, total=21))
+    'Draw smaller galleries and search them · 21 of 21 galleries'
     """
     if status.stage not in STEPS:  # it has just begun
         return "Reading the collection"
