@@ -49,6 +49,7 @@ from radcbir_core.storage import atomic_bytes
 
 if TYPE_CHECKING:
     from radcbir_core.collection import EncoderStore
+    from radcbir_core.importers import ImportRequest
     from radcbir_core.retrieval import Measure
 
 EXIT_FAILED = 1
@@ -155,6 +156,9 @@ def import_(
     encoder_id: Annotated[
         str, typer.Option("--encoder-id", metavar="ID", help="What made the vectors that are imported.")
     ] = "",
+    dry_run: Annotated[  # noqa: FBT002
+        bool, typer.Option("--dry-run", help="Look at the first rows and say what would be imported; write nothing.")
+    ] = False,
 ) -> None:
     """Import data sets, tables or folders of images as a new collection. They are checked, and stay where they are."""
     from radcbir_core.archive import is_archive
@@ -162,13 +166,18 @@ def import_(
     from radcbir_core.importers.mapping import parse_mapping
 
     if sources and len(sources) == 1 and is_archive(sources[0]):
+        if dry_run:
+            raise ManifestError(
+                f"Expected a source of images, but --dry-run is given with {sources[0]}, an archive of a collection. "
+                "Open it without: it is checked before anything is written."
+            )
         _open_archive(sources[0], name, title=title, image_root=image_root)
         return
-    if name is None:
+    if name is None and not dry_run:
         raise ManifestError("Expected a name for the new collection, but --name is not given. Add --name NAME.")
     request = ImportRequest(
         sources or [],
-        name,
+        name or "dry-run",
         title,
         image_root=image_root,
         check=check,  # type: ignore[arg-type]  # any other word is refused with a message
@@ -180,6 +189,9 @@ def import_(
         download=download,
         encoder_id=encoder_id,
     )
+    if dry_run:
+        _look_at(request, format_name)
+        return
     with _bars() as progress:
         report = import_as(request, format_name=format_name, progress=progress)
     if report.changes:
@@ -197,6 +209,38 @@ def import_(
     print(
         f"Imported {report.images} images into {name}; {report.problems} problems; "
         f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
+    )
+
+
+def _look_at(request: ImportRequest, format_name: str | None) -> None:
+    """What ``import --dry-run`` prints: what was recognized, the first rows, counts of labels, changes, problems."""
+    from radcbir_core.importers.formats import reason_for
+    from radcbir_core.importers.preview import COUNTED, preview
+
+    found = preview(request, format_name=format_name)
+    for path, known in zip(request.paths, found.formats, strict=True):
+        why = f", recognized by {reason_for(path, known)}" if format_name is None else ""
+        print(f"{path}: {known.about} (--format {known.name}{why})")
+    columns = [str(name) for name in found.table if any(len(cell) for cell in found.table[name])]
+    rows = [["|".join(cell) if isinstance(cell, list) else cell for cell in row] for row in found.table[columns].values]
+    _print_table(columns, rows, title="The first rows")
+    for name in COUNTED:
+        counts = list(found.counts[name].items())
+        _print_table([name, "images"], [[value, count] for value, count in counts[:15]])
+        if len(counts) > 15:
+            print(f"… and {len(counts) - 15:,} more")
+    changed = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in found.changes[:20]]
+    _print_table(["column", "in the source", "in the manifest", "rows"], changed, title="Words that would be changed")
+    reasons = found.problems["reason"].value_counts()
+    _print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
+    for note in found.notes:
+        print(f"Note: {note}")
+    if found.refusal:
+        raise ManifestError(found.refusal)
+    whole = f"{found.read:,} rows" if found.complete else f"the first {found.read:,} of about {found.about:,} rows"
+    print(
+        f"Nothing was written. Of {whole}, {found.usable:,} can be used and {found.problem_count:,} cannot; "
+        f"the files of {found.looked_at:,} were looked at."
     )
 
 
