@@ -211,12 +211,18 @@ def reason_for(path: Path, known: Format) -> str:
         >>> reason_for(folder, MANIFEST)
         'neither a table nor folders that name labels, so its images have none'
         >>> (folder / "manifest.csv").touch()
-        >>> reason_for(folder, MANIFEST)
-        'a manifest.csv, or a table with a column path'
+        >>> reason_for(folder, MANIFEST), reason_for(folder / "manifest.csv", MANIFEST)
+        ('its manifest.csv', 'a column path')
     """
-    if known == MANIFEST and path.is_dir() and not has_manifest(path):
-        return "neither a table nor folders that name labels, so its images have none"
-    return known.sign
+    if known != MANIFEST:
+        return known.sign
+    if path.is_file():
+        return "a column path"
+    if (path / "manifest.csv").is_file():
+        return "its manifest.csv"
+    if has_manifest(path):
+        return "the manifest.csv in folders below"
+    return "neither a table nor folders that name labels, so its images have none"
 
 
 def sources_of(request: ImportRequest, formats: Sequence[Format]) -> list[Source]:
