@@ -83,7 +83,7 @@ def test_from_a_folder_to_a_collection(source):
     assert not complaints(at)
     assert '<li class="now"><b>1</b> Source' in html(at)
     at = at_source(source)
-    assert "Recognized as **Tables with a column path, or images without labels**, by a manifest.csv" in words(at)
+    assert "Recognized as **Tables with a column path, or images without labels**, by its manifest.csv." in words(at)
     button(at, "Look at it").click()
     at.run()
     assert not complaints(at)
