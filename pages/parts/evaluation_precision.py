@@ -87,7 +87,9 @@ def headline(table: pd.DataFrame, *, labels: int, k: int, evaluation: Evaluation
             what = "over queries" if averaging == "micro" else "within labels"
             lines.append(f"± {row['std']:.3f}, standard deviation {what}")
         tiles.append(Tile(f"{averaging.capitalize()} P@{k}", f"{row['precision']:.3f}", (*lines, words)))
-    evaluation_html.headline(tiles, [f"{evaluation.protocol.describe().capitalize()}.", *evaluation.notes])
+    protocol = evaluation.protocol
+    first = f"{protocol.describe().capitalize()}."
+    evaluation_html.headline(tiles, [first, *protocol_choice.leaks(protocol), *evaluation.notes])
 
 
 def _no_interval(k: int, evaluation: Evaluation) -> str:

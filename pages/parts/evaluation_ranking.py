@@ -182,7 +182,7 @@ def _headline(found: RankEvaluation, rows: pd.DataFrame, labels: pd.DataFrame, *
     protocol = found.protocol
     excluded = f"{' and '.join(protocol.exclude)} excluded" if protocol.exclude else "nothing but the query excluded"
     first = f"{protocol.name.capitalize()}, {excluded}; mAP is divided by {AP_WORDS[divisor]}."
-    evaluation_html.headline(tiles, [first, *found.notes])
+    evaluation_html.headline(tiles, [first, *protocol_choice.leaks(protocol), *found.notes])
 
 
 def _means(found: RankEvaluation) -> None:

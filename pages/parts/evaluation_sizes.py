@@ -56,7 +56,8 @@ def show(opened: Opened) -> None:
     if table is None:
         return
     here = table[table["k"] == k]
-    notes = [f"{protocol.describe().capitalize()}.", *patient_notes(store, protocol)]
+    first = f"{protocol.describe().capitalize()}."
+    notes = [first, *protocol_choice.leaks(protocol), *patient_notes(store, protocol)]
     if protocol.divisor == "k":
         notes.append(
             "A small gallery may hold fewer than k images of a label, which alone lowers P@k: divided by “available”, "

@@ -164,6 +164,17 @@ def say_no_split(opened: Opened, what: str, *, instead: str = "Choose leave-one-
     )
 
 
+def leaks(protocol: Protocol) -> list[str]:
+    """What was chosen that makes figures too favorable, a sentence each; mostly nothing.
+
+    >>> leaks(Protocol.of()), len(leaks(Protocol.of(exclude=())))
+    ([], 1)
+    """
+    if protocol.name != "leave-one-out" or "patient" in protocol.exclude:
+        return []
+    return ["Images of the query's own patient are not left out: they look alike, and figures are too favorable."]
+
+
 def say_no_labels(opened: Opened, level: Level) -> None:
     """Say that nothing can be evaluated at a level, and what would change that."""
     needs = {

@@ -366,6 +366,15 @@ def test_only_the_view_that_is_shown_is_computed_and_a_second_visit_reads_it(app
     assert at.query_params["view"] in ("space", ["space"])
 
 
+@pytest.mark.parametrize("view", ["precision", "ranking", "index-size"])
+def test_patients_that_are_not_left_out_are_told(app, copied_data, view) -> None:
+    said = "Images of the query&#x27;s own patient are not left out"
+    assert not any(said in note for note in notes(app("pathology", view=view)))
+    at = app("pathology", view=view, exclude="none")
+    assert not complaints(at)
+    assert any(said in note for note in notes(at))
+
+
 def test_changing_the_view_drops_what_it_does_not_know(app, copied_data) -> None:
     at = app("pathology", protocol="paper", k="100", label="XR/chest/normal")
     choose(at, "View", "ranking")
