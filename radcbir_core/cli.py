@@ -156,6 +156,10 @@ def import_(
     encoder_id: Annotated[
         str, typer.Option("--encoder-id", metavar="ID", help="What made the vectors that are imported.")
     ] = "",
+    add: Annotated[bool, typer.Option("--add", help="Add what is new to the collection that has the name.")] = False,  # noqa: FBT002
+    take_changes: Annotated[  # noqa: FBT002
+        bool, typer.Option("--take-changes", help="With --add: take what a source says otherwise of images known.")
+    ] = False,
     dry_run: Annotated[  # noqa: FBT002
         bool, typer.Option("--dry-run", help="Look at the first rows and say what would be imported; write nothing.")
     ] = False,
@@ -188,6 +192,8 @@ def import_(
         uncertain=uncertain,
         download=download,
         encoder_id=encoder_id,
+        add=add,
+        take_changes=take_changes,
     )
     if dry_run:
         _look_at(request, format_name)

@@ -140,16 +140,20 @@ def at_rest(name: str) -> Iterator[Path]:
             ) from error
         if not _record_path(folder).is_file():
             open_collection(name)
-        # Whoever is to begin a build now waits at the gate, so that these locks are all there can be.
-        for lock in sorted(folder.glob("encoders/*/.lock")):
-            try:
-                held.enter_context(filelock.FileLock(lock, blocking=False))
-            except filelock.Timeout as error:
-                raise CollectionError(
-                    f"Expected a collection that nobody is building, but {name} is being built with "
-                    f"{lock.parent.name}. Wait until that has finished, or stop it."
-                ) from error
+        _hold_builds(folder, held)
         yield folder
+
+
+def _hold_builds(folder: Path, held: ExitStack) -> None:
+    """Let nobody build, while the gate is held: who is to begin waits there, so that these locks are all there are."""
+    for lock in sorted(folder.glob("encoders/*/.lock")):
+        try:
+            held.enter_context(filelock.FileLock(lock, blocking=False))
+        except filelock.Timeout as error:
+            raise CollectionError(
+                f"Expected a collection that nobody is building, but {folder.name} is being built with "
+                f"{lock.parent.name}. Wait until that has finished, or stop it."
+            ) from error
 
 
 def gate_path(folder: Path) -> Path:
@@ -228,7 +232,7 @@ def revised_collection(name: str) -> Iterator[Path]:
 
     Raises:
         CollectionNotFoundError: There is none of that name.
-        CollectionError: Another process is revising it.
+        CollectionError: Another process is revising or building it.
         StorageError: No space left, or no permission.
     """
     final = open_collection(name).folder
@@ -237,7 +241,8 @@ def revised_collection(name: str) -> Iterator[Path]:
     lock = filelock.FileLock(gate_path(final), blocking=False)
     with disk_errors(final):
         try:
-            with lock:
+            with lock, ExitStack() as held:
+                _hold_builds(final, held)
                 shutil.copytree(final, revised, copy_function=link_or_copy)
                 yield revised
                 final.rename(doomed)
@@ -663,6 +668,12 @@ class ThumbnailShards:
         offsets = np.cumsum([0, *map(len, thumbnails)], dtype=np.int64)
         atomic_bytes(self._path(shard, "bin"), b"".join(thumbnails))
         write_array(self._path(shard, "npy"), [offsets], shape=offsets.shape, dtype=offsets.dtype)
+
+    def remove(self, shard: int) -> None:
+        """Take one shard away; offsets first, so that it is never half there."""
+        self._offsets.pop(shard, None)
+        self._path(shard, "npy").unlink(missing_ok=True)
+        self._path(shard, "bin").unlink(missing_ok=True)
 
     def read(self, row: int) -> bytes | None:
         """The WebP of a row, or ``None``."""

@@ -153,6 +153,57 @@ def embed(
     )
 
 
+def carry_over(before: Collection, after: Collection) -> None:
+    """Keep what a collection had before it grew: the next :func:`embed` goes on after it.
+
+    Embeddings and thumbnails of whole shards are kept; those of the last rows, whose shard is no longer whole, are made
+    again. So the end is the same, byte for byte, as if everything had been made at once.
+
+    Args:
+        before: As it was.
+        after: As it is, in a folder that began as a copy of the other's; its first rows are the other's, of the same
+            pictures.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    whole, rest = divmod(len(before), SHARD_ROWS)
+    if rest and len(after) > len(before):
+        after.thumbnails.remove(whole)
+    elif rest:
+        whole += 1
+    for encoder_id in before.encoder_ids():
+        store = before.store(encoder_id)
+        if store.imported or store.steps()["embed"] != "current" or "batch_size" not in store.record or not whole:
+            continue
+        shards = after.encoder_folder(encoder_id) / "shards"
+        shutil.rmtree(shards, ignore_errors=True)
+        shards.mkdir()
+        reasons = _reasons_before(before, encoder_id)
+        for shard in range(whole):
+            rows = _rows_of(before, shard)
+            failed = {row: reasons[row] for row in rows if row in reasons}
+            _write_shard(shards, shard, np.asarray(store.embeddings[rows.start : rows.stop], np.float16), failed)
+        write_json(
+            shards / "made_of.json",
+            {
+                "manifest_digest": after.digest,
+                "fingerprint": store.record["fingerprint"],
+                "shard_rows": SHARD_ROWS,
+                "batch_size": store.record["batch_size"],
+            },
+        )
+
+
+def _reasons_before(collection: Collection, encoder_id: str) -> dict[int, str]:
+    """Row → why it has no embedding."""
+    failed = [int(row) for row in collection.store(encoder_id).record.get("failed_rows", [])]
+    problems = collection.problems()
+    told = problems[problems["source"] == f"build {encoder_id}"].set_index("image_id")["reason"].to_dict()
+    ids = collection.manifest.table.column("image_id")
+    return {row: str(told.get(ids[row].as_py(), "Expected an embedding, but there was none.")) for row in failed}
+
+
 def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:
     """A WebP of an image, its longer side at most :data:`THUMBNAIL_SIDE` pixels; small images keep their size.
 

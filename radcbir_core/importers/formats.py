@@ -16,6 +16,7 @@ from types import ModuleType
 from zipfile import is_zipfile
 
 from radcbir_core.errors import ManifestError
+from radcbir_core.importers.adding import add_sources
 from radcbir_core.importers.importing import import_sources
 from radcbir_core.importers.manifests import has_manifest
 from radcbir_core.importers.request import ImportReport, ImportRequest
@@ -149,7 +150,7 @@ def _format_of_table(path: Path) -> Format:
 
 
 def import_as(request: ImportRequest, *, format_name: str | None = None, progress: Progress = silent) -> ImportReport:
-    """Import what is asked for as a new collection.
+    """Import what is asked for as a new collection, or into one that is there (``request.add``).
 
     Several paths make one collection together, each in its own format if none is named. A format that makes a
     collection in its own way stands alone.
@@ -165,9 +166,18 @@ def import_as(request: ImportRequest, *, format_name: str | None = None, progres
         StorageError: No space left, or no permission.
     """
     formats = formats_of(request, format_name=format_name)
+    if request.take_changes and not request.add:
+        raise ManifestError("Expected --take-changes together with --add, but --add is not given. Add it.")
     if formats[0].makes_collection:
+        if request.add and formats[0].name != "embeddings":
+            raise ManifestError(
+                f"Expected a format whose images stay where they are, but --add is given for {formats[0].name}, which "
+                "writes images of its own. Import under another name."
+            )
         report: ImportReport = formats[0].load().run(request, progress=progress)
         return report
+    if request.add:
+        return add_sources(lambda salted: sources_of(salted, formats), request, progress=progress)
     return import_sources(lambda: sources_of(request, formats), request, progress=progress)
 
 

@@ -17,12 +17,13 @@ import pandas as pd
 from radcbir_core.collection import (
     PROBLEM_COLUMNS,
     check_name,
+    list_collections,
     new_collection,
     open_collection,
     refuse_existing,
     write_collection,
 )
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import CollectionExistsError, ManifestError
 from radcbir_core.images import Limits
 from radcbir_core.importers.checking import Checker
 from radcbir_core.importers.manifests import read
@@ -92,6 +93,11 @@ def import_sources(
         StorageError: No space left, or no permission.
     """
     check_name(request.name)
+    if request.name in list_collections():
+        raise CollectionExistsError(
+            f"Expected a new collection name, but name = {request.name!r} exists already. Choose another, add what is "
+            f"new to it with --add, or remove it first: python -m radcbir_core remove {request.name}"
+        )
     refuse_existing(request.name)
     gathered = gather(find(), request, progress=progress)
     with new_collection(request.name) as folder:
@@ -138,7 +144,7 @@ class Gathered:
             facts=self.facts,
         )
         for name, content in self.private_files.items():
-            _write_private(folder / name, content)
+            write_private(folder / name, content)
 
     def report(self, name: str) -> ImportReport:
         """What the import did, once it is written as the collection ``name``."""
@@ -188,7 +194,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     )
 
 
-def _write_private(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Write a file that only its owner may read, from its first byte on."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
         handle.write(content)

@@ -38,6 +38,8 @@ class ImportRequest:
         uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.chexpert_labels`.
         download: A data set to fetch instead of naming a path.
         encoder_id: What made the vectors that are imported.
+        add: Whether to add what is new to the collection of that name, which is there.
+        take_changes: Whether to take what the source says otherwise of images that the collection has; with ``add``.
         salt: What identifiers are made pseudonyms with; random, a new one for each import.
     """
 
@@ -54,6 +56,8 @@ class ImportRequest:
     uncertain: str = ""
     download: str = ""
     encoder_id: str = ""
+    add: bool = False
+    take_changes: bool = False
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def refuse_unused(self, format_name: str, understood: frozenset[str]) -> None:

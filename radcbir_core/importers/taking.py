@@ -163,7 +163,7 @@ class Taking:
         table = self._told_apart(pa.Table.from_batches(self._chunks, schema=self._schema))
         table = self._one_spelling(table)
         table = self._without_contradictions(table)
-        groups = pa.array(_duplicate_groups(table.column("sha256")), pa.int32())
+        groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
         names = [*COLUMNS, *self._further]
         table = table.append_column("duplicate_group", groups).select(names)
         return Manifest(table, digest="")
@@ -210,7 +210,7 @@ class Taking:
         strict = np.asarray([source.one_label_a_file for source in self.sources])
         if not strict.any():
             return table
-        groups = _duplicate_groups(table.column("sha256"))
+        groups = duplicate_groups(table.column("sha256"))
         suspects = np.flatnonzero((groups >= 0) & strict[np.asarray(table.column(_SOURCE))])
         if not len(suspects):
             return table
@@ -257,7 +257,7 @@ def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, column)
 
 
-def _duplicate_groups(digests: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+def duplicate_groups(digests: pa.ChunkedArray) -> npt.NDArray[np.int32]:
     """Number the digests that occur more than once, in order of first occurrence; -1 for the others and for ""."""
     encoded = pc.dictionary_encode(digests).combine_chunks()
     codes = np.asarray(encoded.indices)  # in order of first occurrence

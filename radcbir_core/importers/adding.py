@@ -1,0 +1,339 @@
+"""An import into a collection that is there: what is new comes after what it has, and everything else stays.
+
+Owns the join of what a source says now with what a collection has. Rows are recognized by their ``image_id`` and never
+move; what a source says otherwise of them is told, and taken only where that is asked for; images that a source no
+longer has stay, and are listed. Embeddings and thumbnails of whole shards are kept, and the next build goes on after
+them; neighbors, projection and evaluation are of another collection then, and are made again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from radcbir_core.collection import PROBLEM_COLUMNS, Collection, list_collections, open_collection, revised_collection
+from radcbir_core.embed import carry_over
+from radcbir_core.errors import CollectionError, CollectionNotFoundError
+from radcbir_core.importers.dicom import SALT_NAME
+from radcbir_core.importers.importing import Gathered, gather, write_private
+from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
+from radcbir_core.importers.sources import Source
+from radcbir_core.importers.taking import duplicate_groups
+from radcbir_core.manifest import Manifest
+from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import write_json
+
+NOTHING_NEW = "Nothing is new: the collection has been left as it was."
+GONE = "Expected the image in its source as before, but it is not there any more. It stays in the collection."
+
+_MADE_HERE = ("duplicate_group", "image_id")
+_OF_THE_FILE = ("sha256", "width", "height")
+_NAMED = 3
+
+
+def add_sources(
+    find: Callable[[ImportRequest], Sequence[Source]], request: ImportRequest, *, progress: Progress = silent
+) -> ImportReport:
+    """Import what an importer has found into a collection that is there.
+
+    Args:
+        find: Gives the sources; called with the request and the collection's own salt for pseudonyms.
+        request: With ``add``; for the name, and how far the files are checked.
+        progress: Told the number of rows, as step "import".
+
+    Returns:
+        What was done; ``images`` counts the rows of the whole collection.
+
+    Raises:
+        CollectionNotFoundError: There is no collection of that name.
+        CollectionError: Its images are its own, it has none, a file has changed since it was imported, or somebody is
+            building it.
+        ManifestError: A source cannot be read, or not one of its images can be used.
+        StorageError: No space left, or no permission.
+    """
+    before = _collection(request)
+    salt = before.folder / SALT_NAME
+    if salt.is_file():
+        request = replace(request, salt=bytes.fromhex(salt.read_text()))
+    gathered = gather(find(request), request, progress=progress)
+    joined = _joined(before, gathered, take_changes=request.take_changes)
+    if joined.table is None and not len(joined.problems):
+        return _report(before, [*joined.notes, NOTHING_NEW])
+    with revised_collection(request.name) as folder:
+        if joined.table is not None:
+            Manifest(joined.table, digest="").write(folder / "manifest.parquet")
+        manifest = Manifest.read(folder / "manifest.parquet")
+        revised = Collection(folder)
+        revised.add_problems(joined.problems)
+        record = _record(before.record, gathered.facts, manifest, problems=len(revised.problems()))
+        record |= {"image_root": str(joined.root), "title": request.title or before.title}
+        write_json(folder / "collection.json", record)
+        for name, content in gathered.private_files.items():
+            if not (folder / name).exists():
+                write_private(folder / name, content)
+        if joined.table is not None:
+            carry_over(before, Collection(folder))
+    return _report(open_collection(request.name), joined.notes)
+
+
+def _collection(request: ImportRequest) -> Collection:
+    if request.name not in list_collections():
+        raise CollectionNotFoundError(
+            f"Expected the name of a collection to add to, but name = {request.name!r}. Leave --add out to import it."
+        )
+    collection = open_collection(request.name)
+    if collection.without_images:
+        raise CollectionError(
+            f"Expected a collection of images, but {request.name} was imported as embeddings. Add to it with --format "
+            "embeddings, and the vectors of what is new."
+        )
+    if not Path(collection.record["image_root"]).is_absolute():
+        raise CollectionError(
+            f"Expected a collection whose images stay where they are, but {request.name} holds its own. Import the "
+            "new ones as another collection."
+        )
+    return collection
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """What an import makes of a collection.
+
+    Attributes:
+        table: All rows; None where the manifest stays as it is.
+        root: What their paths start from.
+        problems: Those that the collection has not listed yet.
+        notes: What was found, for the user.
+    """
+
+    table: pa.Table | None
+    root: Path
+    problems: pd.DataFrame
+    notes: list[str]
+
+
+def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _Joined:
+    here = Path(os.path.realpath(before.image_root))
+    root = Path(os.path.commonpath([here, gathered.root]))
+    there = _below(before.manifest.table, here, root)
+    new = _spelled_as(_below(gathered.manifest.table, gathered.root, root), there)
+    there, new = _same_columns(there, new)
+
+    found = pc.index_in(new.column("image_id"), value_set=there.column("image_id").combine_chunks())
+    position = np.asarray(pc.fill_null(found, -1)).astype(np.int64)
+    known, fresh = np.flatnonzero(position >= 0), np.flatnonzero(position < 0)
+    _refuse_other_images(before.name, there, new, position=position, known=known)
+    notes = []
+    changed = _changes(there, new, position=position, known=known)
+    table = there
+    if changed and take_changes:
+        table = _taken(there, new, changed, position=position)
+        notes.append(f"Otherwise in the source than before, and taken: {_told(changed, new)}.")
+    elif changed:
+        notes.append(
+            f"Otherwise in the source, and kept as the collection has it: {_told(changed, new)}. --take-changes takes "
+            "what the source says."
+        )
+    if len(fresh):
+        table = pa.concat_tables([table, new.take(pa.array(fresh))])
+        notes.append(f"New, after the {len(there)} images that were there: {len(fresh)}.")
+    problems, gone = _problems(before, gathered, there, matched=position[known])
+    if gone:
+        notes.append(f"Not in the source any more, kept and listed in problems.csv: {gone}.")
+    if table is there:
+        return _Joined(None, here, problems, notes)
+    groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
+    table = table.set_column(table.column_names.index("duplicate_group"), "duplicate_group", groups)
+    return _Joined(table.combine_chunks(), root, problems, notes)
+
+
+def _below(table: pa.Table, start: Path, root: Path) -> pa.Table:
+    """The table, its paths starting from a folder above."""
+    if start == root:
+        return table
+    longer = pc.binary_join_element_wise(f"{start.relative_to(root).as_posix()}/", table.column("path"), "")
+    return _with(table, "path", longer)
+
+
+def _with(table: pa.Table, name: str, column: Any) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def _same_columns(there: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Both with the columns of both, of the types of the collection; a further column that one lacks is empty there."""
+    names = [*there.column_names, *(name for name in new.column_names if name not in there.column_names)]
+    types = {name: there.schema.field(name).type if name in there.column_names else pa.string() for name in names}
+
+    def complete(table: pa.Table) -> pa.Table:
+        return pa.table(
+            {
+                name: table.column(name).cast(types[name])
+                if name in table.column_names
+                else pa.chunked_array([pa.repeat(pa.scalar("", types[name]), table.num_rows)])
+                for name in names
+            }
+        )
+
+    return complete(there), complete(new)
+
+
+def _spelled_as(new: pa.Table, there: pa.Table) -> pa.Table:
+    """The new rows with the collection's spelling of words that differ from its own in case only."""
+    anatomies = pc.unique(there.column("anatomy")).to_pylist()
+    respelled = _respelling(pc.unique(new.column("anatomy")).to_pylist(), anatomies)
+    if respelled:
+        words = [respelled.get(word, word) for word in new.column("anatomy").to_pylist()]
+        new = _with(new, "anatomy", pa.array(words, pa.string()))
+    pathologies = pc.unique(pc.list_flatten(there.column("pathologies"))).to_pylist()
+    respelled = _respelling(pc.unique(pc.list_flatten(new.column("pathologies"))).to_pylist(), pathologies)
+    if respelled:
+        lists = [[respelled.get(word, word) for word in words] for words in new.column("pathologies").to_pylist()]
+        new = _with(new, "pathologies", pa.array(lists, pa.list_(pa.string())))
+    return new
+
+
+def _respelling(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
+    spelled = {word.casefold(): word for word in known}
+    return {word: spelled[word.casefold()] for word in set(words) - set(known) if word.casefold() in spelled}
+
+
+def _refuse_other_images(
+    name: str, there: pa.Table, new: pa.Table, *, position: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
+) -> None:
+    """Do nothing if what has a known image_id is that image."""
+    ours, theirs = (
+        table.select(["image_id", "dataset", "sha256"]).take(pa.array(rows))
+        for table, rows in ((there, position[known]), (new, known))
+    )
+    both = pc.and_(pc.not_equal(ours.column("sha256"), ""), pc.not_equal(theirs.column("sha256"), ""))
+    other = np.asarray(pc.and_(both, pc.not_equal(ours.column("sha256"), theirs.column("sha256"))))
+    if other.any():
+        raise CollectionError(
+            f"Expected the files that {name} has already to be the same, but {int(other.sum())} have other bytes now, "
+            f"the first that of {ours.column('image_id')[int(np.argmax(other))].as_py()}. "
+            "Import under another name, or remove the collection first."
+        )
+    other = np.asarray(pc.not_equal(ours.column("dataset"), theirs.column("dataset")))
+    if other.any():
+        row = int(np.argmax(other))
+        raise CollectionError(
+            f"Expected image_ids that differ from those in {name}, but {ours.column('image_id')[row].as_py()} is an "
+            f"image of {ours.column('dataset')[row].as_py()!r} there and of {theirs.column('dataset')[row].as_py()!r} "
+            "here. Import under another name."
+        )
+
+
+def _changes(
+    there: pa.Table, new: pa.Table, *, position: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Column → the rows of ``new`` that say otherwise than the collection."""
+    changes = {}
+    for name in there.column_names:
+        if name in _MADE_HERE:
+            continue
+        ours = _comparable(there.column(name).take(pa.array(position[known])))
+        theirs = _comparable(new.column(name).take(pa.array(known)))
+        differs = np.asarray(pc.not_equal(ours, theirs))
+        if name in _OF_THE_FILE:  # not known this time: no change
+            differs &= np.asarray(pc.not_equal(theirs, ""))
+        if differs.any():
+            changes[name] = known[differs]
+    return changes
+
+
+def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as text; a list is one text."""
+    if pa.types.is_list(column.type):
+        return pc.binary_join(column, "\x1f")
+    return pc.fill_null(column.cast(pa.string()), "")
+
+
+def _taken(
+    there: pa.Table, new: pa.Table, changed: dict[str, npt.NDArray[np.int64]], *, position: npt.NDArray[np.int64]
+) -> pa.Table:
+    """The collection's rows with the cells that changed."""
+    for name, rows in changed.items():
+        source = np.arange(there.num_rows)
+        source[position[rows]] = there.num_rows + rows
+        both = pa.chunked_array([*there.column(name).chunks, *new.column(name).chunks])
+        there = _with(there, name, both.take(pa.array(source)))
+    return there
+
+
+def _told(changed: dict[str, npt.NDArray[np.int64]], new: pa.Table) -> str:
+    parts = []
+    for name, rows in changed.items():
+        ids = [new.column("image_id")[int(row)].as_py() for row in rows[:_NAMED]]
+        more = ", …" if len(rows) > _NAMED else ""
+        parts.append(f"{name} of {len(rows)} ({', '.join(ids)}{more})")
+    return "; ".join(parts)
+
+
+def _problems(
+    before: Collection, gathered: Gathered, there: pa.Table, *, matched: npt.NDArray[np.int64]
+) -> tuple[pd.DataFrame, int]:
+    """The problems that are not listed yet, and how many images their sources do not have any more."""
+    datasets = pa.array([source["dataset"] for source in gathered.facts["sources"]], pa.string())
+    own = np.asarray(pc.is_in(there.column("dataset"), value_set=datasets))
+    own[matched] = False
+    ids = pa.array(gathered.problems["image_id"].astype(str), pa.string())
+    own &= ~np.asarray(pc.is_in(there.column("image_id"), value_set=ids))
+    rows = np.flatnonzero(own)
+    gone = there.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
+    gone["source"], gone["line"], gone["reason"] = "import --add", "", GONE
+    found = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)
+    listed = set(before.problems()[PROBLEM_COLUMNS].itertuples(index=False, name=None))
+    unlisted = np.array([row not in listed for row in found.itertuples(index=False, name=None)], dtype=bool)
+    return found[unlisted].reset_index(drop=True), len(rows)
+
+
+def _record(before: dict[str, Any], facts: dict[str, Any], manifest: Manifest, *, problems: int) -> dict[str, Any]:
+    """collection.json of the collection as it is then."""
+    again = {(source["origin"], source["dataset"]) for source in facts["sources"]}
+    sources = before.get("sources", [])
+    kept = [source for source in sources if (source["origin"], source["dataset"]) not in again]
+    changes = {(c["column"], c["from"], c["to"]): c["rows"] for c in before.get("changes", [])}
+    for change in facts["changes"]:
+        key = (change["column"], change["from"], change["to"])
+        changes[key] = max(change["rows"], changes.get(key, 0))
+    licences = dict(before.get("licences", {}))
+    for licence, images in facts["licences"].items():
+        # A source that was there is counted anew, another one besides.
+        earlier = licences.get(licence, 0)
+        licences[licence] = max(images, earlier) if len(kept) < len(sources) else images + earlier
+    groups = manifest.groups("duplicate")
+    checks = [check for check in (before.get("checked", "decode"), facts["checked"]) if check in CHECKS]
+    return before | {
+        "images": len(manifest),
+        "manifest_digest": manifest.digest,
+        "problems": problems,
+        "duplicates": int((groups >= 0).sum()),
+        "duplicate_groups": int(groups.max(initial=-1)) + 1,
+        "sources": kept + facts["sources"],
+        "changes": [{"column": c, "from": old, "to": new, "rows": rows} for (c, old, new), rows in changes.items()],
+        "licences": licences,
+        "checked": max(checks, key=CHECKS.index),
+        "notes": list(dict.fromkeys([*before.get("notes", []), *facts["notes"]])),
+    }
+
+
+def _report(collection: Collection, notes: list[str]) -> ImportReport:
+    record = collection.record
+    return ImportReport(
+        collection,
+        len(collection),
+        problems=len(collection.problems()),
+        duplicates=record.get("duplicates", 0),
+        duplicate_groups=record.get("duplicate_groups", 0),
+        changes=record.get("changes", []),
+        notes=[*record.get("notes", []), *notes],
+    )
