@@ -253,7 +253,7 @@ def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
     _check_manifest(folder / MANIFEST, rows, record, called)
     encoders = folder / "encoders"
     for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
-        _check_encoder(encoder, rows, called)
+        _check_encoder(encoder, rows, digest=str(record["manifest_digest"]), called=called)
 
 
 def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) -> None:
@@ -288,17 +288,24 @@ def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) 
         ) from error
 
 
-def _check_encoder(folder: Path, rows: int, called: str) -> None:
-    """Refuse arrays of other shapes than the manifest's, and neighbors that are no rows of it."""
+def _check_encoder(folder: Path, rows: int, *, digest: str, called: str) -> None:
+    """Refuse arrays of other shapes than the manifest's, and neighbors that are no rows of it.
+
+    What is stale anyway, because the collection has grown since it was made, may have fewer rows.
+    """
     name = f"encoders/{folder.name}"
-    if not _tells_encoder(folder / "encoder.json", rows):
+    record = _encoder_record(folder / "encoder.json", rows)
+    if record is None:
         raise ArchiveError(
             f"Expected what made the embeddings, but {name}/encoder.json in {called} does not say it. Export it again."
         )
-    for file, kinds in (
-        ("embeddings.npy", "f"),
-        ("neighbor_ids.npy", "i"),
-        ("neighbor_similarities.npy", "f"),
+    made_of = record.get("made_of", {})
+    embedded = made_of.get("embed") == digest
+    related = embedded and made_of.get("neighbors") == record.get("embeddings_digest")
+    for file, kinds, is_current in (
+        ("embeddings.npy", "f", embedded),
+        ("neighbor_ids.npy", "i", related),
+        ("neighbor_similarities.npy", "f", related),
     ):
         path = folder / file
         if not path.is_file():
@@ -307,10 +314,11 @@ def _check_encoder(folder: Path, rows: int, called: str) -> None:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise _no_array(f"{name}/{file}", rows, called) from error
-        if array.ndim != 2 or len(array) != rows or array.dtype.kind not in kinds:
+        fits = array.ndim == 2 and array.dtype.kind == kinds and (len(array) == rows or not is_current)
+        if not fits or len(array) > rows:
             raise _no_array(f"{name}/{file}", rows, called)
         if kinds == "i" and array.size:
-            for start in range(0, rows, _ROWS):
+            for start in range(0, len(array), _ROWS):
                 part = array[start : start + _ROWS]
                 if int(part.min()) < -1 or int(part.max()) >= rows:
                     raise ArchiveError(
@@ -319,21 +327,22 @@ def _check_encoder(folder: Path, rows: int, called: str) -> None:
                     )
 
 
-def _tells_encoder(path: Path, rows: int) -> bool:
-    """Whether an encoder.json says what pages and searches take for granted."""
+def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
+    """What an encoder.json says; None where it lacks what pages and searches take for granted."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
+        return None
     if not isinstance(record, dict):
-        return False
+        return None
     failed, made_of = record.get("failed_rows", []), record.get("made_of", {})
-    return (
+    complete = (
         isinstance(record.get("spec"), str)
         and isinstance(made_of, dict)
         and isinstance(failed, list)
         and all(isinstance(row, int) and 0 <= row < rows for row in failed)
     )
+    return record if complete else None
 
 
 def _no_array(member: str, rows: int, called: str) -> ArchiveError:

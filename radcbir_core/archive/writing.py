@@ -87,11 +87,11 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
         ):
             count = _Writing(archive, total, progress).write(collection, folder, own, images=images)
-    dicom = images and _has_dicom(collection)
-    notes = (DICOM_NOTE,) if dicom else ()
-    if not images:
-        notes = ("The images are not in the archive. Thumbnails are.",)
-    return Exported((path,), count if images else len(collection), notes)
+        unfinished = _unfinished(Collection(folder))
+    notes = [] if images else ["The images are not in the archive. Thumbnails are."]
+    notes += [DICOM_NOTE] if images and _has_dicom(collection) else []
+    notes += [f"Not complete, and so in the archive too: {', '.join(unfinished)}."] if unfinished else []
+    return Exported((path,), count if images else len(collection), tuple(notes))
 
 
 def archive_bytes(collection: Collection, *, images: bool = False) -> int:
@@ -102,6 +102,11 @@ def archive_bytes(collection: Collection, *, images: bool = False) -> int:
     """
     own = sum((collection.folder / name).stat().st_size for name in _files(collection.folder))
     return own + (sum(size for *_, size in _image_files(collection)) if images else 0)
+
+
+def _unfinished(collection: Collection) -> list[str]:
+    """The encoders of which a step is missing or stale."""
+    return [name for name in collection.encoder_ids() if set(collection.store(name).steps().values()) != {"current"}]
 
 
 class _Writing:
