@@ -1,8 +1,8 @@
 """Work in processes of its own, made quick or slow for tests.
 
-Every Python process that a test starts after :func:`prepare` reads a ``sitecustomize.py`` first, which replaces the
-layout of the map by a quick stand-in and, where a test wants to meet work in its middle, lets the encoder ``pixels``
-rest before each batch for as long as a file is there.
+Every Python process that is started after :func:`prepare` reads a ``sitecustomize.py`` first. In those that carry out
+work it replaces the layout of the map by a quick stand-in and, where a test wants to meet work in its middle, lets the
+encoder ``pixels`` rest before each batch for as long as a file is there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from radcbir_core.work import Work, list_work
 _SITE = """
 import os, sys, time
 
-if sys.argv[0] == "-m":
+if "radcbir_core.work" in sys.orig_argv:
     import radcbir_core.build
     from radcbir_core.encoders.pixels import PixelsEncoder
     from tests.stand_ins import project_quickly

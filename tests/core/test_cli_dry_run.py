@@ -16,7 +16,8 @@ def data(tmp_path, monkeypatch):
 def test_it_prints_what_was_recognized_and_writes_nothing(small_source, data, capsys):
     assert main(["import", str(small_source), "--dry-run"]) == 0
     printed = capsys.readouterr().out
-    assert f"{small_source}: 63 (--format manifest, recognized by its manifest.csv)" in printed
+    assert f"{small_source}: manifest.csv tables, or images without labels (--format manifest, rec" in printed
+    assert "recognized by its manifest.csv)" in printed
     assert "chest_00.png" in printed
     assert "Words that would be changed" in printed
     assert "none at this path" in printed

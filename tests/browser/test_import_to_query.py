@@ -1,0 +1,74 @@
+"""What a person does with images of their own: from a folder on the Collections page to the first hits."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests import quick_work
+from tests.browser.conftest import run_server
+from tests.small_images import write_small_images
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def rest(tmp_path, monkeypatch):
+    """The file that makes the encoder rest while it is there."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("RADCBIR_IMPORT_ROOT", str(tmp_path / "images"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield quick_work.prepare(monkeypatch, tmp_path / "quick")
+    quick_work.end()
+
+
+@pytest.fixture
+def own_server(chromium, small_data, rest, tmp_path):
+    """The app on a data folder of its own, with images of two sites to import."""
+    shutil.copytree(small_data, tmp_path / "data")
+    for site in ("site-a", "site-b"):
+        (tmp_path / "images" / site).mkdir(parents=True)
+        write_small_images(tmp_path / "images" / site)
+    with run_server(["-m", "streamlit"], tmp_path / "data", tmp_path / "log.txt") as address:
+        yield address
+
+
+def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, rest):
+    rest.touch()
+    page.goto(f"{own_server}/collections")
+    page.get_by_role("button", name="Import a collection").click()
+    page.get_by_text("site-b", exact=True).click()
+    page.wait_for_function("[...document.querySelectorAll('input')].some(box => box.value.endsWith('/site-b'))")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("by its manifest.csv").wait_for()
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_text("63 rows · 2 of 63 read cannot be used").wait_for()
+    assert page.locator(".radcbir-counts", has_text="abdomen").count() >= 1
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Start").wait_for()
+    page.wait_for_function("[...document.querySelectorAll('input')].some(box => box.value === 'site-b')")
+    encoders = page.get_by_role("combobox", name="Encoders to build")
+    encoders.click()
+    encoders.press("Backspace")
+    encoders.type("Pixels")
+    encoders.press("Enter")
+    page.get_by_text("Pixels (32 x 32 baseline): The thumbnail itself").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Start").click()
+
+    working = page.get_by_text("pixels: compute embeddings and thumbnails · 0 of 61 images")
+    working.wait_for()
+    page.reload()
+    working.wait_for()
+    assert page.get_by_role("button", name="Stop").is_visible()
+    rest.unlink()
+    page.get_by_text("is ready: 61 images, built with pixels, 2 problems").wait_for()
+    page.get_by_role("link", name="Search in site-b").click()
+    page.wait_for_url(lambda url: "/retrieval" in url and "collection=site-b" in url)
+    page.locator("li.card").first.get_by_text("Query", exact=True).click()
+    hits = page.locator("li.card:has(.rank)")
+    hits.nth(9).wait_for()
+    assert hits.first.get_attribute("data-image-id").startswith("site-b/")
+    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    assert page.locator("[data-testid=stException]").count() == 0
