@@ -6,12 +6,11 @@ Owns the questions that are asked before, and what is said after. Refusing what 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import streamlit as st
 
-from pages.parts import exports, loaders, shell, sizes, state
+from pages.parts import exports, loaders, shell, sizes, state, wizard_folders
 from pages.parts.text import counted, literal
 from radcbir_core import work
 from radcbir_core.changing import images_found, relocate_images, rename_collection
@@ -106,7 +105,7 @@ def _relocate(collection: Collection) -> None:
     if st.button("Look there", key="radcbir:relocate", icon=":material/folder_open:", disabled=not folder.strip()):
         _carry_out(
             collection.name,
-            lambda: relocate_images(collection.name, Path(folder.strip())),
+            lambda: relocate_images(collection.name, wizard_folders.allowed(folder)),
             then=collection.name,
             said=f"The images of **{literal(collection.name)}** were found in {literal(folder.strip())}.",
         )

@@ -12,7 +12,17 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts import collection_changes, collection_parts, encoder_states, exports, loaders, shell, sizes, state
+from pages.parts import (
+    archive_opening,
+    collection_changes,
+    collection_parts,
+    encoder_states,
+    exports,
+    loaders,
+    shell,
+    sizes,
+    state,
+)
 from pages.parts.text import literal, markup
 from radcbir_core.collection import Collection
 from radcbir_core.errors import RadcbirError
@@ -34,6 +44,7 @@ def draw() -> None:
     found = listed()
     st.subheader("Collections here", anchor=False)
     collection_changes.say_what_was_done()
+    archive_opening.draw()
     if not found:
         st.caption("There is none yet. Import one above; it will be listed here.")
         return

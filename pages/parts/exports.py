@@ -16,7 +16,7 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts import shell, starting
+from pages.parts import megabytes, shell, starting
 from pages.parts.sizes import said
 from pages.parts.text import literal
 from radcbir_core.archive import write_archive
@@ -217,30 +217,9 @@ def _running(collection: Collection) -> None:
     for place, job in mine.items():
         file = place[1].partition("/")[2]
         if job.status.state == "running":
-            _bar(job, file)
+            megabytes.bar(job, file)
         elif job.status.state == "failed":
             shell.show_error(f"{file} could not be written. {job.status.error}")
-
-
-@st.fragment(run_every=1.0)
-def _bar(job: starting.Job, file: str) -> None:
-    status = job.status
-    if status.state != "running":
-        st.rerun()
-    share = min(max(status.done / status.total, 0.0), 1.0) if status.total > 0 else 0.0
-    unit = "MB" if status.total and status.stage == "archive" else ""
-    parts = [f"{literal(file)}", f"{status.done:,} of {status.total:,} {unit}".strip()]
-    if status.rate > 0 and status.done < status.total:
-        parts.append(f"{status.rate:,.0f} {unit}/s".replace(" /s", "/s"))
-        parts.append(f"{(status.total - status.done) / status.rate:,.0f} seconds left")
-    st.progress(share, text=" · ".join(parts))
-    st.button(
-        "Stopping…" if job.stopping else "Stop",
-        key=f"radcbir:stop-{file}",
-        icon=":material/stop:",
-        disabled=job.stopping,
-        on_click=job.stop,
-    )
 
 
 def _written(collection: Collection) -> None:
