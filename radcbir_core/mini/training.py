@@ -86,7 +86,7 @@ class Recipe:
     rounds: tuple[Round, ...] = (
         Round(steps=6000),
         Round(steps=7500, strength=0.5),
-        Round(steps=6500, strength=0.5, findings_weight=3.0, likeness_weight=1.0, views=True),
+        Round(steps=4500, strength=0.5, findings_weight=3.0, likeness_weight=1.0, views=True),
     )
     images: int = 64
     of_kind: int = 16
