@@ -11,8 +11,9 @@ In one run, on the same clustered vectors:
    each line, by NumPy (argpartition) and by PyTorch (topk), and FAISS IndexFlatIP with --faiss;
 4. the published evaluation, retold row by row with pandas, from the hits on; its numbers are compared.
 
-Parts 2 and 3 take turns, --rounds times. Prints seconds, and the ratio of the whole protocol to the quickest bare
-search.
+Parts 2 and 3 take turns, --rounds times. Prints seconds on the clock and of the processors, and the ratios of the whole
+protocol to each bare search: by the quickest rounds, by medians, and by the processors' time, which others who use the
+machine change least.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from statistics import median
+from typing import NamedTuple, TypeVar
 
 import h5py
 import numpy as np
@@ -126,13 +128,20 @@ def published(hit_labels: np.ndarray, query_labels: np.ndarray, occurrences: pd.
     return pd.DataFrame([at(n) for n in range(1, 100)], columns=["micro", "micro_std", "macro", "macro_std"])
 
 
-def timed(name: str, work: Callable[[], T]) -> tuple[float, T]:
+class Took(NamedTuple):
+    """Seconds on the clock, and of all processors together."""
+
+    clock: float
+    processors: float
+
+
+def timed(name: str, work: Callable[[], T]) -> tuple[Took, T]:
     """How long ``work`` took; printed."""
-    start = time.perf_counter()
+    busy, start = time.process_time(), time.perf_counter()
     result = work()
-    seconds = time.perf_counter() - start
-    print(f"{name:<62} {seconds:8.2f} s", flush=True)
-    return seconds, result
+    took = Took(time.perf_counter() - start, time.process_time() - busy)
+    print(f"{name:<62} {took.clock:8.2f} s   CPU {took.processors:6.2f} s", flush=True)
+    return took, result
 
 
 def main() -> None:
@@ -169,7 +178,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         "import of HDF5 and CSV as a collection",
         lambda: import_embeddings([folder / "b.h5", folder / "b.csv"], name="b", encoder_id="e"),
     )
-    print(f"ratio, import / reading alone: {quick / slow:.2f}")
+    print(f"ratio, import / reading alone: {quick.clock / slow.clock:.2f}")
 
     searched = [0.0]
 
@@ -184,23 +193,27 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     gallery, queries = embeddings[gallery_rows], embeddings[query_rows]
     searches = {"NumPy product, argpartition": bare_numpy, "PyTorch product, topk": bare_torch}
     searches |= {"FAISS IndexFlatIP": bare_faiss} if options.faiss else {}
-    # Others may use the machine: the rounds are mixed, and the quickest of each is compared.
-    whole, bare = [], {name: [] for name in searches}
+    # Others may use the machine: the rounds are mixed.
+    whole: list[Took] = []
+    bare: dict[str, list[Took]] = {name: [] for name in searches}
     for _ in range(options.rounds):
         shutil.rmtree(collection.store("e").evaluation_folder, ignore_errors=True)
-        seconds, evaluation = timed(
+        took, evaluation = timed(
             "the paper's protocol, from disk to the finished table",
             lambda: evaluate(open_collection("b").store("e"), Protocol.of("paper"), progress=told),
         )
         print(f"{'  of that, after the search':<62} {time.perf_counter() - searched[0]:8.2f} s")
-        whole.append(seconds)
+        whole.append(took)
         for name, search in searches.items():
-            seconds, hits = timed(f"bare search: {name}", partial(search, queries, gallery))
-            bare[name].append(seconds)
-    quickest = min(bare, key=lambda name: min(bare[name]))
-    print(f"ratio, whole protocol / bare search by {quickest}: {min(whole) / min(bare[quickest]):.2f}")
-    each = ", ".join(f"{ours / min(bare[name][i] for name in bare):.2f}" for i, ours in enumerate(whole))
-    print(f"the same, round by round, to the quickest of the round: {each}")
+            took, hits = timed(f"bare search: {name}", partial(search, queries, gallery))
+            bare[name].append(took)
+    print("ratio, whole protocol / bare search            quickest rounds   medians   CPU   round by round")
+    for name, times in bare.items():
+        quickest = min(took.clock for took in whole) / min(took.clock for took in times)
+        medians = median(took.clock for took in whole) / median(took.clock for took in times)
+        busy = median(took.processors for took in whole) / median(took.processors for took in times)
+        each = ", ".join(f"{ours.clock / theirs.clock:.2f}" for ours, theirs in zip(whole, times, strict=True))
+        print(f"  {name:<45} {quickest:14.2f} {medians:9.2f} {busy:5.2f}   {each}")
     if options.skip_published:
         return
     labels = collection.manifest.labels("label")
