@@ -18,7 +18,8 @@ from pages.parts.text import counted, csv_bytes, literal, markup
 from radcbir_core import work
 from radcbir_core.changing import images_found
 from radcbir_core.collection import ARCHIVED, IMPORTED, Collection
-from radcbir_core.encoders import encoder_id_of
+from radcbir_core.encoders import encoder_id_of, known_encoders
+from radcbir_core.encoders.here import Usable
 from radcbir_core.errors import RadcbirError
 
 _ROWS: Final = 1000
@@ -88,6 +89,7 @@ def encoders(collection: Collection) -> None:
 
 
 def _offer_build(collection: Collection, unfinished: Sequence[str]) -> None:
+    looked = bool(st.session_state.get(_ALL))
     options = _buildable(collection, unfinished)
     st.html('<h4 class="radcbir-part">Build an encoder</h4>')
     if options:
@@ -112,7 +114,16 @@ def _offer_build(collection: Collection, unfinished: Sequence[str]) -> None:
     elif collection.without_images and not images_found(collection)[0]:
         st.caption("Its images are not at hand: say where they are under Rename or remove.")
     else:
-        st.caption("All encoders that need no download are built.")
+        st.caption("All encoders that need no download are built." if looked else "Those of RadCBIR are built.")
+    if not looked:
+        st.button(
+            "Look for further encoders on this machine",
+            key="radcbir:build-look",
+            icon=":material/search:",
+            type="tertiary",
+            on_click=_look_for_all,
+            help="Kits in data/encoders, and what was fetched before. Takes some seconds.",
+        )
     if (error := st.session_state.pop(_BUILD_ERROR, None)) is not None:
         shell.show_error(str(error))
     st.caption("Others are fetched, or made a kit of, in a terminal: `encoders` lists them, `build` builds with one.")
@@ -125,7 +136,7 @@ def _buildable(collection: Collection, unfinished: Sequence[str]) -> dict[str, s
     offered = {spec: f"{spec.removeprefix(IMPORTED)} · go on" for spec in unfinished if spec.startswith(IMPORTED)}
     if collection.without_images and not images_found(collection)[0]:
         return offered
-    found = loaders.usable_encoders()
+    found = loaders.usable_encoders() if st.session_state.get(_ALL) else _with_radcbir()
     offered |= {one.spec: f"{one.title} · go on" for one in found if one.spec in unfinished}
     for one in found:
         try:
@@ -137,6 +148,19 @@ def _buildable(collection: Collection, unfinished: Sequence[str]) -> dict[str, s
     return offered
 
 
+def _with_radcbir() -> list[Usable]:
+    """The encoders that come with RadCBIR: known without loading the libraries that know whether others are here."""
+    return [
+        Usable(entry.encoder_id, entry.title, entry.supports_text, entry.note)
+        for entry in known_encoders()
+        if entry.demonstration or entry.family == "pixels"
+    ]
+
+
+def _look_for_all() -> None:
+    st.session_state[_ALL] = True
+
+
 def _begin_build(name: str, spec: str) -> None:
     try:
         work.start(work.WorkRequest(name, encoders=(spec,)))
@@ -144,6 +168,7 @@ def _begin_build(name: str, spec: str) -> None:
         st.session_state[_BUILD_ERROR] = str(error)
 
 
+_ALL: Final = "radcbir:build-all"
 _BUILD_ERROR: Final = "radcbir:build-error"
 
 

@@ -15,6 +15,7 @@ from pages.parts import archive_opening, exports, megabytes, sizes, starting
 from radcbir_core import work
 from radcbir_core.archive import open_archive, write_archive
 from radcbir_core.collection import list_collections, open_collection
+from radcbir_core.encoders.here import Usable
 from radcbir_core.errors import CollectionError
 from radcbir_core.export import export_manifest
 from radcbir_core.manifest import Manifest
@@ -199,6 +200,17 @@ def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied
     assert choice.options[0] == "Pixels (32 x 32 baseline) · go on"
     button(at, "Build").click().run()
     assert asked == [work.WorkRequest("small", encoders=("pixels",))]
+
+
+def test_further_encoders_are_looked_for_when_asked(copied_data, app, monkeypatch) -> None:
+    kit = Usable("local-dir:/kits/biomedclip", "BiomedCLIP", supports_text=True)
+    monkeypatch.setattr("pages.parts.loaders.usable_encoders", lambda: [kit])
+    at = app("collections", part="encoders")
+    choices = [one.options for one in at.selectbox if one.key == "radcbir:build-small"]
+    assert choices == [["RadCBIR mini (demonstration)"]]
+    button(at, "Look for further encoders on this machine").click().run()
+    assert not complaints(at)
+    assert [one.options for one in at.selectbox if one.key == "radcbir:build-small"] == [["BiomedCLIP"]]
 
 
 def test_a_build_that_cannot_begin_says_why(copied_data, app, monkeypatch) -> None:
