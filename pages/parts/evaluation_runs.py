@@ -89,8 +89,8 @@ def _offer(work: Work[Any], ended: Status | None) -> None:
         shell.show_error(ended.error)
     stopped = ended is not None and ended.state == "stopped"
     st.info(
-        f"{literal(work.what)} {'was stopped' if stopped else 'has not been computed yet'} for these choices. It goes "
-        "on while you look at other pages, can be stopped, and is kept: the next visit is instant.",
+        f"{literal(work.what)} {'was stopped' if stopped else 'has not been computed yet'} for these choices. The work "
+        "goes on while you look at other pages and can be stopped; its result is kept, and the next visit is instant.",
         icon=":material/calculate:",
     )
     st.button(

@@ -163,10 +163,13 @@ def _count(line: Float32, places: npt.NDArray[np.intp], depth: int) -> int:
     values = line[places]
     if depth >= len(line):
         return int(np.count_nonzero(np.isfinite(values)))
-    threshold = np.partition(line, len(line) - depth)[len(line) - depth]
+    largest = np.partition(line, len(line) - depth)[len(line) - depth :]
+    threshold = largest[0]
     if not np.isfinite(threshold):  # fewer than that may be given
         return int(np.count_nonzero(np.isfinite(values)))
-    room = depth - int(np.count_nonzero(line > threshold))
-    level = np.flatnonzero(line == threshold)
     inside = int(np.count_nonzero(values > threshold))
+    if not (values == threshold).any():
+        return inside
+    room = depth - int(np.count_nonzero(largest > threshold))
+    level = np.flatnonzero(line == threshold)
     return inside + int(np.count_nonzero(np.isin(level[:room], places)))
