@@ -57,7 +57,7 @@ def _head(draft: Draft) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.html(f'<ol class="radcbir-steps" aria-label="Steps of the import">{items}</ol>{_STYLE}', width="stretch")
         if draft.step:
-            st.button("Back", icon=":material/arrow_back:", on_click=draft.go, args=(draft.step - 1,), width="content")
+            st.button("Back", icon=":material/arrow_back:", on_click=draft.back, width="content")
         st.button("Close", icon=":material/close:", on_click=_close, type="tertiary", width="content")
     if draft.step and draft.paths:
         st.caption(f"From {literal(draft.source_name)}")

@@ -17,6 +17,9 @@ from streamlit.errors import StreamlitAPIException
 from radcbir_core.importers import ImportRequest
 from radcbir_core.importers.preview import Preview
 
+ARCHIVE: Final = "archive"
+"""What stands for the format of a source that is an archive of a collection."""
+
 _DRAFT: Final = "radcbir:wizard"
 
 
@@ -28,7 +31,6 @@ class Draft:
         step: Which step is shown, from 0.
         paths: What to import; empty before a source was chosen.
         source_name: What to call that for people.
-        uploaded: Whether it was uploaded.
         notes: What is to be said of the upload.
         format_name: The format; "" before it was found out.
         found_format: What the format was found to be, and by what: the format's name and the reason.
@@ -41,7 +43,6 @@ class Draft:
     step: int = 0
     paths: tuple[Path, ...] = ()
     source_name: str = ""
-    uploaded: bool = False
     notes: tuple[str, ...] = ()
     format_name: str = ""
     found_format: tuple[str, str] = ("", "")
@@ -91,16 +92,31 @@ class Draft:
         self.values[name] = value
         return value
 
-    def choose(self, paths: Sequence[Path], name: str, *, uploaded: bool = False, notes: Sequence[str] = ()) -> None:
-        """Take a source, and forget what was said of another one."""
+    def choose(self, paths: Sequence[Path], name: str, *, found: tuple[str, str], notes: Sequence[str] = ()) -> None:
+        """Take a source, and forget what was said of another one.
+
+        Args:
+            paths: What to import.
+            name: What to call that for people.
+            found: Its format, and what it was recognized by; :data:`ARCHIVE` for a collection that is only opened.
+            notes: What is to be said of the upload.
+        """
+        self.found_format = found
         if tuple(paths) != self.paths:
-            self.format_name, self.found_format, self.options, self.looked = "", ("", ""), {}, None
+            self.format_name, self.options, self.looked = "", {}, None
             for key in [key for key in self.values if not key.startswith("source")]:
                 del self.values[key]
                 st.session_state.pop(f"{_DRAFT}:{key}", None)
-        self.paths, self.source_name = tuple(paths), name
-        self.uploaded, self.notes = uploaded, tuple(notes)
-        self.step = 1
+        self.paths, self.source_name, self.notes = tuple(paths), name, tuple(notes)
+        if found[0] == ARCHIVE:
+            # There is nothing to ask about it, and nothing to look at: it is checked as it is opened.
+            self.format_name, self.step = ARCHIVE, 3
+        else:
+            self.step = 1
+
+    def back(self) -> None:
+        """Show the step before."""
+        self.step = 0 if self.format_name == ARCHIVE else self.step - 1
 
     def request(self, name: str = "dry-run", *, title: str | None = None) -> ImportRequest:
         """The import that it describes."""

@@ -110,7 +110,7 @@ def browse(now: str, go: Callable[[Path], None], *, key: str) -> None:
     except ManifestError:
         path = beginning()
     folder = path if path.is_dir() else path.parent
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             "Up",
             icon=":material/arrow_upward:",

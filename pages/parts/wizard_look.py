@@ -20,6 +20,7 @@ from radcbir_core.importers.preview import Preview, preview
 COLUMNS: Final = {
     "picture": st.column_config.ImageColumn("", width="small"),
     "image_id": st.column_config.TextColumn("image", width="medium"),
+    "path": st.column_config.TextColumn("path", width="medium"),
     "pathologies": st.column_config.ListColumn("pathologies", width="medium"),
     "problem": st.column_config.TextColumn("problem", width="large"),
 }
@@ -85,6 +86,8 @@ def _rows(found: Preview) -> None:
         table = table.drop(columns="picture")
     # What no row has is left out, so that what there is has room.
     empty = [name for name in table if name not in {"image_id", "picture"} and not _has_any(table[name])]
+    if "path" in table and "path" not in empty:
+        empty.append("image_id")  # which is the path, or is made of it, unless the source says otherwise
     st.dataframe(
         table.drop(columns=empty),
         hide_index=True,

@@ -14,10 +14,11 @@ import streamlit as st
 
 from pages.parts import shell, wizard_folders
 from pages.parts.text import counted, literal
-from pages.parts.wizard_draft import Draft, again
+from pages.parts.wizard_draft import ARCHIVE, Draft, again
+from radcbir_core.archive import is_archive
 from radcbir_core.importers.formats import detect, reason_for
 from radcbir_core.importers.uploads import TABLES, VECTORS, keep_upload, remove_unused
-from radcbir_core.work import list_work
+from radcbir_core.work import WorkRequest, list_work
 
 SERVER: Final = "A folder or table on the server"
 UPLOAD: Final = "Upload a table or a ZIP"
@@ -47,7 +48,7 @@ def _server(draft: Draft) -> None:
     text = draft.keep(
         "source path",
         st.text_input(
-            "Folder, or table (CSV, Parquet, .npz, DICOMDIR)",
+            "Folder, table (CSV, Parquet, .npz, DICOMDIR), or archive of a collection",
             key=key,
             help="A folder of images, of DICOM files, or with a manifest.csv; or the path of a table. Nothing is "
             "copied: the images stay where they are.",
@@ -63,8 +64,7 @@ def _server(draft: Draft) -> None:
             path = wizard_folders.allowed(text)
             with st.spinner("Looking what this is…"):
                 found = _found([path])
-            draft.choose([path], str(path))
-            draft.found_format = found
+            draft.choose([path], str(path), found=found)
             again()
 
 
@@ -73,8 +73,9 @@ def _upload(draft: Draft) -> None:
     st.caption(
         f"At most {largest} MB a file; larger sources are imported by their path on the server. A ZIP holds images, "
         "and beside them a table (`manifest.csv` with a column `path`) or folders named modality/anatomy/pathology. A "
-        "table alone names images that are on the server already. What is uploaded is kept in the data folder of this "
-        "server, because the collection reads its images from there; what no collection uses is removed after a day."
+        "table alone names images that are on the server already. An archive of a collection is opened as it is. What "
+        "is uploaded is kept in the data folder of this server, because the collection reads its images from there; "
+        "what no collection uses is removed after a day."
     )
     files = st.file_uploader(
         "Table or ZIP",
@@ -88,33 +89,36 @@ def _upload(draft: Draft) -> None:
     ):
         return
     with shell.errors_shown():
-        remove_unused(path for work in list_work() if work.name for path in _paths_of(work.request.imports))
+        remove_unused(path for work in list_work() if work.name for path in _paths_of(work.request))
         bar = st.progress(0.0, text="Reading the upload…")
 
         def told(_: str, done: int, total: int) -> None:
             bar.progress(done / total if total else 1.0, text=f"Unpacking · {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
         try:
-            kept = keep_upload([(file.name, file) for file in files], progress=told)
+            kept = keep_upload([(file.name, file) for file in files], stays_packed=is_archive, progress=told)
         finally:
             bar.empty()
         found = _found(kept.paths)
         names = ", ".join(file.name for file in files)
-        draft.choose(kept.paths, f"the upload {names} ({counted(kept.files, 'file')})", uploaded=True, notes=kept.notes)
-        draft.found_format = found
+        called = f"the upload {names} ({counted(kept.files, 'file')})"
+        draft.choose(kept.paths, called, found=found, notes=kept.notes)
         again()
 
 
 def _found(paths: Sequence[Path]) -> tuple[str, str]:
     """The format of a source, and what it was recognized by."""
+    if len(paths) == 1 and is_archive(paths[0]):
+        return ARCHIVE, "its collection.json"
     formats = [detect(path) for path in paths]
     if len(paths) > 1 and any(path.name.lower().endswith(VECTORS) for path in paths):
         return "embeddings", "a file of vectors and a table"
     return formats[0].name, reason_for(paths[0], formats[0])
 
 
-def _paths_of(imports: object) -> list[Path]:
-    return list(getattr(imports, "paths", []))
+def _paths_of(request: WorkRequest) -> list[Path]:
+    paths = list(request.imports.paths) if request.imports is not None else []
+    return [*paths, *([request.archive] if request.archive is not None else [])]
 
 
 def say_notes(draft: Draft) -> None:

@@ -6,14 +6,15 @@ Owns these questions. What is started is ``radcbir_core.work``'s business, and g
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 import streamlit as st
 
 from pages.parts import loaders, shell
 from pages.parts.text import literal
-from pages.parts.wizard_draft import Draft
-from radcbir_core.collection import check_name, refuse_existing
+from pages.parts.wizard_draft import ARCHIVE, Draft
+from radcbir_core.collection import check_name
 from radcbir_core.encoders import encoder_id_of
 from radcbir_core.encoders.here import Usable
 from radcbir_core.work import WorkRequest, start
@@ -24,27 +25,35 @@ _STRANGE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 def draw(draft: Draft) -> None:
     """Draw the step."""
-    embeddings = draft.format_name == "embeddings"
+    embeddings, archive = draft.format_name == "embeddings", draft.format_name == ARCHIVE
+    taken = loaders.collection_names()
+    if archive:
+        st.markdown(
+            "Recognized as **an archive of a collection**, by its collection.json. It is checked as it is opened."
+        )
     left, right = st.columns(2, gap="medium")
     with left:
         name = draft.keep(
             "name",
             st.text_input(
                 "Name",
-                key=draft.key("name", suggested_name(draft.paths[0].stem, loaders.collection_names())),
+                key=draft.key("name", suggested_name(draft.paths[0].stem, taken)),
                 max_chars=64,
                 help="Letters, digits, '.', '_' and '-'; it stands in URLs.",
             ),
         ).strip()
-    with right:
-        title = draft.keep(
-            "title",
-            st.text_input("Title", key=draft.key("title", ""), placeholder="what people call it", max_chars=200),
-        ).strip()
-    encoders = () if embeddings else _encoders(draft)
+    title = ""
+    if not archive:
+        with right:
+            title = draft.keep(
+                "title",
+                st.text_input("Title", key=draft.key("title", ""), placeholder="what people call it", max_chars=200),
+            ).strip()
+    add = name in taken and not embeddings and not archive and _add(draft, name)
+    encoders = () if embeddings else _encoders(draft, chosen_first=not archive)
     if embeddings:
         st.caption("The vectors are the embeddings; index, neighbors, evaluation and map are built from them.")
-    elif not encoders:
+    elif not encoders and not archive:
         st.caption("Without an encoder, the collection is imported only; one can be built later.")
     st.caption(
         "The work runs on its own: this page, the browser or the server may be closed, and it can be stopped and gone "
@@ -53,16 +62,34 @@ def draw(draft: Draft) -> None:
     if st.button("Start", type="primary", icon=":material/play_arrow:"):
         with shell.errors_shown():
             check_name(name)
-            if not embeddings:
-                refuse_existing(name)
-            request = draft.request(name, title=title or None)
-            start(WorkRequest(name, request, draft.format_name or None, tuple(encoders)))
+            start(_request(draft, name, title=title, add=add, encoders=encoders))
             draft.started = True
 
 
-def _encoders(draft: Draft) -> tuple[str, ...]:
+def _request(draft: Draft, name: str, *, title: str, add: bool, encoders: tuple[str, ...]) -> WorkRequest:
+    if draft.format_name == ARCHIVE:
+        return WorkRequest(name, encoders=encoders, archive=draft.paths[0])
+    imports = replace(draft.request(name, title=title or None), add=add)
+    return WorkRequest(name, imports, draft.format_name or None, encoders)
+
+
+def _add(draft: Draft, name: str) -> bool:
+    """Whether what is new goes into the collection that has the name."""
+    return bool(
+        draft.keep(
+            "add",
+            st.toggle(
+                f"Add what is new to **{literal(name)}**, which is there already",
+                key=draft.key("add", default=False),
+                help="Images that it has keep their place and their embeddings; new ones come after them.",
+            ),
+        )
+    )
+
+
+def _encoders(draft: Draft, *, chosen_first: bool) -> tuple[str, ...]:
     usable = {encoder.spec: encoder for encoder in loaders.usable_encoders()}
-    first = [FAVORITE] if FAVORITE in usable else ["pixels"]
+    first = ([FAVORITE] if FAVORITE in usable else ["pixels"]) if chosen_first else []
     chosen = st.multiselect(
         "Encoders to build",
         list(usable),

@@ -19,7 +19,7 @@ from radcbir_core.work import Status, Work, WorkRequest, list_work
 from radcbir_core.work.status import START
 
 IMPORT: Final = {
-    "unpack": "Unpack",
+    "archive": "Open the archive",
     "write": "Write the images of the archive",
     "table": "Read the tables",
     "import": "Import and check the images",
@@ -138,9 +138,10 @@ def _kept(status: Status) -> str:
 
 def _what(request: WorkRequest) -> str:
     encoders = ", ".join(literal(spec) for spec in request.encoders)
-    if request.imports is None:
+    if not request.brings_in:
         return f"Build with {encoders}"
-    return f"Import{f' and build with {encoders}' if encoders else ''}"
+    first = "Open an archive" if request.archive is not None else "Import"
+    return f"{first}{f' and build with {encoders}' if encoders else ''}"
 
 
 def _stage(status: Status) -> stages.Stage:
@@ -157,9 +158,12 @@ def _stage(status: Status) -> stages.Stage:
 def _lines(request: WorkRequest, status: Status) -> list[tuple[str, stages.Place]]:
     """The stages of the whole work: the import, then one encoder after the other, the one at work in full."""
     lines: list[tuple[str, stages.Place]] = []
-    if request.imports is not None:
-        lines.append(("Import and check the images", "done" if "import" in status.finished else "now"))
-    specs = [request.imports.encoder_id] if request.adds_embeddings and request.imports else list(request.encoders)
+    if request.brings_in:
+        first = IMPORT["import" if request.archive is None else "archive"]
+        lines.append((first, "done" if "import" in status.finished else "now"))
+    specs = list(request.encoders)
+    if request.imports is not None and request.imports.encoder_id:
+        specs.insert(0, request.imports.encoder_id)
     for spec in specs:
         if spec in status.finished:
             lines.append((f"Build with {spec}", "done"))

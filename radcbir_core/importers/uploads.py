@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -55,12 +55,17 @@ def uploads_folder() -> Path:
 
 
 def keep_upload(
-    files: Sequence[tuple[str, IO[bytes]]], *, limits: ZipLimits | None = None, progress: Progress = silent
+    files: Sequence[tuple[str, IO[bytes]]],
+    *,
+    stays_packed: Callable[[Path], bool] = lambda _: False,
+    limits: ZipLimits | None = None,
+    progress: Progress = silent,
 ) -> Upload:
     """Keep files that were handed in; a ZIP archive is unpacked, tables and files of vectors are written as they are.
 
     Args:
         files: Name and content: one ZIP archive, or one or more tables and files of vectors.
+        stays_packed: Asked of an archive's file: whether it is kept as it is.
         limits: What an archive may hold.
         progress: Told the bytes unpacked, as step "unpack".
 
@@ -92,16 +97,25 @@ def keep_upload(
         uploads_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         os.utime(folder)  # used just now, and not to be removed as one that nobody wants
-    if archives:
+    if not archives:
+        for name, (_, content) in zip(names, files, strict=True):
+            _write(target / name, content)
+        return Upload(folder, tuple(target / name for name in names), len(names))
+    packed = folder / names[0]
+    if not (packed.is_file() or target.is_dir()):
+        _write(packed, files[0][1])
+    try:
+        if packed.is_file() and stays_packed(packed):
+            return Upload(folder, (packed,), 1)
         notes: tuple[str, ...] = ()
         if not target.is_dir():
-            notes = unpack(files[0][1], target, name=names[0], limits=limits, progress=progress).notes
-        count = sum(len(inside) for _, _, inside in os.walk(target))
-        return Upload(folder, (content_folder(target),), count, notes)
-    for name, (_, content) in zip(names, files, strict=True):
-        with atomic_path(target / name) as partial, partial.open("wb") as written:
-            shutil.copyfileobj(content, written, _CHUNK)
-    return Upload(folder, tuple(target / name for name in names), len(names))
+            notes = unpack(packed, target, name=names[0], limits=limits, progress=progress).notes
+    except ArchiveError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    packed.unlink(missing_ok=True)
+    count = sum(len(inside) for _, _, inside in os.walk(target))
+    return Upload(folder, (content_folder(target),), count, notes)
 
 
 def remove_unused(also_used: Iterable[Path] = (), *, older_than: float = KEPT_SECONDS) -> list[Path]:
@@ -132,6 +146,11 @@ def remove_unused(also_used: Iterable[Path] = (), *, older_than: float = KEPT_SE
             shutil.rmtree(upload, ignore_errors=True)
             removed.append(upload)
     return removed
+
+
+def _write(path: Path, content: IO[bytes]) -> None:
+    with atomic_path(path) as partial, partial.open("wb") as written:
+        shutil.copyfileobj(content, written, _CHUNK)
 
 
 def _digest(names: Sequence[str], contents: Sequence[IO[bytes]]) -> str:

@@ -34,7 +34,7 @@ from radcbir_core.work.status import Status
 ROOT: Final = Path(__file__).resolve().parents[2]
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TURN_SECONDS: Final = 20.0
-_LOCK_SECONDS: Final = 2.0
+_LOCK_SECONDS: Final = 5.0
 
 # What this process has started and not yet asked for its end: a child that nobody asks stays in the system's table.
 _children: list[subprocess.Popen[bytes]] = []
@@ -146,13 +146,14 @@ class Work:
         """
         with _turn():
             _refuse_second(self.request.name)
-            with disk_errors(self.folder):
-                self.stop_path.unlink(missing_ok=True)
             status = self.status()
             now = time.time()
             again = Status(started=status.started or now, updated=now, images=status.images, problems=status.problems)
-            write_json(self.status_path, again.to_json())
-            _spawn(self)
+            with _locked(self) as descriptor:
+                with disk_errors(self.folder):
+                    self.stop_path.unlink(missing_ok=True)
+                write_json(self.status_path, again.to_json())
+                _spawn(self, descriptor)
 
     def dismiss(self) -> None:
         """Forget it; what it has made stays.
@@ -161,7 +162,8 @@ class Work:
             CollectionError: It is at work.
             StorageError: No permission.
         """
-        if self.is_alive():
+        # One that has written its last word may still be on its way out; it does nothing more.
+        if not self.status().ended:
             raise CollectionError(
                 f"Expected work that has ended, but {self.name or self.id} is at work. Stop it first."
             )
@@ -197,16 +199,16 @@ def start(request: WorkRequest) -> Work:
     Raises:
         CollectionError: The name cannot be one, or another piece of work is at the same collection.
         CollectionExistsError: The name of what is imported is taken.
-        CollectionNotFoundError: There is no such collection to build.
+        CollectionNotFoundError: There is no such collection to build or to add to.
         StorageError: No space left, or no permission.
     """
     check_name(request.name)
     with _turn():
         _refuse_second(request.name)
-        if request.imports is None:
-            open_collection(request.name)
-        elif not request.adds_embeddings:
+        if request.needs_new_name:
             refuse_existing(request.name)
+        elif not request.brings_in or (request.imports is not None and request.imports.add):
+            open_collection(request.name)
         for earlier in list_work():
             if earlier.name == request.name:
                 earlier.dismiss()
@@ -216,9 +218,10 @@ def start(request: WorkRequest) -> Work:
         with disk_errors(work.folder):
             work.folder.mkdir(mode=0o700, parents=True)
         try:
-            write_json(work.status_path, Status(started=now, updated=now).to_json())
-            write_json(work.folder / "request.json", request.to_json())
-            _spawn(work)
+            with _locked(work) as descriptor:
+                write_json(work.status_path, Status(started=now, updated=now).to_json())
+                write_json(work.folder / "request.json", request.to_json())
+                _spawn(work, descriptor)
         except BaseException:
             shutil.rmtree(work.folder, ignore_errors=True)
             raise
@@ -250,26 +253,32 @@ def taken_lock(work: Work) -> int:
             return descriptor
 
 
-def _spawn(work: Work) -> None:
-    """Start the process; it inherits the lock, so that there is no moment at which nobody holds it."""
+@contextmanager
+def _locked(work: Work) -> Iterator[int]:
+    """Hold the lock of a piece of work while a process is started, which then holds it on."""
     descriptor = taken_lock(work)
     try:
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        environment = {**os.environ, "RADCBIR_DATA": str(data_folder().absolute()), "PYTHONPATH": path}
-        with disk_errors(work.log_path), work.log_path.open("ab") as log:
-            child = subprocess.Popen(  # noqa: S603 - this very Python, and a module of this program
-                [sys.executable, "-m", "radcbir_core.work", work.id, "--lock", str(descriptor)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                pass_fds=(descriptor,),
-                start_new_session=True,
-                cwd=ROOT,
-                env=environment,
-            )
-        note_number(descriptor, child.pid)
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _spawn(work: Work, descriptor: int) -> None:
+    """Start the process; it inherits the lock, so that there is no moment at which nobody holds it."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    environment = {**os.environ, "RADCBIR_DATA": str(data_folder().absolute()), "PYTHONPATH": path}
+    with disk_errors(work.log_path), work.log_path.open("ab") as log:
+        child = subprocess.Popen(  # noqa: S603 - this very Python, and a module of this program
+            [sys.executable, "-m", "radcbir_core.work", work.id, "--lock", str(descriptor)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(descriptor,),
+            start_new_session=True,
+            cwd=ROOT,
+            env=environment,
+        )
+    note_number(descriptor, child.pid)
     _children.append(child)
 
 

@@ -13,7 +13,10 @@ from typing import Any
 from radcbir_core.errors import CollectionError
 from radcbir_core.importers import ImportRequest
 
-_PLAIN = ("title", "check", "modality", "anatomy", "every", "uncertain", "download", "encoder_id")
+_PLAIN = (
+    *("title", "check", "modality", "anatomy", "every", "uncertain", "download", "encoder_id"),
+    *("add", "take_changes"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,10 @@ class WorkRequest:
 
     Attributes:
         name: The collection.
-        imports: What to import as it; None where the collection is there already.
+        imports: What to import as it; None where the collection is there already, or is in an archive.
         format_name: The format of what is imported; found out by looking by default.
         encoders: The specs of the encoders to build it with, one after the other.
+        archive: An archive of a collection (:mod:`radcbir_core.archive`) to open as it.
 
     Example:
         >>> request = WorkRequest("mine", ImportRequest([Path("/images")], "mine", every=5), encoders=("pixels",))
@@ -37,11 +41,19 @@ class WorkRequest:
     imports: ImportRequest | None = None
     format_name: str | None = None
     encoders: tuple[str, ...] = ()
+    archive: Path | None = None
 
     @property
-    def adds_embeddings(self) -> bool:
-        """Whether it imports embeddings, which may go into a collection that is there."""
-        return self.imports is not None and bool(self.imports.encoder_id)
+    def brings_in(self) -> bool:
+        """Whether something is imported or opened before anything is built."""
+        return self.imports is not None or self.archive is not None
+
+    @property
+    def needs_new_name(self) -> bool:
+        """Whether the collection must not be there before; embeddings, and what is to be added, may go into one."""
+        if self.imports is not None:
+            return not (self.imports.encoder_id or self.imports.add)
+        return self.archive is not None
 
     def to_json(self) -> dict[str, Any]:
         """As plain values; paths are made absolute, because the work runs in a process of its own."""
@@ -50,6 +62,7 @@ class WorkRequest:
             "name": self.name,
             "format": self.format_name,
             "encoders": list(self.encoders),
+            "archive": str(self.archive.expanduser().absolute()) if self.archive else None,
             "imports": None
             if imports is None
             else {
@@ -78,8 +91,13 @@ class WorkRequest:
                     mapping={str(target): str(source) for target, source in given["mapping"].items()},
                     **{name: given[name] for name in _PLAIN},
                 )
-            encoders = tuple(str(spec) for spec in record["encoders"])
-            return cls(str(record["name"]), imports, record["format"], encoders)
+            return cls(
+                str(record["name"]),
+                imports,
+                record["format"],
+                tuple(str(spec) for spec in record["encoders"]),
+                Path(record["archive"]) if record["archive"] else None,
+            )
         except (KeyError, TypeError, AttributeError) as error:
             raise CollectionError(
                 f"Expected a complete record of a piece of work, but {type(error).__name__}: {error}. Start it anew."

@@ -14,13 +14,15 @@ import traceback
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from radcbir_core.archive import open_archive
 from radcbir_core.build import build, build_imported
-from radcbir_core.collection import Collection, list_collections, open_collection
+from radcbir_core.collection import ARCHIVED, Collection, list_collections, open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError, RadcbirError, StorageError
-from radcbir_core.importers import ImportRequest, import_as
+from radcbir_core.importers import import_as
 from radcbir_core.storage import write_json
 from radcbir_core.work.pieces import Work
+from radcbir_core.work.request import WorkRequest
 from radcbir_core.work.status import START, Status
 
 IMPORT = "import"
@@ -128,12 +130,13 @@ def run(work: Work) -> Status:
 
 def _carry_out(work: Work, teller: Teller) -> None:
     request = work.request
-    if request.imports is not None:
-        if request.adds_embeddings or not _stands(request.imports, since=teller.status.started):
-            import_as(request.imports, format_name=request.format_name, progress=teller)
-        collection = _told(open_collection(request.name), teller)
+    if request.brings_in:
+        if not (request.needs_new_name and _stands(request, since=teller.status.started)):
+            _bring_in(request, teller)
+        _tell_size(open_collection(request.name), teller)
         teller.finished(IMPORT)
-    collection = _told(open_collection(request.name), teller)
+    collection = open_collection(request.name)
+    _tell_size(collection, teller)
     if request.imports is not None and request.imports.encoder_id:
         teller.at(request.imports.encoder_id)
         build_imported(collection, request.imports.encoder_id, progress=teller)
@@ -152,24 +155,42 @@ def _carry_out(work: Work, teller: Teller) -> None:
         teller(LOAD, 1, 1)
         build(collection, encoder, progress=teller)
         teller.finished(spec)
-    _told(open_collection(request.name), teller)
+    _tell_size(open_collection(request.name), teller)
     if refused:
         raise refused[0]
 
 
-def _told(collection: Collection, teller: Teller) -> Collection:
+def _bring_in(request: WorkRequest, teller: Teller) -> None:
+    if request.archive is not None:
+        open_archive(request.archive, request.name, progress=teller)
+    elif request.imports is not None:
+        import_as(request.imports, format_name=request.format_name, progress=teller)
+
+
+def _tell_size(collection: Collection, teller: Teller) -> None:
     teller.status = replace(teller.status, images=len(collection), problems=len(collection.problems()))
-    return collection
 
 
-def _stands(request: ImportRequest, *, since: float) -> bool:
+def _stands(request: WorkRequest, *, since: float) -> bool:
     """Whether an earlier run of the same work has finished the import.
 
-    The name was free when the work began. What has it now is this work's if it was made since under the same title.
+    The name was free when the work began. What has it now is this work's if it was made since under the same title, or
+    opened since.
     """
     if request.name not in list_collections():
         return False
     made = open_collection(request.name)
-    created = datetime.fromisoformat(str(made.record.get("created", "1970-01-01T00:00:00+00:00")))
-    at = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return at.timestamp() >= int(since) and made.title == (request.title or request.name)
+    if request.imports is None:
+        at, alike = made.record.get(ARCHIVED, {}).get("opened"), True
+    else:
+        at, alike = made.record.get("created"), made.title == (request.imports.title or request.name)
+    return alike and _seconds(at) >= int(since)
+
+
+def _seconds(at: object) -> float:
+    """A time as records give it, in seconds since 1970; 0 where there is none."""
+    try:
+        time_of = datetime.fromisoformat(str(at))
+    except ValueError:
+        return 0.0
+    return (time_of if time_of.tzinfo else time_of.replace(tzinfo=UTC)).timestamp()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from radcbir_core.archive import write_archive
 from radcbir_core.build import build
 from radcbir_core.collection import STEPS, list_collections, open_collection, remove_collection
 from radcbir_core.encoders import load_encoder
@@ -20,7 +21,7 @@ from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.work import Status, Work, WorkRequest, list_work, pieces, running, start, work_on
 from tests import quick_work
 from tests.quick_work import ended, wait_for
-from tests.small_images import write_small_images
+from tests.small_images import draw, write_small_images
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -44,7 +45,7 @@ def source(tmp_path) -> Path:
 
 def wanted(source: Path, name: str = "mine", **options) -> WorkRequest:
     imports = ImportRequest([source], name, title="My images")
-    return WorkRequest(name, imports, **{"encoders": ("pixels",), **options})
+    return WorkRequest(name, **{"imports": imports, "encoders": ("pixels",), **options})
 
 
 def at_rest(work: Work) -> bool:
@@ -250,6 +251,35 @@ def test_embeddings_are_built_with_the_name_they_were_imported_under(tmp_path):
     assert (again.state, again.images) == ("done", 30), "embeddings may be added to what is there"
 
 
+def test_an_archive_is_opened_once_and_built_further(source, rest, tmp_path):
+    collection = import_as(ImportRequest([source], "first")).collection
+    write_archive(collection, tmp_path / "first.zip", images=True)
+    rest.touch()
+    work = start(WorkRequest("second", encoders=("pixels",), archive=tmp_path / "first.zip"))
+    wait_for(lambda: at_rest(work))
+    work.end()
+    wait_for(lambda: not work.is_alive())
+    opened = open_collection("second").record["archive"]
+    rest.unlink()
+    work.go_on()
+    status = ended(work).status()
+    assert (status.state, status.finished, status.images) == ("done", ("import", "pixels"), 61)
+    assert open_collection("second").record["archive"] == opened
+    with pytest.raises(CollectionExistsError):
+        start(WorkRequest("second", archive=tmp_path / "first.zip"))
+
+
+def test_what_is_new_is_added_to_what_is_there(source):
+    with pytest.raises(CollectionNotFoundError):
+        start(wanted(source, imports=ImportRequest([source], "mine", add=True)))
+    import_as(ImportRequest([source], "mine"))
+    draw(0, 99).save(source / "new.png")
+    with (source / "manifest.csv").open("a") as table:
+        table.write("new.png,CT,chest,normal,p,train,\n")
+    status = ended(start(wanted(source, imports=ImportRequest([source], "mine", add=True), encoders=()))).status()
+    assert (status.state, status.images) == ("done", 62)
+
+
 def test_going_on_does_not_take_somebody_elses_collection_for_its_own(source, rest):
     rest.touch()
     work = start(wanted(source))
@@ -358,8 +388,9 @@ def test_requests_keep_all_they_say(tmp_path):
         every=3,
         uncertain="positive",
         encoder_id="theirs",
+        add=True,
     )
-    request = WorkRequest("mine", imports, "csv", ("pixels", "radcbir-mini"))
+    request = WorkRequest("mine", imports, "csv", ("pixels", "radcbir-mini"), tmp_path / "a.zip")
     record = json.loads(json.dumps(request.to_json()))
     again = WorkRequest.from_json(record)
     assert again.to_json() == request.to_json()

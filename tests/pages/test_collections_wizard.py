@@ -10,15 +10,16 @@ import zipfile
 import pytest
 
 from pages.parts import wizard_columns, wizard_folders
+from radcbir_core.archive import write_archive
 from radcbir_core.collection import list_collections, open_collection
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers import ImportRequest
+from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.work import WorkRequest, list_work, start
 from tests import quick_work
 from tests.pages.conftest import run_page
 from tests.pages.reading import complaints, html, words
 from tests.quick_work import ended, wait_for
-from tests.small_images import write_small_images
+from tests.small_images import draw, write_small_images
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +93,7 @@ def test_from_a_folder_to_a_collection(source):
     assert "2 × " not in words(at)
     assert "Expected an image file, but there is none at this path" in words(at)
     first = at.dataframe[0].value
-    assert first["image_id"].tolist()[:2] == ["scans of today/chest_00.png", "scans of today/chest_01.png"]
+    assert first["path"].tolist()[:2] == ["chest_00.png", "chest_01.png"]
     assert first["picture"][0].startswith("data:image/webp;base64,")
     assert "patient_id" not in first
     assert not list_work()
@@ -308,6 +309,38 @@ def test_an_upload_is_unpacked_and_imported(source, tmp_path):
     at.run()
     ended(list_work()[0])
     assert "site" in list_collections()
+
+
+def test_an_archive_of_a_collection_is_opened(tmp_path):
+    write_archive(open_collection("small"), tmp_path / "small.zip", images=True)
+    at = at_source(tmp_path / "small.zip")
+    assert not complaints(at)
+    assert "Recognized as **an archive of a collection**" in words(at)
+    assert at.text_input(key="radcbir:wizard:name").value == "small-2"
+    assert at.multiselect(key="radcbir:wizard:encoders").value == []
+    button(at, "Start").click()
+    at.run()
+    assert not complaints(at)
+    assert ended(list_work()[0]).status().state == "done"
+    assert open_collection("small-2").encoder_ids() == ["pixels"]
+    at = run_page("collections")
+    assert "**small-2** is ready: 61 images" in at.success[0].value.replace("\\", "")
+
+
+def test_what_is_new_can_be_added_to_a_collection_that_is_there(source):
+    import_as(ImportRequest([source], "mine"))
+    draw(0, 99).save(source / "new.png")
+    with (source / "manifest.csv").open("a") as table:
+        table.write("new.png,CT,chest,normal,p,train,\n")
+    at = at_start(source)
+    at.text_input(key="radcbir:wizard:name").set_value("mine").run()
+    at.toggle(key="radcbir:wizard:add").set_value(True).run()
+    at.multiselect(key="radcbir:wizard:encoders").set_value([]).run()
+    button(at, "Start").click()
+    at.run()
+    assert not complaints(at)
+    assert ended(list_work()[0]).status().state == "done"
+    assert len(open_collection("mine")) == 62
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,13 @@ def test_an_archive_is_unpacked_once_and_can_be_imported(tmp_path):
     assert import_as(ImportRequest(list(first.paths), "c")).images == 61
 
 
+def test_an_archive_can_stay_packed(tmp_path):
+    content = archive(tmp_path)
+    kept = keep_upload([("a.zip", content)], stays_packed=lambda path: path.read_bytes() == content.getvalue())
+    assert kept.paths == (kept.folder / "a.zip",)
+    assert kept.files == 1
+
+
 def test_tables_are_written_as_they_are():
     files = [("ds.csv", io.BytesIO(b"path\na\n")), ("../ds.h5", io.BytesIO(b"vectors"))]
     kept = keep_upload(files)
