@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from radcbir_core.importers.request import Check
 from radcbir_core.storage import digest_of
 
 _MOST_NAMES = 4_000_000
+_MOST_FOLDERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Checker:
         self._listed: dict[str, frozenset[str] | None] = {}
         self._names = 0
         self._lock = threading.Lock()
+        self._without_links = lru_cache(maxsize=_MOST_FOLDERS)(self._has_no_links)
         self._workers = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="import")
 
@@ -131,12 +134,12 @@ class Checker:
         return file_below(root, path)
 
     def _files_in(self, folder: str, root: str) -> frozenset[str] | None:
-        """The names of the plain files in a folder, links left out; ``None`` for one that is not below the root."""
+        """The names of the plain files in a folder, links left out; ``None`` for one that a link leads to."""
         known = self._listed.get(folder)
         if known is not None or folder in self._listed:
             return known
         names: frozenset[str] | None = None
-        if _is_below(os.path.realpath(folder), root) or os.path.realpath(folder) == root:
+        if self._without_links(folder, root):
             try:
                 with os.scandir(folder) as entries:
                     names = frozenset(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
@@ -144,11 +147,19 @@ class Checker:
                 names = None
         with self._lock:
             self._names += len(names or ())
-            if self._names > _MOST_NAMES:
+            if self._names > _MOST_NAMES or len(self._listed) >= _MOST_FOLDERS:
                 self._listed.clear()
                 self._names = len(names or ())
             self._listed[folder] = names
         return names
+
+    def _has_no_links(self, folder: str, root: str) -> bool:
+        """Whether a folder is the root, which is real, or below it with no link on the way."""
+        if folder == root.rstrip("/"):
+            return True
+        if not _is_below(folder, root) or os.path.islink(folder):  # noqa: PTH114
+            return False
+        return self._without_links(folder.rpartition("/")[0], root)
 
 
 def file_below(root: str, path: str) -> str:
