@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import counts, encoder_states, gallery, loaders, shell, starting, state
+from pages.parts import counts, encoder_states, gallery, loaders, shell, starting, state, working
 from pages.parts.text import counted, literal, markup
 from radcbir_core import demo
 from radcbir_core.collection import Collection
@@ -115,6 +115,10 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
     if not collection.encoder_ids() and starting.at_work_on(collection.name):
         st.caption("The encoder is being built, see above.")
         return
+    if working.at_work_on(collection.name):
+        st.page_link("pages/collections.py", label="It is being built: see how far it is", icon=":material/database:")
+        if not collection.encoder_ids():
+            return
     if not collection.encoder_ids():
         shell.say_command(
             "Build an encoder, to search, evaluate and map this collection. `pixels` needs no weights and is the "
@@ -132,7 +136,8 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
         with shell.errors_shown():
             store = collection.store(built)
             unfinished = any(found != "current" for found in store.steps().values())
-            if unfinished and not starting.at_work_on(collection.name, built):
+            busy = starting.at_work_on(collection.name, built) or working.at_work_on(collection.name)
+            if unfinished and not busy:
                 shell.say_command(
                     f"**{literal(built)}** is not complete. This command goes on where it stopped.",
                     *("build", collection.name, "--encoder", store.spec),

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts import loaders, starting, state
+from pages.parts import loaders, starting, state, working
 from pages.parts.text import literal, message
 from radcbir_core.collection import Collection
 from radcbir_core.encoders import known_encoders
@@ -71,7 +72,7 @@ def begin(title: str, *steps: str) -> Opened:
         waiting = chosen.collection
         if not waiting.encoder_ids() and job is not None and starting.concerns(job, waiting.name):
             starting.show(job, ready=lambda: bool(waiting.encoder_ids()))
-        elif not chosen.collection.encoder_ids():
+        elif not waiting.encoder_ids() and not working.wait_for(waiting.name, lambda: bool(waiting.encoder_ids())):
             say_command(
                 f"No encoder is built for the collection **{literal(chosen.collection.name)}** yet. "
                 "Build one, then reload this page.",
@@ -85,7 +86,7 @@ def begin(title: str, *steps: str) -> Opened:
             if states.get(step) != "current":
                 if job is not None and starting.concerns(job, opened.collection.name, opened.encoder_id):
                     _wait_for(job, opened, step)
-                else:
+                elif not working.wait_for(opened.collection.name, partial(_is_current, opened, step)):
                     say_not_built(opened, step, states.get(step, "missing"))
                 st.stop()
     except RadcbirError as error:
@@ -185,12 +186,16 @@ def keep_uploads_in_memory() -> None:
     MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, largest)
 
 
+def _is_current(opened: Opened, step: str) -> bool:
+    return loaders.encoder_steps(opened.collection, opened.encoder_id).get(step) == "current"
+
+
 def _wait_for(job: starting.Job, opened: Opened, step: str) -> None:
     """Show how far the job is until it has made ``step``, then run the page."""
     what = literal(starting.STAGES[step].lower())
     starting.show(
         job,
-        ready=lambda: loaders.encoder_steps(opened.collection, opened.encoder_id).get(step) == "current",
+        ready=partial(_is_current, opened, step),
         waiting_for=f"This page opens by itself as soon as one step of the build is done: **{what}**.",
     )
 

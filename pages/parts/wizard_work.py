@@ -12,18 +12,11 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts import shell, stages
+from pages.parts import shell, stages, working
 from pages.parts.text import counted, literal, message
 from radcbir_core.errors import RadcbirError
 from radcbir_core.work import Status, Work, WorkRequest, list_work
-from radcbir_core.work.status import START
 
-IMPORT: Final = {
-    "archive": "Open the archive",
-    "write": "Write the images of the archive",
-    "table": "Read the tables",
-    "import": "Import and check the images",
-}
 _SAID: Final = "radcbir:work-error"
 _LOG_LINES: Final = 12
 _POLL_SECONDS: Final = 1.0
@@ -66,7 +59,7 @@ def _one(work: Work, status: Status) -> None:
     name = literal(work.name or work.id)
     if not status.ended:
         st.markdown(f"**{name}** :gray[{_what(work.request)}. It goes on when this page is closed.]")
-        stages.show_bar(_stage(status))
+        stages.show_bar(working.stage_of(status))
         stages.show_list(_lines(work.request, status))
         with st.container(horizontal=True):
             stopping = status.state == "stopping"
@@ -144,22 +137,11 @@ def _what(request: WorkRequest) -> str:
     return f"{first}{f' and build with {encoders}' if encoders else ''}"
 
 
-def _stage(status: Status) -> stages.Stage:
-    label = {**IMPORT, **stages.BUILD}.get(status.stage, status.stage)
-    if status.stage == START:
-        label = "Begin"
-    elif status.encoder:
-        label = f"{status.encoder}: {label[0].lower()}{label[1:]}"
-    # Of a folder without a table, it is not known how many images there are before they are all read.
-    total = 0 if status.stage == "import" and status.done >= status.total else status.total
-    return stages.Stage(status.stage, label, status.done, total, status.rate)
-
-
 def _lines(request: WorkRequest, status: Status) -> list[tuple[str, stages.Place]]:
     """The stages of the whole work: the import, then one encoder after the other, the one at work in full."""
     lines: list[tuple[str, stages.Place]] = []
     if request.brings_in:
-        first = IMPORT["import" if request.archive is None else "archive"]
+        first = working.IMPORT["import" if request.archive is None else "archive"]
         lines.append((first, "done" if "import" in status.finished else "now"))
     specs = list(request.encoders)
     if request.imports is not None and request.imports.encoder_id:

@@ -17,7 +17,7 @@ from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.work import WorkRequest, list_work, start
 from tests import quick_work
 from tests.pages.conftest import run_page
-from tests.pages.reading import complaints, html, words
+from tests.pages.reading import cards, complaints, html, words
 from tests.quick_work import ended, wait_for
 from tests.small_images import draw, write_small_images
 
@@ -375,3 +375,19 @@ def test_guesses_at_columns():
     assert wizard_columns.guess("pathologies", columns) == "Finding Labels"
     assert wizard_columns.guess("patient_id", columns) == "Patient ID"
     assert wizard_columns.guess("view", columns) == ""
+
+
+def test_other_pages_wait_for_work_and_open_by_themselves(source, rest):
+    rest.touch()
+    work = start(WorkRequest("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
+    wait_for(lambda: work.status().stage == "embed")
+    at = run_page("retrieval", collection="mine")
+    assert not complaints(at)
+    assert "**mine** is being built. This page opens by itself" in words(at)
+    assert "python -m radcbir_core build" not in words(at)
+    assert "python -m radcbir_core build" not in words(run_page(collection="mine"))
+    rest.unlink()
+    ended(work)
+    at.run()
+    assert not complaints(at)
+    assert cards(at)
