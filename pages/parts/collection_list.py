@@ -13,7 +13,6 @@ from typing import Final
 import streamlit as st
 
 from pages.parts import (
-    archive_opening,
     collection_changes,
     collection_parts,
     encoder_states,
@@ -44,7 +43,6 @@ def draw() -> None:
     found = listed()
     st.subheader("Collections here", anchor=False)
     collection_changes.say_what_was_done()
-    archive_opening.draw()
     if not found:
         st.caption("There is none yet. Import one above; it will be listed here.")
         return

@@ -7,6 +7,8 @@ written is removed when it is stopped.
 
 from __future__ import annotations
 
+import glob
+import os
 import tempfile
 import threading
 from collections.abc import Callable
@@ -183,7 +185,20 @@ def _begin(name: str, file: str, write: Callable[..., Exported]) -> None:
         found = _jobs.get(_place(name, file))
         if found is None or found.status.state != "running":
             target = exports_folder() / file
+            _remove_left_behind(target)
             _jobs[_place(name, file)] = starting.Job(partial(write, target), what=f"The export {file}")
+
+
+def _remove_left_behind(target: Path) -> None:
+    """Remove what a killed server had written of the same file; what a living process is writing stays."""
+    for path in target.parent.glob(f".partial-*-{glob.escape(target.name)}"):
+        number = path.name.split("-")[1]
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except (OSError, ValueError):
+            continue  # somebody else's process, or another file
 
 
 def _made(write: Callable[..., Exported], file: str) -> bytes:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import doctest
 import json
+import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from pages.parts import archive_opening, exports, megabytes, sizes, starting
+from pages.parts import exports, megabytes, sizes, starting
 from radcbir_core import work
 from radcbir_core.archive import open_archive, write_archive
 from radcbir_core.collection import list_collections, open_collection
@@ -26,11 +29,10 @@ from tests.pages.reading import complaints, html, words
 def no_jobs():
     """Each test begins and ends without an export at work."""
     yield
-    for jobs in (exports._jobs, archive_opening._jobs):
-        for job in jobs.values():
-            job.stop()
-            job.wait(20)
-        jobs.clear()
+    for job in exports._jobs.values():
+        job.stop()
+        job.wait(20)
+    exports._jobs.clear()
 
 
 def second(folder: Path, name: str = "other", **facts: object) -> Path:
@@ -342,6 +344,24 @@ def test_exports_are_written_on_the_server(copied_data, app, tmp_path) -> None:
     assert "Written on the server" not in html(at)
 
 
+def test_what_a_killed_server_left_half_written_is_removed(copied_data, app, tmp_path) -> None:
+    folder = tmp_path / "data" / "exports"
+    folder.mkdir()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left, at_work = folder / f".partial-{gone.pid}-small.zip", folder / f".partial-{os.getppid()}-small.zip"
+    for path in (left, at_work, folder / f".partial-{gone.pid}-other.zip"):
+        path.write_bytes(b"half")
+    at = app("collections", part="export")
+    assert "Written on the server" not in html(at)
+    at.button(key="radcbir:write-small.zip").click().run()
+    exports._jobs[str(tmp_path / "data"), "small/small.zip"].wait(30)
+    assert not left.exists()
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [at_work.name, f".partial-{gone.pid}-other.zip", "small.zip"]
+    )
+
+
 def test_an_export_that_fails_says_why(copied_data, app, tmp_path) -> None:
     record = json.loads((copied_data / "collection.json").read_text())
     (copied_data / "collection.json").write_text(json.dumps(record | {"image_root": "/gone"}))
@@ -373,66 +393,6 @@ def test_what_is_small_is_downloaded_as_it_would_be_written(copied_data, app, tm
     assert made == (tmp_path / "m.csv").read_bytes()
     made = exports._made(lambda path: exports._write_embeddings("small", "pixels", path), "e.npy")
     assert made == (copied_data / "encoders" / "pixels" / "embeddings.npy").read_bytes()
-
-
-def opened_by_page(at, tmp_path: Path):
-    """The page once the archive that was asked for is opened, or refused."""
-    archive_opening._jobs[str(tmp_path / "data")].wait(30)
-    return at.run()
-
-
-def test_an_archive_on_the_server_is_opened(copied_data, app, tmp_path, monkeypatch) -> None:
-    (tmp_path / "archives").mkdir()
-    write_archive(open_collection("small"), tmp_path / "archives" / "s.zip")
-    monkeypatch.setenv("RADCBIR_IMPORT_ROOT", str(tmp_path / "archives"))
-    at = app("collections")
-    button(at, "Open an exported collection").click().run()
-    at.segmented_control(key="radcbir:archive-way").set_value("On this server").run()
-    assert button(at, "Open it").disabled
-    for path, name, reason in (
-        (tmp_path / "archives" / "s.zip", "small", "name = 'small' exists already"),
-        (tmp_path / "archives" / "s.zip", "a b", "Expected a collection name"),
-        (tmp_path / "archives" / "no.zip", "x", "does not exist"),
-        (copied_data / "manifest.parquet", "x", "Expected a path below"),
-        (tmp_path / "archives", "x", "Expected an exported collection, but"),
-    ):
-        box(at, "Path of the archive").set_value(str(path)).run()
-        at.text_input(key="radcbir:archive-name").set_value(name).run()
-        button(at, "Open it").click().run()
-        assert reason in complaints(at)
-    box(at, "Path of the archive").set_value("s.zip").run()
-    at.text_input(key="radcbir:archive-name").set_value("again").run()
-    button(at, "Open it").click().run()
-    at = opened_by_page(at, tmp_path)
-    assert not complaints(at)
-    assert "again** was opened" in at.success[0].value
-    assert '<td class="name">again' in html(at)
-    assert open_collection("again").digest == open_collection("small").digest
-    at.run()
-    assert not at.success
-
-
-def test_an_archive_is_uploaded_and_opened_and_nothing_else_is_left(copied_data, app, tmp_path) -> None:
-    write_archive(open_collection("small"), tmp_path / "s.zip")
-    before = sorted(path.name for path in (tmp_path / "data").iterdir())
-    at = app("collections")
-    button(at, "Open an exported collection").click().run()
-    at.file_uploader(key="radcbir:archive-upload").set_value(("a.zip", b"PK no zip", "application/zip")).run()
-    button(at, "Open it").click().run()
-    assert "Expected an exported collection, but a.zip is none. Import a ZIP of images above instead." in complaints(at)
-    content = (tmp_path / "s.zip").read_bytes()
-    at.file_uploader(key="radcbir:archive-upload").set_value(("s.zip", content, "application/zip")).run()
-    button(at, "Open it").click().run()
-    at = opened_by_page(at, tmp_path)
-    assert "name = 'small' exists already" in complaints(at)
-    button(at, "Open an exported collection").click().run()
-    at.file_uploader(key="radcbir:archive-upload").set_value(("s.zip", content, "application/zip")).run()
-    at.text_input(key="radcbir:archive-name").set_value("again").run()
-    button(at, "Open it").click().run()
-    at = opened_by_page(at, tmp_path)
-    assert not complaints(at)
-    assert open_collection("again").digest == open_collection("small").digest
-    assert sorted(path.name for path in (tmp_path / "data").iterdir()) == before
 
 
 def test_how_far_a_file_is_stands_in_one_line() -> None:
