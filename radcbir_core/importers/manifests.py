@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.images import is_image_name
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.sources import CsvTable, Row, Source, real
+from radcbir_core.manifest import FRAME_COLUMN
 
 MANIFEST_NAME = "manifest.csv"
 
@@ -70,10 +72,23 @@ def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
         origin=path,
         root=real(root or path.parent),
         dataset=dataset,
-        rows=at_least_one(table),
+        rows=_with_frames(at_least_one(table)) if FRAME_COLUMN in table.columns else at_least_one(table),
         columns=table.columns,
         expected=table.about(),
     )
+
+
+def _with_frames(rows: Iterator[Row]) -> Iterator[Row]:
+    """Rows that say which frame of a file they are, as an exported table of DICOM files does."""
+    for row in rows:
+        text = str(row.cells.get(FRAME_COLUMN, "")).strip()
+        if not text:
+            yield row
+        elif text.isascii() and text.isdecimal():
+            yield replace(row, frame=int(text))
+        else:
+            reason = f"Expected the number of a frame, counted from 0, but {FRAME_COLUMN} = {text[:40]!r}."
+            yield replace(row, reason=row.reason or reason)
 
 
 def at_least_one(table: CsvTable) -> Iterator[Row]:

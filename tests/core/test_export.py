@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dicom_files import dicom_bytes
 
 from radcbir_core.cli import main
 from radcbir_core.collection import Collection, open_collection, write_collection
@@ -84,6 +85,28 @@ def test_real_labels_come_back_whatever_the_source_called_them(real_images, tmp_
     assert theirs["pathologies"].tolist() == ours["pathologies"].tolist()
     kept = [name for name in ours if name not in {"pathologies", "width", "height"}]
     pd.testing.assert_frame_equal(theirs[kept], ours[kept])
+
+
+def test_frames_of_dicom_files_come_back_as_images_of_their_own(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    (tmp_path / "scans").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 200, (3, 8, 6), dtype=np.uint16)
+    (tmp_path / "scans" / "film.dcm").write_bytes(dicom_bytes(pixels, frames=3))
+    first = import_as(ImportRequest([tmp_path / "scans"], "first"), format_name="dicom").collection
+    assert len(first) == 3
+    assert first.record["duplicates"] == 0
+    export_manifest(first, tmp_path / "m.csv")
+    again = import_as(ImportRequest([tmp_path / "m.csv"], "again", image_root=first.image_root)).collection
+    assert again.manifest.table.equals(first.manifest.table)
+    for row in range(3):
+        np.testing.assert_array_equal(again.read_image(row).pixels, first.read_image(row).pixels)
+    # A frame that is none is a problem of its row alone.
+    table = pd.read_csv(tmp_path / "m.csv", dtype=str, keep_default_na=False)
+    table.loc[table["dicom_frame"] == "1", "dicom_frame"] = "second"
+    table.to_csv(tmp_path / "m.csv", index=False)
+    other = import_as(ImportRequest([tmp_path / "m.csv"], "other", image_root=first.image_root))
+    assert (other.images, other.problems) == (2, 1)
+    assert "but dicom_frame = 'second'" in other.collection.problems()["reason"][0]
 
 
 def test_a_parquet_is_the_manifest_byte_for_byte(small, tmp_path) -> None:
