@@ -245,8 +245,8 @@ def _look_at(request: ImportRequest, format_name: str | None) -> None:
         raise ManifestError(found.refusal)
     whole = f"{found.read:,} rows" if found.complete else f"the first {found.read:,} of about {found.about:,} rows"
     print(
-        f"Nothing was written. Of {whole}, {found.usable:,} can be used and {found.problem_count:,} cannot; "
-        f"the files of {found.looked_at:,} were looked at."
+        f"Nothing was written. Of {whole}, {found.problem_count - found.files_refused:,} cannot be used; of the files, "
+        f"{found.looked_at:,} were looked at, and {found.files_refused:,} of these cannot be used."
     )
 
 

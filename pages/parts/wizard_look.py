@@ -36,8 +36,8 @@ def draw(draft: Draft) -> None:
     st.markdown(f"**{literal(_summary(found))}** :gray[{literal(_looked(found))}]")
     if found.refusal:
         shell.show_error(found.refusal)
-    elif not found.usable:
-        st.warning("None of the rows looked at can be used; see why below.", icon=":material/warning:")
+    elif found.looked_at and found.files_refused == found.looked_at:
+        st.warning("None of the files looked at can be used; see why below.", icon=":material/warning:")
     for note in found.notes:
         st.caption(message(note))
     _rows(found)
@@ -60,10 +60,13 @@ def draw(draft: Draft) -> None:
 
 def _summary(found: Preview) -> str:
     parts = [f"{'' if found.complete else 'about '}{counted(found.about, 'row')}"]
-    if found.problem_count:
-        parts.append(f"{found.problem_count:,} of {found.read:,} read cannot be used")
-    else:
-        parts.append("all can be used" if found.complete else f"all of the {found.read:,} read can be used")
+    rows = found.problem_count - found.files_refused
+    if rows:
+        parts.append(f"{rows:,} of {counted(found.read, 'row')} read cannot be used")
+    if found.files_refused:
+        parts.append(f"{found.files_refused:,} of {counted(found.looked_at, 'file')} looked at cannot be used")
+    elif not rows:
+        parts.append("no problem" if found.complete else "no problem so far")
     if found.patients:
         parts.append(f"{counted(found.patients, 'patient')}")
     if len(found.sources) > 1:

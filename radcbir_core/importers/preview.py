@@ -88,6 +88,8 @@ class Preview:
         notes: What has to be known about these numbers.
         problems: The first rows that cannot be used, with :data:`~radcbir_core.collection.PROBLEM_COLUMNS`.
         problem_count: How many cannot be used, of those read.
+        files_refused: How many of these because of their files, of those looked at; what is wrong with the files of the
+            other rows is not known yet.
         refusal: What would end the import; "" where nothing would.
     """
 
@@ -107,6 +109,7 @@ class Preview:
     notes: tuple[str, ...]
     problems: pd.DataFrame
     problem_count: int
+    files_refused: int = 0
     refusal: str = ""
 
     @property
@@ -191,6 +194,7 @@ class _Reading:
     shown: list[_Line] = field(default_factory=list)
     problems: list[dict[str, Any]] = field(default_factory=list)
     problem_count: int = 0
+    files_refused: int = 0
     read: int = 0
     refusal: str = ""
     unlabeled: int = 0
@@ -279,6 +283,7 @@ class _Reading:
 
     def _note_checked(self, line: _Line, checked: Checked) -> None:
         if checked.reason:
+            self.files_refused += 1
             self._refuse(line, checked.reason)
         else:
             line.file = checked.path
@@ -330,6 +335,7 @@ class _Reading:
             notes=tuple(notes),
             problems=pd.DataFrame(self.problems, columns=PROBLEM_COLUMNS),
             problem_count=self.problem_count,
+            files_refused=self.files_refused,
             refusal=self.refusal,
         )
 

@@ -43,7 +43,7 @@ def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, res
     page.get_by_role("button", name="Next").click()
     page.get_by_text("by its manifest.csv").wait_for()
     page.get_by_role("button", name="Look at it").click()
-    page.get_by_text("63 rows · 2 of 63 read cannot be used").wait_for()
+    page.get_by_text("63 rows · 2 of 63 files looked at cannot be used").wait_for()
     assert page.locator(".radcbir-counts", has_text="abdomen").count() >= 1
     page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="Start").wait_for()

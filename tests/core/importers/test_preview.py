@@ -38,7 +38,7 @@ def test_it_says_what_the_import_then_does(tmp_path, data):
     assert (found.formats[0].name, found.complete, found.refusal) == ("manifest", True, "")
     assert (found.looked_at, found.read, found.about) == (63, 63, 63)
     assert found.usable == report.images == 61
-    assert found.problem_count == report.problems == 2
+    assert found.problem_count == found.files_refused == report.problems == 2
     for column in ("dataset", "split", "modality", "anatomy"):
         assert found.counts[column] == manifest.codes(column).counts(), column
     assert found.counts["pathology"] == manifest.pathology_counts
