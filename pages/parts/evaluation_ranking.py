@@ -213,6 +213,7 @@ def _means(found: RankEvaluation) -> None:
             table[["metric", "averaging", *columns, "n"]],
             hide_index=True,
             width="content",
+            height="content",
             row_height=evaluation_labels.ROW_HEIGHT,
             placeholder="–",
             column_config={

@@ -66,6 +66,8 @@ def result(work: Work[Found]) -> Found | None:
     """
     found = _kept(work)
     if found is not None:
+        with _lock:
+            _jobs.pop(work.key, None)  # or what it worked on would be held for good
         return found
     with _lock:
         job = _jobs.get(work.key)
