@@ -55,7 +55,7 @@ def rename_collection(name: str, new_name: str, *, title: str | None = None) -> 
     Args:
         name: The collection.
         new_name: What it is to be called; ``name`` itself to change the title only.
-        title: What people are to call it; as before by default.
+        title: What people are to call it; as before by default, and where that was the name, the new name.
 
     Returns:
         The collection under its new name.
@@ -72,7 +72,10 @@ def rename_collection(name: str, new_name: str, *, title: str | None = None) -> 
         final = collections_folder() / new_name
         record = folder / "collection.json"
         before = record.read_bytes()
-        told = read_json(record) | {"name": new_name} | ({} if title is None else {"title": title})
+        told = read_json(record)
+        if title is None and told.get("title") == name:
+            title = new_name
+        told |= {"name": new_name} | ({} if title is None else {"title": title})
         if new_name == name:
             write_json(record, told)
             return open_collection(name)

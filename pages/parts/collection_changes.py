@@ -81,9 +81,11 @@ def _rename(collection: Collection) -> None:
     if st.button("Rename", key="radcbir:rename", icon=":material/edit:", disabled=same):
         _carry_out(
             collection.name,
-            lambda: rename_collection(collection.name, new, title=title),
+            lambda: rename_collection(collection.name, new, title=None if title.strip() == collection.title else title),
             then=new,
-            said=f"**{literal(collection.name)}** is now called **{literal(new)}**: {literal(title.strip())}",
+            said=f"**{literal(collection.name)}** is now called **{literal(new)}**."
+            if new != collection.name
+            else f"The title of **{literal(new)}** is now **{literal(title.strip())}**.",
         )
 
 
@@ -120,6 +122,10 @@ def _carry_out(name: str, change: Callable[[], object], *, then: str | None, sai
                 "Wait until it has finished, or stop it."
             )
         change()
+        if then != name:
+            # Ended work that could go on, or links to what it has made, would be about a name that is gone.
+            for ended in [one for one in work.list_work() if one.name == name]:
+                ended.dismiss()
     except RadcbirError as error:
         shell.show_error(error)
         return

@@ -66,7 +66,7 @@ def encoders(collection: Collection) -> None:
     busy = work.work_on(collection.name)
     if collection.encoder_ids():
         encoder_states.table(collection)
-    else:
+    elif busy is None:
         st.caption("None is built yet. Retrieval, Pathology and Map open once one is.")
     unfinished = []
     for encoder_id in collection.encoder_ids():
@@ -79,11 +79,7 @@ def encoders(collection: Collection) -> None:
                     *("build", collection.name, "--encoder", store.spec),
                 )
     if busy is not None:
-        st.info(
-            f"Work on this collection is going on; its progress is shown at the top of this page, in the step "
-            f"**{literal(busy.status().stage)}**.",
-            icon=":material/hourglass_top:",
-        )
+        st.info("Work on this collection is going on: see the top of this page.", icon=":material/hourglass_top:")
         return
     _offer_build(collection, unfinished)
 

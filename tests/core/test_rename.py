@@ -66,6 +66,12 @@ def test_the_title_alone_can_be_changed(small) -> None:
     assert open_collection("small").record["name"] == "small"
 
 
+def test_a_title_that_was_the_name_goes_with_it(small) -> None:
+    rename_collection("small", "small", title="small")
+    assert rename_collection("small", "x").title == "x"
+    assert rename_collection("x", "y", title="x").title == "x"
+
+
 @pytest.mark.parametrize("title", ["", "  ", "two\nlines", "x" * 201])
 def test_a_title_that_is_none_is_refused(small, title) -> None:
     with pytest.raises(CollectionError, match="Expected a title of 1 to 200 characters in one line"):

@@ -253,6 +253,24 @@ def test_renaming(copied_data, app) -> None:
     assert "but collection = 'small'. There are: chest-2, other." in complaints(app("retrieval", collection="small"))
 
 
+def test_ended_work_is_forgotten_with_the_name(copied_data, app, monkeypatch) -> None:
+    forgotten: list[str] = []
+
+    class Ended:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def dismiss(self) -> None:
+            forgotten.append(self.name)
+
+    monkeypatch.setattr(work, "list_work", lambda: [Ended("small"), Ended("other")])
+    at = app("collections", part="change")
+    box(at, "Name").set_value("small-2").run()
+    button(at, "Rename").click().run()
+    assert not complaints(at)
+    assert forgotten == ["small"]
+
+
 def test_a_new_title_is_seen_at_once(copied_data, app) -> None:
     at = app("collections", collection="small", part="change")
     box(at, "Title").set_value("New title").run()
