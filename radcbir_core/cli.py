@@ -607,6 +607,7 @@ def evaluate_space(
     """How similar images are within labels and between them: exact means over all pairs of images; silhouettes."""
     from radcbir_core.evaluation.silhouettes import lay_out
     from radcbir_core.evaluation.space import evaluate_space as run
+    from radcbir_core.manifest import LEVELS
 
     collection = open_collection(name)
     store = collection.store(_encoder_id_in(collection, encoder))
@@ -614,12 +615,16 @@ def evaluate_space(
         _check_folder(path)
     exclude_one = "" if exclude == "none" else exclude
     table, notes = run(store, exclude=exclude_one)
-    with _bars() as progress:
-        layout = lay_out(store, level=level, exclude=exclude_one, progress=progress)  # type: ignore[arg-type]  # refused with a message
-    for path, written in ((output, table), (matrix, layout.matrix)):
-        if path is not None:
-            _write_csv(path, written)
-    if silhouettes is not None:
+    layout = None
+    # Nobody who has labels at other levels only, and asked for no more, is to be told that these are missing.
+    if silhouettes or matrix or level not in LEVELS or (table["level"] == level).any():
+        with _bars() as progress:
+            layout = lay_out(store, level=level, exclude=exclude_one, progress=progress)  # type: ignore[arg-type]  # refused with a message
+    if output is not None:
+        _write_csv(output, table)
+    if layout is not None and matrix is not None:
+        _write_csv(matrix, layout.matrix)
+    if layout is not None and silhouettes is not None:
         ids = collection.manifest.frame["image_id"].to_numpy(dtype=object)[layout.images["row"].to_numpy()]
         _write_csv(silhouettes, layout.images.assign(row=ids).rename(columns={"row": "image_id"}))
     rows = [
@@ -633,16 +638,21 @@ def evaluate_space(
         rows,
         title=f"{name} with {store.encoder_id}: mean cosine, {without}",
     )
-    labels = layout.labels()
-    known = layout.images["silhouette"].dropna()
-    print(
-        f"Mean silhouette at the level {level}: micro {known.mean():.3f} of {len(known)} images, "
-        f"macro {labels['silhouette'].mean():.3f} of {len(labels)} labels; nearer to another label: "
-        f"{100 * (known < 0).mean():.1f} % of images."
-    )
-    for note in dict.fromkeys([*notes, *layout.notes]):
+    written = [(output, len(table))]
+    if layout is not None:
+        labels = layout.labels()
+        known = layout.images["silhouette"].dropna()
+        if len(known):
+            print(
+                f"Mean silhouette at the level {level}: micro {known.mean():.3f} of {len(known)} images, "
+                f"macro {labels['silhouette'].mean():.3f} of {len(labels)} labels; nearer to another label: "
+                f"{100 * (known < 0).mean():.1f} % of images."
+            )
+        notes = tuple(dict.fromkeys([*notes, *layout.notes]))
+        written += [(silhouettes, len(layout.images)), (matrix, len(layout.matrix))]
+    for note in notes:
         print(note)
-    for path, number in ((output, len(table)), (silhouettes, len(layout.images)), (matrix, len(layout.matrix))):
+    for path, number in written:
         if path is not None:
             print(f"Wrote {number} rows to {path}.")
 

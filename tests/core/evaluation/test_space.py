@@ -122,6 +122,28 @@ def test_what_is_wrong_is_said(store) -> None:
         label_similarities(np.eye(2), np.array([0, 1]), n_labels=1)
 
 
+def test_the_command_does_without_labels_at_the_level_of_silhouettes(store, tmp_path, monkeypatch, capsys) -> None:
+    from radcbir_core.manifest import Manifest
+
+    original = Manifest.labels
+
+    def without(self, level):
+        found = original(self, level)
+        return type(found)(values=found.values, codes=found.codes * 0 - 1) if level == "label" else found
+
+    monkeypatch.setattr(Manifest, "labels", without)
+    assert main(["evaluate-space", "small"]) == 0
+    printed = capsys.readouterr().out
+    assert "anatomy" in printed
+    assert "silhouette" not in printed
+    assert main(["evaluate-space", "small", "--matrix", str(tmp_path / "m.csv")]) == 2
+    assert "Expected images with a label at the level label" in capsys.readouterr().err
+    assert main(["evaluate-space", "small", "--level", "planet"]) == 2
+    assert "planet" in capsys.readouterr().err
+    assert main(["evaluate-space", "small", "--level", "anatomy"]) == 0
+    assert "Mean silhouette at the level anatomy" in capsys.readouterr().out
+
+
 def test_the_command(store, tmp_path, capsys) -> None:
     output, matrix, images = (tmp_path / f"{name}.csv" for name in ("space", "matrix", "images"))
     options = ["--level", "anatomy", "--matrix", str(matrix), "--silhouettes", str(images)]
