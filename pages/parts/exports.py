@@ -18,7 +18,7 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts import megabytes, shell, starting
+from pages.parts import loaders, megabytes, shell, starting
 from pages.parts.sizes import said
 from pages.parts.text import literal
 from radcbir_core.archive import write_archive
@@ -123,11 +123,13 @@ def _embeddings(collection: Collection) -> None:
 def _archive(collection: Collection) -> None:
     st.html('<h4 class="radcbir-part">All of it, for another machine</h4>')
     own = collection.image_root.is_relative_to(collection.folder)
+    found = loaders.sizes(collection)
     with_images = st.checkbox(
         "With the image files", value=own, key=f"radcbir:export-images-{collection.name}", help=DICOM_NOTE
     )
     st.caption(
-        "One ZIP file: table, thumbnails, problems, and all that encoders have made, with a SHA-256 of each. "
+        f"One ZIP file, about {said(found.total - found.parts['images'])} without images: table, thumbnails, problems, "
+        "and all that encoders have made, with a SHA-256 of each. "
         "`import FILE.zip` opens it. Private files, such as the salt of pseudonyms, stay here."
         + (f" {DICOM_NOTE}" if with_images else " Without the image files, it opens with thumbnails.")
     )

@@ -7,6 +7,6 @@ make and open one.
 from __future__ import annotations
 
 from radcbir_core.archive.opening import is_archive, open_archive
-from radcbir_core.archive.writing import archive_bytes, write_archive
+from radcbir_core.archive.writing import write_archive
 
-__all__ = ["archive_bytes", "is_archive", "open_archive", "write_archive"]
+__all__ = ["is_archive", "open_archive", "write_archive"]

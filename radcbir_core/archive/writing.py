@@ -94,16 +94,6 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
     return Exported((path,), count if images else len(collection), tuple(notes))
 
 
-def archive_bytes(collection: Collection, *, images: bool = False) -> int:
-    """About how large the archive will be.
-
-    Raises:
-        CollectionError: As :func:`write_archive`, for images.
-    """
-    own = sum((collection.folder / name).stat().st_size for name in _files(collection.folder))
-    return own + (sum(size for *_, size in _image_files(collection)) if images else 0)
-
-
 def _unfinished(collection: Collection) -> list[str]:
     """The encoders of which a step is missing or stale."""
     return [name for name in collection.encoder_ids() if set(collection.store(name).steps().values()) != {"current"}]
@@ -195,7 +185,12 @@ def _snapshot(collection: Collection) -> Iterator[Path]:
             for name in _files(folder):
                 target = snapshot / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                link_or_copy(str(folder / name), str(target))
+                try:
+                    link_or_copy(str(folder / name), str(target))
+                except FileNotFoundError:
+                    # Kept evaluations are replaced by whoever looks at one, and made again where a part is missing.
+                    if "/evaluation/" not in name:
+                        raise
         yield snapshot
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from radcbir_core.archive import archive_bytes, is_archive, open_archive, write_archive
+from radcbir_core.archive import is_archive, open_archive, write_archive
 from radcbir_core.archive.contents import LABEL, LIST, Member, read_list, write_list
 from radcbir_core.build import build
 from radcbir_core.changing import relocate_images
@@ -101,10 +101,7 @@ _EMBEDDINGS = "encoders/pixels/embeddings.npy"
 
 def test_images_go_with_it_on_request(small, tmp_path, elsewhere) -> None:
     pixels = small.read_image(5).pixels
-    whole = archive_bytes(small, images=True)
-    assert whole > archive_bytes(small)
     assert write_archive(small, tmp_path / "s.zip", images=True).rows == 61
-    assert (tmp_path / "s.zip").stat().st_size == pytest.approx(whole, rel=0.2)
     with zipfile.ZipFile(tmp_path / "s.zip") as archive:
         assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
         assert archive.testzip() is None
@@ -179,6 +176,23 @@ def test_it_waits_for_no_build_and_is_refused_during_one(small, tmp_path) -> Non
     write_archive(small, tmp_path / "s.zip", progress=build_meanwhile)
     with zipfile.ZipFile(tmp_path / "s.zip") as archive:
         assert archive.read(_EMBEDDINGS) == before[_EMBEDDINGS]
+
+
+def test_an_evaluation_that_is_replaced_meanwhile_is_left_out(small, tmp_path, monkeypatch) -> None:
+    from radcbir_core.archive import writing
+
+    def vanishing(source: str, target: str) -> str:
+        if source.endswith(("queries.parquet", vanished)):
+            raise FileNotFoundError(2, "No such file or directory", source)
+        return shutil.copy2(source, target)
+
+    monkeypatch.setattr(writing, "link_or_copy", vanishing)
+    vanished = "queries.parquet"
+    write_archive(small, tmp_path / "s.zip")
+    assert not [name for name in zipfile.ZipFile(tmp_path / "s.zip").namelist() if name.endswith("queries.parquet")]
+    vanished = "manifest.parquet"
+    with pytest.raises(FileNotFoundError):
+        write_archive(small, tmp_path / "t.zip")
 
 
 def test_a_collection_that_has_grown_since_it_was_built_opens_too(small, tmp_path, elsewhere) -> None:
