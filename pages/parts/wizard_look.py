@@ -139,7 +139,13 @@ def _problems(found: Preview) -> None:
     reasons = found.problems["reason"].value_counts()
     for reason, count in list(reasons.items())[:3]:
         st.caption(f"{count:,} × {message(str(reason))}")
-    st.dataframe(found.problems, hide_index=True, width="stretch", height=min(36 * len(found.problems) + 38, 220))
+    st.dataframe(
+        found.problems,
+        hide_index=True,
+        width="stretch",
+        height=min(36 * len(found.problems) + 38, 220),
+        column_order=("path", "line", "reason", "source"),
+    )
     st.download_button(
         "Problems as CSV",
         csv_bytes(found.problems),

@@ -51,7 +51,7 @@ def _all(found: list[Work]) -> None:
     if error := st.session_state.pop(_SAID, ""):
         shell.show_error(error)
     for work in found:
-        with st.container(border=True):
+        with st.container(border=True), shell.errors_shown():
             _one(work, work.status())
 
 
@@ -81,7 +81,7 @@ def _one(work: Work, status: Status) -> None:
                 )
         return
     if status.state == "done":
-        _done(work, status, name)
+        _done(status, name)
     elif status.state == "failed":
         st.error(f"**{name}**: {message(status.error)}", icon=":material/error:")
     elif status.state == "stopped":
@@ -91,7 +91,14 @@ def _one(work: Work, status: Status) -> None:
             f"**{name}** was interrupted: its process has ended without a word. {_kept(status)}",
             icon=":material/power_off:",
         )
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if status.state == "done" and (_built(status) or work.request.archive is not None):
+            st.page_link(
+                "pages/retrieval.py",
+                label=f"Search in {name}",
+                icon=":material/image_search:",
+                query_params={"collection": work.name},
+            )
         if status.can_go_on and work.name:
             _button(
                 "Try again" if status.state == "failed" else "Go on",
@@ -106,21 +113,18 @@ def _one(work: Work, status: Status) -> None:
                 st.code(log, language=None)
 
 
-def _done(work: Work, status: Status, name: str) -> None:
-    built = [spec for spec in status.finished if spec != "import"]
+def _done(status: Status, name: str) -> None:
+    built = _built(status)
     problems = f", {counted(status.problems, 'problem')} (in the list below)" if status.problems else ""
     with_encoders = f", built with {', '.join(built)}" if built else ""
     st.success(
         f"**{name}** is ready: {counted(status.images, 'image')}{literal(with_encoders)}{problems}.",
         icon=":material/check:",
     )
-    if built:
-        st.page_link(
-            "pages/retrieval.py",
-            label=f"Search in {name}",
-            icon=":material/image_search:",
-            query_params={"collection": work.name},
-        )
+
+
+def _built(status: Status) -> list[str]:
+    return [spec for spec in status.finished if spec != "import"]
 
 
 def _kept(status: Status) -> str:

@@ -9,9 +9,10 @@ import zipfile
 
 import pytest
 
-from pages.parts import wizard_columns, wizard_folders
+from pages.parts import loaders, wizard_columns, wizard_folders
 from radcbir_core.archive import write_archive
 from radcbir_core.collection import list_collections, open_collection
+from radcbir_core.encoders.here import Usable
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.work import WorkRequest, list_work, start
@@ -27,6 +28,10 @@ def rest(copied_data, tmp_path, monkeypatch):
     """The file that makes the encoder rest while it is there; the data folder has the collection ``small``."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv(wizard_folders.VARIABLE, str(tmp_path))
+    # Looking for real ones imports open_clip, which takes seconds.
+    here = [Usable("pixels", "Pixels", False, "The baseline."), Usable("radcbir-mini", "Mini", True, "A small one.")]
+    monkeypatch.setattr("pages.parts.loaders.found_encoders", lambda _: here)
+    loaders.usable_encoders.clear()
     yield quick_work.prepare(monkeypatch, tmp_path / "quick")
     quick_work.end()
 
@@ -118,6 +123,13 @@ def test_from_a_folder_to_a_collection(source):
     at.run()
     assert not list_work()
     assert not at.success
+
+
+def test_with_no_collection_it_is_open(empty_app):
+    at = empty_app("collections")
+    assert not complaints(at)
+    assert '<li class="now"><b>1</b> Source' in html(at)
+    assert "Next" in labels(at)
 
 
 def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, rest):
