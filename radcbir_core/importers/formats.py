@@ -85,7 +85,7 @@ FORMATS: tuple[Format, ...] = (
         "dicom",
         "DICOM files, or a DICOMDIR",
         "dicom",
-        "a DICOMDIR, or that the first images are DICOM",
+        "its first images, or a DICOMDIR",
         frozenset({"check", "every", "modality", "anatomy"}),
     ),
     Format(
