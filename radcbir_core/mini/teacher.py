@@ -123,7 +123,9 @@ def _seen(
     progress: Progress,
 ) -> npt.NDArray[np.float16]:
     """(N, T) float16, as the teacher gives them; from the cache where there."""
-    key = digest_of(digest_file(model), hashlib.sha256(np.ascontiguousarray(pixels)).hexdigest(), extents.tobytes())
+    key = digest_of(
+        digest_file(model), hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest(), extents.tobytes()
+    )
     path = cache / f"teacher-{key[:16]}.npy"
     if not path.is_file():
         seen = _run(pixels, extents, model, progress).astype(np.float16)
