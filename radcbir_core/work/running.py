@@ -66,7 +66,8 @@ class Teller:
         self.status = replace(self.status, stage=step, done=done, total=total, rate=rate)
         if new or now - self._written > _WRITE_SECONDS:
             self.write()
-        if self.signaled or (now - self._looked > _LOOK_SECONDS and self._is_asked()):
+        # A new step looks at once: what follows may be over sooner than the next look is due.
+        if self.signaled or ((new or now - self._looked > _LOOK_SECONDS) and self._is_asked()):
             raise Stopped
 
     def at(self, encoder: str) -> None:
