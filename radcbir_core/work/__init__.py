@@ -7,7 +7,7 @@ that is known of it is read from there, so that it outlives whoever began it. Wh
 business.
 
 ```text
-data/work/<id>/
+work/<id>/            in the data folder
   request.json   what was asked for
   status.json    how far it is, written at most twice a second
   lock           held by the process at work; its number inside
