@@ -28,7 +28,7 @@ from pages.parts.protocol_choice import LEVEL_NAMES
 from pages.parts.shell import Opened
 from pages.parts.text import counted, markup
 from radcbir_core.evaluation.probing import Probing, evaluate_probes, kept_probes, label_scores, method_name
-from radcbir_core.manifest import LEVELS, Level
+from radcbir_core.manifest import Level
 
 WORDS: Final = {"majority": "always the commonest", "linear": "linear probe"}
 _SAID: Final = (
@@ -43,17 +43,7 @@ _SAID: Final = (
 def show(opened: Opened) -> None:
     """Draw the view."""
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
-    chosen = state.choice(
-        bar.segmented_control,
-        "Level",
-        list(LEVELS),
-        name="level",
-        default="label",
-        clears=["label", "page"],
-        format_func=LEVEL_NAMES.get,
-        help="What is predicted. The full label is modality/anatomy/pathology, of images with exactly one pathology.",
-    )
-    level = next(x for x in LEVELS if x == chosen)
+    level = protocol_choice.choose_level(bar, what="What is predicted.")
     evaluation_html.explain(_SAID)
     if not {"train", "test"} <= set(loaders.facts(opened.collection).splits):
         protocol_choice.say_no_split(opened, "This view", instead="Import")

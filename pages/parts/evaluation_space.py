@@ -23,13 +23,12 @@ from pages.parts import (
 )
 from pages.parts.evaluation_html import Tile
 from pages.parts.evaluation_labels import figure_column
-from pages.parts.protocol_choice import LEVEL_NAMES
 from pages.parts.shell import Opened
 from pages.parts.text import counted
 from radcbir_core.collection import EncoderStore
 from radcbir_core.evaluation.silhouettes import Layout, kept_layout, lay_out
 from radcbir_core.evaluation.space import evaluate_space
-from radcbir_core.manifest import LEVELS, Level
+from radcbir_core.manifest import Level
 
 MOST_LABELS: Final = 200
 _SAID: Final = (
@@ -44,17 +43,7 @@ _SAID: Final = (
 def show(opened: Opened) -> None:
     """Draw the view."""
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
-    chosen = state.choice(
-        bar.segmented_control,
-        "Level",
-        list(LEVELS),
-        name="level",
-        default="label",
-        clears=["label", "page"],
-        format_func=LEVEL_NAMES.get,
-        help="The full label is modality/anatomy/pathology, of images with exactly one pathology.",
-    )
-    level = next(x for x in LEVELS if x == chosen)
+    level = protocol_choice.choose_level(bar)
     pairs = state.choice(
         bar.segmented_control,
         "Pairs of one patient",

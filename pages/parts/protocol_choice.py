@@ -42,6 +42,26 @@ class Chosen:
         return LEVEL_NAMES[self.level].lower()
 
 
+def choose_level(bar: Any, *, what: str = "") -> Level:
+    """Draw the choice of a level into a row of controls; the level chosen.
+
+    Args:
+        bar: The row.
+        what: What the level is for, a sentence.
+    """
+    chosen = state.choice(
+        bar.segmented_control,
+        "Level",
+        list(LEVELS),
+        name="level",
+        default="label",
+        clears=["label", "page"],
+        format_func=LEVEL_NAMES.get,
+        help=f"{what} The full label is modality/anatomy/pathology, of images with exactly one pathology.".strip(),
+    )
+    return next(x for x in LEVELS if x == chosen)
+
+
 def choose(
     opened: Opened,
     *,
