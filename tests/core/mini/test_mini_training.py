@@ -278,7 +278,7 @@ def test_likeness_is_least_where_the_network_has_the_teachers_similarities() -> 
     details = torch.nn.functional.normalize(torch.randn(6, 4, generator=generator), dim=1)
     among = torch.ones(6, 6, dtype=torch.bool)
     same = losses.likeness_loss(details, details, among=among)
-    for seed in range(5):
+    for seed in range(1, 6):  # seed 0 made the details
         other = torch.nn.functional.normalize(
             details + 0.5 * torch.randn(6, 4, generator=torch.Generator().manual_seed(seed)), dim=1
         )
