@@ -326,7 +326,7 @@ def train_mini(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Collections of real images to train on.")],
     output: Annotated[Path, typer.Option("--output", help="The encoder's folder; its files are replaced.")],
     work: Annotated[Path, typer.Option("--work", help="For small copies of the images, the checkpoint and the log.")],
-    phantoms: Annotated[int, typer.Option("--phantoms", metavar="N", min=0, help="How many phantoms to add.")] = 16000,
+    phantoms: Annotated[int, typer.Option("--phantoms", metavar="N", min=0, help="How many phantoms to add.")] = 32000,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the training.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of everything random.")] = None,
     teacher: Annotated[

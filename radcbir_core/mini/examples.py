@@ -8,7 +8,7 @@ as such an image where no patient is known.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from radcbir_core.collection import Collection
+from radcbir_core.encoders.base import Preprocessing
+from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import CollectionError, ImageError
+from radcbir_core.mini.augment import SIDE
+from radcbir_core.mini.network import PREPROCESSING
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import write_array
 
@@ -39,6 +43,7 @@ class Examples:
     Attributes:
         pixels: (N, 160, 160) uint8, greyscale, whole image in the upper left, padded with black.
         extents: (N, 2) int16, height and width of the image in ``pixels``.
+        prepared: (N, 128, 128) uint8, as the encoder's own preprocessing shows the image to the network.
         modality: N modalities, "" where not known.
         anatomy: N anatomies, "" where not known.
         pathologies: N tuples, empty where not labelled.
@@ -52,6 +57,7 @@ class Examples:
 
     pixels: npt.NDArray[np.uint8]
     extents: npt.NDArray[np.int16]
+    prepared: npt.NDArray[np.uint8]
     modality: list[str]
     anatomy: list[str]
     pathologies: list[tuple[str, ...]]
@@ -87,6 +93,7 @@ def load_examples(collections: Sequence[Collection], *, cache: Path, progress: P
     parts = [_cached(collection, cache, progress) for collection in collections]
     pixels = np.concatenate([part[0] for part in parts])
     extents = np.concatenate([part[1] for part in parts])
+    prepared = np.concatenate([part[2] for part in parts])
     frames = [collection.manifest.frame for collection in collections]
 
     def text(column: str) -> list[str]:
@@ -119,6 +126,7 @@ def load_examples(collections: Sequence[Collection], *, cache: Path, progress: P
     return Examples(
         pixels=pixels[kept],
         extents=extents[kept],
+        prepared=prepared[kept],
         modality=of(modality),
         anatomy=of(anatomy),
         pathologies=[pathologies[row] for row in kept],
@@ -158,14 +166,17 @@ def held_out(groups: npt.NDArray[np.int64], splits: Sequence[str], image_ids: Se
 
 def _cached(
     collection: Collection, cache: Path, progress: Progress
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16]]:
-    key = hashlib.sha256(f"{collection.manifest.digest} {CACHE_SIDE} 1".encode()).hexdigest()[:16]
-    pixels_path, extents_path = (cache / f"{collection.name}-{key}-{part}.npy" for part in ("pixels", "extents"))
-    if pixels_path.is_file() and extents_path.is_file():
-        return np.load(pixels_path), np.load(extents_path)
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
+    key = hashlib.sha256(f"{collection.manifest.digest} {CACHE_SIDE} {SIDE} 2".encode()).hexdigest()[:16]
+    paths = [cache / f"{collection.name}-{key}-{part}.npy" for part in ("pixels", "extents", "prepared")]
+    if all(path.is_file() for path in paths):
+        pixels, extents, prepared = (np.load(path) for path in paths)
+        return pixels, extents, prepared
     count = len(collection)
+    prepare = preparation()
     pixels = np.zeros((count, CACHE_SIDE, CACHE_SIDE), dtype=np.uint8)
     extents = np.zeros((count, 2), dtype=np.int16)
+    prepared = np.zeros((count, SIDE, SIDE), dtype=np.uint8)
 
     def read(row: int) -> None:
         try:
@@ -175,15 +186,32 @@ def _cached(
         small = shrink(image)
         extents[row] = small.shape
         pixels[row, : small.shape[0], : small.shape[1]] = small
+        prepared[row] = prepare(image)
 
     with ThreadPoolExecutor(2) as pool:
         for done, _ in enumerate(pool.map(read, range(count)), start=1):
             if done % 100 == 0 or done == count:
                 progress(f"read {collection.name}", done, count)
     cache.mkdir(parents=True, exist_ok=True)
-    write_array(pixels_path, [pixels], shape=pixels.shape, dtype=pixels.dtype)
-    write_array(extents_path, [extents], shape=extents.shape, dtype=extents.dtype)
-    return pixels, extents
+    for path, array in zip(paths, (pixels, extents, prepared), strict=True):
+        write_array(path, [array], shape=array.shape, dtype=array.dtype)
+    return pixels, extents, prepared
+
+
+def preparation() -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]:
+    """The encoder's own preprocessing of a decoded image, as (128, 128) uint8: before scaling, one channel."""
+    transform = Transform(
+        Preprocessing(
+            size=(SIDE, SIDE),
+            fit="pad",
+            interpolation=PREPROCESSING["interpolation"],
+            color="RGB",
+            mean=(0.0, 0.0, 0.0),
+            std=(1.0, 1.0, 1.0),
+            fill=PREPROCESSING["fill_color"],
+        )
+    )
+    return lambda image: (transform(image).mean(axis=0) * 255).round().astype(np.uint8)
 
 
 def shrink(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

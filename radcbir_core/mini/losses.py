@@ -3,8 +3,8 @@
 Owns the losses on one batch: sentences and images that fit are near (contrastive, several may fit: UniCL, Yang et al.,
 CVPR 2022, arXiv 2204.03610), images of one label are near (supervised contrastive: Khosla et al., NeurIPS 2020, arXiv
 2004.11362), an image is near its label's anchor (a learned point; Movshovitz-Attias et al., ICCV 2017, arXiv
-1703.07464), the student's features tell what the teacher's do, and images of
-one kind are as near to each other as the teacher has them.
+1703.07464), the student's features tell what the teacher's do, images of one kind are as near to each other as the
+teacher has them, and the parts of an embedding keep their shares of its norm.
 """
 
 from __future__ import annotations
@@ -65,13 +65,26 @@ def anchor_loss(
 
 
 def teacher_loss(predicted: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """1 - cosine of the predicted and the teacher's features, both (B, T); rows of zeros have no teacher."""
+    """1 - cosine of the predicted and the wanted features, both (B, T); rows of zeros have none."""
     from torch.nn import functional
 
     has = features.abs().sum(dim=1) > 0
     if not has.any():
         return predicted.sum() * 0
     return 1 - functional.cosine_similarity(predicted[has], features[has], dim=1).mean()
+
+
+def balance_loss(shared: torch.Tensor, further: torch.Tensor, *, share: float) -> torch.Tensor:
+    """Mean squared logarithm of how far a part's norm is from its share: it counts alike in all images.
+
+    Args:
+        shared: (B, D), as the network gives them.
+        further: (B, A), likewise.
+        share: Wanted norm of the further part in units of the shared part's.
+    """
+    import torch
+
+    return torch.log(further.norm(dim=1).clamp(min=1e-6) / (share * shared.norm(dim=1).clamp(min=1e-6))).square().mean()
 
 
 def likeness_loss(images: torch.Tensor, details: torch.Tensor, *, among: torch.Tensor) -> torch.Tensor:

@@ -14,13 +14,23 @@ from typing import TYPE_CHECKING, Any, Final
 from radcbir_core.encoders.kits import add_probe
 from radcbir_core.encoders.torch_support import import_open_clip, quiet
 from radcbir_core.mini.augment import SIDE
+from radcbir_core.mini.spectrum import RINGS
 from radcbir_core.storage import atomic_bytes, atomic_path, digest_file
 
 if TYPE_CHECKING:
     import torch
 
+SHARED: Final = 256
+"""Dimensions in which images and sentences that fit are near."""
+
+APPEARANCE: Final = 64
+"""Further dimensions that tell how an image looks; 0 in sentences, which so are compared in the shared ones alone."""
+
+GRAIN: Final = RINGS
+"""Further dimensions that tell how sharp and how noisy an image is; 0 in sentences."""
+
 MODEL: Final[Mapping[str, Any]] = {
-    "embed_dim": 256,
+    "embed_dim": SHARED + APPEARANCE + GRAIN,
     "custom_text": True,
     "vision_cfg": {
         "timm_model_name": "mobilenetv4_conv_small",
@@ -46,7 +56,10 @@ def new_model() -> Any:
     open_clip = import_open_clip()
     parts = json.loads(json.dumps({name: part for name, part in MODEL.items() if name != "custom_text"}))
     with quiet():
-        return open_clip.CustomTextCLIP(**parts)
+        model = open_clip.CustomTextCLIP(**parts)
+    # No loss reaches these: they stay 0.
+    model.text.text_projection.data[:, SHARED:] = 0
+    return model
 
 
 def tokenizer() -> Any:

@@ -18,6 +18,7 @@ from PIL import Image
 from radcbir_core.errors import EncoderError
 from radcbir_core.mini.augment import SIDE, augment
 from radcbir_core.mini.examples import Examples, is_drawn
+from radcbir_core.mini.network import APPEARANCE
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_file, digest_of, write_array
 
@@ -25,10 +26,13 @@ _BATCH = 8
 _VIEWS_AT_ONCE = 64
 
 
-VIEWS: Final = (0.0, 0.5, 0.5, 0.5, 0.5, 1.0)
-"""Strength of the augmentation of each view of a real image."""
+VIEWS: Final = (0.0, 0.15, 0.15, 0.3, 0.5, 0.5)
+"""Strength of the augmentation of each view of a real image; 0 is the encoder's own preprocessing of the file."""
 
 VIEWS_SEED: Final = 11
+
+_OF_KIND = 0.5
+"""Share of a kind's mean that is removed from appearances: what all images of a kind have in common says less."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +42,24 @@ class Taught:
     Attributes:
         features: (N, T) float16, mean removed, norm 1; rows of zeros where the teacher says nothing.
         details: (N, T) float16: the same with the mean of the images of the same kind removed.
+        appearances: (N, A) float16: the same with half of that mean removed, in their principal directions, norm 1.
         pixels: (V, 128, 128) uint8: the views, as the network sees them.
         first_view: (N,) int64: the first of an example's ``views`` views; -1 where it has none.
         views: How many an example has.
         view_features: (V, T) float16.
         view_details: (V, T) float16.
+        view_appearances: (V, A) float16.
     """
 
     features: npt.NDArray[np.float16]
     details: npt.NDArray[np.float16]
+    appearances: npt.NDArray[np.float16]
     pixels: npt.NDArray[np.uint8]
     first_view: npt.NDArray[np.int64]
     views: int
     view_features: npt.NDArray[np.float16]
     view_details: npt.NDArray[np.float16]
+    view_appearances: npt.NDArray[np.float16]
 
     def views_of(self, rows: npt.NDArray[np.int64], generator: np.random.Generator) -> npt.NDArray[np.int64]:
         """A view of each example, -1 where there is none."""
@@ -84,14 +92,17 @@ def teach(examples: Examples, model: Path, *, cache: Path, progress: Progress = 
     first_view = np.full(len(examples), -1, dtype=np.int64)
     first_view[shown] = np.arange(len(shown)) * len(VIEWS)
     of_views = np.repeat(kinds[shown], len(VIEWS))
+    appearances, view_appearances = _appearances(seen, kinds, trained, (seen, kinds), (seen_in_views, of_views))
     return Taught(
         features=_unit(seen, np.zeros(len(seen), dtype=np.int64), trained),
         details=_unit(seen, kinds, trained),
+        appearances=appearances,
         pixels=pixels,
         first_view=first_view,
         views=len(VIEWS),
         view_features=_unit(seen_in_views, np.zeros(len(of_views), dtype=np.int64), np.ones(len(of_views), dtype=bool)),
         view_details=_unit(seen_in_views, of_views, np.ones(len(of_views), dtype=bool)),
+        view_appearances=view_appearances,
     )
 
 
@@ -101,6 +112,9 @@ def _views(examples: Examples, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.ui
 
     pixels = np.empty((len(rows), len(VIEWS), SIDE, SIDE), dtype=np.uint8)
     for place, strength in enumerate(VIEWS):
+        if not strength:
+            pixels[:, place] = examples.prepared[rows]
+            continue
         for start in range(0, len(rows), _VIEWS_AT_ONCE):
             some = rows[start : start + _VIEWS_AT_ONCE]
             generator = torch.Generator().manual_seed(VIEWS_SEED + 1_000_003 * place + start)
@@ -171,9 +185,35 @@ def _unit(
         if not (rows & measured).any():
             continue  # nothing is known of such images; none of them is trained on
         part = features[rows].astype(np.float32)
-        part -= features[rows & measured].mean(axis=0, dtype=np.float32)
-        unit[rows] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-6)
+        unit[rows] = _of_norm_1(part - features[rows & measured].mean(axis=0, dtype=np.float32))
     return unit
+
+
+def _appearances(
+    features: npt.NDArray[np.float16],
+    kinds: npt.NDArray[Any],
+    measured: npt.NDArray[np.bool_],
+    *told: tuple[npt.NDArray[np.float16], npt.NDArray[Any]],
+) -> list[npt.NDArray[np.float16]]:
+    """Features and their kinds as (., A) appearances; means and directions are those of the measured rows."""
+    mean = features[measured].mean(axis=0, dtype=np.float32)
+    means = {
+        kind: features[measured & (kinds == kind)].mean(axis=0, dtype=np.float32) for kind in np.unique(kinds[measured])
+    }
+
+    def centered(seen: npt.NDArray[np.float16], of: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        shifts = np.stack([mean + _OF_KIND * (means.get(kind, mean) - mean) for kind in of])
+        return _of_norm_1(seen.astype(np.float32) - shifts)
+
+    rows = centered(features[measured], kinds[measured])
+    principal = np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :APPEARANCE]
+    # A teacher with fewer features has fewer directions.
+    directions = np.pad(principal, ((0, 0), (0, APPEARANCE - principal.shape[1])))
+    return [_of_norm_1(centered(seen, of) @ directions).astype(np.float16) for seen, of in told]
+
+
+def _of_norm_1(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), dtype=np.float32)
 
 
 def _interpreter(model: Path) -> Any:

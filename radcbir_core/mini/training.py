@@ -24,7 +24,8 @@ from radcbir_core.mini import losses
 from radcbir_core.mini.augment import augment
 from radcbir_core.mini.batches import Batch, Batches
 from radcbir_core.mini.examples import Examples
-from radcbir_core.mini.network import PREPROCESSING, new_model, tokenizer
+from radcbir_core.mini.network import APPEARANCE, GRAIN, PREPROCESSING, SHARED, new_model, tokenizer
+from radcbir_core.mini.spectrum import scale_of
 from radcbir_core.mini.teacher import Taught
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_bytes, atomic_path
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 AHEAD = 3
 """Batches that are prepared while the network works."""
+
+_MEASURED = 4096
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
@@ -49,6 +52,8 @@ class Round:
         findings_weight: How much more often than others those kinds of real images come whose findings differ.
         likeness_weight: Of the loss that brings images of one kind as near as the teacher has them.
         views: Whether real images come in the views that the teacher saw, with what it saw there.
+        appearance_weight: Of the imitation of what the teacher sees, in the dimensions of the appearance.
+        grain_weight: Of the telling of power by spatial frequency, in the dimensions of the grain.
     """
 
     steps: int
@@ -56,6 +61,8 @@ class Round:
     findings_weight: float = 1.0
     likeness_weight: float = 0.0
     views: bool = False
+    appearance_weight: float = 0.0
+    grain_weight: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +73,9 @@ class Recipe:
         seed: Of everything random.
         rounds: One after the other. The second changes images less, because small findings do not survive strong
             changes; the third, where there is a teacher, imitates it closely: its view of real images tells more of
-            findings that are rare, or have no label here, than few labels do.
+            findings that are rare, or have no label here, than few labels do. The fourth adds how an image looks: what
+            the teacher sees, and its power by spatial frequency, each in dimensions of their own, so that neither
+            losses nor sentences of findings pull on them.
         images: A step's.
         of_kind: Images of one modality and anatomy in a step.
         learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth, in each round.
@@ -78,6 +87,8 @@ class Recipe:
         label_weight: Of the loss that brings images of one label together.
         kind_weight: Of the loss that brings images of one modality and anatomy together.
         teacher_weight: Of the imitation of the teacher.
+        appearance_share: Norm of an embedding's appearance in units of its part that is shared with sentences.
+        grain_share: Norm of its grain, likewise.
         unknown_words: Share of words that are replaced by ones that are never trained, so that an unknown word in a
             query says nothing.
     """
@@ -87,6 +98,7 @@ class Recipe:
         Round(steps=6000),
         Round(steps=7500, strength=0.5),
         Round(steps=4500, strength=0.5, findings_weight=3.0, likeness_weight=1.0, views=True),
+        Round(steps=12000, strength=0.5, findings_weight=3.0, views=True, appearance_weight=2.0, grain_weight=1.0),
     )
     images: int = 64
     of_kind: int = 16
@@ -99,6 +111,8 @@ class Recipe:
     label_weight: float = 0.3
     kind_weight: float = 0.2
     teacher_weight: float = 1.0
+    appearance_share: float = 0.4
+    grain_share: float = 0.25
     unknown_words: float = 0.04
 
     @property
@@ -151,6 +165,8 @@ class _Ready:
     tokens: torch.Tensor
     features: npt.NDArray[np.float16] | None
     details: npt.NDArray[np.float16] | None
+    appearances: npt.NDArray[np.float16] | None
+    grain: torch.Tensor
 
 
 def train(
@@ -235,11 +251,12 @@ class _Work:
         self._teacher = teacher
         width = model.visual.trunk.classifier.in_features
         self._pupil = nn.Linear(width, 1 if teacher is None else teacher.features.shape[1]).to(device)
-        self._anchors = nn.Parameter(
-            torch.randn(len(self.batches.labels), model.visual.trunk.num_classes, device=device)
-        )
+        self._anchors = nn.Parameter(torch.randn(len(self.batches.labels), SHARED, device=device))
         self._pixels = torch.from_numpy(examples.pixels)
         self._extents = torch.from_numpy(examples.extents.astype(np.int64))
+        # Some thousands of images tell the spread of a few numbers.
+        some = np.random.default_rng(recipe.seed).permutation(np.flatnonzero(~examples.validation))[:_MEASURED]
+        self._grain_of = scale_of(torch.from_numpy(examples.prepared[some]).float() / 255)
         self._optimizer = torch.optim.AdamW(self._groups(), lr=recipe.learning_rate, betas=(0.9, 0.98))
         self._mean = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._used = torch.zeros(model.text.vocab_size, dtype=torch.bool)
@@ -274,16 +291,19 @@ class _Work:
         torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
         rows = torch.from_numpy(batch.rows)
         images = augment(self._pixels[rows], self._extents[rows], torch_generator, strength=part.strength)
-        features = details = None
+        features = details = appearances = None
         if self._teacher is not None:
             features, details = self._teacher.features[batch.rows], self._teacher.details[batch.rows]
+            appearances = self._teacher.appearances[batch.rows]
             if part.views:
                 shown = self._teacher.views_of(batch.rows, generator)
                 seen = shown >= 0
                 images[torch.from_numpy(seen)] = torch.from_numpy(self._teacher.pixels[shown[seen]]).float() / 255
                 features[seen] = self._teacher.view_features[shown[seen]]
                 details[seen] = self._teacher.view_details[shown[seen]]
-        return _Ready(batch, images, torch.where(replaced, strangers, tokens), features, details)
+                appearances[seen] = self._teacher.view_appearances[shown[seen]]
+        tokens = torch.where(replaced, strangers, tokens)
+        return _Ready(batch, images, tokens, features, details, appearances, self._grain_of(images))
 
     def step(self, step: int, ready: _Ready) -> dict[str, float]:
         """One update; the losses."""
@@ -300,8 +320,10 @@ class _Work:
         hidden = trunk.forward_head(
             trunk.forward_features(inputs.contiguous(memory_format=torch.channels_last)), pre_logits=True
         )
-        images = functional.normalize(trunk.classifier(hidden), dim=1)
-        texts = functional.normalize(model.encode_text(ready.tokens.to(self.device)), dim=1)
+        given = trunk.classifier(hidden)
+        shared, appearance, grain = given.split([SHARED, APPEARANCE, GRAIN], dim=1)
+        images = functional.normalize(shared, dim=1)
+        texts = functional.normalize(model.encode_text(ready.tokens.to(self.device))[:, :SHARED], dim=1)
 
         def on(array: npt.NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(array).to(self.device)
@@ -330,6 +352,14 @@ class _Work:
         if ready.details is not None and (weight := r.at(step)[0].likeness_weight):
             parts["likeness"] = losses.likeness_loss(images, on(ready.details).float(), among=on(batch.same_kind_drawn))
             loss = loss + weight * parts["likeness"]
+        if ready.appearances is not None and (weight := r.at(step)[0].appearance_weight):
+            parts["appearance"] = losses.teacher_loss(appearance, on(ready.appearances).float())
+            parts["balance"] = losses.balance_loss(shared, appearance, share=r.appearance_share)
+            loss = loss + weight * parts["appearance"] + parts["balance"]
+        if weight := r.at(step)[0].grain_weight:
+            parts["grain"] = losses.teacher_loss(grain, ready.grain.to(self.device))
+            parts["grain balance"] = losses.balance_loss(shared, grain, share=r.grain_share)
+            loss = loss + weight * parts["grain"] + parts["grain balance"]
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from radcbir_core.mini.augment import SIDE
 from radcbir_core.mini.examples import CACHE_SIDE, Examples
 
 KINDS = (
@@ -30,6 +31,7 @@ def made_up(each: int = 4, *, seed: int = 0) -> Examples:
     return Examples(
         pixels=pixels,
         extents=extents,
+        prepared=generator.integers(0, 256, (count, SIDE, SIDE), dtype=np.uint8),
         modality=[kind[0] for kind in kinds],
         anatomy=[kind[1] for kind in kinds],
         pathologies=[kind[2] for kind in kinds],

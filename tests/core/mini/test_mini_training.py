@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,14 +20,25 @@ from radcbir_core.errors import EncoderError
 from radcbir_core.importers import import_collection
 from radcbir_core.mini import losses, teacher, training
 from radcbir_core.mini.augment import SIDE, augment
-from radcbir_core.mini.examples import load_examples
+from radcbir_core.mini.examples import load_examples, preparation
 from radcbir_core.mini.making import data_list, make_mini
-from radcbir_core.mini.network import PREPROCESSING
+from radcbir_core.mini.network import APPEARANCE, GRAIN, PREPROCESSING, SHARED
 from radcbir_core.mini.teacher import Taught, teach
 from radcbir_core.mini.training import LOG, Recipe, Round, train
 from tests.core.mini.examples import made_up
 
-ROUNDS = (Round(steps=2), Round(steps=2, strength=0.5, findings_weight=2.0, likeness_weight=1.0, views=True))
+ROUNDS = (
+    Round(steps=2),
+    Round(
+        steps=2,
+        strength=0.5,
+        findings_weight=2.0,
+        likeness_weight=1.0,
+        views=True,
+        appearance_weight=1.0,
+        grain_weight=1.0,
+    ),
+)
 RECIPE = Recipe(rounds=ROUNDS, images=6, of_kind=4, warm_up=1)
 
 
@@ -38,14 +51,17 @@ def taught(examples) -> Taught:
     shown = np.flatnonzero(~examples.validation)[::3]
     first_view[shown] = np.arange(len(shown)) * 2
     seen = generator.normal(size=(2 * len(shown), 5)).astype(np.float16)
+    looks = generator.normal(size=(len(examples), APPEARANCE)).astype(np.float16)
     return Taught(
         features=features,
         details=features,
+        appearances=looks,
         pixels=generator.integers(0, 256, (2 * len(shown), SIDE, SIDE), dtype=np.uint8),
         first_view=first_view,
         views=2,
         view_features=seen,
         view_details=seen,
+        view_appearances=generator.normal(size=(2 * len(shown), APPEARANCE)).astype(np.float16),
     )
 
 
@@ -114,6 +130,20 @@ def test_without_augmentation_the_network_sees_what_the_encoder_shows_it() -> No
     assert seen[:, :14].max() == 0 == shown[:, :14].max()
 
 
+def test_prepared_images_are_the_encoders_own_inputs(source, tmp_path) -> None:
+    make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=replace(RECIPE, rounds=ROUNDS[:1]))
+    encoder = load_encoder(f"local-dir:{tmp_path / 'e'}", device="cpu")
+    for shape in ((300, 90), (40, 128, 3), (7, 5)):
+        image = np.random.default_rng(0).integers(0, 256, shape[:2]).astype(np.uint8)
+        image = np.repeat(image[:, :, None], 3, axis=2) if len(shape) == 3 else image
+        wanted = encoder.prepare(image)[0] * PREPROCESSING["std"][0] + PREPROCESSING["mean"][0]
+        assert np.allclose(preparation()(image) / 255, wanted, atol=1e-4)
+    examples = load_examples([source], cache=tmp_path / "cache")
+    rows = {name: row for row, name in enumerate(source.manifest.column("image_id"))}
+    for row, name in enumerate(examples.image_ids[:3]):
+        assert np.array_equal(examples.prepared[row], preparation()(source.read_image(rows[name]).pixels))
+
+
 def test_augmentation_stays_in_range_varies_and_follows_from_its_generator() -> None:
     examples = made_up(8)
     pixels, extents = torch.from_numpy(examples.pixels), torch.from_numpy(examples.extents.astype(np.int64))
@@ -156,7 +186,8 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) ->
         assert torch.allclose(tensor.float(), parts[name].float(), atol=1e-5), name
     lines = [json.loads(line) for line in (tmp_path / "parts" / LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == [4]
-    assert all(lines[0][name] > 0 for name in ("text", "anchor", "detail", "label", "kind", "teacher", "likeness"))
+    asked = ("text", "anchor", "detail", "label", "kind", "teacher", "likeness", "appearance", "balance", "grain")
+    assert all(lines[0][name] > 0 for name in (*asked, "grain balance"))
 
     with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
         train(
@@ -172,11 +203,12 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     recipe = Recipe(rounds=(Round(steps=2),), images=6, of_kind=4, warm_up=1)
     make_mini([source], output=output, work=tmp_path / "work", recipe=recipe)
     encoder = load_encoder(f"local-dir:{output}", device="cpu")
-    assert encoder.dimension == 256
+    assert encoder.dimension == SHARED + APPEARANCE + GRAIN
     assert encoder.preprocessing.fit == "pad"
     assert encoder.preprocessing.mean == tuple(PREPROCESSING["mean"])
     texts = encoder.encode_texts(["CT of the head", "頭部", "qwertzuiop zyx"])
     assert np.allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+    assert not texts[:, SHARED:].any()  # sentences say nothing of how an image looks
     record = json.loads((output / "training.json").read_text())
     assert record["recipe"]["rounds"][0]["steps"] == 2
     assert sum(row["trained_on"] for row in record["images"]) == 30 - sum(r["validated_on"] for r in record["images"])
@@ -252,14 +284,7 @@ def test_what_the_teacher_sees_is_centered_by_kind_and_views_belong_to_their_ima
     assert (chosen[~trained] == -1).all()
     assert ((chosen - found.first_view)[trained] < found.views).all()
     # The first view is the image as the encoder shows it.
-    row = int(np.flatnonzero(trained)[0])
-    shown = augment(
-        torch.from_numpy(examples.pixels[[row]]),
-        torch.from_numpy(examples.extents[[row]].astype(np.int64)),
-        torch.Generator(),
-        strength=0.0,
-    )[0].numpy()
-    assert np.abs(found.pixels[found.first_view[row]] / 255 - shown).max() < 0.01
+    assert np.array_equal(found.pixels[found.first_view[trained]], examples.prepared[trained])
     # By hand: the level of one kind, its mean over what is trained on removed.
     kind = np.array([m == "MR" for m in examples.modality])
     seen = run(examples.pixels, examples.extents)
@@ -269,6 +294,18 @@ def test_what_the_teacher_sees_is_centered_by_kind_and_views_belong_to_their_ima
     part = seen - seen[trained].mean(axis=0)
     expected = part / np.linalg.norm(part, axis=1, keepdims=True)
     assert np.allclose(found.features.astype(float), expected, atol=0.02)
+    # Appearances: half of the kind's mean removed, turned into principal directions, which keeps angles.
+    of = np.array([f"{m}/{a}" for m, a in zip(examples.modality, examples.anatomy, strict=True)])
+    general = seen[trained].mean(axis=0)
+    rest = np.stack(
+        [row - (general + seen[trained & (of == kind)].mean(axis=0)) / 2 for row, kind in zip(seen, of, strict=True)]
+    )
+    rest /= np.linalg.norm(rest, axis=1, keepdims=True)
+    looks = found.appearances.astype(float)
+    assert looks.shape == (len(examples), APPEARANCE)
+    assert np.allclose(looks @ looks.T, rest @ rest.T, atol=0.02)
+    assert found.view_appearances.shape == (len(found.pixels), APPEARANCE)
+    assert np.allclose(np.linalg.norm(found.view_appearances.astype(float), axis=1), 1, atol=0.01)
     again = teach(examples, path, cache=tmp_path / "cache")
     assert np.array_equal(again.view_features, found.view_features)
 
@@ -292,3 +329,15 @@ def test_likeness_is_least_where_the_network_has_the_teachers_similarities() -> 
     more = torch.cat([details, torch.nn.functional.normalize(torch.ones(1, 4), dim=1)])
     all_of_them = torch.ones(7, 7, dtype=torch.bool)
     assert torch.allclose(losses.likeness_loss(more, quiet, among=all_of_them), same)
+
+
+def test_parts_of_an_embedding_are_balanced_where_their_norms_have_the_share() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shared = torch.randn(5, 8, generator=generator)
+    further = torch.randn(5, 3, generator=generator)
+    norms = further.norm(dim=1) / shared.norm(dim=1)
+    expected = np.mean([math.log(float(norm) / 0.4) ** 2 for norm in norms])
+    assert float(losses.balance_loss(shared, further, share=0.4)) == pytest.approx(expected, rel=1e-4)
+    level = further / norms[:, None] * 0.4
+    assert float(losses.balance_loss(7 * shared, 7 * level, share=0.4)) < 1e-9
+    assert torch.isfinite(losses.balance_loss(torch.zeros(2, 8), torch.zeros(2, 3), share=0.4))
