@@ -412,6 +412,6 @@ def test_missing_packages_are_what_it_is_for(tmp_path) -> None:
     done = run("list")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "Error: Expected the packages that RadCBIR needs, but import gave: No module named 'pandas'. "
+        "Error: Expected the packages that RadCBIR needs, but import gave: No module named 'typer'. "
         "Run: pip install -r requirements.txt, or python -m radcbir_core doctor to see what is missing.\n"
     )
