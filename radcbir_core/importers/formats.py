@@ -174,6 +174,11 @@ def import_as(request: ImportRequest, *, format_name: str | None = None, progres
                 f"Expected a format whose images stay where they are, but --add is given for {formats[0].name}, which "
                 "writes images of its own. Import under another name."
             )
+        if request.take_changes:
+            raise ManifestError(
+                "Expected tables of embeddings that say of known images what the collection says, but --take-changes "
+                "is given. Leave it out, or import the images' own table again with it."
+            )
         report: ImportReport = formats[0].load().run(request, progress=progress)
         return report
     if request.add:

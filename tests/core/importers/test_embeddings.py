@@ -461,7 +461,11 @@ def test_other_mistakes(source, capsys) -> None:
     with pytest.raises(EncoderError, match=r"encoder_id = 'Bio Med'. Write, for example, bio-med"):
         imported(source, encoder_id="Bio Med")
     assert main(["import", str(source / "u.h5"), str(source / "u.csv"), "--name", "u"]) == 2
-    assert "--encoder-id is not given" in capsys.readouterr().err
+    changes = ["--encoder-id", "e", "--add", "--take-changes"]
+    assert main(["import", str(source / "u.h5"), str(source / "u.csv"), "--name", "u", *changes]) == 2
+    errors = capsys.readouterr().err
+    assert "--encoder-id is not given" in errors
+    assert "--take-changes is given. Leave it out" in errors
     assert list_collections() == []
 
 
