@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from radcbir_core.collection import EncoderStore
+from radcbir_core.errors import CollectionNotFoundError
 from radcbir_core.storage import digest_of, disk_errors
 
 
@@ -61,12 +62,20 @@ def write_results(folder: Path, results: Results) -> None:
     """Write all files of one result, in one step.
 
     Raises:
+        CollectionNotFoundError: The collection has been removed or renamed meanwhile; nothing is left at its old place.
         StorageError: No space left, or no permission.
     """
     unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
     with disk_errors(folder):
         try:
-            unfinished.mkdir(parents=True)
+            try:
+                folder.parent.mkdir(exist_ok=True)
+            except FileNotFoundError as error:
+                raise CollectionNotFoundError(
+                    f"Expected the collection to be there still, but {folder.parent.parent} is gone: it was removed or "
+                    "renamed meanwhile, and these results are not kept. Ask again under its new name."
+                ) from error
+            unfinished.mkdir()
             results.table.to_parquet(unfinished / "table.parquet")
             results.queries.to_parquet(unfinished / "queries.parquet")
             (unfinished / "notes.json").write_text(json.dumps(results.notes), encoding="utf-8")

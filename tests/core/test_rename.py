@@ -24,6 +24,7 @@ from radcbir_core.collection import (
 )
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
+from radcbir_core.evaluation import Protocol, evaluate
 
 
 @pytest.fixture
@@ -59,6 +60,20 @@ def test_everything_comes_along(small) -> None:
         open_collection("small")
     # It goes on being one like any other.
     assert build(renamed, load_encoder("pixels")).seconds == {}
+
+
+def test_what_is_computed_meanwhile_leaves_nothing_at_the_old_place(small) -> None:
+    store = small.store("pixels")
+
+    def rename(step: str, done: int, total: int) -> None:
+        if (step, done) == ("evaluation", 1):
+            rename_collection("small", "other")
+
+    with pytest.raises(CollectionNotFoundError, match="removed or renamed meanwhile"):
+        evaluate(store, Protocol.of("leave-one-out", exclude=("study",)), progress=rename)
+    assert list_collections() == ["other"]
+    assert "small" not in names()
+    assert len(evaluate(open_collection("other").store("pixels"), Protocol.of("leave-one-out")).table)
 
 
 def test_the_title_alone_can_be_changed(small) -> None:
