@@ -23,9 +23,10 @@ import numpy as np
 from radcbir_core.collection import Collection, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.mini.examples import load_examples
-from radcbir_core.mini.network import export, new_model
+from radcbir_core.mini.network import APPEARANCE, GRAIN, SHARED, export, new_model
 
 SPOKEN = {"XR": "X-ray", "CT": "CT", "MR": "MRI", "US": "ultrasound"}
+LEVELS = ("modality", "anatomy", "label")
 PHRASINGS = ("{m} of the {a}", "{a} {m}", "a {m} image showing the {a}", "this is a {m} of a {a}", "{m} scan, {a}")
 WITH = ("{s} with {p}", "{s} showing {p}", "{p} on {s}", "{s}: {p}", "{p}, {s}")
 # Forms and words that the sentences of training do not have.
@@ -57,6 +58,7 @@ class Images:
     patient: np.ndarray
     sha256: np.ndarray
     split: np.ndarray
+    dataset: np.ndarray
 
     def of(self, encoder: Encoder) -> np.ndarray:
         """(N, D) float32 unit embeddings, by the encoder's own preprocessing of the whole file."""
@@ -98,6 +100,7 @@ def images_of(collections: Sequence[Collection], rows: Iterator[tuple[int, int]]
         patient=column("patient_id"),
         sha256=column("sha256"),
         split=column("split"),
+        dataset=column("dataset"),
     )
 
 
@@ -115,8 +118,13 @@ def validation(collections: Sequence[Collection], cache: Path) -> Images:
     return images_of(collections, chosen)
 
 
-def precision_at_1(images: Images, embeddings: np.ndarray, level: str, *, queries: np.ndarray | None = None) -> dict:
-    """Micro and macro P@1: the nearest other image with a label, of another patient, has the same label."""
+def precision_at_1(
+    images: Images, embeddings: np.ndarray, level: str, *, queries: np.ndarray | None = None, apart: bool = False
+) -> dict:
+    """Micro and macro P@1: the nearest other image with a label, of another patient, has the same label.
+
+    With ``apart``, hits of the query's data set do not count either; asked are queries whose label others have as well.
+    """
     labels = images.labels(level)
     known = labels != ""
     asked = known if queries is None else known & queries
@@ -127,6 +135,10 @@ def precision_at_1(images: Images, embeddings: np.ndarray, level: str, *, querie
         if images.patient[query]:
             allowed &= images.patient != images.patient[query]
         allowed &= images.sha256 != images.sha256[query]
+        if apart:
+            allowed &= images.dataset != images.dataset[query]
+            if not (allowed & (labels == labels[query])).any():
+                continue
         similarities = np.where(allowed, embeddings @ embeddings[query], -2)
         hits.setdefault(str(labels[query]), []).append(bool(labels[similarities.argmax()] == labels[query]))
     every = [hit for found in hits.values() for hit in found]
@@ -236,13 +248,27 @@ def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[s
             f"| level | queries | {' | '.join(f'{who} micro / macro' for who in contenders)} |",
             f"|---|---|{'---|' * len(contenders)}",
         ]
-        for level in ("modality", "anatomy", "label"):
+        for level in LEVELS:
             found = {
                 who: precision_at_1(images, vectors, level, queries=queries) for who, vectors in embeddings.items()
             }
             first = found[mini.encoder_id]
             cells = " | ".join(f"{f['micro']:.3f} / {f['macro']:.3f}" for f in found.values())
             lines.append(f"| {level} ({first['labels']}) | {first['queries']} | {cells} |")
+        if images.dataset[0] != "phantoms":
+            found = {
+                who: precision_at_1(images, vectors, "label", queries=queries, apart=True)
+                for who, vectors in embeddings.items()
+            }
+            first = found[mini.encoder_id]
+            cells = " | ".join(f"{f['micro']:.3f} / {f['macro']:.3f}" for f in found.values())
+            lines.append(f"| label, hits of other data sets only ({first['labels']}) | {first['queries']} | {cells} |")
+        if mini.dimension == SHARED + APPEARANCE + GRAIN:
+            shared = embeddings[mini.encoder_id][:, :SHARED]
+            shared = shared / np.linalg.norm(shared, axis=1, keepdims=True)
+            alone = {level: precision_at_1(images, shared, level, queries=queries) for level in LEVELS}
+            cells = ", ".join(f"{level} {f['micro']:.3f} / {f['macro']:.3f}" for level, f in alone.items())
+            lines.append(f"\nBy the {SHARED} dimensions shared with sentences alone: {cells}.")
         lines += [
             f"\n**{name.capitalize()} images, text to image**, P@10 over five phrasings\n",
             f"| text asks for | images | prevalence in its anatomy | {mini.encoder_id} | random weights |",
@@ -254,6 +280,7 @@ def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[s
             shown = Images(
                 images.collections, [images.where[i] for i in keep], images.modality[keep], images.anatomy[keep],
                 [images.pathologies[i] for i in keep], images.patient[keep], images.sha256[keep], images.split[keep],
+                images.dataset[keep],
             )  # fmt: skip
             embeddings = {who: vectors[keep] for who, vectors in embeddings.items()}
         least = 20 if name == "real" else 5
