@@ -6,6 +6,8 @@ import shutil
 
 import pytest
 
+from radcbir_core.archive import write_archive
+from radcbir_core.collection import open_collection
 from tests import quick_work
 from tests.browser.conftest import run_server
 from tests.small_images import write_small_images
@@ -72,3 +74,26 @@ def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, res
     assert hits.first.get_attribute("data-image-id").startswith("site-b/")
     page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
     assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_open_an_archive_that_somebody_sent(own_server, page, tmp_path):
+    write_archive(open_collection("small"), tmp_path / "sent.zip", images=True)
+    page.goto(f"{own_server}/collections")
+    page.get_by_role("button", name="Import a collection").click()
+    page.get_by_text("Upload a table or a ZIP", exact=True).click()
+    page.locator("input[type=file]").set_input_files(tmp_path / "sent.zip")
+    page.get_by_text("sent.zip").wait_for()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("an archive of a collection", exact=True).wait_for()
+    name = page.get_by_role("textbox", name="Name")
+    name.fill("from-a-friend")
+    name.press("Enter")
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("link", name="Search in from-a-friend").click()
+    page.wait_for_url(lambda url: "/retrieval" in url and "collection=from-a-friend" in url)
+    page.locator("li.card").first.get_by_text("Query", exact=True).click()
+    page.locator("li.card:has(.rank)").nth(9).wait_for()
+    assert page.locator("[data-testid=stException]").count() == 0
+    opened, sent = open_collection("from-a-friend"), open_collection("small")
+    assert opened.digest == sent.digest
+    assert set(opened.store("pixels").steps().values()) == {"current"}
