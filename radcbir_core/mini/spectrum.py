@@ -1,8 +1,9 @@
 """How sharp and how noisy an image is: its power by spatial frequency.
 
-Owns the measure that the network learns to tell: the logarithm of the mean power in rings of the Fourier transform
-(radially averaged power spectrum), each ring in units of its spread over the images that are trained on. Two images of
-one exposure, reconstruction or export agree in it; so it says much of where an image is from, and little of findings.
+Owns the measure that the network learns to tell: the mean power in rings of the Fourier transform (radially averaged
+power spectrum), as its fourth root, each ring in units of its spread over the images that are trained on. Images of one
+exposure, reconstruction or export agree in it; so it says much of where an image is from, and little of findings. The
+root, because a network of this size sees the amplitude of fine detail, but not the logarithm of next to nothing.
 """
 
 from __future__ import annotations
@@ -21,13 +22,10 @@ if TYPE_CHECKING:
 RINGS: Final = 20
 """Rings of the same width; the last ones lie in the corners of the transform."""
 
-_LEAST: Final = 1e-3
-"""Power that counts as none, so that an even image has a logarithm."""
-
 
 @dataclass(frozen=True)
 class Scale:
-    """What rings are measured in: mean and spread of the logarithm, (20,) each."""
+    """What rings are measured in: mean and spread, (20,) each."""
 
     mean: torch.Tensor
     deviation: torch.Tensor
@@ -36,17 +34,17 @@ class Scale:
         """(B, 20) of norm 1 for (B, 128, 128) of 0 to 1."""
         from torch.nn import functional
 
-        return functional.normalize((log_power(images) - self.mean) / self.deviation, dim=1)
+        return functional.normalize((ring_levels(images) - self.mean) / self.deviation, dim=1)
 
 
 def scale_of(images: torch.Tensor) -> Scale:
     """The scale on which these (B, 128, 128) images vary by 1."""
-    powers = log_power(images)
-    return Scale(powers.mean(dim=0), powers.std(dim=0).clamp(min=1e-3))
+    levels = ring_levels(images)
+    return Scale(levels.mean(dim=0), levels.std(dim=0).clamp(min=1e-3))
 
 
-def log_power(images: torch.Tensor) -> torch.Tensor:
-    """Logarithm of the mean power in each ring.
+def ring_levels(images: torch.Tensor) -> torch.Tensor:
+    """Fourth root of the mean power in each ring: the square root of an amplitude.
 
     Args:
         images: (B, 128, 128), 0 to 1.
@@ -57,7 +55,7 @@ def log_power(images: torch.Tensor) -> torch.Tensor:
     import torch
 
     power = torch.fft.rfft2(images).abs().square().flatten(1)
-    return torch.log(power @ torch.from_numpy(_MEANS).to(images.device) + _LEAST)
+    return (power @ torch.from_numpy(_MEANS).to(images.device)).pow(0.25)
 
 
 def _means() -> npt.NDArray[np.float32]:
