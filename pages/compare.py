@@ -77,6 +77,8 @@ def page() -> None:
             show_neighborhoods(pair, chosen)
             return
         found = paired.comparison(pair, chosen.protocol)
+        if found is None:
+            return
         labels = found.labels_of(chosen.level, chosen.k)
         if not len(labels) and section != "rankings":
             protocol_choice.say_no_labels(opened, chosen.level)

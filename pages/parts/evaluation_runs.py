@@ -23,6 +23,7 @@ QUICK_IMAGES: Final = 4000
 STEPS: Final = {
     "search": ("Search exactly", "query", "queries"),
     "evaluation": ("Evaluate", "level", "levels"),
+    "comparison": ("Compare query by query", "level", "levels"),
     "intervals": ("Resample patients for the intervals", "metric", "metrics"),
     "galleries": ("Draw smaller galleries and search them", "gallery", "galleries"),
     "steps": ("Fit the linear probe", "step", "steps"),

@@ -1,7 +1,7 @@
 """What the Compare page reads of two encoders, computed once.
 
-Owns the caches of comparisons, and the pair that they are of. As in loaders.py, what is cached goes by names and
-digests; the stores themselves are passed beside them and not hashed.
+Owns the caches of what is made of comparisons, and the pair that they are of. As in loaders.py, what is cached goes by
+names and digests; the stores themselves are passed beside them and not hashed.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.parts import loaders
+from pages.parts import evaluation_runs, loaders
 from pages.parts.loaders import EncoderKey
 from radcbir_core.collection import Collection, EncoderStore
-from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.chance import CHANCE
-from radcbir_core.evaluation.comparing import Comparison, compare
+from radcbir_core.evaluation.comparing import Comparison, compare, kept_comparison
 from radcbir_core.evaluation.disagreements import Disagreements, RankedPair, disagreements, ranked_pair
 from radcbir_core.evaluation.neighborhoods import Neighborhoods, neighborhoods
 from radcbir_core.manifest import Level
@@ -56,18 +56,28 @@ class Pair:
         return first, None if self.by_chance else loaders.encoder_key(self.collection, self.b)
 
 
-def comparison(pair: Pair, protocol: Protocol) -> Comparison:
-    """The comparison under a protocol: from memory, else from disk, else computed now. Read-only.
+def comparison(pair: Pair, protocol: Protocol) -> Comparison | None:
+    """The comparison under a protocol, or None after drawing how to get it. Read-only.
 
     Raises:
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: A neighbor graph is missing or older than the embeddings.
     """
-    return _comparison(pair.keys, protocol, pair.stores)
+    a, b = pair.stores
+    return evaluation_runs.result(
+        evaluation_runs.Work(
+            what="This comparison",
+            key=("compare", pair.keys, protocol),
+            read=lambda: kept_comparison(a, b, protocol),
+            compute=lambda **told: compare(a, b, protocol, **told),
+            # Two encoders are evaluated; what all protocols but the paper's need is in the neighbor graphs.
+            quick=len(pair.collection) <= (2 if protocol.name == PAPER else 25) * evaluation_runs.QUICK_IMAGES,
+        )
+    )
 
 
 def parted(pair: Pair, protocol: Protocol, level: Level, k: int, label: str | None = None) -> Disagreements:
-    """The queries of a level, or of one label, by who is right at k. Raises as :func:`comparison`."""
+    """The queries of a level, or of one label, by who is right at k, once they are compared."""
     return _parted(pair.keys, protocol, level, k, label, pair.stores)
 
 
@@ -87,17 +97,16 @@ def agreement(pair: Pair) -> Neighborhoods:
     return _agreement(pair.keys, pair.stores)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Comparing the two encoders query by query…")
-def _comparison(keys: _Keys, protocol: Protocol, _stores: _Stores) -> Comparison:  # noqa: ARG001 - keys are the cache's
-    return compare(*_stores, protocol)
-
-
 @st.cache_resource(max_entries=32, show_spinner="Sorting the queries…")
 def _parted(
-    keys: _Keys, protocol: Protocol, level: Level, k: int, label: str | None, _stores: _Stores
+    keys: _Keys,  # noqa: ARG001 - keys are the cache's
+    protocol: Protocol,
+    level: Level,
+    k: int,
+    label: str | None,
+    _stores: _Stores,
 ) -> Disagreements:
-    found = _comparison(keys, protocol, _stores)
-    return disagreements(*_stores, found, level=level, k=k, label=label)
+    return disagreements(*_stores, compare(*_stores, protocol), level=level, k=k, label=label)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

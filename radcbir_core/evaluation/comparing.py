@@ -128,11 +128,9 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         StaleError: A neighbor graph is missing or was made from other embeddings.
         StorageError: The results cannot be written.
     """
-    check_sides(a, b, protocol)
-    folder = a.evaluation_folder / _name(a, b, protocol)
-    cached = read_results(folder)
-    if cached is not None:
-        return Comparison(protocol=protocol, a=a.encoder_id, b=_id_of(b), **cached._asdict())
+    kept = kept_comparison(a, b, protocol)
+    if kept is not None:
+        return kept
     own = b is None or np.array_equal(a.valid, b.valid)
     tables, queries = [], []
     progress("comparison", 0, len(protocol.levels))
@@ -157,8 +155,20 @@ def compare(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, *, prog
         queries=pd.concat(queries, ignore_index=True),
         notes=(*_notes(a, b, protocol), *_lone_labels(tables)),
     )
-    write_results(folder, Results(result.table, result.queries, result.notes))
+    write_results(a.evaluation_folder / _name(a, b, protocol), Results(result.table, result.queries, result.notes))
     return result
+
+
+def kept_comparison(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> Comparison | None:
+    """What :func:`compare` has kept, or None.
+
+    Raises:
+        EvaluationError: A and B are the same, or the protocol cannot be run on this collection.
+        StaleError: A neighbor graph is missing or was made from other embeddings.
+    """
+    check_sides(a, b, protocol)
+    kept = read_results(a.evaluation_folder / _name(a, b, protocol))
+    return None if kept is None else Comparison(protocol=protocol, a=a.encoder_id, b=_id_of(b), **kept._asdict())
 
 
 def check_sides(a: EncoderStore, b: EncoderStore | None, protocol: Protocol | None = None) -> None:

@@ -55,7 +55,7 @@ def ring_levels(images: torch.Tensor) -> torch.Tensor:
     import torch
 
     power = torch.fft.rfft2(images).abs().square().flatten(1)
-    return (power @ torch.from_numpy(_MEANS).to(images.device)).pow(0.25)
+    return torch.pow(power @ torch.from_numpy(_MEANS).to(images.device), 0.25)
 
 
 def _means() -> npt.NDArray[np.float32]:

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts import versus
+from pages.parts import evaluation_runs, versus
 from pages.parts.difference_figures import difference_rows, difference_text, signed
 from radcbir_core.collection import open_collection
 from radcbir_core.errors import StorageError
 from radcbir_core.evaluation import Protocol
-from radcbir_core.evaluation.comparing import compare, label_note, verdict
+from radcbir_core.evaluation.comparing import compare, kept_comparison, label_note, verdict
 from radcbir_core.evaluation.disagreements import disagreements, ranked_pair
 from radcbir_core.evaluation.neighborhoods import agreement_by_label, neighborhoods
 from tests.pages.reading import _components, cards, complaints, html, words
@@ -350,6 +350,45 @@ def test_the_split_protocol_has_its_own_queries(two):
     at = page(protocol="split", level="anatomy")
     assert not complaints(at)
     found = compare(a, b, Protocol.of("split"))
+    assert f"mean over {len(found.of_level('anatomy'))} queries" in html(at)
+
+
+def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch):
+    page, a, b = two
+    monkeypatch.setattr(evaluation_runs, "QUICK_IMAGES", 1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly(*stores, progress):
+        progress("comparison", 0, 3)
+        begun.set()
+        assert go_on.wait(20)
+        return compare(*stores, progress=progress)
+
+    monkeypatch.setattr("pages.parts.paired.compare", slowly)
+    try:
+        at = page(level="anatomy")
+        assert "This comparison has not been computed yet" in words(at)
+        assert not at.get("plotly_chart")
+        button(at, "Compute").click().run()
+        assert begun.wait(20)
+        at.run()
+        assert "This comparison is being computed" in words(at)
+        assert "Compare query by query" in at.get("progress")[0].proto.text
+        button(at, "Stop").click().run()
+        go_on.set()
+        evaluation_runs.wait(20)
+        at.run()
+        assert "was stopped" in words(at)
+        assert kept_comparison(a, b, Protocol()) is None
+        button(at, "Compute again").click().run()
+        evaluation_runs.wait(60)
+        at.run()
+    finally:
+        go_on.set()
+        evaluation_runs.wait(60)
+        evaluation_runs._jobs.clear()
+    assert not complaints(at)
+    found = kept_comparison(a, b, Protocol())
     assert f"mean over {len(found.of_level('anatomy'))} queries" in html(at)
 
 
