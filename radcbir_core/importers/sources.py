@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 from radcbir_core.errors import ManifestError
 
 _DELIMITERS = ",;\t"
 _LONGEST_LINE = 4 * 1024 * 1024
+_PLACES, _LINES_OF_A_PLACE, _SMALL = 16, 50, 2**16
+_UNPACKED = 8  # times the size of a packed table, about
 
 Cell = str | list[str]
 
@@ -159,11 +162,25 @@ class CsvTable:
                     yield Row(line, {}, f"Expected {width} cells, but the line has {len(cells)}.")
 
     def about(self) -> int:
-        """About how many rows there are: the file's size by the length of its first lines."""
-        with self._reading() as handle:
-            lengths = [len(line) for _, line in zip(range(200), handle, strict=False)]
-        size = self.path.stat().st_size * (8 if self.path.suffix == ".gz" else 1)
-        return max(1, round(size * len(lengths) / max(1, sum(lengths))) - 1)
+        """About how many rows there are: the file's size by the length of lines here and there in it."""
+        packed = self.path.suffix == ".gz"
+        size = self.path.stat().st_size
+        # A packed file is not to be unpacked up to its middle.
+        small = not packed and size < _SMALL
+        starts = [0] if packed or small else [(2 * n + 1) * size // (2 * _PLACES) for n in range(_PLACES)]
+        means = []
+        with self._faults(), (gzip.open if packed else open)(self.path, "rb") as opened:
+            handle = cast(BinaryIO, opened)
+            for start in starts:
+                handle.seek(start)
+                if start:
+                    handle.readline(_LONGEST_LINE)  # the rest of a line
+                lines = (handle.readline(_LONGEST_LINE) for _ in range(size if small else _LINES_OF_A_PLACE))
+                lengths = [len(line) for line in itertools.takewhile(bool, lines)]
+                if lengths:
+                    means.append(sum(lengths) / len(lengths))
+        whole = size * (_UNPACKED if packed else 1)
+        return max(1, round(sum(whole / len(means) / mean for mean in means)) - 1)
 
     def _reader(self, handle: TextIO) -> Iterator[list[str]]:
         return csv.reader(self._lines(handle), delimiter=self._delimiter)
@@ -180,10 +197,14 @@ class CsvTable:
 
     @contextmanager
     def _reading(self) -> Iterator[TextIO]:
+        opened = gzip.open if self.path.suffix == ".gz" else open
+        with self._faults(), cast(TextIO, opened(self.path, "rt", encoding="utf-8-sig", newline="")) as handle:
+            yield handle
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
         try:
-            opened = gzip.open if self.path.suffix == ".gz" else open
-            with cast(TextIO, opened(self.path, "rt", encoding="utf-8-sig", newline="")) as handle:
-                yield handle
+            yield
         except UnicodeDecodeError as error:
             raise ManifestError(
                 f"Expected text in UTF-8, but {self.path} has other bytes at position {error.start}. "

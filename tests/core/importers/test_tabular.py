@@ -14,6 +14,7 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.formats import detect
 from radcbir_core.importers.mapping import as_list, parse_mapping
+from radcbir_core.importers.sources import CsvTable
 
 
 @pytest.fixture
@@ -153,3 +154,17 @@ def test_a_list_survives_its_text(words) -> None:
     assert as_list("|".join(words)) == words
     assert as_list(list(words)) == words
     assert as_list(repr(words)) == words
+
+
+@pytest.mark.parametrize("lines", [1, 7, 799, 30_000])
+def test_about_how_many_rows_there_are_is_told_from_lines_here_and_there(tmp_path, lines) -> None:
+    # The first lines are the shortest, as where names are numbers or an old part has no captions.
+    rows = [f"images/{number}.png,{'x' * (number // 1000)}" for number in range(lines)]
+    table = "\n".join(["path,caption", *rows, ""])
+    (tmp_path / "table.csv").write_text(table)
+    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)
+    with gzip.open(tmp_path / "table.csv.gz", "wt") as handle:
+        handle.write(table)
+    assert CsvTable(tmp_path / "table.csv.gz").about() >= 1
+    (tmp_path / "table.csv").write_bytes(table.encode()[:-3])
+    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)
