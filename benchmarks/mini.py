@@ -23,7 +23,7 @@ import numpy as np
 from radcbir_core.collection import Collection, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.mini.examples import load_examples
-from radcbir_core.mini.network import APPEARANCE, GRAIN, SHARED, export, new_model
+from radcbir_core.mini.network import GRAIN, SHARED, export, new_model
 
 SPOKEN = {"XR": "X-ray", "CT": "CT", "MR": "MRI", "US": "ultrasound"}
 LEVELS = ("modality", "anatomy", "label")
@@ -263,7 +263,7 @@ def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[s
             first = found[mini.encoder_id]
             cells = " | ".join(f"{f['micro']:.3f} / {f['macro']:.3f}" for f in found.values())
             lines.append(f"| label, hits of other data sets only ({first['labels']}) | {first['queries']} | {cells} |")
-        if mini.dimension == SHARED + APPEARANCE + GRAIN:
+        if mini.dimension == SHARED + GRAIN:
             shared = embeddings[mini.encoder_id][:, :SHARED]
             shared = shared / np.linalg.norm(shared, axis=1, keepdims=True)
             alone = {level: precision_at_1(images, shared, level, queries=queries) for level in LEVELS}

@@ -23,14 +23,11 @@ if TYPE_CHECKING:
 SHARED: Final = 256
 """Dimensions in which images and sentences that fit are near."""
 
-APPEARANCE: Final = 64
-"""Further dimensions that tell how an image looks; 0 in sentences, which so are compared in the shared ones alone."""
-
 GRAIN: Final = RINGS
-"""Further dimensions that tell how sharp and how noisy an image is; 0 in sentences."""
+"""Further dimensions that tell how sharp and how noisy an image is. In sentences they are 0."""
 
 MODEL: Final[Mapping[str, Any]] = {
-    "embed_dim": SHARED + APPEARANCE + GRAIN,
+    "embed_dim": SHARED + GRAIN,
     "custom_text": True,
     "vision_cfg": {
         "timm_model_name": "mobilenetv4_conv_small",

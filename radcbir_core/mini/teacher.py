@@ -18,7 +18,6 @@ from PIL import Image
 from radcbir_core.errors import EncoderError
 from radcbir_core.mini.augment import SIDE, augment
 from radcbir_core.mini.examples import Examples, is_drawn
-from radcbir_core.mini.network import APPEARANCE
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_file, digest_of, write_array
 
@@ -30,6 +29,9 @@ VIEWS: Final = (0.0, 0.15, 0.15, 0.3, 0.5, 0.5)
 """Strength of the augmentation of each view of a real image; 0 is the encoder's own preprocessing of the file."""
 
 VIEWS_SEED: Final = 11
+
+APPEARANCE: Final = 64
+"""Principal directions of what the teacher sees that the network is asked for."""
 
 _OF_KIND = 0.5
 """Share of a kind's mean that is removed from appearances: what all images of a kind have in common says less."""

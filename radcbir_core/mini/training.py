@@ -24,9 +24,9 @@ from radcbir_core.mini import losses
 from radcbir_core.mini.augment import augment
 from radcbir_core.mini.batches import Batch, Batches
 from radcbir_core.mini.examples import Examples
-from radcbir_core.mini.network import APPEARANCE, GRAIN, PREPROCESSING, SHARED, new_model, tokenizer
+from radcbir_core.mini.network import GRAIN, PREPROCESSING, SHARED, new_model, tokenizer
 from radcbir_core.mini.spectrum import scale_of
-from radcbir_core.mini.teacher import Taught
+from radcbir_core.mini.teacher import APPEARANCE, Taught
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_bytes, atomic_path
 
@@ -52,7 +52,7 @@ class Round:
         findings_weight: How much more often than others those kinds of real images come whose findings differ.
         likeness_weight: Of the loss that brings images of one kind as near as the teacher has them.
         views: Whether real images come in the views that the teacher saw, with what it saw there.
-        appearance_weight: Of the imitation of what the teacher sees, in the dimensions of the appearance.
+        appearance_weight: Of the imitation of what the teacher sees in images of one kind, more than in others.
         grain_weight: Of the telling of power by spatial frequency, in the dimensions of the grain.
     """
 
@@ -73,9 +73,9 @@ class Recipe:
         seed: Of everything random.
         rounds: One after the other. The second changes images less, because small findings do not survive strong
             changes; the third, where there is a teacher, imitates it closely: its view of real images tells more of
-            findings that are rare, or have no label here, than few labels do. The fourth adds how an image looks: what
-            the teacher sees, and its power by spatial frequency, each in dimensions of their own, so that neither
-            losses nor sentences of findings pull on them.
+            findings that are rare, or have no label here, than few labels do. The fourth, the longest, imitates it in
+            another way, and adds power by spatial frequency, in dimensions of its own, so that neither losses nor
+            sentences of findings pull on them.
         images: A step's.
         of_kind: Images of one modality and anatomy in a step.
         learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth, in each round.
@@ -87,8 +87,7 @@ class Recipe:
         label_weight: Of the loss that brings images of one label together.
         kind_weight: Of the loss that brings images of one modality and anatomy together.
         teacher_weight: Of the imitation of the teacher.
-        appearance_share: Norm of an embedding's appearance in units of its part that is shared with sentences.
-        grain_share: Norm of its grain, likewise.
+        grain_share: Norm of an embedding's grain in units of its part that is shared with sentences.
         unknown_words: Share of words that are replaced by ones that are never trained, so that an unknown word in a
             query says nothing.
     """
@@ -111,7 +110,6 @@ class Recipe:
     label_weight: float = 0.3
     kind_weight: float = 0.2
     teacher_weight: float = 1.0
-    appearance_share: float = 0.4
     grain_share: float = 0.25
     unknown_words: float = 0.04
 
@@ -251,6 +249,7 @@ class _Work:
         self._teacher = teacher
         width = model.visual.trunk.classifier.in_features
         self._pupil = nn.Linear(width, 1 if teacher is None else teacher.features.shape[1]).to(device)
+        self._look = nn.Linear(width, APPEARANCE).to(device)
         self._anchors = nn.Parameter(torch.randn(len(self.batches.labels), SHARED, device=device))
         self._pixels = torch.from_numpy(examples.pixels)
         self._extents = torch.from_numpy(examples.extents.astype(np.int64))
@@ -270,7 +269,8 @@ class _Work:
         }
 
     def _groups(self) -> list[dict[str, Any]]:
-        named = [*self.model.named_parameters(), *self._pupil.named_parameters(prefix="pupil")]
+        heads = [*self._pupil.named_parameters(prefix="pupil"), *self._look.named_parameters(prefix="look")]
+        named = [*self.model.named_parameters(), *heads]
         return [
             {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": self.recipe.weight_decay},
             {"params": [self._anchors, *(p for _, p in named if p.ndim < 2)], "weight_decay": 0.0},
@@ -321,7 +321,7 @@ class _Work:
             trunk.forward_features(inputs.contiguous(memory_format=torch.channels_last)), pre_logits=True
         )
         given = trunk.classifier(hidden)
-        shared, appearance, grain = given.split([SHARED, APPEARANCE, GRAIN], dim=1)
+        shared, grain = given.split([SHARED, GRAIN], dim=1)
         images = functional.normalize(shared, dim=1)
         texts = functional.normalize(model.encode_text(ready.tokens.to(self.device))[:, :SHARED], dim=1)
 
@@ -353,13 +353,12 @@ class _Work:
             parts["likeness"] = losses.likeness_loss(images, on(ready.details).float(), among=on(batch.same_kind_drawn))
             loss = loss + weight * parts["likeness"]
         if ready.appearances is not None and (weight := r.at(step)[0].appearance_weight):
-            parts["appearance"] = losses.teacher_loss(appearance, on(ready.appearances).float())
-            parts["balance"] = losses.balance_loss(shared, appearance, share=r.appearance_share)
-            loss = loss + weight * parts["appearance"] + parts["balance"]
+            parts["appearance"] = losses.teacher_loss(self._look(hidden), on(ready.appearances).float())
+            loss = loss + weight * parts["appearance"]
         if weight := r.at(step)[0].grain_weight:
             parts["grain"] = losses.teacher_loss(grain, ready.grain.to(self.device))
-            parts["grain balance"] = losses.balance_loss(shared, grain, share=r.grain_share)
-            loss = loss + weight * parts["grain"] + parts["grain balance"]
+            parts["balance"] = losses.balance_loss(shared, grain, share=r.grain_share)
+            loss = loss + weight * parts["grain"] + parts["balance"]
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -401,6 +400,7 @@ class _Work:
             "done": done,
             "model": self.model.state_dict(),
             "pupil": self._pupil.state_dict(),
+            "look": self._look.state_dict(),
             "anchors": self._anchors.detach(),
             "optimizer": self._optimizer.state_dict(),
             "mean": self._mean,
@@ -421,6 +421,7 @@ class _Work:
             )
         self.model.load_state_dict(state["model"])
         self._pupil.load_state_dict(state["pupil"])
+        self._look.load_state_dict(state["look"])
         with torch.no_grad():
             self._anchors.copy_(state["anchors"])
         self._optimizer.load_state_dict(state["optimizer"])
