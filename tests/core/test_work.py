@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 
 from radcbir_core.archive import write_archive
-from radcbir_core.build import build
 from radcbir_core.collection import STEPS, list_collections, open_collection, remove_collection
-from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.work import Status, Work, WorkRequest, list_work, pieces, running, start, work_on
@@ -101,12 +99,9 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(source, re
     assert collection.record["created"] == created, "what was imported is not imported again"
 
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "other"))
-    other = import_as(ImportRequest([source], "mine")).collection
-    with pytest.MonkeyPatch.context() as patch:
-        from tests.stand_ins import project_quickly
-
-        patch.setattr("radcbir_core.build.project_store", project_quickly)
-        build(other, load_encoder("pixels"))
+    # In a process of the same kind: with another number of threads, images of the same pixels may change places.
+    assert ended(start(wanted(source))).status().state == "done"
+    other = open_collection("mine")
     for name in ("embeddings_path", "neighbor_ids_path"):
         one, two = (getattr(opened.store("pixels"), name).read_bytes() for opened in (collection, other))
         assert one == two, name
