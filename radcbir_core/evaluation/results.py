@@ -68,14 +68,12 @@ def write_results(folder: Path, results: Results) -> None:
     unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
     with disk_errors(folder):
         try:
-            try:
-                folder.parent.mkdir(exist_ok=True)
-            except FileNotFoundError as error:
+            if not folder.parent.parent.is_dir():
                 raise CollectionNotFoundError(
                     f"Expected the collection to be there still, but {folder.parent.parent} is gone: it was removed or "
                     "renamed meanwhile, and these results are not kept. Ask again under its new name."
-                ) from error
-            unfinished.mkdir()
+                )
+            unfinished.mkdir(parents=True)
             results.table.to_parquet(unfinished / "table.parquet")
             results.queries.to_parquet(unfinished / "queries.parquet")
             (unfinished / "notes.json").write_text(json.dumps(results.notes), encoding="utf-8")

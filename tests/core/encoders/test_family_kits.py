@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,9 +107,11 @@ def test_a_kit_is_the_encoder(
     assert encoder.encoder_id == kit.encoder_id == re.sub(r"\?output=", "-", spec.replace("timm:", "timm-"))
     assert encoder.fingerprint == published.fingerprint
     assert (encoder.dimension, encoder.supports_text) == (dimension, text)
-    np.testing.assert_array_equal(encoder.encode_images(images[:2]), published.encode_images(images[:2]))
+    # The same weights, by their fingerprint; sums of them may be taken in another order.
+    close = partial(np.testing.assert_allclose, rtol=0, atol=1e-6)
+    close(encoder.encode_images(images[:2]), published.encode_images(images[:2]))
     if text:
-        np.testing.assert_array_equal(encoder.encode_texts(["chest ct"]), said)
+        close(encoder.encode_texts(["chest ct"]), said)
 
 
 def test_a_kit_with_another_output_is_noticed(tmp_path: Path, no_network: Any, hub_cache: Any) -> None:

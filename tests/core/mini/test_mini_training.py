@@ -66,6 +66,15 @@ def taught(examples) -> Taught:
 
 
 @pytest.fixture
+def one_thread():
+    """Sums in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def source(tmp_path, monkeypatch):
     """A collection of 30 images: patients, splits, and near duplicates without a patient."""
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
@@ -156,8 +165,7 @@ def test_augmentation_stays_in_range_varies_and_follows_from_its_generator() -> 
     assert (one - other).abs().mean() > 0.05
 
 
-def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch) -> None:
-    torch.set_num_threads(1)
+def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch, one_thread) -> None:
     examples = made_up()
     teacher = taught(examples)
     whole = train(examples, RECIPE, folder=tmp_path / "whole", teacher=teacher, checkpoint_every=2)
