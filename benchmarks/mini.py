@@ -255,7 +255,7 @@ def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[s
             first = found[mini.encoder_id]
             cells = " | ".join(f"{f['micro']:.3f} / {f['macro']:.3f}" for f in found.values())
             lines.append(f"| {level} ({first['labels']}) | {first['queries']} | {cells} |")
-        if images.dataset[0] != "phantoms":
+        if name == "real":
             found = {
                 who: precision_at_1(images, vectors, "label", queries=queries, apart=True)
                 for who, vectors in embeddings.items()

@@ -34,6 +34,7 @@ _PREFERRED = (
     "model.pth",
 )
 _torch_lock = threading.Lock()
+_ALIGNMENT = 64  # bytes, of what torch allocates on a CPU
 _POINTER = b"version https://git-lfs"
 
 
@@ -104,9 +105,12 @@ def _read_safetensors(path: Path) -> Any:
     from safetensors.torch import load_file
 
     try:
-        return load_file(path, device="cpu")
+        state = load_file(path, device="cpu")
     except SafetensorError as error:
         raise _damaged(path, error) from error
+    # Where tensors lie in the file decides where they lie in memory, and that the last bits of sums: in memory of its
+    # own each lies as torch would put it, so that the same weights give the same numbers from any kind of file.
+    return {name: tensor.clone() if tensor.data_ptr() % _ALIGNMENT else tensor for name, tensor in state.items()}
 
 
 def _read_torch(path: Path) -> Any:

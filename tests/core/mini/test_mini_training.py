@@ -66,15 +66,6 @@ def taught(examples) -> Taught:
 
 
 @pytest.fixture
-def one_thread():
-    """Sums in one order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.fixture
 def source(tmp_path, monkeypatch):
     """A collection of 30 images: patients, splits, and near duplicates without a patient."""
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
