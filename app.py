@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import counts, encoder_states, gallery, loaders, shell, starting, state, working
-from pages.parts.text import counted, literal, markup
-from radcbir_core import demo
-from radcbir_core.collection import Collection
+from pages.parts.frame import counts, encoder_states, loaders, shell, state
+from pages.parts.frame.text import counted, literal, markup
+from pages.parts.images import gallery
+from pages.parts.jobs import first_start, working
+from radcbir_core.collections.collection import Collection
+from radcbir_core.synthetic import demonstration
 
 INVITATIONS = {
     "Retrieval": "Search with an image or a sentence",
@@ -25,9 +27,9 @@ def page() -> None:
     if collection is None:
         return
     with shell.errors_shown():
-        if (job := starting.job()) is not None:
+        if (job := first_start.job()) is not None:
             before = steps_of_demo()
-            starting.show(job, ready=lambda: steps_of_demo() != before)
+            first_start.show(job, ready=lambda: steps_of_demo() != before)
         facts = loaders.facts(collection)
         problems = collection.problems()
         overview(collection, facts, problems=len(problems))
@@ -72,12 +74,12 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
 
 def steps_of_demo() -> dict[str, str]:
     """How far the demonstration is; empty while its encoder has nothing yet. The page is drawn anew when it changes."""
-    if demo.NAME not in loaders.collection_names():
+    if demonstration.NAME not in loaders.collection_names():
         return {}
-    collection = loaders.collection(demo.NAME)
-    if demo.ENCODER not in collection.encoder_ids():
+    collection = loaders.collection(demonstration.NAME)
+    if demonstration.ENCODER not in collection.encoder_ids():
         return {}
-    return dict(loaders.encoder_steps(collection, demo.ENCODER))
+    return dict(loaders.encoder_steps(collection, demonstration.ENCODER))
 
 
 def show_counts(facts: loaders.Facts) -> None:
@@ -112,7 +114,7 @@ def show_encoders(collection: Collection) -> None:
 def next_steps(collection: Collection, encoder_id: str | None) -> None:
     """What to do next: the command that is missing, or the page to open."""
     st.html('<h4 class="radcbir-part">Next</h4>')
-    if not collection.encoder_ids() and starting.at_work_on(collection.name):
+    if not collection.encoder_ids() and first_start.at_work_on(collection.name):
         st.caption("The encoder is being built, see above.")
         return
     if working.at_work_on(collection.name):
@@ -136,7 +138,7 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
         with shell.errors_shown():
             store = collection.store(built)
             unfinished = any(found != "current" for found in store.steps().values())
-            busy = starting.at_work_on(collection.name, built) or working.at_work_on(collection.name)
+            busy = first_start.at_work_on(collection.name, built) or working.at_work_on(collection.name)
             if unfinished and not busy:
                 shell.say_command(
                     f"**{literal(built)}** is not complete. This command goes on where it stopped.",
@@ -152,7 +154,7 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
                     query_params=state.left_at(label.lower()),
                     width="stretch",
                 )
-    if demo.NAME not in loaders.collection_names():
+    if demonstration.NAME not in loaders.collection_names():
         # A caption, because it is an offer and must not push what is in the collection off the screen.
         st.caption(f"To try everything on synthetic images, text queries included: `{shell.COMMAND} demo`")
 

@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.collection import open_collection
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from radcbir_core.phantoms.patients import all_labels, draw, patients
+from radcbir_core.synthetic.phantoms.patients import all_labels, draw, patients
 
 TILE, COLUMNS, CAPTION = 120, 10, 28
 

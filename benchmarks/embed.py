@@ -30,11 +30,11 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from radcbir_core.collection import Collection
+from radcbir_core.collections.collection import Collection
 from radcbir_core.embed import embed
 from radcbir_core.encoders import Encoder, load_encoder
-from radcbir_core.encoders.torch_support import import_open_clip
-from radcbir_core.importers.phantoms import make_phantoms
+from radcbir_core.encoders.torch.support import import_open_clip
+from radcbir_core.synthetic.phantom_collection import make_phantoms
 
 ARCHITECTURE = "ViT-B-16"
 WORKERS = 6

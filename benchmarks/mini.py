@@ -2,10 +2,10 @@
 
 Usage: python -m benchmarks.mini COLLECTION… [--phantoms NAME] [--encoder radcbir-mini] [--output FILE.md]
 
-The collections are those of ``train-mini``; the images are their validation side (``radcbir_core.mini.examples``).
-``--phantoms`` names a phantom collection of another seed than the one trained on; its test patients are the queries.
-All figures are computed here on plain arrays, apart from RadCBIR's own evaluation. Exclusions: the image itself, its
-patient where known, exact copies.
+The collections are those of ``train-mini``; the images are their validation side
+(``radcbir_core.synthetic.mini.examples``). ``--phantoms`` names a phantom collection of another seed than the one
+trained on; its test patients are the queries. All figures are computed here on plain arrays, apart from RadCBIR's own
+evaluation. Exclusions: the image itself, its patient where known, exact copies.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from radcbir_core.collection import Collection, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
-from radcbir_core.mini.examples import load_examples
-from radcbir_core.mini.network import GRAIN, SHARED, export, new_model
+from radcbir_core.synthetic.mini.examples import load_examples
+from radcbir_core.synthetic.mini.network import GRAIN, SHARED, export, new_model
 
 SPOKEN = {"XR": "X-ray", "CT": "CT", "MR": "MRI", "US": "ultrasound"}
 LEVELS = ("modality", "anatomy", "label")

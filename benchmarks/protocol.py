@@ -34,9 +34,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.importers.embeddings import import_embeddings
+from radcbir_core.importers.vectors.embeddings import import_embeddings
 
 K = 100
 BLOCK = 1024

@@ -18,8 +18,8 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.evaluation.deep_ranking import relevant_among_first
-from radcbir_core.index import Exclusion, search_exact, unit
+from radcbir_core.search.index import Exclusion, search_exact, unit
+from radcbir_core.search.relevant_counts import relevant_among_first
 
 _ELEMENTS = 4_000_000
 

@@ -16,7 +16,7 @@ import time
 import faiss
 import numpy as np
 
-from radcbir_core.index import Exclusion, Searcher, unit
+from radcbir_core.search.index import Exclusion, Searcher, unit
 
 
 def clustered(rows: int, dimension: int, random: np.random.Generator) -> np.ndarray:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import collection_list, shell, wizard
+from pages.parts.collections import collection_list
+from pages.parts.collections.wizard import steps
+from pages.parts.frame import shell
 
 
 def page() -> None:
     """Draw the page."""
     shell.choose("Collections")
     with shell.errors_shown():
-        wizard.draw()
+        steps.draw()
     st.divider()
     with shell.errors_shown():
         collection_list.draw()

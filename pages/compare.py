@@ -9,31 +9,19 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts import (
-    compare_html,
-    difference_figures,
-    difference_tables,
-    filters,
-    gallery,
-    paired,
-    picker,
-    pictures,
-    protocol_choice,
-    rankings,
-    regions,
-    shell,
-    state,
-    versus,
-)
-from pages.parts.difference_figures import difference_text
-from pages.parts.paired import Pair
-from pages.parts.protocol_choice import LEVEL_NAMES, Chosen
-from pages.parts.shell import Opened
-from pages.parts.text import counted, literal, markup
-from radcbir_core.evaluation.comparing import Comparison, label_note, verdict
-from radcbir_core.evaluation.disagreements import Disagreements
-from radcbir_core.evaluation.neighborhoods import agreement_by_label
-from radcbir_core.manifest import Level
+from pages.parts.compare import comparator, difference_figures, difference_tables, headline, paired, rankings
+from pages.parts.compare.difference_figures import difference_text
+from pages.parts.compare.paired import Pair
+from pages.parts.evaluation import protocol_choice
+from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
+from pages.parts.frame import chart_selection, shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, literal, markup
+from pages.parts.images import filters, gallery, picker, pictures
+from radcbir_core.collections.manifest import Level
+from radcbir_core.evaluation.reports.comparing import Comparison, label_note, verdict
+from radcbir_core.evaluation.reports.disagreements import Disagreements
+from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label
 
 SECTIONS: Final = {
     "figures": "Figures",
@@ -56,7 +44,7 @@ _TABLE: Final = "radcbir:difference-table"
 def page() -> None:
     """Draw the page."""
     opened = shell.begin("Compare", "embed", "neighbors")
-    pair = versus.choose(opened)
+    pair = comparator.choose(opened)
     if pair is None:
         return
     section = state.choice(
@@ -69,7 +57,7 @@ def page() -> None:
         width="stretch",
     )
     chosen = protocol_choice.choose(opened, k=1, hidden=_WITHOUT.get(section, ()))
-    st.html(compare_html.STYLE)
+    st.html(headline.STYLE)
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
     with shell.errors_shown():
@@ -101,7 +89,7 @@ def use_image(image_id: str) -> None:
 def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
     """P@k of both at every level, and B − A with its interval."""
     means = found.means()
-    st.html(compare_html.headline(found, chosen))
+    st.html(headline.headline(found, chosen))
     left, right = st.container(key="radcbir-figures").columns([9, 10], gap="medium")
     with left:
         figure = difference_figures.difference_overview(means, names=dict(LEVEL_NAMES), chosen=(chosen.level, chosen.k))
@@ -193,7 +181,7 @@ def pick_line(labels: Sequence[str]) -> None:
     A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
     a first one.
     """
-    rows = regions.from_event(st.session_state.get(_CHART)).rows
+    rows = chart_selection.from_event(st.session_state.get(_CHART)).rows
     before = st.session_state.get(_LINE)
     label = labels[rows[0]] if rows and rows[0] < len(labels) else None
     if label is None and state.get("label") != before:
@@ -255,7 +243,7 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
             )
         )
         found = paired.rankings(pair, chosen.protocol, chosen.level, row, hits)
-        bar.html(f'<p class="radcbir-summary">{compare_html.pair_summary(found, chosen)}</p>')
+        bar.html(f'<p class="radcbir-summary">{headline.pair_summary(found, chosen)}</p>')
         rankings.show(pair, found, key="compare-rankings", on_query=use_image)
         st.caption(
             "Numbers on the right of each hit are similarities, each on the scale of its encoder: they cannot be "
@@ -312,14 +300,14 @@ def _parted(pair: Pair, chosen: Chosen, found: Disagreements) -> None:
         return
     left, right = st.columns([4, 7], gap="medium", vertical_alignment="center")
     with left:
-        st.html(compare_html.two_by_two(found))
+        st.html(headline.two_by_two(found))
     with right:
         what = "the first hit is" if chosen.k == 1 else f"at least one of the first {chosen.k} hits is"
         share = difference_text(found.difference, found.low, found.high)
         lines = [
             f"Right: {what} relevant, at the level {markup(chosen.level_name)}.",
             f"B − A in the share of queries that are right: <b>{share}</b> of "
-            f"{counted(found.n_queries, 'query', 'queries')} &ensp;{versus.said(verdict(found.low, found.high))}",
+            f"{counted(found.n_queries, 'query', 'queries')} &ensp;{comparator.said(verdict(found.low, found.high))}",
             "95 % interval, by resampling patients. Largest lead in P@10 first.",
         ]
         if pair.by_chance:
@@ -333,7 +321,7 @@ def _parted(pair: Pair, chosen: Chosen, found: Disagreements) -> None:
     for column, right_one, wrong_one, rows in zip(columns, "AB", "BA", (found.only_a, found.only_b), strict=True):
         with column:
             st.html(
-                f'<h3 class="radcbir-label">{versus.badge(right_one)} right, {versus.badge(wrong_one)} wrong '
+                f'<h3 class="radcbir-label">{comparator.badge(right_one)} right, {comparator.badge(wrong_one)} wrong '
                 f"<small>{counted(len(rows), 'query', 'queries')}</small></h3>"
             )
             if len(rows):
@@ -374,7 +362,7 @@ def show_neighborhoods(pair: Pair, chosen: Chosen) -> None:
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.html(compare_html.agreement_table(found, near))
+        st.html(headline.agreement_table(found, near))
         st.caption(
             f"Mean over {counted(found.n_images, 'image')} of the share of nearest images that both encoders name. "
             "Only the image itself is left out. Random: what two neighborhoods drawn at random would share."
@@ -385,7 +373,7 @@ def show_neighborhoods(pair: Pair, chosen: Chosen) -> None:
         gallery.show(pair.collection, found.rows[order], key="differ", per_page=16, columns=4, on_query=use_image)
     with right:
         by_label = agreement_by_label(found, pair.stores[0], chosen.level, near)
-        st.html(compare_html.agreement_bars(by_label, f"Among {near} nearest, by {chosen.level_name}"))
+        st.html(headline.agreement_bars(by_label, f"Among {near} nearest, by {chosen.level_name}"))
 
 
 page()

@@ -12,14 +12,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.parts import coloring, counts, figures, filters, gallery, loaders, regions, shares, shell, state
-from pages.parts.coloring import COLUMNS
-from pages.parts.points import Points
-from pages.parts.regions import Region
-from pages.parts.shell import Opened
-from pages.parts.text import counted, csv_bytes, literal
+from pages.parts.frame import chart_selection, counts, figures, loaders, shell, state
+from pages.parts.frame.chart_selection import Region
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, csv_bytes, literal
+from pages.parts.images import filters, gallery
+from pages.parts.map import coloring, overrepresented
+from pages.parts.map.coloring import COLUMNS
+from pages.parts.map.points import Points
+from radcbir_core.collections.manifest import LEVELS, Level, Manifest
 from radcbir_core.evaluation import KS
-from radcbir_core.manifest import LEVELS, Level, Manifest
 
 PRECISION: Final = "p@k"
 LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
@@ -112,7 +114,9 @@ def page() -> None:
         with left:
             precision = precision_of(opened, colors)
             shown = chart_shown(picked.texts, basis)
-            outlines = [regions.as_layout(region) for region in map(regions.from_text, shown.drawn) if region]
+            outlines = [
+                chart_selection.as_layout(region) for region in map(chart_selection.from_text, shown.drawn) if region
+            ]
             figure, said = figure_of(opened, points, colors, precision, mark=mark, outlines=outlines)
             draw(collection.manifest, figure, shown)
             st.caption(about(points, said, query=image_id, marked=mark is not None))
@@ -180,7 +184,7 @@ def selected(manifest: Manifest, points: Points) -> Picked:
     texts, outlines = [], []
     chosen = np.zeros(len(points.rows), dtype=bool)
     for text in state.get_all("select"):
-        region = regions.from_text(text)
+        region = chart_selection.from_text(text)
         if region is not None:
             outlines.append(region)
         elif text.startswith(_IMAGE):
@@ -195,7 +199,7 @@ def selected(manifest: Manifest, points: Points) -> Picked:
             )
             continue
         texts.append(text)
-    chosen |= regions.inside(outlines, points.x, points.y)
+    chosen |= chart_selection.inside(outlines, points.x, points.y)
     x, y = points.x[chosen], points.y[chosen]
     order = np.argsort(np.hypot(x - x.mean(), y - y.mean()), kind="stable") if len(x) else np.arange(0)
     return Picked(tuple(texts), tuple(outlines), points.rows[chosen][order])
@@ -254,8 +258,8 @@ def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:
     """The chart; a selection made in it goes to the URL."""
 
     def keep() -> None:
-        found = regions.from_event(st.session_state.get(shown.key))
-        texts = [regions.to_text(region) for region in found.regions]
+        found = chart_selection.from_event(st.session_state.get(shown.key))
+        texts = [chart_selection.to_text(region) for region in found.regions]
         texts += [_IMAGE + str(manifest.record(row)["image_id"]) for row in found.rows[:1] if row < len(manifest)]
         shown.reported = tuple(texts)
         state.update(select=texts)
@@ -347,7 +351,9 @@ def show_selection(opened: Opened, points: Points, picked: Picked, colors: Color
             format_func=COLUMNS.get,
             label_visibility="collapsed",
         )
-        shares.show(shares.shares(loaders.members(collection, column), picked.rows, points.rows), column)
+        overrepresented.show(
+            overrepresented.shares(loaders.members(collection, column), picked.rows, points.rows), column
+        )
         name = f"selection-{zlib.crc32(repr(picked.texts).encode()):08x}"
         gallery.show(collection, picked.rows, key=name, per_page=24, columns=4)
 

@@ -6,23 +6,16 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts import (
-    evaluation_precision,
-    evaluation_probes,
-    evaluation_ranking,
-    evaluation_sizes,
-    evaluation_space,
-    shell,
-    state,
-)
+from pages.parts.frame import shell, state
+from pages.parts.pathology import index_size_view, precision_view, probes_view, ranking_view, space_view
 from radcbir_core.evaluation import PAPER
 
 VIEWS: Final = {
-    "precision": ("Precision", evaluation_precision.show),
-    "ranking": ("Ranking metrics", evaluation_ranking.show),
-    "probes": ("kNN & linear probe", evaluation_probes.show),
-    "index-size": ("Index size", evaluation_sizes.show),
-    "space": ("Embedding space", evaluation_space.show),
+    "precision": ("Precision", precision_view.show),
+    "ranking": ("Ranking metrics", ranking_view.show),
+    "probes": ("kNN & linear probe", probes_view.show),
+    "index-size": ("Index size", index_size_view.show),
+    "space": ("Embedding space", space_view.show),
 }
 
 

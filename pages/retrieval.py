@@ -10,14 +10,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import streamlit as st
 
-from pages.parts import describe, filters, gallery, loaders, picker, pictures, shell, state, upload
-from pages.parts.gallery import Labels
-from pages.parts.shell import Opened
-from pages.parts.text import counted, csv_bytes, literal, markup
-from radcbir_core.collection import Collection
-from radcbir_core.index import Hits
-from radcbir_core.manifest import EXCLUSIONS
-from radcbir_core.retrieval import Measure, Retriever, TextQuery, hits_table
+from pages.parts.frame import loaders, shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, csv_bytes, literal, markup
+from pages.parts.images import filters, gallery, picker, pictures
+from pages.parts.images.gallery import Labels
+from pages.parts.retrieval import text_box, upload
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.manifest import EXCLUSIONS
+from radcbir_core.search.index import Hits
+from radcbir_core.search.retriever import Measure, Retriever, TextQuery, hits_table
 
 MOST_HITS = 100
 
@@ -65,7 +67,7 @@ def page() -> None:
         elif query is not None:
             results(opened, query)
         elif source == "text":
-            describe.explain(opened.collection, opened.encoder_id)
+            text_box.explain(opened.collection, opened.encoder_id)
         else:
             st.info(
                 "Upload an image on the left: PNG, JPEG, TIFF, WebP, BMP or DICOM. It stays in the memory of this "
@@ -105,7 +107,7 @@ def query_panel(opened: Opened, source: str, *, beside: st.delta_generator.Delta
 
 def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Query | None:
     state.set_query(opened.collection.name, None)  # a sentence has no place on the map
-    text = describe.ask(opened.collection, opened.encoder_id)
+    text = text_box.ask(opened.collection, opened.encoder_id)
     if text is None:
         return None
     with beside:  # where it can be seen that an encoder is being loaded

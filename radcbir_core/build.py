@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from radcbir_core.collection import STEPS, Collection, EncoderStore
+from radcbir_core.collections.collection import STEPS, Collection, EncoderStore
 from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import StaleError
 from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.index import build_index, recall_at
-from radcbir_core.neighbors import build_neighbors
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
-from radcbir_core.retrieval import searcher_of
+from radcbir_core.search.graph import build_neighbors
+from radcbir_core.search.index import build_index, recall_at
+from radcbir_core.search.retriever import searcher_of
 from radcbir_core.storage import remove_partials
 
 
@@ -52,7 +52,7 @@ def build(
         collection: Whose images.
         encoder: With which encoder.
         workers: Decoding threads; one a CPU core by default.
-        progress: Told how far each of :data:`~radcbir_core.collection.STEPS` is.
+        progress: Told how far each of :data:`~radcbir_core.collections.collection.STEPS` is.
 
     Raises:
         StorageError: No space left, or no permission.

@@ -169,7 +169,7 @@ def _pins(text: str) -> list[tuple[str, str]]:
 
 def check_data_folder() -> Iterator[Finding]:
     """Whether the data folder is there or can be made, can be written, and has room."""
-    from radcbir_core.collection import data_folder
+    from radcbir_core.collections.collection import data_folder
 
     folder = data_folder()
     advice = "Set RADCBIR_DATA to a folder that you can write to."
@@ -194,7 +194,7 @@ def check_data_folder() -> Iterator[Finding]:
 
 def check_collections() -> Iterator[Finding]:
     """Whether each collection can be read, its images are where they were, and its steps are current."""
-    from radcbir_core.collection import list_collections
+    from radcbir_core.collections.collection import list_collections
 
     names = list_collections()
     if not names:
@@ -204,7 +204,7 @@ def check_collections() -> Iterator[Finding]:
 
 
 def _check_collection(name: str) -> Iterator[Finding]:
-    from radcbir_core.collection import open_collection
+    from radcbir_core.collections.collection import open_collection
 
     check = f"collection {name}"
     collection = open_collection(name)
@@ -222,7 +222,7 @@ def _check_collection(name: str) -> Iterator[Finding]:
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
-    from radcbir_core.collection import STEPS, open_collection
+    from radcbir_core.collections.collection import STEPS, open_collection
 
     store = open_collection(name).store(encoder_id)
     unfinished = [f"{step} {state}" for step, state in store.steps().items() if state != "current"]
@@ -329,7 +329,7 @@ def check_torch() -> Iterator[Finding]:
     """Whether torch can be imported, and where it computes."""
     import torch
 
-    from radcbir_core.encoders.torch_support import resolve_device
+    from radcbir_core.encoders.torch.support import resolve_device
 
     device = resolve_device("auto")
     found = f"{torch.__version__}, computes on {device}"
@@ -343,7 +343,7 @@ def check_torch() -> Iterator[Finding]:
 
 def check_torchvision() -> Iterator[Finding]:
     """Whether open_clip and torchvision can be imported, with its operators or with the stand-ins for them."""
-    from radcbir_core.encoders.torch_support import import_open_clip
+    from radcbir_core.encoders.torch.support import import_open_clip
 
     import_open_clip()
     import torchvision
@@ -365,7 +365,7 @@ def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
     loaded.append(registry.load_encoder(COMMITTED, device="cpu"))
     folder = registry.ROOT / f"data/encoders/{COMMITTED}"
     yield Finding(f"encoder {COMMITTED}", "ok", f"in the repository; {_verified(folder, time.monotonic() - started)}")
-    from radcbir_core.collection import list_collections
+    from radcbir_core.collections.collection import list_collections
 
     for name in list_collections():
         yield from _kept(f"collection {name}, {COMMITTED}", partial(_check_fingerprint, name, loaded[-1]))
@@ -373,8 +373,8 @@ def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
 
 def _check_fingerprint(name: str, encoder: Encoder) -> Iterator[Finding]:
     """Say where a collection's embeddings were made by another version of ``encoder`` than is here now."""
-    from radcbir_core.collection import open_collection
-    from radcbir_core.retrieval import check_encoder
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.search.retriever import check_encoder
 
     collection = open_collection(name)
     if encoder.encoder_id not in collection.encoder_ids():
@@ -387,7 +387,7 @@ def _check_fingerprint(name: str, encoder: Encoder) -> Iterator[Finding]:
 
 
 def _verified(folder: Path, seconds: float) -> str:
-    from radcbir_core.encoders.kit import read_kit
+    from radcbir_core.encoders.kits.kit_json import read_kit
 
     kit = read_kit(folder)
     if kit is None:
@@ -431,8 +431,8 @@ def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Find
 def _ask(encoder: Encoder) -> tuple[float, int]:
     """How similar a phantom's first hit is, 0 if it is another one, and how many images a sentence finds."""
     from radcbir_core.embed import embed
-    from radcbir_core.importers.phantoms import make_phantoms
-    from radcbir_core.retrieval import Retriever, embed_text
+    from radcbir_core.search.retriever import Retriever, embed_text
+    from radcbir_core.synthetic.phantom_collection import make_phantoms
 
     collection = make_phantoms(name="doctor", images=PHANTOMS, workers=1)
     with collection.building(encoder.encoder_id):
@@ -489,9 +489,9 @@ def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
 
 def check_kits() -> Iterator[Finding]:
     """Whether each kit in the folder of encoders is whole and gives the embeddings of its probe."""
-    from radcbir_core.collection import data_folder
+    from radcbir_core.collections.collection import data_folder
     from radcbir_core.encoders import registry
-    from radcbir_core.encoders.kit import KIT
+    from radcbir_core.encoders.kits.kit_json import KIT
 
     committed = registry.ROOT / f"data/encoders/{COMMITTED}"
     places = dict.fromkeys((registry.ROOT / "data" / "encoders", data_folder().absolute() / "encoders"))

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collection import PROBLEM_COLUMNS, SHARD_ROWS, Collection
+from radcbir_core.collections.collection import PROBLEM_COLUMNS, SHARD_ROWS, Collection
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.progress import Progress, silent

@@ -96,7 +96,7 @@ def mini(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def small_text_data(small_data: Path, tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """As ``small_data``, with embeddings and an index of a random radcbir-mini too; use it with ``mini``. Read-only."""
-    from radcbir_core.collection import open_collection
+    from radcbir_core.collections.collection import open_collection
     from radcbir_core.embed import embed
     from radcbir_core.encoders import load_encoder
 

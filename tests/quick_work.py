@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from radcbir_core.work import Work, list_work
+from radcbir_core.jobs import Work, list_work
 
 _SITE = """
 import os, sys, time
 
-if "radcbir_core.work" in sys.orig_argv:
+if "radcbir_core.jobs" in sys.orig_argv:
     import radcbir_core.build
-    from radcbir_core.encoders.pixels import PixelsEncoder
+    from radcbir_core.encoders.families.pixels import PixelsEncoder
     from tests.stand_ins import project_quickly
 
     radcbir_core.build.project_store = project_quickly

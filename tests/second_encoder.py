@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from radcbir_core.build import _index, _neighbors
-from radcbir_core.collection import Collection, EncoderStore, open_collection
+from radcbir_core.collections.collection import Collection, EncoderStore, open_collection
 from radcbir_core.storage import digest_of
 
 SECOND = "second"

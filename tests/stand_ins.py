@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radcbir_core.collection import Collection, EncoderStore, data_folder
+from radcbir_core.collections.collection import Collection, EncoderStore, data_folder
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path
 from tests.small_images import draw
@@ -27,7 +27,7 @@ LABELS = (("XR", "chest", "pleural effusion"), ("CT", "head", "hemorrhage"), ("M
 def make_small_phantoms(*, name: str, images: int = 60, seed: int = 0, progress: Progress = silent) -> Collection:
     """As ``make_phantoms``, from rings, stripes and blocks; every call leaves a line in ``drawn.txt``."""
     from radcbir_core.importers import import_collection
-    from radcbir_core.importers.phantoms import TITLE
+    from radcbir_core.synthetic.phantom_collection import TITLE
 
     source = data_folder() / "source"
     source.mkdir(parents=True, exist_ok=True)
@@ -58,13 +58,13 @@ def project_quickly(store: EncoderStore, *, progress: Progress = silent, **_: An
 def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 60) -> None:
     """Make the demonstration quick: a random encoder, few and simple images, no UMAP."""
     patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
-    patch.setattr("radcbir_core.demo.make_phantoms", make_small_phantoms)
-    patch.setattr("radcbir_core.demo.DEFAULT_IMAGES", images)
+    patch.setattr("radcbir_core.synthetic.demonstration.make_phantoms", make_small_phantoms)
+    patch.setattr("radcbir_core.synthetic.demonstration.DEFAULT_IMAGES", images)
     patch.setattr("radcbir_core.build.project_store", project_quickly)
 
 
 if __name__ == "__main__":
-    from radcbir_core.demo import make_demo
+    from radcbir_core.synthetic.demonstration import make_demo
 
     slow = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 

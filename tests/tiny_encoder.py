@@ -16,7 +16,7 @@ PREPROCESS = {"mean": [0.5] * 3, "std": [0.25] * 3, "interpolation": "bilinear",
 
 def write_tiny_encoder(root: Path) -> Path:
     """Write ``data/encoders/radcbir-mini`` under ``root``, with its kit.json; the folder written."""
-    from radcbir_core.encoders.torch_support import import_open_clip
+    from radcbir_core.encoders.torch.support import import_open_clip
 
     open_clip = import_open_clip()
     import torch

@@ -4,7 +4,11 @@ Owns the commands. Everything that computes lives in the other modules. Help lis
 below.
 """
 
-from radcbir_core.cli import importing, making, querying, evaluating, keeping  # noqa: F401, I001 - they register
+from radcbir_core.cli import import_command  # noqa: F401, I001 - they register
+from radcbir_core.cli import build_commands  # noqa: F401
+from radcbir_core.cli import query_command  # noqa: F401
+from radcbir_core.cli import evaluation_commands  # noqa: F401
+from radcbir_core.cli import collection_commands  # noqa: F401
 from radcbir_core.cli.application import EXIT_ERROR, EXIT_FAILED, EXIT_STOPPED, app, main
 
 __all__ = ["EXIT_ERROR", "EXIT_FAILED", "EXIT_STOPPED", "app", "main"]

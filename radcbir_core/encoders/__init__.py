@@ -7,8 +7,8 @@ quick: torch and open_clip come with the first encoder that needs them.
 """
 
 from radcbir_core.encoders.base import Encoder, Preprocessing
-from radcbir_core.encoders.checkpoint import Checkpoint
 from radcbir_core.encoders.entries import EncoderEntry
+from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.registry import (
     encoder_id_of,
     find_checkpoint,
@@ -16,7 +16,7 @@ from radcbir_core.encoders.registry import (
     load_checkpoint,
     load_encoder,
 )
-from radcbir_core.encoders.torch_support import resolve_device
+from radcbir_core.encoders.torch.support import resolve_device
 
 __all__ = [
     "Checkpoint",

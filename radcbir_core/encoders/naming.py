@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from radcbir_core.encoders import open_clip_sources
 from radcbir_core.encoders.base import folder_safe, shown
-from radcbir_core.encoders.hub import is_repository
+from radcbir_core.encoders.families import open_clip_sources
+from radcbir_core.encoders.files.hub import is_repository
 from radcbir_core.errors import EncoderError
 
 

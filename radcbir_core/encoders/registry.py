@@ -1,8 +1,8 @@
 """How what a user writes becomes an encoder.
 
 Owns the grammar of an encoder spec, the encoder_id that follows from it, and the way from a spec through a
-:class:`~radcbir_core.encoders.checkpoint.Checkpoint` to an encoder. A form of a spec is one row of ``_FORMS``; a family
-is one row of ``_LOADERS``; how either works inside is its own module's business.
+:class:`~radcbir_core.encoders.files.checkpoint.Checkpoint` to an encoder. A form of a spec is one row of ``_FORMS``; a
+family is one row of ``_LOADERS``; how either works inside is its own module's business.
 
 ```text
 spec   = name [ "?" option *( "&" option ) ]
@@ -29,29 +29,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from radcbir_core.encoders import (
-    folders,
-    medclip_family,
-    medsam_family,
-    naming,
-    open_clip_family,
+from radcbir_core.encoders import naming
+from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
+from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
+from radcbir_core.encoders.families import (
+    medclip,
+    medsam,
+    open_clip,
     open_clip_sources,
-    radimagenet_family,
-    timm_family,
-    transformers_family,
+    radimagenet_resnet,
+    timm,
+    transformers,
     transformers_sources,
 )
-from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
-from radcbir_core.encoders.checkpoint import Checkpoint
-from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
-from radcbir_core.encoders.hub import is_repository
-from radcbir_core.encoders.kit import KIT
-from radcbir_core.encoders.probe import check_probe
-from radcbir_core.encoders.torch_support import resolve_device
+from radcbir_core.encoders.files import folders
+from radcbir_core.encoders.files.checkpoint import Checkpoint
+from radcbir_core.encoders.files.hub import is_repository
+from radcbir_core.encoders.kits.kit_json import KIT
+from radcbir_core.encoders.kits.probe import check_probe
+from radcbir_core.encoders.torch.support import resolve_device
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
-    from radcbir_core.encoders.pixels import PixelsEncoder
+    from radcbir_core.encoders.families.pixels import PixelsEncoder
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -206,7 +206,7 @@ def load_checkpoint(
         spec: What the user wrote, recorded.
         encoder_id: Its folder-safe name.
         title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch_support.resolve_device` gives it.
+        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the published fit.
 
     Raises:
@@ -239,7 +239,7 @@ def _with_output(checkpoint: Checkpoint, output: str | None) -> Checkpoint:
 
 
 def _pixels() -> PixelsEncoder:
-    from radcbir_core.encoders.pixels import PixelsEncoder
+    from radcbir_core.encoders.families.pixels import PixelsEncoder
 
     return PixelsEncoder()
 
@@ -421,9 +421,7 @@ _FORMS = {
         "timm:name",
         naming.identify_timm,
         lambda name, path: (
-            timm_family.from_hub(naming.timm_repository(name))
-            if path is None
-            else timm_family.from_folder(_folder(path))
+            timm.from_hub(naming.timm_repository(name)) if path is None else timm.from_folder(_folder(path))
         ),
         outputs=True,
     ),
@@ -439,10 +437,10 @@ _FORMS = {
 # Encoders without a prefix, because their authors publish a file in a layout of its own: the table's names alone stand
 # for them.
 _OWN_FORMS = {
-    "medclip": _Form("medclip", _identify_folder, lambda _, path: medclip_family.find(path)),
-    "medsam-vit-b": _Form("medsam-vit-b", _identify_folder, lambda _, path: medsam_family.find(path)),
+    "medclip": _Form("medclip", _identify_folder, lambda _, path: medclip.find(path)),
+    "medsam-vit-b": _Form("medsam-vit-b", _identify_folder, lambda _, path: medsam.find(path)),
     "radimagenet-resnet50": _Form(
-        "radimagenet-resnet50", _identify_folder, lambda _, path: radimagenet_family.find(path)
+        "radimagenet-resnet50", _identify_folder, lambda _, path: radimagenet_resnet.find(path)
     ),
     "unimed-clip-vit-b-16": _Form(
         "unimed-clip-vit-b-16", _identify_folder, lambda _, path: open_clip_sources.from_unimed(path)
@@ -456,12 +454,12 @@ def _form(prefix: str) -> _Form:
 
 # What makes an encoder of a family's checkpoint, and which keys its recipe may have.
 _LOADERS: Mapping[str, tuple[Callable[..., Encoder], tuple[str, ...]]] = {
-    "open_clip": (open_clip_family.OpenClipEncoder, ()),
-    "transformers": (transformers_family.TransformersEncoder, ("output",)),
-    "timm": (timm_family.TimmEncoder, ("output",)),
-    "medclip": (medclip_family.MedClipEncoder, ("vision_config", "text_config", "size")),
-    "medsam": (medsam_family.MedSamEncoder, ("vision_config",)),
-    "radimagenet": (radimagenet_family.RadImageNetEncoder, ()),
+    "open_clip": (open_clip.OpenClipEncoder, ()),
+    "transformers": (transformers.TransformersEncoder, ("output",)),
+    "timm": (timm.TimmEncoder, ("output",)),
+    "medclip": (medclip.MedClipEncoder, ("vision_config", "text_config", "size")),
+    "medsam": (medsam.MedSamEncoder, ("vision_config",)),
+    "radimagenet": (radimagenet_resnet.RadImageNetEncoder, ()),
 }
 _FAMILIES_WITH_OUTPUTS = ("transformers", "timm")
 

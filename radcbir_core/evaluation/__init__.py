@@ -1,6 +1,6 @@
 """How well an encoder retrieves: protocols, P@k, intervals, confusion."""
 
-from radcbir_core.evaluation.protocols import (
+from radcbir_core.evaluation.reports.protocols import (
     KS,
     PAPER,
     PAPER_COLUMNS,

@@ -30,9 +30,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from radcbir_core.arrays import check_codes, row_chunks
+from radcbir_core.collections.manifest import Manifest
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.precision import check_codes, check_hits, row_chunks
-from radcbir_core.manifest import Manifest
+from radcbir_core.evaluation.metrics.precision import check_hits
 
 Rule = Literal["same-label", "any-shared", "all-shared", "jaccard"]
 RULES: tuple[str, ...] = get_args(Rule)

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.collection import EncoderStore
+from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.errors import CollectionNotFoundError
 from radcbir_core.storage import digest_of, disk_errors
 

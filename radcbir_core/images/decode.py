@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images.decoded import DecodedImage, Limits
+from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.formats import HEAD_BYTES, describe, sniff
 from radcbir_core.images.quiet import quiet
 from radcbir_core.images.raster import decode_raster
-from radcbir_core.images.request import COPY_AGAIN, Request
 
 _DEFAULT_LIMITS = Limits()
 
@@ -113,7 +113,7 @@ def _decode(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
 
 def _decode_as(image_format: str, file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
     if image_format == "DICOM":
-        from radcbir_core.images.dicom import decode_dicom  # pydicom takes a third of a second to import
+        from radcbir_core.images.dicom.reading import decode_dicom  # pydicom takes a third of a second to import
 
         return decode_dicom(file, size=size, request=request)
     return decode_raster(file.read(), image_format, request=request)

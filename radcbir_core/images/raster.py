@@ -21,8 +21,8 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from radcbir_core.images.decoded import DecodedImage, Window
+from radcbir_core.images.decoding_request import Request
 from radcbir_core.images.grayscale import Rescale, to_display, window_shades
-from radcbir_core.images.request import Request
 
 _PLUGINS: dict[str, type[ImageFile]] = {
     "PNG": PngImageFile,

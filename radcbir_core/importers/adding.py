@@ -20,15 +20,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from radcbir_core.collection import PROBLEM_COLUMNS, Collection, list_collections, open_collection, revised_collection
+from radcbir_core.collections.collection import (
+    PROBLEM_COLUMNS,
+    Collection,
+    list_collections,
+    open_collection,
+    revised_collection,
+)
+from radcbir_core.collections.manifest import Manifest
 from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError, CollectionNotFoundError
-from radcbir_core.importers.dicom import SALT_NAME
+from radcbir_core.importers.datasets.dicom_tree import SALT_NAME
 from radcbir_core.importers.importing import Gathered, gather, write_private
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
-from radcbir_core.importers.sources import Source
-from radcbir_core.importers.taking import duplicate_groups
-from radcbir_core.manifest import Manifest
+from radcbir_core.importers.rows.accepting import duplicate_groups
+from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import write_json
 

@@ -17,11 +17,11 @@ from zipfile import is_zipfile
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.adding import add_sources
+from radcbir_core.importers.datasets.manifest_tables import has_manifest
+from radcbir_core.importers.datasets.own_tables import is_parquet
 from radcbir_core.importers.importing import import_sources
-from radcbir_core.importers.manifests import has_manifest
 from radcbir_core.importers.request import ImportReport, ImportRequest
-from radcbir_core.importers.sources import Source
-from radcbir_core.importers.tabular import is_parquet
+from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
 
 
@@ -32,7 +32,7 @@ class Format:
     Attributes:
         name: What ``--format`` calls it.
         about: What it is, in a few words.
-        module: The module of this package that reads it.
+        module: The module of this package that reads it, with its folder.
         sign: What it is recognized by.
         options: The attributes of :class:`ImportRequest` that it understands, of those in ``request.OPTIONS``.
     """
@@ -56,49 +56,53 @@ class Format:
 MANIFEST = Format(
     "manifest",
     "manifest.csv tables, or images without labels",
-    "manifests",
+    "datasets.manifest_tables",
     "a manifest.csv, or a table with a column path",
     frozenset({"check", "image_root"}),
 )
 CSV = Format(
     "csv",
     "any CSV, with --map",
-    "tabular",
+    "datasets.own_tables",
     "a table without a column path",
     frozenset({"check", "image_root", "mapping", "modality", "anatomy"}),
 )
-PARQUET = Format("parquet", "any parquet table, with --map", "tabular", "a parquet file", CSV.options)
+PARQUET = Format("parquet", "any parquet table, with --map", "datasets.own_tables", "a parquet file", CSV.options)
 FORMATS: tuple[Format, ...] = (
     MANIFEST,
     Format(
         "embeddings",
         "vectors without images, with --encoder-id: HDF5 as the paper publishes it, .npy, .npz or parquet, and a table",
-        "embeddings",
+        "vectors.embeddings",
         "HDF5, or the columns of the paper's unified CSV",
         frozenset({"image_root", "encoder_id"}),
     ),
-    Format("nih14", "NIH ChestX-ray14", "nih14", "its table Data_Entry_2017"),
-    Format("radimagenet", "RadImageNet", "radimagenet", "one of its three tables"),
-    Format("chexpert", "CheXpert", "chexpert", "a train.csv with its columns", frozenset({"check", "uncertain"})),
-    Format("mimic-cxr", "MIMIC-CXR-JPG", "mimic_cxr", "its table of splits", frozenset({"check", "uncertain"})),
+    Format("nih14", "NIH ChestX-ray14", "datasets.nih14", "its table Data_Entry_2017"),
+    Format("radimagenet", "RadImageNet", "datasets.radimagenet", "one of its three tables"),
+    Format(
+        "chexpert", "CheXpert", "datasets.chexpert", "a train.csv with its columns", frozenset({"check", "uncertain"})
+    ),
+    Format(
+        "mimic-cxr", "MIMIC-CXR-JPG", "datasets.mimic_cxr", "its table of splits", frozenset({"check", "uncertain"})
+    ),
     Format(
         "dicom",
         "DICOM files, or a DICOMDIR",
-        "dicom",
+        "datasets.dicom_tree",
         "its first images, or a DICOMDIR",
         frozenset({"check", "every", "modality", "anatomy"}),
     ),
     Format(
         "medmnist",
         "MedMNIST v2 and MedMNIST+ (.npz)",
-        "medmnist",
+        "datasets.medmnist",
         "an .npz file with a data set's name",
         frozenset({"check", "every", "download"}),
     ),
     Format(
         "folder",
         "modality/anatomy/pathology/image",
-        "folders",
+        "datasets.labeled_folders",
         "folders named after modalities",
         frozenset({"check", "modality", "anatomy"}),
     ),

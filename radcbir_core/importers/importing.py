@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from radcbir_core.collection import (
+from radcbir_core.collections.collection import (
     PROBLEM_COLUMNS,
     check_name,
     list_collections,
@@ -23,14 +23,14 @@ from radcbir_core.collection import (
     refuse_existing,
     write_collection,
 )
+from radcbir_core.collections.manifest import Manifest
 from radcbir_core.errors import CollectionExistsError, ManifestError
 from radcbir_core.images import Limits
-from radcbir_core.importers.checking import Checker
-from radcbir_core.importers.manifests import read
+from radcbir_core.importers.datasets.manifest_tables import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
-from radcbir_core.importers.sources import Source
-from radcbir_core.importers.taking import Taking
-from radcbir_core.manifest import Manifest
+from radcbir_core.importers.rows.accepting import Taking
+from radcbir_core.importers.rows.checking import Checker
+from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
 
 __all__ = ["ImportReport", "import_collection", "import_sources"]
@@ -61,7 +61,7 @@ def import_collection(
     Other formats: :func:`radcbir_core.importers.import_as`.
 
     Args:
-        paths: ``manifest.csv`` files, or folders (see :func:`~radcbir_core.importers.manifests.read`).
+        paths: ``manifest.csv`` files, or folders (see :func:`~radcbir_core.importers.datasets.manifest_tables.read`).
         name: The collection's name.
         title: What people call it; the name by default.
         image_root: What the tables' paths start from; each table's own folder by default.
@@ -124,7 +124,7 @@ class Gathered:
     private_files: dict[str, bytes]
 
     def write(self, folder: Path, request: ImportRequest, *, root: Path | None = None) -> None:
-        """Write the collection into a folder (see :func:`~radcbir_core.collection.new_collection`).
+        """Write the collection into a folder (see :func:`~radcbir_core.collections.collection.new_collection`).
 
         Args:
             folder: Where to.

@@ -18,17 +18,17 @@ from typing import Any
 import pandas as pd
 import pyarrow.compute as pc
 
-from radcbir_core.collection import PROBLEM_COLUMNS
+from radcbir_core.collections.collection import PROBLEM_COLUMNS
+from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import Limits, decode_image
-from radcbir_core.importers.checking import Checked, Checker, Wanted
-from radcbir_core.importers.columns import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.formats import Format, formats_of, sources_of
-from radcbir_core.importers.matching import complete
 from radcbir_core.importers.request import CHECKS, ImportRequest
-from radcbir_core.importers.sources import Row, Source
-from radcbir_core.manifest import COLUMNS, Manifest
+from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
+from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
+from radcbir_core.importers.rows.sources import Row, Source
+from radcbir_core.importers.vectors.matching import complete
 from radcbir_core.vocabulary import spelling_to_use
 
 ROWS = 500
@@ -86,7 +86,7 @@ class Preview:
         further: The source's own columns, which are kept as they are.
         changes: What normalization changed: column, from, to, rows.
         notes: What has to be known about these numbers.
-        problems: The first rows that cannot be used, with :data:`~radcbir_core.collection.PROBLEM_COLUMNS`.
+        problems: The first rows that cannot be used, with :data:`~radcbir_core.collections.collection.PROBLEM_COLUMNS`.
         problem_count: How many cannot be used, of those read.
         files_refused: How many of these because of their files, of those looked at; what is wrong with the files of the
             other rows is not known yet.
@@ -154,7 +154,7 @@ def preview(
     if formats[0].name == "embeddings":
         return _of_embeddings(request, formats)
     if formats[0].name == "medmnist":
-        from radcbir_core.importers import medmnist
+        from radcbir_core.importers.datasets import medmnist
 
         looked = [medmnist.look(path, request, pictures=_share(SHOWN, request.paths)) for path in request.paths]
         sources = [source for source, _ in looked]
@@ -375,7 +375,7 @@ def _thumbnail(line: _Line, limits: Limits) -> bytes | None:
 
 def _of_embeddings(request: ImportRequest, formats: Sequence[Format]) -> Preview:
     """Tables and files of vectors, joined as for the import; no vector is read."""
-    from radcbir_core.importers import embeddings
+    from radcbir_core.importers.vectors import embeddings
 
     joined = embeddings.join(request.paths, image_root=request.image_root)
     manifest = Manifest(complete(joined.matched.table), digest="")

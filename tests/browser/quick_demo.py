@@ -10,12 +10,12 @@ from pathlib import Path
 
 if __name__ == "__main__":
     import radcbir_core.build
-    from radcbir_core import demo
     from radcbir_core.encoders import registry
+    from radcbir_core.synthetic import demonstration
     from tests.stand_ins import project_quickly
 
     registry.ROOT = Path(sys.argv.pop(1))
-    demo.DEFAULT_IMAGES = 24
+    demonstration.DEFAULT_IMAGES = 24
     radcbir_core.build.project_store = project_quickly
     from streamlit.web import cli
 

@@ -23,7 +23,7 @@ def two_encoders(chromium, small_data: Path, tmp_path_factory: pytest.TempPathFa
     before = os.environ.get("RADCBIR_DATA")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RADCBIR_DATA", str(data))
-        from radcbir_core.collection import open_collection
+        from radcbir_core.collections.collection import open_collection
 
         add_encoder(open_collection("small"), noise=2.0)
     assert os.environ.get("RADCBIR_DATA") == before

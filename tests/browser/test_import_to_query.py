@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from radcbir_core.archive import write_archive
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.archive import write_archive
+from radcbir_core.collections.collection import open_collection
 from tests import quick_work
 from tests.browser.conftest import run_server
 from tests.small_images import write_small_images

@@ -16,11 +16,11 @@ import pytest
 
 from radcbir_core import doctor
 from radcbir_core.cli import main
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.doctor import Finding
 from radcbir_core.encoders import load_encoder
-from radcbir_core.encoders.checkpoint import Checkpoint
-from radcbir_core.encoders.kits import add_probe
+from radcbir_core.encoders.files.checkpoint import Checkpoint
+from radcbir_core.encoders.kits.fetching import add_probe
 from radcbir_core.errors import EncoderError, EncoderUnavailableError
 from tests.stand_ins import make_small_phantoms
 
@@ -296,7 +296,8 @@ class TestEncoders:
 
     def test_a_query(self, mini, data, monkeypatch) -> None:
         monkeypatch.setattr(
-            "radcbir_core.importers.phantoms.make_phantoms", lambda workers, **options: make_small_phantoms(**options)
+            "radcbir_core.synthetic.phantom_collection.make_phantoms",
+            lambda workers, **options: make_small_phantoms(**options),
         )
         encoder = load_encoder("radcbir-mini", device="cpu")
         (finding,) = doctor.check_query([encoder], [])
@@ -320,7 +321,8 @@ class TestEncoders:
 
     def test_a_query_finds_another_image(self, mini, data, monkeypatch) -> None:
         monkeypatch.setattr(
-            "radcbir_core.importers.phantoms.make_phantoms", lambda workers, **options: make_small_phantoms(**options)
+            "radcbir_core.synthetic.phantom_collection.make_phantoms",
+            lambda workers, **options: make_small_phantoms(**options),
         )
         encoder = load_encoder("radcbir-mini", device="cpu")
         whole = encoder.encode_images

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import radcbir_core.embed as embedding
-from radcbir_core.collection import STEPS, open_collection
+from radcbir_core.collections.collection import STEPS, open_collection
 from radcbir_core.embed import embed, is_current, thumbnail_of
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, StorageError
@@ -30,7 +30,7 @@ def collection(tmp_path, small_source, monkeypatch):
 @pytest.fixture
 def small_shards(monkeypatch) -> int:
     """Several shards from a few images."""
-    for module in ("radcbir_core.embed", "radcbir_core.collection"):
+    for module in ("radcbir_core.embed", "radcbir_core.collections.collection"):
         monkeypatch.setattr(f"{module}.SHARD_ROWS", 16)
     return 16
 

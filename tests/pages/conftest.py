@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import starting
+from pages.parts.jobs import first_start as starting
 from tests.stand_ins import use_stand_ins
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -54,7 +54,7 @@ def empty_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
         end.wait(60)
 
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path))
-    monkeypatch.setattr("radcbir_core.demo.make_demo", draw_for_ever)
+    monkeypatch.setattr("radcbir_core.synthetic.demonstration.make_demo", draw_for_ever)
     yield run_page
     end.set()
     end_jobs()

@@ -14,14 +14,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pages.parts import exports, megabytes, sizes, starting
-from radcbir_core import work
-from radcbir_core.archive import open_archive, write_archive
-from radcbir_core.collection import list_collections, open_collection
-from radcbir_core.encoders.here import Usable
+from pages.parts.collections import exports, sizes
+from pages.parts.jobs import byte_progress, first_start
+from radcbir_core import jobs
+from radcbir_core.collections.archive import open_archive, write_archive
+from radcbir_core.collections.collection import list_collections, open_collection
+from radcbir_core.collections.export import export_manifest
+from radcbir_core.collections.manifest import Manifest
+from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import CollectionError
-from radcbir_core.export import export_manifest
-from radcbir_core.manifest import Manifest
 from tests.pages.reading import complaints, html, words
 
 
@@ -191,8 +192,8 @@ def test_provenance_of_an_archive_says_so_and_survives_odd_records(copied_data, 
 def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied_data, app, monkeypatch) -> None:
     store = open_collection("small").store("pixels")
     store.update(made_of={"embed": store.collection.digest})
-    asked: list[work.WorkRequest] = []
-    monkeypatch.setattr(work, "start", asked.append)
+    asked: list[jobs.WorkRequest] = []
+    monkeypatch.setattr(jobs, "start", asked.append)
     at = app("collections", part="encoders")
     assert not complaints(at)
     assert "✓ current" in html(at)
@@ -201,12 +202,12 @@ def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied
     choice = next(one for one in at.selectbox if one.key == "radcbir:build-small")
     assert choice.options[0] == "Pixels (32 x 32 baseline) · go on"
     button(at, "Build").click().run()
-    assert asked == [work.WorkRequest("small", encoders=("pixels",))]
+    assert asked == [jobs.WorkRequest("small", encoders=("pixels",))]
 
 
 def test_further_encoders_are_looked_for_when_asked(copied_data, app, monkeypatch) -> None:
     kit = Usable("local-dir:/kits/biomedclip", "BiomedCLIP", supports_text=True)
-    monkeypatch.setattr("pages.parts.loaders.usable_encoders", lambda: [kit])
+    monkeypatch.setattr("pages.parts.frame.loaders.usable_encoders", lambda: [kit])
     at = app("collections", part="encoders")
     choices = [one.options for one in at.selectbox if one.key == "radcbir:build-small"]
     assert choices == [["RadCBIR mini (demonstration)"]]
@@ -219,7 +220,7 @@ def test_a_build_that_cannot_begin_says_why(copied_data, app, monkeypatch) -> No
     def refuse(_: object) -> None:
         raise CollectionError("Expected one piece of work, but there are two. Wait.")
 
-    monkeypatch.setattr(work, "start", refuse)
+    monkeypatch.setattr(jobs, "start", refuse)
     at = app("collections", part="encoders")
     assert "pixels" not in [one.value for one in at.selectbox if one.key == "radcbir:build-small"]
     button(at, "Build").click().run()
@@ -263,7 +264,7 @@ def test_ended_work_is_forgotten_with_the_name(copied_data, app, monkeypatch) ->
         def dismiss(self) -> None:
             forgotten.append(self.name)
 
-    monkeypatch.setattr(work, "list_work", lambda: [Ended("small"), Ended("other")])
+    monkeypatch.setattr(jobs, "list_work", lambda: [Ended("small"), Ended("other")])
     at = app("collections", part="change")
     box(at, "Name").set_value("small-2").run()
     button(at, "Rename").click().run()
@@ -331,10 +332,10 @@ def test_the_last_collection_is_removed_knowing_what_follows(copied_data, app) -
 def test_nothing_is_changed_while_work_goes_on(copied_data, app, monkeypatch) -> None:
     class Working:
         @staticmethod
-        def status() -> work.Status:
-            return work.Status(stage="embed")
+        def status() -> jobs.Status:
+            return jobs.Status(stage="embed")
 
-    monkeypatch.setattr(work, "work_on", lambda name: Working() if name == "small" else None)
+    monkeypatch.setattr(jobs, "work_on", lambda name: Working() if name == "small" else None)
     at = app("collections", part="change")
     box(at, "Title").set_value("New").run()
     button(at, "Rename").click().run()
@@ -414,9 +415,9 @@ def test_what_is_small_is_downloaded_as_it_would_be_written(copied_data, app, tm
 
 
 def test_how_far_a_file_is_stands_in_one_line() -> None:
-    status = starting.Status(stage="archive", done=30, total=90, began=(time.monotonic() - 10, 0))
-    assert megabytes.line(status, "s.zip") == "s\\.zip · 30 of 90 MB · 3 MB/s · 20 seconds left"
-    assert megabytes.line(starting.Status(stage="load"), "s") == "s"
+    status = first_start.Status(stage="archive", done=30, total=90, began=(time.monotonic() - 10, 0))
+    assert byte_progress.line(status, "s.zip") == "s\\.zip · 30 of 90 MB · 3 MB/s · 20 seconds left"
+    assert byte_progress.line(first_start.Status(stage="load"), "s") == "s"
 
 
 def test_a_collection_without_encoders_can_be_shown_too(copied_data, app) -> None:

@@ -9,13 +9,15 @@ import zipfile
 
 import pytest
 
-from pages.parts import loaders, wizard_columns, wizard_folders
-from radcbir_core.archive import write_archive
-from radcbir_core.collection import list_collections, open_collection
-from radcbir_core.encoders.here import Usable
+from pages.parts.collections.wizard import columns as wizard_columns
+from pages.parts.collections.wizard import server_folders
+from pages.parts.frame import loaders
+from radcbir_core.collections.archive import write_archive
+from radcbir_core.collections.collection import list_collections, open_collection
+from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
-from radcbir_core.work import WorkRequest, list_work, start
+from radcbir_core.jobs import WorkRequest, list_work, start
 from tests import quick_work
 from tests.pages.conftest import run_page
 from tests.pages.reading import cards, complaints, html, words
@@ -27,10 +29,10 @@ from tests.small_images import draw, write_small_images
 def rest(copied_data, tmp_path, monkeypatch):
     """The file that makes the encoder rest while it is there; the data folder has the collection ``small``."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv(wizard_folders.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(server_folders.VARIABLE, str(tmp_path))
     # Looking for real ones imports open_clip, which takes seconds.
     here = [Usable("pixels", "Pixels", False, "The baseline."), Usable("radcbir-mini", "Mini", True, "A small one.")]
-    monkeypatch.setattr("pages.parts.loaders.found_encoders", lambda _: here)
+    monkeypatch.setattr("pages.parts.frame.loaders.found_encoders", lambda _: here)
     loaders.usable_encoders.clear()
     yield quick_work.prepare(monkeypatch, tmp_path / "quick")
     quick_work.end()
@@ -206,7 +208,7 @@ def test_two_starts_of_one_name_begin_one(source, rest):
 
 
 def test_paths_that_are_not_allowed_or_not_there(source, tmp_path, monkeypatch):
-    monkeypatch.setenv(wizard_folders.VARIABLE, str(source))
+    monkeypatch.setenv(server_folders.VARIABLE, str(source))
     outside = tmp_path / "outside"
     outside.mkdir()
     (source / "link").symlink_to(outside, target_is_directory=True)
@@ -221,19 +223,19 @@ def test_paths_that_are_not_allowed_or_not_there(source, tmp_path, monkeypatch):
 
 
 def test_a_server_that_others_reach_offers_uploads_alone(monkeypatch):
-    monkeypatch.delenv(wizard_folders.VARIABLE)
-    monkeypatch.setattr(wizard_folders.st, "get_option", lambda _: "192.0.2.7")
-    assert wizard_folders.root() is None
+    monkeypatch.delenv(server_folders.VARIABLE)
+    monkeypatch.setattr(server_folders.st, "get_option", lambda _: "192.0.2.7")
+    assert server_folders.root() is None
     with pytest.raises(ManifestError, match="this server is open to others"):
-        wizard_folders.allowed("/etc")
+        server_folders.allowed("/etc")
     for address in ("127.0.0.1", "localhost"):
-        monkeypatch.setattr(wizard_folders.st, "get_option", lambda _, given=address: given)
-        assert str(wizard_folders.root()) == "/"
-    monkeypatch.setattr(wizard_folders.st, "get_option", lambda _: None)
-    assert wizard_folders.root() is None, "no address is all addresses"
-    monkeypatch.setenv(wizard_folders.VARIABLE, "/no/such/folder")
+        monkeypatch.setattr(server_folders.st, "get_option", lambda _, given=address: given)
+        assert str(server_folders.root()) == "/"
+    monkeypatch.setattr(server_folders.st, "get_option", lambda _: None)
+    assert server_folders.root() is None, "no address is all addresses"
+    monkeypatch.setenv(server_folders.VARIABLE, "/no/such/folder")
     with pytest.raises(ManifestError, match="Expected a folder, but RADCBIR_IMPORT_ROOT"):
-        wizard_folders.root()
+        server_folders.root()
 
 
 def test_folders_are_found_by_clicking(tmp_path, source):

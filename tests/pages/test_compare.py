@@ -9,14 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts import evaluation_runs, versus
-from pages.parts.difference_figures import difference_rows, difference_text, signed
-from radcbir_core.collection import open_collection
+from pages.parts.compare import comparator
+from pages.parts.compare.difference_figures import difference_rows, difference_text, signed
+from pages.parts.evaluation import runs
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import StorageError
 from radcbir_core.evaluation import Protocol
-from radcbir_core.evaluation.comparing import compare, kept_comparison, label_note, verdict
-from radcbir_core.evaluation.disagreements import disagreements, ranked_pair
-from radcbir_core.evaluation.neighborhoods import agreement_by_label, neighborhoods
+from radcbir_core.evaluation.reports.comparing import compare, kept_comparison, label_note, verdict
+from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
+from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label, neighborhoods
 from tests.pages.reading import _components, cards, complaints, html, words
 from tests.second_encoder import add_encoder
 from tests.small_images import HTML_LABEL
@@ -252,11 +253,11 @@ def test_swapping_keeps_everything_else(two):
 @pytest.fixture
 def jobs():
     """The builds of the baseline; each ends before the next test."""
-    yield versus._jobs
-    for job in versus._jobs.values():
+    yield comparator._jobs
+    for job in comparator._jobs.values():
         job.stop()
         job.wait(60)
-    versus._jobs.clear()
+    comparator._jobs.clear()
 
 
 def test_the_baseline_is_built_on_the_page(two, jobs):
@@ -287,7 +288,7 @@ def test_a_build_is_stopped_and_goes_on(two, jobs, monkeypatch):
         go_on.wait(30)
         progress("embed", 20, 61)
 
-    monkeypatch.setattr(versus, "build", slow)
+    monkeypatch.setattr(comparator, "build", slow)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
     assert "is being built for small" in words(at)
@@ -307,7 +308,7 @@ def test_a_build_that_fails_says_why(two, jobs, monkeypatch):
     def full(collection, encoder, *, progress):
         raise StorageError("Expected room on the disk, but it is full. Free some.")
 
-    monkeypatch.setattr(versus, "build", full)
+    monkeypatch.setattr(comparator, "build", full)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
     next(iter(jobs.values())).wait(30)
@@ -355,7 +356,7 @@ def test_the_split_protocol_has_its_own_queries(two):
 
 def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch):
     page, a, b = two
-    monkeypatch.setattr(evaluation_runs, "QUICK_IMAGES", 1)
+    monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     begun, go_on = threading.Event(), threading.Event()
 
     def slowly(*stores, progress):
@@ -364,7 +365,7 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch
         assert go_on.wait(20)
         return compare(*stores, progress=progress)
 
-    monkeypatch.setattr("pages.parts.paired.compare", slowly)
+    monkeypatch.setattr("pages.parts.compare.paired.compare", slowly)
     try:
         at = page(level="anatomy")
         assert "This comparison has not been computed yet" in words(at)
@@ -376,17 +377,17 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch
         assert "Compare query by query" in at.get("progress")[0].proto.text
         button(at, "Stop").click().run()
         go_on.set()
-        evaluation_runs.wait(20)
+        runs.wait(20)
         at.run()
         assert "was stopped" in words(at)
         assert kept_comparison(a, b, Protocol()) is None
         button(at, "Compute again").click().run()
-        evaluation_runs.wait(60)
+        runs.wait(60)
         at.run()
     finally:
         go_on.set()
-        evaluation_runs.wait(60)
-        evaluation_runs._jobs.clear()
+        runs.wait(60)
+        runs._jobs.clear()
     assert not complaints(at)
     found = kept_comparison(a, b, Protocol())
     assert f"mean over {len(found.of_level('anatomy'))} queries" in html(at)

@@ -14,15 +14,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pages.parts import coloring, figures, points, regions, shares
-from pages.parts.coloring import Members
-from pages.parts.regions import Region
-from radcbir_core.manifest import COLUMNS, Codes, Manifest
+from pages.parts.frame import chart_selection, figures
+from pages.parts.frame.chart_selection import Region
+from pages.parts.map import coloring, overrepresented, points
+from pages.parts.map.coloring import Members
+from radcbir_core.collections.manifest import COLUMNS, Codes, Manifest
 
 NASTY = '<b>x</b> &amp; $a$ <a href="http://x">link</a> %{x}'
 
 
-@pytest.mark.parametrize("module", [figures, coloring, regions], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [figures, coloring, chart_selection], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -176,8 +177,8 @@ def test_a_chart_can_start_with_a_selection():
     x, y, rows, hover = places(2)
     group = figures.Group("a", np.array([0, 1]), "#111111", "circle")
     outlines = [
-        regions.as_layout(Region("box", (0, 1), (0, 2))),
-        regions.as_layout(Region("lasso", (0, 1, 1), (0, 0, 1))),
+        chart_selection.as_layout(Region("box", (0, 1), (0, 2))),
+        chart_selection.as_layout(Region("lasso", (0, 1, 1), (0, 0, 1))),
     ]
     figure = figures.map_of_groups(x, y, rows, hover, [group], title="t", outlines=outlines)
     assert [shape.type for shape in figure.layout.selections] == ["rect", "path"]
@@ -280,15 +281,15 @@ def event(points=(), box=(), lasso=()):
 
 def test_an_event_with_outlines_is_its_outlines():
     square = {"xref": "x", "yref": "y", "x": [0.00049, 1, 1, 0, 0.00049], "y": [0, 0, 1, 1, 0]}
-    found = regions.from_event(event([{"customdata": [3]}], box=[{"x": [2, -1], "y": [5, 4]}], lasso=[square]))
+    found = chart_selection.from_event(event([{"customdata": [3]}], box=[{"x": [2, -1], "y": [5, 4]}], lasso=[square]))
     assert found.regions == (Region("box", (-1, 2), (4, 5)), Region("lasso", (0, 1, 1, 0), (0, 0, 1, 1)))
     assert found.rows == ()
 
 
 @pytest.mark.parametrize("customdata", [[7], 7, {"0": 7}, (7,)])
 def test_an_event_without_outlines_is_the_points_that_were_clicked(customdata):
-    found = regions.from_event(event([{"customdata": customdata}, {"customdata": customdata}]))
-    assert found == regions.Selection(rows=(7,))
+    found = chart_selection.from_event(event([{"customdata": customdata}, {"customdata": customdata}]))
+    assert found == chart_selection.Selection(rows=(7,))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +308,7 @@ def test_an_event_without_outlines_is_the_points_that_were_clicked(customdata):
     ],
 )
 def test_what_is_no_selection_selects_nothing(sent):
-    assert regions.from_event(sent) == regions.Selection()
+    assert chart_selection.from_event(sent) == chart_selection.Selection()
 
 
 coordinates = st.floats(-1000, 1000).map(lambda value: round(value, 3))
@@ -316,15 +317,15 @@ coordinates = st.floats(-1000, 1000).map(lambda value: round(value, 3))
 @given(st.lists(st.tuples(coordinates, coordinates), min_size=3, max_size=30, unique=True))
 def test_a_lasso_survives_the_url(corners):
     shape = {"x": [x for x, _ in corners], "y": [y for _, y in corners]}
-    (region,) = regions.from_event(event(lasso=[shape])).regions
+    (region,) = chart_selection.from_event(event(lasso=[shape])).regions
     assert list(zip(region.x, region.y, strict=True)) == corners
-    assert regions.from_text(regions.to_text(region)) == region
+    assert chart_selection.from_text(chart_selection.to_text(region)) == region
 
 
 @given(coordinates, coordinates, coordinates, coordinates)
 def test_a_box_survives_the_url(a, b, c, d):
-    (region,) = regions.from_event(event(box=[{"x": [a, b], "y": [c, d]}])).regions
-    assert regions.from_text(regions.to_text(region)) == region
+    (region,) = chart_selection.from_event(event(box=[{"x": [a, b], "y": [c, d]}])).regions
+    assert chart_selection.from_text(chart_selection.to_text(region)) == region
 
 
 @pytest.mark.parametrize(
@@ -343,16 +344,18 @@ def test_a_box_survives_the_url(a, b, c, d):
     ],
 )
 def test_a_text_that_is_no_region_is_none(text):
-    assert regions.from_text(text) is None
+    assert chart_selection.from_text(text) is None
 
 
 def test_a_lasso_of_a_thousand_corners_keeps_few_and_selects_nearly_the_same():
     angle = np.linspace(0, 2 * np.pi, 1000)
-    (region,) = regions.from_event(event(lasso=[{"x": np.cos(angle).tolist(), "y": np.sin(angle).tolist()}])).regions
-    assert len(region.x) == regions.CORNERS
+    (region,) = chart_selection.from_event(
+        event(lasso=[{"x": np.cos(angle).tolist(), "y": np.sin(angle).tolist()}])
+    ).regions
+    assert len(region.x) == chart_selection.CORNERS
     x, y = np.random.default_rng(0).uniform(-1.2, 1.2, (2, 20_000))
     exact = np.hypot(x, y) < 1
-    assert (regions.inside([region], x, y) != exact).mean() < 0.005
+    assert (chart_selection.inside([region], x, y) != exact).mean() < 0.005
 
 
 def winding_says_inside(corners, px, py):
@@ -373,20 +376,22 @@ def test_points_inside_a_lasso_agree_with_a_slow_oracle(seed, count):
     corners = list(zip((radius * np.cos(angle)).tolist(), (radius * np.sin(angle)).tolist(), strict=True))
     region = Region("lasso", tuple(x for x, _ in corners), tuple(y for _, y in corners))
     x, y = random.uniform(-1, 1, (2, 50))
-    assert regions.inside([region], x, y).tolist() == [winding_says_inside(corners, *p) for p in zip(x, y, strict=True)]
+    assert chart_selection.inside([region], x, y).tolist() == [
+        winding_says_inside(corners, *p) for p in zip(x, y, strict=True)
+    ]
 
 
 def test_a_point_in_any_region_is_selected_and_one_without_a_place_in_none():
     x, y = np.array([0.5, 5.5, 9, np.nan], np.float32), np.array([0.5, 5.5, 9, 0.5], np.float32)
     two = [Region("box", (0, 1), (0, 1)), Region("lasso", (5, 6, 6, 5), (5, 5, 6, 6))]
-    assert regions.inside(two, x, y).tolist() == [True, True, False, False]
-    assert regions.inside([], x, y).tolist() == [False] * 4
+    assert chart_selection.inside(two, x, y).tolist() == [True, True, False, False]
+    assert chart_selection.inside([], x, y).tolist() == [False] * 4
 
 
 def test_shares_name_what_is_over_represented_first():
     # Of eight images four are a, two are b, one is both, one is nothing; selected: a, b, both.
     members = Members(("a", "b"), np.array([0, 1, 2, 3, 4, 5, 6, 6]), np.array([0, 0, 0, 0, 1, 1, 0, 1], np.int32), 8)
-    found = shares.shares(members, np.array([0, 4, 6]), np.arange(8))
+    found = overrepresented.shares(members, np.array([0, 4, 6]), np.arange(8))
     assert found["value"].tolist() == ["b", "a", ""]
     assert found["selected"].tolist() == [2, 2, 0]
     assert found["share"].tolist() == pytest.approx([2 / 3, 2 / 3, 0])
@@ -396,12 +401,12 @@ def test_shares_name_what_is_over_represented_first():
 
 def test_shares_compare_with_the_points_that_pass_the_filter():
     members = Members.of(codes("a", "a", "b", ""))
-    found = shares.shares(members, np.array([0]), np.array([0, 1]))
+    found = overrepresented.shares(members, np.array([0]), np.array([0, 1]))
     assert found.to_dict("list") == {"value": ["a"], "selected": [1], "share": [1.0], "base": [1.0], "ratio": [1.0]}
 
 
 def test_shares_that_are_no_larger_than_those_of_all_come_by_frequency():
     members = Members.of(codes(*"aabbbccccccd"))
-    found = shares.shares(members, np.arange(12), np.arange(12))
+    found = overrepresented.shares(members, np.arange(12), np.arange(12))
     assert found["value"].tolist() == ["c", "b", "a", "d"]
     assert found["ratio"].tolist() == [1.0] * 4

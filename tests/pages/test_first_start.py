@@ -8,11 +8,11 @@ import threading
 
 import pytest
 
-from pages.parts import starting
-from radcbir_core import demo
-from radcbir_core.collection import STEPS, open_collection
-from radcbir_core.demo import make_demo
+from pages.parts.jobs import first_start as starting
+from radcbir_core.collections.collection import STEPS, open_collection
 from radcbir_core.storage import disk_errors
+from radcbir_core.synthetic import demonstration
+from radcbir_core.synthetic.demonstration import make_demo
 from tests.pages.reading import cards, complaints, html, words
 from tests.stand_ins import project_quickly
 
@@ -65,14 +65,14 @@ def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
 
 def test_a_link_that_names_the_collection_and_its_encoder_waits_for_them(first_start, monkeypatch):
     embedding, go_on = threading.Event(), threading.Event()
-    real = demo.build
+    real = demonstration.build
 
     def later(*arguments, **options):
         embedding.set()
         go_on.wait(60)
         return real(*arguments, **options)
 
-    monkeypatch.setattr("radcbir_core.demo.build", later)
+    monkeypatch.setattr("radcbir_core.synthetic.demonstration.build", later)
     link = {"collection": "phantoms", "encoder": "radcbir-mini", "text": SENTENCE}
     try:
         first_start()
@@ -131,7 +131,7 @@ def test_what_goes_wrong_is_one_message_with_a_button_and_then_it_goes_on(first_
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("radcbir_core.demo.make_demo", full)
+        patch.setattr("radcbir_core.synthetic.demonstration.make_demo", full)
         at = first_start("retrieval")
         wait()
         at.run()
@@ -186,7 +186,7 @@ def test_what_nobody_thought_of_is_told_too(first_start, monkeypatch):
     def broken(**_):
         raise ZeroDivisionError("<b>oh</b>")
 
-    monkeypatch.setattr("radcbir_core.demo.make_demo", broken)
+    monkeypatch.setattr("radcbir_core.synthetic.demonstration.make_demo", broken)
     at = first_start()
     wait()
     at.run()
@@ -203,7 +203,7 @@ def test_it_can_be_stopped_and_goes_on(first_start, monkeypatch):
         raise AssertionError("it should have been stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr("radcbir_core.demo.make_demo", stopped)
+        patch.setattr("radcbir_core.synthetic.demonstration.make_demo", stopped)
         at = first_start()
         button(at, "Stop").click()
         at.run()

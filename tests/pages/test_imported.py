@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from radcbir_core.build import build_imported
-from radcbir_core.collection import open_collection
-from radcbir_core.importers.embeddings import import_embeddings
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.importers.vectors.embeddings import import_embeddings
 from tests.pages.conftest import run_page
 from tests.pages.reading import cards, complaints, pictures
 from tests.stand_ins import project_quickly

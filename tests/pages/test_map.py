@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts import points, regions
-from radcbir_core.collection import open_collection
+from pages.parts.frame import chart_selection
+from pages.parts.map import points
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import Protocol, evaluate
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import HTML_LABEL
@@ -55,7 +56,7 @@ def around(places, rows):
 
 def inside(places, text):
     x, y = (places[1][name].to_numpy() for name in ("x", "y"))
-    return set(np.flatnonzero(regions.inside([regions.from_text(text)], x, y)).tolist())
+    return set(np.flatnonzero(chart_selection.inside([chart_selection.from_text(text)], x, y)).tolist())
 
 
 def choose(at, label, value):

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
-from pages.parts import gallery, palette, prompts, shell, text
+from pages.parts.frame import palette, shell, text
+from pages.parts.images import gallery
+from pages.parts.retrieval import prompts
 
 
 @pytest.mark.parametrize("module", [gallery, palette, prompts, text], ids=lambda module: module.__name__)

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from radcbir_core.build import build
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.evaluation.against import precision_against
-from radcbir_core.neighbors import ranked_hits
+from radcbir_core.evaluation.reports.by_measure import precision_against
+from radcbir_core.search.graph import ranked_hits
 from radcbir_core.storage import digest_file
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
@@ -278,7 +278,7 @@ def test_the_exclusions_are_those_of_the_protocol_unless_chosen(app, copied_data
 
 def change_manifest(folder, change):
     """Rewrite the collection's manifest and make everything else claim to be made of it."""
-    from radcbir_core.manifest import Manifest
+    from radcbir_core.collections.manifest import Manifest
 
     changed = Manifest(change(Manifest.read(folder / "manifest.parquet").table), digest="")
     changed.write(folder / "manifest.parquet")
@@ -345,7 +345,7 @@ def test_a_label_without_a_query_in_this_protocol_says_so(app, copied_data):
 
 
 def test_the_csv_holds_every_label_at_every_k(app, evaluation):
-    from pages.parts.text import csv_bytes
+    from pages.parts.frame.text import csv_bytes
 
     rows = evaluation[1].table
     written = pd.read_csv(io.BytesIO(csv_bytes(rows[rows["level"] == "label"])))

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts import evaluation_paper, evaluation_runs
-from pages.parts.starting import Status
-from radcbir_core.collection import open_collection
+from pages.parts.evaluation import runs
+from pages.parts.jobs.first_start import Status
+from pages.parts.pathology import paper_view
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import PAPER_KS, Protocol, evaluate
-from radcbir_core.evaluation.index_size import evaluate_index_size
-from radcbir_core.evaluation.probing import evaluate_probes, label_scores
-from radcbir_core.evaluation.rank_evaluation import evaluate_ranking
-from radcbir_core.evaluation.silhouettes import lay_out
+from radcbir_core.evaluation.reports.index_size import evaluate_index_size
+from radcbir_core.evaluation.reports.probing import evaluate_probes, label_scores
+from radcbir_core.evaluation.reports.ranking import evaluate_ranking
+from radcbir_core.evaluation.reports.silhouettes import lay_out
 from tests.pages.reading import cards, complaints, html, words
 
 
@@ -31,10 +32,10 @@ def store(copied_data):
 @pytest.fixture
 def slow(monkeypatch):
     """Every evaluation waits for a click; jobs of one test do not outlive it."""
-    monkeypatch.setattr(evaluation_runs, "QUICK_IMAGES", 1)
+    monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     yield
-    evaluation_runs.wait(60)
-    evaluation_runs._jobs.clear()
+    runs.wait(60)
+    runs._jobs.clear()
 
 
 def tiles(at):
@@ -85,7 +86,7 @@ def test_the_paper_s_protocol_shows_its_figures_beside_the_published(app, store)
         np.testing.assert_array_equal(by_n[averaging], expected["precision"])
         np.testing.assert_array_equal(by_n[f"{averaging}_std"], expected["std"])
     published = by_n.dropna(subset="published").set_index("n")["published"].to_dict()
-    assert published == evaluation_paper.PUBLISHED == {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
+    assert published == paper_view.PUBLISHED == {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
     curve = figures(at)[0]["data"]
     assert [line["name"] for line in curve][2] == "published: BiomedCLIP, other data"
     assert "on their 1.6 million images" in words(at)
@@ -360,7 +361,7 @@ def test_only_the_view_that_is_shown_is_computed_and_a_second_visit_reads_it(app
     choose(at, "View", "index-size")
     assert not complaints(at)
     assert kinds() - before == {"silhouettes", "sizes"}
-    monkeypatch.setattr("radcbir_core.evaluation.silhouettes._compute", None)  # it must not be called again
+    monkeypatch.setattr("radcbir_core.evaluation.reports.silhouettes._compute", None)  # it must not be called again
     choose(at, "View", "space")
     assert not complaints(at)
     assert at.query_params["view"] in ("space", ["space"])
@@ -389,7 +390,7 @@ def test_what_takes_long_is_computed_on_a_click_and_kept(app, store, slow) -> No
     assert "has not been computed yet for these choices" in words(at)
     assert not at.dataframe
     next(button for button in at.button if button.label == "Compute").click().run()
-    evaluation_runs.wait(60)
+    runs.wait(60)
     at.run()
     assert not complaints(at)
     assert "Micro P@10, whole gallery" in tiles(at)
@@ -407,7 +408,7 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
             going.set()
             go_on.wait(0.01)
 
-    monkeypatch.setattr("pages.parts.evaluation_sizes.evaluate_index_size", endless)
+    monkeypatch.setattr("pages.parts.pathology.index_size_view.evaluate_index_size", endless)
     at = app("pathology", view="index-size")
     next(button for button in at.button if button.label == "Compute").click().run()
     assert going.wait(20)
@@ -416,16 +417,16 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
     (bar,) = at.get("progress")
     assert "Draw smaller galleries and search them" in bar.proto.text
     next(button for button in at.button if button.label == "Stop").click().run()
-    evaluation_runs.wait(20)
+    runs.wait(20)
     at.run()
     assert "was stopped" in words(at)
     shutil.rmtree(store.evaluation_folder)
     store.evaluation_folder.write_text("a file where the folder should be")
     monkeypatch.undo()
     monkeypatch.setenv("RADCBIR_DATA", str(store.folder.parents[3]))
-    monkeypatch.setattr(evaluation_runs, "QUICK_IMAGES", 1)
+    monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     next(button for button in at.button if button.label == "Compute again").click().run()
-    evaluation_runs.wait(60)
+    runs.wait(60)
     at.run()
     assert "Expected a folder, but a part of its path is a file" in complaints(at)
 
@@ -439,10 +440,10 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
     ],
 )
 def test_progress_is_told_in_words(status, said) -> None:
-    assert evaluation_runs.line(status).startswith(said)
+    assert runs.line(status).startswith(said)
 
 
 def test_the_time_left_is_told(monkeypatch) -> None:
-    monkeypatch.setattr("pages.parts.starting.time.monotonic", lambda: 110.0)
+    monkeypatch.setattr("pages.parts.jobs.first_start.time.monotonic", lambda: 110.0)
     status = Status(stage="galleries", done=5, total=20, began=(100.0, 0))
-    assert evaluation_runs.line(status).endswith("5 of 20 galleries · 30 seconds left")
+    assert runs.line(status).endswith("5 of 20 galleries · 30 seconds left")

@@ -10,8 +10,8 @@ from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
-from radcbir_core.collection import open_collection
-from radcbir_core.retrieval import Retriever
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
 
@@ -325,7 +325,7 @@ def value_of(at, name):
 
 
 def test_the_formula_label_is_tamed_in_the_csv(app):
-    from pages.parts.text import csv_bytes
+    from pages.parts.frame.text import csv_bytes
 
     collection = open_collection("small")
     rows = np.flatnonzero(collection.manifest.mask({"pathologies": [FORMULA_LABEL]}))

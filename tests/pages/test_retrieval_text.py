@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from pages.parts import prompts
-from radcbir_core.collection import open_collection
+from pages.parts.retrieval import prompts
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
-from radcbir_core.retrieval import Retriever, embed_text
+from radcbir_core.search.retriever import Retriever, embed_text
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import HTML_LABEL
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_models import TINY_MODEL, TINY_PREPROCESS, WORDS
+
+from tests.core.encoders.tiny_models import TINY_MODEL, TINY_PREPROCESS, WORDS
 
 
 @pytest.fixture(scope="session")
 def open_clip() -> Any:
-    from radcbir_core.encoders.torch_support import import_open_clip
+    from radcbir_core.encoders.torch.support import import_open_clip
 
     return import_open_clip()
 

@@ -9,7 +9,7 @@ import pytest
 
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.registry import ROOT
-from radcbir_core.phantoms.patients import draw, patient
+from radcbir_core.synthetic.phantoms.patients import draw, patient
 
 FOLDER = ROOT / "data" / "encoders" / "radcbir-mini"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from radcbir_core.encoders.base import FITS
-from radcbir_core.encoders.open_clip_family import published_preprocessing
-from radcbir_core.encoders.torch_support import import_open_clip
+from radcbir_core.encoders.families.open_clip import published_preprocessing
+from radcbir_core.encoders.torch.support import import_open_clip
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import relevance
 from radcbir_core.evaluation.relevance import RULES, Findings, available_grades, check_rule, hit_grades
-from radcbir_core.manifest import COLUMNS, Manifest
 
 images = st.lists(
     st.tuples(st.sampled_from(["CT/lung", "XR/chest"]), st.sets(st.sampled_from("abcd"), max_size=4)),

@@ -10,12 +10,12 @@ import pytest
 
 from radcbir_core import embed as embed_module
 from radcbir_core.cli import main
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.adding import GONE, NOTHING_NEW
-from tests.core.importers.test_dicom_import import instance
+from tests.core.importers.datasets.test_dicom_tree import instance
 
 HEADER = ["path", "image_id", "modality", "anatomy", "pathologies", "patient_id"]
 
@@ -164,7 +164,7 @@ def test_copies_further_columns_and_a_closer_look(source, table, tmp_path, colum
 
 def test_embeddings_of_whole_shards_are_kept(source, monkeypatch) -> None:
     """Shards of four rows: of six images two are embedded again with the new ones; the end is that of one go."""
-    for module in ("collection", "embed"):
+    for module in ("collections.collection", "embed"):
         monkeypatch.setattr(f"radcbir_core.{module}.SHARD_ROWS", 4)
     import_as(ImportRequest([source(range(6))], "c"))
     encoder_id = embed_all("c").encoder_id

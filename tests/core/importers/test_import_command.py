@@ -7,7 +7,7 @@ import json
 import numpy as np
 
 from radcbir_core.cli import main
-from radcbir_core.collection import open_collection
+from radcbir_core.collections.collection import open_collection
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:

@@ -15,7 +15,7 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers import preview as module
 from radcbir_core.importers.preview import SHOWN, preview
-from tests.core.dicom_files import SECRET, dicom_bytes
+from tests.core.images.dicom_files import SECRET, dicom_bytes
 from tests.small_images import write_small_images
 
 NOT_THERE = "Expected an image file, but there is none at this path."

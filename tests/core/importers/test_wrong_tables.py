@@ -9,7 +9,7 @@ import pytest
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
-from radcbir_core.importers.chexpert_labels import OBSERVATIONS
+from radcbir_core.importers.datasets.chexpert_labels import OBSERVATIONS
 
 TABLES = {
     "nih14": ("Data_Entry_2017_v2020.csv", ["Image Index", "Finding Labels", "Patient ID", "View Position"]),

@@ -1,0 +1,183 @@
+"""The work that runs by itself: how far each piece is, stopping it, going on with it, and what became of it.
+
+Owns how pieces of work are shown. All that is known of them is read from disk each second, so that a page opened anew
+shows the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.frame import shell
+from pages.parts.frame.text import counted, literal, message
+from pages.parts.jobs import stages, working
+from radcbir_core.errors import RadcbirError
+from radcbir_core.jobs import Status, Work, WorkRequest, list_work
+
+_SAID: Final = "radcbir:work-error"
+_LOG_LINES: Final = 12
+_POLL_SECONDS: Final = 1.0
+
+
+def draw() -> None:
+    """Draw all pieces of work, the newest first; anew each second while one is running."""
+    found = list_work()
+    if not found:
+        return
+    if any(not work.status().ended for work in found):
+        _running(_state_of(found))
+    else:
+        _all(found)
+
+
+@st.fragment(run_every=_POLL_SECONDS)
+def _running(before: tuple[tuple[str, ...], ...]) -> None:
+    found = list_work()
+    if _state_of(found) != before:
+        st.rerun()  # a collection or an encoder is there now, or work has ended: the rest of the page shows that too
+    _all(found)
+
+
+def _state_of(found: list[Work]) -> tuple[tuple[str, ...], ...]:
+    """What the rest of the page depends on."""
+    states = [(work.id, work.status()) for work in found]
+    return tuple((name, status.state if status.ended else "", *status.finished) for name, status in states)
+
+
+def _all(found: list[Work]) -> None:
+    if error := st.session_state.pop(_SAID, ""):
+        shell.show_error(error)
+    for work in found:
+        with st.container(border=True), shell.errors_shown():
+            _one(work, work.status())
+
+
+def _one(work: Work, status: Status) -> None:
+    name = literal(work.name or work.id)
+    if not status.ended:
+        st.markdown(f"**{name}** :gray[{_what(work.request)}. It goes on when this page is closed.]")
+        stages.show_bar(working.stage_of(status))
+        stages.show_list(_lines(work.request, status))
+        with st.container(horizontal=True):
+            stopping = status.state == "stopping"
+            _button(
+                "Stopping…" if stopping else "Stop",
+                work.stop,
+                key=f"stop:{work.id}",
+                icon=":material/stop:",
+                disabled=stopping,
+                help="It stops at the next step of its progress. What is finished stays; it can go on later.",
+            )
+            if stopping:
+                _button(
+                    "End at once",
+                    work.end,
+                    key=f"end:{work.id}",
+                    icon=":material/power_settings_new:",
+                    help="Ends its process wherever it is. What is finished stays; it can go on later.",
+                )
+        return
+    if status.state == "done":
+        _done(status, name)
+    elif status.state == "failed":
+        st.error(f"**{name}**: {message(status.error)}", icon=":material/error:")
+    elif status.state == "stopped":
+        st.info(f"**{name}** was stopped. {_kept(status)}", icon=":material/stop:")
+    else:
+        st.warning(
+            f"**{name}** was interrupted: its process has ended without a word. {_kept(status)}",
+            icon=":material/power_off:",
+        )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if status.state == "done" and (_built(status) or work.request.archive is not None):
+            st.page_link(
+                "pages/retrieval.py",
+                label=f"Search in {name}",
+                icon=":material/image_search:",
+                query_params={"collection": work.name},
+            )
+        if status.can_go_on and work.name:
+            _button(
+                "Try again" if status.state == "failed" else "Go on",
+                work.go_on,
+                key=f"go-on:{work.id}",
+                icon=":material/refresh:",
+                type="primary",
+            )
+        _button("Dismiss", work.dismiss, key=f"dismiss:{work.id}", icon=":material/close:")
+        if status.state in {"failed", "interrupted"} and (log := _log_of(work)):
+            with st.popover("Log"):
+                st.code(log, language=None)
+
+
+def _done(status: Status, name: str) -> None:
+    built = _built(status)
+    problems = f", {counted(status.problems, 'problem')} (in the list below)" if status.problems else ""
+    with_encoders = f", built with {', '.join(built)}" if built else ""
+    st.success(
+        f"**{name}** is ready: {counted(status.images, 'image')}{literal(with_encoders)}{problems}.",
+        icon=":material/check:",
+    )
+
+
+def _built(status: Status) -> list[str]:
+    return [spec for spec in status.finished if spec != "import"]
+
+
+def _kept(status: Status) -> str:
+    if "import" in status.finished or status.images:
+        return f"Its {counted(status.images, 'image')} are imported; the rest can go on where it stopped."
+    return "Nothing was imported yet."
+
+
+def _what(request: WorkRequest) -> str:
+    encoders = ", ".join(literal(spec) for spec in request.encoders)
+    if not request.brings_in:
+        return f"Build with {encoders}"
+    first = "Open an archive" if request.archive is not None else "Import"
+    return f"{first}{f' and build with {encoders}' if encoders else ''}"
+
+
+def _lines(request: WorkRequest, status: Status) -> list[tuple[str, stages.Place]]:
+    """The stages of the whole work: the import, then one encoder after the other, the one at work in full."""
+    lines: list[tuple[str, stages.Place]] = []
+    if request.brings_in:
+        first = working.IMPORT["import" if request.archive is None else "archive"]
+        lines.append((first, "done" if "import" in status.finished else "now"))
+    specs = list(request.encoders)
+    if request.imports is not None and request.imports.encoder_id:
+        specs.insert(0, request.imports.encoder_id)
+    for spec in specs:
+        if spec in status.finished:
+            lines.append((f"Build with {spec}", "done"))
+        elif spec != status.encoder:
+            lines.append((f"Build with {spec}", "later"))
+        else:
+            names = list(stages.BUILD)
+            now = names.index(status.stage) if status.stage in names else 0
+            for number, name in enumerate(names):
+                place: stages.Place = "done" if number < now else "now" if number == now else "later"
+                lines.append((f"{spec}: {stages.BUILD[name][0].lower()}{stages.BUILD[name][1:]}", place))
+    return lines
+
+
+def _button(label: str, do: Callable[[], None], **arguments: object) -> None:
+    st.button(label, on_click=partial(_do, do), **arguments)  # type: ignore[arg-type]
+
+
+def _do(do: Callable[[], None]) -> None:
+    try:
+        do()
+    except RadcbirError as error:
+        st.session_state[_SAID] = str(error)
+
+
+def _log_of(work: Work) -> str:
+    try:
+        return "\n".join(work.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+    except OSError:
+        return ""

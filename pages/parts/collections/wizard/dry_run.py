@@ -1,0 +1,160 @@
+"""Third step of the import: the dry run.
+
+Owns how a dry run is shown. What is looked at, and how much of it, is ``radcbir_core.importers.preview``'s business.
+Nothing is written, and no patient is shown.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts.collections.wizard.draft import Draft
+from pages.parts.frame import counts, shell
+from pages.parts.frame.text import counted, csv_bytes, literal, message
+from radcbir_core.importers.preview import Preview, preview
+
+COLUMNS: Final = {
+    "picture": st.column_config.ImageColumn("", width="small"),
+    "image_id": st.column_config.TextColumn("image", width="medium"),
+    "path": st.column_config.TextColumn("path", width="medium"),
+    "pathologies": st.column_config.ListColumn("pathologies", width="medium"),
+    "problem": st.column_config.TextColumn("problem", width="large"),
+}
+_TITLES: Final = {"modality": "Modality", "anatomy": "Anatomy", "pathology": "Pathology"}
+
+
+def draw(draft: Draft) -> None:
+    """Draw the step."""
+    if draft.looked is None or draft.looked[0] != draft.identity:
+        with st.spinner("Looking at the first images, nothing is written…", show_time=True):
+            draft.looked = (draft.identity, preview(draft.request(), format_name=draft.format_name))
+    found = draft.looked[1]
+    st.markdown(f"**{literal(_summary(found))}** :gray[{literal(_looked(found))}]")
+    if found.refusal:
+        shell.show_error(found.refusal)
+    elif found.looked_at and found.files_refused == found.looked_at:
+        st.warning("None of the files looked at can be used; see why below.", icon=":material/warning:")
+    for note in found.notes:
+        st.caption(message(note))
+    _rows(found)
+    _labels(found)
+    _changes(found)
+    _problems(found)
+    columns = ", ".join(found.further[:40]) + (" …" if len(found.further) > 40 else "")
+    if columns:
+        st.caption(f"Further columns, kept as they are: {literal(columns)}")
+    st.button(
+        "Next",
+        type="primary",
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        on_click=draft.go,
+        args=(3,),
+        disabled=bool(found.refusal),
+    )
+
+
+def _summary(found: Preview) -> str:
+    parts = [f"{'' if found.complete else 'about '}{counted(found.about, 'row')}"]
+    rows = found.problem_count - found.files_refused
+    if rows:
+        parts.append(f"{rows:,} of {counted(found.read, 'row')} read cannot be used")
+    if found.files_refused:
+        parts.append(f"{found.files_refused:,} of {counted(found.looked_at, 'file')} looked at cannot be used")
+    elif not rows:
+        parts.append("no problem" if found.complete else "no problem so far")
+    if found.patients:
+        parts.append(f"{counted(found.patients, 'patient')}")
+    if len(found.sources) > 1:
+        parts.append(f"{len(found.sources)} tables or folders")
+    return " · ".join(parts)
+
+
+def _looked(found: Preview) -> str:
+    """How much was looked at, plainly."""
+    rows = "all rows" if found.complete else f"the first {counted(found.read, 'row')}"
+    if found.looked_at:
+        return f"Counted over {rows}; the files of {found.looked_at:,} were looked at."
+    return f"Counted over {rows}; no file was looked at yet."
+
+
+def _rows(found: Preview) -> None:
+    table = found.table.copy()
+    table.insert(0, "picture", [_data_url(picture) for picture in found.thumbnails])
+    if not any(found.thumbnails):
+        table = table.drop(columns="picture")
+    # What no row has is left out, so that what there is has room.
+    empty = [name for name in table if name not in {"image_id", "picture"} and not _has_any(table[name])]
+    if "path" in table and "path" not in empty:
+        empty.append("image_id")  # which is the path, or is made of it, unless the source says otherwise
+    st.dataframe(
+        table.drop(columns=empty),
+        hide_index=True,
+        width="stretch",
+        height=min(56 * len(table) + 40, 330),
+        row_height=56 if "picture" in table else None,
+        column_config=COLUMNS,
+    )
+
+
+def _has_any(column: pd.Series[Any]) -> bool:
+    return any(bool(len(value)) if isinstance(value, list | str) else value is not None for value in column)
+
+
+def _labels(found: Preview) -> None:
+    boxes = st.columns([3, 3, 4], gap="medium")
+    for box, (name, title) in zip(boxes, _TITLES.items(), strict=True):
+        with box:
+            without = found.unlabeled if name == "pathology" else 0
+            note = f"{counted(without, 'image')} without" if without else ""
+            counts.bars(title, found.counts[name], column="" if name == "pathology" else name, note=note, rows=6)
+    few = [
+        f"{name}s: " + ", ".join(f"{value} {count:,}" for value, count in list(found.counts[name].items())[:8])
+        for name in ("dataset", "split")
+        if found.counts[name]
+    ]
+    if few:
+        st.caption(literal(" · ".join(few)))
+
+
+def _changes(found: Preview) -> None:
+    if found.changes:
+        with st.expander(f"Words that are changed ({len(found.changes):,})"):
+            st.dataframe(
+                pd.DataFrame(found.changes).rename(columns={"from": "in the source", "to": "in the manifest"}),
+                hide_index=True,
+                width="stretch",
+                height=min(36 * len(found.changes) + 38, 250),
+            )
+
+
+def _problems(found: Preview) -> None:
+    if not len(found.problems):
+        return
+    st.markdown(f"**Problems** :gray[{literal(counted(found.problem_count, 'row'))} that the import would leave out]")
+    reasons = found.problems["reason"].value_counts()
+    for reason, count in list(reasons.items())[:3]:
+        st.caption(f"{count:,} × {message(str(reason))}")
+    st.dataframe(
+        found.problems,
+        hide_index=True,
+        width="stretch",
+        height=min(36 * len(found.problems) + 38, 220),
+        column_order=("path", "line", "reason", "source"),
+    )
+    st.download_button(
+        "Problems as CSV",
+        csv_bytes(found.problems),
+        file_name="problems.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def _data_url(picture: bytes | None) -> str | None:
+    return None if picture is None else f"data:image/webp;base64,{base64.b64encode(picture).decode('ascii')}"

@@ -1,0 +1,128 @@
+"""First step of the import: where the images are.
+
+Owns the choice between a path on the server and an upload. Which folders may be named is server_folders.py's business,
+what may be unpacked ``radcbir_core.importers``'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.collections.wizard import server_folders
+from pages.parts.collections.wizard.draft import ARCHIVE, Draft, again
+from pages.parts.frame import shell
+from pages.parts.frame.text import counted, literal
+from radcbir_core.collections.archive import is_archive
+from radcbir_core.importers.formats import detect, reason_for
+from radcbir_core.importers.uploads.kept_uploads import TABLES, VECTORS, keep_upload, remove_unused
+from radcbir_core.jobs import WorkRequest, list_work
+
+SERVER: Final = "A folder or table on the server"
+UPLOAD: Final = "Upload a table or a ZIP"
+
+
+def draw(draft: Draft) -> None:
+    """Draw the step."""
+    here = server_folders.root() is not None
+    ways = [SERVER, UPLOAD] if here else [UPLOAD]
+    key = draft.key("source way", ways[0], options=ways)
+    way = draft.keep(
+        "source way", st.segmented_control("Where are the images?", ways, key=key, label_visibility="collapsed")
+    )
+    if not here:
+        st.caption(
+            "This server can be reached from other machines, so its own folders are not offered. Whoever runs it can "
+            f"set `{server_folders.VARIABLE}` to a folder that may be imported from."
+        )
+    if (way or ways[0]) == SERVER:
+        _server(draft)
+    else:
+        _upload(draft)
+
+
+def _server(draft: Draft) -> None:
+    key = draft.key("source path", str(server_folders.beginning()))
+    text = draft.keep(
+        "source path",
+        st.text_input(
+            "Folder, table (CSV, Parquet, .npz, DICOMDIR), or archive of a collection",
+            key=key,
+            help="A folder of images, of DICOM files, or with a manifest.csv; or the path of a table. Nothing is "
+            "copied: the images stay where they are.",
+        ),
+    )
+
+    def go(folder: Path) -> None:
+        st.session_state[key] = draft.values["source path"] = str(folder)
+
+    server_folders.browse(text, go, key="radcbir:wizard-browser")
+    if st.button("Next", type="primary", icon=":material/arrow_forward:", icon_position="right"):
+        with shell.errors_shown():
+            path = server_folders.allowed(text)
+            with st.spinner("Looking what this is…"):
+                found = _found([path])
+            draft.choose([path], str(path), found=found)
+            again()
+
+
+def _upload(draft: Draft) -> None:
+    largest = int(st.get_option("server.maxUploadSize"))
+    st.caption(
+        f"At most {largest} MB a file; larger sources are imported by their path on the server. A ZIP holds images, "
+        "and beside them a table (`manifest.csv` with a column `path`) or folders named modality/anatomy/pathology. A "
+        "table alone names images that are on the server already. An archive of a collection is opened as it is. What "
+        "is uploaded is kept in the data folder of this server, because the collection reads its images from there; "
+        "what no collection uses is removed after a day."
+    )
+    files = st.file_uploader(
+        "Table or ZIP",
+        type=["zip", *(ending.rsplit(".", 1)[-1] for ending in (*TABLES, *VECTORS))],
+        accept_multiple_files=True,
+        key="radcbir:wizard:upload",
+        label_visibility="collapsed",
+    )
+    if not st.button(
+        "Next", type="primary", icon=":material/arrow_forward:", icon_position="right", disabled=not files
+    ):
+        return
+    with shell.errors_shown():
+        remove_unused(path for work in list_work() if work.name for path in _paths_of(work.request))
+        bar = st.progress(0.0, text="Reading the upload…")
+
+        def told(_: str, done: int, total: int) -> None:
+            bar.progress(done / total if total else 1.0, text=f"Unpacking · {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+        try:
+            kept = keep_upload([(file.name, file) for file in files], stays_packed=is_archive, progress=told)
+        finally:
+            bar.empty()
+        found = _found(kept.paths)
+        names = ", ".join(file.name for file in files)
+        called = f"the upload {names} ({counted(kept.files, 'file')})"
+        draft.choose(kept.paths, called, found=found, notes=kept.notes)
+        again()
+
+
+def _found(paths: Sequence[Path]) -> tuple[str, str]:
+    """The format of a source, and what it was recognized by."""
+    if len(paths) == 1 and is_archive(paths[0]):
+        return ARCHIVE, "its collection.json"
+    formats = [detect(path) for path in paths]
+    if len(paths) > 1 and any(path.name.lower().endswith(VECTORS) for path in paths):
+        return "embeddings", "a file of vectors and a table"
+    return formats[0].name, reason_for(paths[0], formats[0])
+
+
+def _paths_of(request: WorkRequest) -> list[Path]:
+    paths = list(request.imports.paths) if request.imports is not None else []
+    return [*paths, *([request.archive] if request.archive is not None else [])]
+
+
+def say_notes(draft: Draft) -> None:
+    """Say what is to be said of the upload."""
+    for note in draft.notes:
+        st.caption(literal(note))

@@ -1,0 +1,173 @@
+"""Choosing what an encoder is compared with: another encoder, the pixels baseline, or chance.
+
+Owns the choice of B (URL parameter ``versus``), the two colors and letters that tell A from B on every part of the
+page, and the making of the pixels baseline where a collection has none.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+from functools import partial
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.compare.paired import Pair
+from pages.parts.frame import loaders, shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, literal, markup
+from pages.parts.jobs import first_start
+from pages.parts.jobs.first_start import Job
+from radcbir_core.build import build
+from radcbir_core.collections.collection import Collection, data_folder, open_collection
+from radcbir_core.encoders import load_encoder
+from radcbir_core.evaluation.statistics.chance import CHANCE
+from radcbir_core.progress import Progress
+
+BASELINE: Final = "pixels"
+COLORS: Final = {"A": "#56B4E9", "B": "#E69F00", "open": "#98A3B3", "none": "#7A8594"}
+SIGNS: Final = {"A": "◀", "B": "▶", "open": "=", "none": "–"}
+WORDS: Final = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "no interval"}
+
+_jobs: dict[tuple[str, str], Job] = {}
+_lock = threading.Lock()
+
+
+def choose(opened: Opened) -> Pair | None:
+    """Draw the choice of B beside A; None where B is not there yet, after saying what makes it."""
+    built = [name for name in opened.collection.encoder_ids() if name != opened.encoder_id]
+    options = [*built, CHANCE]
+    missing = BASELINE not in built and opened.encoder_id != BASELINE
+    if missing:
+        options.append(BASELINE)
+    default = BASELINE if BASELINE in built else built[0] if built else CHANCE
+    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-versus")
+    bar.html(
+        f'<p class="radcbir-side" title="The encoder of the sidebar">{badge("A")} '
+        f"<b>{markup(opened.encoder_id)}</b></p>{_STYLE}",
+        width="content",
+    )
+    bar.html(f'<p class="radcbir-side">versus &ensp;{badge("B")}</p>', width="content")
+    chosen = state.choice(
+        bar.selectbox,
+        "Versus",
+        options,
+        name="versus",
+        default=default,
+        clears=["label"],
+        format_func=lambda name: _named(name, missing=missing),
+        label_visibility="collapsed",
+        width=300,
+        help="What the encoder is compared with",
+    )
+    if chosen in built:
+        bar.button(
+            "Swap A and B",
+            icon=":material/swap_horiz:",
+            type="tertiary",
+            on_click=state.update,
+            kwargs={"encoder": chosen, "versus": opened.encoder_id},
+        )
+    if chosen == CHANCE:
+        return Pair(opened.collection, opened.encoder_id, CHANCE)
+    with shell.errors_shown():
+        if chosen == BASELINE and not _is_there(opened.collection):
+            offer_baseline(opened)
+            return None
+        states = loaders.encoder_steps(opened.collection, chosen)
+        for step in ("embed", "neighbors"):
+            if states[step] != "current":
+                shell.say_not_built(Opened(opened.collection, chosen), step, states[step])
+                return None
+        return Pair(opened.collection, opened.encoder_id, chosen)
+    return None
+
+
+def badge(letter: str) -> str:
+    """The letter A or B in its color, as HTML."""
+    return f'<i class="radcbir-ab" style="--ab:{COLORS[letter]}">{letter}</i>'
+
+
+def said(verdict: str) -> str:
+    """What an interval says, with its sign and color, as HTML."""
+    return f'<span style="color:{COLORS[verdict]}">{SIGNS[verdict]} {WORDS[verdict]}</span>'
+
+
+def offer_baseline(opened: Opened) -> None:
+    """Offer to build the pixels baseline here and now, or show how far that is."""
+    collection = opened.collection
+    place = (str(data_folder()), collection.name)
+    with _lock:
+        job = _jobs.get(place)
+    ended = job.status if job is not None else None
+    if job is not None and job.status.state == "running":
+        st.markdown(f"**The baseline `{BASELINE}` is being built for {literal(collection.name)}.**")
+        _running(job, collection)
+        return
+    if ended is not None and ended.state == "failed":
+        shell.show_error(ended.error)
+    st.info(
+        f"**{literal(collection.name)}** has no embeddings of the baseline `{BASELINE}` yet. It compares shrunken "
+        f"images as they are, so any encoder should beat it. It needs no weights, and is made of "
+        f"{counted(len(collection), 'image')} in seconds to minutes.",
+        icon=":material/grid_on:",
+    )
+    st.button(
+        "Go on" if ended is not None and ended.state == "stopped" else f"Build {BASELINE} now",
+        icon=":material/play_arrow:",
+        type="primary",
+        key="radcbir:baseline",
+        on_click=_begin,
+        args=(place, collection.name),
+    )
+    st.caption("Or in a terminal, and reload this page:")
+    st.code(f"{shell.COMMAND} build {shlex.quote(collection.name)} --encoder {BASELINE}", language="bash")
+
+
+def _begin(place: tuple[str, str], name: str) -> None:
+    """Begin the build, once for all sessions; the work goes on when the person turns to another page."""
+    with _lock:
+        found = _jobs.get(place)
+        if found is None or found.status.state != "running":
+            _jobs[place] = Job(partial(_build, name), what=f"The baseline of {name}")
+
+
+def _build(name: str, *, progress: Progress) -> None:
+    build(open_collection(name), load_encoder(BASELINE), progress=progress)
+
+
+def _is_there(collection: Collection) -> bool:
+    """Whether the baseline can be compared with; what a build makes after the neighbors need not be waited for."""
+    if BASELINE not in collection.encoder_ids():
+        return False
+    states = loaders.encoder_steps(collection, BASELINE)
+    return states["embed"] == states["neighbors"] == "current"
+
+
+@st.fragment(run_every=1.0)
+def _running(job: Job, collection: Collection) -> None:
+    if job.status.state != "running" or _is_there(collection):
+        st.rerun()
+    first_start.show_bar(job.status)
+    st.button(
+        "Stopping…" if job.stopping else "Stop",
+        key="radcbir:baseline-stop",
+        on_click=job.stop,
+        disabled=job.stopping,
+        icon=":material/stop:",
+        help="What is finished stays; it can go on later.",
+    )
+
+
+def _named(name: str, *, missing: bool) -> str:
+    if name == CHANCE:
+        return "chance (images at random)"
+    return f"{name} (not built yet)" if missing and name == BASELINE else name
+
+
+_STYLE: Final = """<style>
+.radcbir-side { margin: 0; font-size: .95rem; line-height: 2.5rem; white-space: nowrap; }
+.radcbir-ab { display: inline-block; font-style: normal; font-weight: 700; font-size: .85em; line-height: 1.45em;
+  min-width: 1.45em; text-align: center; border-radius: 4px; color: #0E1116; background: var(--ab); }
+</style>"""

@@ -1,0 +1,121 @@
+"""Tables of B − A, with the interval in numbers and in words.
+
+Owns the columns of the two tables on the Compare page, and the file of the whole comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts.compare import comparator
+from pages.parts.compare.paired import Pair
+from pages.parts.evaluation.protocol_choice import LEVEL_NAMES
+from pages.parts.frame.text import csv_bytes
+from radcbir_core.collections.manifest import LEVELS
+from radcbir_core.evaluation.reports.comparing import Comparison, verdict
+
+ROW_HEIGHT: Final = 33
+
+
+def means(found: Comparison, pair: Pair, *, height: int) -> None:
+    """Micro and macro P@k at every level and k, and the whole comparison as a file."""
+    rows = found.means()
+    rows = rows.sort_values(["level", "k"], key=_in_order, kind="stable")
+    says = [_says(row.low, row.high) for row in rows.itertuples()]
+    columns = ["level", "averaging", "k", "a", "b", "difference", "low", "high", "says"]
+    shown = rows.assign(level=rows["level"].map(LEVEL_NAMES), says=says)[columns]
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        shown,
+        hide_index=True,
+        width="stretch",
+        height=height,
+        row_height=ROW_HEIGHT,
+        placeholder="–",
+        column_config={
+            "level": st.column_config.TextColumn("Level", width=74),
+            "averaging": st.column_config.TextColumn("Mean", width=52),
+            "k": number("k", width=30),
+            "a": number("A", format="%.3f", width=50, help=pair.a),
+            "b": number("B", format="%.3f", width=50, help=pair.b),
+            "difference": number("B − A", format="%+.3f", width=58),
+            "low": number("Low", format="%+.3f", width=58),
+            "high": number("High", format="%+.3f", width=58),
+            "says": st.column_config.TextColumn("95 % says", width=94),
+        },
+    )
+    st.download_button(
+        "CSV",
+        lambda: csv_bytes(found.table),
+        file_name=f"compare-{pair.collection.name}-{pair.a}-{pair.b}-{found.protocol.name}.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        help="All levels, means and labels at every k, with intervals and corrected p values",
+        on_click="ignore",
+    )
+
+
+def _in_order(column: pd.Series) -> pd.Series:
+    """Levels from the broadest to the finest, and numbers as they are."""
+    return column.map(list(LEVELS).index) if column.name == "level" else column
+
+
+def _says(low: float, high: float) -> str:
+    kind = verdict(low, high)
+    return f"{comparator.SIGNS[kind]} {comparator.WORDS[kind]}"
+
+
+def labels(
+    pair: Pair, shown: pd.DataFrame, *, label: str | None, key: str, height: int, on_select: Callable[[], None]
+) -> None:
+    """P@k of both and B − A for each label.
+
+    Args:
+        pair: Whose.
+        shown: As ``Comparison.labels_of`` gives them, in the order to show.
+        label: The one that is open.
+        key: Of the table.
+        height: At most so many pixels.
+        on_select: Called when a row is clicked.
+    """
+    names = shown["label"].tolist()
+    cells = [(names.index(label), "label")] if label in names else []
+    st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": cells}}
+    says = [_says(row.low, row.high) for row in shown.itertuples()]
+    columns = ["label", "a", "b", "difference", "low", "high", "says", "p_holm", "n_queries", "n_patients"]
+    if shown["p_holm"].isna().all():
+        columns.remove("p_holm")
+    number = st.column_config.NumberColumn
+    st.dataframe(
+        shown.assign(says=says)[columns],
+        key=key,
+        hide_index=True,
+        width="stretch",
+        height=min(ROW_HEIGHT * len(shown) + 38, height),
+        row_height=ROW_HEIGHT,
+        placeholder="–",
+        on_select=on_select,
+        selection_mode="single-cell",
+        column_config={
+            "label": st.column_config.TextColumn("Label", width=158),
+            "a": number("A", format="%.3f", width=46, help=pair.a),
+            "b": number("B", format="%.3f", width=46, help=pair.b),
+            "difference": number("B − A", format="%+.3f", width=54),
+            "low": number("Low", format="%+.3f", width=54, help="Of the 95 % interval of the difference"),
+            "high": number("High", format="%+.3f", width=54, help="Of the 95 % interval of the difference"),
+            "says": st.column_config.TextColumn("95 % says", width=86),
+            "p_holm": number(
+                "p corr.",
+                format="%.3f",
+                width=52,
+                help="Randomization test that swaps A and B patient by patient, corrected for the number of labels "
+                "(Holm). 0.05 or less: clear, even though many labels were looked at.",
+            ),
+            "n_queries": number("Queries", format="localized", width=54),
+            "n_patients": number("Patients", format="localized", width=62),
+        },
+    )

@@ -1,0 +1,214 @@
+"""Labels as a chart of bars and, beside it, a table; a click on either opens a label, a second click closes it.
+
+Owns the pair, what a click on it means, and the label that the URL names. What is shown of an open label is the views'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from pages.parts.frame import chart_selection, palette, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, csv_bytes, literal, markup
+from pages.parts.images import filters
+from radcbir_core.collections.manifest import Level
+
+HEIGHT: Final = 400  # pixels of the chart and of the table; both scroll beyond
+ROW_HEIGHT: Final = 33
+
+_CHART: Final = "radcbir:precision-chart"
+_BAR: Final = "radcbir:precision-bar"
+_TABLE: Final = "radcbir:precision-table"
+
+
+def by_value(table: pd.DataFrame, column: str, number: str) -> pd.DataFrame:
+    """Labels, best first; where they are equal, that with more queries, then by name; NaN last."""
+    order = np.lexsort((table["label"].to_numpy(dtype=object), -table[number].to_numpy(), -table[column].to_numpy()))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def chosen(opened: Opened, labels: Sequence[str], level: Level, *, what: str = "query of this protocol") -> str | None:
+    """The label that the URL names, if the view has it; where it has not, or there is none, that is said.
+
+    Args:
+        opened: The open collection.
+        labels: Those that the view has.
+        level: Of the labels.
+        what: What none of has the label, where the collection knows it.
+    """
+    asked = state.get("label")
+    if asked is None or asked in set(labels):
+        return asked
+    if asked in opened.collection.manifest.labels(level).values:
+        st.info(f"No {what} has the label {literal(asked)}.", icon=":material/info:")
+    else:
+        state.report("label", asked, list(labels), then="No label is opened")
+    return None
+
+
+def bar(
+    labels: pd.DataFrame, *, csv: Callable[[], pd.DataFrame], file_name: str, said: str, about: str
+) -> pd.DataFrame:
+    """The line above the pair: the box that filters labels, the file, what is shown; the rows of the labels to show.
+
+    Args:
+        labels: With a column ``label``.
+        csv: Gives the table of the file.
+        file_name: Of the file.
+        said: What is shown of how many labels; ``{labels}`` is replaced by these.
+        about: What is in the file.
+    """
+    row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
+    shown = filters.by_label(row, labels, name="find").reset_index(drop=True)
+    text = state.get("find")
+    download(csv, file_name=file_name, about=about, box=row)
+    of_all = f" of {len(labels):,}" if text else ""
+    row.caption(said.replace("{labels}", f"{counted(len(shown), 'label')}{of_all}"), width="stretch")
+    if not len(shown):
+        st.info(f"No label contains {literal(text or '')}. Shorten the text.", icon=":material/info:")
+    return shown
+
+
+def download(csv: Callable[[], pd.DataFrame], *, file_name: str, about: str, box: Any = st, label: str = "CSV") -> None:
+    """A button that gives a table as a file.
+
+    Args:
+        csv: Gives the table, once it is asked for.
+        file_name: Of the file.
+        about: What is in it.
+        box: Where to draw.
+        label: Of the button.
+    """
+    box.download_button(
+        label,
+        lambda: csv_bytes(csv()),
+        file_name=file_name,
+        mime="text/csv",
+        icon=":material/download:",
+        help=about,
+        on_click="ignore",
+    )
+
+
+def pair(
+    figure: go.Figure,
+    table: pd.DataFrame,
+    columns: Mapping[str, Any],
+    *,
+    label: str | None,
+    alt: str,
+    label_width: int = 246,
+) -> None:
+    """The chart and the table; a click on either writes the label to the URL.
+
+    Args:
+        figure: Whose lines carry their position among the labels as ``customdata``.
+        table: With a column ``label``, in the same order.
+        columns: Of the table, name → ``st.column_config``, without ``label``.
+        label: The one that is open.
+        alt: The chart in words.
+        label_width: Of the table's column of labels, in pixels.
+    """
+    names = table["label"].tolist()
+    left, right = halves("radcbir-half-labels", [1, 1])
+    height = min(int(figure.layout.height) + 4, HEIGHT)
+    with left.container(height=height, border=False, key="radcbir-bars"):
+        st.plotly_chart(
+            figure,
+            key=_CHART,
+            theme=None,
+            on_select=lambda: pick_bar(names),
+            selection_mode="points",
+            config={"displayModeBar": False, "scrollZoom": False},
+            alt=alt,
+        )
+    with right:
+        labels_table(table, columns, label=label, label_width=label_width)
+
+
+def labels_table(
+    table: pd.DataFrame, columns: Mapping[str, Any], *, label: str | None, height: int = HEIGHT, label_width: int = 246
+) -> None:
+    """The table by itself."""
+    names = table["label"].tolist()
+    cells = [(names.index(label), "label")] if label in names else []
+    st.session_state[_TABLE] = {"selection": {"rows": [], "columns": [], "cells": cells}}
+    st.dataframe(
+        table[["label", *columns]],
+        key=_TABLE,
+        hide_index=True,
+        width="stretch",
+        height=min(ROW_HEIGHT * len(table) + 38, height),
+        row_height=ROW_HEIGHT,
+        placeholder="–",
+        on_select=lambda: pick_cell(names),
+        selection_mode="single-cell",
+        column_config={"label": st.column_config.TextColumn("Label", width=label_width), **columns},
+    )
+
+
+def halves(key: str, widths: Sequence[float]) -> list[Any]:
+    """Two columns side by side, one above the other where there is no room.
+
+    Args:
+        key: Unique on the page, begins with ``radcbir-half``.
+        widths: Of the two, in relation to each other.
+    """
+    columns: list[Any] = st.container(key=key).columns(widths, gap="medium")
+    return columns
+
+
+def pick_bar(labels: Sequence[str]) -> None:
+    """Open the label whose bar was clicked; a second click on it closes it.
+
+    A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
+    a first one.
+    """
+    rows = chart_selection.from_event(st.session_state.get(_CHART)).rows
+    before = st.session_state.get(_BAR)
+    label = labels[rows[0]] if rows and rows[0] < len(labels) else None
+    if label is None and state.get("label") != before:
+        label = before
+    st.session_state[_BAR] = label or before
+    state.update(label=label, page=None)
+
+
+def pick_cell(labels: Sequence[str]) -> None:
+    """Open the label whose row was clicked; clearing the table's selection closes it."""
+    cells = st.session_state[_TABLE].selection.cells
+    label = labels[cells[0][0]] if cells and 0 <= cells[0][0] < len(labels) else None
+    state.update(label=label, page=None)
+
+
+def title(label: str, said: str) -> None:
+    """The heading of an open label: its name, its figures, and the button that closes it."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<h3 class="radcbir-label">{markup(label)}</h3>', width="content")
+        st.caption(said, width="stretch")
+        st.button(
+            "Close",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=state.update,
+            kwargs={"label": None, "page": None},
+        )
+
+
+def colors(opened: Opened, level: Level, labels: Sequence[str]) -> dict[str, str]:
+    """The color of each label: its modality's, or its anatomy's."""
+    column = "anatomy" if level == "anatomy" else "modality"
+    known = palette.colors_of(column, opened.collection.manifest.codes(column).values)
+    return {
+        label: known.get(label if level != "label" else label.split("/", 1)[0], palette.HUES[0]) for label in labels
+    }
+
+
+def figure_column(name: str, *, format_text: str = "%.3f", width: int = 66, about: str | None = None) -> Any:
+    """A column of figures."""
+    return st.column_config.NumberColumn(name, format=format_text, width=width, help=about)

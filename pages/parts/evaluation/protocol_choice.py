@@ -1,0 +1,220 @@
+"""The controls of a protocol: what has to agree, how many hits count, which queries, and what they may not return.
+
+Owns these widgets and their URL parameters (``level``, ``k``, ``protocol``, ``exclude``, ``divisor``), and what is said
+where a collection lacks what a protocol needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import streamlit as st
+
+from pages.parts.frame import loaders, shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import literal
+from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
+from radcbir_core.evaluation import KS, PAPER, PROTOCOLS, Protocol
+from radcbir_core.evaluation.metrics.precision import DIVISORS
+
+LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What the controls say.
+
+    Attributes:
+        level: What has to agree for a hit to be relevant.
+        k: Of P@k.
+        protocol: Which queries and gallery.
+    """
+
+    level: Level
+    k: int
+    protocol: Protocol
+
+    @property
+    def level_name(self) -> str:
+        """The level in words."""
+        return LEVEL_NAMES[self.level].lower()
+
+
+def choose_level(bar: Any, *, what: str = "") -> Level:
+    """Draw the choice of a level into a row of controls; the level chosen.
+
+    Args:
+        bar: The row.
+        what: What the level is for, a sentence.
+    """
+    chosen = state.choice(
+        bar.segmented_control,
+        "Level",
+        list(LEVELS),
+        name="level",
+        default="label",
+        clears=["label", "page"],
+        format_func=LEVEL_NAMES.get,
+        help=f"{what} The full label is modality/anatomy/pathology, of images with exactly one pathology.".strip(),
+    )
+    return next(x for x in LEVELS if x == chosen)
+
+
+def choose(
+    opened: Opened,
+    *,
+    k: int,
+    hidden: Collection[str] = (),
+    clears: Sequence[str] = (),
+    paper_ks: Sequence[int] = KS,
+) -> Chosen:
+    """Draw the controls in one line.
+
+    The paper's protocol has no choices but k: its other controls are left out, and what is fixed is said.
+
+    Args:
+        opened: The open collection.
+        k: The default k.
+        hidden: URL parameters whose controls would change nothing now; what they say still holds, and is kept.
+        clears: URL parameters that mean nothing under other choices.
+        paper_ks: The k's that are offered under the paper's protocol; none, where that is not offered.
+    """
+    known = loaders.facts(opened.collection).known_groups
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
+    offered_protocols = [*PROTOCOLS, *([PAPER] if paper_ks else [])]
+    asked_protocol = state.get("protocol")
+    name = asked_protocol if asked_protocol in offered_protocols else PROTOCOLS[0]
+    paper = name == PAPER
+    ks = [str(value) for value in (paper_ks if paper else KS)]
+
+    def one(label: str, options: Sequence[str], *, name: str, default: str, **arguments: Any) -> str:
+        if name in hidden:
+            asked = state.get(name)
+            return asked if asked in options else default
+        return state.choice(controls.segmented_control, label, options, name=name, default=default, **arguments)
+
+    level = "label"
+    if not paper:
+        level = one(
+            "Level",
+            list(LEVELS),
+            name="level",
+            default="label",
+            clears=["label", *clears],
+            format_func=LEVEL_NAMES.get,
+            help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
+            "images with exactly one pathology.",
+        )
+    chosen = one("k", ks, name="k", default=str(k), clears=clears)
+    # What only one of the protocols knows goes when another is chosen.
+    gone = ["label", *clears, *(["k"] if chosen not in {str(value) for value in KS} else [])]
+    name = one(
+        "Protocol",
+        offered_protocols,
+        name="protocol",
+        default=PROTOCOLS[0],
+        clears=gone if paper else clears,
+        format_func=_protocol_word,
+        help="Leave-one-out: every image is a query against all others. Split: the queries are the images of split "
+        "test, and the hits come from split train. The paper's: the same, evaluated in every detail as by Denner et "
+        "al.",
+    )
+    if paper:
+        controls.html(f'<p class="radcbir-fixed">{_FIXED}</p>{_STYLE}')
+        return Chosen("label", int(chosen), Protocol.of(PAPER))
+    offered = [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known]
+    exclude: Sequence[str] = Protocol.of(name).exclude
+    if "exclude" not in hidden:
+        exclude = state.choices(
+            controls.pills,
+            "Leave out the query's",
+            offered,
+            name="exclude",
+            default=exclude,
+            selection_mode="multi",
+            format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
+            help="The query image itself is always left out.",
+        )
+    elif st.query_params.get_all("exclude"):
+        exclude = [x for x in state.get_all("exclude") if x in offered]
+    divisor = one(
+        "Divided by",
+        list(DIVISORS),
+        name="divisor",
+        default=DIVISORS[0],
+        format_func={"k": "k", "available": "available"}.get,
+        help="k: relevant hits ÷ k. Available: relevant hits ÷ min(k, relevant images that there are), as in the "
+        "paper of Denner et al.; a query for which there is none is left out.",
+    )
+    protocol = Protocol.of(name, exclude=exclude, divisor=divisor)
+    return Chosen(next(x for x in LEVELS if x == level), int(chosen), protocol)
+
+
+def _protocol_word(name: str) -> str:
+    return "the paper's" if name == PAPER else name
+
+
+def can_run(opened: Opened, protocol: Protocol) -> bool:
+    """Whether the collection has the two sides of the split and the paper's protocol; else says what to do."""
+    if protocol.name not in {"split", PAPER}:
+        return True
+    splits = loaders.facts(opened.collection).splits
+    if {"train", "test"} <= set(splits):
+        return True
+    say_no_split(opened, "The split protocol" if protocol.name == "split" else "The paper's protocol")
+    return False
+
+
+def say_no_split(opened: Opened, what: str, *, instead: str = "Choose leave-one-out above, or import") -> None:
+    """Say that something needs a split into train and test that the collection has not, and what would change that.
+
+    Args:
+        opened: The open collection.
+        what: Needs it, with its article.
+        instead: What to do, up to the import of the images.
+    """
+    splits = loaders.facts(opened.collection).splits
+    found = ", ".join(f"{count:,} of {name}" for name, count in splits.items()) or "no split at all"
+    shell.say_command(
+        f"{what} needs images of split train and of split test, but this collection has {literal(found)}. "
+        f"{instead} the images again from a manifest with a column `split`.",
+        *("import", "MANIFEST_CSV", "--name", "NAME"),
+    )
+
+
+def leaks(protocol: Protocol) -> list[str]:
+    """What was chosen that makes figures too favorable, a sentence each; mostly nothing.
+
+    >>> leaks(Protocol.of()), len(leaks(Protocol.of(exclude=())))
+    ([], 1)
+    """
+    if protocol.name != "leave-one-out" or "patient" in protocol.exclude:
+        return []
+    return ["Images of the query's own patient are not left out: they look alike, and figures are too favorable."]
+
+
+def say_no_labels(opened: Opened, level: Level) -> None:
+    """Say that nothing can be evaluated at a level, and what would change that."""
+    needs = {
+        "modality": "a column `modality`",
+        "anatomy": "a column `anatomy`",
+        "label": "the columns `modality`, `anatomy` and `pathology`, with one pathology an image",
+    }[level]
+    what = "full label" if level == "label" else level
+    shell.say_command(
+        f"No query of **{literal(opened.collection.name)}** has a known {what}, so there is no P@k at this level. "
+        f"Choose another level, or import the images again from a manifest with {needs}.",
+        *("import", "MANIFEST_CSV", "--name", "NAME"),
+    )
+
+
+_FIXED: Final = (
+    "Fixed by the paper: full labels of images with one pathology, gallery train, queries test, nothing left out, "
+    "exact search, divided by min(k, available)."
+)
+
+_STYLE: Final = """<style>
+.radcbir-fixed { margin: 0 0 .3rem; font-size: .82rem; line-height: 1.35; color: #98A3B3; max-width: 30rem; }
+</style>"""

@@ -1,0 +1,97 @@
+"""Queries beside their hits, worst first, page by page.
+
+Owns the pages, their URL parameter ``page``, and the signs that say which hit is relevant. Which queries, in which
+order, and what is relevant to them, is each view's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from pages.parts.frame import palette, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, literal, markup
+from pages.parts.images import gallery
+from radcbir_core.search.index import Hits
+
+QUERIES_A_PAGE: Final = 5
+MOST_HITS: Final = 20
+
+
+def show(
+    opened: Opened,
+    rows: np.ndarray,
+    *,
+    hits_of: Callable[[np.ndarray], Hits],
+    relevant_of: Callable[[int, np.ndarray], np.ndarray],
+    said_of: Callable[[int], str],
+    k: int,
+) -> None:
+    """Draw the queries of one page, each beside its hits.
+
+    Args:
+        opened: The open collection.
+        rows: (Q,) rows of the queries, in the order to show.
+        hits_of: The hits of some of them, by their positions in ``rows``.
+        relevant_of: Which of some hits of a query are relevant, from its row and theirs.
+        said_of: The figure of a query, by its position.
+        k: So many hits are shown, from 5 to :data:`MOST_HITS`.
+    """
+    last = max((len(rows) - 1) // QUERIES_A_PAGE, 0)
+    at = page_asked(last)
+    start = at * QUERIES_A_PAGE
+    shown = np.arange(start, min(start + QUERIES_A_PAGE, len(rows)))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html('<h4 class="radcbir-label">Queries, worst first</h4>', width="content")
+        st.caption(f"{start + 1:,} to {start + len(shown):,} of {len(rows):,}", width="stretch")
+        for name, icon, to in (("Previous queries", "chevron_left", at - 1), ("Next queries", "chevron_right", at + 1)):
+            st.button(
+                name,
+                icon=f":material/{icon}:",
+                disabled=not 0 <= to <= last,
+                on_click=state.update,
+                kwargs={"page": to + 1 if to else None},
+            )
+    hits = hits_of(shown)
+    first = min(max(k, 5), MOST_HITS)
+    for line, position in enumerate(shown.tolist()):
+        row = int(rows[position])
+        found = hits.rows[line][: hits.counts[line]][:first]
+        similarities = hits.similarities[line][: len(found)]
+        signs = "".join(sign("same" if relevant else "other") for relevant in relevant_of(row, found).tolist())
+        one, many = st.columns([1, 5], gap="small")
+        with one:
+            st.html(f'<p class="radcbir-query">Query &ensp;<b>{markup(said_of(position))}</b></p>')
+            gallery.show(opened.collection, [row], key=f"query-{row}", columns=1)
+        with many:
+            many_hits = f"first {len(found)} of {k} hits" if k > len(found) == MOST_HITS else counted(len(found), "hit")
+            st.html(f'<p class="radcbir-query">{many_hits} &ensp;{signs}</p>')
+            gallery.show(
+                opened.collection,
+                found,
+                key=f"hits-{row}",
+                similarities=similarities,
+                query=gallery.labels_of(opened.collection, row),
+                columns=5,
+            )
+
+
+def page_asked(last: int) -> int:
+    """The page of queries that the URL names, counted from 0; one that there is not is reported."""
+    asked = state.get("page")
+    if asked is None:
+        return 0
+    if asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= last + 1:
+        return int(asked) - 1
+    st.warning(f"Expected page from 1 to {last + 1}, but page = {literal(asked[:80])}. The first one is shown instead.")
+    return 0
+
+
+def sign(kind: palette.Agreement) -> str:
+    """Whether a hit is relevant, as HTML."""
+    word = {"same": "relevant", "other": "not relevant"}[kind]
+    return f'<span style="color:{palette.AGREEMENT_COLORS[kind]}" title="{word}">{palette.SIGNS[kind]}</span> '

@@ -1,0 +1,1 @@
+"""The frame around every page: shell, state, cached loading, text, palette."""

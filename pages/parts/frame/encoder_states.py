@@ -1,0 +1,54 @@
+"""Each encoder of a collection and how far it is built, in signs and words.
+
+Owns the look of that table, which Home and Collections share.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.frame import loaders, shell
+from pages.parts.frame.text import markup
+from radcbir_core.collections.collection import STEPS, Collection
+
+SIGNS: Final = {"current": "✓", "stale": "!", "missing": "○"}
+COLORS: Final = {"current": "#2FBF9B", "stale": "#E69F00", "missing": "#98A3B3"}
+WORDS: Final = {
+    "embed": "embeddings",
+    "index": "index",
+    "neighbors": "neighbors",
+    "projection": "map",
+    "evaluation": "P@k",
+}
+
+
+def table(collection: Collection) -> None:
+    """Draw the table; an encoder whose record is damaged is reported, and left out."""
+    head = "".join(f"<th>{WORDS[step]}</th>" for step in STEPS)
+    rows = []
+    for encoder_id in collection.encoder_ids():
+        with shell.errors_shown():
+            states = loaders.encoder_steps(collection, encoder_id)
+            cells = "".join(
+                f'<td style="color:{COLORS[states[step]]}">{SIGNS[states[step]]} {states[step]}</td>' for step in STEPS
+            )
+            title = markup(collection.store(encoder_id).title)
+            rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
+    st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>{_STYLE}')
+
+
+def complete(collection: Collection) -> tuple[int, int]:
+    """How many encoders are built to the end, and how many there are."""
+    ids = collection.encoder_ids()
+    return sum(set(loaders.encoder_steps(collection, name).values()) == {"current"} for name in ids), len(ids)
+
+
+_STYLE: Final = """<style>
+.radcbir-encoders { width: 100%; border-collapse: collapse; font-size: .85rem; }
+.radcbir-encoders th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 8px 4px 0; border: 0; }
+.radcbir-encoders td { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid #2A313C; white-space: nowrap; }
+.radcbir-encoders .name { white-space: normal; overflow-wrap: anywhere; }
+.radcbir-encoders small { display: block; color: #98A3B3; }
+</style>"""

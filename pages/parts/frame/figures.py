@@ -1,0 +1,415 @@
+"""Plotly figures: P@k by label as bars, and the map.
+
+Owns how the charts look and what text may enter them. Plotly reads its texts as a kind of HTML (bold, links, line
+breaks, formulas), so every text that comes from a collection goes through :func:`plain` first and is shown word for
+word. A figure never holds what was selected in it: Streamlit takes a chart with another figure for another chart.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import plotly.graph_objects as go
+
+from pages.parts.frame import palette
+from pages.parts.frame.text import counted
+
+TEXT: Final = "#E4E8EE"
+QUIET: Final = "#98A3B3"
+LINES: Final = "#2A313C"
+GROUND: Final = "#0E1116"
+TRACK: Final = "#171C24"
+
+# Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018: the same to all kinds of color vision) from its first
+# third on, whose dark end would vanish on a dark ground, and lightened there.
+SCALE: Final = ((0.0, "#4A6FA5"), (0.25, "#6E7F95"), (0.5, "#98937F"), (0.75, "#C9B25C"), (1.0, "#FDE737"))
+
+SYMBOLS: Final = (
+    *("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "triangle-down"),
+    *("pentagon", "hourglass", "hexagram", "bowtie"),
+)
+"""One sign a category, so that color never stands alone."""
+
+NO_SIGN: Final = "circle-open"
+
+_LABEL_WIDTH: Final = 34
+"""Characters in one line of a bar's label."""
+_HOVER_WIDTH: Final = 48
+_LINE: Final = 15
+_GAP: Final = 8
+_BAR: Final = 11
+
+_FONT: Final = "Source Sans, sans-serif"
+_HOVER: Final = {
+    "bgcolor": "#1B212B",
+    "bordercolor": "#3A4351",
+    "font": {"color": TEXT, "size": 13, "family": _FONT},
+    "align": "left",
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Points of the map that look alike.
+
+    Attributes:
+        name: Category, or what stands for several.
+        members: Positions among the points, ascending.
+        color: Hex color.
+        symbol: Plotly's name of the sign.
+        known: Whether it is a category; false for "other" and for points without a value, which lie below the rest.
+    """
+
+    name: str
+    members: npt.NDArray[np.int64]
+    color: str
+    symbol: str
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The place of the current query on the map."""
+
+    x: float
+    y: float
+
+
+def plain(text: object) -> str:
+    """Escape text for Plotly, so that tags, entities and formulas in it are shown as they are written.
+
+    >>> plain('<b>a</b> &amp; $x$')
+    '&lt;b&gt;a&lt;/b&gt; &amp;amp; &#36;x&#36;'
+    """
+    escaped = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return escaped.replace("$", "&#36;")
+
+
+def wrapped(text: str, *, width: int) -> list[str]:
+    """Break text into lines of at most ``width`` columns, after a slash or at a space where there is one.
+
+    Nothing is left out. A wide character (Chinese, Japanese, Korean) takes two columns.
+
+    >>> wrapped("XR/chest/pleural thickening", width=16)
+    ['XR/chest/pleural', 'thickening']
+    >>> wrapped("aaaaaaaaaa", width=4)
+    ['aaaa', 'aaaa', 'aa']
+    """
+    lines, line = [], ""
+    for piece in re.findall(r"[^\s/]*/|[^\s/]+|\s+", " ".join(text.split())):
+        if _columns(line + piece.rstrip()) <= width:
+            line += piece
+            continue
+        lines, line = [*lines, line.rstrip()], piece.lstrip()
+        while _columns(line) > width:
+            cut = next(n for n in range(len(line), 0, -1) if n == 1 or _columns(line[:n]) <= width)
+            lines, line = [*lines, line[:cut]], line[cut:]
+    return [found for found in [*lines, line.rstrip()] if found] or [""]
+
+
+def hover_line(text: str) -> str:
+    """Text for a hover label: escaped, and broken where it is long."""
+    fits = len(text) <= _HOVER_WIDTH and text.isascii()
+    return plain(text) if fits else "<br>".join(map(plain, wrapped(text, width=_HOVER_WIDTH)))
+
+
+def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], name: str | None = None) -> go.Figure:
+    """P@k by label as horizontal bars with their intervals; its height follows from the number of labels.
+
+    Every row carries its position as ``customdata`` and can be clicked over its whole width, so that a label whose
+    P@k is 0 can be chosen too.
+
+    Args:
+        table: ``label``, ``precision``, ``low``, ``high`` (NaN: no interval) and ``n_queries``, in the order to draw.
+        k: Of P@k.
+        colors: Label → color of its bar.
+        name: Of the figure, where it is not P@k.
+    """
+    labels = [wrapped(label, width=_LABEL_WIDTH) for label in table["label"]]
+    heights = np.array([_LINE * len(lines) + _GAP for lines in labels], dtype=np.float64)
+    middles = np.cumsum(heights) - heights / 2
+    total = float(heights.sum())
+    hover = [
+        f"<b>{hover_line(row.label)}</b><br>{precision_text(row.precision, row.low, row.high, k=k, name=name)}"
+        f"<br>{counted(row.n_queries, 'query', 'queries')}"
+        for row in table.itertuples()
+    ]
+    shared: dict[str, Any] = {
+        "y": middles,
+        "orientation": "h",
+        "customdata": [[position] for position in range(len(table))],
+        "hovertext": hover,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+        # Choosing a label must not leave its bar highlighted: it may be chosen in the table next.
+        "selected": {"marker": {"opacity": 1}},
+        "unselected": {"marker": {"opacity": 1}},
+    }
+    figure = go.Figure()
+    figure.add_bar(x=np.ones(len(table)), width=heights - 3, marker={"color": TRACK, "line": {"width": 0}}, **shared)
+    figure.add_bar(
+        x=table["precision"].to_numpy(),
+        width=_BAR,
+        marker={"color": [colors.get(label, palette.HUES[0]) for label in table["label"]], "line": {"width": 0}},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": (table["high"] - table["precision"]).clip(lower=0).to_numpy(),
+            "arrayminus": (table["precision"] - table["low"]).clip(lower=0).to_numpy(),
+            "color": TEXT,
+            "thickness": 1.2,
+            "width": 3,
+        },
+        **shared,
+    )
+    longest = max((_columns(line) for lines in labels for line in lines), default=0)
+    left = 14 + round(longest * 6.7)
+    figure.update_layout(
+        **frame(height=round(total) + 34, left=left, right=14, top=30, bottom=4),
+        barmode="overlay",
+        showlegend=False,
+        xaxis={
+            **_axis(),
+            "range": [-0.004, 1.012],
+            "side": "top",
+            "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1],
+            "showgrid": True,
+            "gridcolor": LINES,
+            "tickfont": {"color": QUIET, "size": 12},
+            "zeroline": False,
+        },
+        yaxis={
+            **_axis(),
+            "range": [total, 0],
+            "tickvals": middles,
+            "ticktext": ["<br>".join(map(plain, lines)) for lines in labels],
+            "showgrid": False,
+            "automargin": True,
+            "tickfont": {"color": TEXT, "size": 13},
+            "zeroline": False,
+        },
+    )
+    return figure
+
+
+def map_of_groups(
+    x: npt.NDArray[np.float32],
+    y: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.int64],
+    hover: Sequence[str],
+    groups: Sequence[Group],
+    *,
+    title: str,
+    mark: Mark | None = None,
+    outlines: Sequence[Mapping[str, Any]] = (),
+) -> go.Figure:
+    """The map, a color and a sign a category.
+
+    Args:
+        x: ``(P,)`` of the points to draw.
+        y: ``(P,)``.
+        rows: ``(P,)`` row of each in the manifest, sent as its ``customdata``.
+        hover: P texts, escaped already.
+        groups: Who looks how; together all points.
+        title: Of the legend.
+        mark: The current query.
+        outlines: Selections to show from the start, as ``layout.selections``.
+    """
+    figure = go.Figure()
+    words = np.asarray(hover, dtype=object)
+    # What has no category is drawn below what has one, and comes last in the legend.
+    for rank, group in sorted(enumerate(groups), key=lambda item: item[1].known):
+        chosen = group.members
+        figure.add_scattergl(
+            x=x[chosen],
+            y=y[chosen],
+            # Arrays, not lists: Plotly looks at every item of a list.
+            customdata=rows[chosen, None].astype(np.int32),
+            hovertext=words[chosen],
+            name=_legend_text(group.name),
+            legendrank=1000 + rank,
+            marker={"color": group.color, "symbol": group.symbol, "size": _size(len(rows)), "opacity": 0.85},
+            **_POINTS,
+        )
+    _add_mark(figure, mark)
+    figure.update_layout(
+        **_map_layout(outlines),
+        legend={**_LEGEND, "title": {"text": f"<b>{plain(title)}</b>", "side": "top", "font": {"size": 13}}},
+    )
+    return figure
+
+
+def map_of_values(
+    x: npt.NDArray[np.float32],
+    y: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.int64],
+    hover: Sequence[str],
+    values: npt.NDArray[np.float64],
+    *,
+    title: str,
+    note: str = "",
+    mark: Mark | None = None,
+    outlines: Sequence[Mapping[str, Any]] = (),
+) -> go.Figure:
+    """The map, colored by a number from 0 to 1 with a scale beside it; points without one (NaN) are gray rings.
+
+    The arguments are those of :func:`map_of_groups`, and ``values``, ``(P,)``, with ``note``, a line below the title.
+    """
+    figure = go.Figure()
+    words = np.asarray(hover, dtype=object)
+    known = ~np.isnan(values)
+    for chosen, name in ((~known, f"no {title}"), (known, title)):
+        if not chosen.any():
+            continue
+        look: dict[str, Any] = {"color": palette.NO_VALUE, "symbol": NO_SIGN, "opacity": 0.5}
+        if name == title:
+            look = {
+                "color": values[chosen],
+                "cmin": 0,
+                "cmax": 1,
+                "colorscale": SCALE,
+                "opacity": 0.9,
+                "colorbar": _colorbar(title, note),
+            }
+        figure.add_scattergl(
+            x=x[chosen],
+            y=y[chosen],
+            customdata=rows[chosen, None].astype(np.int32),
+            hovertext=words[chosen],
+            name=_legend_text(name),
+            showlegend=name != title,
+            marker={**look, "size": _size(len(rows))},
+            **_POINTS,
+        )
+    _add_mark(figure, mark)
+    figure.update_layout(**_map_layout(outlines), legend={**_LEGEND, "y": 0, "yanchor": "bottom"})
+    return figure
+
+
+def precision_text(precision: float, low: float, high: float, *, k: int, name: str | None = None) -> str:
+    """P@k, or a figure of another name, and its interval in words; NaN where there is none.
+
+    >>> precision_text(0.4, 0.25, 0.5, k=10), precision_text(1.0, np.nan, np.nan, k=1)
+    ('P@10 0.400 (0.250 to 0.500)', 'P@1 1.000')
+    >>> precision_text(np.nan, np.nan, np.nan, k=1)
+    'no P@1, since there was nothing relevant to find'
+    """
+    name = name or f"P@{k}"
+    if np.isnan(precision):
+        return f"no {name}, since there was nothing relevant to find"
+    interval = "" if np.isnan(low) or np.isnan(high) else f" ({low:.3f} to {high:.3f})"
+    return f"{name} {precision:.3f}{interval}"
+
+
+_POINTS: Final[dict[str, Any]] = {
+    "mode": "markers",
+    "hovertemplate": "%{hovertext}<extra></extra>",
+    "selected": {"marker": {"opacity": 1}},
+    "unselected": {"marker": {"opacity": 0.12}},
+}
+
+_LEGEND: Final[dict[str, Any]] = {
+    "font": {"color": TEXT, "size": 12.5},
+    "itemsizing": "constant",
+    # Hiding a category is the filter's business, which is in the URL and counts in the selection.
+    "itemclick": False,
+    "itemdoubleclick": False,
+    "bgcolor": "rgba(0,0,0,0)",
+    "x": 1.01,
+    "xanchor": "left",
+    "y": 1,
+    "yanchor": "top",
+    "entrywidthmode": "pixels",
+}
+
+
+def _legend_text(name: str) -> str:
+    """A category in the legend, in at most three short lines: the map needs the room; hovering shows all of it."""
+    lines = wrapped(name, width=20)
+    return "<br>".join(map(plain, lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][:-1]}…"]))
+
+
+def _size(count: int) -> float:
+    """Pixels of a point: the more there are, the smaller, so that groups stay apart."""
+    return float(np.clip(8 - 1.5 * np.log10(max(count, 1) / 300), 3, 8))
+
+
+def _add_mark(figure: go.Figure, mark: Mark | None) -> None:
+    if mark is None:
+        return
+    # A dark ring below the white one keeps it visible on light points.
+    for color, width in ((GROUND, 6), ("#FFFFFF", 2.5)):
+        figure.add_scattergl(
+            x=[mark.x],
+            y=[mark.y],
+            mode="markers",
+            name="current query",
+            showlegend=color != GROUND,
+            legendrank=1,
+            hoverinfo="skip",
+            marker={"symbol": "circle-open", "size": 23, "color": color, "line": {"width": width, "color": color}},
+            selected={"marker": {"opacity": 1}},
+            unselected={"marker": {"opacity": 1}},
+        )
+
+
+def _colorbar(title: str, note: str) -> dict[str, Any]:
+    text = f"<b>{plain(title)}</b>" + (f"<br>{plain(note)}" if note else "")
+    return {
+        "title": {"text": f"{text}<br> ", "side": "top", "font": {"color": TEXT, "size": 13}},
+        "tickvals": [0, 0.25, 0.5, 0.75, 1],
+        "tickfont": {"color": TEXT, "size": 12},
+        "outlinewidth": 0,
+        "thickness": 14,
+        "len": 0.7,
+        "y": 1,
+        "yanchor": "top",
+        "x": 1.01,
+        "xanchor": "left",
+    }
+
+
+def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    axis = {**_axis(fixed=False), "showticklabels": False, "showgrid": False, "zeroline": False}
+    line = {"color": TEXT, "width": 1.3, "dash": "dot"}
+    return {
+        **frame(height=640, left=4, right=4, top=34, bottom=4),
+        "xaxis": axis,
+        "yaxis": axis,
+        "showlegend": True,  # of a single category, too
+        "dragmode": "lasso",
+        "hovermode": "closest",
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": QUIET, "activecolor": "#7CC7E8"},
+        "newselection": {"line": line, "mode": "immediate"},
+        "selections": [{**outline, "line": line, "xref": "x", "yref": "y"} for outline in outlines],
+        "plot_bgcolor": "#11151B",
+    }
+
+
+def frame(*, height: int, left: int, right: int, top: int, bottom: int) -> dict[str, Any]:
+    """The layout that all figures share: its size and margins in pixels, ground, font and hover labels."""
+    return {
+        "height": height,
+        "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 4},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"color": TEXT, "family": _FONT},
+        "hoverlabel": _HOVER,
+    }
+
+
+def _axis(*, fixed: bool = True) -> dict[str, Any]:
+    return {"fixedrange": fixed, "showline": False, "ticks": "", "title": {"text": ""}}
+
+
+def _columns(text: str) -> int:
+    """How wide text is in a terminal's sense: 2 for a wide character, 0 for one that joins another."""
+    return sum(
+        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text
+    )

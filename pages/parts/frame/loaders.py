@@ -1,0 +1,507 @@
+"""What the pages read, loaded once: all ``st.cache_*`` of the app but those of two encoders at once (paired.py).
+
+Owns caching and nothing else. Every cached function takes names and digests, never arrays or collections: Streamlit
+hashes large arrays from a sample. The digests are read from disk on each run (two small JSON files), so a collection
+or an encoder that was rebuilt meanwhile is noticed without a restart. Nothing of an upload is cached here; uploads live
+in the session of the person who made them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import streamlit as st
+from PIL import Image
+
+from pages.parts.frame import warming
+from pages.parts.map.coloring import Members
+from pages.parts.map.points import Points, points_of
+from pages.parts.retrieval import prompts
+from radcbir_core.collections.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
+from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
+from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion, Level
+from radcbir_core.embed import thumbnail_of
+from radcbir_core.encoders import Encoder
+from radcbir_core.encoders.usable import Usable
+from radcbir_core.encoders.usable import usable_encoders as found_encoders
+from radcbir_core.errors import CollectionError, ImageError
+from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
+from radcbir_core.evaluation.reports.protocols import protocol_hits
+from radcbir_core.search.index import Hits
+from radcbir_core.search.retriever import Retriever, TextQuery, check_text_tower, cleaned_text, embed_text
+
+
+class CollectionKey(NamedTuple):
+    """What identifies an opened collection in the caches.
+
+    Attributes:
+        folder: The data folder, which tests and people move.
+        name: Its name.
+        version: Changes when it is imported anew, its title is changed, or its images are found somewhere else.
+    """
+
+    folder: str
+    name: str
+    version: str
+
+
+class EncoderKey(NamedTuple):
+    """What identifies an encoder's results in the caches.
+
+    Attributes:
+        collection: Of which collection.
+        encoder_id: Of which encoder.
+        record: Changes whenever one of its steps is made again.
+    """
+
+    collection: CollectionKey
+    encoder_id: str
+    record: str
+
+
+@dataclass(frozen=True)
+class LabelQueries:
+    """The queries of one label under a protocol.
+
+    Attributes:
+        rows: (Q,) int64, ascending.
+        precision: One column ``p@k`` a k, Q rows.
+        hits: The first hits of each, as many as the largest k.
+    """
+
+    rows: np.ndarray
+    precision: pd.DataFrame
+    hits: Hits
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Counts over a collection. The mappings go from a value to its number of images, most frequent first.
+
+    Attributes:
+        images: Number of images.
+        patients: Number of distinct patients.
+        with_patient: Number of images whose patient is known.
+        duplicate_groups: Number of groups of byte-identical files.
+        duplicate_images: Number of images in those groups.
+        unlabelled: Number of images without a pathology label.
+        multi_label: Number of images with more than one pathology label.
+        modalities: Images by modality.
+        anatomies: Images by anatomy.
+        datasets: Images by dataset.
+        splits: Images by split.
+        pathologies: Images by pathology; an image with several counts for each.
+        known_groups: The exclusions that mean something here: those known of at least one image.
+    """
+
+    images: int
+    patients: int
+    with_patient: int
+    duplicate_groups: int
+    duplicate_images: int
+    unlabelled: int
+    multi_label: int
+    modalities: dict[str, int]
+    anatomies: dict[str, int]
+    datasets: dict[str, int]
+    splits: dict[str, int]
+    pathologies: dict[str, int]
+    known_groups: tuple[Exclusion, ...]
+
+
+def collection_names() -> list[str]:
+    """The names of all collections, sorted; read from disk each time."""
+    return sorted(list_collections())
+
+
+def collection(name: str) -> Collection:
+    """The opened collection, with its manifest kept in memory between runs.
+
+    Raises:
+        CollectionNotFoundError: No collection has that name.
+        CollectionError: It is there but damaged.
+    """
+    return _collection(_key(open_collection(name)))
+
+
+def _key(opened: Collection) -> CollectionKey:
+    version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root} {opened.title}"
+    return CollectionKey(str(data_folder()), opened.name, version)
+
+
+def encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
+    """What the results of an encoder are cached by.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    return EncoderKey(_key(opened), encoder_id, encoder_digest(opened, encoder_id))
+
+
+def encoder_digest(opened: Collection, encoder_id: str) -> str:
+    """A digest over the encoder's record; it changes whenever the encoder is built again.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    path = opened.store(encoder_id).folder / "encoder.json"
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        message = f"Expected a readable record of the encoder {encoder_id!r}, but {path} = {error.strerror}. "
+        raise CollectionError(
+            message + f"Run: python -m radcbir_core build {opened.name} --encoder {encoder_id}"
+        ) from error
+
+
+def retriever(opened: Collection, encoder_id: str) -> Retriever:
+    """Everything needed to answer queries on this collection and encoder, opened once and shared (it is thread-safe).
+
+    Raises:
+        CollectionError: The encoder is not built, or its parts do not fit the collection (StaleError).
+    """
+    return _retriever(encoder_key(opened, encoder_id))
+
+
+def store(opened: Collection, encoder_id: str) -> EncoderStore:
+    """What the encoder has made of the collection, its arrays opened once (memory-mapped, read-only) and shared.
+
+    Raises:
+        CollectionError: As :func:`retriever`.
+    """
+    return retriever(opened, encoder_id).store
+
+
+def encoder(opened: Collection, encoder_id: str) -> Encoder:
+    """The encoder itself, weights loaded, to embed an upload or a text. At most two are kept in memory.
+
+    Raises:
+        EncoderError: It cannot be loaded here (EncoderUnavailableError: its weights are not on this machine).
+    """
+    return _encoder(*_version(opened, encoder_id))
+
+
+def warm_encoder(opened: Collection, encoder_id: str) -> None:
+    """Begin to load a small encoder in the background, so that the first query of a person need not wait for it."""
+    warming.warm(*_version(opened, encoder_id))
+
+
+def text_query(opened: Collection, encoder_id: str, text: str) -> TextQuery:
+    """A sentence, embedded; those of late are remembered.
+
+    Raises:
+        QueryError: It is no sentence.
+        EncoderError: The encoder has no text tower, or cannot be loaded here.
+        StaleError: The encoder here is another version than the one that made the collection's embeddings.
+    """
+    sentence = cleaned_text(text)
+    check_text_tower(opened.store(encoder_id))
+    encoder(opened, encoder_id)  # here, and not only in the function below, so that it is said that it is being loaded
+    return _text_query(encoder_key(opened, encoder_id), sentence)
+
+
+def example_texts(opened: Collection) -> list[str]:
+    """Sentences to search this collection with."""
+    return _example_texts(_key(opened))
+
+
+def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
+    """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
+    store = opened.store(encoder_id)
+    return store.spec, str(store.record.get("fingerprint", ""))
+
+
+def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
+    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32), None where not made. Read-only."""
+    return _projection(encoder_key(opened, encoder_id))
+
+
+def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evaluation:
+    """The evaluation under a protocol: from memory, else from disk, else computed now. Read-only.
+
+    Raises:
+        EvaluationError: The protocol cannot be run on this collection.
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    return _evaluation(encoder_key(opened, encoder_id), protocol)
+
+
+def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level: Level, label: str) -> LabelQueries:
+    """The queries of one label, with the hits that their P@k counts; none where the label has no queries.
+
+    Raises:
+        EvaluationError: The protocol cannot be run on this collection.
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    return _label_queries(encoder_key(opened, encoder_id), protocol, level, label)
+
+
+def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray:
+    """P@k of every image of the collection, (N,) float64, NaN where it was no query; by the default protocol.
+
+    Raises:
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    return _precision_by_row(encoder_key(opened, encoder_id), level, k)
+
+
+def members(opened: Collection, column: str) -> Members:
+    """Which images have which value of a column, ``pathologies`` included, where one may have several."""
+    return _members(_key(opened), column)
+
+
+def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points | None:
+    """The points of the map under a filter; None where there is no map."""
+    chosen = tuple((column, tuple(values)) for column, values in where.items())
+    return _points(encoder_key(opened, encoder_id), chosen)
+
+
+def encoder_steps(opened: Collection, encoder_id: str) -> Mapping[str, str]:
+    """The state of each build step of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
+    return opened.store(encoder_id).steps()
+
+
+def facts(opened: Collection) -> Facts:
+    """What is in a collection, counted once."""
+    return _facts(_key(opened))
+
+
+def counts(opened: Collection) -> Counts:
+    """Counts over a collection that need not be open: as many of :func:`facts` as a few columns of its manifest tell.
+
+    Raises:
+        CollectionError: The manifest is missing, damaged, or another than the collection's.
+    """
+    return _counts(_key(opened))
+
+
+def sizes(opened: Collection) -> Sizes:
+    """How much room a collection takes on disk; looked at again every few seconds."""
+    return _sizes(_key(opened), str(opened.folder))
+
+
+@st.cache_data(ttl=60, show_spinner="Looking which encoders are here…")
+def usable_encoders() -> list[Usable]:
+    """The encoders that can be used on this machine without a network; looked for again every minute."""
+    return found_encoders([data_folder().absolute() / "encoders"])
+
+
+def problems(opened: Collection) -> pd.DataFrame:
+    """What could not be imported or decoded; read again when the file has changed. Read-only."""
+    return _problems(_key(opened), _stamp(opened))
+
+
+def problem_count(opened: Collection) -> int:
+    """How many rows :func:`problems` has; for many collections at once."""
+    return _problem_count(_key(opened), _stamp(opened))
+
+
+def _stamp(opened: Collection) -> tuple[int, int]:
+    """What changes when problems.csv is written anew."""
+    try:
+        found = (opened.folder / "problems.csv").stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def samples(opened: Collection, count: int) -> list[int]:
+    """Rows that show what is in a collection: one of each modality and anatomy, most frequent pairs first.
+
+    Where there are fewer pairs than ``count``, further images of the same pairs follow in turn. The same collection
+    gives the same rows each time.
+    """
+    return _samples(_key(opened), count)
+
+
+def preview(opened: Collection, row: int) -> bytes:
+    """An image at a size to look at beside others (at most 720 px), as PNG.
+
+    Raises:
+        ImageError: Its file is gone or cannot be decoded.
+    """
+    return _preview(_key(opened), row)
+
+
+def thumbnail(opened: Collection, row: int) -> bytes | None:
+    """The small WebP of an image; None where there is none.
+
+    A collection of imported embeddings has none of its own: where its images are at hand, they are made when asked for.
+    """
+    made = opened.thumbnail(row)
+    return _thumbnail(_key(opened), row) if made is None and opened.without_images else made
+
+
+@st.cache_data(max_entries=4096, show_spinner=False)
+def _thumbnail(key: CollectionKey, row: int) -> bytes | None:
+    try:
+        return thumbnail_of(_collection(key).read_image(row).pixels)
+    except ImageError:
+        return None
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _preview(key: CollectionKey, row: int) -> bytes:
+    image = Image.fromarray(_collection(key).read_image(row).pixels)
+    image.thumbnail((720, 720))
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _collection(key: CollectionKey) -> Collection:
+    opened = open_collection(key.name)
+    len(opened.manifest)  # reads the table now, under this cache's lock, and not in several sessions at once
+    return opened
+
+
+@st.cache_resource(max_entries=4, show_spinner="Opening the index…")
+def _retriever(key: EncoderKey) -> Retriever:
+    return Retriever(_collection(key.collection), key.encoder_id)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
+def _encoder(spec: str, fingerprint: str) -> Encoder:
+    return warming.take(spec, fingerprint)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _text_query(key: EncoderKey, text: str) -> TextQuery:
+    opened = _collection(key.collection)
+    return embed_text(opened.store(key.encoder_id), encoder(opened, key.encoder_id), text)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _example_texts(key: CollectionKey) -> list[str]:
+    return prompts.examples(_collection(key).manifest.labels("label").counts())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _projection(key: EncoderKey) -> pd.DataFrame | None:
+    return _collection(key.collection).store(key.encoder_id).projection()
+
+
+@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
+def _evaluation(
+    key: EncoderKey,
+    protocol: Protocol,
+) -> Evaluation:
+    return evaluate(_retriever(key).store, protocol)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Looking up the hits…")
+def _label_queries(
+    key: EncoderKey,
+    protocol: Protocol,
+    level: Level,
+    label: str,
+) -> LabelQueries:
+    of_level = _evaluation(key, protocol).of_level(level)
+    table = of_level[of_level["label"] == label]
+    rows = table["row"].to_numpy(dtype=np.int64)
+    store = _retriever(key).store
+    sides = replace(sides_of(store, protocol, level), queries=rows)
+    hits = protocol_hits(store, protocol, sides)
+    return LabelQueries(rows, table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True), hits)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _precision_by_row(
+    key: EncoderKey,
+    level: Level,
+    k: int,
+) -> np.ndarray:
+    table = _evaluation(key, Protocol.of()).of_level(level)
+    found = np.full(len(_collection(key.collection)), np.nan)
+    found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
+    return found
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _members(key: CollectionKey, column: str) -> Members:
+    manifest = _collection(key).manifest
+    if column != "pathologies":
+        return Members.of(manifest.codes(column))
+    found = manifest.table.column(column).combine_chunks()
+    values = tuple(sorted(manifest.pathology_counts))
+    codes = pc.index_in(pc.list_flatten(found), value_set=pa.array(values, pa.string()))
+    rows = np.asarray(pc.list_parent_indices(found), dtype=np.int64)
+    return Members(values, rows, np.asarray(codes, dtype=np.int32), len(manifest))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
+def _points(
+    key: EncoderKey,
+    where: tuple[tuple[str, tuple[str, ...]], ...],
+) -> Points | None:
+    projection = _projection(key)
+    if projection is None:
+        return None
+    return points_of(_collection(key.collection).manifest, projection, dict(where))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _samples(key: CollectionKey, count: int) -> list[int]:
+    manifest = _collection(key).manifest
+    anatomy = manifest.codes("anatomy")
+    pairs = manifest.codes("modality").codes.astype(np.int64) * (len(anatomy.values) + 1) + anatomy.codes
+    order = np.random.default_rng(0).permutation(len(manifest))
+    _, pair, frequency = np.unique(pairs[order], return_inverse=True, return_counts=True)
+    turn = np.empty(len(order), dtype=np.int64)
+    by_pair = np.argsort(pair, kind="stable")
+    turn[by_pair] = np.arange(len(order)) - np.repeat(np.cumsum(frequency) - frequency, frequency)
+    best = np.lexsort((pair, -frequency[pair], turn))[:count]
+    return [int(row) for row in order[best]]
+
+
+@st.cache_data(max_entries=64, show_spinner="Counting what is in the collections…")
+def _counts(key: CollectionKey) -> Counts:
+    return counts_of(open_collection(key.name))
+
+
+@st.cache_data(max_entries=64, ttl=10, show_spinner=False)
+def _sizes(key: CollectionKey, folder: str) -> Sizes:  # noqa: ARG001 - part of what it is cached by
+    return sizes_of(Path(folder))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _problems(key: CollectionKey, stamp: tuple[int, int]) -> pd.DataFrame:  # noqa: ARG001 - as above
+    return open_collection(key.name).problems()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _problem_count(key: CollectionKey, stamp: tuple[int, int]) -> int:  # noqa: ARG001 - as above
+    return len(open_collection(key.name).problems())
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _facts(key: CollectionKey) -> Facts:
+    manifest = _collection(key).manifest
+    patients = manifest.groups("patient")
+    duplicates = manifest.groups("duplicate")
+    labels = np.asarray(pc.list_value_length(manifest.table.column("pathologies")))
+    return Facts(
+        images=len(manifest),
+        patients=int(np.unique(patients[patients >= 0]).size),
+        with_patient=int((patients >= 0).sum()),
+        duplicate_groups=int(np.unique(duplicates[duplicates >= 0]).size),
+        duplicate_images=int((duplicates >= 0).sum()),
+        unlabelled=int((labels == 0).sum()),
+        multi_label=int((labels > 1).sum()),
+        modalities=manifest.codes("modality").counts(),
+        anatomies=manifest.codes("anatomy").counts(),
+        datasets=manifest.codes("dataset").counts(),
+        splits=manifest.codes("split").counts(),
+        pathologies=dict(manifest.pathology_counts),
+        known_groups=tuple(name for name in EXCLUSIONS if bool((manifest.groups(name) >= 0).any())),
+    )

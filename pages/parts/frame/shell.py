@@ -1,0 +1,310 @@
+"""The frame around every page: title, navigation, open collection and encoder, notices.
+
+Owns the sidebar and the messages for what is not there yet. A page calls :func:`begin` before anything else; where the
+page can do without an encoder or a collection (Home), :func:`choose`. Nothing here computes; errors of the core are
+shown as one line and leave the rest working.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import streamlit as st
+from starlette.formparsers import MultiPartParser
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.parts.frame import loaders, state
+from pages.parts.frame.text import literal, message
+from pages.parts.jobs import first_start, working
+from radcbir_core.collections.collection import Collection
+from radcbir_core.encoders import known_encoders
+from radcbir_core.errors import RadcbirError
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+PAGES: Final = (
+    ("Home", "app.py", ":material/home:"),
+    ("Retrieval", "pages/retrieval.py", ":material/image_search:"),
+    ("Pathology", "pages/pathology.py", ":material/bar_chart:"),
+    ("Map", "pages/map.py", ":material/scatter_plot:"),
+    ("Compare", "pages/compare.py", ":material/compare_arrows:"),
+    ("Collections", "pages/collections.py", ":material/database:"),
+)
+COMMAND: Final = "python -m radcbir_core"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the sidebar says: a collection and one of its encoders, as far as there are any."""
+
+    collection: Collection | None
+    encoder_id: str | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An open collection and an encoder that is built for it."""
+
+    collection: Collection
+    encoder_id: str
+
+
+def begin(title: str, *steps: str) -> Opened:
+    """Draw the frame of a page that needs a collection and an encoder; stops the page where one is missing.
+
+    Args:
+        title: The page's name as in :data:`PAGES`, shown as its heading and in the browser's tab.
+        *steps: Build steps the page reads (``"index"``, ``"neighbors"``, ``"projection"``, ``"evaluation"``). Where one
+            is missing or stale, the page says the command that makes it, and stops.
+
+    Returns:
+        The open collection and the encoder chosen.
+    """
+    chosen = choose(title)
+    if chosen.collection is None:
+        st.stop()
+    job = first_start.job()
+    if chosen.encoder_id is None:
+        waiting = chosen.collection
+        if not waiting.encoder_ids() and job is not None and first_start.concerns(job, waiting.name):
+            first_start.show(job, ready=lambda: bool(waiting.encoder_ids()))
+        elif not waiting.encoder_ids() and not working.wait_for(waiting.name, lambda: bool(waiting.encoder_ids())):
+            say_command(
+                f"No encoder is built for the collection **{literal(chosen.collection.name)}** yet. "
+                "Build one, then reload this page.",
+                *("build", chosen.collection.name, "--encoder", "pixels"),
+            )
+        st.stop()
+    opened = Opened(chosen.collection, chosen.encoder_id)
+    try:
+        states = loaders.encoder_steps(opened.collection, opened.encoder_id)
+        for step in steps:
+            if states.get(step) != "current":
+                if job is not None and first_start.concerns(job, opened.collection.name, opened.encoder_id):
+                    _wait_for(job, opened, step)
+                elif not working.wait_for(opened.collection.name, partial(_is_current, opened, step)):
+                    say_not_built(opened, step, states.get(step, "missing"))
+                st.stop()
+    except RadcbirError as error:
+        show_error(error)
+        st.stop()
+    if job is not None:
+        with st.sidebar:
+            first_start.show_small(job)
+    return opened
+
+
+def choose(title: str) -> Choice:
+    """Draw the frame of any page and return what is open; says what to do next where nothing is.
+
+    A collection or an encoder that the URL names and that does not exist is reported with those that do; the sidebar
+    goes on working. Where there is no collection at all, the demonstration is begun and its progress shown, whichever
+    page is opened first.
+    """
+    st.set_page_config(
+        page_title="RadCBIR" if title == "Home" else f"{title} · RadCBIR",
+        page_icon=_ICON,
+        layout="wide",
+        initial_sidebar_state=250,
+        menu_items={"About": "RadCBIR: content-based retrieval of radiological images. Research use only."},
+    )
+    keep_uploads_in_memory()
+    st.logo(_LOGO, size="large", icon_image=_ICON)
+    st.html(_STYLE)
+    state.enter(title.lower())
+    with st.sidebar:
+        links = st.container(gap="xxsmall")
+        choices = st.container(gap="small")
+        st.html('<div class="radcbir-notice">Research use only. Not for diagnosis.</div>')
+    st.header(title, anchor=False)
+    chosen = Choice(None, None)
+    with errors_shown():
+        chosen = _choose(choices, title)
+    for label, path, icon in pages_there():
+        links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
+    return chosen
+
+
+def pages_there() -> list[tuple[str, str, str]]:
+    """The pages that exist: label, path from the main script, icon."""
+    return [page for page in PAGES if (ROOT / page[1]).is_file()]
+
+
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an error of the core as one line, leave out the rest of the ``with`` block, and go on after it."""
+    try:
+        yield
+    except RadcbirError as error:
+        show_error(error)
+
+
+def show_error(error: RadcbirError | str) -> None:
+    """One line that says what was expected, what was found, and what to do; word for word."""
+    st.error(message(str(error)), icon=":material/error:")
+
+
+def say_command(text: str, *arguments: str) -> None:
+    """Say what to do next and the command that does it, ready to copy.
+
+    Args:
+        text: One sentence, Markdown.
+        *arguments: What follows ``python -m radcbir_core`` on the command line; quoted where needed.
+    """
+    st.info(text, icon=":material/terminal:")
+    st.code(f"{COMMAND} {' '.join(shlex.quote(argument) for argument in arguments)}", language="bash")
+
+
+def say_not_built(opened: Opened, step: str, found: str) -> None:
+    """Say that a build step of the open encoder is missing or stale, and the command that makes it."""
+    store = opened.collection.store(opened.encoder_id)
+    what = (
+        "has not been made yet" if found == "missing" else "was made from another version of the collection or encoder"
+    )
+    say_command(
+        f"The step **{literal(step)}** of the encoder **{literal(opened.encoder_id)}** {what}. "
+        "This command makes it; then reload this page.",
+        "build",
+        opened.collection.name,
+        "--encoder",
+        str(store.record.get("spec", opened.encoder_id)),
+    )
+
+
+def keep_uploads_in_memory() -> None:
+    """Make sure that no byte of an upload touches the disk.
+
+    Streamlit keeps uploads in memory, but the form parser below it (Starlette) moves any part above 1 MiB to a
+    temporary file while it arrives. Its limit is raised above the largest upload allowed, before any page can offer
+    to upload.
+    """
+    largest = (int(st.get_option("server.maxUploadSize")) + 1) * 1024 * 1024
+    MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, largest)
+
+
+def _is_current(opened: Opened, step: str) -> bool:
+    return loaders.encoder_steps(opened.collection, opened.encoder_id).get(step) == "current"
+
+
+def _wait_for(job: first_start.Job, opened: Opened, step: str) -> None:
+    """Show how far the job is until it has made ``step``, then run the page."""
+    what = literal(first_start.STAGES[step].lower())
+    first_start.show(
+        job,
+        ready=partial(_is_current, opened, step),
+        waiting_for=f"This page opens by itself as soon as one step of the build is done: **{what}**.",
+    )
+
+
+def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
+    names = loaders.collection_names()
+    if not names:
+        job = first_start.job()
+        if job is not None:
+            first_start.show(job, ready=lambda: bool(loaders.collection_names()))
+        if title == "Collections":
+            return Choice(None, None)  # this page imports one itself
+        say_command(
+            "There is no collection yet. Import your own from a folder or a table of images "
+            "(`manifest.csv` with a column `path`), build an encoder for it, then reload this page.",
+            *("import", "FOLDER_OR_MANIFEST_CSV", "--name", "NAME"),
+        )
+        st.code(f"{COMMAND} build NAME --encoder pixels", language="bash")
+        st.page_link(
+            "pages/collections.py",
+            label="Or import and build on the Collections page, step by step",
+            icon=":material/database:",
+        )
+        return Choice(None, None)
+    name = _pick(sidebar, "collection", names)
+    if name is None:
+        return Choice(None, None)
+    collection = loaders.collection(name)
+    built = sorted(collection.encoder_ids())
+    if built:
+        encoder_id = _pick(sidebar, "encoder", built)
+        for entry in known_encoders():
+            if entry.demonstration and entry.encoder_id == encoder_id:
+                sidebar.caption(literal(entry.note))
+        state.update(collection=name, encoder=encoder_id or state.get("encoder"))
+        return Choice(collection, encoder_id)
+    sidebar.caption("No encoder is built yet.")
+    if (asked := state.get("encoder")) and not first_start.at_work_on(name, asked):
+        show_error(f"Expected an encoder built for this collection, but encoder = {asked!r}. None is built yet.")
+    state.update(collection=name)
+    return Choice(collection, None)
+
+
+def _pick(sidebar: DeltaGenerator, name: str, options: list[str]) -> str | None:
+    """The collection or encoder: what the URL says, else the last one of this session, else the first there is."""
+    memory = f"radcbir:last-{name}"
+    asked = state.get(name)
+    last = st.session_state.get(memory)
+    chosen = asked if asked else (last if last in options else options[0])
+    key = f"radcbir:sidebar-{name}"
+    valid = chosen in options
+    st.session_state[key] = chosen if valid else None
+
+    def keep() -> None:
+        if name == "collection":  # what else the URL says is about images and labels of the other collection
+            st.query_params.from_dict({name: st.session_state[key]})
+        else:
+            state.update(**{name: st.session_state[key]})
+
+    sidebar.selectbox(
+        name.capitalize(),
+        options,
+        index=0 if valid else None,
+        key=key,
+        on_change=keep,
+        placeholder=f"Choose {'a collection' if name == 'collection' else 'an encoder'}",
+    )
+    if not valid:
+        show_error(
+            f"Expected {'a collection' if name == 'collection' else 'an encoder'} that exists, "
+            f"but {name} = {chosen!r}. There are: {', '.join(options)}. Choose one in the sidebar."
+        )
+        return None
+    st.session_state[memory] = chosen
+    return chosen
+
+
+_ICON: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#12161D"/>'
+    '<circle cx="14" cy="14" r="7.5" fill="none" stroke="#4FB3D9" stroke-width="3"/>'
+    '<path d="M19.5 19.5 27 27" stroke="#4FB3D9" stroke-width="3.5" stroke-linecap="round"/>'
+    '<circle cx="14" cy="14" r="2.5" fill="#E69F00"/></svg>'
+)
+
+_LOGO: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32">'
+    '<circle cx="14" cy="15" r="8.5" fill="none" stroke="#4FB3D9" stroke-width="3"/>'
+    '<path d="M20.2 21.2 27 28" stroke="#4FB3D9" stroke-width="3.5" stroke-linecap="round"/>'
+    '<circle cx="14" cy="15" r="2.7" fill="#E69F00"/>'
+    '<text x="38" y="23" font-family="Source Sans, sans-serif" font-size="22" fill="#B9C3D0">Rad'
+    '<tspan fill="#4FB3D9" font-weight="700">CBIR</tspan></text></svg>'
+)
+
+_STYLE: Final = """<style>
+.stMainBlockContainer { padding: 1.1rem 1.75rem 2rem; max-width: 1720px; }
+.stMainBlockContainer h2 { padding-top: 0; }
+[data-testid="stHeader"] { background: transparent; pointer-events: none; }
+[data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
+.st-key-radcbir-controls [data-testid="stButtonGroup"] { position: relative; top: -3px; }
+.st-key-radcbir-controls [data-testid="stButtonGroup"] > div:last-child { min-height: 2.7rem; align-items: center; }
+.st-key-radcbir-examples button { min-height: 1.7rem; padding: 0; color: #7CC7E8; text-align: left; }
+[data-testid="stPopoverBody"] { min-width: 34rem; }
+.radcbir-notice { color: #98A3B3; font-size: .8rem; border-top: 1px solid #2A313C; padding-top: .6rem; }
+.radcbir-summary { font-size: 1.02rem; margin: 0; }
+.radcbir-summary small { font-size: .84rem; color: #98A3B3; }
+.radcbir-facts { border-collapse: collapse; width: 100%; font-size: .87rem; table-layout: fixed; }
+.radcbir-facts th { text-align: left; font-weight: 400; color: #98A3B3; width: 6.2em; vertical-align: top;
+  padding: 2px 6px 2px 0; }
+.radcbir-facts td { padding: 2px 0; overflow-wrap: anywhere; }
+.st-key-radcbir-large img { max-height: 78vh; object-fit: contain; background: #000; }
+</style>"""

@@ -1,0 +1,258 @@
+"""What is shown now, kept in the URL, so that every state worth showing someone has a link.
+
+Owns the names of the URL parameters, the helpers that tie a widget to one, and the memory of where each page was left.
+The URL is the truth: a widget starts from it and writes back to it. Streamlit's own ``bind="query-params"`` is not used
+because it drops a value it does not know without a word; here a value that does not fit is reported beside the widget.
+
+Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``image`` or ``text``, ``source``, ``k``,
+``exclude`` (repeated), ``where`` (repeated, ``column=value`` as on the command line), ``find``, ``browse`` (as
+``where``). On Pathology: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``find``, ``label``,
+``page`` (of its queries), ``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method``
+(of probes), ``pairs`` (of one patient). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``
+(the query), ``select`` (repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in
+the selection). On Compare: ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``,
+``exclude``, ``divisor``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
+neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from pages.parts.frame.text import literal
+
+SHARED: Final = ("collection", "encoder")
+NOTHING: Final = "none"
+"""The value of a repeated parameter whose list was emptied on purpose (a missing parameter means its default)."""
+
+_VISITS: Final = "radcbir:visits"
+_PAGE: Final = "radcbir:page"
+_QUERY: Final = "radcbir:query"
+
+
+def get(name: str) -> str | None:
+    """The (last) value of a URL parameter, or None where it is absent or empty."""
+    return st.query_params.get(name) or None
+
+
+def get_all(name: str) -> list[str]:
+    """All values of a repeated URL parameter, in order; ``[]`` where it is absent or says ``none``."""
+    return [value for value in st.query_params.get_all(name) if value and value != NOTHING]
+
+
+def update(**parameters: str | int | Sequence[str] | None) -> None:
+    """Write URL parameters; None or an empty list removes one; the others stay as they are.
+
+    Works in callbacks and in the page's body. The browser's Back button returns to the state before.
+    """
+    now = _now()
+    then = now | {name: _texts(value) for name, value in parameters.items()}
+    then = {name: values for name, values in then.items() if values}
+    if then != now:
+        # All at once: each change of the URL is one step of the browser's history.
+        _write(then)
+    _remember()
+
+
+def enter(page: str) -> None:
+    """Note which page runs now; :func:`pages.parts.frame.shell.begin` calls this."""
+    if st.session_state.get(_PAGE) != page:
+        # After a page link the browser can still show the parameters of the page before, while this run has the right
+        # ones; writing them again, unchanged, tells the browser.
+        _write(_now())
+    st.session_state[_PAGE] = page
+    _remember()
+
+
+def left_at(page: str) -> dict[str, list[str]]:
+    """The URL parameters to open another page with: where it was left, with the collection and encoder open now."""
+    memory = {name: values for name, values in _visits().get(page, {}).items() if name not in SHARED}
+    now = {name: st.query_params.get_all(name) for name in SHARED if get(name)}
+    if now.get("collection") != _visits().get(page, {}).get("collection"):
+        memory = {}
+    return {**now, **memory}
+
+
+def link(page: str, **parameters: str | int | Sequence[str] | None) -> str:
+    """A relative URL that opens a page (``"retrieval"``; ``""`` is Home) with the collection and encoder open now.
+
+    For ``href`` attributes; to go there from Python, use ``st.switch_page`` with :func:`parameters_for`.
+    """
+    return f"{page or './'}?{urlencode(parameters_for(**parameters), doseq=True)}"
+
+
+def parameters_for(**parameters: str | int | Sequence[str] | None) -> dict[str, list[str]]:
+    """URL parameters as ``st.switch_page`` and ``st.page_link`` take them: the shared ones and those given."""
+    shared = {name: st.query_params.get_all(name) for name in SHARED if get(name)}
+    return {**shared, **{name: _texts(value) for name, value in parameters.items() if _texts(value)}}
+
+
+def set_query(collection: str, image_id: str | None) -> None:
+    """Remember the current query image across pages (the Map marks it); None forgets it."""
+    st.session_state[_QUERY] = (collection, image_id)
+
+
+def query(collection: str) -> str | None:
+    """The image_id last used as query in this collection, or None."""
+    kept, image_id = st.session_state.get(_QUERY, ("", None))
+    return image_id if kept == collection else None
+
+
+def choice(
+    widget: Callable[..., Any],
+    label: str,
+    options: Sequence[str],
+    *,
+    name: str,
+    default: str | None = None,
+    clears: Sequence[str] = (),
+    **arguments: Any,
+) -> str:
+    """One of several options, kept in the URL parameter ``name``.
+
+    Args:
+        widget: ``st.selectbox``, ``st.segmented_control``, ``st.radio``, or the same method of a container.
+        label: The widget's label.
+        options: What can be chosen, at least one; the first is the default unless ``default`` names another.
+        name: URL parameter. The default is written to the URL only once another was chosen.
+        default: The option chosen while the URL says nothing.
+        clears: URL parameters that mean nothing under another choice, and go when it changes.
+        **arguments: Further arguments of the widget.
+
+    Returns:
+        The chosen option. A URL value that is no option is reported, with what there is, and the default is used.
+    """
+    fallback = default if default is not None and default in options else options[0]
+    asked = get(name)
+    chosen = asked if asked is not None and asked in options else fallback
+    key = _key(name)
+    st.session_state[key] = chosen
+
+    def keep() -> None:
+        # A segmented control can be switched off by a second click; nothing chosen means "as it was".
+        value = st.session_state[key] or chosen
+        update(**(dict.fromkeys(clears) if value != chosen else {}), **{name: value})
+
+    widget(label, options, key=key, on_change=keep, **arguments)
+    if asked is not None and asked != chosen:
+        report(name, asked, options, then=f"{chosen} is used instead")
+    return chosen
+
+
+def choices(
+    widget: Callable[..., Any],
+    label: str,
+    options: Sequence[str],
+    *,
+    name: str,
+    default: Sequence[str] = (),
+    **arguments: Any,
+) -> list[str]:
+    """Several of several options, kept in the repeated URL parameter ``name``.
+
+    As :func:`choice`, with ``st.multiselect`` or ``st.pills(selection_mode="multi")``. A list emptied on purpose is
+    kept as ``none``, so that it differs from "not said", which means the default. Values that are no options are
+    reported and left out; where no other remains, the default holds.
+    """
+    asked = get_all(name)
+    chosen = [value for value in asked if value in options]
+    if not chosen and NOTHING not in st.query_params.get_all(name):
+        chosen = [value for value in default if value in options]
+    key = _key(name)
+    st.session_state[key] = chosen
+
+    def keep() -> None:
+        update(**{name: list(st.session_state[key]) or NOTHING})
+
+    widget(label, options, key=key, on_change=keep, **arguments)
+    for value in asked:
+        if value not in options:
+            report(name, value, options, then="It is left out")
+    return chosen
+
+
+def number(
+    widget: Callable[..., Any], label: str, low: int, high: int, *, name: str, default: int, **arguments: Any
+) -> int:
+    """A whole number from ``low`` to ``high``, kept in the URL parameter ``name``; for ``st.slider`` and the like.
+
+    A URL value outside the range, or no number, is reported and the default is used.
+    """
+    asked = get(name)
+    fits = asked is not None and re.fullmatch(r"[0-9]{1,9}", asked) is not None and low <= int(asked) <= high
+    chosen = int(asked) if asked is not None and fits else min(max(default, low), high)
+    key = _key(name)
+    st.session_state[key] = chosen
+
+    def keep() -> None:
+        update(**{name: st.session_state[key]})
+
+    widget(label, min_value=low, max_value=high, key=key, on_change=keep, **arguments)
+    if asked is not None and not fits:
+        st.warning(
+            f"Expected {name} from {low} to {high}, but {name} = {literal(asked[:80])}. {chosen} is used instead."
+        )
+    return chosen
+
+
+def conditions(name: str) -> dict[str, list[str]]:
+    """Filters in a repeated URL parameter of ``column=value`` texts, as ``{column: [values]}``.
+
+    A text without ``=`` is reported and left out.
+    """
+    found: dict[str, list[str]] = {}
+    for text in get_all(name):
+        column, sign, value = text.partition("=")
+        if not sign or not column:
+            st.warning(f"Expected {name} as column=value, but {name} = {literal(text[:80])}. It is left out.")
+            continue
+        found.setdefault(column, []).append(value)
+    return found
+
+
+def set_conditions(name: str, where: Mapping[str, Sequence[str]]) -> None:
+    """Write filters to a repeated URL parameter, the inverse of :func:`conditions`."""
+    update(**{name: [f"{column}={value}" for column, values in where.items() for value in values]})
+
+
+def report(name: str, value: str, options: Sequence[str], *, then: str) -> None:
+    """Say that a URL value does not exist, what was done about it, and what there is."""
+    shown = ", ".join(options[:12]) + (f" and {len(options) - 12} more" if len(options) > 12 else "")
+    st.warning(
+        f"Expected {name} to be one of those there are, but {name} = {literal(value[:80])}. "
+        f"{literal(then)}. There are: {literal(shown)}."
+    )
+
+
+def _texts(value: str | int | Sequence[str] | None) -> list[str]:
+    if value is None or value == "":
+        return []
+    return [str(value)] if isinstance(value, str | int) else [str(item) for item in value]
+
+
+def _now() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def _write(parameters: Mapping[str, Sequence[str]]) -> None:
+    st.query_params.from_dict({name: found if len(found) > 1 else found[0] for name, found in parameters.items()})
+
+
+def _key(name: str) -> str:
+    return f"radcbir:{st.session_state.get(_PAGE, '')}:{name}"
+
+
+def _visits() -> dict[str, dict[str, list[str]]]:
+    visits: dict[str, dict[str, list[str]]] = st.session_state.setdefault(_VISITS, {})
+    return visits
+
+
+def _remember() -> None:
+    page = st.session_state.get(_PAGE)
+    if page is not None:
+        _visits()[page] = _now()

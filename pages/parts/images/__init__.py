@@ -1,0 +1,1 @@
+"""Images on a page: gallery, pictures, choosing and filtering."""

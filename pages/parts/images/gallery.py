@@ -1,0 +1,411 @@
+"""Images of a collection as a grid of cards, and one image opened large.
+
+Owns how an image looks wherever it appears: thumbnail, rank, similarity, labels, and, beside a query, whether anatomy
+and pathology agree. One grid is one component, so that fifty cards are one message to the browser and not two hundred.
+The browser side (gallery.js) sets every label as text, never as markup.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from pages.parts.frame import palette, shell, state
+from pages.parts.frame.palette import Agreement
+from pages.parts.frame.text import counted, markup, message
+from pages.parts.images import pictures
+from radcbir_core.collections.collection import Collection
+from radcbir_core.errors import RadcbirError
+from radcbir_core.images import DecodedImage
+from radcbir_core.search.retriever import Measure
+
+_HERE: Final = Path(__file__).parent
+_CARD_COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")
+_AT: Final = "radcbir:large-at"
+MEASURES: Final[dict[Measure, str]] = {"similarity": "similarity", "text_similarity": "text-image cosine"}
+"""What the number beside a hit is called. The two are never on one scale."""
+_WORDS: Final[dict[Agreement, str]] = {
+    "same": "same",
+    "shared": "in part",
+    "other": "other",
+    "unknown": "not labelled",
+}
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What hits are compared with: the labels of a query.
+
+    Attributes:
+        modality: Its modality; empty when not known.
+        anatomy: Its anatomy; empty when not known.
+        pathologies: Its pathologies; empty when not labelled.
+    """
+
+    modality: str
+    anatomy: str
+    pathologies: tuple[str, ...]
+
+
+def labels_of(collection: Collection, row: int) -> Labels:
+    """The labels of one image of the collection."""
+    return _labels(collection.manifest.record(row))
+
+
+def said_of(labels: Labels) -> list[str]:
+    """What a placeholder says of an image: modality, anatomy, pathologies."""
+    return [labels.modality, labels.anatomy, ", ".join(labels.pathologies)]
+
+
+def agreement(query: Sequence[str], hit: Sequence[str]) -> Agreement:
+    """How the labels of a hit agree with those of the query; a single value is a list of one.
+
+    ``same``: the same set; ``shared``: some, not all, in common; ``other``: none; ``unknown``: one side has none.
+
+    >>> agreement(["edema", "effusion"], ["effusion"]), agreement(["normal"], ["edema"]), agreement([""], ["chest"])
+    ('shared', 'other', 'unknown')
+    """
+    left, right = {value for value in query if value}, {value for value in hit if value}
+    if not left or not right:
+        return "unknown"
+    if left == right:
+        return "same"
+    return "shared" if left & right else "other"
+
+
+def show(
+    collection: Collection,
+    rows: Sequence[int] | np.ndarray,
+    *,
+    key: str,
+    similarities: Sequence[float] | np.ndarray | None = None,
+    measure: Measure = "similarity",
+    query: Labels | None = None,
+    per_page: int = 50,
+    columns: int = 5,
+    on_query: Callable[[str], None] | None = None,
+) -> None:
+    """A grid of images, page by page; each opens large and becomes the next query with one click.
+
+    Args:
+        collection: Where the images are.
+        rows: (K,) rows of the manifest in the order to show; negative ones (padding) are left out. Any length: only
+            the page shown is read.
+        key: Unique on the page.
+        similarities: (K,) similarity of each, shown with its rank; None shows neither.
+        measure: What the similarities are.
+        query: Labels to compare with; each card then says whether anatomy and pathology are the same.
+        per_page: Cards a page.
+        columns: Cards side by side on a wide screen; fewer where there is no room.
+        on_query: Called with the image_id before the page runs again, when "use as query" is clicked. By default the
+            Retrieval page opens with that query.
+    """
+    shown = np.asarray(rows, dtype=np.int64)
+    kept = shown >= 0
+    values = None if similarities is None else np.asarray(similarities, dtype=np.float64)[kept]
+    shown = shown[kept]
+    start = _page_start(key, shown)
+    stop = min(start + per_page, len(shown))
+    colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
+    records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS)
+    cards = []
+    for position, values_of_row in zip(range(start, stop), records.itertuples(index=False), strict=True):
+        card = _card(collection, int(shown[position]), dict(zip(_CARD_COLUMNS, values_of_row, strict=True)), query)
+        card["color"] = colors.get(card["modality"], palette.NO_VALUE)
+        if values is not None:
+            card |= {"rank": position + 1, measure: f"{values[position]:.3f}"}
+        cards.append(card)
+
+    def use() -> None:
+        row = _clicked(st.session_state.get(f"{key}:grid"), "query", shown)
+        if row is not None and on_query is not None:
+            on_query(_image_id(collection, row))
+
+    result = _grid(
+        key=f"{key}:grid",
+        data={"cards": cards, "columns": columns},
+        on_open_change=_nothing,
+        on_query_change=use if on_query is not None else _nothing,
+    )
+    _page_controls(key, len(shown), start, stop, per_page)
+    row = _clicked(result, "query", shown)
+    if row is not None and on_query is None:
+        open_as_query(collection, row)
+    row = _clicked(result, "open", shown)
+    if row is not None:
+        position = int(np.flatnonzero(shown == row)[0])
+        open_large(collection, shown, position, similarities=values, measure=measure, query=query, on_query=on_query)
+
+
+def picture(source: bytes | str, description: str, *, key: str) -> bool:
+    """One image by itself, as wide as its column; True in the run after it was clicked, to be opened large.
+
+    The image travels inside the page, not as a file of its own: ``st.image`` would serve it from an address that is
+    gone again when the next run comes quickly, and would make a lossy JPEG of it.
+
+    Args:
+        source: A PNG, or an address that holds an image (see pictures.py).
+        description: What it is, for those who cannot see it.
+        key: Unique on the page.
+    """
+    address = source if isinstance(source, str) else pictures.inline(source, "image/png")
+    result = _picture(key=key, data={"source": address, "description": description}, on_open_change=_nothing)
+    return bool(result.get("open"))
+
+
+def open_as_query(collection: Collection, row: int) -> None:
+    """Go to the Retrieval page with an image of the collection as query; ends this run."""
+    image_id = _image_id(collection, row)
+    kept = {name: v for name, v in state.left_at("retrieval").items() if name in {"k", "exclude", "where"}}
+    st.switch_page("pages/retrieval.py", query_params={**kept, **state.parameters_for(image=image_id)})
+
+
+def open_large(
+    collection: Collection,
+    rows: Sequence[int] | np.ndarray,
+    position: int,
+    *,
+    similarities: Sequence[float] | np.ndarray | None = None,
+    measure: Measure = "similarity",
+    query: Labels | None = None,
+    on_query: Callable[[str], None] | None = None,
+) -> None:
+    """Open one of several images in a dialog: full resolution, window, all it is known by; previous and next.
+
+    Call it at most once a run (Streamlit shows one dialog at a time).
+
+    Args:
+        collection: Where the images are.
+        rows: (K,) rows of the manifest, none negative.
+        position: Which of them to open first, from 0.
+        similarities: (K,) similarity to a query, whose hits the rows are, best first.
+        measure: What the similarities are.
+        query: Labels to compare with.
+        on_query: As in :func:`show`.
+    """
+    st.session_state[_AT] = position
+    _dialog(collection, np.asarray(rows, dtype=np.int64), similarities, measure=measure, query=query, on_query=on_query)
+
+
+@st.dialog("Image", width="large")
+def open_decoded(image: DecodedImage, facts: Sequence[tuple[str, str]]) -> None:
+    """Open an image that is in no collection, such as an upload, in a dialog: full resolution, beside its facts."""
+    left, right = st.columns([3, 2], gap="medium")
+    with left.container(key="radcbir-large"):
+        st.image(png(image.pixels), width="stretch", output_format="PNG")
+    with right:
+        facts_table(facts)
+
+
+def facts_table(pairs: Sequence[tuple[str, str]]) -> None:
+    """A table of names and values, word for word; empty values are left out."""
+    body = "".join(f"<tr><th>{markup(name)}</th><td>{markup(value)}</td></tr>" for name, value in pairs if value)
+    st.html(f'<table class="radcbir-facts">{body}</table>')
+
+
+def image_facts(collection: Collection, row: int) -> list[tuple[str, str]]:
+    """Everything the manifest says of one image, as names and values, in the order of its columns."""
+    pairs = []
+    for name, value in collection.manifest.record(row).items():
+        if name == "duplicate_group":
+            others = int((collection.manifest.groups("duplicate") == value).sum()) - 1 if value >= 0 else 0
+            text = counted(others, "other file", "other files") + " with the same bytes" if others else ""
+        elif name == "pathologies":
+            text = ", ".join(value) or "not labelled"
+        else:
+            text = "" if value is None else str(value)
+        pairs.append((name.replace("_", " "), text))
+    return pairs
+
+
+def window_text(image: DecodedImage) -> str:
+    """How a decoded image got its gray values, in words; empty for formats without a window."""
+    if image.window is None:
+        return ""
+    low, high = image.window.center - image.window.width / 2, image.window.center + image.window.width / 2
+    return (
+        f"center {image.window.center:g}, width {image.window.width:g} "
+        f"({low:g} to {high:g}), from {image.window.source}"
+    )
+
+
+def frame_text(image: DecodedImage) -> str:
+    """Which frame of a multi-frame file is shown, counted from 1; empty for a single frame."""
+    return f"{image.frame + 1} of {image.frames}" if image.frame is not None and image.frames > 1 else ""
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """Pixels (H, W) or (H, W, 3) uint8 as PNG bytes, lossless, packed quickly rather than small."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@st.dialog("Image", width="large")
+def _dialog(
+    collection: Collection,
+    rows: np.ndarray,
+    similarities: Sequence[float] | np.ndarray | None,
+    *,
+    measure: Measure,
+    query: Labels | None,
+    on_query: Callable[[str], None] | None,
+) -> None:
+    def step(by: int) -> None:
+        st.session_state[_AT] = (st.session_state[_AT] + by) % len(rows)
+
+    position = int(st.session_state[_AT])
+    row = int(rows[position])
+    left, right = st.columns([3, 2], gap="medium")
+    seen: list[tuple[str, str]] = []
+    try:
+        image = collection.read_image(row)
+        with left.container(key="radcbir-large"):
+            st.image(png(image.pixels), width="stretch", output_format="PNG")
+        seen = [("window", window_text(image)), ("frame", frame_text(image))]
+    except RadcbirError as error:
+        with left:
+            if collection.without_images:
+                address = pictures.inline(pictures.placeholder(said_of(labels_of(collection, row))), "image/svg+xml")
+                st.html(f'<img src="{address}" alt="No image at hand" style="width:100%;max-height:70vh">')
+                st.caption(message(str(error)))
+            else:
+                shell.show_error(error)
+    with right:
+        with st.container(horizontal=True, gap="small"):
+            alone = len(rows) < 2
+            st.button(
+                "Previous", icon=":material/chevron_left:", on_click=step, args=(-1,), disabled=alone, shortcut="Left"
+            )
+            st.button(
+                "Next", icon=":material/chevron_right:", on_click=step, args=(1,), disabled=alone, shortcut="Right"
+            )
+            used = st.button("Use as query", icon=":material/image_search:", type="primary")
+        if similarities is None:
+            st.caption(f"Image {position + 1:,} of {len(rows):,}")
+        else:
+            st.caption(f"Rank {position + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[position]:.3f}")
+        if query is not None:
+            _agreement_table(query, labels_of(collection, row))
+        facts_table([*image_facts(collection, row), *seen])
+    if used and on_query is None:
+        open_as_query(collection, row)
+    elif used and on_query is not None:
+        on_query(_image_id(collection, row))
+        st.rerun()
+
+
+def _agreement_table(query: Labels, hit: Labels) -> None:
+    lines = []
+    for name, mine, theirs in (
+        ("anatomy", [query.anatomy], [hit.anatomy]),
+        ("pathology", query.pathologies, hit.pathologies),
+    ):
+        found = agreement(mine, theirs)
+        words = f"{_WORDS[found]} as the query" if found in {"same", "shared"} else _WORDS[found]
+        words = words if any(mine) else "the query is not labelled"
+        mark = f'<span style="color:{palette.AGREEMENT_COLORS[found]}">{palette.SIGNS[found]} {words}</span>'
+        lines.append(f"<tr><th>{name}</th><td>{mark}</td></tr>")
+    st.html(f'<table class="radcbir-facts">{"".join(lines)}</table>')
+
+
+def _labels(record: Mapping[str, Any]) -> Labels:
+    return Labels(record["modality"] or "", record["anatomy"] or "", tuple(record["pathologies"]))
+
+
+def _image_id(collection: Collection, row: int) -> str:
+    return str(collection.manifest.record(row)["image_id"])
+
+
+def _card(collection: Collection, row: int, record: Mapping[str, Any], query: Labels | None) -> dict[str, Any]:
+    """What the browser gets of one image: text and a thumbnail, nothing that could be markup."""
+    labels = _labels(record)
+    lines = []
+    for name, value, mine, theirs in (
+        ("anatomy", labels.anatomy, [query.anatomy] if query else [], [labels.anatomy]),
+        ("pathology", ", ".join(labels.pathologies), query.pathologies if query else (), labels.pathologies),
+    ):
+        line = {"name": name, "value": value or "not labelled", "known": bool(value)}
+        if any(mine):  # beside a query without that label, nothing agrees or disagrees
+            found = agreement(mine, theirs)
+            line |= {"sign": palette.SIGNS[found], "word": _WORDS[found], "color": palette.AGREEMENT_COLORS[found]}
+        lines.append(line)
+    return {
+        "row": row,
+        "image_id": record["image_id"],
+        "link": state.link("retrieval", image=record["image_id"]),
+        "modality": labels.modality,
+        "lines": lines,
+        "source": pictures.small(collection, row, said_of(labels)),
+    }
+
+
+def _clicked(result: Any, event: str, shown: np.ndarray) -> int | None:
+    """The row an event of the grid names, if it is one of those shown; the browser's word is not taken for more."""
+    value = result.get(event) if isinstance(result, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and bool((shown == value).any()) else None
+
+
+def _nothing() -> None:
+    """For events whose value is read after the run has started."""
+
+
+def _page_start(key: str, shown: np.ndarray) -> int:
+    """The first position of the page shown; the first page again when other images are shown than last time."""
+    these = (len(shown), int(shown[0]), int(shown[-1])) if len(shown) else (0, -1, -1)
+    if st.session_state.get(f"{key}:these") != these:
+        st.session_state[f"{key}:these"] = these
+        st.session_state[f"{key}:start"] = 0
+    return int(st.session_state[f"{key}:start"])
+
+
+def _page_controls(key: str, count: int, start: int, stop: int, per_page: int) -> None:
+    if count <= per_page:
+        return
+
+    def go(to: int) -> None:
+        st.session_state[f"{key}:start"] = to
+
+    last = (count - 1) // per_page * per_page
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        for label, icon, to in (
+            ("First page", "first_page", 0),
+            ("Previous page", "chevron_left", max(start - per_page, 0)),
+            ("Next page", "chevron_right", min(start + per_page, last)),
+            ("Last page", "last_page", last),
+        ):
+            st.button(
+                label, icon=f":material/{icon}:", key=f"{key}:{label}", on_click=go, args=(to,), disabled=to == start
+            )
+        st.caption(f"{start + 1:,} to {stop:,} of {count:,}")
+
+
+_grid = st.components.v2.component(
+    "radcbir.gallery",
+    html='<ol class="grid"></ol>',
+    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
+    js=(_HERE / "gallery.js").read_text(encoding="utf-8"),
+)
+
+_picture = st.components.v2.component(
+    "radcbir.picture",
+    html='<button type="button" class="open" title="Open large"><img></button>',
+    css=(_HERE / "gallery.css").read_text(encoding="utf-8"),
+    js="""export default function ({ parentElement, data, setTriggerValue }) {
+  const button = parentElement.querySelector("button")
+  button.setAttribute("aria-label", `Open large: ${data.description}`)
+  button.style.aspectRatio = "auto"
+  button.onclick = () => setTriggerValue("open", true)
+  const image = button.querySelector("img")
+  image.alt = data.description
+  image.src = data.source
+}
+""",
+)

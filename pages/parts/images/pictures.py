@@ -1,0 +1,84 @@
+"""What stands for an image on a page: its thumbnail, its picture, or a labelled placeholder.
+
+Owns the placeholder, and when it is used: a collection that was imported as embeddings may have no images at hand, and
+its pages work all the same. In any other collection an image that is missing is an error, and is shown as one.
+"""
+
+from __future__ import annotations
+
+import base64
+import textwrap
+from collections.abc import Sequence
+from typing import Final
+
+from pages.parts.frame import loaders
+from pages.parts.frame.text import markup
+from radcbir_core.collections.collection import Collection
+from radcbir_core.errors import ImageError
+
+_LETTERS: Final = 19
+_LINES: Final = 6
+
+
+def small(collection: Collection, row: int, lines: Sequence[str]) -> str | None:
+    """The address of an image's thumbnail, or of its placeholder; None where a built collection has none.
+
+    Args:
+        collection: Where the image is.
+        row: Its row in the manifest.
+        lines: What the placeholder says: modality, anatomy, pathologies; empty ones are left out.
+    """
+    thumbnail = loaders.thumbnail(collection, row)
+    if thumbnail is not None:
+        return inline(thumbnail, "image/webp")
+    return inline(placeholder(lines), "image/svg+xml") if collection.without_images else None
+
+
+def large(collection: Collection, row: int, lines: Sequence[str]) -> str:
+    """The address of an image at a size to look at beside others, or of its placeholder.
+
+    Args:
+        collection: Where the image is.
+        row: Its row in the manifest.
+        lines: As for :func:`small`.
+
+    Raises:
+        ImageError: The file is gone or cannot be decoded, in a collection of images.
+    """
+    try:
+        return inline(loaders.preview(collection, row), "image/png")
+    except ImageError:
+        if not collection.without_images:
+            raise
+        return inline(placeholder(lines), "image/svg+xml")
+
+
+def placeholder(lines: Sequence[str]) -> bytes:
+    """A dark square that says what the image would show, as SVG.
+
+    >>> b"pleural effusion" in placeholder(["XR", "chest", "pleural effusion"])
+    True
+    >>> placeholder(["<script>"]).count(b"<script>")
+    0
+    """
+    wrapped = [part for line in lines if line for part in textwrap.wrap(line, _LETTERS)] or ["not labelled"]
+    if len(wrapped) > _LINES:
+        wrapped = [*wrapped[: _LINES - 1], "…"]
+    top = 100 - 11 * (len(wrapped) - 1)
+    words = "".join(
+        f'<text x="96" y="{top + 22 * number}" fill="{"#E8ECF2" if number == 0 else "#B9C3D0"}">{markup(line)}</text>'
+        for number, line in enumerate(wrapped)
+    )
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 192 192" width="192" height="192">'
+        '<rect width="192" height="192" fill="#10141A"/>'
+        '<rect x="3" y="3" width="186" height="186" rx="4" fill="none" stroke="#3A4452" stroke-dasharray="5 5"/>'
+        f'<g font-family="Source Sans, sans-serif" font-size="17" text-anchor="middle">{words}</g>'
+        '<text x="96" y="181" font-family="Source Sans, sans-serif" font-size="11" text-anchor="middle" '
+        'fill="#98A3B3">no image at hand</text></svg>'
+    ).encode()
+
+
+def inline(data: bytes, kind: str) -> str:
+    """Bytes as an address that holds them."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,1 @@
+"""The Map page: points, colors, and what a selection shows."""

@@ -1,0 +1,80 @@
+"""What a selection of images shows more often than the rest.
+
+Owns the comparison of label frequencies and its table. Drawn as plain HTML with every label escaped, as counts.py's.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.parts.frame.text import markup
+from pages.parts.map.coloring import Members, no_value
+
+
+def shares(members: Members, chosen: np.ndarray, among: np.ndarray) -> pd.DataFrame:
+    """How frequent each value is in a selection and among all points, most over-represented first.
+
+    Args:
+        members: The values of the rows; one with several counts for each.
+        chosen: (S,) rows selected.
+        among: (P,) rows of all points.
+
+    Returns:
+        Columns value (empty: no value), selected (images), share and base (of all images, in the selection and among
+        all points) and ratio, share ÷ base. Values that are not among the points are left out.
+    """
+    masks = []
+    for rows in (chosen, among):
+        mask = np.zeros(members.size, dtype=bool)
+        mask[rows] = True
+        masks.append(mask)
+    without = members.single() == -1
+    selected, all_ = (np.append(members.counts(mask), np.count_nonzero(without & mask)) for mask in masks)
+    table = pd.DataFrame({"value": [*members.values, ""], "selected": selected, "all": all_})
+    table["share"] = table["selected"] / max(len(chosen), 1)
+    table["base"] = table["all"] / max(len(among), 1)
+    table = table[table["all"] > 0].assign(ratio=lambda t: t["share"] / t["base"])
+    more = (table["share"] - table["base"]).round(9)  # or the last digits would decide between equals
+    order = np.lexsort((table["value"].to_numpy(dtype=object), -table["selected"].to_numpy(), -more.to_numpy()))
+    return table.iloc[order].drop(columns="all").reset_index(drop=True)
+
+
+def show(table: pd.DataFrame, column: str) -> None:
+    """The values of a selection, as a table whose bars show the share in the selection, and a line that of all."""
+    lines = []
+    for row in table[table["selected"] > 0].itertuples():
+        name = row.value or no_value(column)
+        sign = "▲" if row.ratio >= 1.25 else "▼" if row.ratio <= 0.8 else "="
+        word = {"▲": "more than among all points", "▼": "less than among all points", "=": "about as among all"}[sign]
+        lines.append(
+            f'<tr title="{markup(name)}: {word}"><td><span>{markup(name)}</span><div class="track">'
+            f'<div class="bar" style="width:{100 * row.share:.1f}%"></div>'
+            f'<div class="base" style="left:{100 * row.base:.1f}%"></div></div></td>'
+            f"<td>{row.selected:,}</td><td>{_percent(row.share)}</td><td>{_percent(row.base)}</td>"
+            f"<td>{sign} {row.ratio:.1f}×</td></tr>"
+        )
+    head = "<tr><th></th><th>images</th><th>share</th><th>of all</th><th></th></tr>"
+    table_html = f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
+    st.html(f'<div class="radcbir-shares" tabindex="0">{table_html}</div>{_STYLE}')
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+
+
+_STYLE: Final = """<style>
+.radcbir-shares { max-height: 15rem; overflow-y: auto; scrollbar-width: thin; }
+.radcbir-shares table { width: 100%; border-collapse: collapse; font-size: .87rem; }
+.radcbir-shares th { color: #98A3B3; font-weight: 400; font-size: .8rem; text-align: right; border: 0; padding: 0 0 2px;
+  position: sticky; top: 0; background: #0E1116; }
+.radcbir-shares td { border: 0; padding: 2px 0 3px; text-align: right; white-space: nowrap; width: 4.1em;
+  line-height: 1.3; font-variant-numeric: tabular-nums; }
+.radcbir-shares td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; width: auto; }
+.radcbir-shares .track { position: relative; height: .4em; background: #171C24; border-radius: 2px; }
+.radcbir-shares .bar { height: 100%; background: #56B4E9; border-radius: 2px; }
+.radcbir-shares .base { position: absolute; top: -2px; bottom: -2px; width: 2px; background: #E4E8EE; }
+</style>"""

@@ -1,0 +1,1 @@
+"""The Pathology page: one module a view."""

@@ -1,0 +1,134 @@
+"""The view Index size: P@k against the number of images in the gallery.
+
+Owns this view.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pandas as pd
+import streamlit as st
+
+from pages.parts.evaluation import charts, label_chart, protocol_choice, runs
+from pages.parts.evaluation import tiles as evaluation_html
+from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.tiles import Tile
+from pages.parts.frame import loaders
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted
+from radcbir_core.evaluation.reports.index_size import DRAWS, evaluate_index_size, kept_index_size
+from radcbir_core.evaluation.reports.protocols import patient_notes
+
+_SAID: Final = (
+    "What would a hospital with fewer images have seen? The gallery is made smaller by leaving out whole patients at "
+    f"random, {DRAWS} times at each size; the queries stay the same. Lines: the mean P@k of the draws; bands: from the "
+    "lowest draw to the highest. A curve that still rises at its right end says that more images would help."
+)
+
+
+def show(opened: Opened) -> None:
+    """Draw the view."""
+    chosen = protocol_choice.choose(opened, k=10, paper_ks=())
+    level, k, protocol = chosen.level, chosen.k, chosen.protocol
+    evaluation_html.explain(_SAID)
+    if not protocol_choice.can_run(opened, protocol):
+        return
+    labels = opened.collection.manifest.labels(level)
+    store = loaders.store(opened.collection, opened.encoder_id)
+    if not ((labels.codes >= 0) & store.valid).any():
+        protocol_choice.say_no_labels(opened, level)
+        return
+    table = runs.result(
+        runs.Work(
+            what="This evaluation",
+            key=("sizes", loaders.encoder_key(opened.collection, opened.encoder_id), protocol, level),
+            read=lambda: kept_index_size(store, protocol, level=level),
+            compute=lambda **told: evaluate_index_size(store, protocol, level=level, **told),
+            quick=len(opened.collection) <= runs.QUICK_IMAGES,
+        )
+    )
+    if table is None:
+        return
+    here = table[table["k"] == k]
+    first = f"{protocol.describe().capitalize()}."
+    notes = [first, *protocol_choice.leaks(protocol), *patient_notes(store, protocol)]
+    if protocol.divisor == "k":
+        notes.append(
+            "A small gallery may hold fewer than k images of a label, which alone lowers P@k: divided by “available”, "
+            "it does not."
+        )
+    else:
+        notes.append(
+            "Divided by “available”, queries without any relevant image in a gallery are left out there: other "
+            "queries, and for macro other labels, count at each size. A curve may fall because harder labels join it."
+        )
+    notes.append("The bands are those of the drawing of galleries alone; they shrink to nothing at the whole gallery.")
+    evaluation_html.headline(_tiles(here, k=k), notes)
+    left, right = label_chart.halves("radcbir-half-sizes", [11, 10])
+    with left:
+        st.plotly_chart(
+            charts.size_curve(here, k=k),
+            key="radcbir:size-curve",
+            theme=None,
+            config={"displayModeBar": False, "scrollZoom": False},
+            alt=f"Curves: micro and macro P@{k} against the size of the gallery, from "
+            f"{here['gallery'].min():,.0f} to {here['gallery'].max():,.0f} images",
+        )
+    with right:
+        _table(opened, table, here, k=k, level=level, protocol=protocol.name)
+
+
+def _tiles(here: pd.DataFrame, *, k: int) -> list[Tile]:
+    """P@k with the smallest gallery and the largest, micro and macro."""
+    tiles = []
+    for averaging in ("micro", "macro"):
+        rows = here[here["averaging"] == averaging].sort_values("gallery")
+        small, large = rows.iloc[0], rows.iloc[-1]
+        tiles.append(
+            Tile(
+                f"{averaging.capitalize()} P@{k}, whole gallery",
+                evaluation_html.number(large["mean"]),
+                (
+                    f"{evaluation_html.number(small['mean'])} ± {evaluation_html.number(small['std'])} with "
+                    f"{small['gallery']:,.0f} of {large['gallery']:,.0f} images",
+                    f"over {counted(round(large['n_queries']), 'query', 'queries')}",
+                ),
+            )
+        )
+    return tiles
+
+
+def _table(opened: Opened, table: pd.DataFrame, here: pd.DataFrame, *, k: int, level: str, protocol: str) -> None:
+    columns = {
+        "gallery": figure_column("Images", format_text="localized", width=56, about="Mean over draws"),
+        "mean": figure_column(f"P@{k}", about="Mean over draws", width=52),
+        "std": figure_column("± std", about="Standard deviation over draws", width=48),
+        "low": figure_column("Lowest", width=52),
+        "high": figure_column("Highest", width=54),
+        "draws": figure_column("Draws", format_text="%d", width=46),
+        "n_queries": figure_column("Queries", format_text="localized", width=56, about="Mean over draws"),
+    }
+    shown = here.sort_values(["averaging", "gallery"], ascending=[False, True])
+    shown = shown.assign(
+        share=[f"{100 * fraction:g} %" for fraction in shown["fraction"]],
+        gallery=shown["gallery"].round().astype(int),
+        n_queries=shown["n_queries"].round().astype(int),
+    )
+    st.dataframe(
+        shown[["averaging", "share", *columns]],
+        hide_index=True,
+        width="stretch",
+        row_height=label_chart.ROW_HEIGHT,
+        placeholder="–",
+        column_config={
+            "averaging": st.column_config.TextColumn("Mean", width=48),
+            "share": st.column_config.TextColumn("Patients", width=56, help="Share of the gallery's patients"),
+            **columns,
+        },
+    )
+    label_chart.download(
+        lambda: table,
+        file_name=f"index-size-{opened.collection.name}-{opened.encoder_id}-{protocol}-{level}.csv",
+        about="All sizes at every k, micro and macro",
+    )

@@ -1,0 +1,1 @@
+"""The Retrieval page: what a query is made from."""

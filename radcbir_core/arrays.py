@@ -1,0 +1,63 @@
+"""Plain arrays: what is asked of them everywhere, and going through large ones piece by piece.
+
+Knows nothing of images, collections or encoders.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_CHUNK_ELEMENTS = 4_000_000  # 32 MB of int64: large enough that the loop over chunks costs nothing
+
+
+def row_chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Cut the rows of a table into slices of about four million elements each.
+
+    Args:
+        n_rows: Rows of the table.
+        n_columns: Columns of the table.
+
+    Yields:
+        Slices that follow each other and cover ``range(n_rows)``.
+
+    Example:
+        >>> list(row_chunks(5, 2_000_000))
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
+    step = max(1, _CHUNK_ELEMENTS // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def check_codes(values: NDArray[Any], *, name: str) -> NDArray[Any]:
+    """Return ``values`` if it is a one-dimensional integer array with nothing below -1.
+
+    Args:
+        values: Label or group codes.
+        name: What the array is called in the error.
+
+    Raises:
+        ValueError: The array is no such thing.
+
+    Example:
+        >>> check_codes(np.array([0, 1, -1]), name="query_labels")
+        array([ 0,  1, -1])
+    """
+    array = np.asarray(values)
+    if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
+        raise ValueError(
+            f"Expected a one-dimensional integer array, but {name} = {array.dtype} of shape {array.shape}. "
+            "Pass one code an image."
+        )
+    if array.size and int(array.min()) < -1:
+        raise ValueError(
+            f"Expected codes of at least 0, or -1 for none, but {name} = {int(array.min())} at the lowest. "
+            "Mark what is not known with -1."
+        )
+    return array

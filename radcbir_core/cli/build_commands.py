@@ -1,0 +1,151 @@
+"""``build``, ``demo``, ``train-mini``, ``fetch-encoder``: what is made from a collection, or for it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from radcbir_core.cli.application import Name, app
+from radcbir_core.cli.arguments import spec_in
+from radcbir_core.cli.printing import bars, print_table
+from radcbir_core.collections.collection import IMPORTED, STEPS, open_collection
+
+
+@app.command()
+def build(
+    name: Name,
+    encoder: Annotated[str, typer.Option("--encoder", metavar="ENC", help="pixels, biomedclip, local-dir:PATH, …")],
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Decoding threads; one a CPU core by default.")] = None,
+) -> None:
+    """Embed, index, find neighbors, evaluate and project. Stopped and run again, it goes on where it stopped."""
+    from radcbir_core.build import build as build_all
+    from radcbir_core.build import build_imported
+    from radcbir_core.encoders import load_encoder
+
+    collection = open_collection(name)
+    imported = encoder.removeprefix(IMPORTED)
+    if imported in collection.encoder_ids() and collection.store(imported).imported:
+        encoder_id = imported
+        with bars() as progress:
+            report = build_imported(collection, encoder_id, progress=progress)
+    else:
+        loaded = load_encoder(spec_in(collection, encoder), device=device)
+        encoder_id = loaded.encoder_id
+        with bars() as progress:
+            report = build_all(collection, loaded, workers=workers, progress=progress)
+    rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in STEPS]
+    print_table(["step", "time"], rows, title=f"{name} with {encoder_id}")
+    if not math.isnan(report.recall):
+        print(f"Recall@10 of the approximate index against exact search: {report.recall:.4f}")
+    if report.failed:
+        print(f"Could not be embedded: {report.failed}, listed in {collection.folder / 'problems.csv'}")
+    print(f"Built {name} with {encoder_id}: {report.images} images, {report.failed} failed.")
+
+
+@app.command()
+def demo(
+    phantoms: Annotated[
+        int | None, typer.Option("--phantoms", metavar="N", min=1, help="How many images; 2400 by default.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The collection's name.")] = "phantoms",
+) -> None:
+    """Draw a collection of phantoms and build it with radcbir-mini: all there is to try, at once and without network.
+
+    Stopped and run again, it goes on where it stopped; what is there already is left as it is.
+    """
+    from radcbir_core.synthetic.demonstration import ENCODER, STAGES, make_demo
+
+    with bars() as progress:
+        report = make_demo(name=name, images=phantoms, progress=progress)
+    made = [[stage, f"{report.seconds[stage]:.1f} s"] for stage in STAGES if stage in report.seconds]
+    print_table(["step", "time"], made, title=f"{name} with {ENCODER}")
+    print("Next: streamlit run app.py")
+    print(f'Or:   python -m radcbir_core query {name} --text "chest radiograph with pleural effusion"')
+    done = "Made" if made else "Everything was there already:"
+    print(f"{done} {name} with {ENCODER}: {report.images} images.")
+
+
+@app.command("train-mini")
+def train_mini(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Collections of real images to train on.")],
+    output: Annotated[Path, typer.Option("--output", help="The encoder's folder; its files are replaced.")],
+    work: Annotated[Path, typer.Option("--work", help="For small copies of the images, the checkpoint and the log.")],
+    phantoms: Annotated[int, typer.Option("--phantoms", metavar="N", min=0, help="How many phantoms to add.")] = 32000,
+    steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the training.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of everything random.")] = None,
+    teacher: Annotated[
+        Path | None, typer.Option("--teacher", help="A .tflite feature extractor to imitate (needs ai-edge-litert).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+) -> None:
+    """Train a small encoder like radcbir-mini from scratch. Stopped and run again, it goes on at its last checkpoint.
+
+    Images whose split is val or test, their patients, and a part of the others are kept for validation.
+    """
+    from dataclasses import replace
+
+    from radcbir_core.encoders.torch.support import resolve_device
+    from radcbir_core.synthetic.mini.making import make_mini, phantoms_to_train_on
+    from radcbir_core.synthetic.mini.training import Recipe
+
+    collections = [open_collection(name) for name in names]
+    recipe = Recipe()
+    if steps is not None:
+        recipe = recipe.shortened(steps)
+    if seed is not None:
+        recipe = replace(recipe, seed=seed)
+    with bars() as progress:
+        if phantoms:
+            collections.append(phantoms_to_train_on(phantoms, progress=progress))
+        examples = make_mini(
+            collections,
+            output=output,
+            work=work,
+            recipe=recipe,
+            teacher=teacher,
+            device=resolve_device(device),
+            progress=progress,
+        )
+    trained = int((~examples.validation).sum())
+    print(f"Next: python -m benchmarks.mini {' '.join(names)} --phantoms phantoms --encoder local-dir:{output}")
+    print(f"Trained on {trained} images, validated on {len(examples) - trained}, in {recipe.steps} steps: {output}")
+
+
+@app.command("fetch-encoder")
+def fetch_encoder(
+    encoder: Annotated[str, typer.Argument(metavar="ENC", help="biomedclip, hf-hub:OWNER/NAME, …; without ?fit=.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="The kit's folder; it must not exist yet.")],
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="PATH", help="A file or folder on this disk with the encoder's published files."
+        ),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an older kit of the same encoder.")] = False,  # noqa: FBT002
+) -> None:
+    """Make a kit of an encoder: one folder with all it needs, to be used on a machine without network.
+
+    It holds safetensors weights, configuration, preprocessing, tokenizer, licence, the SHA-256 of every file, and a
+    probe: fixed images and sentences with the embeddings they gave. Loading the kit computes the probe again and
+    refuses it where the embeddings differ.
+    """
+    from radcbir_core.encoders.kits.fetching import fetch_kit
+
+    kit = fetch_kit(encoder, to, source=source, replace=replace)
+    size = sum((kit.folder / name).stat().st_size for name in kit.files)
+    probe = kit.record["probe"]
+    text = f"{len(probe['texts'])} sentences" if kit.record["supports_text"] else "no text tower"
+    rows = [
+        ["weights", kit.record["weights"]],
+        ["licence", kit.record["licence"]],
+        ["dimension", kit.record["dimension"]],
+        ["probe", f"{len(probe['images'])} images, of which {probe['encoded']} are encoded at loading; {text}"],
+    ]
+    print_table(["what", "in the kit"], rows, title=kit.title)
+    print(f"Next, wherever the folder is: python -m radcbir_core build NAME --encoder {shlex.quote(str(to))}")
+    print(f"Made the kit of {kit.encoder_id}: {kit.folder}, {len(kit.files)} files, {size / 1e6:,.1f} MB.")

@@ -1,0 +1,166 @@
+"""``import``: files of a user, or an archive, become a collection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from radcbir_core.cli.application import app
+from radcbir_core.cli.printing import bars, print_table
+from radcbir_core.collections.collection import ARCHIVED
+from radcbir_core.errors import ManifestError
+
+if TYPE_CHECKING:
+    from radcbir_core.importers import ImportRequest
+
+
+@app.command("import")
+def import_(
+    sources: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="SOURCE…",
+            help="Folders or tables; several become one collection together. Or one archive that export has written.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Letters, digits, '.', '_', '-'; it stands in URLs. An archive has one already."),
+    ] = None,
+    title: Annotated[str | None, typer.Option("--title", help="What people call it; the name by default.")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="What it is; found out where the layout is plain.")
+    ] = None,
+    image_root: Annotated[
+        Path | None, typer.Option("--image-root", help="What the paths start from; each table's folder by default.")
+    ] = None,
+    check: Annotated[
+        str, typer.Option("--check", help="decode each image; bytes: read only; exists: look whether it is there.")
+    ] = "decode",
+    modality: Annotated[str, typer.Option("--modality", help="Of all images, where the source does not say.")] = "",
+    anatomy: Annotated[str, typer.Option("--anatomy", help="Of all images, where the source does not say.")] = "",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option("--map", metavar="COLUMN=SOURCE", help="For csv and parquet: pathologies=finding,… Repeat it."),
+    ] = None,
+    every: Annotated[int, typer.Option("--every", metavar="N", min=1, help="One of N slices of a volume.")] = 1,
+    uncertain: Annotated[
+        str, typer.Option("--uncertain", help="Uncertain labels: not-positive (default), positive, or own-label.")
+    ] = "",
+    download: Annotated[
+        str,
+        typer.Option("--download", metavar="DATASET", help="Fetch a MedMNIST data set, for example pneumoniamnist."),
+    ] = "",
+    encoder_id: Annotated[
+        str, typer.Option("--encoder-id", metavar="ID", help="What made the vectors that are imported.")
+    ] = "",
+    add: Annotated[bool, typer.Option("--add", help="Add what is new to the collection that has the name.")] = False,  # noqa: FBT002
+    take_changes: Annotated[  # noqa: FBT002
+        bool, typer.Option("--take-changes", help="With --add: take what a source says otherwise of images known.")
+    ] = False,
+    dry_run: Annotated[  # noqa: FBT002
+        bool, typer.Option("--dry-run", help="Look at the first rows and say what would be imported; write nothing.")
+    ] = False,
+) -> None:
+    """Import data sets, tables or folders of images as a new collection. They are checked, and stay where they are."""
+    from radcbir_core.collections.archive import is_archive
+    from radcbir_core.importers import ImportRequest, import_as
+    from radcbir_core.importers.rows.mapping import parse_mapping
+
+    if sources and len(sources) == 1 and is_archive(sources[0]):
+        if dry_run:
+            raise ManifestError(
+                f"Expected a source of images, but --dry-run is given with {sources[0]}, an archive of a collection. "
+                "Open it without: it is checked before anything is written."
+            )
+        _open_archive(sources[0], name, title=title, image_root=image_root)
+        return
+    if name is None and not dry_run:
+        raise ManifestError("Expected a name for the new collection, but --name is not given. Add --name NAME.")
+    request = ImportRequest(
+        sources or [],
+        name or "dry-run",
+        title,
+        image_root=image_root,
+        check=check,  # type: ignore[arg-type]  # any other word is refused with a message
+        modality=modality,
+        anatomy=anatomy,
+        mapping=parse_mapping(mapping or []),
+        every=every,
+        uncertain=uncertain,
+        download=download,
+        encoder_id=encoder_id,
+        add=add,
+        take_changes=take_changes,
+    )
+    if dry_run:
+        _look_at(request, format_name)
+        return
+    with bars() as progress:
+        report = import_as(request, format_name=format_name, progress=progress)
+    if report.changes:
+        rows = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in report.changes[:20]]
+        print_table(["column", "in the source", "in the manifest", "rows"], rows, title="Words that were changed")
+        if len(report.changes) > len(rows):
+            print(f"… and {len(report.changes) - len(rows)} more, in {report.collection.folder / 'collection.json'}")
+    if report.problems:
+        reasons = report.collection.problems()["reason"].value_counts()
+        print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
+        print(f"Each of them: {report.collection.folder / 'problems.csv'}")
+    for note in report.notes:
+        print(f"Note: {note}")
+    print(f"Next: python -m radcbir_core build {name} --encoder {encoder_id or 'pixels'}")
+    print(
+        f"Imported {report.images} images into {name}; {report.problems} problems; "
+        f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
+    )
+
+
+def _look_at(request: ImportRequest, format_name: str | None) -> None:
+    """What ``import --dry-run`` prints: what was recognized, the first rows, counts of labels, changes, problems."""
+    from radcbir_core.importers.formats import reason_for
+    from radcbir_core.importers.preview import COUNTED, preview
+
+    found = preview(request, format_name=format_name)
+    for path, known in zip(request.paths, found.formats, strict=True):
+        why = f", recognized by {reason_for(path, known)}" if format_name is None else ""
+        print(f"{path}: {known.about} (--format {known.name}{why})")
+    columns = [str(name) for name in found.table if any(len(cell) for cell in found.table[name])]
+    rows = [["|".join(cell) if isinstance(cell, list) else cell for cell in row] for row in found.table[columns].values]
+    print_table(columns, rows, title="The first rows")
+    for name in COUNTED:
+        counts = list(found.counts[name].items())
+        print_table([name, "images"], [[value, count] for value, count in counts[:15]])
+        if len(counts) > 15:
+            print(f"… and {len(counts) - 15:,} more")
+    changed = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in found.changes[:20]]
+    print_table(["column", "in the source", "in the manifest", "rows"], changed, title="Words that would be changed")
+    reasons = found.problems["reason"].value_counts()
+    print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
+    for note in found.notes:
+        print(f"Note: {note}")
+    if found.refusal:
+        raise ManifestError(found.refusal)
+    whole = f"{found.read:,} rows" if found.complete else f"the first {found.read:,} of about {found.about:,} rows"
+    print(
+        f"Nothing was written. Of {whole}, {found.problem_count - found.files_refused:,} cannot be used; of the files, "
+        f"{found.looked_at:,} were looked at, and {found.files_refused:,} of these cannot be used."
+    )
+
+
+def _open_archive(path: Path, name: str | None, *, title: str | None, image_root: Path | None) -> None:
+    """What ``import`` does with a collection that export has written."""
+    from radcbir_core.collections.archive import open_archive
+    from radcbir_core.collections.changes import check_title, rename_collection
+
+    title = None if title is None else check_title(title)
+    with bars() as progress:
+        collection = open_archive(path, name, image_root=image_root, progress=progress)
+    if title is not None:
+        collection = rename_collection(collection.name, collection.name, title=title)
+    built = ", ".join(collection.encoder_ids()) or "no encoder"
+    if not collection.record[ARCHIVED].get("images") and image_root is None:
+        print(f"Next, for its images: python -m radcbir_core relocate {collection.name} --image-root FOLDER")
+    print(f"Opened {path} as {collection.name}: {len(collection)} images, built with {built}.")

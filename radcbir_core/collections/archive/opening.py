@@ -1,0 +1,392 @@
+"""An archive → a collection.
+
+Owns the way in, for files that may come from anybody. Nothing in an archive is believed: names, links, sizes and
+passwords are looked at before a byte is written (``importers/unpacking.py`` has these rules), every member must have
+the digest that the archive's list gives, nothing may be there that is no part of a collection, and the parts must
+belong together. The collection appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from radcbir_core.collections.archive.contents import (
+    FORMAT,
+    IMAGES,
+    LABEL,
+    LIST,
+    MANIFEST,
+    RECORD,
+    STEP,
+    VERSION,
+    Member,
+    belongs,
+    is_image,
+    read_list,
+)
+from radcbir_core.collections.changes import check_title, checked_root
+from radcbir_core.collections.collection import (
+    ARCHIVED,
+    SCHEMA_VERSION,
+    Collection,
+    check_name,
+    new_collection,
+    open_collection,
+    refuse_existing,
+)
+from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.errors import ArchiveError, StorageError
+from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import digest_file, write_json
+from radcbir_core.unpacking import ZipLimits, checked_members, extract, opened
+
+LIMITS = ZipLimits(files=4_000_000, file_bytes=1024**4, total_bytes=4 * 1024**4)
+"""What an archive may hold: 1.6 million images with their files fit in well; the disk's free space counts besides."""
+
+_KEPT_FREE = 500_000_000
+_LONGEST_JSON = 64 * 1024 * 1024
+_LONGEST_LINE = 16 * 1024
+_ROWS = 16_384
+_MEGABYTE = 1_000_000
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a ZIP with a collection in it, by its member ``collection.json``; not whether it is a good one.
+
+    Offer :func:`open_archive` for such a file instead of an import.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.zip"
+        >>> with zipfile.ZipFile(path, "w") as archive:
+        ...     archive.writestr("manifest.csv", "path")
+        >>> is_archive(path)
+        False
+        >>> with zipfile.ZipFile(path, "a") as archive:
+        ...     archive.writestr("collection.json", "{}")
+        >>> is_archive(path)
+        True
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return RECORD in archive.namelist()
+    except (OSError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError):
+        return False
+
+
+def open_archive(
+    path: Path, name: str | None = None, *, image_root: Path | None = None, progress: Progress = silent
+) -> Collection:
+    """Make the collection that an archive holds, whole or not at all; what was computed for it can be used at once.
+
+    For the wizard and the command: ask :func:`is_archive` first, ask for a name where the archive's own is taken, call
+    this with a progress callback, and show what it raises. It stops where the callback raises, and leaves nothing.
+
+    Args:
+        path: A file that :func:`~radcbir_core.collections.archive.writing.write_archive` has written.
+        name: What to call the collection; by default as in the archive.
+        image_root: Where the images are, if they are at hand and not in the archive.
+        progress: Told the megabytes unpacked, as step "archive".
+
+    Returns:
+        The new collection.
+
+    Raises:
+        ArchiveError: It is no such file, damaged, made by a newer version, or holds what no archive may.
+        CollectionExistsError: The name is taken.
+        CollectionError: The name cannot be one, or ``image_root`` holds none of the images.
+        StorageError: No space left, or no permission.
+    """
+    called = str(path)
+    with opened(path, name=called) as archive:
+        members, _ = checked_members(archive, name=called, limits=LIMITS)
+        _refuse_overlaps(members, path)
+        by_name = {member.filename: member for member in members}
+        label = _label(archive, by_name, called)
+        listed = _listed(archive, by_name, label, called)
+        record = _record(_json_of(archive, by_name, RECORD, called), called)
+        chosen = name if name is not None else str(record.get("name", ""))
+        check_name(chosen)
+        refuse_existing(chosen)
+        with new_collection(chosen) as folder:
+            _refuse_full_disk(folder, sum(member.bytes for member in listed), called)
+            _unpack(archive, by_name, listed, folder=folder, called=called, progress=progress)
+            _check_parts(folder, record, called)
+            pictures = sum(is_image(member.path) for member in listed)
+            root = Path(IMAGES)
+            if image_root is not None:
+                if pictures:
+                    raise ArchiveError(
+                        f"Expected an archive without images where image_root is given, but {called} has "
+                        f"{pictures:,} of them. Leave image_root out."
+                    )
+                root = checked_root(image_root, folder / MANIFEST)
+            origin: dict[str, Any] = {key: label[key] for key in ("name", "made", "radcbir", "images") if key in label}
+            told = {**origin, "opened": datetime.now(UTC).isoformat(timespec="seconds")}
+            write_json(folder / RECORD, record | {"name": chosen, "image_root": str(root), ARCHIVED: told})
+    return open_collection(chosen)
+
+
+def _refuse_overlaps(members: list[zipfile.ZipInfo], path: Path) -> None:
+    """Refuse members that share bytes: a small file could announce any size without a suspicious ratio."""
+    packed = sum(member.compress_size for member in members)
+    if packed > path.stat().st_size:
+        raise ArchiveError(
+            f"Expected members one after the other, but those of {path} overlap, as in a ZIP bomb. Do not use it."
+        )
+
+
+def _label(archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], called: str) -> dict[str, Any]:
+    """``archive.json``, of a version that can be read."""
+    if LABEL not in by_name:
+        raise ArchiveError(
+            f"Expected a collection as export writes it, but {called} has no {LABEL}. "
+            "Make it with: python -m radcbir_core export NAME --zip FILE"
+        )
+    label = _json_of(archive, by_name, LABEL, called)
+    found = label.get("version")
+    if label.get("format") != FORMAT or not isinstance(found, int):
+        raise ArchiveError(
+            f"Expected format {FORMAT}, but {LABEL} in {called} says {str(label.get('format'))[:80]!r}. "
+            "Export the collection again."
+        )
+    if found != VERSION:
+        raise ArchiveError(
+            f"Expected version {VERSION} of {FORMAT}, but {called} has {found}. "
+            + ("Open it with a newer RadCBIR." if found > VERSION else "Export the collection again.")
+        )
+    return label
+
+
+def _listed(
+    archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], label: dict[str, Any], called: str
+) -> list[Member]:
+    """``members.csv``, if it is whole and names the members that are there, and only parts of a collection."""
+    text = _text_of(archive, by_name, LIST, called, limit=_LONGEST_LINE * (len(by_name) + 1))
+    if hashlib.sha256(text).hexdigest() != label.get("members_sha256"):
+        raise _other_bytes(LIST, called)
+    listed = read_list(io.StringIO(text.decode("utf-8", "replace"), newline=""), name=called)
+    names = {member.path for member in listed}
+    if len(names) != len(listed):
+        raise ArchiveError(f"Expected each member once, but {LIST} in {called} names one twice. Export it again.")
+    there = set(by_name) - {LABEL, LIST}
+    if missing := sorted(names - there):
+        raise ArchiveError(
+            f"Expected all members that {LIST} names, but {called} lacks {missing[0]!r} "
+            f"({len(missing):,} in all). Copy or export it again."
+        )
+    if further := sorted(there - names):
+        raise ArchiveError(
+            f"Expected only members that {LIST} names, but {called} has {further[0][:120]!r} as well. Export it again."
+        )
+    for member in listed:
+        if not (belongs(member.path) or is_image(member.path) or member.path == RECORD):
+            raise ArchiveError(
+                f"Expected only parts of a collection, but {called} has {member.path[:120]!r}. Export it again."
+            )
+        if member.bytes != by_name[member.path].file_size:
+            raise _other_bytes(member.path, called)
+    if not {RECORD, MANIFEST} <= names:
+        raise ArchiveError(f"Expected {RECORD} and {MANIFEST}, but {called} lacks one of them. Export it again.")
+    return listed
+
+
+def _record(record: dict[str, Any], called: str) -> dict[str, Any]:
+    """``collection.json``, if this version can read it."""
+    version = record.get("schema_version")
+    if version != SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise ArchiveError(
+            f"Expected schema version {SCHEMA_VERSION}, but the collection in {called} has {str(version)[:20]}. "
+            + ("Open it with a newer RadCBIR." if newer else "Export it again with this version.")
+        )
+    images = record.get("images")
+    if not (
+        isinstance(record.get("title"), str)
+        and isinstance(record.get("manifest_digest"), str)
+        and isinstance(images, int)
+        and images > 0
+    ):
+        raise ArchiveError(
+            f"Expected title, images and manifest_digest in {RECORD}, but {called} lacks one of them. Export it again."
+        )
+    check_title(record["title"])
+    return record
+
+
+def _unpack(
+    archive: zipfile.ZipFile,
+    by_name: dict[str, zipfile.ZipInfo],
+    listed: list[Member],
+    *,
+    folder: Path,
+    called: str,
+    progress: Progress,
+) -> None:
+    total = sum(member.bytes for member in listed)
+    megabytes = max(1, total // _MEGABYTE)
+    done = 0
+    progress(STEP, 0, megabytes)
+    for member in listed:
+        file = extract(archive, by_name[member.path], folder, name=called)
+        if file.stat().st_size != member.bytes or digest_file(file) != member.sha256:
+            raise _other_bytes(member.path, called)
+        done += member.bytes
+        progress(STEP, min(done // _MEGABYTE, megabytes), megabytes)
+    progress(STEP, megabytes, megabytes)
+
+
+def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
+    """Refuse parts that do not belong together."""
+    rows = int(record["images"])
+    _check_manifest(folder / MANIFEST, rows, record, called)
+    encoders = folder / "encoders"
+    for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
+        _check_encoder(encoder, rows, digest=str(record["manifest_digest"]), called=called)
+
+
+def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) -> None:
+    if digest_file(path) != record["manifest_digest"]:
+        raise ArchiveError(
+            f"Expected the manifest that {RECORD} describes, but {MANIFEST} in {called} is another. Export it again."
+        )
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            fits = (
+                file.metadata.num_rows == rows
+                and set(COLUMNS) <= set(schema.names)
+                and schema.field("pathologies").type == pa.list_(pa.string())
+                and schema.field("path").type == pa.string()
+            )
+            if not fits:
+                raise ArchiveError(
+                    f"Expected a manifest of {rows:,} rows with the columns {', '.join(COLUMNS)}, but {MANIFEST} in "
+                    f"{called} is another. Export it again."
+                )
+            for batch in file.iter_batches(batch_size=_ROWS, columns=["path"]):
+                for text in batch.column(0).to_pylist():
+                    if not text or text.startswith(("/", "\\", "~")) or ".." in text.replace("\\", "/").split("/"):
+                        raise ArchiveError(
+                            f"Expected paths that stay below the image root, but the manifest in {called} has "
+                            f"{str(text)[:120]!r}. Do not use it."
+                        )
+    except (OSError, pa.ArrowException) as error:
+        raise ArchiveError(
+            f"Expected a readable manifest, but {MANIFEST} in {called} is damaged. Export it again."
+        ) from error
+
+
+def _check_encoder(folder: Path, rows: int, *, digest: str, called: str) -> None:
+    """Refuse arrays of other shapes than the manifest's, and neighbors that are no rows of it.
+
+    What is stale anyway, because the collection has grown since it was made, may have fewer rows.
+    """
+    name = f"encoders/{folder.name}"
+    record = _encoder_record(folder / "encoder.json", rows)
+    if record is None:
+        raise ArchiveError(
+            f"Expected what made the embeddings, but {name}/encoder.json in {called} does not say it. Export it again."
+        )
+    made_of = record.get("made_of", {})
+    embedded = made_of.get("embed") == digest
+    related = embedded and made_of.get("neighbors") == record.get("embeddings_digest")
+    for file, kinds, is_current in (
+        ("embeddings.npy", "f", embedded),
+        ("neighbor_ids.npy", "i", related),
+        ("neighbor_similarities.npy", "f", related),
+    ):
+        path = folder / file
+        if not path.is_file():
+            continue
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise _no_array(f"{name}/{file}", rows, called) from error
+        fits = array.ndim == 2 and array.dtype.kind == kinds and (len(array) == rows or not is_current)
+        if not fits or len(array) > rows:
+            raise _no_array(f"{name}/{file}", rows, called)
+        if kinds == "i" and array.size:
+            for start in range(0, len(array), _ROWS):
+                part = array[start : start + _ROWS]
+                if int(part.min()) < -1 or int(part.max()) >= rows:
+                    raise ArchiveError(
+                        f"Expected neighbors that are rows of the manifest, but {name}/{file} in {called} has others. "
+                        "Export it again."
+                    )
+
+
+def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
+    """What an encoder.json says; None where it lacks what pages and searches take for granted."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    failed, made_of = record.get("failed_rows", []), record.get("made_of", {})
+    complete = (
+        isinstance(record.get("spec"), str)
+        and isinstance(made_of, dict)
+        and isinstance(failed, list)
+        and all(isinstance(row, int) and 0 <= row < rows for row in failed)
+    )
+    return record if complete else None
+
+
+def _no_array(member: str, rows: int, called: str) -> ArchiveError:
+    return ArchiveError(
+        f"Expected an array of numbers with {rows:,} rows, but {member} in {called} is none. Export it again."
+    )
+
+
+def _json_of(archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], member: str, called: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_text_of(archive, by_name, member, called, limit=_LONGEST_JSON))
+    except (ValueError, RecursionError) as error:
+        raise ArchiveError(f"Expected JSON, but {member} in {called} is none. Export the collection again.") from error
+    if not isinstance(value, dict):
+        raise ArchiveError(f"Expected a JSON object, but {member} in {called} is none. Export the collection again.")
+    return value
+
+
+def _text_of(
+    archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], member: str, called: str, *, limit: int
+) -> bytes:
+    """The bytes of a small member."""
+    info = by_name.get(member)
+    if info is None:
+        raise ArchiveError(f"Expected {member} in the archive, but {called} has none. Export the collection again.")
+    if info.file_size > limit:
+        raise ArchiveError(
+            f"Expected at most {limit:,} bytes of {member}, but {called} has {info.file_size:,}. Do not use it."
+        )
+    with archive.open(info) as handle:
+        return handle.read(info.file_size)
+
+
+def _refuse_full_disk(folder: Path, total: int, called: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if total + _KEPT_FREE > free:
+        raise StorageError(
+            f"Expected {(total + _KEPT_FREE) / 1e9:,.1f} GB of free space to open {called}, but {folder.parent} has "
+            f"{free / 1e9:,.1f} GB. Free some space, or set RADCBIR_DATA to another disk."
+        )
+
+
+def _other_bytes(member: str, called: str) -> ArchiveError:
+    return ArchiveError(
+        f"Expected the bytes that the archive's list of members describes, but {member} in {called} has others. "
+        "Copy or export it again."
+    )

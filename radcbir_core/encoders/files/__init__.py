@@ -1,0 +1,1 @@
+"""The files of an encoder: where they are, how they come here, and how weights are read safely."""

@@ -1,0 +1,1 @@
+"""Air-gap kits: all files of an encoder in one folder, listed, checked, and probed."""

@@ -1,0 +1,1 @@
+"""What encoders that compute with torch have in common."""

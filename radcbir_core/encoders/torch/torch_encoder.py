@@ -1,0 +1,279 @@
+"""What all encoders have in common that compute with torch.
+
+Owns the :class:`TorchEncoder`: from prepared inputs or texts to checked unit vectors, with smaller batches when memory
+runs out. What a family computes in between is the family's; it must know none.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.encoders.base import (
+    Float32Array,
+    Precision,
+    Preprocessing,
+    checked_texts,
+    encode_in_batches,
+    fingerprint_of,
+    unit_rows,
+)
+from radcbir_core.encoders.files.weights import weights_digest
+from radcbir_core.encoders.kits.probe import probe_images
+from radcbir_core.encoders.torch.half_precision import choose_precision
+from radcbir_core.encoders.torch.support import encode_shrinking, first_line, quiet
+from radcbir_core.encoders.transform import Transform
+from radcbir_core.errors import EncoderError
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH_ON_CPU = 32
+BATCH_ON_DEVICE = 128
+BUILD_ERRORS = (
+    TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError, ArithmeticError, RuntimeError, OSError,
+    ImportError, NotImplementedError,
+)  # fmt: skip
+"""Whatever a configuration that does not fit a library's classes may run into there."""
+
+
+class TorchEncoder(ABC):
+    """A frozen torch network; see :class:`~radcbir_core.encoders.base.Encoder` for the attributes.
+
+    A family gives the model, says what decides its numbers, and overrides :meth:`_image_features` and, with a text
+    tower, :meth:`_load_tokenizer`, :meth:`_tokenized`, :meth:`_count_tokens` and :meth:`_text_features`.
+
+    Args:
+        model: With its weights, on the CPU, in float32 and evaluation mode.
+        spec: What the user wrote.
+        encoder_id: Its folder-safe name.
+        title: A name for people.
+        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
+        dimension: Length of an embedding.
+        preprocessing: From a decoded image to the input.
+        record: Plain JSON values: the recipe, the architecture and whatever else decides an image's embedding, beside
+            the weights and the preprocessing.
+        configuration: The file to look at when the network does not compute, for messages.
+        no_text: Why there is no text tower; empty where there is one.
+        digest: SHA-256, hex, of the weights; computed from the model where it is empty. A library that renames a
+            file's weights in its modules may rename them otherwise in its next version.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        spec: str,
+        encoder_id: str,
+        title: str,
+        device: str,
+        dimension: int,
+        preprocessing: Preprocessing,
+        record: dict[str, Any],
+        configuration: str,
+        no_text: str = "",
+        digest: str = "",
+    ) -> None:
+        self.spec = spec
+        self.encoder_id = encoder_id
+        self.title = title
+        self.dimension = dimension
+        self.supports_text = not no_text
+        self.preprocessing = preprocessing
+        self.weights_digest = digest or weights_digest(model)
+        # Left out are the tokenizer, which decides no image's embedding, and the files' place and format.
+        self.fingerprint = fingerprint_of(
+            {**record, "weights": self.weights_digest, "preprocessing": preprocessing.as_dict()}
+        )
+        self.device = device
+        self.batch_size = _first_batch_size(preprocessing.size, device=device)
+        self.precision = Precision()
+        self._precision_settled = not device.startswith("cuda")
+        self._transform = Transform(preprocessing)
+        self._configuration = configuration
+        self._no_text = no_text
+        self._tokenizer: Any = None
+        self._tokenizer_lock = threading.Lock()
+        self._model = _to_device(model, device)
+
+    def prepare(self, pixels: npt.NDArray[np.uint8]) -> Float32Array:
+        """One image, (H, W) or (H, W, 3) uint8, as the network's input, (3, height, width) float32.
+
+        Raises:
+            ValueError: ``pixels`` has another shape or type.
+        """
+        return self._transform(pixels)
+
+    def encode_prepared(self, batch: Float32Array) -> Float32Array:
+        """Inputs, (B, 3, height, width) float32, as embeddings, (B, D) float32 of norm 1.
+
+        Batches of the same inputs and size give the same numbers every time on the same device; batches of another
+        size may differ in the last bits.
+
+        Raises:
+            EncoderError: The device has no room for one image, or the network gives what is no embedding.
+            ValueError: ``batch`` has another shape.
+        """
+        import torch
+
+        shape = (3, *self.preprocessing.size)
+        if batch.ndim != 4 or batch.shape[1:] != shape:
+            raise ValueError(f"Expected a batch of {shape} inputs, but batch.shape = {batch.shape}. Use prepare().")
+        inputs = torch.from_numpy(np.array(batch, dtype=np.float32, order="C"))
+        if len(inputs) and not self._precision_settled:
+            self._settle_precision()
+        return self._encoded(
+            self._image_features, inputs.contiguous(memory_format=torch.channels_last), half=self.precision.half
+        )
+
+    def encode_images(self, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
+        """Decoded images as embeddings, (B, D) float32 of norm 1."""
+        return encode_in_batches(self, images)
+
+    def encode_texts(self, texts: Sequence[str]) -> Float32Array:
+        """Texts as embeddings, (T, D) float32 of norm 1; what :meth:`truncated` reports is cut off.
+
+        Raises:
+            EncoderError: There is no text tower, a text is blank, or the tokenizer cannot be loaded or is not this
+                model's.
+        """
+        wanted = checked_texts(texts)
+        if not self.supports_text:
+            self._refuse_text(wanted)
+        if not wanted:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        return self._encoded(self._text_features, self._tokens(wanted))
+
+    def truncated(self, texts: Sequence[str]) -> list[bool]:
+        """For each text whether its end is beyond the model's context and so has no influence.
+
+        Raises:
+            EncoderError: There is no text tower, a text is blank, or the tokenizer cannot be loaded.
+        """
+        wanted = checked_texts(texts)
+        if not self.supports_text:
+            self._refuse_text(wanted)
+        with self._tokenizer_lock:
+            self._ready_tokenizer()
+            return [self._count_tokens(text) > self._context_length() for text in wanted]
+
+    @abstractmethod
+    def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Inputs on the device, (b, 3, height, width), as (b, D) numbers that are not yet of norm 1."""
+
+    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Tokens on the device, (t, length), as (t, D) numbers that are not yet of norm 1."""
+        raise NotImplementedError
+
+    def _load_tokenizer(self) -> Any:
+        raise NotImplementedError
+
+    def _tokenized(self, texts: list[str]) -> torch.Tensor:
+        """Tokens of texts, (t, length), cut off at the context's end; called by one thread at a time."""
+        raise NotImplementedError
+
+    def _count_tokens(self, text: str) -> int:
+        """How many tokens ``text`` has with all that the tokenizer adds, before anything is cut off."""
+        raise NotImplementedError
+
+    def _context_length(self) -> int:
+        raise NotImplementedError
+
+    def _vocabulary_size(self) -> int:
+        """How many tokens the text tower knows; 0 where it does not say."""
+        return 0
+
+    def _refuse_text(self, texts: Sequence[str]) -> NoReturn:
+        raise EncoderError(
+            f"Expected an encoder with a text tower for {len(texts)} text(s), but encoder = {self.encoder_id}: "
+            f"{self._no_text}. Choose one that has a text tower, such as biomedclip."
+        )
+
+    def _settle_precision(self) -> None:
+        """Measure, once, whether half precision will do for images; texts stay in single precision."""
+        import torch
+
+        def encode(inputs: torch.Tensor, half: bool) -> torch.Tensor:  # noqa: FBT001 - given by position
+            features, _ = encode_shrinking(
+                self._image_features, inputs, batch_size=len(inputs), device=self.device, half=half
+            )
+            return torch.from_numpy(features)
+
+        fixed = torch.from_numpy(np.stack([self.prepare(image) for image in probe_images()]))
+        self.precision = choose_precision(encode, fixed.contiguous(memory_format=torch.channels_last))
+        self._precision_settled = True
+
+    def _encoded(
+        self, encode: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, *, half: bool = False
+    ) -> Float32Array:
+        if not len(inputs):
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        try:
+            features, fitted = encode_shrinking(
+                encode, inputs, batch_size=self.batch_size, device=self.device, half=half
+            )
+        except (RuntimeError, ValueError) as error:
+            raise EncoderError(
+                f"Expected a network that computes, but {self.encoder_id} gave {first_line(error)} on {self.device}. "
+                f"Check its {self._configuration}, or try --device cpu."
+            ) from error
+        # What did not fit once will not fit the next time either.
+        if len(inputs) > fitted:
+            self.batch_size = min(self.batch_size, fitted)
+        if features.shape != (len(inputs), self.dimension):
+            raise EncoderError(
+                f"Expected embeddings of {self.dimension} numbers, but {self.encoder_id} gave shape {features.shape}. "
+                f"Correct the dimension in its {self._configuration}."
+            )
+        return unit_rows(features, encoder_id=self.encoder_id)
+
+    def _tokens(self, texts: list[str]) -> torch.Tensor:
+        # A tokenizer of transformers changes its own state while it works, so one thread at a time.
+        with self._tokenizer_lock, quiet():
+            self._ready_tokenizer()
+            try:
+                tokens = self._tokenized(texts)
+            except BUILD_ERRORS as error:
+                raise EncoderError(
+                    f"Expected texts that the tokenizer can read, but {self.encoder_id}'s gave {first_line(error)}. "
+                    "Check the tokenizer files of this model."
+                ) from error
+        words = self._vocabulary_size()
+        if words and int(tokens.max()) >= words:
+            raise EncoderError(
+                f"Expected tokens below {words}, the size of {self.encoder_id}'s vocabulary, but its tokenizer gave "
+                f"{int(tokens.max())}. Use the tokenizer files that belong to this model."
+            )
+        return tokens
+
+    def _ready_tokenizer(self) -> None:
+        if self._tokenizer is None:
+            self._tokenizer = self._load_tokenizer()
+
+
+def _first_batch_size(size: tuple[int, int], *, device: str) -> int:
+    """How many inputs to encode at once before it is known what fits: fewer of those larger than 224 x 224.
+
+    A computer's memory, unlike a GPU's, says nothing before it is full, and then takes the whole process along.
+    """
+    most = BATCH_ON_CPU if device == "cpu" else BATCH_ON_DEVICE
+    return max(1, min(most, most * 224 * 224 // (size[0] * size[1])))
+
+
+def _to_device(model: Any, device: str) -> Any:
+    import torch
+
+    try:
+        # Convolutions are more than twice as fast on a CPU with the channels last; transformers do not mind.
+        getattr(model, "visual", model).to(memory_format=torch.channels_last)
+        return model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise EncoderError(
+            f"Expected room for the model on the device, but device = {device} is out of memory. "
+            "Free some of its memory, or use --device cpu."
+        ) from error

@@ -1,0 +1,1 @@
+"""Evaluations of a collection: one module a question."""

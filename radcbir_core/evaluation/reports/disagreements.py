@@ -1,0 +1,216 @@
+"""Where two encoders part: queries that one gets right and the other wrong, and one query's hits by both.
+
+Owns what is looked at, image by image, beside the figures of comparing.py. A query is right at k where at least one of
+its first k hits is relevant. Chance has no hits of its own; one random ranking a query, always the same, stands for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.manifest import EXCLUSIONS, Level
+from radcbir_core.errors import EvaluationError, QueryError
+from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
+from radcbir_core.evaluation.metrics.precision import available_relevant, check_ks, relevant_hits
+from radcbir_core.evaluation.reports.comparing import Comparison, check_sides, paired_intervals, shared_sides
+from radcbir_core.evaluation.reports.protocols import Protocol, positions_with_intervals
+from radcbir_core.evaluation.statistics.chance import allowed_images, expected_success, random_hits
+from radcbir_core.evaluation.statistics.intervals import cluster_codes
+from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.index import Hits
+from radcbir_core.search.retriever import exclusions_of
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreements:
+    """The queries of one level, by who is right among the first k.
+
+    No McNemar test goes with it: that takes queries for independent, and several of one patient are not. The interval
+    of the difference resamples patients.
+
+    Attributes:
+        k: Of "right at k".
+        both: (R,) int64, rows of the queries that both get right, ascending.
+        only_a: Likewise only A; A's largest lead in P@k at the protocol's largest k first.
+        only_b: Likewise only B; B's largest lead first.
+        neither: Likewise neither.
+        difference: (only B − only A) ÷ all: by how much B gets more queries right. NaN without a query.
+        low: Lower bound of its 95 % interval; NaN where undefined.
+        high: Upper bound.
+        expected: Of chance, the share of queries that it is expected to get right; NaN for an encoder.
+    """
+
+    k: int
+    both: npt.NDArray[np.int64]
+    only_a: npt.NDArray[np.int64]
+    only_b: npt.NDArray[np.int64]
+    neither: npt.NDArray[np.int64]
+    difference: float
+    low: float
+    high: float
+    expected: float
+
+    @property
+    def n_queries(self) -> int:
+        """All queries."""
+        return len(self.both) + len(self.only_a) + len(self.only_b) + len(self.neither)
+
+
+def disagreements(
+    a: EncoderStore, b: EncoderStore | None, found: Comparison, *, level: Level, k: int, label: str | None = None
+) -> Disagreements:
+    """Sort the queries of a level by who gets them right.
+
+    Args:
+        a: Encoder A.
+        b: Encoder B; None is chance.
+        found: Their comparison, from :func:`~radcbir_core.evaluation.reports.comparing.compare`.
+        level: What has to agree for a hit to be relevant.
+        k: Of the protocol's ks.
+        label: Only the queries of this label; all by default.
+
+    Returns:
+        The queries; those for which there was nothing relevant to find are left out under the divisor "available".
+
+    Raises:
+        EvaluationError: k is none of the protocol's.
+    """
+    check_ks((k,), n_hits=max(found.protocol.ks))
+    if f"a@{k}" not in found.queries:
+        raise EvaluationError(f"Expected a k of {found.protocol.ks}, but k = {k}. Choose one of these.")
+    table = found.of_level(level)
+    if label is not None:
+        table = table[table["label"] == label]
+    table = table[table[f"a@{k}"].notna()]
+    rows = table["row"].to_numpy(dtype=np.int64)
+    first = table[f"a@{k}"].to_numpy() > 0
+    second, expected = table[f"b@{k}"].to_numpy() > 0, float("nan")
+    if b is None:
+        second, likely = _by_chance(a, found.protocol, level, rows, k)
+        expected = float(likely.mean()) if len(rows) else expected
+    ks = found.protocol.ks
+    largest = max(ks[position] for position in positions_with_intervals(ks))
+    lead = (table[f"b@{largest}"] - table[f"a@{largest}"]).to_numpy()
+    change = second.astype(np.float64) - first
+    low, high = _interval(a, rows, change)
+
+    def sorted_by(mask: npt.NDArray[np.bool_], key: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+        chosen = np.flatnonzero(mask)
+        return rows[chosen[np.lexsort((rows[chosen], key[chosen].round(12)))]]
+
+    return Disagreements(
+        k=k,
+        both=rows[first & second],
+        only_a=sorted_by(first & ~second, lead),
+        only_b=sorted_by(second & ~first, -lead),
+        neither=rows[~first & ~second],
+        difference=float(change.mean()) if len(rows) else float("nan"),
+        low=low,
+        high=high,
+        expected=expected,
+    )
+
+
+def _interval(a: EncoderStore, rows: npt.NDArray[np.int64], change: npt.NDArray[np.float64]) -> tuple[float, float]:
+    manifest = a.collection.manifest
+    clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
+    micro, *_ = paired_intervals(
+        change[:, None], np.zeros(len(rows), dtype=np.int32), clusters=clusters[rows], n_labels=1
+    )
+    return float(micro[0, 0]), float(micro[0, 1])
+
+
+def _by_chance(
+    a: EncoderStore, protocol: Protocol, level: Level, rows: npt.NDArray[np.int64], k: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Whether each query's random ranking is right, and how likely that was."""
+    manifest = a.collection.manifest
+    sides = shared_sides(a, None, protocol, level)
+    codes = sides.labels.codes
+    groups = [manifest.groups(name) for name in EXCLUSIONS if name in protocol.exclude]
+    hits = random_hits(rows, k=k, gallery=sides.gallery, exclusions=exclusions_of(manifest, rows, protocol.exclude))
+    available = available_relevant(codes[rows], codes, query_rows=rows, gallery=sides.gallery, groups=groups)
+    allowed = allowed_images(rows, gallery=sides.gallery, groups=groups)
+    relevant = relevant_hits(hits.rows, codes[rows], gallery_labels=codes)
+    right: npt.NDArray[np.bool_] = np.any(relevant, axis=1)
+    return right, expected_success(available, allowed, k)
+
+
+@dataclass(frozen=True, slots=True)
+class RankedPair:
+    """One query's hits by A and by B, from the same gallery.
+
+    Attributes:
+        row: The query.
+        a: A's hits.
+        b: B's hits; their similarities are NaN where B is chance. The similarities of A and of B are on two scales.
+        relevant_a: (k,) bool, whether each hit has the query's label; None where the query has none at that level.
+        relevant_b: Likewise.
+        overlap: Rank-biased overlap of the two rankings with p = 0.9, 0 to 1; NaN where there are no hits.
+        shared: How many of the first k both have.
+    """
+
+    row: int
+    a: Hits
+    b: Hits
+    relevant_a: npt.NDArray[np.bool_] | None
+    relevant_b: npt.NDArray[np.bool_] | None
+    overlap: float
+    shared: int
+
+
+def ranked_pair(
+    a: EncoderStore, b: EncoderStore | None, row: int, *, k: int, protocol: Protocol, level: Level
+) -> RankedPair:
+    """The hits of one query by both encoders.
+
+    Args:
+        a: Encoder A.
+        b: Encoder B; None is chance.
+        row: The query.
+        k: How many hits, from 1 to 100.
+        protocol: Whose gallery and exclusions hold.
+        level: Of the labels; for a query without one, all images that both could embed are the gallery.
+
+    Raises:
+        EvaluationError: As :func:`~radcbir_core.evaluation.reports.comparing.compare`.
+        QueryError: One of the two could not embed the query.
+    """
+    check_sides(a, b)
+    check_ks((k,), n_hits=100)
+    manifest = a.collection.manifest
+    for store in (a, b):
+        if store is not None and not store.valid[row]:
+            raise QueryError(
+                f"Expected an image with an embedding, but image_id = {manifest.record(row)['image_id']!r} could not "
+                f"be embedded by {store.encoder_id}. See problems.csv for the reason, and choose another image."
+            )
+    sides = shared_sides(a, b, protocol, level)
+    codes, gallery = sides.labels.codes, sides.gallery
+    labeled = codes[row] >= 0
+    if not labeled:
+        gallery = a.valid if b is None else a.valid & b.valid
+    query = np.array([row], dtype=np.intp)
+    first, second = (
+        random_hits(query, k=k, gallery=gallery, exclusions=exclusions_of(manifest, query, protocol.exclude))
+        if store is None
+        else ranked_hits(store, query, k=k, gallery=gallery, exclude=protocol.exclude)
+        for store in (a, b)
+    )
+    relevant = [
+        relevant_hits(hits.rows, codes[query], gallery_labels=codes)[0] if labeled else None for hits in (first, second)
+    ]
+    found = set(first.rows[0][: first.counts[0]].tolist()) & set(second.rows[0][: second.counts[0]].tolist())
+    return RankedPair(
+        row=row,
+        a=first,
+        b=second,
+        relevant_a=relevant[0],
+        relevant_b=relevant[1],
+        overlap=float(rank_biased_overlap(first.rows, second.rows, persistence=PERSISTENCE)[0]),
+        shared=len(found),
+    )

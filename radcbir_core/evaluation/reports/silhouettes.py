@@ -1,0 +1,319 @@
+"""Where each image lies among labels: its mean similarity to its own label, to the nearest other one, and which.
+
+Owns the silhouette of each image (Rousseeuw 1987) with the cosine distance, and the mean similarity of every pair of
+labels. Both are exact, and no pairs of images are looked at: the mean similarity of an image to a label is its dot
+product with the sum of the label's unit vectors. Pairs of one patient are left out in the same way, by the sums of each
+label and patient.
+
+With a = 1 − the mean similarity to the image's own label, itself left out, and b = 1 − the highest mean similarity to
+another label, the silhouette is (b − a) ÷ max(a, b): 1 where the own label is a point and all others are far, 0 on the
+border, below 0 where another label is nearer. An image that is alone in its label has none (NaN, where Rousseeuw says
+0): nothing is known of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from radcbir_core.arrays import check_codes
+from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.manifest import Level
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.reports.space import check_exclusion, sum_by, unit_rows, unknown_groups
+from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
+from radcbir_core.progress import Progress, silent
+
+MATRIX_COLUMNS = ("label", "other", "similarity", "n_images", "n_others")
+IMAGE_COLUMNS = ("row", "label", "own", "other", "nearest", "silhouette")
+
+_KIND = "silhouettes-1"
+"""Names the recipe of kept results: to be changed when the numbers change."""
+_BLOCK = 4096
+_ELEMENTS = 8_000_000
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where images lie among labels.
+
+    Attributes:
+        own: ``(N,)`` mean similarity to the other images of the own label; NaN where there are none.
+        other: ``(N,)`` the highest mean similarity to another label; NaN where there is none.
+        nearest: ``(N,)`` int64, the code of that label; -1 where there is none.
+        silhouette: ``(N,)`` -1 to 1; NaN where one of the two is.
+        matrix: ``(L, L)`` mean similarity of each pair of labels; NaN where there is no pair of images.
+    """
+
+    own: Values
+    other: Values
+    nearest: npt.NDArray[np.int64]
+    silhouette: Values
+    matrix: Values
+
+
+def places_of(
+    embeddings: npt.NDArray[np.floating[Any]],
+    labels: npt.NDArray[Any],
+    *,
+    n_labels: int,
+    apart: npt.NDArray[Any] | None = None,
+    progress: Progress = silent,
+) -> Places:
+    """Compute all of it.
+
+    Args:
+        embeddings: ``(N, D)``, any floating type, may be memory-mapped; each is scaled to length 1.
+        labels: ``(N,)`` codes; -1 = takes no part.
+        n_labels: L, above the highest code.
+        apart: ``(N,)`` group codes; pairs of one group are left out; -1 = shares with nobody.
+        progress: Told the number of images, as step "images"; each is read twice.
+
+    Raises:
+        ValueError: The arrays do not fit together.
+
+    Example:
+        >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+        >>> found = places_of(vectors, np.array([0, 0, 1, 1]), n_labels=2)
+        >>> found.silhouette.tolist(), found.nearest.tolist(), found.matrix.tolist()
+        ([1.0, 1.0, 1.0, 1.0], [1, 1, 0, 0], [[1.0, 0.0], [0.0, 1.0]])
+    """
+    codes = check_codes(labels, name="labels").astype(np.int64)
+    groups = np.full(len(codes), -1) if apart is None else check_codes(apart, name="apart").astype(np.int64)
+    if len(embeddings) != len(codes) or len(groups) != len(codes) or int(codes.max(initial=-1)) >= n_labels:
+        raise ValueError(
+            f"Expected one label below {n_labels} and one group an image ({len(embeddings)}), but len(labels) = "
+            f"{len(codes)}, len(apart) = {len(groups)}, and the highest label is {int(codes.max(initial=-1))}."
+        )
+    rows = np.flatnonzero(codes >= 0)
+    # Groups are gone through one after the other; an image that shares with nobody is a group by itself.
+    alone = groups[rows] < 0
+    own_group = np.where(alone, int(groups.max(initial=-1)) + 1 + np.arange(len(rows)), groups[rows])
+    rows = rows[np.argsort(own_group, kind="stable")]
+    own_group = np.sort(own_group, kind="stable")
+    progress("images", 0, 2 * len(rows))
+    sums = np.zeros((n_labels, embeddings.shape[1]))
+    for start in range(0, len(rows), _BLOCK):
+        part = rows[start : start + _BLOCK]
+        sums += sum_by(unit_rows(embeddings, part), codes[part], n_labels)
+        progress("images", start + len(part), 2 * len(rows))
+    images = np.bincount(codes[rows], minlength=n_labels)
+    found = Places(
+        own=np.full(len(codes), np.nan),
+        other=np.full(len(codes), np.nan),
+        nearest=np.full(len(codes), -1, dtype=np.int64),
+        silhouette=np.full(len(codes), np.nan),
+        matrix=np.full((n_labels, n_labels), np.nan),
+    )
+    total, pairs = np.zeros((n_labels, n_labels)), np.zeros((n_labels, n_labels))
+    for start, stop in _of_whole_groups(own_group, width=n_labels):
+        part, group = rows[start:stop], own_group[start:stop]
+        similar, numbers = _to_labels(embeddings, part, codes[part], group, sums=sums, images=images)
+        by_label = sum_by(np.hstack([similar, numbers]), codes[part], n_labels)
+        total += by_label[:, :n_labels]
+        pairs += by_label[:, n_labels:]
+        _place(found, part, codes[part], similar, numbers)
+        progress("images", len(rows) + stop, 2 * len(rows))
+    np.divide(total, pairs, out=found.matrix, where=pairs > 0)
+    return found
+
+
+def _to_labels(
+    embeddings: npt.NDArray[np.floating[Any]],
+    rows: npt.NDArray[np.intp],
+    codes: npt.NDArray[np.int64],
+    group: npt.NDArray[np.int64],
+    *,
+    sums: Values,
+    images: npt.NDArray[np.int64],
+) -> tuple[Values, Values]:
+    """``(n, L)`` twice: the sum of similarities to each label, and of how many images, those of the own group left out.
+
+    The rows are whole groups.
+    """
+    vectors = unit_rows(embeddings, rows)
+    similar = vectors @ sums.T
+    numbers = np.broadcast_to(images, similar.shape).astype(np.float64)
+    width = len(images)
+    # Of each group: the sum and number of each label in it; every image of the group meets every label of the group.
+    pairs, pair = np.unique(np.unique(group, return_inverse=True)[1] * width + codes, return_inverse=True)
+    pair_sums = sum_by(vectors, pair, len(pairs))
+    pair_numbers = np.bincount(pair, minlength=len(pairs))
+    of_group = pairs // width
+    first, last = (
+        np.searchsorted(of_group, pairs[pair] // width, "left"),
+        np.searchsorted(of_group, pairs[pair] // width, "right"),
+    )
+    reach = last - first
+    image = np.repeat(np.arange(len(rows)), reach)
+    met = np.arange(len(image)) - np.repeat(np.cumsum(reach) - reach, reach) + np.repeat(first, reach)
+    step = max(1, _ELEMENTS // max(1, vectors.shape[1]))
+    for start in range(0, len(image), step):
+        here = slice(start, start + step)
+        label = pairs[met[here]] % width
+        inside = np.einsum("ij,ij->i", vectors[image[here]], pair_sums[met[here]])
+        np.subtract.at(similar, (image[here], label), inside)
+        np.subtract.at(numbers, (image[here], label), pair_numbers[met[here]])
+    return similar, numbers
+
+
+def _place(
+    found: Places, rows: npt.NDArray[np.intp], codes: npt.NDArray[np.int64], similar: Values, numbers: Values
+) -> None:
+    """Write the places of some images."""
+    means = np.divide(similar, numbers, out=np.full(similar.shape, np.nan), where=numbers > 0.5)
+    line = np.arange(len(rows))
+    found.own[rows] = means[line, codes]
+    means[line, codes] = np.nan
+    lowest = np.where(np.isnan(means), -np.inf, means)
+    nearest = lowest.argmax(axis=1)
+    there = np.isfinite(lowest[line, nearest])
+    found.nearest[rows] = np.where(there, nearest, -1)
+    found.other[rows] = np.where(there, lowest[line, nearest], np.nan)
+    a, b = 1 - found.own[rows], 1 - found.other[rows]
+    largest = np.maximum(a, b)
+    # Where both are 0, up to roundings, the image lies in its own label and in the other one: on the border.
+    found.silhouette[rows] = np.where(largest > 1e-9, (b - a) / np.where(largest > 1e-9, largest, 1), (b - a) * 0)
+
+
+def _of_whole_groups(group: npt.NDArray[np.int64], *, width: int) -> Iterator[tuple[int, int]]:
+    """Parts of sorted groups, each of about a block; a larger group by itself."""
+    block = max(1, min(_BLOCK, _ELEMENTS // max(1, width)))
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    ends = np.append(starts[1:], len(group))
+    first = 0
+    while first < len(starts):
+        last = max(first + 1, int(np.searchsorted(ends, starts[first] + block, "right")))
+        yield int(starts[first]), int(ends[last - 1])
+        first = last
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the labels of one level lie.
+
+    Attributes:
+        matrix: Columns :data:`MATRIX_COLUMNS`: the mean similarity of each pair of labels (a label with itself: of its
+            different images), NaN where there is no pair of images, and the images of both.
+        images: Columns :data:`IMAGE_COLUMNS`, one row an image; ``nearest`` is a label's name, "" where there is none.
+        notes: What one has to know to read the numbers, one sentence each.
+    """
+
+    matrix: pd.DataFrame
+    images: pd.DataFrame
+    notes: tuple[str, ...]
+
+    def labels(self) -> pd.DataFrame:
+        """The mean silhouette of each label, lowest first: ``label``, ``silhouette``, ``n_images`` and ``nearer``.
+
+        ``n_images`` have a silhouette; ``nearer`` is the share of them that lies nearer to another label.
+        """
+        known = self.images[self.images["silhouette"].notna()]
+        by_label = known.groupby(known["label"].astype(object), sort=True)["silhouette"]
+        table = pd.DataFrame(
+            {
+                "silhouette": by_label.mean(),
+                "n_images": by_label.size(),
+                "nearer": by_label.agg(lambda values: float((values < 0).mean())),
+            }
+        )
+        table = table.reset_index().astype({"label": "str"})
+        return table.sort_values(["silhouette", "label"], kind="stable").reset_index(drop=True)
+
+
+def lay_out(
+    store: EncoderStore, *, level: Level = "label", exclude: str = "patient", progress: Progress = silent
+) -> Layout:
+    """Where each image lies among the labels of one level, computed now or as it was kept.
+
+    Args:
+        store: What an encoder made of a collection; no neighbor graph is needed.
+        level: "modality", "anatomy" or "label".
+        exclude: Pairs of one patient (study, series, exact copy) are left out; "" for none.
+        progress: Told the number of images, as step "images"; each is read twice.
+
+    Raises:
+        EvaluationError: No image has a label at that level, or an unknown exclusion.
+        QueryError: An unknown level.
+        StaleError: The embeddings were made of other images than the collection has.
+        StorageError: The results cannot be written.
+    """
+    folder = _checked(store, level=level, exclude=exclude)
+    kept = read_results(folder)
+    if kept is None:
+        kept = _compute(store, level=level, exclude=exclude, progress=progress)
+        write_results(folder, kept)
+    return Layout(*kept)
+
+
+def kept_layout(store: EncoderStore, *, level: Level = "label", exclude: str = "patient") -> Layout | None:
+    """What :func:`lay_out` has kept, or None; arguments and errors are the same."""
+    kept = read_results(_checked(store, level=level, exclude=exclude))
+    return None if kept is None else Layout(*kept)
+
+
+def _checked(store: EncoderStore, *, level: Level, exclude: str) -> Path:
+    """Where results are kept."""
+    check_exclusion(store, exclude)
+    if not (store.valid & (store.collection.manifest.labels(level).codes >= 0)).any():
+        raise EvaluationError(
+            f"Expected images with a label at the level {level}, but {store.collection.name} has none. "
+            "Choose another level, or import it with such columns."
+        )
+    return results_folder(store, _KIND, level=level, exclude=exclude)
+
+
+def _compute(store: EncoderStore, *, level: Level, exclude: str, progress: Progress) -> Results:
+    manifest = store.collection.manifest
+    labels = manifest.labels(level)
+    codes = np.where(store.valid, labels.codes, -1)
+    found = places_of(
+        store.embeddings,
+        codes,
+        n_labels=len(labels.values),
+        apart=manifest.groups(exclude) if exclude else None,  # type: ignore[arg-type]  # checked before
+        progress=progress,
+    )
+    present = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(labels.values)))
+    names = np.array([*labels.values, ""], dtype=object)
+    numbers = np.bincount(codes[codes >= 0], minlength=len(labels.values))
+    first, second = np.repeat(present, len(present)), np.tile(present, len(present))
+    matrix = pd.DataFrame(
+        {
+            "label": names[first],
+            "other": names[second],
+            "similarity": found.matrix[first, second],
+            "n_images": numbers[first],
+            "n_others": numbers[second],
+        }
+    )
+    rows = np.flatnonzero(codes >= 0)
+    images = pd.DataFrame(
+        {
+            "row": rows.astype(np.int32),
+            "label": names[codes[rows]],
+            "own": found.own[rows],
+            "other": found.other[rows],
+            "nearest": names[found.nearest[rows]],
+            "silhouette": found.silhouette[rows],
+        }
+    )
+    notes = unknown_groups(store, exclude)
+    alone = int(np.isnan(found.silhouette[rows]).sum())
+    if alone:
+        notes.append(
+            f"{alone} of {len(rows)} images have no silhouette: no other image of their label, or of another label, "
+            "that they may be compared with."
+        )
+    failed = int((~store.valid).sum())
+    if failed:
+        notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")
+    return Results(matrix, images, tuple(notes))

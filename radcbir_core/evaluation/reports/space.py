@@ -1,0 +1,267 @@
+"""How an encoder lays out labels: how similar images of one label are, and how similar to all others.
+
+Owns mean pairwise similarities within and between labels. They are exact: the mean of all pairs' cosines needs only
+the sum of each label's unit vectors, |Σv|² being the sum over all pairs (each with itself included), so that no pairs
+are looked at. Pairs of one patient can be left out in the same way, by the sums of each label and patient.
+
+A mean similarity says how tight a label is, not whether its images are found: an encoder whose vectors all point one
+way has high similarities everywhere. Therefore the gap is also given relative to what there is room for:
+(within − between) ÷ (1 − between), which is 1 where each label is a single point, and 0 where labels play no part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from radcbir_core.arrays import check_codes
+from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS
+from radcbir_core.errors import EvaluationError, StaleError
+
+SPACE_COLUMNS = ("level", "label", "within", "between", "gap", "relative_gap", "n_images", "n_pairs", "averaging")
+
+_BLOCK = 8192
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Similarities:
+    """Sums of cosines over ordered pairs of different images, and how many pairs; one number a label.
+
+    Attributes:
+        within: ``(L,)`` sum over pairs of the label's images.
+        within_pairs: ``(L,)`` int64.
+        between: ``(L,)`` sum over pairs of an image of the label and one of another.
+        between_pairs: ``(L,)`` int64.
+        images: ``(L,)`` int64.
+    """
+
+    within: Values
+    within_pairs: npt.NDArray[np.int64]
+    between: Values
+    between_pairs: npt.NDArray[np.int64]
+    images: npt.NDArray[np.int64]
+
+
+def label_similarities(
+    embeddings: npt.NDArray[np.floating[Any]],
+    labels: npt.NDArray[Any],
+    *,
+    n_labels: int,
+    apart: npt.NDArray[Any] | None = None,
+) -> Similarities:
+    """Sum the cosines of all pairs, within and between labels, exactly.
+
+    Args:
+        embeddings: ``(N, D)``, any floating type, may be memory-mapped; each is scaled to length 1.
+        labels: ``(N,)`` codes; -1 = takes no part.
+        n_labels: L, above the highest code.
+        apart: ``(N,)`` group codes; pairs of one group are left out; -1 = shares with nobody.
+
+    Raises:
+        ValueError: The arrays do not fit together.
+
+    Example:
+        >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        >>> found = label_similarities(vectors, np.array([0, 0, 1]), n_labels=2)
+        >>> found.within.tolist(), found.within_pairs.tolist(), found.between_pairs.tolist()
+        ([2.0, 0.0], [2, 0], [2, 2])
+    """
+    codes = check_codes(labels, name="labels").astype(np.int64)
+    groups = np.full(len(codes), -1) if apart is None else check_codes(apart, name="apart").astype(np.int64)
+    if len(embeddings) != len(codes) or len(groups) != len(codes):
+        raise ValueError(
+            f"Expected one label and one group an image ({len(embeddings)}), but len(labels) = {len(codes)} and "
+            f"len(apart) = {len(groups)}. Pass those of the same images."
+        )
+    if int(codes.max(initial=-1)) >= n_labels:
+        raise ValueError(
+            f"Expected label codes below {n_labels}, but labels = {int(codes.max())} somewhere. "
+            "Pass the number of labels that the codes belong to."
+        )
+    rows = np.flatnonzero(codes >= 0)
+    sums, own = np.zeros((n_labels, embeddings.shape[1])), np.zeros(n_labels)
+    for part in _blocks(len(rows)):
+        vectors = unit_rows(embeddings, rows[part])
+        member = codes[rows[part]]
+        sums += sum_by(vectors, member, n_labels)
+        own += np.bincount(member, weights=np.einsum("ij,ij->i", vectors, vectors), minlength=n_labels)
+    images = np.bincount(codes[rows], minlength=n_labels)
+    total = sums.sum(axis=0)
+    within = np.einsum("ij,ij->i", sums, sums) - own
+    between = sums @ total - np.einsum("ij,ij->i", sums, sums)
+    within_pairs, between_pairs = images * (images - 1), images * (len(rows) - images)
+    for label, group_sums, numbers, vector_squares, everyone, everyone_number in _of_groups(
+        embeddings, codes, groups, rows
+    ):
+        squares = np.einsum("ij,ij->i", group_sums, group_sums)
+        np.subtract.at(within, label, squares - vector_squares)
+        np.subtract.at(within_pairs, label, numbers * (numbers - 1))
+        np.subtract.at(between, label, np.einsum("ij,ij->i", group_sums, everyone) - squares)
+        np.subtract.at(between_pairs, label, numbers * (everyone_number - numbers))
+    return Similarities(within, within_pairs, between, between_pairs, images)
+
+
+def _of_groups(
+    embeddings: npt.NDArray[np.floating[Any]],
+    codes: npt.NDArray[np.int64],
+    groups: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.intp],
+) -> Iterator[tuple[npt.NDArray[np.int64], Values, npt.NDArray[np.int64], Values, Values, npt.NDArray[np.int64]]]:
+    """Of each group and label in it, some at a time: label, sum, number, Σ|v|², the whole group's sum and number."""
+    known = rows[groups[rows] >= 0]
+    if not len(known):
+        return
+    known = known[np.argsort(groups[known], kind="stable")]
+    starts = np.flatnonzero(np.diff(groups[known], prepend=-1))
+    ends = np.append(starts[1:], len(known))
+    # Whole groups, together of about one block; a larger group by itself.
+    first = 0
+    while first < len(starts):
+        last = max(first + 1, int(np.searchsorted(ends, starts[first] + _BLOCK, "right")))
+        chosen = known[starts[first] : ends[last - 1]]
+        width = int(codes.max()) + 1
+        pairs, pair = np.unique(groups[chosen] * width + codes[chosen], return_inverse=True)
+        sums, squares = np.zeros((len(pairs), embeddings.shape[1])), np.zeros(len(pairs))
+        for part in _blocks(len(chosen)):
+            vectors = unit_rows(embeddings, chosen[part])
+            sums += sum_by(vectors, pair[part], len(pairs))
+            squares += np.bincount(pair[part], weights=np.einsum("ij,ij->i", vectors, vectors), minlength=len(pairs))
+        numbers = np.bincount(pair, minlength=len(pairs))
+        found, group = np.unique(pairs // width, return_inverse=True)
+        whole = sum_by(sums, group, len(found))
+        whole_numbers = np.bincount(group, weights=numbers).astype(np.int64)
+        yield pairs % width, sums, numbers, squares, whole[group], whole_numbers[group]
+        first = last
+
+
+def evaluate_space(store: EncoderStore, *, exclude: str = "patient") -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Similarities within and between labels at every level.
+
+    Args:
+        store: What an encoder made of a collection; no neighbor graph is needed.
+        exclude: Pairs of one patient (study, series, exact copy) are left out; "" for none.
+
+    Returns:
+        A table with the columns :data:`SPACE_COLUMNS`, and notes. ``averaging`` is "micro" (over all pairs of images),
+        "macro" (over labels) or "label". Similarities are NaN where there is no pair; ``n_pairs`` are the unordered
+        pairs within; a label without one is not part of the macro mean.
+
+    Raises:
+        EvaluationError: Nothing has a label, or an unknown exclusion.
+        StaleError: The embeddings were made of other images than the collection has.
+    """
+    check_exclusion(store, exclude)
+    manifest = store.collection.manifest
+    apart = manifest.groups(exclude) if exclude else None  # type: ignore[arg-type]  # checked before
+    lines: list[dict[str, Any]] = []
+    for level in LEVELS:
+        labels = manifest.labels(level)
+        codes = np.where(store.valid, labels.codes, -1)
+        if (codes >= 0).any():
+            found = label_similarities(store.embeddings, codes, n_labels=len(labels.values), apart=apart)
+            lines += [{"level": level, **line} for line in _lines(found, labels.values)]
+    if not lines:
+        raise EvaluationError(
+            f"Expected images with a modality, an anatomy or a label, but {store.collection.name} has none. "
+            "Import it with such columns."
+        )
+    return pd.DataFrame(lines)[list(SPACE_COLUMNS)], tuple(unknown_groups(store, exclude))
+
+
+def check_exclusion(store: EncoderStore, exclude: str) -> None:
+    """Do nothing if pairs can be left out by ``exclude`` ("" for none) and the embeddings are those of the collection.
+
+    Raises:
+        EvaluationError: An unknown exclusion.
+        StaleError: The embeddings were made of other images than the collection has.
+    """
+    if exclude and exclude not in EXCLUSIONS:
+        raise EvaluationError(
+            f"Expected an exclusion of {', '.join(EXCLUSIONS)}, or none, but exclude = {exclude!r}. Choose one."
+        )
+    if store.steps()["embed"] != "current":
+        raise StaleError(
+            f"Expected embeddings of the images that {store.collection.name} has now, but those of {store.encoder_id} "
+            "are missing or older. Build or import them again."
+        )
+
+
+def unknown_groups(store: EncoderStore, exclude: str) -> list[str]:
+    """What cannot be left out for want of an id, in a sentence; mostly nothing."""
+    if not exclude or exclude == "duplicate":
+        return []
+    groups = store.collection.manifest.groups(exclude)  # type: ignore[arg-type]  # check_exclusion is called before
+    unknown = int((groups < 0).sum())
+    if not unknown:
+        return []
+    return [f"{unknown} of {len(groups)} images have no {exclude}_id: pairs of the same {exclude} may count."]
+
+
+def _lines(found: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Micro, macro and each label."""
+    within = _ratio(found.within, found.within_pairs)
+    between = _ratio(found.between, found.between_pairs)
+    both = ~np.isnan(within) & ~np.isnan(between)
+    every_within = float(_ratio(found.within.sum()[None], found.within_pairs.sum()[None])[0])
+    every_between = float(_ratio(found.between.sum()[None], found.between_pairs.sum()[None])[0])
+    mean = (float(within[both].mean()), float(between[both].mean())) if both.any() else (np.nan, np.nan)
+    images, pairs = int(found.images.sum()), int(found.within_pairs.sum()) // 2
+    yield _line("", "micro", every_within, every_between, images=images, pairs=pairs)
+    yield _line("", "macro", *mean, images=images, pairs=pairs)
+    for code in np.flatnonzero(found.images).tolist():
+        yield _line(
+            names[code],
+            "label",
+            float(within[code]),
+            float(between[code]),
+            images=int(found.images[code]),
+            pairs=int(found.within_pairs[code]) // 2,
+        )
+
+
+def _line(label: str, averaging: str, within: float, between: float, *, images: int, pairs: int) -> dict[str, Any]:
+    room = 1 - between
+    return {
+        "label": label,
+        "within": within,
+        "between": between,
+        "gap": within - between,
+        "relative_gap": (within - between) / room if room > 1e-9 else np.nan,
+        "n_images": images,
+        "n_pairs": pairs,
+        "averaging": averaging,
+    }
+
+
+def _ratio(sums: Values, pairs: npt.NDArray[np.int64]) -> Values:
+    found: Values = np.divide(sums, pairs, out=np.full(len(sums), np.nan), where=pairs > 0)
+    return found
+
+
+def _blocks(number: int) -> Iterator[slice]:
+    for start in range(0, number, _BLOCK):
+        yield slice(start, min(start + _BLOCK, number))
+
+
+def unit_rows(embeddings: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.intp]) -> Values:
+    """``(n, D)`` float64; some rows, each scaled to length 1; one of zeros stays so."""
+    vectors = np.asarray(embeddings[rows], dtype=np.float64)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    found: Values = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
+    return found
+
+
+def sum_by(vectors: Values, member: npt.NDArray[Any], number: int) -> Values:
+    """``(number, D)``; the vectors of each member, added."""
+    shape = (number, len(vectors))
+    adding = sparse.csr_array((np.ones(len(vectors)), (member, np.arange(len(vectors)))), shape=shape)
+    return np.asarray(adding @ vectors)

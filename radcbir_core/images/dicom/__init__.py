@@ -1,0 +1,1 @@
+"""DICOM: from a file to stored values, and from these to what is shown."""

@@ -1,0 +1,225 @@
+"""How DICOM says that its stored values are to be shown.
+
+Owns the reading of modality, VOI, padding, inversion and palette from a header (PS3.3 C.7.6.3, C.7.6.16, C.7.9, C.11).
+The arithmetic on gray values is `grayscale`'s.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydicom.dataset import Dataset
+from pydicom.pixels.processing import apply_color_lut
+
+from radcbir_core.images.decoded import Window
+from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.grayscale import LookupTable, Rescale, full_range, to_display
+
+_COLORS = ("Red", "Green", "Blue")
+PALETTE_ELEMENTS = tuple(
+    f"{prefix}{color}PaletteColorLookupTable{part}"
+    for color in _COLORS
+    for prefix, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
+)
+_FUNCTIONS = {"LINEAR": "linear", "LINEAR_EXACT": "linear exact", "SIGMOID": "sigmoid"}
+
+
+@dataclass(frozen=True, slots=True)
+class FrameHeader:
+    """What a DICOM header says of one frame.
+
+    Attributes:
+        header: the header.
+        frame: the frame, counted from 0.
+        byte_order: of the words in it that pydicom leaves as bytes, ``"<"`` or ``">"``.
+    """
+
+    header: Dataset
+    frame: int
+    byte_order: str
+
+    @property
+    def signed(self) -> bool:
+        """Whether stored values are signed."""
+        return int(self.header.get("PixelRepresentation", 0)) == 1
+
+    @property
+    def bits_stored(self) -> int:
+        """How many bits of a stored value count."""
+        return int(self.header.get("BitsStored", self.header.BitsAllocated))
+
+    def group(self, macro: str) -> Dataset:
+        """Where the elements of a functional group are: with the frame, else shared, else at the top (C.7.6.16)."""
+        per_frame = self.header.get("PerFrameFunctionalGroupsSequence") or []
+        shared = self.header.get("SharedFunctionalGroupsSequence") or []
+        for groups in (per_frame[self.frame : self.frame + 1], shared[:1]):
+            for item in groups:
+                if item.get(macro):
+                    found: Dataset = item[macro].value[0]
+                    return found
+        return self.header
+
+
+def show_gray(
+    values: np.ndarray, context: FrameHeader, *, photometric: str, request: Request
+) -> tuple[np.ndarray, Window]:
+    """Show stored gray values: modality LUT or rescale, VOI, inversion (PS3.4 N.2).
+
+    The VOI is the window asked for; else the first VOI LUT; else the first window; else, for eight bits or fewer that
+    nothing rescales, all that the type holds; else the darkest to the brightest value. Low values are white with
+    MONOCHROME1 or Presentation LUT Shape INVERSE. Padding is black.
+
+    Args:
+        values: (H, W) stored values.
+        context: the frame's header.
+        photometric: ``MONOCHROME1`` or ``MONOCHROME2``.
+        request: for the window asked for, and for messages.
+
+    Returns:
+        (H, W) uint8 and the window that was applied.
+
+    Raises:
+        ImageError: a rescale slope of 0.
+    """
+    modality = _modality(context, request)
+    voi = request.given_window() or _voi(context)
+    if voi is None and values.dtype.kind == "u" and context.bits_stored <= 8 and modality == Rescale():
+        voi = full_range(0.0, float(2**context.bits_stored - 1))
+    # INVERSE comes with MONOCHROME1 and says the same again (C.11.6.1.2), so together they invert once.
+    inverted = photometric == "MONOCHROME1" or str(context.header.get("PresentationLUTShape", "")) == "INVERSE"
+    padding = _padding(context.header, values.dtype)
+    return to_display(values, modality=modality, voi=voi, padding=padding, inverted=inverted)
+
+
+def show_palette(places: np.ndarray, context: FrameHeader) -> np.ndarray:
+    """(H, W, 3) uint8 colors of (H, W) places in the palette (C.7.6.3.1.5, C.7.9)."""
+    header = context.header
+    count, first, bits = (int(number) for number in header.RedPaletteColorLookupTableDescriptor)
+    count, first = _entry_count(count), _first_input(first, signed=context.signed)
+    if "RedPaletteColorLookupTableData" in header:
+        tables = [header[f"{color}PaletteColorLookupTableData"].value for color in _COLORS]
+        palette = np.stack([_entries(table, count, byte_order=context.byte_order) for table in tables], axis=1)
+    elif bits == 8 and count > 256:
+        raise ValueError("pydicom cannot expand a segmented palette of that many 8-bit colors")
+    else:
+        palette = apply_color_lut(np.arange(first, first + count), header)[:, :3]
+    # Tables of 16 bits hold the color in their upper byte, unless a writer put 8-bit colors into them as they were.
+    colors = (palette if palette.max() < 256 else palette >> 8).astype(np.uint8)
+    chosen: np.ndarray = colors[np.clip(places.astype(np.int64) - first, 0, count - 1)]
+    return chosen
+
+
+def show_color(values: np.ndarray, context: FrameHeader) -> np.ndarray:
+    """(H, W, 3) uint8 of RGB values: the upper eight of the bits stored."""
+    if values.dtype == np.uint8:
+        return values
+    upper: np.ndarray = np.clip(values >> max(0, context.bits_stored - 8), 0, 255).astype(np.uint8)
+    return upper
+
+
+def _modality(context: FrameHeader, request: Request) -> Rescale | LookupTable:
+    """The modality LUT, or the rescale, or the identity (C.11.1)."""
+    tables = context.header.get("ModalityLUTSequence")
+    if tables:
+        return _table(tables[0], byte_order=context.byte_order, signed=context.signed)
+    group = context.group("PixelValueTransformationSequence")
+    slope, intercept = (_first_number(group, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
+    if slope == 0:
+        raise request.error("a rescale slope other than 0", "RescaleSlope 0", remedy=COPY_AGAIN)
+    return Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
+
+
+def _voi(context: FrameHeader) -> Window | LookupTable | None:
+    """The first VOI LUT, or the first window, of the frame, or None (C.11.2).
+
+    A window that means nothing (no number, a width of 0, a linear width under 1) counts as none, and the record then
+    says ``full range``.
+    """
+    group = context.group("FrameVOILUTSequence")
+    tables = group.get("VOILUTSequence")
+    if tables and "LUTDescriptor" in tables[0] and "LUTData" in tables[0]:
+        # The table's inputs may be negative if the modality's outputs can be (C.11.2.1.1).
+        intercept = _first_number(context.group("PixelValueTransformationSequence"), "RescaleIntercept")
+        return _table(tables[0], byte_order=context.byte_order, signed=context.signed or (intercept or 0) < 0)
+    center, width = _first_number(group, "WindowCenter"), _first_number(group, "WindowWidth")
+    function = _FUNCTIONS.get(str(group.get("VOILUTFunction") or "LINEAR").upper())
+    if center is None or width is None or function is None:
+        return None
+    if width <= 0 or (function == "linear" and width < 1):
+        return None
+    return Window(center, width, "header", function)
+
+
+def _padding(header: Dataset, kind: np.dtype[Any]) -> tuple[float, float] | None:
+    """First and last stored value that are padding (C.7.5.1.1.2), or None.
+
+    Writers give the value as unsigned for signed pixels, so it is read as the bit pattern that it stands for.
+    """
+    value, limit = _first_number(header, "PixelPaddingValue"), _first_number(header, "PixelPaddingRangeLimit")
+    if value is None or kind.kind not in "iu":
+        return None
+    ends = [_as_stored(number, kind) for number in (value, value if limit is None else limit)]
+    return min(ends), max(ends)
+
+
+def _as_stored(number: float, kind: np.dtype[Any]) -> float:
+    """The stored value whose bit pattern is that of `number`.
+
+    Example:
+        >>> _as_stored(63536, np.dtype("int16")), _as_stored(-2000, np.dtype("int16"))
+        (-2000.0, -2000.0)
+    """
+    bits = kind.itemsize * 8
+    pattern = int(number) % 2**bits
+    return float(pattern - 2**bits if kind.kind == "i" and pattern >= 2 ** (bits - 1) else pattern)
+
+
+def _first_number(group: Dataset, keyword: str) -> float | None:
+    """The first value of an element as a finite number, or None where there is none."""
+    try:
+        value: Any = group.get(keyword)
+        if hasattr(value, "__iter__"):
+            value = next(iter(value), None)
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _table(item: Dataset, *, byte_order: str, signed: bool) -> LookupTable:
+    """A modality or VOI LUT from its sequence item (C.11.1.1)."""
+    count, first, bits = (int(number) for number in item.LUTDescriptor)
+    entries = _entries(item.LUTData, _entry_count(count), byte_order=byte_order)
+    return LookupTable(_first_input(first, signed=signed), bits, entries)
+
+
+def _entry_count(count: int) -> int:
+    """How many entries a descriptor means: 0 stands for 65,536, and a writer may have taken the number for signed."""
+    return count % 65536 or 65536
+
+
+def _first_input(first: int, *, signed: bool) -> int:
+    """The first input of a table; written as unsigned it still means a negative number where inputs are signed."""
+    return first - 65536 if signed and first >= 32768 else first
+
+
+def _entries(data: Any, count: int, *, byte_order: str) -> np.ndarray:
+    """(count,) uint16: the entries of a table, which pydicom gives as bytes or as numbers; 8-bit ones may be packed.
+
+    Example:
+        >>> _entries(bytes([1, 2, 3, 0]), 3, byte_order="<").tolist(), _entries([0x0201, 3], 3, byte_order="<").tolist()
+        ([1, 2, 3], [1, 2, 3])
+    """
+    if isinstance(data, bytes):
+        packed = len(data) < 2 * count
+        entries = np.frombuffer(data[: count if packed else 2 * count], np.uint8 if packed else f"{byte_order}u2")
+    else:
+        entries = np.array([data] if isinstance(data, int) else data, dtype=np.int64).astype("<u2")
+        if len(entries) == (count + 1) // 2 < count:
+            entries = entries.view(np.uint8)
+    if len(entries) < count:
+        raise ValueError("a look-up table is shorter than it says")
+    return entries[:count].astype(np.uint16)

@@ -1,0 +1,222 @@
+"""DICOM: which objects are images, and the way from a file to the frame that is shown.
+
+Owns the reading of the header. It reads only the elements that are needed, none of which name a patient. It imports
+pydicom, so it is itself imported when the first DICOM file is met.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from radcbir_core.errors import ImageError, NoPixelDataError
+from radcbir_core.images.decoded import DecodedImage, Limits, Window
+from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
+from radcbir_core.images.dicom.presentation import PALETTE_ELEMENTS, FrameHeader, show_color, show_gray, show_palette
+from radcbir_core.images.formats import HEAD_BYTES, sniff
+from radcbir_core.images.quiet import quiet
+from radcbir_core.images.raster import gray_if_equal
+
+_DEFAULT_LIMITS = Limits()
+_ELEMENTS = [
+    "SOPClassUID",
+    "Modality",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "HighBit",
+    "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
+    "RescaleIntercept",
+    "RescaleSlope",
+    "ModalityLUTSequence",
+    "VOILUTSequence",
+    "VOILUTFunction",
+    "WindowCenter",
+    "WindowWidth",
+    "PresentationLUTShape",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+    *PALETTE_ELEMENTS,
+]
+
+# Objects whose pixel data show no patient: maps of labels, and grids of radiation doses.
+_NO_PICTURE_CLASSES = {
+    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation (a map of labels)",
+    "1.2.840.10008.5.1.4.1.1.66.7": "a segmentation (a map of labels)",
+    "1.2.840.10008.5.1.4.1.1.481.2": "a radiotherapy dose",
+}
+_NO_PICTURE_MODALITIES = {"SEG": "a segmentation (a map of labels)", "RTDOSE": "a radiotherapy dose"}
+
+
+def decode_dicom(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
+    """Decode one frame of a DICOM object as it would be shown.
+
+    Args:
+        file: the file, at its start.
+        size: its bytes.
+        request: what is wanted.
+
+    Returns:
+        Gray as `show_gray` shows it, color as RGB. Overlays and ICC profiles are not applied.
+
+    Raises:
+        NoPixelDataError: an object without a picture: a report, a plan, a segmentation, a dose.
+        ImageTooLargeError: over the pixel limit, or over the byte limit once inflated.
+        ImageError: a transfer syntax or a color space that is not supported, a frame that is not there, a file that is
+            cut off.
+        Exception: whatever pydicom or a decoder raises on a damaged file; `decode_image` turns it into an ImageError.
+    """
+    file, size, deflated = _inflate(file, size=size, request=request)
+    header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_ELEMENTS)
+    syntax = DeflatedExplicitVRLittleEndian if deflated else _transfer_syntax(header)
+    byte_order = ">" if syntax == ExplicitVRBigEndian else "<"
+    # Past the end: pydicom skipped an element that the file does not hold to its end.
+    element = None if file.tell() > size else find_pixel_element(file, size=size, byte_order=byte_order)
+    element = _refuse_unless_picture(header, element, past_end=file.tell() > size, request=request)
+    if syntax not in SYNTAXES:
+        raise request.error(
+            "a transfer syntax that can be decoded",
+            "in an unknown transfer syntax" if syntax.name == syntax else f"in {syntax.name}",
+            remedy="Export it uncompressed, or as JPEG 2000.",
+        )
+
+    frames = max(1, int(header.get("NumberOfFrames") or 1))
+    frame = request.choose_frame(frames)
+    values, photometric = read_stored_values(
+        file, header, syntax=syntax, element=element, frame=frame, frames=frames, request=request
+    )
+    context = FrameHeader(header, frame, byte_order)
+    window: Window | None = None
+    if photometric.startswith("MONOCHROME"):
+        pixels, window = show_gray(values, context, photometric=photometric, request=request)
+    else:
+        request.refuse_window()
+        show = show_palette if photometric == "PALETTE COLOR" else show_color
+        pixels = gray_if_equal(show(values, context))
+    return DecodedImage(np.ascontiguousarray(pixels), window, frame if frames > 1 else None, frames, "DICOM")
+
+
+def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> Dataset:
+    """The named elements of a DICOM file's header, and nothing else of it; pixels are not read.
+
+    Args:
+        source: the file.
+        keywords: which elements, by their keywords (PS3.6).
+        limits: what the file may cost once it is inflated.
+
+    Returns:
+        A data set with those of the elements that the file has; `file_meta` is that of the file.
+
+    Raises:
+        ImageError: the file is not there, is no DICOM, or is damaged.
+    """
+    request = Request(source.name, None, None, limits)
+    try:
+        with source.open("rb") as stream, quiet():
+            is_dicom = sniff(stream.read(HEAD_BYTES)) == "DICOM"
+            stream.seek(0)
+            if is_dicom:
+                file, _, _ = _inflate(stream, size=os.fstat(stream.fileno()).st_size, request=request)
+                header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
+                for keyword in keywords:
+                    header.get(keyword)  # values are decoded when they are asked for: now, where a fault is caught
+                return header
+    except ImageError:
+        raise
+    except OSError as error:
+        raise request.error("a DICOM file", f"unreadable ({error.strerror})", remedy="Check the disk.") from error
+    except Exception as error:
+        # As in decode_image: pydicom raises whatever comes up on damaged data, and its text may quote the header.
+        raise request.damaged("DICOM") from error
+    raise request.error("a DICOM file", "something else", remedy="Leave it out.")
+
+
+def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, int, bool]:
+    """The file with its data set inflated, its size, and whether it had the deflated transfer syntax (PS3.5, A.5).
+
+    pydicom would inflate whatever there is; this stops at the byte limit.
+    """
+    head = file.read(4096)
+    file.seek(0)
+    deflated = str(DeflatedExplicitVRLittleEndian).encode()
+    place = head.find(deflated)
+    if place < 0:
+        return file, size, False
+    # (0002,0000), the first element, holds the length of the rest of its group (PS3.10, 7.1).
+    meta = 132 if head[128:132] == b"DICM" else 0
+    if head[meta : meta + 8] != b"\x02\x00\x00\x00UL\x04\x00":
+        raise request.damaged("DICOM")
+    start = meta + 12 + int.from_bytes(head[meta + 8 : meta + 12], "little")
+    if place > start:
+        return file, size, False
+
+    content = file.read()
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    inflated = inflater.decompress(content[start:], request.limits.max_bytes + 1)
+    request.check_bytes(len(inflated))
+    if not inflater.eof:
+        raise request.damaged("DICOM")
+    plain = str(ExplicitVRLittleEndian).encode().ljust(len(deflated), b"\x00")
+    whole = content[:place] + plain + content[place + len(deflated) : start] + inflated
+    return BytesIO(whole), len(whole), True
+
+
+def _transfer_syntax(header: Dataset) -> UID:
+    """The transfer syntax, or the one that pydicom took a file without one to be in."""
+    named = header.file_meta.get("TransferSyntaxUID")
+    if named:
+        return UID(named)
+    implicit, little = header.original_encoding
+    if not little:
+        return ExplicitVRBigEndian
+    return ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+
+
+def _refuse_unless_picture(
+    header: Dataset, element: PixelElement | None, *, past_end: bool, request: Request
+) -> PixelElement:
+    """The pixel data element of a picture; raises for every other object."""
+    named = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID") or ""
+    sop_class = UID(str(named))
+    remedy = "Use the image that belongs to it."
+    why = _NO_PICTURE_CLASSES.get(str(sop_class)) or _NO_PICTURE_MODALITIES.get(str(header.get("Modality", "")))
+    if why is not None:
+        raise request.error("a DICOM object that is an image", why, remedy=remedy, kind=NoPixelDataError)
+    if element is not None:
+        return element
+    known = sop_class.name if sop_class.name != sop_class else ""
+    if past_end or "Rows" in header or "Image" in known or (not known and len(header) == 0):
+        raise request.error(
+            "a DICOM image with its pixel data", "without them, or cut off before them", remedy=COPY_AGAIN
+        )
+    raise request.error(
+        "a DICOM object that is an image",
+        f"{known or 'an object'} without pixel data",
+        remedy=remedy,
+        kind=NoPixelDataError,
+    )

@@ -1,0 +1,344 @@
+"""The format ``dicom``: a tree of DICOM files, or a DICOMDIR.
+
+Owns which elements of a header may reach the manifest, the pseudonyms of identifiers, and the slices of volumes. Only
+elements on the list below are read; of these, identifiers are replaced by salted pseudonyms, and the others are coded
+words or numbers, which are dropped where they are anything else. Decoding is ``radcbir_core.images``' business.
+
+Elements and their meaning: DICOM PS3.6; modules of PS3.3 C.7.1.1 (patient), C.7.2.1 (study), C.7.3.1 (series), C.7.6.2
+(image plane). DICOMDIR: PS3.3 F.3 and F.5, PS3.10 8.5.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.errors import ImageError, ManifestError
+from radcbir_core.images.dicom.quick_header import quick_elements
+from radcbir_core.importers.datasets.manifest_tables import dataset_names, image_files
+from radcbir_core.importers.request import ImportRequest
+from radcbir_core.importers.rows.checking import file_below
+from radcbir_core.importers.rows.sources import Cell, Row, Source, real
+
+SALT_NAME = "pseudonyms.salt"
+IDENTIFIERS = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+"""Elements that are read to tell patients, studies, series and images apart, and never written."""
+
+ALLOWED = ("Modality", "BodyPartExamined", "ViewPosition", "ImageLaterality", "Laterality", "SliceThickness")
+"""Elements whose values may reach the manifest."""
+
+_GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber")
+_OTHERS = ("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "BurnedInAnnotation", "SpecificCharacterSet")
+_ELEMENTS = (*IDENTIFIERS, *ALLOWED, *_GEOMETRY, *_OTHERS)
+_QUICK = tuple(name for name in _ELEMENTS if name != "SpecificCharacterSet")
+_REQUIRED = frozenset({"SOPInstanceUID", "Rows", "Columns"})
+_COLUMNS = (
+    *("image_id", "path", "modality", "anatomy", "view", "patient_id", "study_id", "series_id"),
+    *("dicom_modality", "laterality", "slice_thickness_mm", FRAME_COLUMN),
+)
+# A code string, PS3.5 6.2, table 6.2-1.
+_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
+_DICOMDIR = "dicomdir"
+_LOOKED_AT = 20
+_MOST_FRAMES = 100_000
+
+PATHS_KEPT = (
+    "Identifiers in the DICOM headers were replaced by pseudonyms. The paths of the files are kept as they are, "
+    "because the images are read from them: folders named after patients still name them."
+)
+
+
+def recognizes(path: Path) -> bool:
+    """Whether this is a DICOMDIR, a folder with one, or a folder whose first images are all DICOM."""
+    from radcbir_core.images.formats import HEAD_BYTES, sniff
+
+    if path.is_file():
+        return path.name.lower() == _DICOMDIR
+    if _dicomdir_in(path):
+        return True
+    first = [name for name, _ in zip(image_files(path), range(_LOOKED_AT), strict=False)]
+    for name in first:
+        try:
+            with (path / name).open("rb") as handle:
+                if sniff(handle.read(HEAD_BYTES)) != "DICOM":
+                    return False
+        except OSError:
+            return False
+    return bool(first)
+
+
+def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
+    """Open trees of DICOM files.
+
+    Args:
+        paths: Folders, or DICOMDIRs. A folder with a DICOMDIR stands for it.
+        request: For ``every``, ``modality``, ``anatomy``, and the salt.
+
+    Raises:
+        ManifestError: A path is neither, or a DICOMDIR cannot be read.
+    """
+    found = [real(path) for path in paths]
+    for place, path in zip(found, paths, strict=True):
+        if not place.exists():
+            raise ManifestError(f"Expected a folder of DICOM files or a DICOMDIR, but {path} does not exist. Check it.")
+    folders = [place if place.is_dir() else place.parent for place in found]
+    return [
+        _read(place, folder, name, request)
+        for place, folder, name in zip(found, folders, dataset_names(folders), strict=True)
+    ]
+
+
+def _read(path: Path, folder: Path, name: str, request: ImportRequest) -> Source:
+    directory = path if path.is_file() else _dicomdir_in(path)
+    if directory is not None:
+        files: Iterable[str] = list(_listed(directory, request))
+        expected = len(list(files))
+    else:
+        files, expected = image_files(folder), 0
+        if next(image_files(folder), None) is None:
+            raise ManifestError(f"Expected DICOM files, but {folder} has none, in no folder below. Check the path.")
+    notes = [PATHS_KEPT]
+    reader = _Reader(name, folder, request, notes, listed=directory is not None)
+    return Source(
+        origin=directory or folder,
+        root=folder,
+        dataset=name,
+        rows=reader.rows(files),
+        columns=_COLUMNS,
+        expected=expected,
+        notes=notes,
+        private_files={SALT_NAME: request.salt.hex().encode()},
+    )
+
+
+def _dicomdir_in(folder: Path) -> Path | None:
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.name.lower() == _DICOMDIR and entry.is_file())
+    return folder / names[0] if names else None
+
+
+def _listed(directory: Path, request: ImportRequest) -> Iterator[str]:
+    """The files of a DICOMDIR's image records, relative to its folder."""
+    from pydicom import dcmread
+
+    from radcbir_core.images.quiet import quiet
+
+    if directory.stat().st_size > request.limits.max_bytes:
+        raise ManifestError(
+            f"Expected a DICOMDIR of at most {request.limits.max_bytes:,} bytes, but {directory} is larger. "
+            "Import its folder's images without it."
+        )
+    try:
+        with quiet():
+            for record in dcmread(directory, specific_tags=["DirectoryRecordSequence"]).DirectoryRecordSequence:
+                components = record.get("ReferencedFileID")
+                if components and record.get("DirectoryRecordType") == "IMAGE":
+                    parts = [components] if isinstance(components, str) else list(components)
+                    yield _as_on_disk(directory.parent, [str(part) for part in parts])
+    except Exception as error:
+        # pydicom raises whatever comes up on damaged data, and its text may quote the file.
+        raise ManifestError(
+            f"Expected a DICOMDIR, but {directory} cannot be read as one. Copy it again, or import its folder's images."
+        ) from error
+
+
+def _as_on_disk(folder: Path, parts: Sequence[str]) -> str:
+    """The path of a file ID; its names are in upper case on the medium, and often in lower case once copied."""
+    for spelled in (list(parts), [part.lower() for part in parts]):
+        if (folder / "/".join(spelled)).is_file():
+            return "/".join(spelled)
+    return "/".join(parts)
+
+
+@dataclass(slots=True)
+class _Slice:
+    """One file or frame on its way to a row."""
+
+    path: str
+    cells: dict[str, Cell]
+    series: bytes
+    place: float
+    frame: int | None = None
+
+
+class _Reader:
+    """Reads the headers of one source."""
+
+    def __init__(self, dataset: str, folder: Path, request: ImportRequest, notes: list[str], *, listed: bool) -> None:
+        self._dataset = dataset
+        self._folder = folder
+        self._listed = listed
+        self._request = request
+        self._notes = notes
+        self._seen: set[bytes] = set()
+        self._burned = 0
+        self._dropped: dict[str, int] = defaultdict(int)
+        # The slices of a series come one after the other: most patients, studies and series are those of the last file.
+        self._digest = lru_cache(maxsize=1024)(partial(_digest, request.salt))
+
+    def rows(self, files: Iterable[str]) -> Iterator[Row]:
+        """The rows of files; every so many slices of a series only, if that is asked for."""
+        if self._request.every == 1:
+            for item in self._slices(files):
+                yield item if isinstance(item, Row) else _row(item)
+        else:
+            yield from self._thinned(files)
+        self._tell()
+
+    def _thinned(self, files: Iterable[str]) -> Iterator[Row]:
+        """The rows of the slices that are taken: of each series in the order of its anatomy, every so many."""
+        every = self._request.every
+        slices: list[_Slice] = []
+        for item in self._slices(files):
+            if isinstance(item, Row):
+                yield item
+            else:
+                slices.append(item)
+        volumes: dict[bytes, list[int]] = defaultdict(list)
+        for number, item in enumerate(slices):
+            volumes[item.series].append(number)
+        taken: set[int] = set()
+        for members in volumes.values():
+            members.sort(key=lambda number: (slices[number].place, slices[number].frame or 0, number))
+            # From the middle of the first stretch on, so that the ends of a volume, often empty, are not preferred.
+            taken.update(members[min(every // 2, len(members) // 2) :: every])
+        for number, item in enumerate(slices):
+            if number in taken:
+                yield _row(item)
+        self._notes.append(
+            f"Of {len(slices)} slices and frames, {len(taken)} were taken: one of {every} in each series."
+        )
+
+    def _slices(self, files: Iterable[str]) -> Iterator[_Slice | Row]:
+        for path in files:
+            try:
+                yield from self._of_header(path, self._header(path))
+            except ImageError as error:
+                yield Row(0, {"path": path}, str(error))
+
+    def _header(self, path: str) -> Any:
+        """What the file says of itself: something with ``get(keyword)``.
+
+        Raises:
+            ImageError: It cannot be read, is no DICOM, or lies outside the folder.
+        """
+        # A file found in a folder lies in it, unless it is a link, which quick_elements does not open; one that a
+        # DICOMDIR names may be anywhere.
+        if not self._listed:
+            found = quick_elements(f"{self._folder}/{path}", _QUICK, required=_REQUIRED)
+            if found is not None:
+                return found
+        from radcbir_core.images.dicom.reading import read_elements
+
+        file = file_below(str(self._folder), path)
+        found = quick_elements(file, _QUICK, required=_REQUIRED) if self._listed else None
+        return found if found is not None else read_elements(Path(file), _ELEMENTS, limits=self._request.limits)
+
+    def _of_header(self, path: str, header: Any) -> Iterator[_Slice | Row]:
+        uid = str(header.get("SOPInstanceUID") or "")
+        key = _digest(self._request.salt, "instance", uid or path)
+        if not (header.get("Rows") and header.get("Columns")):
+            yield Row(0, {"path": path}, "Expected an image, but the DICOM object has no picture in it.")
+            return
+        if key in self._seen:
+            yield Row(0, {"path": path}, "Expected each DICOM instance once, but a file before has its UID too.")
+            return
+        self._seen.add(key)
+        self._burned += str(header.get("BurnedInAnnotation") or "") == "YES"
+        cells = self._cells(path, header, image_id=f"{self._dataset}/{key.hex()}")
+        series = self._digest("series", str(header.get("SeriesInstanceUID") or path))
+        frames = _whole_number(header.get("NumberOfFrames"))
+        if frames <= 1:
+            yield _Slice(path, cells, series, _place(header))
+            return
+        size = (self._folder / path).stat().st_size
+        if frames > min(_MOST_FRAMES, size):
+            most = min(_MOST_FRAMES, size)
+            reason = f"Expected at most {most:,} frames in a file of {size:,} bytes, but it says {frames:,}."
+            yield Row(0, {"path": path}, reason)
+            return
+        # A file with several frames is a volume or a film of its own, even among others of its series.
+        for frame in range(frames):
+            own = {**cells, "image_id": f"{cells['image_id']}-{frame}", FRAME_COLUMN: str(frame)}
+            yield _Slice(path, own, key, float(frame), frame)
+
+    def _cells(self, path: str, header: Any, *, image_id: str) -> dict[str, Cell]:
+        patient = str(header.get("PatientID") or "").strip()
+        issuer = str(header.get("IssuerOfPatientID") or "").strip()
+        modality = self._code(header, "Modality")
+        laterality = self._code(header, "ImageLaterality") or self._code(header, "Laterality")
+        return {
+            "image_id": image_id,
+            "path": path,
+            "modality": modality or self._request.modality,
+            "anatomy": self._code(header, "BodyPartExamined").lower() or self._request.anatomy,
+            "view": self._code(header, "ViewPosition"),
+            "patient_id": self._pseudonym("patient", f"{issuer}\0{patient}" if patient else ""),
+            "study_id": self._pseudonym("study", str(header.get("StudyInstanceUID") or "")),
+            "series_id": self._pseudonym("series", str(header.get("SeriesInstanceUID") or "")),
+            "dicom_modality": modality,
+            "laterality": laterality,
+            "slice_thickness_mm": _number(header.get("SliceThickness")),
+        }
+
+    def _code(self, header: Any, keyword: str) -> str:
+        """A coded word; "" where the element holds anything else, which is counted."""
+        text = str(header.get(keyword) or "").strip().upper()
+        if not text or _CODE.fullmatch(text):
+            return text
+        self._dropped[keyword] += 1
+        return ""
+
+    def _pseudonym(self, kind: str, value: str) -> str:
+        return f"{kind}-{self._digest(kind, value).hex()}" if value else ""
+
+    def _tell(self) -> None:
+        if self._burned:
+            self._notes.append(
+                f"Files that say that identifying text is burned into their pixels (BurnedInAnnotation): {self._burned}"
+                "."
+            )
+        for keyword, count in self._dropped.items():
+            self._notes.append(f"{keyword} was no coded word in {count} files, and was left out.")
+
+
+def _digest(salt: bytes, kind: str, value: str) -> bytes:
+    return hmac.digest(salt, f"{kind}\0{value}".encode(), "sha256")[:10]
+
+
+def _row(item: _Slice) -> Row:
+    return Row(0, item.cells, frame=item.frame)
+
+
+def _number(value: Any) -> str:
+    try:
+        return "" if value is None else f"{float(value):g}"
+    except (TypeError, ValueError):
+        return ""
+
+
+def _whole_number(value: Any) -> int:
+    try:
+        return int(value or 0)
+    except (TypeError, ValueError):
+        return 0
+
+
+def _place(header: Any) -> float:
+    """Where a slice lies along the normal of its plane, in mm (PS3.3 C.7.6.2.1.1); else its number in the series."""
+    try:
+        position = [float(number) for number in header.get("ImagePositionPatient")]
+        orientation = list(header.get("ImageOrientationPatient"))
+        row, column = ([float(number) for number in orientation[start : start + 3]] for start in (0, 3))
+        normal = [row[(i + 1) % 3] * column[(i + 2) % 3] - row[(i + 2) % 3] * column[(i + 1) % 3] for i in range(3)]
+        return sum(a * b for a, b in zip(position, normal, strict=True))
+    except (TypeError, ValueError, IndexError):
+        return float(_whole_number(header.get("InstanceNumber")))

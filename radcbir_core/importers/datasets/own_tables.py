@@ -1,0 +1,146 @@
+"""The formats ``csv`` and ``parquet``: any table, with a mapping of its columns.
+
+Owns reading such tables row by row. What the mapping means is mapping.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers.datasets.manifest_tables import dataset_names
+from radcbir_core.importers.request import ImportRequest
+from radcbir_core.importers.rows.mapping import Mapper
+from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
+
+_PARQUET = frozenset({".parquet", ".pq"})
+_BATCH_ROWS = 8192
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a path is named like a parquet file."""
+    return path.suffix.lower() in _PARQUET
+
+
+def columns_of(path: Path) -> list[str]:
+    """The columns of a table that can be read: all of a CSV, those of a parquet file that hold text or numbers.
+
+    Raises:
+        ManifestError: It cannot be read as a table.
+    """
+    return list((_ParquetTable(path) if is_parquet(path) else CsvTable(path)).columns)
+
+
+def recognizes(path: Path) -> bool:
+    """Whether this is a table without a column ``path``: a parquet file, or a CSV that needs a mapping."""
+    if not path.is_file():
+        return False
+    if is_parquet(path):
+        return True
+    if not path.name.lower().endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+        return False
+    try:
+        return "path" not in CsvTable(path, lower=True).columns
+    except ManifestError:
+        return False  # who reads it says what is wrong with it
+
+
+def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
+    """Open tables; parquet by its name, everything else as CSV.
+
+    Args:
+        paths: The tables.
+        request: For its ``mapping``, ``modality``, ``anatomy`` and ``image_root``.
+
+    Raises:
+        ManifestError: A table cannot be read, or lacks a column that the mapping names.
+    """
+    files = [real(path) for path in paths]
+    for file, path in zip(files, paths, strict=True):
+        if not file.is_file():
+            raise ManifestError(f"Expected a table, but {path} is not a file. Check the path.")
+    names = dataset_names([file.parent for file in files])
+    return [_read(file, name, request) for file, name in zip(files, names, strict=True)]
+
+
+def _read(path: Path, name: str, request: ImportRequest) -> Source:
+    table = _ParquetTable(path) if is_parquet(path) else CsvTable(path)
+    defaults = {"modality": request.modality, "anatomy": request.anatomy}
+    mapper = Mapper(request.mapping, columns=table.columns, origin=path, defaults=defaults)
+    return Source(
+        origin=path,
+        root=real(request.image_root or path.parent),
+        dataset=name,
+        rows=_mapped(table.rows(), mapper, path),
+        columns=mapper.columns,
+        expected=table.about(),
+        notes=table.notes if isinstance(table, _ParquetTable) else [],
+    )
+
+
+def _mapped(rows: Iterable[Row], mapper: Mapper, path: Path) -> Iterator[Row]:
+    empty = True
+    for row in rows:
+        empty = False
+        if row.reason:
+            yield row
+            continue
+        try:
+            yield Row(row.line, mapper.row(row.cells))
+        except ManifestError as error:
+            yield Row(row.line, {}, str(error))
+    if empty:
+        raise ManifestError(f"Expected at least one image, but {path} has no rows. Check the file.")
+
+
+class _ParquetTable:
+    """A parquet file, read batch by batch; columns of pictures, of other bytes and of structures are left out."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._reading():
+            self._file = pq.ParquetFile(path, memory_map=True)
+            schema = self._file.schema_arrow
+        self.columns = [field.name for field in schema if _is_text(field.type)]
+        left_out = [name for name in schema.names if name not in self.columns]
+        self.notes = [f"Left out of {path.name}, because they hold no text: {', '.join(left_out)}."] if left_out else []
+        if len(set(self.columns)) < len(self.columns):
+            raise ManifestError(f"Expected no column twice, but {path} has one twice. Rename one of them.")
+
+    def about(self) -> int:
+        return int(self._file.metadata.num_rows)
+
+    def rows(self) -> Iterator[Row]:
+        line = 0
+        with self._reading():
+            for batch in self._file.iter_batches(_BATCH_ROWS, columns=self.columns, use_threads=False):
+                cells: Mapping[str, Any]
+                for cells in batch.to_pylist():
+                    line += 1
+                    yield Row(line, dict(cells))
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (pa.ArrowException, OSError) as error:
+            raise ManifestError(
+                f"Expected a whole parquet file, but {self.path} cannot be read as one. Copy it again from its source."
+            ) from error
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _is_text(kind.value_type)
+    return not (
+        pa.types.is_nested(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )

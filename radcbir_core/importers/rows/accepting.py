@@ -1,0 +1,281 @@
+"""Rows → Arrow columns: what is taken, what is refused and why, and what only the whole table shows.
+
+Owns the pass over the rows: they stream through it in batches and become Arrow columns at once, so that 1.6 million of
+them fit into a laptop's memory. At the end: image_ids that two sources share, one spelling of a word, exact duplicates,
+and the same bytes under two labels.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from radcbir_core.collections.collection import PROBLEM_COLUMNS
+from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
+from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
+from radcbir_core.importers.rows.sources import Row, Source
+from radcbir_core.progress import Progress
+from radcbir_core.vocabulary import spelling_to_use
+
+_BATCH_ROWS = 64
+_CHUNK_ROWS = 16_384
+# A source's own columns have no blank in front, so that these two are never among them.
+_SOURCE, _LINE = " source", " line"
+_LICENCE_COLUMNS = ("licence", "license")
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    source: int
+    row: Row
+    cells: Cells
+
+
+class Taking:
+    """The rows taken so far, as Arrow chunks, and the account of the others."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self.sources = sources
+        self.changes = Changes()
+        self.problems: list[dict[str, Any]] = []
+        self.root = Path(os.path.commonpath([source.root for source in sources]))
+        self._further = further_columns(sources)
+        self._schema = _schema(self._further)
+        self._chunks: list[pa.RecordBatch] = []
+        self._pending: list[tuple[_Candidate, Checked]] = []
+        self._seen: list[set[str]] = [set() for _ in self.sources]
+        self._anatomies: Counter[str] = Counter()
+        self._pathologies: Counter[str] = Counter()
+        self._licences: Counter[str] = Counter()
+        self._taken = 0
+
+    def take_all(self, checker: Checker, progress: Progress) -> None:
+        """Check and take the rows of all sources in their order.
+
+        Raises:
+            ManifestError: Not one can be used.
+        """
+        batches: deque[list[_Candidate]] = deque()
+
+        def asked() -> Iterator[list[Wanted]]:
+            for batch in self._candidates():
+                batches.append(batch)
+                yield [Wanted(self.sources[c.source].root, str(c.cells["path"]), c.row.frame) for c in batch]
+
+        done = 0
+        for results in checker.in_order(asked()):
+            for candidate, checked in zip(batches.popleft(), results, strict=True):
+                self._take(candidate, checked)
+            done = self._taken + len(self.problems)
+            progress("import", done, max(done, sum(source.expected for source in self.sources)))
+        self._flush()
+        progress("import", done := self._taken + len(self.problems), done)
+        if not self._taken:
+            raise ManifestError(_nothing_usable(self.sources, self.problems))
+
+    def _candidates(self) -> Iterator[list[_Candidate]]:
+        for number, source in enumerate(self.sources):
+            usable = (_Candidate(number, row, self._cells(source, row)) for row in self._usable(number))
+            while batch := list(islice(usable, _BATCH_ROWS)):
+                yield batch
+
+    def _usable(self, number: int) -> Iterator[Row]:
+        source = self.sources[number]
+        for row in source.rows:
+            source.seen += 1
+            if row.reason:
+                path = str(row.cells.get("path", ""))
+                self._refuse(number, row, path, str(row.cells.get("image_id", "")), row.reason)
+            else:
+                yield row
+
+    def _cells(self, source: Source, row: Row) -> Cells:
+        return normalize_row(row.cells, dataset=source.dataset, changes=self.changes)
+
+    def _take(self, candidate: _Candidate, checked: Checked) -> None:
+        cells, number = candidate.cells, candidate.source
+        image_id = str(cells["image_id"])
+        reason = checked.reason
+        if not reason and image_id in self._seen[number]:
+            reason = f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too."
+        if reason:
+            self._refuse(number, candidate.row, str(cells["path"]), image_id, reason)
+            return
+        self._seen[number].add(image_id)
+        self._taken += 1
+        self.sources[number].images += 1
+        self._anatomies[str(cells["anatomy"])] += 1
+        self._pathologies.update(cells["pathologies"])
+        licence = next((str(cells[name]) for name in _LICENCE_COLUMNS if cells.get(name)), "")
+        self._licences[licence or self.sources[number].licence] += 1
+        self._pending.append((candidate, checked))
+        if len(self._pending) == _CHUNK_ROWS:
+            self._flush()
+
+    def _refuse(self, number: int, row: Row, path: str, image_id: str, reason: str) -> None:
+        origin = str(row.origin or self.sources[number].origin)
+        self.problems.append(dict(zip(PROBLEM_COLUMNS, (origin, row.line, path, image_id, reason), strict=True)))
+
+    def _flush(self) -> None:
+        """The rows that were taken since the last time become one chunk."""
+        if not self._pending:
+            return
+        start = len(str(self.root).rstrip("/")) + 1
+        columns: dict[str, list[Any]] = {
+            "path": [checked.path[start:] for _, checked in self._pending],
+            _SOURCE: [candidate.source for candidate, _ in self._pending],
+            _LINE: [candidate.row.line for candidate, _ in self._pending],
+            **{
+                name: [getattr(checked, name) for _, checked in self._pending] for name in ("sha256", "width", "height")
+            },
+        }
+        arrays = [
+            pa.array(
+                columns[item.name]
+                if item.name in columns
+                else [candidate.cells.get(item.name, "") for candidate, _ in self._pending],
+                item.type,
+            )
+            for item in self._schema
+        ]
+        self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
+        self._pending.clear()
+
+    def manifest(self) -> Manifest:
+        """The manifest of the rows taken; words that differ in case only become one.
+
+        Raises:
+            ManifestError: All rows of the only sources there are contradict each other.
+        """
+        table = self._told_apart(pa.Table.from_batches(self._chunks, schema=self._schema))
+        table = self._one_spelling(table)
+        table = self._without_contradictions(table)
+        groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
+        names = [*COLUMNS, *self._further]
+        table = table.append_column("duplicate_group", groups).select(names)
+        return Manifest(table, digest="")
+
+    def licences(self) -> dict[str, int]:
+        """Licence → images; images without one are not counted."""
+        return {licence: count for licence, count in self._licences.most_common() if licence}
+
+    def _told_apart(self, table: pa.Table) -> pa.Table:
+        """An image_id that two sources use is put behind its data set's name in each of them."""
+        if len(self.sources) < 2:
+            return table
+        uses = Counter(image_id for own in self._seen for image_id in own)
+        shared = {image_id for image_id, count in uses.items() if count > 1}
+        self._seen = []
+        if not shared:
+            return table
+        ids, datasets = table.column("image_id").to_pylist(), table.column("dataset").to_pylist()
+        ids = [f"{d}/{i}" if i in shared else i for i, d in zip(ids, datasets, strict=True)]
+        table = _replace(table, "image_id", pa.array(ids, pa.string()))
+        again = pd.Series(ids).duplicated().to_numpy(dtype=bool)
+        reason = "Expected image_ids that differ, but another source of the same data set has this one too."
+        return self._leave_out(table, again, lambda _row: reason)
+
+    def _one_spelling(self, table: pa.Table) -> pa.Table:
+        anatomy, found = spelling_to_use(self._anatomies), spelling_to_use(self._pathologies)
+        if anatomy:
+            self._note("anatomy", anatomy, self._anatomies)
+            column = [anatomy.get(word, word) for word in table.column("anatomy").to_pylist()]
+            table = _replace(table, "anatomy", pa.array(column, pa.string()))
+        if found:
+            self._note("pathologies", found, self._pathologies)
+            lists = table.column("pathologies").to_pylist()
+            lists = [list(dict.fromkeys(found.get(word, word) for word in words)) for words in lists]
+            table = _replace(table, "pathologies", pa.array(lists, pa.list_(pa.string())))
+        return table
+
+    def _note(self, column: str, replacements: dict[str, str], counts: Counter[str]) -> None:
+        for old, new in replacements.items():
+            self.changes.note(column, old, new, rows=counts[old])
+
+    def _without_contradictions(self, table: pa.Table) -> pa.Table:
+        """Leave out images with the same bytes and different labels, where their data set gives one label a file."""
+        strict = np.asarray([source.one_label_a_file for source in self.sources])
+        if not strict.any():
+            return table
+        groups = duplicate_groups(table.column("sha256"))
+        suspects = np.flatnonzero((groups >= 0) & strict[np.asarray(table.column(_SOURCE))])
+        if not len(suspects):
+            return table
+        few = table.select(["modality", "anatomy", "pathologies"]).take(pa.array(suspects)).to_pylist()
+        labels: dict[int, dict[str, None]] = {}
+        for row, label in zip(suspects, few, strict=True):
+            text = "/".join([label["modality"], label["anatomy"], "|".join(label["pathologies"])])
+            labels.setdefault(int(groups[row]), {})[text] = None
+        contradicting = {group: list(found) for group, found in labels.items() if len(found) > 1}
+        out = np.zeros(len(groups), dtype=bool)
+        out[suspects] = np.isin(groups[suspects], list(contradicting))
+        return self._leave_out(
+            table,
+            out,
+            lambda row: (
+                "Expected one label for the same bytes, but files with exactly these are labeled "
+                f"{', '.join(contradicting[int(groups[row])])}. Left out, because it cannot be known which is right."
+            ),
+        )
+
+    def _leave_out(self, table: pa.Table, out: npt.NDArray[np.bool_], reason: Callable[[int], str]) -> pa.Table:
+        rows = np.flatnonzero(out)
+        columns = [_SOURCE, _LINE, "path", "image_id", *(n for n in _LICENCE_COLUMNS if n in self._further)]
+        for row, cells in zip(rows, table.select(columns).take(pa.array(rows)).to_pylist(), strict=True):
+            source = self.sources[cells[_SOURCE]]
+            self._refuse(cells[_SOURCE], Row(cells[_LINE], {}), cells["path"], cells["image_id"], reason(int(row)))
+            source.images -= 1
+            licence = next((cells[name] for name in _LICENCE_COLUMNS if cells.get(name)), "")
+            self._licences[licence or source.licence] -= 1
+        if len(rows) == table.num_rows:
+            raise ManifestError(_nothing_usable(self.sources, self.problems))
+        return table.filter(pa.array(~out)) if len(rows) else table
+
+
+def _schema(further: Sequence[str]) -> pa.Schema:
+    types = {"pathologies": pa.list_(pa.string()), "width": pa.int32(), "height": pa.int32()}
+    names = [name for name in (*COLUMNS, *further) if name != "duplicate_group"]
+    return pa.schema(
+        [(name, types.get(name, pa.string())) for name in names] + [(_SOURCE, pa.int32()), (_LINE, pa.int32())]
+    )
+
+
+def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def duplicate_groups(digests: pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    """Number the digests that occur more than once, in order of first occurrence; -1 for the others and for ""."""
+    encoded = pc.dictionary_encode(digests).combine_chunks()
+    codes = np.asarray(encoded.indices)  # in order of first occurrence
+    repeated = np.bincount(codes, minlength=len(encoded.dictionary)) > 1
+    repeated &= np.asarray(pc.not_equal(encoded.dictionary, ""), dtype=bool)
+    numbers = np.where(repeated, np.cumsum(repeated) - 1, -1).astype(np.int32)
+    groups: npt.NDArray[np.int32] = numbers[codes]
+    return groups
+
+
+def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]]) -> str:
+    if not problems:
+        origins = ", ".join(str(source.origin) for source in sources)
+        return f"Expected at least one image, but there is no row in {origins}. Check the files."
+    reason, count = Counter(problem["reason"] for problem in problems).most_common(1)[0]
+    first = next(problem for problem in problems if problem["reason"] == reason)
+    where = f"{first['source']} line {first['line']}" + (f" ({first['path']})" if first["path"] else "")
+    return (
+        f"Expected at least one usable image, but all {len(problems)} rows of {len(sources)} source(s) have problems; "
+        f"the most frequent ({count}): {reason} First at {where}."
+    )

@@ -1,0 +1,195 @@
+"""Column mappings: which column of a source is which column of the manifest.
+
+Owns the meaning of ``--map`` and what becomes of a row's values under it: one-hot columns, lists, and lists in text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR
+from radcbir_core.importers.rows.sources import Cell
+
+TARGETS = (*(name for name in COLUMNS if name not in COMPUTED), "series_id")
+"""The columns of a manifest that a source can have."""
+
+_TRUE = frozenset({"1", "1.0", "true", "yes", "y", "x", "positive"})
+_FALSE = frozenset({"", "0", "0.0", "false", "no", "n", "negative", "nan"})
+
+
+def parse_mapping(words: Sequence[str]) -> dict[str, str]:
+    """``["path=filename", "pathologies=Mass,Edema"]`` → column of the manifest → columns of the source.
+
+    Raises:
+        ManifestError: A word is no pair, or names no column of a manifest, or one twice.
+
+    Example:
+        >>> parse_mapping(["path=filename", "pathologies = Mass, Edema"])
+        {'path': 'filename', 'pathologies': 'Mass,Edema'}
+    """
+    mapping: dict[str, str] = {}
+    for word in words:
+        target, sign, source = (part.strip() for part in word.partition("="))
+        if not sign or not source:
+            raise ManifestError(f"Expected COLUMN=SOURCE, but --map = {word!r}. Write, for example, path=filename.")
+        if target not in TARGETS:
+            close = get_close_matches(target, TARGETS, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(TARGETS)}."
+            raise ManifestError(f"Expected a column of a manifest, but --map {target} = {source!r}. {hint}")
+        if target in mapping:
+            raise ManifestError(
+                f"Expected each column once, but --map {target} is given twice. "
+                "Join several columns of findings with commas."
+            )
+        mapping[target] = ",".join(part.strip() for part in source.split(","))
+    return mapping
+
+
+class Mapper:
+    """Turns a source's rows into a manifest's.
+
+    ``pathologies`` may come from several columns, separated by commas: one-hot, each named after its finding. From a
+    single column it is a list, or text with ``|`` between findings, or one finding. A mapping without ``path`` takes
+    the source's column ``path``, and likewise for all columns that have the manifest's own names.
+
+    Args:
+        mapping: See :func:`parse_mapping`.
+        columns: The source's columns.
+        origin: The source, for messages.
+        defaults: Column of the manifest → its value where the source has none.
+
+    Attributes:
+        columns: The columns that rows have after it.
+
+    Raises:
+        ManifestError: A column is not there.
+
+    Example:
+        >>> mapper = Mapper(
+        ...     {"path": "file", "pathologies": "Mass,Edema"},
+        ...     columns=["file", "Mass", "Edema", "age"],
+        ...     origin=Path("a.csv"),
+        ... )
+        >>> row = mapper.row({"file": "1.png", "Mass": "0", "Edema": "1.0", "age": "40"})
+        >>> row["path"], row["pathologies"], row["age"], row["mass"]
+        ('1.png', ['Edema'], '40', '0')
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping[str, str],
+        *,
+        columns: Sequence[str],
+        origin: Path,
+        defaults: Mapping[str, str] | None = None,
+    ) -> None:
+        self._origin = origin
+        self._defaults = {name: value for name, value in (defaults or {}).items() if value}
+        self._own = {column.lower(): column for column in columns}
+        given = {target: source.split(",") for target, source in mapping.items()}
+        self._sources = {target: [self._column(name) for name in names] for target, names in given.items()}
+        for target, names in self._sources.items():
+            if target != "pathologies" and len(names) > 1:
+                raise ManifestError(
+                    f"Expected one column, but --map {target} = {mapping[target]!r}. Only pathologies takes several."
+                )
+        if "path" not in self._sources and "path" not in self._own:
+            raise ManifestError(
+                f"Expected a column with the image files, but {origin} has the columns {', '.join(columns)[:300]}. "
+                "Say which one it is: --map path=COLUMN."
+            )
+        self._one_hot = self._sources.get("pathologies", []) if len(self._sources.get("pathologies", [])) > 1 else []
+        further = [name.lower() for name in columns if name.lower() not in COMPUTED]
+        self.columns = list(dict.fromkeys([*self._sources, *self._defaults, *further]))
+
+    def row(self, cells: Mapping[str, Any]) -> dict[str, Cell]:
+        """One row under the mapping; every further column of the source is kept, its name in lower case.
+
+        Raises:
+            ManifestError: A cell of a one-hot column is neither yes nor no.
+        """
+        result: dict[str, Cell] = {}
+        for name, value in cells.items():
+            lowered = name.lower()
+            if lowered not in COMPUTED:
+                result[lowered] = value if isinstance(value, list) and lowered == "pathologies" else as_text(value)
+        for target, names in self._sources.items():
+            if target != "pathologies":
+                result[target] = as_text(cells[names[0]])
+        if self._one_hot:
+            result["pathologies"] = [name for name in self._one_hot if self._is_set(name, cells[name])]
+        elif "pathologies" in self._sources:
+            result["pathologies"] = as_list(cells[self._sources["pathologies"][0]])
+        if "pathologies" in self._sources:
+            result.pop("pathology", None)
+        for name, value in self._defaults.items():
+            if not result.get(name):
+                result[name] = value
+        return result
+
+    def _is_set(self, name: str, value: Any) -> bool:
+        word = as_text(value).strip().lower()
+        if word in _TRUE:
+            return True
+        if word in _FALSE:
+            return False
+        raise ManifestError(
+            f"Expected 0 or 1 in a column of findings, but {self._origin} has {name} = {as_text(value)[:80]!r}. "
+            "Map a single column with the findings' names, or correct the cell."
+        )
+
+    def _column(self, name: str) -> str:
+        exact = name if name in self._own.values() else self._own.get(name.lower())
+        if exact is None:
+            close = get_close_matches(name, list(self._own.values()), n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(self._own.values())[:300]}."
+            raise ManifestError(f"Expected a column of {self._origin}, but --map names {name!r}. {hint}")
+        return exact
+
+
+def as_text(value: Any) -> str:
+    """A value of a table as text: "" for none, lists joined with ``|``, whole numbers without a point.
+
+    Example:
+        >>> [as_text(value) for value in (None, 3.0, 2.5, True, ["a", "b"], "x")]
+        ['', '3', '2.5', '1', 'a|b', 'x']
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if isinstance(value, list | tuple):
+        return LIST_SEPARATOR.join(as_text(item) for item in value)
+    return str(value)
+
+
+def as_list(value: Any) -> list[str]:
+    """The findings of one cell: a list, a list written as ``['a', 'b']``, or text with ``|`` between them.
+
+    Example:
+        >>> [as_list(value) for value in (["a"], "a|b", "['a', 'b']", "a, b", None)]
+        [['a'], ['a', 'b'], ['a', 'b'], ['a, b'], []]
+    """
+    if isinstance(value, list | tuple):
+        return [as_text(item) for item in value]
+    text = as_text(value).strip()
+    if text.startswith("[") and text.endswith("]"):
+        import ast
+
+        try:
+            found = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            found = None
+        if isinstance(found, list):
+            return [as_text(item) for item in found]
+    return text.split(LIST_SEPARATOR) if text else []

@@ -1,0 +1,127 @@
+"""A source's columns and words → the manifest's.
+
+Owns the meaning of a source table's columns and the account of what was changed on the way in. Knows nothing of
+files: paths are passed on as they are.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+
+from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.importers.rows.sources import Cell, Source
+from radcbir_core.vocabulary import (
+    is_known,
+    normal_modality,
+    normal_pathology,
+    normal_split,
+    normal_text,
+    tidy,
+)
+
+LIST_SEPARATOR = "|"
+COMPUTED = frozenset({"sha256", "width", "height", "duplicate_group"})
+_SEVERAL = "multiple"
+_IDENTIFIERS = ("patient_id", "study_id", "series_id")
+
+Cells = dict[str, Cell]
+
+# The same words come a million times.
+_modality, _split, _text, _pathology = (
+    lru_cache(65_536)(rule) for rule in (normal_modality, normal_split, normal_text, normal_pathology)
+)
+
+
+class Changes:
+    """What normalization changed, counted by column, old and new word."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[str, str, str]] = Counter()
+
+    def note(self, column: str, old: str, new: str, *, rows: int = 1) -> str:
+        """Count the change of ``old`` to ``new``, if it is one; returns ``new``."""
+        if old != new:
+            self._counts[(column, old, new)] += rows
+        return new
+
+    def rows(self) -> list[dict[str, str | int]]:
+        """Each change with its number of rows, most frequent first."""
+        return [
+            {"column": column, "from": old, "to": new, "rows": count}
+            for (column, old, new), count in self._counts.most_common()
+        ]
+
+
+def normalize_row(cells: Mapping[str, Cell], *, dataset: str, changes: Changes) -> Cells:
+    """Give a row the manifest's text columns, and keep its further columns as they are.
+
+    Columns of the source that mean something here: ``image_id`` (default: data set and path), ``path``, ``dataset``,
+    ``split`` (or else ``split_hint``), ``modality``, ``anatomy``, ``pathology`` (one), ``pathologies`` or
+    ``labels_all`` (several, a list or separated by ``|``; they count when ``pathology`` is empty, missing or
+    "multiple"), ``patient_id``, ``study_id``, ``series_id``, ``caption``, ``view``. ``sha256``, ``width``, ``height``
+    and ``duplicate_group`` are computed from the files and not taken from the source.
+
+    Args:
+        cells: The row as the source has it.
+        dataset: What to call the data set where the row does not say.
+        changes: Told what was changed.
+
+    Returns:
+        Column → text (``pathologies``: list of text).
+
+    Example:
+        >>> row = normalize_row({"path": "1.png", "modality": "X-ray"}, dataset="site", changes=Changes())
+        >>> row["image_id"], row["modality"], row["pathologies"]
+        ('site/1.png', 'XR', [])
+    """
+
+    def take(column: str, rule: Callable[[str], str], *, instead: str = "") -> str:
+        name = column if column in cells or not instead else instead
+        old = str(cells.get(name, ""))
+        return changes.note(name, old, rule(old))
+
+    path = str(cells["path"]).strip()
+    dataset = take("dataset", _text) or dataset
+    result: Cells = {
+        "image_id": str(cells.get("image_id", "")).strip() or f"{dataset}/{path}",
+        "path": path,
+        "dataset": dataset,
+        "split": take("split", _split, instead="split_hint"),
+        "modality": take("modality", _modality),
+        "anatomy": take("anatomy", _text),
+        "pathologies": _pathologies(cells, changes),
+        "caption": str(cells.get("caption", "")).strip(),
+        "view": take("view", _text),
+    }
+    for column in _IDENTIFIERS:
+        if column != "series_id" or column in cells:
+            result[column] = take(column, _text)
+    for name, text in cells.items():
+        if name not in result and name not in COMPUTED:
+            result[name] = text
+    return result
+
+
+def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
+    single = str(cells.get("pathology", ""))
+    several = tidy(single).casefold() == _SEVERAL if single else False
+    if not several and single.strip():
+        name = changes.note("pathology", single, _pathology(single))
+        return [name] if name else []
+    for column in ("pathologies", "labels_all"):
+        found = cells.get(column, "")
+        words = found if isinstance(found, list) else found.split(LIST_SEPARATOR) if is_known(found) else []
+        if words:
+            names = (changes.note(column, word, _pathology(word)) for word in words)
+            return list(dict.fromkeys(name for name in names if name))
+    if several:
+        changes.note("pathology", single, "")
+    return []
+
+
+def further_columns(sources: Sequence[Source]) -> list[str]:
+    """The columns of the sources that are not the manifest's own, in the order they were met."""
+    names = dict.fromkeys(name for source in sources for name in source.columns)
+    return [name for name in names if name not in COLUMNS]

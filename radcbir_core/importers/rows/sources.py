@@ -1,0 +1,227 @@
+"""What an importer hands on: where a data set's images lie and, lazily, one row an image.
+
+Owns the records of a source, and reading CSV files line by line, plain or gzip. Knows nothing of labels: it hands on
+what the source says, with the line it stood on.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TextIO, cast
+
+from radcbir_core.errors import ManifestError
+
+_DELIMITERS = ",;\t"
+_LONGEST_LINE = 4 * 1024 * 1024
+_PLACES, _LINES_OF_A_PLACE, _SMALL = 16, 50, 2**16
+_UNPACKED = 8  # times the size of a packed table, about
+
+Cell = str | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image as its source describes it.
+
+    Attributes:
+        line: The line of the table it ends on, 1-based; 0 where the source is a folder without a table.
+        cells: Column → text; columns are in lower case. ``pathologies`` may be a list.
+        reason: Why this is no image; "" where it is one.
+        origin: The table that the line is in, where it is another than the source's.
+        frame: Which frame of the file it is, counted from 0; ``None`` where the file is one image. The same number
+            stands in the cell :data:`~radcbir_core.collections.manifest.FRAME_COLUMN`.
+    """
+
+    line: int
+    cells: dict[str, Cell]
+    reason: str = ""
+    origin: Path | None = None
+    frame: int | None = None
+
+
+@dataclass(slots=True)
+class Source:
+    """One data set: a table, or a folder of images.
+
+    Attributes:
+        origin: The table or folder itself.
+        root: The real folder that its paths start from and must not leave.
+        dataset: What to call the data set where a row does not say.
+        rows: Its images, read as they are taken; once only.
+        columns: All columns that its rows may have, in lower case.
+        expected: About how many rows there are, for the progress bar.
+        licence: Of the whole data set, where it has no column for it.
+        notes: What has to be known about numbers made from it.
+        one_label_a_file: Whether images with the same bytes and different labels are to be left out.
+        private_files: Name → content of files for the collection's folder that only its owner may read.
+        seen: How many rows were taken so far; counted by the import.
+        images: How many of them are images of the collection; counted by the import.
+    """
+
+    origin: Path
+    root: Path
+    dataset: str
+    rows: Iterable[Row]
+    columns: Sequence[str] = ()
+    expected: int = 0
+    licence: str = ""
+    notes: list[str] = field(default_factory=list)
+    one_label_a_file: bool = False
+    private_files: dict[str, bytes] = field(default_factory=dict)
+    seen: int = 0
+    images: int = 0
+
+
+class CsvTable:
+    r"""A CSV file with a header: comma, semicolon or tab between cells; UTF-8; plain, or gzip if it ends on ``.gz``.
+
+    Args:
+        path: The file.
+        lower: Whether column names are taken in lower case.
+
+    Attributes:
+        path: The file.
+        columns: Its columns.
+
+    Raises:
+        ManifestError: It cannot be read, is empty, is not UTF-8 text, or has a column twice.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "a.csv"
+        >>> _ = path.write_text("File;Finding\n1.png;mass\n2.png\n")
+        >>> table = CsvTable(path)
+        >>> table.columns, [(row.line, row.cells, bool(row.reason)) for row in table.rows()]
+        (['File', 'Finding'], [(2, {'File': '1.png', 'Finding': 'mass'}, False), (3, {}, True)])
+    """
+
+    def __init__(self, path: Path, *, lower: bool = False) -> None:
+        self.path = path
+        with self._reading() as handle:
+            first = handle.readline(_LONGEST_LINE)
+            if not first.strip():
+                raise ManifestError(
+                    f"Expected a table with a header line, but {path} is empty. Give a CSV with a column 'path'."
+                )
+            self._delimiter = max(_DELIMITERS, key=first.count)
+        with self._reading() as handle:
+            header = next(self._reader(handle))
+        while header and not header[-1].strip():
+            header.pop()  # some tables end each line with a comma
+        self._header = [name.strip().lower() if lower else name.strip() for name in header]
+        self.columns = [name for name in self._header if name]
+        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if repeated:
+            raise ManifestError(
+                f"Expected no column twice, but {path} has the column {repeated[0]!r} twice. Rename one of them."
+            )
+
+    def require(self, columns: Sequence[str], *, what: str) -> None:
+        """Do nothing if the table has all these columns.
+
+        Args:
+            columns: Their names.
+            what: What the table was taken for, as in "Data_Entry_2017.csv of NIH ChestX-ray14".
+
+        Raises:
+            ManifestError: It is another table.
+        """
+        missing = [name for name in columns if name not in self.columns]
+        if missing:
+            raise ManifestError(
+                f"Expected {what} with the columns {', '.join(columns)}, but {self.path} lacks {', '.join(missing)}; "
+                f"it has {', '.join(self.columns)[:300]}. Give the file of this data set, or another --format."
+            )
+
+    def rows(self) -> Iterator[Row]:
+        """The rows in order, read as they are taken; one with too many or too few cells has a reason and no cells.
+
+        Raises:
+            ManifestError: The file breaks off or has other bytes than UTF-8 text in it.
+        """
+        width = len(self._header)
+        with self._reading() as handle:
+            reader = self._reader(handle)
+            next(reader)
+            for cells in reader:
+                line = reader.line_num  # type: ignore[attr-defined]  # csv.reader objects have it, iterators do not
+                while len(cells) > width and not cells[-1].strip():
+                    cells.pop()
+                if len(cells) == width:
+                    if any(cells) and any(cell.strip() for cell in cells):
+                        yield Row(line, {k: v for k, v in zip(self._header, cells, strict=True) if k})
+                elif any(cell.strip() for cell in cells):
+                    yield Row(line, {}, f"Expected {width} cells, but the line has {len(cells)}.")
+
+    def about(self) -> int:
+        """About how many rows there are: the file's size by the length of lines here and there in it."""
+        packed = self.path.suffix == ".gz"
+        size = self.path.stat().st_size
+        # A packed file is not to be unpacked up to its middle.
+        small = not packed and size < _SMALL
+        starts = [0] if packed or small else [(2 * n + 1) * size // (2 * _PLACES) for n in range(_PLACES)]
+        means = []
+        with self._faults(), (gzip.open if packed else open)(self.path, "rb") as opened:
+            handle = cast(BinaryIO, opened)
+            for start in starts:
+                handle.seek(start)
+                if start:
+                    handle.readline(_LONGEST_LINE)  # the rest of a line
+                lines = (handle.readline(_LONGEST_LINE) for _ in range(size if small else _LINES_OF_A_PLACE))
+                lengths = [len(line) for line in itertools.takewhile(bool, lines)]
+                if lengths:
+                    means.append(sum(lengths) / len(lengths))
+        whole = size * (_UNPACKED if packed else 1)
+        return max(1, round(sum(whole / len(means) / mean for mean in means)) - 1)
+
+    def _reader(self, handle: TextIO) -> Iterator[list[str]]:
+        return csv.reader(self._lines(handle), delimiter=self._delimiter)
+
+    def _lines(self, handle: TextIO) -> Iterator[str]:
+        """The lines of the file; a line without end, as of a binary or a bomb, is never read whole."""
+        while line := handle.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                raise ManifestError(
+                    f"Expected lines of at most {_LONGEST_LINE:,} characters, but {self.path} has a longer one. "
+                    "Give a CSV table."
+                )
+            yield line
+
+    @contextmanager
+    def _reading(self) -> Iterator[TextIO]:
+        opened = gzip.open if self.path.suffix == ".gz" else open
+        with self._faults(), cast(TextIO, opened(self.path, "rt", encoding="utf-8-sig", newline="")) as handle:
+            yield handle
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise ManifestError(
+                f"Expected text in UTF-8, but {self.path} has other bytes at position {error.start}. "
+                "Save it as UTF-8 CSV."
+            ) from error
+        except csv.Error as error:
+            raise ManifestError(f"Expected a CSV table, but {self.path}: {error}. Save it as UTF-8 CSV.") from error
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ManifestError(
+                f"Expected a whole gzip file, but {self.path} is damaged or cut off. Copy it again from its source."
+            ) from error
+        except OSError as error:
+            raise ManifestError(
+                f"Expected a readable table, but {self.path}: {error.strerror}. Check the file."
+            ) from error
+
+
+def real(path: Path) -> Path:
+    """The folder or file itself, without links and ``..`` in its path."""
+    return Path(os.path.realpath(path.expanduser()))

@@ -1,8 +1,0 @@
-"""Magnetic resonance: brain, knee, lumbar spine and breast, from relaxation times by the sequences' equations."""
-
-from __future__ import annotations
-
-from radcbir_core.phantoms.mr import brain, breast, knee, spine
-from radcbir_core.phantoms.scenes import Scene
-
-SCENES: tuple[Scene, ...] = (brain.SCENE, knee.SCENE, spine.SCENE, breast.SCENE)

@@ -1,0 +1,117 @@
+"""The neighbor graph: the 100 most similar images of every image, computed once per encoder.
+
+Owns the graph and the reading of ranked hits from it. The graph leaves out only the image itself; a reader names the
+gallery and the exclusions, and images that are left with too few hits are searched again, so that the answer is that
+of a search and not what happened to be in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.progress import Progress, silent
+from radcbir_core.search.index import Exclusion, Hits, Method, Searcher, unit
+from radcbir_core.search.retriever import exclusions_of, searcher_of
+from radcbir_core.storage import write_array
+
+NEIGHBORS = 100
+EXACT_ROWS = 50_000
+"""Up to this many images the graph is exact: all pairs are compared. Beyond, the approximate index finds it."""
+
+_CHUNK = 1024
+
+
+def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Method:
+    """Compute the graph and write it: ``neighbor_ids.npy`` and ``neighbor_similarities.npy``.
+
+    Args:
+        store: Whose embeddings.
+        progress: Told the number of images, as step "neighbors".
+
+    Returns:
+        Whether all pairs were compared.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    searcher = searcher_of(store)
+    number = len(store.valid)
+    width = min(NEIGHBORS, max(int(store.valid.sum()) - 1, 0))
+    method: Method = "exact" if number <= EXACT_ROWS else "approximate"
+    # One array is streamed to its file while it is computed; the other, half as large, is kept until that is written.
+    similarities = np.full((number, width), np.nan, dtype=np.float16)
+
+    def ids() -> Iterator[npt.NDArray[np.int32]]:
+        progress("neighbors", 0, number)
+        for start in range(0, number, _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, number))
+            found = np.full((len(rows), width), -1, dtype=np.int32)
+            usable = store.valid[rows]
+            if width and usable.any():
+                hits = _neighbors_of(searcher, rows[usable], width=width, method=method)
+                found[usable], similarities[rows[usable]] = hits.rows, hits.similarities
+            yield found
+            progress("neighbors", start + len(rows), number)
+
+    write_array(store.neighbor_ids_path, ids(), shape=(number, width), dtype=np.int32)
+    write_array(store.neighbor_similarities_path, [similarities], shape=(number, width), dtype=np.float16)
+    return method
+
+
+def _neighbors_of(searcher: Searcher, rows: npt.NDArray[np.intp], *, width: int, method: Method) -> Hits:
+    queries = unit(searcher.embeddings[rows], dimension=searcher.dimension)
+    itself = [Exclusion(np.arange(len(searcher.embeddings)), rows)]
+    return searcher.search(queries, k=width, exclusions=itself, method=method)
+
+
+def ranked_hits(
+    store: EncoderStore,
+    queries: npt.NDArray[np.intp],
+    *,
+    k: int,
+    gallery: npt.NDArray[np.bool_],
+    exclude: Sequence[str] = (),
+) -> Hits:
+    """The first k images of the gallery for each query, exclusions applied.
+
+    Args:
+        store: What an encoder made of a collection, with its graph.
+        queries: ``(Q,)`` rows; an image never returns itself. All must have an embedding.
+        k: How many hits.
+        gallery: ``(N,)``; which images may be returned.
+        exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
+
+    Returns:
+        Exactly k hits a query, or all there are. Similarities of hits from the graph have half precision.
+    """
+    hits = Hits.empty(len(queries), k, method=store.record.get("neighbors", {}).get("method", "exact"))
+    allowed = gallery & store.valid
+    exclusions = exclusions_of(store.collection.manifest, queries, exclude)
+    short: list[npt.NDArray[np.intp]] = []
+    for start in range(0, len(queries), _CHUNK * 8):
+        part = slice(start, start + _CHUNK * 8)
+        ids = np.asarray(store.neighbor_ids[queries[part]])
+        usable = (ids >= 0) & allowed[ids]
+        for exclusion in exclusions:
+            mine = exclusion.query_groups[part, None]
+            usable &= ~((exclusion.groups[ids] == mine) & (mine >= 0))
+        # A stable sort brings each line's usable neighbors to its front and keeps their order.
+        order = np.argsort(~usable, axis=1, kind="stable")[:, :k]
+        kept = np.take_along_axis(usable, order, axis=1)
+        width = order.shape[1]
+        lines = np.take_along_axis(ids, order, axis=1)
+        similarities = np.take_along_axis(np.asarray(store.neighbor_similarities[queries[part]]), order, axis=1)
+        hits.rows[part, :width] = np.where(kept, lines, -1)
+        hits.similarities[part, :width] = np.where(kept, similarities, np.nan)
+        hits.counts[part] = kept.sum(axis=1)
+        short.append(start + np.flatnonzero(hits.counts[part] < k))
+    again = np.concatenate(short) if short else np.empty(0, dtype=np.intp)
+    if len(again):
+        vectors = unit(store.embeddings[queries[again]], dimension=store.embeddings.shape[1])
+        found = searcher_of(store).search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
+        hits.rows[again], hits.similarities[again], hits.counts[again] = found.rows, found.similarities, found.counts
+    return hits

@@ -1,0 +1,1 @@
+"""Synthetic images, the default encoder trained with them, and the demonstration; nothing else needs them."""

@@ -1,0 +1,118 @@
+"""From collections to the encoder's folder: data list, teacher, training, export.
+
+Owns the order of these and the record ``training.json``, which says what the encoder was made of: every source and
+label with its numbers of images on either side, the recipe, the versions and the log.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from radcbir_core.collections.collection import Collection, list_collections, open_collection
+from radcbir_core.errors import CollectionError
+from radcbir_core.progress import Progress, silent
+from radcbir_core.synthetic.mini.examples import Examples, load_examples
+from radcbir_core.synthetic.mini.network import export
+from radcbir_core.synthetic.mini.teacher import teach
+from radcbir_core.synthetic.mini.training import LOG, Recipe, recipe_facts, train
+from radcbir_core.synthetic.phantom_collection import make_phantoms
+
+PHANTOMS = "mini-phantoms"
+"""The collection of phantoms that is trained on; its patients are others than those of the default collection."""
+
+PHANTOMS_SEED = 1
+
+
+def phantoms_to_train_on(images: int, *, progress: Progress = silent) -> Collection:
+    """The phantoms that are trained on, drawn unless they are there.
+
+    Args:
+        images: How many.
+        progress: Told the step "draw".
+
+    Raises:
+        CollectionError: There is such a collection with another number of images.
+        StorageError: No space left, or no permission.
+    """
+    if PHANTOMS not in list_collections():
+        return make_phantoms(name=PHANTOMS, images=images, seed=PHANTOMS_SEED, split="train", progress=progress)
+    collection = open_collection(PHANTOMS)
+    if len(collection) != images:
+        raise CollectionError(
+            f"Expected {images} phantoms to train on, but the collection {PHANTOMS} has {len(collection)}. "
+            f"Run: python -m radcbir_core remove {PHANTOMS}"
+        )
+    return collection
+
+
+def make_mini(
+    collections: Sequence[Collection],
+    *,
+    output: Path,
+    work: Path,
+    recipe: Recipe,
+    teacher: Path | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
+    told: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> Examples:
+    """Train radcbir-mini and write its folder; stopped and called again, it goes on at its last checkpoint.
+
+    Args:
+        collections: What it is trained and validated on; see :mod:`radcbir_core.synthetic.mini.examples` for the sides.
+        output: The encoder's folder.
+        work: For the cache of small images, the checkpoint and the log.
+        recipe: All that decides the weights beside the data.
+        teacher: A ``.tflite`` feature extractor to imitate.
+        device: Where the network works.
+        progress: Told the steps "read …", "teacher" and "train".
+        told: Given each line of the log.
+
+    Raises:
+        CollectionError: No image can be read.
+        EncoderError: The checkpoint is another's, the teacher cannot be used, or the training diverged.
+        StorageError: No space left, or no permission.
+    """
+    examples = load_examples(collections, cache=work / "cache", progress=progress)
+    taught = None
+    if teacher is not None:
+        taught = teach(examples, teacher, cache=work / "cache", progress=progress)
+    weights = train(examples, recipe, folder=work, teacher=taught, device=device, progress=progress, told=told)
+    log = [json.loads(line) for line in (work / LOG).read_text(encoding="utf-8").splitlines()]
+    record = {
+        "recipe": recipe_facts(recipe),
+        "teacher": teacher.name if teacher is not None else None,
+        "images": data_list(examples),
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in ("torch", "open_clip_torch", "timm", "numpy", "pillow")},
+        },
+        "log": log,
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    export(weights, output, documents={"training.json": (json.dumps(record, indent=1) + "\n").encode()})
+    return examples
+
+
+def data_list(examples: Examples) -> list[dict[str, Any]]:
+    """Each source and label with its numbers of images that were trained on and validated on."""
+    sides = (Counter[tuple[str, str]](), Counter[tuple[str, str]]())
+    for row in range(len(examples)):
+        pathologies = "|".join(examples.pathologies[row]) if len(examples.pathologies[row]) < 2 else "several"
+        label = "/".join(part or "unknown" for part in (examples.modality[row], examples.anatomy[row], pathologies))
+        sides[int(examples.validation[row])][(examples.sources[row], label)] += 1
+    return [
+        {
+            "source": source,
+            "label": label,
+            "trained_on": sides[0][source, label],
+            "validated_on": sides[1][source, label],
+        }
+        for source, label in sorted({*sides[0], *sides[1]})
+    ]

@@ -1,0 +1,262 @@
+"""Phantoms → a collection: the images are drawn by helper processes and written beside their manifest.
+
+Owns the making of a phantom collection: who draws, where the files lie, the manifest's rows with the ground truth as
+columns, and going on after a kill. What is drawn is ``radcbir_core.synthetic.phantoms``' business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, BinaryIO, Final, cast
+
+import pandas as pd
+import pyarrow as pa
+
+from radcbir_core.collections.collection import (
+    PROBLEM_COLUMNS,
+    Collection,
+    check_name,
+    open_collection,
+    refuse_existing,
+    resumable_collection,
+    write_collection,
+)
+from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.errors import CollectionError
+from radcbir_core.messages import receive, send
+from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import atomic_bytes
+from radcbir_core.synthetic.phantoms.patients import Patient, patients
+from radcbir_core.synthetic.phantoms.scenes import SIDE
+
+DEFAULT_NAME: Final = "phantoms"
+DEFAULT_IMAGES: Final = 2400
+DEFAULT_SEED: Final = 20
+VERSION: Final = 1
+"""Counts up whenever the same seed gives other images, so that a half-made collection is not finished by other code."""
+
+TITLE: Final = "Phantoms: synthetic images with known ground truth"
+LICENCE: Final = "Apache-2.0"
+TRUTH_COLUMNS: Final = ("lesion_size_mm", "lesion_contrast", "lesion_x", "lesion_y", "lesion_place")
+"""The ground truth of each image; empty in a normal one."""
+
+PARTS: Final = "parts"
+"""The folder of an unfinished collection that holds the rows of its finished parts."""
+
+# Several processes with several threads each would only get into each other's way.
+_ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_PATIENTS_A_PART = 4
+_PARTS_A_FOLDER = 256
+_SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in COLUMNS if name not in {"pathologies", "width", "height", "duplicate_group"}),
+        ("pathologies", pa.list_(pa.string())),
+        *((name, pa.int32()) for name in ("width", "height", "duplicate_group")),
+        *((name, pa.string() if name == "lesion_place" else pa.float32()) for name in TRUTH_COLUMNS),
+        ("licence", pa.string()),
+    ]
+)
+
+
+def make_phantoms(
+    *,
+    name: str = DEFAULT_NAME,
+    images: int = DEFAULT_IMAGES,
+    seed: int = DEFAULT_SEED,
+    split: str | None = None,
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Collection:
+    """Draw a phantom collection; stopped or killed and called again, it goes on where it stopped.
+
+    The same ``images`` and ``seed`` give the same files on every machine with the same versions of NumPy and Pillow.
+
+    Args:
+        name: The new collection's name.
+        images: How many, at least 1.
+        seed: 0 or more; another seed gives other patients.
+        split: Put all patients on this side; by default six of ten train, one validates and three test.
+        workers: Drawing processes; one a CPU core by default.
+        progress: Told the number of images, as step "draw".
+
+    Raises:
+        CollectionExistsError: The name is taken.
+        CollectionError: Another process is making it, or ``images`` or ``seed`` is out of range.
+        StorageError: No space left, or no permission.
+    """
+    check_name(name)
+    refuse_existing(name)
+    if images < 1 or seed < 0:
+        raise CollectionError(
+            f"Expected at least 1 image and a seed of at least 0, but images = {images}, seed = {seed}. Correct them."
+        )
+    key = "-".join(["phantoms", str(VERSION), str(images), str(seed), *([split] if split else [])])
+    with resumable_collection(name, key=key) as folder:
+        tables = list(_drawn(folder, images=images, seed=seed, workers=workers or os.cpu_count() or 1, told=progress))
+        if split:
+            tables = [_on_one_side(table, split) for table in tables]
+        write_collection(
+            folder,
+            name=name,
+            title=TITLE,
+            image_root=Path("images"),
+            manifest=Manifest(pa.concat_tables(tables), digest=""),
+            problems=pd.DataFrame([], columns=PROBLEM_COLUMNS),
+            facts={
+                "problems": 0,
+                "duplicates": 0,
+                "duplicate_groups": 0,
+                "sources": [{"origin": f"drawn from seed {seed}", "dataset": name, "rows": images, "images": images}],
+                "changes": [],
+                "licences": {LICENCE: images},
+            },
+        )
+        shutil.rmtree(folder / PARTS)
+    return open_collection(name)
+
+
+def _drawn(folder: Path, *, images: int, seed: int, workers: int, told: Progress) -> Iterator[pa.Table]:
+    """The manifest's rows, part by part; draws what is not there yet, a bounded number of parts ahead."""
+    done = 0
+    told("draw", 0, images)
+    helpers = _Helpers()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="draw")
+    try:
+        submitted: Iterator[Future[pa.Table]] = (
+            pool.submit(_part, folder, number, part, seed=seed, helpers=helpers)
+            for number, part in enumerate(_parts(patients(images, seed=seed)))
+        )
+        waiting = deque(islice(submitted, 2 * workers))
+        while waiting:
+            table = waiting.popleft().result()
+            waiting.extend(islice(submitted, 1))
+            done += table.num_rows
+            told("draw", done, images)
+            yield table
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        helpers.end()
+
+
+def _on_one_side(table: pa.Table, split: str) -> pa.Table:
+    place = table.column_names.index("split")
+    return table.set_column(place, "split", pa.array([split] * table.num_rows, pa.string()))
+
+
+def _parts(everyone: Iterator[Patient]) -> Iterator[list[Patient]]:
+    while part := list(islice(everyone, _PATIENTS_A_PART)):
+        yield part
+
+
+def _part(folder: Path, number: int, part: list[Patient], *, seed: int, helpers: _Helpers) -> pa.Table:
+    """The rows of one part; its images are drawn and written unless an earlier run has done so."""
+    record = folder / PARTS / f"{number:06d}.json"
+    if record.is_file():
+        return pa.Table.from_pylist(json.loads(record.read_text(encoding="utf-8")), schema=_SCHEMA)
+    rows = []
+    for patient in part:
+        facts, data = helpers.draw({"number": patient.number, "left": patient.kept, "seed": seed})
+        start = 0
+        for place, image in enumerate(facts, start=1):
+            file = data[start : start + image["bytes"]]
+            start += image["bytes"]
+            path = f"{number // _PARTS_A_FOLDER:04d}/{patient.patient_id}-{place}.png"
+            atomic_bytes(folder / "images" / path, file)
+            rows.append(_row(patient, image, path=path, sha256=hashlib.sha256(file).hexdigest()))
+    # Last, because it says that the part's images are all there.
+    atomic_bytes(record, json.dumps(rows).encode())
+    return pa.Table.from_pylist(rows, schema=_SCHEMA)
+
+
+def _row(patient: Patient, image: dict[str, Any], *, path: str, sha256: str) -> dict[str, Any]:
+    lesion = image["lesion"] or {}
+    return {
+        "image_id": Path(path).stem,
+        "path": path,
+        "dataset": "phantoms",
+        "split": patient.split,
+        "modality": patient.scene.modality,
+        "anatomy": patient.scene.anatomy,
+        "pathologies": [patient.pathology],
+        "patient_id": patient.patient_id,
+        "study_id": "",
+        "caption": image["caption"],
+        "view": image["view"],
+        "sha256": sha256,
+        "width": SIDE,
+        "height": SIDE,
+        "duplicate_group": -1,
+        "lesion_size_mm": lesion.get("size_mm"),
+        "lesion_contrast": lesion.get("contrast"),
+        "lesion_x": lesion.get("x"),
+        "lesion_y": lesion.get("y"),
+        "lesion_place": lesion.get("place") or "",
+        "licence": LICENCE,
+    }
+
+
+class _Helpers:
+    """Drawing processes: one for each thread that asks, each started when first needed and used again.
+
+    Processes, because drawing holds the interpreter; programs of their own, because a process that starts as a copy of
+    a server with threads may hang, and one that starts by importing the server's main module would run a page.
+    """
+
+    def __init__(self) -> None:
+        self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
+        self._all: list[subprocess.Popen[bytes]] = []
+
+    def draw(self, request: dict[str, Any]) -> tuple[list[dict[str, Any]], bytes]:
+        """The images of one patient.
+
+        Raises:
+            CollectionError: The process ended without an answer.
+        """
+        try:
+            helper = self._idle.get_nowait()
+        except Empty:
+            helper = self._start()
+        try:
+            send(cast(BinaryIO, helper.stdin), request)
+            answer, data = receive(cast(BinaryIO, helper.stdout))
+        except (OSError, EOFError) as error:
+            raise CollectionError(
+                f"Expected the images of phantom patient {request['number']}, but the process that draws them ended "
+                f"with exit code {helper.wait()}. Free some memory and start again; it goes on from what is finished."
+            ) from error
+        self._idle.put(helper)
+        return answer["images"], data
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        root = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        helper = subprocess.Popen(
+            [sys.executable, "-m", "radcbir_core.synthetic.phantoms.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+        )
+        self._all.append(helper)
+        return helper
+
+    def end(self) -> None:
+        """End all processes."""
+        for helper in self._all:
+            helper.kill()
+            helper.wait()
+            for stream in (helper.stdin, helper.stdout):
+                try:
+                    cast(BinaryIO, stream).close()
+                except OSError:
+                    continue  # what was still to be written went to a process that is gone

@@ -1,0 +1,69 @@
+"""``evaluate --versus``, as a person runs it."""
+
+from __future__ import annotations
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from radcbir_core.cli import main
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.comparing import COMPARISON_COLUMNS, compare
+from tests.second_encoder import add_encoder
+
+
+@pytest.fixture
+def collection(small_data, tmp_path, monkeypatch):
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    add_encoder(open_collection("small"))
+    return open_collection("small")
+
+
+def run(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = main(["evaluate", "small", *arguments])
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def printed(out: str) -> list[list[str]]:
+    """The cells of the table."""
+    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in out.splitlines() if line.startswith("│")]
+
+
+@pytest.mark.parametrize("versus", ["second", "chance"])
+def test_the_table_is_that_of_the_comparison(collection, capsys, tmp_path, versus) -> None:
+    path = tmp_path / "versus.csv"
+    code, out, _ = run(capsys, "--encoder", "pixels", "--versus", versus, "--output", str(path))
+    assert code == 0
+    other = None if versus == "chance" else collection.store(versus)
+    found = compare(collection.store("pixels"), other, Protocol())
+    means = found.table[found.table["averaging"] != "label"].to_dict("records")
+    assert f"small: A = pixels, B = {versus}; leave-one-out, patient excluded, divided by k" in out
+    cells = printed(out)
+    assert len(cells) == len(means) == 24
+    for line, row in zip(cells, means, strict=True):
+        assert line[:5] == [row["level"], row["averaging"], str(row["k"]), f"{row['a']:.3f}", f"{row['b']:.3f}"]
+        assert line[5:8] == [f"{row[name]:+.3f}" for name in ("difference", "low", "high")]
+        assert line[8] == ("B is better" if row["low"] > 0 else "A is better" if row["high"] < 0 else "not clear")
+    assert all(note in out for note in found.notes)
+    assert "label, P@10 of 8 labels: Of " in out
+    written = pd.read_csv(path, keep_default_na=False)
+    assert tuple(written.columns) == COMPARISON_COLUMNS
+    assert len(written) == len(found.table)
+
+
+@pytest.mark.parametrize(
+    ("versus", "said"),
+    [
+        ("pixels", "Expected two different encoders, but both are pixels"),
+        ("radcbir-mini", "Run: python -m radcbir_core build small --encoder radcbir-mini"),
+    ],
+)
+def test_what_cannot_be_compared_is_one_line(collection, capsys, versus, said) -> None:
+    code, out, err = run(capsys, "--encoder", "pixels", "--versus", versus)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert said in " ".join(err.split())

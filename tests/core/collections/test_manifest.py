@@ -1,0 +1,155 @@
+"""Labels, groups and filters of a manifest, against plain Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.errors import CollectionError, ImageNotFoundError, QueryError
+
+ROWS = [
+    # image_id, modality, anatomy, pathologies, patient, study, split
+    ("a", "XR", "chest", ["pneumonia"], "p1", "s1", "train"),
+    ("b", "XR", "chest", ["normal"], "p1", "s2", "test"),
+    ("c", "CT", "head", [], "", "", "train"),
+    ("d", "XR", "chest", ["effusion", "mass"], "p2", "s3", ""),
+    ("e", "", "hand", ["fracture"], "p2", "s3", ""),
+    ("f", "MR", "", ["glioma"], "", "", "test"),
+]
+
+
+def manifest(rows=ROWS, *, duplicates=None, **further) -> Manifest:
+    names = ("image_id", "modality", "anatomy", "pathologies", "patient_id", "study_id", "split")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    table = {name: [""] * len(rows) for name in COLUMNS} | columns | further
+    table |= {"width": [8] * len(rows), "height": [8] * len(rows), "duplicate_group": duplicates or [-1] * len(rows)}
+    table["pathologies"] = pa.array(columns["pathologies"], pa.list_(pa.string()))
+    return Manifest(pa.table(table), digest="d")
+
+
+def test_labels_at_each_level() -> None:
+    m = manifest()
+    assert m.labels("modality").text(range(6)) == ["XR", "XR", "CT", "XR", "", "MR"]
+    assert m.labels("anatomy").text(range(6)) == ["chest", "chest", "head", "chest", "hand", ""]
+    assert m.labels("label").text(range(6)) == ["XR/chest/pneumonia", "XR/chest/normal", "", "", "", ""]
+    assert m.labels("label").codes.tolist() == [1, 0, -1, -1, -1, -1]
+    assert m.labels("modality").counts() == {"XR": 3, "CT": 1, "MR": 1}
+
+
+def test_groups() -> None:
+    m = manifest(duplicates=[0, -1, 0, -1, -1, -1])
+    assert m.groups("patient").tolist() == [0, 0, -1, 1, 1, -1]
+    assert m.groups("study").tolist() == [0, 1, -1, 2, 2, -1]
+    assert m.groups("duplicate").tolist() == [0, -1, 0, -1, -1, -1]
+    assert m.groups("series").tolist() == [-1] * 6
+    assert manifest(series_id=[*"xxyy", "", ""]).groups("series").tolist() == [0, 0, 1, 1, -1, -1]
+
+
+def test_pathology_counts() -> None:
+    assert manifest().pathology_counts == {
+        "effusion": 1, "fracture": 1, "glioma": 1, "mass": 1, "normal": 1, "pneumonia": 1,
+    }  # fmt: skip
+
+
+@settings(deadline=None)
+@given(
+    modalities=st.lists(st.sampled_from(["XR", "CT", "MR", ""]), min_size=1, max_size=3),
+    pathologies=st.lists(st.sampled_from(["normal", "mass", "effusion", "glioma", ""]), min_size=1, max_size=3),
+    columns=st.sets(st.sampled_from(["modality", "pathologies"])),
+)
+def test_filters_agree_with_plain_python(modalities, pathologies, columns) -> None:
+    where = {"modality": modalities, "pathologies": pathologies}
+    where = {name: where[name] for name in columns}
+    expected = [
+        ("modality" not in where or row[1] in modalities)
+        and ("pathologies" not in where or bool(set(row[3]) & set(pathologies)) or (not row[3] and "" in pathologies))
+        for row in ROWS
+    ]
+    assert manifest().mask(where).tolist() == expected
+
+
+def test_a_modality_is_understood_in_other_spellings() -> None:
+    assert manifest().mask({"modality": ["X-ray"]}).sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"modalty": ["CT"]}, r"Expected a column of the manifest, but column = 'modalty'. Did you mean modality\?"),
+        (
+            {"anatomy": ["Chest"]},
+            r"Expected a value of the column anatomy, but anatomy = 'Chest'. Did you mean 'chest'",
+        ),
+        ({"pathologies": ["pneumona"]}, "Did you mean 'pneumonia'"),
+        ({"split": ["zzz"]}, "It has 'test', 'train'"),
+    ],
+)
+def test_filters_that_cannot_be(where, message) -> None:
+    with pytest.raises(QueryError, match=message):
+        manifest().mask(where)
+
+
+def test_rows_and_records() -> None:
+    m = manifest()
+    assert m.rows([3, 0])["image_id"].tolist() == ["d", "a"]
+    assert m.rows([3], ["pathologies"])["pathologies"].tolist() == [["effusion", "mass"]]
+    assert m.record(3)["pathologies"] == ["effusion", "mass"]
+    assert m.row_of("c") == 2
+    assert m.frame["pathologies"].tolist()[2] == []
+    assert m.column("modality").tolist() == ["XR", "XR", "CT", "XR", "", "MR"]
+    assert m.find("B").tolist() == [1]
+    with pytest.raises(ImageNotFoundError, match="image_id = 'zz' is not in it"):
+        m.row_of("zz")
+    with pytest.raises(ImageNotFoundError, match="Expected a row from 0 to 5, but row = 6"):
+        m.record(6)
+
+
+def test_unknown_levels_and_exclusions() -> None:
+    with pytest.raises(QueryError, match="Expected a level of modality, anatomy, label, but level = 'organ'"):
+        manifest().labels("organ")
+    with pytest.raises(QueryError, match="Expected an exclusion of duplicate, series, study, patient"):
+        manifest().groups("hospital")
+
+
+def test_filterable_columns_have_few_values_and_are_no_identifiers() -> None:
+    assert manifest(site=list("xyxyxy"), constant=["c"] * 6).filterable() == [
+        "split", "modality", "anatomy", "pathologies", "patient_id", "study_id", "site",
+    ]  # fmt: skip
+    assert "anatomy" not in manifest().filterable(most=2)
+
+
+def test_written_and_read_back(tmp_path) -> None:
+    m = manifest(site=["<b>", '"', ",", "肺", "", "x"])
+    path = tmp_path / "manifest.parquet"
+    m.write(path)
+    again = Manifest.read(path)
+    assert again.table.equals(m.table)
+    assert np.array_equal(again.labels("label").codes, m.labels("label").codes)
+    assert again.digest == Manifest.read(path).digest
+
+
+def test_damaged_manifests(tmp_path) -> None:
+    path = tmp_path / "manifest.parquet"
+    manifest().write(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CollectionError, match=r"manifest\.parquet is missing or damaged"):
+        Manifest.read(path)
+    with pytest.raises(CollectionError, match=r"is missing\. Import the collection again"):
+        Manifest(pa.table({"image_id": ["a"]}), digest="")
+
+
+def test_columns_that_measure_something() -> None:
+    sizes = pa.array([1.5, None, 30.0, 2.0, float("nan"), None], pa.float32())
+    m = manifest(age=["41", "", "7", "x", "70", "7"], score=["1e3", "2", "", "", "3", "4"], size_mm=sizes)
+    assert m.numeric_columns(range(6)) == ["score", "size_mm"]
+    assert m.numeric_columns([0, 1, 2]) == ["age", "score", "size_mm"]
+    assert m.numeric_columns([1]) == []
+    assert m.numeric_columns([]) == []
+    np.testing.assert_array_equal(m.numbers("age", [3, 0, 1]), [np.nan, 41, np.nan])
+    np.testing.assert_array_equal(m.numbers("size_mm", [4, 2]), [np.nan, 30])
+    with pytest.raises(QueryError, match="column = 'agee'"):
+        m.numbers("agee", [0])

@@ -1,0 +1,356 @@
+"""The comparison of two encoders against loops in plain Python."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.errors import EvaluationError, QueryError, StaleError
+from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation.reports.comparing import COMPARISON_COLUMNS, compare, label_note, paired_intervals, verdict
+from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
+from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label, neighborhoods
+from tests.second_encoder import add_encoder
+
+FAILED = (3, 25, 44)
+
+
+@pytest.fixture
+def pair(small_data, tmp_path, monkeypatch):
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    add_encoder(open_collection("small"), noise=2.0)
+    collection = open_collection("small")
+    return collection.store("pixels"), collection.store("second")
+
+
+@pytest.fixture
+def with_failures(pair):
+    """As ``pair``; the second encoder could not embed three of the images."""
+    collection = pair[0].collection
+    shutil.rmtree(collection.encoder_folder("second"))
+    add_encoder(collection, noise=2.0, failed=FAILED)
+    return collection.store("pixels"), collection.store("second")
+
+
+def label_of(record, level):
+    if level != "label":
+        return record[level]
+    found = record["pathologies"]
+    known = len(found) == 1 and record["modality"] and record["anatomy"]
+    return f"{record['modality']}/{record['anatomy']}/{found[0]}" if known else ""
+
+
+def ranking(store, row, others):
+    """``others`` by similarity to ``row``, best first; chance (None) has no ranking."""
+    vectors = store.embeddings.astype(np.float64)
+    return sorted(others, key=lambda other: (-float(vectors[other] @ vectors[row]), other))
+
+
+def slow_queries(a, b, protocol, level):
+    """row → (label, patient, {k: (P@k of A, P@k of B)}), for every query, by plain Python."""
+    records = a.collection.manifest.frame.to_dict("records")
+    usable = {row for row in range(len(records)) if a.valid[row] and (b is None or b.valid[row])}
+    labels = [label_of(record, level) for record in records]
+    result = {}
+    for row in sorted(usable):
+        mine = records[row]
+        if not labels[row] or (protocol.name == "split" and mine["split"] != "test"):
+            continue
+        others = [
+            other
+            for other in usable
+            if other != row
+            and labels[other]
+            and (protocol.name != "split" or records[other]["split"] == "train")
+            and not (
+                "patient" in protocol.exclude
+                and mine["patient_id"]
+                and mine["patient_id"] == records[other]["patient_id"]
+            )
+        ]
+        relevant = sum(labels[other] == labels[row] for other in others)
+        values = {}
+        for k in protocol.ks:
+            size = k if protocol.divisor == "k" else min(k, relevant)
+            pair = []
+            for store in (a, b):
+                if not size:
+                    pair.append(math.nan)
+                elif store is None:
+                    pair.append(relevant / len(others) * min(size, len(others)) / size)
+                else:
+                    found = ranking(store, row, others)[:size]
+                    pair.append(sum(labels[other] == labels[row] for other in found) / size)
+            values[k] = tuple(pair)
+        patient = mine["patient_id"] or (
+            f"copies {mine['duplicate_group']}" if mine["duplicate_group"] >= 0 else f"row {row}"
+        )
+        result[row] = (labels[row], patient, values)
+    return result
+
+
+def mean(values):
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def slow_means(queries, k, side):
+    """averaging or label → mean, of one side (0, 1) or of the differences (2)."""
+    value = {row: (*found[2][k], found[2][k][1] - found[2][k][0])[side] for row, found in queries.items()}
+    labels = sorted({found[0] for found in queries.values()})
+    result = {label: mean([value[row] for row, found in queries.items() if found[0] == label]) for label in labels}
+    macro = mean([result[label] for label in labels])
+    return result | {"micro": mean(list(value.values())), "macro": macro}
+
+
+@pytest.mark.parametrize(
+    ("name", "divisor", "versus"),
+    [*itertools.product(["leave-one-out", "split"], ["k", "available"], ["second", "chance"])],
+)
+def test_every_figure_agrees_with_plain_python(with_failures, name, divisor, versus) -> None:
+    a, b = with_failures[0], None if versus == "chance" else with_failures[1]
+    protocol = Protocol.of(name, divisor=divisor)
+    found = compare(a, b, protocol)
+    assert tuple(found.table.columns) == COMPARISON_COLUMNS
+    assert (found.a, found.b) == ("pixels", versus)
+    for level in ("modality", "anatomy", "label"):
+        queries = slow_queries(a, b, protocol, level)
+        table = found.of_level(level)
+        assert table["row"].tolist() == list(queries)
+        assert table["label"].tolist() == [value[0] for value in queries.values()]
+        for k in protocol.ks:
+            for side, column in enumerate(("a", "b")):
+                wanted = [value[2][k][side] for value in queries.values()]
+                assert table[f"{column}@{k}"].tolist() == pytest.approx(wanted, abs=1e-12, nan_ok=True)
+            rows = found.table[(found.table["level"] == level) & (found.table["k"] == k)]
+            for side, column in enumerate(("a", "b", "difference")):
+                means = slow_means(queries, k, side)
+                names = [row["label"] or row["averaging"] for row in rows.to_dict("records")]
+                assert names == ["micro", "macro", *sorted(set(means) - {"micro", "macro"})]
+                assert rows[column].tolist() == pytest.approx([means[name] for name in names], abs=1e-12, nan_ok=True)
+            patients = [len({v[1] for v in queries.values() if label in ("micro", "macro", v[0])}) for label in names]
+            assert rows["n_patients"].tolist() == patients
+
+
+def test_intervals_agree_with_a_loop_that_resamples_patients_for_both_at_once(pair) -> None:
+    """Other random numbers, so the bounds agree only as well as 3,000 draws let them."""
+    a, b = pair
+    protocol = Protocol.of(ks=(1, 10))
+    found = compare(a, b, protocol).table
+    queries = slow_queries(a, b, protocol, "label")
+    members: dict[str, list[int]] = {}
+    for row, value in queries.items():
+        members.setdefault(value[1], []).append(row)
+    patients = list(members)
+    random = np.random.default_rng(5)
+    drawn: dict[str, list[float]] = {}
+    for _ in range(3000):
+        by_label: dict[str, list[float]] = {}
+        for patient in random.choice(len(patients), len(patients)):
+            for row in members[patients[patient]]:
+                label, _, values = queries[row]
+                by_label.setdefault(label, []).append(values[10][1] - values[10][0])
+        means = {label: mean(values) for label, values in by_label.items()}
+        everything = [value for values in by_label.values() for value in values]
+        for name, value in (*means.items(), ("micro", mean(everything)), ("macro", mean(list(means.values())))):
+            drawn.setdefault(name, []).append(value)
+    rows = found[(found["level"] == "label") & (found["k"] == 10)]
+    assert len(rows) == len(drawn) == 10
+    for row in rows.to_dict("records"):
+        low, high = np.quantile(drawn[row["label"] or row["averaging"]], [0.025, 0.975])
+        width = high - low
+        assert row["low"] == pytest.approx(low, abs=0.06 * width + 1e-9)
+        assert row["high"] == pytest.approx(high, abs=0.06 * width + 1e-9)
+    assert (rows["high"] - rows["low"] > 0.01).sum() >= 8
+
+
+def test_the_paired_interval_is_narrower_than_two_separate_ones() -> None:
+    """Forty patients, hard and easy ones; B is a little better for each."""
+    random = np.random.default_rng(0)
+    hard = random.random(40) * 0.8
+    first, second = hard, hard + 0.1
+    labels, clusters = np.zeros(40, int), np.arange(40)
+    micro, macro, label, patients = paired_intervals((second - first)[:, None], labels, clusters=clusters, n_labels=1)
+    assert micro[0] == pytest.approx([0.1, 0.1])
+    assert macro[0] == pytest.approx([0.1, 0.1])
+    assert label[0, 0] == pytest.approx([0.1, 0.1])
+    assert patients.tolist() == [40]
+
+
+def test_an_encoder_against_its_twin_differs_nowhere(pair) -> None:
+    a = pair[0]
+    add_encoder(a.collection, "twin", noise=0.0)
+    twin = a.collection.store("twin")
+    table = compare(a, twin, Protocol()).table
+    assert (table["difference"].abs() < 1e-12).all()
+    assert (table["p"].dropna() == 1).all()
+    assert {verdict(row.low, row.high) for row in table.itertuples()} <= {"open", "none"}
+    found = disagreements(a, twin, compare(a, twin, Protocol()), level="label", k=1)
+    assert len(found.only_a) == len(found.only_b) == 0
+    pairwise = ranked_pair(a, twin, 5, k=10, protocol=Protocol(), level="label")
+    assert (pairwise.overlap, pairwise.shared) == (pytest.approx(1), 10)
+    assert (neighborhoods(a, twin).table()["agreement"] == 1).all()
+
+
+def test_swapping_the_encoders_turns_the_signs(pair) -> None:
+    one, other = compare(*pair, Protocol()).table, compare(*reversed(pair), Protocol()).table
+    assert other["difference"].to_numpy() == pytest.approx(-one["difference"].to_numpy())
+    assert other["p"].to_numpy() == pytest.approx(one["p"].to_numpy(), nan_ok=True)
+    assert other["a"].to_numpy() == pytest.approx(one["b"].to_numpy())
+
+
+def test_without_failures_each_side_is_the_encoder_s_own_evaluation(pair) -> None:
+    table = compare(*pair, Protocol()).table
+    for store, column in zip(pair, ("a", "b"), strict=True):
+        own = evaluate(store, Protocol()).table
+        assert table[column].to_numpy() == pytest.approx(own["precision"].to_numpy())
+        assert table["n_queries"].tolist() == own["n_queries"].tolist()
+
+
+def test_labels_come_with_b_s_largest_gain_first(pair) -> None:
+    labels = compare(*pair, Protocol()).labels_of("label", 5)
+    assert labels["difference"].is_monotonic_decreasing
+    assert set(labels["averaging"]) == {"label"}
+    assert (labels["p_holm"] >= labels["p"]).all()
+    assert "intervals" in label_note(labels)
+
+
+def test_results_are_cached_until_one_of_the_two_is_made_again(pair) -> None:
+    a, b = pair
+    first = compare(a, b, Protocol())
+    told: list[str] = []
+    again = compare(a, b, Protocol(), progress=lambda step, done, total: told.append(step))
+    assert told == []
+    pd.testing.assert_frame_equal(again.table, first.table)
+    pd.testing.assert_frame_equal(again.queries, first.queries)
+    assert again.notes == first.notes
+    (folder,) = a.evaluation_folder.glob("versus-*")
+    (folder / "table.parquet").write_bytes(b"damaged")
+    pd.testing.assert_frame_equal(compare(a, b, Protocol()).table, first.table)
+    shutil.rmtree(b.folder)
+    add_encoder(a.collection, noise=3.0)
+    anew = compare(a, a.collection.store("second"), Protocol(), progress=lambda step, done, total: told.append(step))
+    assert "comparison" in told
+    assert not anew.table["b"].equals(first.table["b"])
+
+
+def test_what_one_must_know_is_said(with_failures) -> None:
+    a, b = with_failures
+    notes = " ".join(compare(a, b, Protocol()).notes)
+    assert "3 that only pixels could, and 0 that only second could, are left out" in notes
+    assert "10 of 61 images have no patient_id" in notes
+    assert "it is computed, not drawn" in " ".join(compare(a, None, Protocol()).notes)
+
+
+def test_what_cannot_be_compared_is_refused(pair) -> None:
+    a, b = pair
+    with pytest.raises(EvaluationError, match="Expected two different encoders, but both are pixels"):
+        compare(a, a, Protocol())
+    (b.folder / "neighbor_ids.npy").unlink()
+    with pytest.raises(
+        StaleError, match=r"that of second is missing or older. Run: python -m radcbir_core build small"
+    ):
+        compare(a, b, Protocol())
+    with pytest.raises(StaleError, match="that of second"):
+        neighborhoods(a, b)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize("label", [None, "brain"])
+def test_disagreements_are_the_queries_that_one_gets_right_and_the_other_wrong(with_failures, k, label) -> None:
+    a, b = with_failures
+    comparison = compare(a, b, Protocol())
+    found = disagreements(a, b, comparison, level="anatomy", k=k, label=label)
+    cells: dict[tuple[bool, bool], set[int]] = {}
+    for row, (own, _, values) in slow_queries(a, b, Protocol(), "anatomy").items():
+        if label in (None, own):
+            cells.setdefault((values[k][0] > 0, values[k][1] > 0), set()).add(row)
+    shown = (found.both, found.only_a, found.only_b, found.neither)
+    for rows, right in zip(shown, [(True, True), (True, False), (False, True), (False, False)], strict=True):
+        assert set(rows.tolist()) == cells.get(right, set())
+    assert found.n_queries == sum(map(len, cells.values()))
+    assert found.difference == pytest.approx((len(found.only_b) - len(found.only_a)) / found.n_queries)
+    assert found.low <= found.difference <= found.high
+    lead = comparison.of_level("anatomy").set_index("row")
+    lead = lead["b@10"] - lead["a@10"]
+    assert lead[found.only_a].is_monotonic_increasing
+    assert lead[found.only_b].is_monotonic_decreasing
+
+
+def test_chance_is_right_as_often_as_it_should_be(pair) -> None:
+    a = pair[0]
+    found = disagreements(a, None, compare(a, None, Protocol()), level="modality", k=1)
+    share = (len(found.both) + len(found.only_b)) / found.n_queries
+    assert 0.25 < found.expected < 0.4
+    assert abs(share - found.expected) < 0.2
+    with pytest.raises(EvaluationError, match="Expected a k of"):
+        disagreements(a, None, compare(a, None, Protocol()), level="modality", k=2)
+
+
+def test_both_rankings_of_a_query_come_from_the_same_gallery(with_failures) -> None:
+    a, b = with_failures
+    manifest = a.collection.manifest
+    labels = manifest.labels("anatomy").codes
+    found = ranked_pair(a, b, 30, k=10, protocol=Protocol(), level="anatomy")
+    patients = manifest.groups("patient")
+    others = [r for r in range(61) if a.valid[r] and b.valid[r] and r != 30 and patients[r] != patients[30]]
+    assert found.a.rows[0].tolist() == ranking(a, 30, others)[:10]
+    assert found.b.rows[0].tolist() == ranking(b, 30, others)[:10]
+    assert found.relevant_a.tolist() == [labels[row] == labels[30] for row in found.a.rows[0]]
+    assert found.relevant_b.tolist() == [labels[row] == labels[30] for row in found.b.rows[0]]
+    assert found.shared == len(set(found.a.rows[0]) & set(found.b.rows[0]))
+    assert 0 < found.overlap < 1
+    drawn = ranked_pair(a, None, 30, k=10, protocol=Protocol(), level="anatomy")
+    assert np.isnan(drawn.b.similarities).all()
+    assert set(drawn.b.rows[0]) <= {r for r in range(61) if r != 30 and patients[r] != patients[30]}
+    with pytest.raises(QueryError, match="could not be embedded by second"):
+        ranked_pair(a, b, FAILED[0], k=10, protocol=Protocol(), level="anatomy")
+
+
+def test_a_query_without_a_label_has_rankings_and_no_relevance(pair) -> None:
+    a, b = pair
+    row = int(np.flatnonzero(a.collection.manifest.labels("label").codes < 0)[0])
+    found = ranked_pair(a, b, row, k=5, protocol=Protocol(), level="label")
+    assert found.relevant_a is found.relevant_b is None
+    assert found.a.counts[0] == found.b.counts[0] == 5
+
+
+def test_neighborhoods_agree_with_sets(with_failures) -> None:
+    a, b = with_failures
+    found = neighborhoods(a, b)
+    both = [row for row in range(61) if a.valid[row] and b.valid[row]]
+    assert found.rows.tolist() == both
+    expected = {k: [len(set(a.neighbor_ids[r, :k]) & set(b.neighbor_ids[r, :k])) / k for r in both] for k in found.ks}
+    assert found.ks == (1, 5, 10, 50)
+    table = found.table()
+    assert table["agreement"].tolist() == pytest.approx([mean(expected[k]) for k in found.ks])
+    assert table["random"].tolist() == pytest.approx([k / 57 for k in found.ks])
+    labels = a.collection.manifest.labels("anatomy").text(both)
+    by_label = agreement_by_label(found, a, "anatomy", 10)
+    assert by_label["agreement"].is_monotonic_decreasing
+    for row in by_label.to_dict("records"):
+        mine = [value for value, label in zip(expected[10], labels, strict=True) if label == row["label"]]
+        assert row["agreement"] == pytest.approx(mean(mine))
+        assert row["n_images"] == len(mine)
+    with pytest.raises(ValueError, match="Expected a k of"):
+        found.at(7)
+
+
+def test_two_random_graphs_agree_as_chance_says() -> None:
+    """What the table calls random: 400 images, 50 neighbors each, drawn twice."""
+    from radcbir_core.evaluation.metrics.overlap import overlap_by_depth
+
+    random = np.random.default_rng(3)
+    graphs = [
+        np.stack([random.choice(np.delete(np.arange(400), row), 50, replace=False) for row in range(400)])
+        for _ in range(2)
+    ]
+    shared = overlap_by_depth(*graphs)[:, 49].mean() / 50
+    assert shared == pytest.approx(50 / 399, abs=0.006)

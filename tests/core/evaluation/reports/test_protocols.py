@@ -1,0 +1,213 @@
+"""The protocols against a pure-Python evaluator that looks at every pair."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radcbir_core.build import build
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.encoders import load_encoder
+from radcbir_core.errors import EvaluationError, QueryError, StaleError
+from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, results
+from radcbir_core.importers import import_collection
+
+
+@pytest.fixture
+def store(small_data, tmp_path, monkeypatch):
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    return open_collection("small").store("pixels")
+
+
+def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
+    """(level, label, k, averaging) → P@k, one query at a time, by plain Python."""
+    frame = store.collection.manifest.frame
+    vectors = store.embeddings.astype(np.float64)
+    groups = {"patient": frame["patient_id"], "duplicate": frame["duplicate_group"].map(lambda g: "" if g < 0 else g)}
+    result = {}
+    for level in ("modality", "anatomy", "label"):
+        labels = [
+            (f"{m}/{a}/{p[0]}" if len(p) == 1 and m and a else "")
+            if level == "label"
+            else {"modality": m, "anatomy": a}[level]
+            for m, a, p in zip(frame["modality"], frame["anatomy"], frame["pathologies"], strict=True)
+        ]
+        per_label = defaultdict(list)
+        for query, label in enumerate(labels):
+            if not label or (protocol.name == "split" and frame["split"][query] != "test"):
+                continue
+            pairs = []
+            for row, other in enumerate(labels):
+                excluded = any(groups[g][row] == groups[g][query] != "" for g in protocol.exclude)
+                in_gallery = other and (protocol.name != "split" or frame["split"][row] == "train")
+                if row != query and in_gallery and not excluded:
+                    pairs.append((-float(vectors[row] @ vectors[query]), row))
+            relevant = [labels[row] == label for _, row in sorted(pairs)]
+            values = []
+            for k in protocol.ks:
+                n = k if protocol.divisor == "k" else min(k, sum(relevant))
+                values.append(sum(relevant[:n]) / n if n else math.nan)
+            per_label[label].append(values)
+        for i, k in enumerate(protocol.ks):
+            known = {lab: [v[i] for v in vs if not math.isnan(v[i])] for lab, vs in per_label.items()}
+            means = {lab: sum(vs) / len(vs) if vs else math.nan for lab, vs in known.items()}
+            everything = [v for vs in known.values() for v in vs]
+            result |= {(level, lab, k, "label"): mean for lab, mean in means.items()}
+            result[level, "", k, "micro"] = sum(everything) / len(everything)
+            finite = [mean for mean in means.values() if not math.isnan(mean)]
+            result[level, "", k, "macro"] = sum(finite) / len(finite)
+    return result
+
+
+@pytest.mark.parametrize(
+    ("name", "exclude", "divisor"),
+    [
+        *itertools.product(
+            ["leave-one-out", "split"], [(), ("patient",), ("patient", "duplicate")], ["k", "available"]
+        ),
+    ],
+)
+def test_every_figure_agrees_with_the_oracle(store, name, exclude, divisor) -> None:
+    protocol = Protocol.of(name, exclude=exclude, divisor=divisor)
+    table = evaluate(store, protocol).table
+    assert tuple(table.columns) == TABLE_COLUMNS
+    expected = oracle(store, protocol)
+    found = {(r["level"], r["label"], r["k"], r["averaging"]): r["precision"] for r in table.to_dict("records")}
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        assert found[key] == pytest.approx(value, abs=1e-12, nan_ok=True), key
+    bounded = table[table["low"].notna()]
+    assert len(bounded) > 0
+    assert ((bounded["low"] <= bounded["precision"]) & (bounded["precision"] <= bounded["high"])).mean() > 0.95
+
+
+def test_the_queries_of_a_level_add_up_to_its_mean(store) -> None:
+    result = evaluate(store, Protocol())
+    for level in ("modality", "anatomy", "label"):
+        queries = result.of_level(level)
+        micro = result.table[(result.table["level"] == level) & (result.table["averaging"] == "micro")]
+        for row in micro.to_dict("records"):
+            assert queries[f"p@{row['k']}"].mean() == pytest.approx(row["precision"])
+            assert len(queries) == row["n_queries"]
+        manifest = store.collection.manifest
+        assert queries["label"].tolist() == manifest.labels(level).text(queries["row"])
+
+
+def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> None:
+    first = evaluate(store, Protocol())
+    folders = set(store.evaluation_folder.iterdir())
+    assert len(folders) == 1, "the build has left the default protocol's"
+    told: list[str] = []
+    again = evaluate(store, Protocol(), progress=lambda step, done, total: told.append(step))
+    assert told == []
+    assert again.table.equals(first.table)
+    assert again.notes == first.notes
+    (next(iter(folders)) / "table.parquet").write_bytes(b"damaged")
+    assert evaluate(store, Protocol()).table.equals(first.table)
+    evaluate(store, Protocol.of(divisor="available"))
+    assert len(set(store.evaluation_folder.iterdir())) == 2
+
+
+def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> None:
+    """The other finishes between our removal of the old results and our renaming of the new ones."""
+    protocol = Protocol.of(divisor="available")
+    real = results.shutil.rmtree
+    overtaken: list[Path] = []
+
+    def remove(folder, **options) -> None:
+        real(folder, **options)
+        if not overtaken and folder.parent == store.evaluation_folder and not folder.name.startswith("."):
+            overtaken.append(folder)
+            evaluate(store, protocol)
+
+    monkeypatch.setattr(results.shutil, "rmtree", remove)
+    mine = evaluate(store, protocol)
+    assert overtaken
+    assert evaluate(store, protocol).table.equals(mine.table)
+    assert not [folder for folder in store.evaluation_folder.iterdir() if folder.name.startswith(".")]
+
+
+def test_notes_say_what_one_has_to_know(store) -> None:
+    assert any("have no patient_id" in note for note in evaluate(store, Protocol()).notes)
+    notes = evaluate(store, Protocol.of(exclude=())).notes
+    assert not any("patient_id" in note for note in notes)
+    split = evaluate(store, Protocol.of("split"))
+    frame = store.collection.manifest.frame
+    train, test = (set(frame["patient_id"][frame["split"] == s]) - {""} for s in ("train", "test"))
+    expected = [f"Patients that are both in train and in test: {len(train & test)}."] if train & test else []
+    assert [n for n in split.notes if "patient-disjoint" in n] == [
+        n for n in split.notes if expected and expected[0] in n
+    ]
+
+
+def test_queries_that_no_encoder_could_answer_are_counted(store, tmp_path, small_source) -> None:
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for name in ("chest_00.png", "chest_01.png", "brain_03.png"):
+        shutil.copy(small_source / name, folder / name)
+    (folder / "manifest.csv").write_text(
+        "path,modality,anatomy,pathology\nchest_00.png,XR,chest,a\nchest_01.png,XR,chest,a\nbrain_03.png,MR,brain,b\n"
+    )
+    collection = import_collection([folder], name="three").collection
+    build(collection, load_encoder("pixels"))
+    found = evaluate(collection.store("pixels"), Protocol())
+    expected = "At the level label, queries without any relevant image that they may be given"
+    assert any(note.startswith(expected) and note.endswith("they count 0.") for note in found.notes)
+    micro = found.table[(found.table["averaging"] == "micro") & (found.table["level"] == "label")]
+    assert micro.set_index("k").loc[1, "precision"] == pytest.approx(2 / 3)
+    left_out = evaluate(collection.store("pixels"), Protocol.of(divisor="available"))
+    assert any(note.endswith("they are left out.") for note in left_out.notes)
+    micro = left_out.table[(left_out.table["averaging"] == "micro") & (left_out.table["level"] == "label")]
+    assert micro["precision"].tolist() == [1.0] * 4
+    assert micro["n_queries"].tolist() == [2] * 4
+
+
+def test_protocols_that_cannot_be(store) -> None:
+    with pytest.raises(
+        EvaluationError, match="Expected a protocol of leave-one-out, split, paper, but protocol = 'loo'"
+    ):
+        Protocol.of("loo")
+    with pytest.raises(EvaluationError, match="divisor = 'n'"):
+        Protocol.of(divisor="n")
+    with pytest.raises(EvaluationError, match=r"ks = \(0,\)"):
+        Protocol.of(ks=[0])
+    with pytest.raises(QueryError, match="exclude = 'hospital'"):
+        Protocol.of(exclude=["hospital"])
+    (store.neighbor_ids_path).unlink()
+    with pytest.raises(StaleError, match="Expected a neighbor graph"):
+        evaluate(store, Protocol.of(ks=[2]))
+
+
+def test_a_collection_without_splits_says_so(store, tmp_path, small_source) -> None:
+    for number, name in enumerate(("chest_00.png", "chest_01.png", "brain_03.png")):
+        (tmp_path / "plain").mkdir(exist_ok=True)
+        shutil.copy(small_source / name, tmp_path / "plain" / f"{number}.png")
+    collection = import_collection([tmp_path / "plain"], name="plain").collection
+    build(collection, load_encoder("pixels"))
+    with pytest.raises(EvaluationError, match="images of split train and of split test, but plain has no split at all"):
+        evaluate(collection.store("pixels"), Protocol.of("split"))
+    table = evaluate(collection.store("pixels"), Protocol()).table
+    assert (table["n_queries"] == 0).all(), "nothing is labeled"
+
+
+def test_the_reference_figures_on_the_real_images(real_images, tmp_path, monkeypatch) -> None:
+    """Computed apart from this code: pixels, leave-one-out, the patient excluded where known."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path))
+    sources = [path for path in sorted(real_images.iterdir()) if path.is_dir() and path.name != "dicom_samples"]
+    collection = import_collection(sources, name="real").collection
+    build(collection, load_encoder("pixels"))
+    table = evaluate(collection.store("pixels"), Protocol()).table
+    at_1 = table[table["k"] == 1].set_index(["level", "averaging"])
+    assert at_1.loc[("modality", "micro"), "precision"] == pytest.approx(0.975, abs=0.01)
+    assert at_1.loc[("anatomy", "micro"), "precision"] == pytest.approx(0.959, abs=0.01)
+    assert at_1.loc[("label", "micro"), "precision"] == pytest.approx(0.532, abs=0.01)
+    assert at_1.loc[("label", "macro"), "precision"] == pytest.approx(0.303, abs=0.01)
+    assert at_1.loc[("label", "micro"), "n_queries"] == 2026
+    assert len(at_1.loc[("label", "label")]) == 26

@@ -1,0 +1,170 @@
+"""CSV and parquet tables with a column mapping."""
+
+from __future__ import annotations
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers import ImportRequest, import_as
+from radcbir_core.importers.formats import detect
+from radcbir_core.importers.rows.mapping import as_list, parse_mapping
+from radcbir_core.importers.rows.sources import CsvTable
+
+
+@pytest.fixture
+def folder(tmp_path, picture):
+    for number in range(4):
+        picture(tmp_path / "s" / f"{number}.png", seed=number)
+    return tmp_path / "s"
+
+
+def test_one_hot_columns(folder, table, column) -> None:
+    path = table(
+        folder / "t.csv",
+        ["File", "Mass", "Edema", "No Finding", "Age", "Pat"],
+        [
+            ["0.png", 1, 0, 0, 40, 7],
+            ["1.png", "1.0", "True", "", 50, 8],
+            ["2.png", 0, 0, 1, "", ""],
+            ["3.png", 0, 0, 0, 1, 1],
+        ],
+    )
+    assert detect(path).name == "csv"
+    mapping = parse_mapping(["path=File", "pathologies=Mass, Edema,No Finding", "patient_id=pat"])
+    request = ImportRequest([path], "c", mapping=mapping, modality="X-ray", anatomy="chest")
+    collection = import_as(request).collection
+    assert column(collection, "pathologies") == [["Mass"], ["Mass", "Edema"], ["normal"], []]
+    assert column(collection, "patient_id") == ["7", "8", "", "1"]
+    assert column(collection, "modality") == ["XR"] * 4
+    assert column(collection, "age") == ["40", "50", "", "1"], "further columns stay"
+    assert column(collection, "mass") == ["1", "1.0", "0", "0"], "and those that were mapped too, as they are"
+
+
+def test_lists_in_text_and_a_mapped_csv_that_has_a_path_column(folder, table, column) -> None:
+    path = table(
+        folder / "t.csv",
+        ["path", "dx", "pathology"],
+        [["0.png", "a|b", "x"], ["1.png", "['c', 'd']", "x"], ["2.png", "e, f", "x"]],
+    )
+    collection = import_as(ImportRequest([path], "c", mapping={"pathologies": "dx"})).collection
+    assert column(collection, "pathologies") == [["a", "b"], ["c", "d"], ["e, f"]]
+
+
+def test_parquet_with_lists_numbers_and_bytes(folder, column) -> None:
+    path = folder / "t.parquet"
+    pq.write_table(
+        pa.table(
+            {
+                "filename": ["0.png", "1.png", "2.png"],
+                "dx": [["a|x", "b"], [], None],
+                "pid": pa.array([3, None, 5], pa.int64()),
+                "weight": [70.5, 60.0, float("nan")],
+                "image": [b"1", b"2", b"3"],
+            }
+        ),
+        path,
+    )
+    request = ImportRequest([path], "c", mapping={"path": "filename", "pathologies": "dx", "patient_id": "pid"})
+    report = import_as(request)
+    assert column(report.collection, "pathologies") == [["a|x", "b"], [], []]
+    assert column(report.collection, "patient_id") == ["3", "", "5"]
+    assert column(report.collection, "weight") == ["70.5", "60", ""]
+    assert report.notes == ["Left out of t.parquet, because they hold no text: image."]
+
+
+def test_gzip_and_another_root(folder, tmp_path, column) -> None:
+    path = tmp_path / "elsewhere" / "t.csv.gz"
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(b"file\n0.png\n1.png\n"))
+    request = ImportRequest([path], "c", image_root=folder, mapping={"path": "file"})
+    assert column(import_as(request).collection, "path") == ["0.png", "1.png"]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ManifestError, match=r"whole gzip file, but .* is damaged or cut off"):
+        import_as(ImportRequest([path], "d", image_root=folder, mapping={"path": "file"}))
+
+
+def test_a_gzip_bomb_is_not_unpacked(tmp_path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"path\n" + b"x" * 50_000_000))
+    with pytest.raises(ManifestError, match="Expected lines of at most"):
+        import_as(ImportRequest([path], "c"), format_name="csv")
+
+
+def test_rows_that_cannot_be_mapped_are_problems(folder, table) -> None:
+    path = table(folder / "t.csv", ["path", "Mass", "Edema"], [["0.png", 1, 0], ["1.png", -1, 0], ["0.png", 0, 1]])
+    report = import_as(ImportRequest([path], "c", mapping={"pathologies": "Mass,Edema"}))
+    assert (report.images, report.problems) == (1, 2)
+    reasons = report.collection.problems()["reason"].tolist()
+    assert "Expected 0 or 1 in a column of findings" in reasons[0]
+    assert "Mass = '-1'" in reasons[0]
+    assert "stands on an earlier line too" in reasons[1], "two rows for one image"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "message"),
+    [
+        ({}, "Say which one it is: --map path=COLUMN"),
+        ({"path": "file", "pathologies": "Mas"}, "--map names 'Mas'. Did you mean Mass?"),
+        ({"path": "file,Mass"}, "Only pathologies takes several"),
+    ],
+)
+def test_columns_that_are_not_there(folder, table, mapping, message) -> None:
+    path = table(folder / "t.csv", ["file", "Mass"], [["0.png", 1]])
+    with pytest.raises(ManifestError, match=message):
+        import_as(ImportRequest([path], "c", mapping=mapping))
+
+
+def test_words_of_a_mapping() -> None:
+    assert parse_mapping(["view = b"]) == {"view": "b"}
+    for words, message in (
+        (["path"], "Expected COLUMN=SOURCE"),
+        (["paht=x"], "Did you mean path"),
+        (["path=a", "path=b"], "is given twice"),
+        (["sha256=x"], "Expected a column of a manifest"),
+    ):
+        with pytest.raises(ManifestError, match=message):
+            parse_mapping(words)
+
+
+def test_damaged_and_empty_tables(folder, table) -> None:
+    (folder / "t.parquet").write_bytes(b"PAR1 no")
+    with pytest.raises(ManifestError, match="whole parquet file"):
+        import_as(ImportRequest([folder / "t.parquet"], "c"))
+    empty = table(folder / "e.csv", ["file"], [])
+    with pytest.raises(ManifestError, match="has no rows"):
+        import_as(ImportRequest([empty], "c", mapping={"path": "file"}))
+    with pytest.raises(ManifestError, match="is not a file"):
+        import_as(ImportRequest([folder], "c"), format_name="csv")
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="|", exclude_categories=["C"]), min_size=1).filter(
+            lambda t: not t.startswith("[") and t == t.strip()
+        )
+    )
+)
+def test_a_list_survives_its_text(words) -> None:
+    assert as_list("|".join(words)) == words
+    assert as_list(list(words)) == words
+    assert as_list(repr(words)) == words
+
+
+@pytest.mark.parametrize("lines", [1, 7, 799, 30_000])
+def test_about_how_many_rows_there_are_is_told_from_lines_here_and_there(tmp_path, lines) -> None:
+    # The first lines are the shortest, as where names are numbers or an old part has no captions.
+    rows = [f"images/{number}.png,{'x' * (number // 1000)}" for number in range(lines)]
+    table = "\n".join(["path,caption", *rows, ""])
+    (tmp_path / "table.csv").write_text(table)
+    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)
+    with gzip.open(tmp_path / "table.csv.gz", "wt") as handle:
+        handle.write(table)
+    assert CsvTable(tmp_path / "table.csv.gz").about() >= 1
+    (tmp_path / "table.csv").write_bytes(table.encode()[:-3])
+    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)

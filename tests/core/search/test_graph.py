@@ -1,0 +1,146 @@
+"""The neighbor graph and the hits that are read from it, against a search over every pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import radcbir_core.search.graph as graph
+from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.search.graph import build_neighbors, ranked_hits
+from radcbir_core.search.index import build_index
+from radcbir_core.search.retriever import searcher_of
+
+
+class FakeCollection:
+    """As much of a collection as a graph needs."""
+
+    def __init__(self, number: int, patients: np.ndarray, duplicates: np.ndarray) -> None:
+        columns = {name: [""] * number for name in COLUMNS}
+        columns |= {"width": [1] * number, "height": [1] * number, "image_id": [str(i) for i in range(number)]}
+        columns["duplicate_group"] = duplicates.tolist()
+        columns["patient_id"] = [f"p{p}" if p >= 0 else "" for p in patients]
+        columns["pathologies"] = pa.array([[]] * number, pa.list_(pa.string()))
+        self.manifest = Manifest(pa.table(columns), digest="m")
+        self.name = "fake"
+
+
+class FakeStore:
+    """As much of an encoder's results as a graph needs."""
+
+    def __init__(self, folder, embeddings: np.ndarray, valid: np.ndarray, collection: FakeCollection) -> None:
+        self.folder, self.embeddings, self.valid, self.collection = folder, embeddings, valid, collection
+        self.record = {"neighbors": {"method": "exact"}}
+        self.encoder_id = "fake"
+        self.neighbor_ids_path, self.neighbor_similarities_path = folder / "ids.npy", folder / "similarities.npy"
+        self.index_path = folder / "index.usearch"
+
+    def steps(self):
+        return {"index": "current" if self.index_path.exists() else "missing", "embed": "current"}
+
+    @property
+    def neighbor_ids(self):
+        return np.load(self.neighbor_ids_path, mmap_mode="r")
+
+    @property
+    def neighbor_similarities(self):
+        return np.load(self.neighbor_similarities_path, mmap_mode="r")
+
+
+def store(folder, number: int, *, seed: int = 0, patients: int = 5, invalid: float = 0.1) -> FakeStore:
+    random = np.random.default_rng(seed)
+    embeddings = random.normal(size=(number, 6))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    valid = random.random(number) >= invalid
+    embeddings[~valid] = 0
+    owners = random.integers(-1, patients, number)
+    duplicates = np.where(random.random(number) < 0.3, random.integers(0, 3, number), -1)
+    return FakeStore(folder, embeddings.astype(np.float16), valid, FakeCollection(number, owners, duplicates))
+
+
+def oracle(s: FakeStore, query: int, k: int, gallery, exclude) -> list[int]:
+    groups = [s.collection.manifest.groups(name) for name in exclude]
+    pairs = []
+    for row in range(len(s.valid)):
+        shares = any(g[row] == g[query] and g[query] >= 0 for g in groups)
+        if row != query and gallery[row] and s.valid[row] and not shares:
+            similarity = float(np.dot(s.embeddings[row].astype(float), s.embeddings[query].astype(float)))
+            pairs.append((-similarity, row))
+    return [row for _, row in sorted(pairs)[:k]]
+
+
+def similarity(s: FakeStore, query: int, rows) -> np.ndarray:
+    return s.embeddings[list(rows)].astype(np.float32) @ s.embeddings[query].astype(np.float32)
+
+
+def assert_same_hits(s: FakeStore, query: int, found, expected) -> None:
+    assert len(found) == len(set(found)) == len(expected)
+    np.testing.assert_allclose(similarity(s, query, found), similarity(s, query, expected), atol=1e-5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    number=st.integers(1, 60),
+    k=st.integers(1, 20),
+    seed=st.integers(0, 1000),
+    share=st.floats(0, 1),
+    width=st.integers(1, 30),
+    exclude=st.sets(st.sampled_from(["patient", "duplicate", "study"])),
+)
+def test_ranked_hits_agree_with_the_oracle(tmp_path_factory, number, k, seed, share, width, exclude) -> None:
+    """Also where the graph is far too narrow for the exclusions: those queries are searched again."""
+    s = store(tmp_path_factory.mktemp("s"), number, seed=seed, patients=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graph, "NEIGHBORS", width)
+        build_neighbors(s)
+    gallery = np.random.default_rng(seed).random(number) < share
+    queries = np.flatnonzero(s.valid)
+    hits = ranked_hits(s, queries, k=k, gallery=gallery, exclude=sorted(exclude))
+    assert hits.rows.shape == (len(queries), k)
+    for q, query in enumerate(queries):
+        expected = oracle(s, int(query), k, gallery, exclude)
+        assert hits.counts[q] == len(expected)
+        assert_same_hits(s, int(query), hits.rows[q, : len(expected)].tolist(), expected)
+        assert (hits.rows[q, len(expected) :] == -1).all()
+
+
+def test_the_graph_holds_the_nearest_others_best_first(tmp_path) -> None:
+    s = store(tmp_path, 300, seed=4)
+    assert build_neighbors(s) == "exact"
+    everything = np.ones(300, dtype=bool)
+    assert s.neighbor_ids.shape == (300, 100)
+    assert s.neighbor_ids.dtype == np.int32
+    for row in range(0, 300, 23):
+        if s.valid[row]:
+            assert_same_hits(s, row, s.neighbor_ids[row].tolist(), oracle(s, row, 100, everything, []))
+            assert (np.diff(s.neighbor_similarities[row].astype(np.float32)) <= 0).all()
+        else:
+            assert (s.neighbor_ids[row] == -1).all()
+            assert np.isnan(s.neighbor_similarities[row]).all()
+
+
+def test_a_large_collection_s_graph_comes_from_the_index(tmp_path, monkeypatch) -> None:
+    s = store(tmp_path, 800, seed=6)
+    build_index(s.embeddings, s.index_path, valid=s.valid, told=lambda *_: None)
+    s.record["index"] = {"bytes": s.index_path.stat().st_size}
+    monkeypatch.setattr(graph, "EXACT_ROWS", 100)
+    monkeypatch.setattr(graph, "NEIGHBORS", 10)
+    assert searcher_of(s).search(s.embeddings[:1].astype(np.float32), k=1).method == "exact"
+    assert build_neighbors(s) == "approximate"
+    found, expected = 0, 0
+    for row in np.flatnonzero(s.valid)[::7]:
+        true = set(oracle(s, int(row), 10, np.ones(800, dtype=bool), []))
+        found, expected = found + len(true & set(s.neighbor_ids[row].tolist())), expected + len(true)
+    assert found / expected > 0.95
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_tiny_collections(tmp_path, number) -> None:
+    s = store(tmp_path, number, invalid=0)
+    build_neighbors(s)
+    assert s.neighbor_ids.shape == (number, number - 1)
+    hits = ranked_hits(s, np.arange(number), k=5, gallery=np.ones(number, dtype=bool))
+    assert hits.counts.tolist() == [number - 1] * number

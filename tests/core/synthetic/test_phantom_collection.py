@@ -1,0 +1,132 @@
+"""A phantom collection: the same files whoever draws them, and nothing drawn twice after a stop."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from radcbir_core.collections.collection import collections_folder, list_collections, open_collection
+from radcbir_core.errors import CollectionError, CollectionExistsError, StorageError
+from radcbir_core.synthetic import phantom_collection
+from radcbir_core.synthetic.phantom_collection import TRUTH_COLUMNS, make_phantoms
+from radcbir_core.synthetic.phantoms.patients import all_labels
+from radcbir_core.vocabulary import NORMAL
+
+IMAGES = 50
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+def files(collection) -> dict[str, str]:
+    root = collection.image_root
+    return {str(p.relative_to(root)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(root.rglob("*.png"))}
+
+
+class Stopped(Exception):
+    """What a test stops the work with."""
+
+
+def test_stopped_and_moved_and_made_by_other_numbers_of_processes(data, tmp_path) -> None:
+    told: list[tuple[str, int, int]] = []
+    whole = make_phantoms(images=IMAGES, workers=1, progress=lambda *now: told.append(now))
+    assert told[0] == ("draw", 0, IMAGES)
+    assert told[-1] == ("draw", IMAGES, IMAGES)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert len(whole) == IMAGES == len(files(whole))
+    assert not (whole.folder / phantom_collection.PARTS).exists()
+
+    with pytest.raises(CollectionExistsError):
+        make_phantoms(images=IMAGES)
+
+    drawn = 0
+
+    def stop(step: str, done: int, total: int) -> None:
+        nonlocal drawn
+        drawn = done
+        if done >= 20:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        make_phantoms(name="again", images=IMAGES, progress=stop)
+    assert "again" not in list_collections()
+    parts = sorted(collections_folder().glob(f"*again*/{phantom_collection.PARTS}/*.json"))
+    assert parts
+    before = {part: part.stat().st_mtime_ns for part in parts}
+    again = make_phantoms(name="again", images=IMAGES, workers=2)
+    assert drawn < IMAGES
+    assert before
+    assert files(again) == files(whole)
+    frame, other = whole.manifest.frame, again.manifest.frame
+    assert frame.equals(other)
+
+    # The images lie in the collection's folder, and move with it.
+    moved = tmp_path / "elsewhere"
+    shutil.move(data, moved)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADCBIR_DATA", str(moved))
+        pixels = open_collection("again").read_image(0).pixels
+    assert pixels.shape == (224, 224)
+
+
+def test_the_manifest_holds_the_truth() -> None:
+    collection = make_phantoms(images=90, seed=5)
+    frame = collection.manifest.frame
+    assert [column for column in TRUTH_COLUMNS if column in frame] == list(TRUTH_COLUMNS)
+    normal = frame["pathologies"].map(lambda names: names == [NORMAL])
+    assert frame.loc[normal, "lesion_size_mm"].isna().all()
+    assert (frame.loc[~normal, "lesion_size_mm"] > 0).all()
+    assert frame.loc[~normal, ["lesion_x", "lesion_y"]].stack().between(0, 1).all()
+    assert (frame["caption"].str.len() > 10).all()
+    assert frame.groupby("patient_id")["split"].nunique().max() == 1
+    sizes = frame.groupby("patient_id").size()
+    assert sizes.iloc[:-1].between(2, 5).all()
+    labels = collection.manifest.labels("label")
+    assert set(labels.values) <= set(all_labels())
+    recorded = [collection.read_image(row).pixels for row in (0, 1)]
+    assert not np.array_equal(*recorded)
+
+
+def test_bad_numbers_are_refused() -> None:
+    with pytest.raises(CollectionError, match="at least 1 image and a seed of at least 0, but images = 0, seed = 1"):
+        make_phantoms(images=0, seed=1)
+    with pytest.raises(CollectionError, match="seed = -1"):
+        make_phantoms(images=1, seed=-1)
+    assert list_collections() == []
+
+
+def test_a_full_disk_keeps_what_is_finished(monkeypatch) -> None:
+    real, written = phantom_collection.atomic_bytes, []
+
+    def full(path: Path, content: bytes) -> None:
+        if len(written) >= 45:
+            raise StorageError("Expected space left on the disk, but there is none. Free some space.")
+        written.append(path)
+        real(path, content)
+
+    monkeypatch.setattr(phantom_collection, "atomic_bytes", full)
+    with pytest.raises(StorageError, match="space left"):
+        make_phantoms(images=IMAGES, workers=1)
+    monkeypatch.setattr(phantom_collection, "atomic_bytes", real)
+    requests: list[int] = []
+    draw = phantom_collection._Helpers.draw
+    monkeypatch.setattr(
+        phantom_collection._Helpers,
+        "draw",
+        lambda self, request: (requests.append(request["number"]), draw(self, request))[1],
+    )
+    assert len(make_phantoms(images=IMAGES, workers=1)) == IMAGES
+    assert 0 not in requests
+
+
+def test_a_drawing_process_that_dies_is_an_error_with_advice(monkeypatch) -> None:
+    monkeypatch.setattr(phantom_collection.sys, "executable", "/bin/false")
+    with pytest.raises(CollectionError, match="the process that draws them ended with exit code 1"):
+        make_phantoms(images=4)
