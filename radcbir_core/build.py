@@ -14,7 +14,7 @@ from functools import partial
 from radcbir_core.collections.collection import STEPS, Collection, EncoderStore
 from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
-from radcbir_core.errors import StaleError
+from radcbir_core.errors import Remedy, StaleError
 from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
@@ -87,8 +87,10 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
         if store.steps()["embed"] != "current":
             raise StaleError(
                 f"Expected embeddings of all images that {collection.name} has now, but those of {encoder_id} were "
-                "imported before. Import them again with the vectors of the new images: --format embeddings "
-                f"--name {collection.name} --encoder-id {encoder_id}"
+                "imported before. Import them again with the vectors of the new images.",
+                remedy=Remedy(
+                    "import", options={"format": "embeddings", "name": collection.name, "encoder_id": encoder_id}
+                ),
             )
         _complete(store, report, progress)
     return report

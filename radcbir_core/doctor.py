@@ -21,12 +21,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from radcbir_core.errors import EncoderUnavailableError, RadcbirError, StaleError
+from radcbir_core.errors import EncoderUnavailableError, RadcbirError, Remedy, StaleError
 
 if TYPE_CHECKING:
     from radcbir_core.encoders import Encoder, EncoderEntry
@@ -57,12 +57,14 @@ class Finding:
         result: ``failed``: something does not work; ``warning``: it works, but not as it should.
         found: What there is.
         advice: What to do; empty where nothing is to be done.
+        remedy: The same as an action of RadCBIR, where it is one.
     """
 
     check: str
     result: Result
     found: str
     advice: str = ""
+    remedy: Remedy | None = None
 
 
 def examine() -> list[Finding]:
@@ -99,7 +101,7 @@ def _kept(check: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
 def _of_error(check: str, error: RadcbirError) -> Finding:
     """An error's own words: what was expected and found, and behind the last full stop but one, what to do."""
     found, stop, advice = str(error).rpartition(". ")
-    return Finding(check, "failed", f"{found}." if stop else advice, advice if stop else "")
+    return Finding(check, "failed", f"{found}." if stop else advice, advice if stop else "", error.remedy)
 
 
 def _line(words: object) -> str:
@@ -198,7 +200,9 @@ def check_collections() -> Iterator[Finding]:
 
     names = list_collections()
     if not names:
-        yield Finding("collections", "ok", "none yet", "To try everything: python -m radcbir_core demo")
+        yield Finding(
+            "collections", "ok", "none yet", "To try everything, have the demonstration made.", Remedy("demo")
+        )
     for name in names:
         yield from _kept(f"collection {name}", partial(_check_collection, name))
 
@@ -227,8 +231,9 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
     store = open_collection(name).store(encoder_id)
     unfinished = [f"{step} {state}" for step, state in store.steps().items() if state != "current"]
     if unfinished:
-        advice = f"Run: python -m radcbir_core build {name} --encoder {store.spec}"
-        yield Finding(f"collection {name}, {encoder_id}", "warning", ", ".join(unfinished), advice)
+        advice = f"Build {name} with {encoder_id} again."
+        build = Remedy("build", name, {"encoder": store.spec})
+        yield Finding(f"collection {name}, {encoder_id}", "warning", ", ".join(unfinished), advice, build)
         return
     rows = len(store.embeddings)
     yield Finding(f"collection {name}, {encoder_id}", "ok", f"{rows:,} embeddings; all {len(STEPS)} steps current")
@@ -278,7 +283,9 @@ def _told(output: bytes | None) -> list[Finding]:
     for line in (output or b"").decode("utf-8", "replace").splitlines():
         if line.startswith('{"check": '):
             try:
-                findings.append(Finding(**json.loads(line)))
+                told = json.loads(line)
+                remedy = told.pop("remedy", None)
+                findings.append(Finding(**told, remedy=remedy and Remedy(**remedy)))
             except (ValueError, TypeError):
                 continue  # cut off where the process was killed
     return findings
@@ -383,7 +390,7 @@ def _check_fingerprint(name: str, encoder: Encoder) -> Iterator[Finding]:
         check_encoder(collection.store(encoder.encoder_id), encoder)
     except StaleError as error:
         fault = _of_error(f"collection {name}, {encoder.encoder_id}", error)
-        yield Finding(fault.check, "warning", fault.found, fault.advice)
+        yield replace(fault, result="warning")
 
 
 def _verified(folder: Path, seconds: float) -> str:
@@ -479,9 +486,9 @@ def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
     try:
         checkpoint = registry.find_checkpoint(entry.encoder_id)
     except EncoderUnavailableError:
-        kit = f"python -m radcbir_core fetch-encoder {entry.encoder_id} --to DIR, and use --encoder DIR"
-        way = entry.bring_in if "fetch-encoder" in entry.bring_in else f"{entry.bring_in}; without network: {kit}"
-        yield Finding(check, "ok", "not on this machine", f"If it is wanted: {way}")
+        kit = "" if entry.own_file else "; without network: make a kit of it where there is one"
+        advice = f"If it is wanted: {entry.bring_in}{kit}, and name the kit's folder as the encoder."
+        yield Finding(check, "ok", "not on this machine", advice, entry.kit)
         return
     size = checkpoint.weights_path.stat().st_size
     yield Finding(check, "ok", f"in the local cache, {size / 1e6:,.0f} MB")
@@ -507,7 +514,7 @@ def _check_kit(folder: Path) -> Iterator[Finding]:
     started = time.monotonic()
     encoder = registry.load_encoder(f"local-dir:{folder}", device="cpu")
     found = f"{encoder.title}; {_verified(folder, time.monotonic() - started)}"
-    yield Finding(f"kit {folder.name}", "ok", found, f"To use it: --encoder {folder}")
+    yield Finding(f"kit {folder.name}", "ok", found, f"To use it, name {folder} as the encoder.")
 
 
 if __name__ == "__main__":

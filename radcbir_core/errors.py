@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree of exceptions.
+"""What can go wrong, as one tree of exceptions, and what mends it.
 
 Owns the exception classes of the core and nothing else; every other module raises one of these for
 whatever a user can cause or mend, and a page or a command shows it. A bug stays a plain Python error.
@@ -23,14 +23,93 @@ RadcbirError
 ```
 
 Messages read ``Expected <rule>, but <name> = <value>. <One thing to do.>``. They name a file, a column or an
-image_id, and never a patient.
+image_id, and never a patient. The thing to do is said in terms of the thing ("Build mine with pixels."), because a
+reader may sit before a page, a terminal or a notebook; a :class:`Remedy` beside it lets each of them add their own way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Action = Literal["build", "import", "remove", "relocate", "export", "fetch_encoder", "demo", "again"]
+
+
+FOLDER: Final = "<FOLDER>"
+FILE: Final = "<FILE>"
+NAME: Final = "<NAME>"
+"""What the reader has to fill in; shown without the brackets and never quoted."""
+
+_CALLS: Final[Mapping[Action, str]] = {
+    "build": "radcbir_core.build",
+    "import": "radcbir_core.import_images",
+    "again": "the same",
+}
+"""What the core's public face has for an action; the others have a page and a command only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """What mends an error, as a thing to do rather than something to type or to click.
+
+    Attributes:
+        action: What to do; ``again`` is the same once more with other options.
+        subject: What to do it to: the name of a collection or an encoder; empty where the reader knows.
+        options: What to do it with, by the names of the core's own arguments; True for a switch, and in angle brackets
+            what the reader has to fill in.
+
+    Example:
+        >>> Remedy("build", "mine", {"encoder": "pixels"}).call
+        "radcbir_core.build('mine', encoder='pixels')"
+        >>> Remedy("again", options={"image_root": FOLDER}).call
+        'the same with image_root=FOLDER'
+    """
+
+    action: Action
+    subject: str = ""
+    options: Mapping[str, str | bool] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        """The same in Python, as in a notebook; empty where the public face has no such function."""
+        if self.action not in _CALLS:
+            return ""
+        options = [f"{name}={blank(value) or repr(value)}" for name, value in self.options.items()]
+        if self.action == "again":
+            return f"the same with {', '.join(options)}"
+        return f"{_CALLS[self.action]}({', '.join([repr(self.subject) if self.subject else '…', *options])})"
+
+
+def blank(value: object) -> str:
+    """What the reader has to fill in, if that is what the value of an option stands for; otherwise nothing.
+
+    Example:
+        >>> blank("<FOLDER>"), blank("cpu"), blank(True)
+        ('FOLDER', '', '')
+    """
+    return value[1:-1] if isinstance(value, str) and value.startswith("<") and value.endswith(">") else ""
+
 
 class RadcbirError(Exception):
-    """Base of every error a user can cause or mend; its text is one line, ready to be shown."""
+    """Base of every error a user can cause or mend; its text is one line, ready to be shown.
+
+    Args:
+        *text: The message.
+        remedy: What mends it, where it is something that RadCBIR does. A traceback, as a notebook shows it, ends with
+            it as a call; commands and pages put their own way behind the text.
+
+    Example:
+        >>> error = RadcbirError("Expected embeddings. Build mine.", remedy=Remedy("build", "mine"))
+        >>> str(error), error.__notes__
+        ('Expected embeddings. Build mine.', ["In Python: radcbir_core.build('mine')"])
+    """
+
+    def __init__(self, *text: str, remedy: Remedy | None = None) -> None:
+        super().__init__(*text)
+        self.remedy = remedy
+        if remedy is not None and remedy.call:
+            self.add_note(f"In Python: {remedy.call}")
 
 
 class ManifestError(RadcbirError):

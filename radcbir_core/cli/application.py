@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 from typer.exceptions import Abort, TyperException
 
+from radcbir_core.cli.remedies import in_full
 from radcbir_core.errors import RadcbirError
 
 EXIT_FAILED = 1
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
     except RadcbirError as error:
-        return _fail(str(error))
+        return _fail(in_full(error))
     except TyperException as error:
         return _fail(error.format_message())
     except (Abort, KeyboardInterrupt):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from radcbir_core.cli.remedies import program
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import EncoderError, QueryError
 
@@ -15,11 +16,7 @@ def encoder_id_in(collection: Collection, encoder: str | None) -> str:
     if encoder is None:
         if len(built) == 1:
             return built[0]
-        has = (
-            f"It has {', '.join(built)}."
-            if built
-            else f"Run: python -m radcbir_core build {collection.name} --encoder pixels"
-        )
+        has = f"It has {', '.join(built)}." if built else f"Run: {program()} build {collection.name} --encoder pixels"
         raise EncoderError(f"Expected --encoder, but {collection.name} was built with {len(built)} encoders. {has}")
     if encoder in built:
         return encoder

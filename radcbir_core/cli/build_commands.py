@@ -12,6 +12,7 @@ import typer
 from radcbir_core.cli.application import Name, app
 from radcbir_core.cli.arguments import spec_in
 from radcbir_core.cli.printing import bars, print_table
+from radcbir_core.cli.remedies import program
 from radcbir_core.collections.collection import IMPORTED, STEPS, open_collection
 
 
@@ -65,7 +66,7 @@ def demo(
     made = [[stage, f"{report.seconds[stage]:.1f} s"] for stage in STAGES if stage in report.seconds]
     print_table(["step", "time"], made, title=f"{name} with {ENCODER}")
     print("Next: streamlit run app.py")
-    print(f'Or:   python -m radcbir_core query {name} --text "chest radiograph with pleural effusion"')
+    print(f'Or:   {program()} query {name} --text "chest radiograph with pleural effusion"')
     done = "Made" if made else "Everything was there already:"
     print(f"{done} {name} with {ENCODER}: {report.images} images.")
 
@@ -147,5 +148,5 @@ def fetch_encoder(
         ["probe", f"{len(probe['images'])} images, of which {probe['encoded']} are encoded at loading; {text}"],
     ]
     print_table(["what", "in the kit"], rows, title=kit.title)
-    print(f"Next, wherever the folder is: python -m radcbir_core build NAME --encoder {shlex.quote(str(to))}")
+    print(f"Next, wherever the folder is: {program()} build NAME --encoder {shlex.quote(str(to))}")
     print(f"Made the kit of {kit.encoder_id}: {kit.folder}, {len(kit.files)} files, {size / 1e6:,.1f} MB.")

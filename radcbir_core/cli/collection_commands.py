@@ -14,6 +14,7 @@ import typer
 from radcbir_core.cli.application import EXIT_FAILED, AsJson, EncoderOption, Name, app, complaints
 from radcbir_core.cli.arguments import encoder_id_in
 from radcbir_core.cli.printing import bars, print_table
+from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.collection import (
     STEPS,
     Collection,
@@ -48,8 +49,8 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the co
     rows = [[f["name"], f.get("error") or f["title"], f["images"] or "", ", ".join(f["encoders"])] for f in found]
     print_table(["name", "title", "images", "encoders"], rows)
     if not found:
-        print("There is no collection yet. Import one: python -m radcbir_core import SOURCE --name NAME")
-        print("Or try everything on synthetic images: python -m radcbir_core demo")
+        print(f"There is no collection yet. Import one: {program()} import SOURCE --name NAME")
+        print(f"Or try everything on synthetic images: {program()} demo")
 
 
 @app.command()
@@ -73,7 +74,7 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
     rows = [[e["encoder_id"], *(e["steps"][step] for step in STEPS)] for e in facts["encoders"]]
     print_table(["encoder", *STEPS], rows)
     if not rows:
-        print(f"No encoder yet. Next: python -m radcbir_core build {name} --encoder pixels")
+        print(f"No encoder yet. Next: {program()} build {name} --encoder pixels")
 
 
 @app.command()
@@ -91,7 +92,8 @@ def encoders(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the
         print(f"  input    {entry.input}")
         print(f"  output   {entry.output}")
         print(f"  weights  {entry.source}; {entry.licence}")
-        print(f"  how      {entry.bring_in}")
+        command = f". {advice(entry.kit)}" if entry.own_file else ""
+        print(f"  how      {entry.bring_in}{command}")
         print(f"  note     {entry.note}")
         if entry.citation:
             print(f"  cite     {entry.citation}")
@@ -115,7 +117,7 @@ def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the c
         print(json.dumps([asdict(finding) for finding in findings], indent=2, ensure_ascii=False))
     else:
         by_gravity = sorted(findings, key=lambda finding: GRAVITY.index(finding.result))
-        rows = [[f.check, f.result, f.found, f.advice] for f in by_gravity]
+        rows = [[f.check, f.result, f.found, f"{f.advice} {advice(f.remedy)}".strip()] for f in by_gravity]
         print_table(["check", "result", "what was found", "what to do"], rows)
         print(f"{count['failed']} failed, {count['warning']} warnings, {count['ok']} ok.")
     if count["failed"]:
@@ -205,9 +207,9 @@ def export(
             print(f"Note: {note}")
     root = shlex.quote(str(collection.image_root))
     if manifest is not None and manifest.suffix.lower() == ".csv" and not collection.without_images:
-        print(f"Next: python -m radcbir_core import {shlex.quote(str(manifest))} --name NAME --image-root {root}")
+        print(f"Next: {program()} import {shlex.quote(str(manifest))} --name NAME --image-root {root}")
     if archive is not None:
-        print(f"Next, on the other machine: python -m radcbir_core import {shlex.quote(archive.name)}")
+        print(f"Next, on the other machine: {program()} import {shlex.quote(archive.name)}")
     paths = [path for found in written for path in found.paths]
     sizes = ", ".join(f"{path} ({path.stat().st_size / 1e6:,.1f} MB)" for path in paths)
     print(f"Exported {name}: {sizes}.")

@@ -9,6 +9,7 @@ import typer
 
 from radcbir_core.cli.application import app
 from radcbir_core.cli.printing import bars, print_table
+from radcbir_core.cli.remedies import program
 from radcbir_core.collections.collection import ARCHIVED
 from radcbir_core.errors import ManifestError
 
@@ -111,7 +112,7 @@ def import_(
         print(f"Each of them: {report.collection.folder / 'problems.csv'}")
     for note in report.notes:
         print(f"Note: {note}")
-    print(f"Next: python -m radcbir_core build {name} --encoder {encoder_id or 'pixels'}")
+    print(f"Next: {program()} build {name} --encoder {encoder_id or 'pixels'}")
     print(
         f"Imported {report.images} images into {name}; {report.problems} problems; "
         f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
@@ -162,5 +163,5 @@ def _open_archive(path: Path, name: str | None, *, title: str | None, image_root
         collection = rename_collection(collection.name, collection.name, title=title)
     built = ", ".join(collection.encoder_ids()) or "no encoder"
     if not collection.record[ARCHIVED].get("images") and image_root is None:
-        print(f"Next, for its images: python -m radcbir_core relocate {collection.name} --image-root FOLDER")
+        print(f"Next, for its images: {program()} relocate {collection.name} --image-root FOLDER")
     print(f"Opened {path} as {collection.name}: {len(collection)} images, built with {built}.")

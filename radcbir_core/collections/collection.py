@@ -27,7 +27,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collections.manifest import FRAME_COLUMN, Manifest
-from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ImageError
+from radcbir_core.errors import (
+    FOLDER,
+    CollectionError,
+    CollectionExistsError,
+    CollectionNotFoundError,
+    ImageError,
+    Remedy,
+)
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.storage import atomic_bytes, disk_errors, read_json, remove_partials, write_array, write_json
 
@@ -72,7 +79,7 @@ def check_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise CollectionError(
             "Expected a collection name of 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or a "
-            f"digit, but name = {name[:80]!r}. Choose another name; --title takes any text."
+            f"digit, but name = {name[:80]!r}. Choose another name; a title may be any text."
         )
     return name
 
@@ -284,8 +291,8 @@ def refuse_existing(name: str) -> None:
     """
     if (collections_folder() / check_name(name)).exists():
         raise CollectionExistsError(
-            f"Expected a new collection name, but name = {name!r} exists already. "
-            f"Choose another, or remove it first: python -m radcbir_core remove {name}"
+            f"Expected a new collection name, but name = {name!r} exists already. Choose another, or remove it first.",
+            remedy=Remedy("remove", name),
         )
 
 
@@ -401,12 +408,15 @@ class Collection:
             root = Path(os.path.realpath(self.image_root))
             path = Path(os.path.realpath(path))
             if not (path.is_relative_to(root) and path.is_file()):
-                how = "imported as embeddings. To see its images, run the same import again with --image-root FOLDER."
+                how = "imported as embeddings. To see its images, import it again with the folder they are in."
+                remedy = Remedy("import", options={"name": self.name, "image_root": FOLDER})
                 if ARCHIVED in self.record:
-                    command = f"python -m radcbir_core relocate {self.name} --image-root FOLDER"
-                    how = f"opened from an archive. To see its images, run: {command}"
+                    how = "opened from an archive. To see its images, say which folder they are in."
+                    remedy = Remedy("relocate", self.name, {"image_root": FOLDER})
                 raise ImageError(
-                    f"Expected the image file of row {row} below {root}, but it is not there: this collection was {how}"
+                    f"Expected the image file of row {row} below {root}, but it is not there: this collection was "
+                    f"{how}",
+                    remedy=remedy,
                 )
         if not path.is_file():
             raise ImageError(
@@ -465,7 +475,8 @@ class Collection:
             has = f"It has {', '.join(built)}." if built else "It has none yet."
             raise CollectionError(
                 f"Expected an encoder that {self.name} was built with, but encoder = {encoder_id!r}. {has} "
-                f"Run: python -m radcbir_core build {self.name} --encoder {encoder_id}"
+                f"Build it with {encoder_id}.",
+                remedy=Remedy("build", self.name, {"encoder": encoder_id}),
             )
         return EncoderStore(self, encoder_id)
 
@@ -550,6 +561,11 @@ class EncoderStore:
     def spec(self) -> str:
         """What loads the encoder again."""
         return str(self.record["spec"])
+
+    @property
+    def rebuild(self) -> Remedy:
+        """What mends a part that is missing, damaged or stale."""
+        return Remedy("build", self.collection.name, {"encoder": str(self.record.get("spec", self.encoder_id))})
 
     @property
     def imported(self) -> bool:
@@ -638,12 +654,14 @@ class EncoderStore:
             except (OSError, ValueError, EOFError) as error:
                 raise CollectionError(
                     f"Expected a readable array, but {path} is missing or damaged. "
-                    f"Run: python -m radcbir_core build {self.collection.name} --encoder {self.encoder_id}"
+                    f"Build {self.collection.name} with {self.encoder_id} again.",
+                    remedy=self.rebuild,
                 ) from error
             if len(array) != len(self.collection):
                 raise CollectionError(
                     f"Expected {len(self.collection)} rows, but {path} has {len(array)}. "
-                    f"Run: python -m radcbir_core build {self.collection.name} --encoder {self.encoder_id}"
+                    f"Build {self.collection.name} with {self.encoder_id} again.",
+                    remedy=self.rebuild,
                 )
             return array
 

@@ -98,7 +98,7 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
     A ``.npy`` is byte for byte the array of the collection, ``(N, D)``, unit norm, zeros where an image has no
     embedding; beside it, under the same name with ``.csv``, stands the manifest, row by row. Parquet has ``image_id``
     and ``embedding``, a list of D numbers of the array's type, null where an image has none. To import them again:
-    ``--format embeddings`` with the file and the table.
+    the format ``embeddings`` with the file and the table.
 
     Args:
         store: The collection and the encoder.
@@ -117,7 +117,8 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
     if (state := store.steps()["embed"]) != "current":
         raise CollectionError(
             f"Expected embeddings of all images of {collection.name}, but those of {store.encoder_id} are {state}. "
-            f"Run: python -m radcbir_core build {collection.name} --encoder {store.encoder_id}"
+            f"Build it with {store.encoder_id} again.",
+            remedy=store.rebuild,
         )
     embeddings = store.embeddings
     missing = int((~store.valid).sum())

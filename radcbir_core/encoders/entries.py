@@ -1,12 +1,14 @@
 """The table of known encoders: what to know about each before it is loaded.
 
-Owns facts alone: names, sources, licences, citations. It must load nothing and import nothing but the language.
+Owns facts alone: names, sources, licences, citations. It must load nothing and import no library.
 What Denner et al. computed is from their published code (MIC-DKFZ/foundation-models-for-cbmir, embeddings/models.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from radcbir_core.errors import FOLDER, Remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,7 @@ class EncoderEntry:
         output_option: What ``?output=`` its spec stands for; empty where there is no choice.
         in_paper: Whether it is one of the encoders that Denner et al. compared.
         demonstration: Whether it is there to show what can be done, and not for studies.
+        own_file: The weights file that a person has to bring, because no hub has it; usually empty.
     """
 
     encoder_id: str
@@ -49,6 +52,13 @@ class EncoderEntry:
     output_option: str = ""
     in_paper: bool = False
     demonstration: bool = False
+    own_file: str = ""
+
+    @property
+    def kit(self) -> Remedy:
+        """How to make a kit of it, for a machine without network or from its own file."""
+        given: dict[str, str | bool] = {"from": self.own_file} if self.own_file else {}
+        return Remedy("fetch_encoder", self.encoder_id, {**given, "to": FOLDER})
 
 
 MINI = "data/encoders/radcbir-mini"
@@ -57,10 +67,6 @@ _FETCHED = "fetched from the hub when first used"
 _GATED = "accept its terms on the hub, run hf auth login, then it is fetched when first used"
 _IMAGE_FEATURES = "encode_image: the projected image features"
 _CLS = "class token of the last hidden state"
-
-
-def _own_file(encoder_id: str, filename: str, origin: str) -> str:
-    return f"download {filename} from {origin}, then fetch-encoder {encoder_id} --from {filename} --to DIR"
 
 
 ENTRIES = (
@@ -117,8 +123,9 @@ ENTRIES = (
         spec="medclip",
         family="medclip",
         source="storage.googleapis.com/pytrial/medclip-vit-pretrained.zip",
-        bring_in=_own_file("medclip", "pytorch_model.bin", "the zip of its authors, which holds it")
-        + "; with vocab.txt of emilyalsentzer/Bio_ClinicalBERT beside it, texts work too",
+        bring_in="download pytorch_model.bin from the zip of its authors, which holds it, then make a kit of it; with "
+        "vocab.txt of emilyalsentzer/Bio_ClinicalBERT beside it, texts work too",
+        own_file="pytorch_model.bin",
         licence="MIT",
         dimension=512,
         supports_text=True,
@@ -203,7 +210,8 @@ ENTRIES = (
         spec="medsam-vit-b",
         family="medsam",
         source="github.com/bowang-lab/MedSAM",
-        bring_in=_own_file("medsam-vit-b", "medsam_vit_b.pth", "where github.com/bowang-lab/MedSAM links it"),
+        bring_in="download medsam_vit_b.pth from where github.com/bowang-lab/MedSAM links it, then make a kit of it",
+        own_file="medsam_vit_b.pth",
         licence="Apache-2.0",
         dimension=256,
         supports_text=False,
@@ -253,9 +261,9 @@ ENTRIES = (
         spec="radimagenet-resnet50",
         family="radimagenet",
         source="github.com/BMEII-AI/RadImageNet",
-        bring_in=_own_file(
-            "radimagenet-resnet50", "ResNet50.pt", "where github.com/BMEII-AI/RadImageNet links its PyTorch models"
-        ),
+        bring_in="download ResNet50.pt from where github.com/BMEII-AI/RadImageNet links its PyTorch models, then make "
+        "a kit of it",
+        own_file="ResNet50.pt",
         licence="MIT (its repository); the models themselves name none",
         dimension=2048,
         supports_text=False,

@@ -29,7 +29,7 @@ from radcbir_core.collections.collection import (
 )
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.embed import carry_over
-from radcbir_core.errors import CollectionError, CollectionNotFoundError
+from radcbir_core.errors import CollectionError, CollectionNotFoundError, Remedy
 from radcbir_core.importers.datasets.dicom_tree import SALT_NAME
 from radcbir_core.importers.importing import Gathered, gather, write_private
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
@@ -94,13 +94,15 @@ def add_sources(
 def _collection(request: ImportRequest) -> Collection:
     if request.name not in list_collections():
         raise CollectionNotFoundError(
-            f"Expected the name of a collection to add to, but name = {request.name!r}. Leave --add out to import it."
+            f"Expected the name of a collection to add to, but name = {request.name!r}. Import it as a new one, "
+            "without adding."
         )
     collection = open_collection(request.name)
     if collection.without_images:
         raise CollectionError(
-            f"Expected a collection of images, but {request.name} was imported as embeddings. Add to it with --format "
-            "embeddings, and the vectors of what is new."
+            f"Expected a collection of images, but {request.name} was imported as embeddings. Add to it in the format "
+            "embeddings, with the vectors of what is new.",
+            remedy=Remedy("again", options={"format": "embeddings"}),
         )
     if not Path(collection.record["image_root"]).is_absolute():
         raise CollectionError(
@@ -146,8 +148,8 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
         notes.append(f"Otherwise in the source than before, and taken: {_told(changed, new)}.")
     elif changed:
         notes.append(
-            f"Otherwise in the source, and kept as the collection has it: {_told(changed, new)}. --take-changes takes "
-            "what the source says."
+            f"Otherwise in the source, and kept as the collection has it: {_told(changed, new)}. Take the "
+            "changes to have what the source says."
         )
     if len(fresh):
         table = pa.concat_tables([table, new.take(pa.array(fresh))])
@@ -295,7 +297,7 @@ def _problems(
     own &= ~np.asarray(pc.is_in(there.column("image_id"), value_set=ids))
     rows = np.flatnonzero(own)
     gone = there.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
-    gone["source"], gone["line"], gone["reason"] = "import --add", "", GONE
+    gone["source"], gone["line"], gone["reason"] = "adding", "", GONE
     found = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)
     listed = set(before.problems()[PROBLEM_COLUMNS].itertuples(index=False, name=None))
     unlisted = np.array([row not in listed for row in found.itertuples(index=False, name=None)], dtype=bool)

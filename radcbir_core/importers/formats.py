@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from zipfile import is_zipfile
 
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.adding import add_sources
 from radcbir_core.importers.datasets.manifest_tables import has_manifest
 from radcbir_core.importers.datasets.own_tables import is_parquet
@@ -30,7 +30,7 @@ class Format:
     """One format.
 
     Attributes:
-        name: What ``--format`` calls it.
+        name: What a request calls it.
         about: What it is, in a few words.
         module: The module of this package that reads it, with its folder.
         sign: What it is recognized by.
@@ -62,17 +62,19 @@ MANIFEST = Format(
 )
 CSV = Format(
     "csv",
-    "any CSV, with --map",
+    "any CSV, with a mapping of its columns",
     "datasets.own_tables",
     "a table without a column path",
     frozenset({"check", "image_root", "mapping", "modality", "anatomy"}),
 )
-PARQUET = Format("parquet", "any parquet table, with --map", "datasets.own_tables", "a parquet file", CSV.options)
+PARQUET = Format(
+    "parquet", "any parquet table, with a mapping of its columns", "datasets.own_tables", "a parquet file", CSV.options
+)
 FORMATS: tuple[Format, ...] = (
     MANIFEST,
     Format(
         "embeddings",
-        "vectors without images, with --encoder-id: HDF5 as the paper publishes it, .npy, .npz or parquet, and a table",
+        "vectors without images, and their encoder: HDF5 as the paper publishes it, .npy, .npz or parquet, and a table",
         "vectors.embeddings",
         "HDF5, or the columns of the paper's unified CSV",
         frozenset({"image_root", "encoder_id"}),
@@ -122,7 +124,7 @@ def format_named(name: str) -> Format:
         if known.name == name:
             return known
     names = ", ".join(known.name for known in FORMATS)
-    raise ManifestError(f"Expected a format of {names}, but --format = {name!r}. Choose one of these.")
+    raise ManifestError(f"Expected a format of {names}, but format = {name!r}. Choose one of these.")
 
 
 def detect(path: Path, *, mapped: bool = False) -> Format:
@@ -171,17 +173,21 @@ def import_as(request: ImportRequest, *, format_name: str | None = None, progres
     """
     formats = formats_of(request, format_name=format_name)
     if request.take_changes and not request.add:
-        raise ManifestError("Expected --take-changes together with --add, but --add is not given. Add it.")
+        raise ManifestError(
+            "Expected changes to be taken while adding to a collection, but this makes a new one. Add to the one that "
+            "has them.",
+            remedy=Remedy("again", options={"add": True}),
+        )
     if formats[0].makes_collection:
         if request.add and formats[0].name != "embeddings":
             raise ManifestError(
-                f"Expected a format whose images stay where they are, but --add is given for {formats[0].name}, which "
+                f"Expected a format whose images stay where they are to add from, but {formats[0].name} "
                 "writes images of its own. Import under another name."
             )
         if request.take_changes:
             raise ManifestError(
-                "Expected tables of embeddings that say of known images what the collection says, but --take-changes "
-                "is given. Leave it out, or import the images' own table again with it."
+                "Expected tables of embeddings that say of known images what the collection says, but changes are "
+                "to be taken. Leave that out, or take the changes of the images' own table."
             )
         report: ImportReport = formats[0].load().run(request, progress=progress)
         return report

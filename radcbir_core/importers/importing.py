@@ -24,7 +24,7 @@ from radcbir_core.collections.collection import (
     write_collection,
 )
 from radcbir_core.collections.manifest import Manifest
-from radcbir_core.errors import CollectionExistsError, ManifestError
+from radcbir_core.errors import CollectionExistsError, ManifestError, Remedy
 from radcbir_core.images import Limits
 from radcbir_core.importers.datasets.manifest_tables import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
@@ -96,7 +96,8 @@ def import_sources(
     if request.name in list_collections():
         raise CollectionExistsError(
             f"Expected a new collection name, but name = {request.name!r} exists already. Choose another, add what is "
-            f"new to it with --add, or remove it first: python -m radcbir_core remove {request.name}"
+            "new to it, or remove it first.",
+            remedy=Remedy("remove", request.name),
         )
     refuse_existing(request.name)
     gathered = gather(find(), request, progress=progress)
@@ -164,7 +165,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
         ManifestError: A source cannot be read, or not one of its images can be used.
     """
     if request.check not in CHECKS:
-        raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but --check = {request.check!r}. Choose one.")
+        raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but check = {request.check!r}. Choose one.")
     taking = Taking(sources)
     with Checker(request.check, request.limits) as checker:
         taking.take_all(checker, progress)

@@ -147,9 +147,9 @@ def preview(
         ('manifest', 1, ['Expected an image file, but there is none at this path.'])
     """
     if request.check not in CHECKS:
-        raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but --check = {request.check!r}. Choose one.")
+        raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but check = {request.check!r}. Choose one.")
     if request.download:
-        raise ManifestError("Expected a file to look at, but --download fetches it first. Import without a dry run.")
+        raise ManifestError("Expected a file to look at, but a download comes first. Import without a dry run.")
     formats = formats_of(request, format_name=format_name)
     if formats[0].name == "embeddings":
         return _of_embeddings(request, formats)

@@ -70,11 +70,10 @@ class ImportRequest:
         for name in OPTIONS - understood:
             default: Any = {} if name == "mapping" else defaults[name].default
             if getattr(self, name) != default:
-                option = "map" if name == "mapping" else name.replace("_", "-")
-                known = ", ".join(f"--{'map' if o == 'mapping' else o.replace('_', '-')}" for o in sorted(understood))
+                known = ", ".join(sorted(understood))
                 raise ManifestError(
                     f"Expected only options that the format {format_name} understands ({known or 'it has none'}), "
-                    f"but --{option} is given. Leave it out, or choose another --format."
+                    f"but {name} is given. Leave it out, or choose another format."
                 )
 
 

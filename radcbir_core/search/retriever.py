@@ -21,7 +21,7 @@ from radcbir_core.collections.collection import Collection, EncoderStore
 from radcbir_core.collections.manifest import EXCLUSIONS, Manifest
 from radcbir_core.collections.manifest import Exclusion as ExclusionName
 from radcbir_core.encoders import Encoder
-from radcbir_core.errors import EncoderError, QueryError, StaleError
+from radcbir_core.errors import EncoderError, QueryError, Remedy, StaleError
 from radcbir_core.search.index import ApproximateIndex, Exclusion, Hits, Searcher, unit
 
 HIT_COLUMNS = (
@@ -81,7 +81,8 @@ class Retriever:
         if self.store.steps()["embed"] != "current":
             raise StaleError(
                 f"Expected embeddings of the manifest that {collection.name} has now, but those of {encoder_id} are "
-                f"missing or of another one. Run: python -m radcbir_core build {collection.name} --encoder {encoder_id}"
+                f"missing or of another one. Build {collection.name} with {encoder_id} again.",
+                remedy=self.store.rebuild,
             )
         self._searcher = searcher_of(self.store)
 
@@ -240,7 +241,8 @@ def check_encoder(store: EncoderStore, encoder: Encoder) -> None:
         raise StaleError(
             f"Expected embeddings made by this version of {encoder.encoder_id}, but those of {name} were made by "
             "another version, other weights or other preprocessing. "
-            f"Run: python -m radcbir_core build {name} --encoder {store.spec}"
+            f"Build {name} with {store.encoder_id} again.",
+            remedy=store.rebuild,
         )
 
 
@@ -261,11 +263,12 @@ def check_text_tower(store: EncoderStore) -> None:
     advice = (
         f"Choose {' or '.join(able)}."
         if able
-        else f"Build one that has: python -m radcbir_core build {store.collection.name} --encoder radcbir-mini"
+        else f"Build {store.collection.name} with one that has, such as radcbir-mini."
     )
     raise EncoderError(
         f"Expected an encoder with a text tower, but encoder = {store.encoder_id} has none: it compares images only. "
-        f"{advice}"
+        f"{advice}",
+        remedy=None if able else Remedy("build", store.collection.name, {"encoder": "radcbir-mini"}),
     )
 
 

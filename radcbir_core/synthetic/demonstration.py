@@ -21,7 +21,7 @@ import filelock
 from radcbir_core.build import build
 from radcbir_core.collections.collection import STEPS, check_name, collections_folder, list_collections, open_collection
 from radcbir_core.encoders import load_encoder
-from radcbir_core.errors import CollectionExistsError
+from radcbir_core.errors import CollectionExistsError, Remedy
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import disk_errors
 from radcbir_core.synthetic.phantom_collection import DEFAULT_IMAGES, DEFAULT_NAME, TITLE, make_phantoms
@@ -73,7 +73,8 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
         if exists and images is not None and len(open_collection(name)) != images:
             raise CollectionExistsError(
                 f"Expected {images:,} phantoms in {name}, but it is there already with {len(open_collection(name)):,}. "
-                f"Remove it first: python -m radcbir_core remove {name}, or choose another --name."
+                "Remove it first, or choose another name.",
+                remedy=Remedy("remove", name),
             )
         told("load", 0, 1)
         encoder = load_encoder(ENCODER)

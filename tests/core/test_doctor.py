@@ -21,7 +21,7 @@ from radcbir_core.doctor import Finding
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.kits.fetching import add_probe
-from radcbir_core.errors import EncoderError, EncoderUnavailableError
+from radcbir_core.errors import EncoderError, EncoderUnavailableError, Remedy
 from tests.stand_ins import make_small_phantoms
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -154,7 +154,7 @@ class TestCollections:
     def test_none_yet(self, data) -> None:
         (finding,) = doctor.check_collections()
         assert (finding.result, finding.found) == ("ok", "none yet")
-        assert "python -m radcbir_core demo" in finding.advice
+        assert finding.remedy == Remedy("demo")
 
     def test_whole(self, small) -> None:
         assert results(doctor.check_collections()) == {"collection small, pixels": "ok", "collection small": "ok"}
@@ -168,7 +168,8 @@ class TestCollections:
             "collection small, pixels",
             "warning",
             "neighbors stale, projection missing",
-            "Run: python -m radcbir_core build small --encoder pixels",
+            "Build small with pixels again.",
+            Remedy("build", "small", {"encoder": "pixels"}),
         )
 
     def test_images_that_are_gone(self, small) -> None:
@@ -292,7 +293,7 @@ class TestEncoders:
         open_collection("small").store("radcbir-mini").update(fingerprint="older")
         finding = list(doctor.check_committed([]))[-1]
         assert (finding.check, finding.result) == ("collection small, radcbir-mini", "warning")
-        assert finding.advice == "Run: python -m radcbir_core build small --encoder radcbir-mini"
+        assert finding.remedy == Remedy("build", "small", {"encoder": "radcbir-mini"})
 
     def test_a_query(self, mini, data, monkeypatch) -> None:
         monkeypatch.setattr(
@@ -357,8 +358,10 @@ class TestEncoders:
         for finding in rest:
             name = finding.check.removeprefix("encoder ")
             assert finding.advice.startswith("If it is wanted: ")
-            assert f"fetch-encoder {name} " in finding.advice
-            assert finding.advice.count("fetch-encoder") == 1
+            assert "make a kit of it" in finding.advice
+            assert finding.remedy is not None
+            assert (finding.remedy.action, finding.remedy.subject) == ("fetch_encoder", name)
+            assert ("from" in finding.remedy.options) == (name in {"medclip", "medsam-vit-b", "radimagenet-resnet50"})
 
     def test_kits(self, mini, data) -> None:
         folder = data / "encoders" / "mine"
@@ -373,7 +376,7 @@ class TestEncoders:
         assert "prepared.npy is missing" in damaged.found
         assert (whole.check, whole.result) == ("kit mine", "ok")
         assert whole.found.startswith("mine; 11 files verified; 6 images and 2 texts of its probe")
-        assert whole.advice == f"To use it: --encoder {folder}"
+        assert whole.advice == f"To use it, name {folder} as the encoder."
 
 
 def test_a_broken_library_is_a_finding_and_the_rest_goes_on() -> None:

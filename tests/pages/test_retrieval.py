@@ -281,7 +281,10 @@ def test_an_encoder_of_another_version_is_refused_for_uploads_only(app, copied_d
     path = copied_data / "encoders" / "pixels" / "encoder.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"fingerprint": "0" * 64}))
     at = upload(app("retrieval"), png_of(np.asarray(draw(0, 99))))
-    assert "python -m radcbir_core build small --encoder pixels" in complaints(at)
+    assert "Build small with pixels again." in complaints(at)
+    (link,) = [link for link in at.main if link.type == "page_link"]
+    assert link.proto.label == "Build it on the Collections page"
+    assert link.proto.query_string == "show=small&part=encoders"
     assert not cards(at)
     at = app("retrieval", image=image_id("chest_00.png"))
     assert not complaints(at)

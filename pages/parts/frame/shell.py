@@ -19,7 +19,7 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts.frame import loaders, state
+from pages.parts.frame import loaders, remedies, state
 from pages.parts.frame.text import literal, message
 from pages.parts.jobs import first_start, working
 from radcbir_core.collections.collection import Collection
@@ -145,8 +145,10 @@ def errors_shown() -> Iterator[None]:
 
 
 def show_error(error: RadcbirError | str) -> None:
-    """One line that says what was expected, what was found, and what to do; word for word."""
+    """One line that says what was expected, what was found, and what to do, word for word; and a link to where."""
     st.error(message(str(error)), icon=":material/error:")
+    if isinstance(error, RadcbirError):
+        remedies.link(error.remedy)
 
 
 def say_command(text: str, *arguments: str) -> None:

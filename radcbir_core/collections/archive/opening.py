@@ -46,7 +46,7 @@ from radcbir_core.collections.collection import (
     refuse_existing,
 )
 from radcbir_core.collections.manifest import COLUMNS
-from radcbir_core.errors import ArchiveError, StorageError
+from radcbir_core.errors import FILE, ArchiveError, Remedy, StorageError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_file, write_json
 from radcbir_core.unpacking import ZipLimits, checked_members, extract, opened
@@ -152,7 +152,8 @@ def _label(archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], called
     if LABEL not in by_name:
         raise ArchiveError(
             f"Expected a collection as export writes it, but {called} has no {LABEL}. "
-            "Make it with: python -m radcbir_core export NAME --zip FILE"
+            "Export the collection as one ZIP file.",
+            remedy=Remedy("export", options={"zip": FILE}),
         )
     label = _json_of(archive, by_name, LABEL, called)
     found = label.get("version")

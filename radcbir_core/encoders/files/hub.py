@@ -18,7 +18,7 @@ from typing import Any
 
 from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.torch.support import first_line, quiet
-from radcbir_core.errors import EncoderError, EncoderUnavailableError
+from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, Remedy
 
 CONNECT_SECONDS = 5.0
 """How long the hub may take to answer the first request."""
@@ -27,8 +27,9 @@ GIVE_UP_SECONDS = 8.0
 
 _ADVICE = (
     "Connect this machine to the hub once, or make a kit on one that is connected, copy it here and name its folder "
-    "as the encoder: python -m radcbir_core fetch-encoder ENC --to DIR"
+    "as the encoder."
 )
+_REMEDY = Remedy("fetch_encoder", options={"to": FOLDER})
 
 
 _ASKING_NOBODY: ContextVar[bool] = ContextVar("asking nobody", default=False)
@@ -44,7 +45,7 @@ def asking_nobody() -> Iterator[None]:
         Traceback (most recent call last):
         radcbir_core.errors.EncoderUnavailableError: Expected config.json of no/such in the local cache, but it is \
 not. Connect this machine to the hub once, or make a kit on one that is connected, copy it here and name its folder as \
-the encoder: python -m radcbir_core fetch-encoder ENC --to DIR
+the encoder.
     """
     token = _ASKING_NOBODY.set(True)
     try:
@@ -131,11 +132,14 @@ def _first_on_hub(repository: str, filenames: Sequence[str]) -> str:
 
     wanted = " or ".join(filenames)
     if _ASKING_NOBODY.get():
-        raise EncoderUnavailableError(f"Expected {wanted} of {repository} in the local cache, but it is not. {_ADVICE}")
+        raise EncoderUnavailableError(
+            f"Expected {wanted} of {repository} in the local cache, but it is not. {_ADVICE}", remedy=_REMEDY
+        )
     if is_offline_mode():
         raise EncoderUnavailableError(
             f"Expected {wanted} of {repository} in the local cache, but it is not there and HF_HUB_OFFLINE = 1 "
-            f"forbids fetching it. {_ADVICE}"
+            f"forbids fetching it. {_ADVICE}",
+            remedy=_REMEDY,
         )
     for filename in filenames:
         url = hf_hub_url(repository, filename)
@@ -173,7 +177,8 @@ def _refusing(repository: str, filename: str) -> Iterator[None]:
         # The client's network errors share no base class, and all mean the same here: the file did not come.
         raise EncoderUnavailableError(
             f"Expected {filename} of {repository} in the local cache or from the hub, but it is not in the cache and "
-            f"the hub gave {first_line(error)}. {_ADVICE}"
+            f"the hub gave {first_line(error)}. {_ADVICE}",
+            remedy=_REMEDY,
         ) from error
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from radcbir_core.encoders.base import shown
-from radcbir_core.errors import EncoderError, EncoderUnavailableError
+from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, Remedy
 
 
 def given_weights(path: Path | None, *, encoder_id: str, filename: str, origin: str) -> Path:
@@ -34,8 +34,9 @@ def given_weights(path: Path | None, *, encoder_id: str, filename: str, origin: 
     """
     if path is None:
         raise EncoderUnavailableError(
-            f"Expected {filename} from you, but no hub has it. Download it from {origin}, then run: "
-            f"python -m radcbir_core fetch-encoder {encoder_id} --from {filename} --to DIR, and use --encoder DIR."
+            f"Expected {filename} from you, but no hub has it. Download it from {origin}, make a kit of {encoder_id} "
+            "from it, and name the kit's folder as the encoder.",
+            remedy=Remedy("fetch_encoder", encoder_id, {"from": filename, "to": FOLDER}),
         )
     if path.suffix == ".zip":
         raise EncoderError(f"Expected {filename}, but {shown(str(path))} is an archive. Unpack it and name the file.")

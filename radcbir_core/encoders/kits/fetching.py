@@ -27,7 +27,7 @@ from radcbir_core.encoders.files.weights import read_weights
 from radcbir_core.encoders.kits.kit_json import FORMAT, KIT, Kit, check_kit, read_kit
 from radcbir_core.encoders.kits.probe import images_to_encode, make_probe, versions
 from radcbir_core.encoders.torch.support import first_line
-from radcbir_core.errors import EncoderError, EncoderUnavailableError, RadcbirError, StorageError
+from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, RadcbirError, Remedy, StorageError
 from radcbir_core.storage import atomic_bytes, digest_file
 
 if TYPE_CHECKING:
@@ -111,7 +111,8 @@ def add_probe(folder: Path, *, facts: Mapping[str, Any] | None = None) -> Kit:
     if moved:
         raise EncoderError(
             f"Expected all files of the encoder in {folder} under their own names, but {moved[0]} is not. "
-            "Make a kit of it elsewhere: python -m radcbir_core fetch-encoder local-dir:PATH --to DIR"
+            "Make a kit of it in another folder.",
+            remedy=Remedy("fetch_encoder", f"local-dir:{folder}", {"to": FOLDER}),
         )
     known = _about(spec, registry.encoder_id_of(spec), folder)
     recipe = {"family": checkpoint.family, "recipe": dict(checkpoint.recipe), "weights": checkpoint.weights}
@@ -175,12 +176,14 @@ def _check_target(target: Path, *, encoder_id: str, replace: bool) -> None:
         found = f"the kit of {there}" if there else "no kit of it"
         raise EncoderError(
             f"Expected a new folder, or an older kit of {encoder_id}, but {target} exists and is {found}. "
-            "Name another folder with --to."
+            "Name another folder.",
+            remedy=Remedy("again", options={"to": FOLDER}),
         )
     if not replace:
         raise EncoderError(
             f"Expected a new folder, but {target} is a kit of {encoder_id} already. "
-            "Add --replace to make it anew, or name another folder with --to."
+            "Have it replaced, or name another folder.",
+            remedy=Remedy("again", options={"replace": True}),
         )
 
 

@@ -17,12 +17,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from radcbir_core.encoders.base import Float32Array, shown
-from radcbir_core.errors import EncoderError
+from radcbir_core.errors import EncoderError, Remedy
 
 if TYPE_CHECKING:
     import torch
@@ -31,6 +31,7 @@ _OPERATORS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+ON_CPU: Final = Remedy("again", options={"device": "cpu"})
 _NOISY_LOGGERS = ("huggingface_hub", "transformers", "timm", "open_clip")
 
 # torch's threads wait for each other by spinning, which takes the cores from the threads that decode images (and from
@@ -225,7 +226,8 @@ def encode_shrinking(
         if batch_size == 1:
             raise EncoderError(
                 f"Expected room for one input on the device, but device = {device} is out of memory. "
-                "Free some of its memory, or use --device cpu."
+                "Free some of its memory, or use the device cpu.",
+                remedy=ON_CPU,
             )
         batch_size = max(1, min(batch_size, len(inputs) - start) // 2)
     return np.concatenate(parts), batch_size

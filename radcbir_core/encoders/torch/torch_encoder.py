@@ -26,7 +26,7 @@ from radcbir_core.encoders.base import (
 from radcbir_core.encoders.files.weights import weights_digest
 from radcbir_core.encoders.kits.probe import probe_images
 from radcbir_core.encoders.torch.half_precision import choose_precision
-from radcbir_core.encoders.torch.support import encode_shrinking, first_line, quiet
+from radcbir_core.encoders.torch.support import ON_CPU, encode_shrinking, first_line, quiet
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
 
@@ -220,7 +220,8 @@ class TorchEncoder(ABC):
         except (RuntimeError, ValueError) as error:
             raise EncoderError(
                 f"Expected a network that computes, but {self.encoder_id} gave {first_line(error)} on {self.device}. "
-                f"Check its {self._configuration}, or try --device cpu."
+                f"Check its {self._configuration}, or try the device cpu.",
+                remedy=ON_CPU,
             ) from error
         # What did not fit once will not fit the next time either.
         if len(inputs) > fitted:
@@ -275,5 +276,6 @@ def _to_device(model: Any, device: str) -> Any:
     except torch.OutOfMemoryError as error:
         raise EncoderError(
             f"Expected room for the model on the device, but device = {device} is out of memory. "
-            "Free some of its memory, or use --device cpu."
+            "Free some of its memory, or use the device cpu.",
+            remedy=ON_CPU,
         ) from error

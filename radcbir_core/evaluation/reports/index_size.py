@@ -144,8 +144,8 @@ def _checked(
         raise EvaluationError(f"Expected at least 2 draws, which have a spread, but draws = {draws}. Use 5 or more.")
     if protocol.name == PAPER:
         raise EvaluationError(
-            "Expected --protocol leave-one-out or split for smaller galleries, but protocol = paper. Use split with "
-            "--divisor available."
+            "Expected the protocol leave-one-out or split for smaller galleries, but protocol = paper. Use split with "
+            "the divisor available."
         )
     check_current(store, protocol)
     sides = sides_of(store, protocol, level)

@@ -123,7 +123,7 @@ class Protocol:
             given = ", ".join(f"{word} = {value}" for word, value in asked if value)
             raise EvaluationError(
                 "Expected the paper's protocol as it is (no exclusions, divisor available, k from 1 to 100), but "
-                f"{given}. Leave that out, or use --protocol split, which has these choices."
+                f"{given}. Leave that out, or use the protocol split, which has these choices."
             )
         return cls(name=PAPER, exclude=(), divisor="available", ks=PAPER_KS)
 
@@ -216,7 +216,7 @@ def sides_of(store: EncoderStore, protocol: Protocol, level: Level) -> Sides:
             found = ", ".join(f"{n} {value}" for value, n in split.counts().items()) or "no split at all"
             raise EvaluationError(
                 f"Expected images of split train and of split test, but {store.collection.name} has {found}. "
-                "Use --protocol leave-one-out, or import a manifest with a column 'split'."
+                "Use the protocol leave-one-out, or import a manifest with a column 'split'."
             )
         masks[name] = split.codes == split.values.index(name)
     return Sides(labels=labels, queries=np.flatnonzero(usable & masks["test"]), gallery=usable & masks["train"])
@@ -308,7 +308,8 @@ def check_current(store: EncoderStore, protocol: Protocol) -> None:
     if protocol.name != PAPER and steps["neighbors"] != "current":
         raise StaleError(
             f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
-            f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
+            f"missing or older. Build {store.collection.name} with {store.encoder_id} again.",
+            remedy=store.rebuild,
         )
     if steps["embed"] != "current":
         raise StaleError(

@@ -135,13 +135,14 @@ def _check(store: EncoderStore, protocol: Protocol, rule: str, ap_divisor: str) 
     check_ap_divisor(ap_divisor)
     if protocol.name == PAPER:
         raise EvaluationError(
-            "Expected --protocol leave-one-out or split for ranking metrics, but protocol = paper. Use split, "
+            "Expected the protocol leave-one-out or split for ranking metrics, but protocol = paper. Use split, "
             "which has the same queries and the same gallery."
         )
     if store.steps()["neighbors"] != "current":
         raise StaleError(
             f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
-            f"missing or older. Run: python -m radcbir_core build {store.collection.name} --encoder {store.spec}"
+            f"missing or older. Build {store.collection.name} with {store.encoder_id} again.",
+            remedy=store.rebuild,
         )
 
 

@@ -35,7 +35,7 @@ def policy_named(word: str) -> Policy:
         ManifestError: There is none.
     """
     if word not in {"", *POLICIES}:
-        raise ManifestError(f"Expected a policy of {', '.join(POLICIES)}, but --uncertain = {word!r}. Choose one.")
+        raise ManifestError(f"Expected a policy of {', '.join(POLICIES)}, but uncertain = {word!r}. Choose one.")
     return next((policy for policy in POLICIES if policy == word), "not-positive")
 
 
@@ -73,4 +73,4 @@ def findings_of(cells: Mapping[str, Cell], policy: Policy) -> list[str]:
 def policy_note(policy: Policy) -> str:
     """One sentence that says what was made of uncertain labels."""
     became = {"not-positive": "no label", "positive": "a positive one", "own-label": "labels of their own"}[policy]
-    return f"Uncertain observations (-1) became {became} (--uncertain {policy}); the columns of the source keep them."
+    return f"Uncertain observations (-1) became {became} (uncertain = {policy}); the columns of the source keep them."

@@ -1,7 +1,7 @@
 """The format ``folder``: labels are the names of the folders that an image lies in.
 
-Owns the meaning of the folders: ``[split/]modality/anatomy/pathology/…/image``. What ``--modality`` or ``--anatomy``
-says of all images has no folder.
+Owns the meaning of the folders: ``[split/]modality/anatomy/pathology/…/image``. A modality or an anatomy that the
+request says of all images has no folder.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     """
     if request.modality and not _is_modality(request.modality):
         raise ManifestError(
-            f"Expected a modality of {', '.join(MODALITIES)}, but --modality = {request.modality!r}. Choose one."
+            f"Expected a modality of {', '.join(MODALITIES)}, but modality = {request.modality!r}. Choose one."
         )
     folders = [real(path) for path in paths]
     for folder, path in zip(folders, paths, strict=True):
@@ -74,7 +74,9 @@ def _rows(folder: Path, levels: Sequence[str], given: dict[str, str]) -> Iterato
         if len(names) < len(levels):
             reason = f"Expected the folders {layout}, but the image lies in {'/'.join(names) or 'none of them'}."
         elif "modality" in levels and not _is_modality(names[0]):
-            reason = f"Expected the folders {layout}, but {names[0]!r} is no modality. Name it, or give --modality."
+            reason = (
+                f"Expected the folders {layout}, but {names[0]!r} is no modality. Name it, or say that of all images."
+            )
         yield Row(0, cells, reason)
 
 

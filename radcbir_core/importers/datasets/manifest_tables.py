@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from radcbir_core.collections.manifest import FRAME_COLUMN
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.images import is_image_name
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
@@ -65,8 +65,8 @@ def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
     if "path" not in table.columns:
         raise ManifestError(
             f"Expected a column 'path' and no column twice, but {path} has the columns "
-            f"{', '.join(table.columns)[:300]}. Name the column with the image files 'path', or say which one it is: "
-            "--format csv --map path=COLUMN."
+            f"{', '.join(table.columns)[:300]}. Name the column with the image files 'path', or say which one it is.",
+            remedy=Remedy("again", options={"format": "csv", "mapping": "path=COLUMN"}),
         )
     return Source(
         origin=path,

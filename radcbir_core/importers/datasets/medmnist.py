@@ -347,9 +347,7 @@ def _downloaded(name: str) -> Path:
     """
     match = _NAME.fullmatch(name)
     if not match or match[1] not in DATA_SETS:
-        raise ManifestError(
-            f"Expected a data set of MedMNIST, but --download = {name!r}. Known: {', '.join(DATA_SETS)}."
-        )
+        raise ManifestError(f"Expected a data set of MedMNIST, but download = {name!r}. Known: {', '.join(DATA_SETS)}.")
     folder = data_folder() / "downloads"
     path = folder / f"{name.removesuffix('_28')}.npz"
     if path.is_file():

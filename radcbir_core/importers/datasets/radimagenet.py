@@ -32,7 +32,7 @@ NO_PATIENTS = (
 )
 NO_BYTES = (
     "The files of RadImageNet were not read, so that images whose same bytes have two labels are still in the "
-    "collection. Import it with --check bytes to leave them out."
+    "collection. Import it with the check bytes to leave them out."
 )
 
 

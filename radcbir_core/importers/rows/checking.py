@@ -17,7 +17,7 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
-from radcbir_core.errors import ImageError
+from radcbir_core.errors import FOLDER, ImageError, Remedy
 from radcbir_core.images import Limits, decode_image
 from radcbir_core.importers.request import Check
 from radcbir_core.storage import digest_of
@@ -173,7 +173,8 @@ def file_below(root: str, path: str) -> str:
     if not (_is_below(named, root) and _is_below(actual, root)):
         raise ImageError(
             f"Expected a path inside the image root, but it leads out of {root}. "
-            "Give the folder that holds all images with --image-root."
+            "Name the folder that holds all images as the image root.",
+            remedy=Remedy("again", options={"image_root": FOLDER}),
         )
     if not os.path.isfile(actual):  # noqa: PTH113
         raise ImageError("Expected an image file, but there is none at this path.")

@@ -1,6 +1,6 @@
 """Column mappings: which column of a source is which column of the manifest.
 
-Owns the meaning of ``--map`` and what becomes of a row's values under it: one-hot columns, lists, and lists in text.
+Owns the meaning of a mapping and what becomes of a row's values under it: one-hot columns, lists, and lists in text.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from radcbir_core.collections.manifest import COLUMNS
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR
 from radcbir_core.importers.rows.sources import Cell
 
@@ -37,14 +37,14 @@ def parse_mapping(words: Sequence[str]) -> dict[str, str]:
     for word in words:
         target, sign, source = (part.strip() for part in word.partition("="))
         if not sign or not source:
-            raise ManifestError(f"Expected COLUMN=SOURCE, but --map = {word!r}. Write, for example, path=filename.")
+            raise ManifestError(f"Expected COLUMN=SOURCE, but mapping = {word!r}. Write, for example, path=filename.")
         if target not in TARGETS:
             close = get_close_matches(target, TARGETS, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(TARGETS)}."
-            raise ManifestError(f"Expected a column of a manifest, but --map {target} = {source!r}. {hint}")
+            raise ManifestError(f"Expected a column of a manifest, but mapping = '{target}={source}'. {hint}")
         if target in mapping:
             raise ManifestError(
-                f"Expected each column once, but --map {target} is given twice. "
+                f"Expected each column once, but the mapping names {target} twice. "
                 "Join several columns of findings with commas."
             )
         mapping[target] = ",".join(part.strip() for part in source.split(","))
@@ -97,12 +97,13 @@ class Mapper:
         for target, names in self._sources.items():
             if target != "pathologies" and len(names) > 1:
                 raise ManifestError(
-                    f"Expected one column, but --map {target} = {mapping[target]!r}. Only pathologies takes several."
+                    f"Expected one column, but mapping = '{target}={mapping[target]}'. Only pathologies takes several."
                 )
         if "path" not in self._sources and "path" not in self._own:
             raise ManifestError(
                 f"Expected a column with the image files, but {origin} has the columns {', '.join(columns)[:300]}. "
-                "Say which one it is: --map path=COLUMN."
+                "Say which one it is.",
+                remedy=Remedy("again", options={"mapping": "path=COLUMN"}),
             )
         self._one_hot = self._sources.get("pathologies", []) if len(self._sources.get("pathologies", [])) > 1 else []
         further = [name.lower() for name in columns if name.lower() not in COMPUTED]
@@ -149,7 +150,7 @@ class Mapper:
         if exact is None:
             close = get_close_matches(name, list(self._own.values()), n=1)
             hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(self._own.values())[:300]}."
-            raise ManifestError(f"Expected a column of {self._origin}, but --map names {name!r}. {hint}")
+            raise ManifestError(f"Expected a column of {self._origin}, but the mapping names {name!r}. {hint}")
         return exact
 
 

@@ -138,7 +138,7 @@ class CsvTable:
         if missing:
             raise ManifestError(
                 f"Expected {what} with the columns {', '.join(columns)}, but {self.path} lacks {', '.join(missing)}; "
-                f"it has {', '.join(self.columns)[:300]}. Give the file of this data set, or another --format."
+                f"it has {', '.join(self.columns)[:300]}. Give the file of this data set, or another format."
             )
 
     def rows(self) -> Iterator[Row]:

@@ -30,7 +30,7 @@ from radcbir_core.collections.collection import (
 )
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.encoders.base import folder_safe
-from radcbir_core.errors import CollectionExistsError, EncoderError, ManifestError
+from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
 from radcbir_core.importers.request import ImportReport, ImportRequest
 from radcbir_core.importers.vectors.described_tables import read_described
 from radcbir_core.importers.vectors.description import Described
@@ -65,8 +65,9 @@ def run(request: ImportRequest, *, progress: Progress = silent) -> ImportReport:
     """
     if not request.encoder_id:
         raise ManifestError(
-            "Expected the name of the encoder that made the vectors, but --encoder-id is not given. Add, for example, "
-            "--encoder-id biomedclip-paper."
+            "Expected the name of the encoder that made the vectors, but none is given. Name it, for example "
+            "biomedclip-paper.",
+            remedy=Remedy("again", options={"encoder_id": NAME}),
         )
     return import_embeddings(
         request.paths,
@@ -116,7 +117,7 @@ def import_embeddings(
     check_name(name)
     if folder_safe(encoder_id) != encoder_id:
         raise EncoderError(
-            "Expected an --encoder-id of lower-case letters, digits, '.', '_' and '-', but "
+            "Expected an encoder_id of lower-case letters, digits, '.', '_' and '-', but "
             f"encoder_id = {encoder_id[:80]!r}. Write, for example, {folder_safe(encoder_id)}."
         )
     before = _existing(name)
@@ -259,7 +260,7 @@ def _check_alike(vectors: Sequence[VectorFile]) -> None:
         if other.dimension != first.dimension:
             raise ManifestError(
                 f"Expected vectors of one encoder, but {first.path} has dimension {first.dimension} and {other.path} "
-                f"{other.dimension}. Import each encoder's with its own --encoder-id."
+                f"{other.dimension}. Import each encoder's by itself, with its own encoder_id."
             )
 
 
@@ -267,12 +268,12 @@ def _checked_root(root: Path, table: pa.Table) -> Path:
     """``root``, resolved, if some of the images are there."""
     real = Path(os.path.realpath(root.expanduser()))
     if not real.is_dir():
-        raise ManifestError(f"Expected the folder of the images, but --image-root = {root} is none. Check the path.")
+        raise ManifestError(f"Expected the folder of the images, but image_root = {root} is none. Check the path.")
     rows = np.unique(np.linspace(0, table.num_rows - 1, _SAMPLE).astype(np.int64))
     paths = table.column("path").take(pa.array(rows)).to_pylist()
     if not any((real / path).is_file() for path in paths):
         raise ManifestError(
-            f"Expected images below --image-root, but of {len(paths)} paths looked for none is in {real}; the first: "
+            f"Expected images below the image root, but of {len(paths)} paths looked for none is in {real}; the first: "
             f"{paths[0]}. Give the folder that the table's paths start from."
         )
     return real

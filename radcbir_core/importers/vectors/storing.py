@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from radcbir_core.collections.collection import IMPORTED, PROBLEM_COLUMNS, Collection, EncoderStore
 from radcbir_core.encoders.base import fingerprint_of
-from radcbir_core.errors import CollectionError, ManifestError
+from radcbir_core.errors import CollectionError, ManifestError, Remedy
 from radcbir_core.importers.vectors.matching import Matched
 from radcbir_core.importers.vectors.vector_files import Floats, VectorFile
 from radcbir_core.progress import Progress
@@ -42,7 +42,8 @@ class _Before:
         except (OSError, ValueError, EOFError) as error:
             raise CollectionError(
                 f"Expected a readable array, but {store.embeddings_path} is missing or damaged. "
-                f"Remove the collection and import it anew: python -m radcbir_core remove {store.collection.name}"
+                "Remove the collection and import it anew.",
+                remedy=Remedy("remove", store.collection.name),
             ) from error
         valid = np.ones(len(embeddings), dtype=bool)
         valid[np.asarray(store.record.get("failed_rows", []), dtype=np.int64)] = False
@@ -82,7 +83,7 @@ def write_encoder(
         raise CollectionError(
             f"Expected vectors as those that {collection.name} has of {encoder_id} ({there.embeddings.dtype}, "
             f"dimension {there.embeddings.shape[1]}), but they are {dtype}, dimension {dimension}. "
-            "Use another --encoder-id."
+            "Use another encoder_id."
         )
     reasons: dict[int, str] = {}
     scaled = Counter[str]()
@@ -200,7 +201,7 @@ def _keep(
     if len(differing):
         raise CollectionError(
             f"Expected the vectors that {before.name} has already to be the same, but that of "
-            f"{ids[start + int(differing[0])].as_py()} is another. Use another --encoder-id, or remove the collection."
+            f"{ids[start + int(differing[0])].as_py()} is another. Use another encoder_id, or remove the collection."
         )
     for row in np.flatnonzero(~mine & valid).tolist():
         read[row] = there[row]

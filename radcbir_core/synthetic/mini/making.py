@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from radcbir_core.collections.collection import Collection, list_collections, open_collection
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
 from radcbir_core.synthetic.mini.examples import Examples, load_examples
 from radcbir_core.synthetic.mini.network import export
@@ -46,7 +46,8 @@ def phantoms_to_train_on(images: int, *, progress: Progress = silent) -> Collect
     if len(collection) != images:
         raise CollectionError(
             f"Expected {images} phantoms to train on, but the collection {PHANTOMS} has {len(collection)}. "
-            f"Run: python -m radcbir_core remove {PHANTOMS}"
+            "Remove it first.",
+            remedy=Remedy("remove", PHANTOMS),
         )
     return collection
 

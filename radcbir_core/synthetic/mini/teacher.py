@@ -223,8 +223,8 @@ def _interpreter(model: Path) -> Any:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
         raise EncoderError(
-            "Expected the package ai-edge-litert for --teacher, but it is not installed. Run pip install "
-            "ai-edge-litert, or train without --teacher."
+            "Expected the package ai-edge-litert for a teacher, but it is not installed. Run pip install "
+            "ai-edge-litert, or train without a teacher."
         ) from error
     try:
         return Interpreter(str(model), num_threads=2)

@@ -200,9 +200,7 @@ def blank(store, *, row: int) -> None:
 def test_embeddings_that_are_not_current_are_refused(small, tmp_path) -> None:
     store = small.store("pixels")
     store.update(made_of={})
-    with pytest.raises(
-        CollectionError, match=r"but those of pixels are missing\. Run: python -m radcbir_core build small"
-    ):
+    with pytest.raises(CollectionError, match=r"but those of pixels are missing\. Build it with pixels again"):
         export_embeddings(store, tmp_path / "e.npy")
     assert list(tmp_path.glob("e.*")) == []
 

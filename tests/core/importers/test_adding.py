@@ -92,9 +92,9 @@ def test_without_the_option_it_is_refused_and_says_how(source) -> None:
     import_as(ImportRequest([folder], "c"))
     with pytest.raises(CollectionExistsError, match=r"exists already\. Choose another, add what is new"):
         import_as(ImportRequest([folder], "c"))
-    with pytest.raises(CollectionNotFoundError, match="Leave --add out to import it"):
+    with pytest.raises(CollectionNotFoundError, match="Import it as a new one, without adding"):
         add(folder, "other")
-    with pytest.raises(ManifestError, match="--take-changes together with --add"):
+    with pytest.raises(ManifestError, match="changes to be taken while adding"):
         import_as(ImportRequest([folder], "d", take_changes=True))
 
 
@@ -215,7 +215,7 @@ def test_pseudonyms_stay_the_same(tmp_path, column) -> None:
 
 def test_what_cannot_be_added_to(source) -> None:
     folder = source([0])
-    with pytest.raises(ManifestError, match="--add is given for medmnist"):
+    with pytest.raises(ManifestError, match="to add from, but medmnist"):
         add(Path("pneumoniamnist.npz"), download="pneumoniamnist")
     record = import_as(ImportRequest([folder], "c")).collection
     with record.building("pixels"), pytest.raises(CollectionError, match="is being built with pixels"):

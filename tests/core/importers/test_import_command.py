@@ -49,14 +49,14 @@ def test_mistakes_are_one_line(tmp_path, picture, capsys) -> None:
     np.savez(tmp_path / "pneumoniamnist.npz", x=np.zeros(1))
     for arguments, message in (
         ([source, "--format", "dycom"], "Expected a format of manifest,"),
-        ([source, "--every", "2"], "but --every is given"),
+        ([source, "--every", "2"], "but every is given"),
         ([source, "--map", "path"], "Expected COLUMN=SOURCE"),
         ([source, "--check", "all"], "Expected a check of decode, bytes, exists"),
-        ([source, "--uncertain", "positive"], "but --uncertain is given"),
+        ([source, "--uncertain", "positive"], "but uncertain is given"),
         ([source, str(tmp_path / "pneumoniamnist.npz")], "which makes a collection of its own. Import it alone"),
         ([str(tmp_path / "pneumoniamnist.npz")], "Expected the arrays"),
         ([], "no SOURCE is given"),
-        (["--download", "cats"], "but --download = 'cats'"),
+        (["--download", "cats"], "but download = 'cats'"),
     ):
         code, out, err = run(capsys, *arguments, "--name", "c")
         assert (code, out) == (2, "")

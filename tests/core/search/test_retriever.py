@@ -103,7 +103,7 @@ def test_embeddings_of_another_manifest_or_encoder_are_refused(copied) -> None:
     encoder = load_encoder("pixels")
     check_encoder(copied.store("pixels"), encoder)
     copied.store("pixels").update(fingerprint="0" * 64)
-    with pytest.raises(StaleError, match=r"another version, other weights or other preprocessing\. Run: python -m"):
+    with pytest.raises(StaleError, match=r"another version, other weights or other preprocessing\. Build small"):
         check_encoder(copied.store("pixels"), encoder)
     copied.store("pixels").update(made_of={"embed": "other"})
     with pytest.raises(StaleError, match="Expected embeddings of the manifest that small has now"):
@@ -113,7 +113,5 @@ def test_embeddings_of_another_manifest_or_encoder_are_refused(copied) -> None:
 def test_damaged_embeddings_are_named(copied) -> None:
     path = copied.store("pixels").embeddings_path
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(
-        CollectionError, match=r"embeddings\.npy is missing or damaged. Run: python -m radcbir_core build"
-    ):
+    with pytest.raises(CollectionError, match=r"embeddings\.npy is missing or damaged. Build small with pixels again"):
         Retriever(copied, "pixels")

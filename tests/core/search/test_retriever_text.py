@@ -70,13 +70,13 @@ def test_an_encoder_without_a_text_tower_is_refused_by_name(small, small_data, e
     with pytest.raises(EncoderError, match=r"but encoder = pixels has none: .* Choose radcbir-mini\.$"):
         embed_text(small.store("pixels"), load_encoder("pixels"), SENTENCE)
     monkeypatch.setenv("RADCBIR_DATA", str(small_data))
-    with pytest.raises(EncoderError, match=r"Run|python -m radcbir_core build small --encoder radcbir-mini$"):
+    with pytest.raises(EncoderError, match=r"Build small with one that has, such as radcbir-mini\."):
         check_text_tower(open_collection("small").store("pixels"))
 
 
 def test_another_version_of_the_encoder_is_refused(small, encoder) -> None:
     other = load_encoder("radcbir-mini?fit=crop", device="cpu")
-    with pytest.raises(StaleError, match="Run: python -m radcbir_core build small --encoder radcbir-mini"):
+    with pytest.raises(StaleError, match=r"Build small with radcbir-mini again\."):
         embed_text(small.store("radcbir-mini"), other, SENTENCE)
 
 

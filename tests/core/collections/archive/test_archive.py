@@ -87,7 +87,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert build(there, load_encoder("pixels")).seconds == {}
 
     # The images are found later.
-    with pytest.raises(ImageError, match=r"opened from an archive\. .* run: .* relocate small --image-root"):
+    with pytest.raises(ImageError, match=r"opened from an archive\. To see its images, say which folder they are in"):
         there.read_image(0)
     found = relocate_images("small", tmp_path / "moved")
     assert found.read_image(0).pixels.shape == (48, 48)
@@ -317,7 +317,7 @@ ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
         r"Expected version 1 of radcbir-archive, but .* has 2\. Open it with a newer",
     ),
     "another form": (label_with(format="x"), r"Expected format radcbir-archive, but archive\.json in .* says 'x'"),
-    "no label": (lambda m: m.pop(LABEL), r"but .* has no archive\.json\. Make it with: .* export NAME --zip FILE"),
+    "no label": (lambda m: m.pop(LABEL), r"but .* has no archive\.json\. Export the collection as one ZIP file"),
     "no list": (lambda m: m.pop(LIST), r"Expected members\.csv in the archive, but .* has none"),
     "no manifest": (lambda m: m.pop("manifest.parquet"), r"Expected collection\.json and manifest\.parquet, but"),
     "no title": (record_with(title=None), r"Expected title, images and manifest_digest in collection\.json"),

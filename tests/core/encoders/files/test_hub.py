@@ -22,7 +22,7 @@ import torch
 
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.files.hub import fetch_file, fetch_folder, is_repository
-from radcbir_core.errors import EncoderError, EncoderUnavailableError
+from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, Remedy
 from tests.core.encoders.tiny_models import TINY_MODEL
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -179,7 +179,8 @@ def test_no_reachable_hub_is_told_at_once(
     message = str(caught.value)
     assert message.isprintable()
     assert "the hub gave" in message
-    assert message.endswith("python -m radcbir_core fetch-encoder ENC --to DIR")
+    assert message.endswith("copy it here and name its folder as the encoder.")
+    assert caught.value.remedy == Remedy("fetch_encoder", options={"to": FOLDER})
     assert capfd.readouterr() == ("", "")
 
 

@@ -20,7 +20,7 @@ from radcbir_core.encoders.families import open_clip_sources as sources
 from radcbir_core.encoders.families.medsam import VIT_B, image_encoder_weights
 from radcbir_core.encoders.files.weights import read_weights
 from radcbir_core.encoders.torch.support import prepare_torchvision
-from radcbir_core.errors import EncoderError, EncoderUnavailableError
+from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, Remedy
 from tests.core.encoders.published import SEGMENT_ANYTHING_NAMES, SWIN_NAMES, lively, renamed
 from tests.core.encoders.tiny_models import TINY_VISION, WORDS
 
@@ -365,11 +365,11 @@ class TestUniMedClip:
 def test_who_has_no_file_is_told_where_it_comes_from(
     encoder_id: str, filename: str, tmp_path: Path, no_network: Any
 ) -> None:
-    command = f"python -m radcbir_core fetch-encoder {encoder_id} --from {filename} --to DIR, and use --encoder DIR."
     for ask in (load_encoder, find_checkpoint):
         with pytest.raises(EncoderUnavailableError, match=re.escape(f"Expected {filename} from you, but")) as caught:
             ask(encoder_id)
-        assert str(caught.value).endswith(command)
+        assert str(caught.value).endswith("and name the kit's folder as the encoder.")
+        assert caught.value.remedy == Remedy("fetch_encoder", encoder_id, {"from": filename, "to": FOLDER})
     with pytest.raises(EncoderError, match=f"Expected {filename} in .*, but there is none. Name the file itself"):
         find_checkpoint(encoder_id, path=tmp_path)
     with pytest.raises(EncoderError, match=r"Expected a file or folder, but .* does not exist. Check the path."):

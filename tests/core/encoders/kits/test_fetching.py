@@ -315,7 +315,7 @@ class TestThePlace:
         fetch_kit("radcbir-mini", tmp_path / "kit")
         (tmp_path / "kit/old.txt").write_text("old")
         (tmp_path / "kit" / WEIGHTS).write_bytes(b"damaged")
-        with pytest.raises(EncoderError, match=r"is a kit of radcbir-mini already\. Add --replace"):
+        with pytest.raises(EncoderError, match=r"is a kit of radcbir-mini already\. Have it replaced"):
             fetch_kit("radcbir-mini", tmp_path / "kit")
         assert (tmp_path / "kit/old.txt").is_file()
         with pytest.raises(EncoderError, match="exists and is the kit of radcbir-mini"):
@@ -342,7 +342,7 @@ class TestThePlace:
         before = fetch_kit("radcbir-mini", tmp_path / "kit")
         (tmp_path / "kit").rename(tmp_path / ".replaced-kit-kit")
         (tmp_path / ".partial-kit-kit").mkdir()
-        with pytest.raises(EncoderError, match="Add --replace"):
+        with pytest.raises(EncoderError, match="Have it replaced"):
             fetch_kit("radcbir-mini", tmp_path / "kit")
         assert check_kit(tmp_path / "kit") == before
         assert left_behind(tmp_path) == ["kit"]

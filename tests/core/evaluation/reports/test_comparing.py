@@ -254,9 +254,7 @@ def test_what_cannot_be_compared_is_refused(pair) -> None:
     with pytest.raises(EvaluationError, match="Expected two different encoders, but both are pixels"):
         compare(a, a, Protocol())
     (b.folder / "neighbor_ids.npy").unlink()
-    with pytest.raises(
-        StaleError, match=r"that of second is missing or older. Run: python -m radcbir_core build small"
-    ):
+    with pytest.raises(StaleError, match=r"that of second is missing or older. Build small with second again"):
         compare(a, b, Protocol())
     with pytest.raises(StaleError, match="that of second"):
         neighborhoods(a, b)

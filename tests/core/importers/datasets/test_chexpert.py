@@ -62,7 +62,7 @@ def test_labels_views_and_raw_values(release, column) -> None:
     assert column(collection, "study_id")[1] == "chexpert/patient00001/study1"
     assert column(collection, "split")[40:] == ["test"] * 3
     assert column(collection, "release_split")[39:41] == ["train", "valid"]
-    assert "became no label (--uncertain not-positive)" in report.notes[0]
+    assert "became no label (uncertain = not-positive)" in report.notes[0]
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_labels_that_are_not_documented_are_problems(tmp_path) -> None:
 
 
 def test_download(tmp_path, monkeypatch) -> None:
-    with pytest.raises(ManifestError, match="but --download = 'cats'"):
+    with pytest.raises(ManifestError, match="but download = 'cats'"):
         import_as(ImportRequest([], "c", download="cats"))
     monkeypatch.setitem(sys.modules, "medmnist", None)
     with pytest.raises(ManifestError, match="pip install medmnist"):

@@ -109,8 +109,8 @@ def test_rows_that_cannot_be_mapped_are_problems(folder, table) -> None:
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [
-        ({}, "Say which one it is: --map path=COLUMN"),
-        ({"path": "file", "pathologies": "Mas"}, "--map names 'Mas'. Did you mean Mass?"),
+        ({}, "Say which one it is."),
+        ({"path": "file", "pathologies": "Mas"}, "the mapping names 'Mas'. Did you mean Mass?"),
         ({"path": "file,Mass"}, "Only pathologies takes several"),
     ],
 )
@@ -125,7 +125,7 @@ def test_words_of_a_mapping() -> None:
     for words, message in (
         (["path"], "Expected COLUMN=SOURCE"),
         (["paht=x"], "Did you mean path"),
-        (["path=a", "path=b"], "is given twice"),
+        (["path=a", "path=b"], "the mapping names path twice"),
         (["sha256=x"], "Expected a column of a manifest"),
     ):
         with pytest.raises(ManifestError, match=message):

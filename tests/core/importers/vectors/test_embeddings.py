@@ -309,7 +309,7 @@ def test_what_is_there_is_not_changed(source) -> None:
     with pytest.raises(CollectionError, match=r"but split of u/p0/0000\.png is 'test' there and 'train' here"):
         imported(source, "u.h5", "other.csv")
     write_h5(source / "wide.h5", {name: np.ones(9, dtype=np.float32) for name in frame["filepath"]})
-    with pytest.raises(CollectionError, match=r"but they are float32, dimension 9. Use another --encoder-id"):
+    with pytest.raises(CollectionError, match=r"but they are float32, dimension 9. Use another encoder_id"):
         imported(source, "wide.h5", "u.csv")
     assert open_collection("u").digest == before
     np.testing.assert_array_equal(open_collection("u").store("e").embeddings, vectors)
@@ -327,10 +327,10 @@ def test_a_collection_of_images_keeps_its_name(source, small_data, monkeypatch, 
 def test_images_are_found_later(source) -> None:
     frame, _ = write_unified(source, rows=60, dimension=8, seed=0)
     collection = imported(source)
-    with pytest.raises(ImageError, match="To see its images, run the same import again with --image-root"):
+    with pytest.raises(ImageError, match="To see its images, import it again with the folder they are in"):
         collection.read_image(4)
     (source / "empty").mkdir()
-    for root, words in (("nowhere", "--image-root = .*nowhere is none"), ("empty", "looked for none is in .*empty")):
+    for root, words in (("nowhere", "image_root = .*nowhere is none"), ("empty", "looked for none is in .*empty")):
         with pytest.raises(ManifestError, match=words):
             imported(source, image_root=source / root)
     path = source / "images" / frame.loc[4, "filepath"]
@@ -464,8 +464,8 @@ def test_other_mistakes(source, capsys) -> None:
     changes = ["--encoder-id", "e", "--add", "--take-changes"]
     assert main(["import", str(source / "u.h5"), str(source / "u.csv"), "--name", "u", *changes]) == 2
     errors = capsys.readouterr().err
-    assert "--encoder-id is not given" in errors
-    assert "--take-changes is given. Leave it out" in errors
+    assert "Name it, for example biomedclip-paper. Add: --encoder-id NAME" in errors
+    assert "but changes are to be taken. Leave that out" in errors
     assert list_collections() == []
 
 

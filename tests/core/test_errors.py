@@ -1,0 +1,80 @@
+"""What mends an error is said in terms of the thing, and each reader's own way stands in one place."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+import radcbir_core
+from radcbir_core.cli import app, remedies
+from radcbir_core.errors import FOLDER, QueryError, RadcbirError, Remedy
+
+CORE = Path(radcbir_core.__file__).parent
+COMMANDS = re.compile(r"(?<![\w-])--[a-z]|python -m radcbir_core(?!\.)|streamlit run")
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Every text in a module, f-strings in one piece."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield node.lineno, "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside:
+            yield node.lineno, node.value
+
+
+def test_no_text_of_the_core_names_a_command_or_its_options() -> None:
+    named = [
+        f"{path.relative_to(CORE)}:{line}: {text[:80]}"
+        for path in sorted(CORE.rglob("*.py"))
+        if path.parent.name != "cli" and path.name != "__main__.py"
+        for line, text in texts(path)
+        if COMMANDS.search(text) and text != "--lock"  # of a process that only RadCBIR starts
+    ]
+    assert named == []
+
+
+@pytest.mark.parametrize("action", ["build", "import", "remove", "relocate", "export", "fetch_encoder", "demo"])
+def test_every_action_is_a_command(action) -> None:
+    assert action.replace("_", "-") in get_command(app).commands
+
+
+def test_an_option_is_the_commands_own() -> None:
+    flags = {
+        flag for command in get_command(app).commands.values() for option in command.params for flag in option.opts
+    }
+    for argument in ("image_root", "mapping", "encoder_id", "take_changes", "add", "format", "from", "to", "device"):
+        assert remedies.flag(argument) in flags, argument
+
+
+def test_the_program_is_called_as_it_was_run(monkeypatch) -> None:
+    remedy = Remedy("relocate", "mine", {"image_root": FOLDER})
+    assert remedies.advice(remedy) == "Run: python -m radcbir_core relocate mine --image-root FOLDER"
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/radcbir", "query"])
+    assert remedies.advice(remedy) == "Run: radcbir relocate mine --image-root FOLDER"
+    assert remedies.in_full(QueryError("Expected it, but no.", remedy=remedy)).startswith("Expected it, but no. Run: ")
+    assert remedies.in_full(QueryError("Expected it, but no.")) == "Expected it, but no."
+
+
+def test_what_is_filled_in_is_quoted_where_it_must_be() -> None:
+    words = remedies.advice(Remedy("build", "mine", {"encoder": "local-dir:/a b"}))
+    assert words == "Run: python -m radcbir_core build mine --encoder 'local-dir:/a b'"
+
+
+def test_a_traceback_ends_with_the_call_and_the_text_does_not() -> None:
+    error = RadcbirError("Expected embeddings. Build mine.", remedy=Remedy("build", "mine", {"encoder": "pixels"}))
+    assert str(error) == "Expected embeddings. Build mine."
+    assert error.__notes__ == ["In Python: radcbir_core.build('mine', encoder='pixels')"]
+    assert not hasattr(RadcbirError("Expected it.", remedy=Remedy("remove", "mine")), "__notes__")
+
+
+def test_it_goes_from_process_to_process() -> None:
+    error = copy.copy(QueryError("Expected it.", remedy=Remedy("build", "mine")))  # by what pickle uses too
+    assert (str(error), error.remedy) == ("Expected it.", Remedy("build", "mine"))
