@@ -9,10 +9,11 @@ def run() -> int:
         from radcbir_core.cli import main
     except ImportError as error:
         from radcbir_core.doctor import examine_plainly
+        from radcbir_core.installation import INSTALL
 
         if sys.argv[1:2] == ["doctor"]:
             return examine_plainly()
-        advice = "Run: pip install -r requirements.txt, or python -m radcbir_core doctor to see what is missing."
+        advice = f"{INSTALL.rstrip('.')}, or python -m radcbir_core doctor to see what is missing."
         print(f"Error: Expected the packages that RadCBIR needs, but import gave: {error}. {advice}", file=sys.stderr)
         return 2
     return main()

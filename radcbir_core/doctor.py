@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from radcbir_core.errors import EncoderUnavailableError, RadcbirError, Remedy, StaleError
+from radcbir_core.installation import INSTALL, PACKAGE, ROOT
 
 if TYPE_CHECKING:
     from radcbir_core.encoders import Encoder, EncoderEntry
@@ -36,7 +37,6 @@ Result = Literal["ok", "warning", "failed"]
 GRAVITY: Final[tuple[Result, ...]] = ("ok", "warning", "failed")
 """In a list that people read, what is wrong stands last, where the eye is."""
 PYTHON: Final = (3, 11)
-ROOT: Final = Path(__file__).resolve().parents[1]
 COMMITTED: Final = "radcbir-mini"
 PHANTOMS: Final = 12
 WARNING_BYTES: Final = 5 * 10**9
@@ -44,7 +44,6 @@ FAILED_BYTES: Final = 500 * 10**6
 MINUTES: Final = 10
 """How long the process of its own may take; a kit of a large encoder takes a minute on a slow disk."""
 
-_INSTALL = "Run: pip install -r requirements.txt"
 _CONNECTING = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"})
 
 
@@ -94,7 +93,7 @@ def _kept(check: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
     except RadcbirError as error:
         findings.append(_of_error(check, error))
     except Exception as error:  # noqa: BLE001 - whatever is broken here is what the doctor is asked for
-        findings.append(Finding(check, "failed", f"{type(error).__name__}: {_line(error)}", _INSTALL))
+        findings.append(Finding(check, "failed", f"{type(error).__name__}: {_line(error)}", INSTALL))
     return findings
 
 
@@ -141,7 +140,7 @@ def check_packages(requirements: Path | None = None) -> Iterator[Finding]:
     try:
         pins = _pins(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        yield Finding("packages", "warning", f"{path}: {_line(error)}", "Restore the file from the repository.")
+        yield Finding("packages", "warning", f"{path}: {_line(error)}", "Restore that file, or install RadCBIR again.")
         return
     good = 0
     for name, wanted in pins:
@@ -149,7 +148,7 @@ def check_packages(requirements: Path | None = None) -> Iterator[Finding]:
             # A local version, as the +cpu of torch's CPU build, is the same release.
             installed = importlib.metadata.version(name).partition("+")[0]
         except importlib.metadata.PackageNotFoundError:
-            yield Finding(f"package {name}", "failed", f"not installed; {wanted} is needed", _INSTALL)
+            yield Finding(f"package {name}", "failed", f"not installed; {wanted} is needed", INSTALL)
             continue
         if installed == wanted:
             good += 1
@@ -245,7 +244,7 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
     Args:
         command: What to run; this module by default.
     """
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     found: list[Finding] = []
     errors = ""
     ended = ""
@@ -270,7 +269,7 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
     if ended:
         last = f" after {found[-1].check}" if found else ""
         words = f": {_line(errors.splitlines()[-1])}" if errors else ""
-        advice = f"Close other programs to free memory and try again. {_INSTALL}"
+        advice = f"Close other programs to free memory and try again. {INSTALL}"
         found.append(
             Finding("encoders and a query", "failed", f"the process that checks them {ended}{last}{words}", advice)
         )
@@ -371,7 +370,7 @@ def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
     started = time.monotonic()
     loaded.append(registry.load_encoder(COMMITTED, device="cpu"))
     folder = registry.ROOT / f"data/encoders/{COMMITTED}"
-    yield Finding(f"encoder {COMMITTED}", "ok", f"in the repository; {_verified(folder, time.monotonic() - started)}")
+    yield Finding(f"encoder {COMMITTED}", "ok", f"comes with RadCBIR; {_verified(folder, time.monotonic() - started)}")
     from radcbir_core.collections.collection import list_collections
 
     for name in list_collections():
@@ -428,9 +427,9 @@ def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Find
         f"{hits} images ({time.monotonic() - started:.1f} s)"
     )
     if similarity < 0.99:
-        yield Finding(check, "failed", f"an image does not find itself: similarity {similarity:.3f}", _INSTALL)
+        yield Finding(check, "failed", f"an image does not find itself: similarity {similarity:.3f}", INSTALL)
     elif tried := attempts[before:]:
-        yield Finding(check, "warning", f"{found}, but it was tried to reach {', '.join(sorted(set(tried)))}", _INSTALL)
+        yield Finding(check, "warning", f"{found}, but it was tried to reach {', '.join(sorted(set(tried)))}", INSTALL)
     else:
         yield Finding(check, "ok", found)
 

@@ -36,6 +36,7 @@ from radcbir_core.errors import (
     Remedy,
 )
 from radcbir_core.images import DecodedImage, decode_image
+from radcbir_core.installation import default_data_folder
 from radcbir_core.storage import atomic_bytes, disk_errors, read_json, remove_partials, write_array, write_json
 
 SCHEMA_VERSION = 1
@@ -60,9 +61,9 @@ _GATE_SECONDS = 10.0
 
 
 def data_folder() -> Path:
-    """Where RadCBIR keeps its data: ``$RADCBIR_DATA``, or ``data/`` beside the code."""
+    """Where RadCBIR keeps its data: ``$RADCBIR_DATA``, or ``data/`` of the repository, or the user's own folder."""
     chosen = os.environ.get("RADCBIR_DATA")
-    return Path(chosen).expanduser() if chosen else Path(__file__).resolve().parents[2] / "data"
+    return Path(chosen).expanduser() if chosen else default_data_folder()
 
 
 def collections_folder() -> Path:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from radcbir_core.errors import FOLDER, Remedy
+from radcbir_core.installation import IN_REPOSITORY, INSTALL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,9 @@ class EncoderEntry:
 
 
 MINI = "data/encoders/radcbir-mini"
-RESTORE_MINI = f"Fetch that folder of the repository again, or run: git checkout -- {MINI}"
+RESTORE_MINI = (
+    f"Fetch that folder of the repository again, or run: git checkout -- {MINI}" if IN_REPOSITORY else INSTALL
+)
 _FETCHED = "fetched from the hub when first used"
 _GATED = "accept its terms on the hub, run hf auth login, then it is fetched when first used"
 _IMAGE_FEATURES = "encode_image: the projected image features"

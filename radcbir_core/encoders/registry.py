@@ -49,12 +49,13 @@ from radcbir_core.encoders.kits.kit_json import KIT
 from radcbir_core.encoders.kits.probe import check_probe
 from radcbir_core.encoders.torch.support import resolve_device
 from radcbir_core.errors import EncoderError
+from radcbir_core.installation import ROOT as INSTALLED
 
 if TYPE_CHECKING:
     from radcbir_core.encoders.families.pixels import PixelsEncoder
 
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = INSTALLED
 """What the path of a committed encoder starts from: beside the code, wherever ``RADCBIR_DATA`` is."""
 
 

@@ -109,7 +109,7 @@ class TestPackages:
 
     def test_no_list(self, tmp_path) -> None:
         (finding,) = doctor.check_packages(tmp_path / "none.txt")
-        assert (finding.result, finding.advice) == ("warning", "Restore the file from the repository.")
+        assert (finding.result, finding.advice) == ("warning", "Restore that file, or install RadCBIR again.")
 
 
 class TestDataFolder:
@@ -275,7 +275,7 @@ class TestEncoders:
         monkeypatch.setattr("radcbir_core.encoders.registry.ROOT", root)
         loaded = []
         (finding,) = doctor.check_committed(loaded)
-        assert finding.found.startswith("in the repository; 2 files verified, no probe")
+        assert finding.found.startswith("comes with RadCBIR; 2 files verified, no probe")
         assert [encoder.encoder_id for encoder in loaded] == ["radcbir-mini"]
         folder = root / "data/encoders/radcbir-mini"
         add_probe(folder)
