@@ -79,7 +79,7 @@ def steps_of_demo() -> dict[str, str]:
     collection = loaders.collection(demonstration.NAME)
     if demonstration.ENCODER not in collection.encoder_ids():
         return {}
-    return dict(loaders.encoder_steps(collection, demonstration.ENCODER))
+    return dict(loaders.artifact_states(collection, demonstration.ENCODER))
 
 
 def show_counts(facts: loaders.Facts) -> None:
@@ -137,7 +137,7 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
     for built in collection.encoder_ids():
         with shell.errors_shown():
             store = collection.store(built)
-            unfinished = any(found != "current" for found in store.steps().values())
+            unfinished = not store.is_current()
             busy = first_start.at_work_on(collection.name, built) or working.at_work_on(collection.name)
             if unfinished and not busy:
                 shell.say_command(

@@ -43,7 +43,7 @@ _TABLE: Final = "radcbir:difference-table"
 
 def page() -> None:
     """Draw the page."""
-    opened = shell.begin("Compare", "embed", "neighbors")
+    opened = shell.begin("Compare", "embeddings", "neighbors")
     pair = comparator.choose(opened)
     if pair is None:
         return

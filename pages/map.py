@@ -135,7 +135,7 @@ def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Col
         for column in COLUMNS
         if (manifest.pathology_counts if column == "pathologies" else manifest.codes(column).values)
     ]
-    if loaders.encoder_steps(opened.collection, opened.encoder_id)["neighbors"] == "current":
+    if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] == "current":
         options.append(PRECISION)
     column = state.choice(
         box.segmented_control,
@@ -207,7 +207,7 @@ def selected(manifest: Manifest, points: Points) -> Picked:
 
 def precision_of(opened: Opened, colors: Colors) -> np.ndarray | None:
     """P@k of every image, (N,); None where it has not been computed yet and the colors do not need it."""
-    steps = loaders.encoder_steps(opened.collection, opened.encoder_id)
+    steps = loaders.artifact_states(opened.collection, opened.encoder_id)
     if colors.column != PRECISION and steps["evaluation"] != "current":
         return None
     return loaders.precision_by_row(opened.collection, opened.encoder_id, colors.level, colors.k)

@@ -21,7 +21,7 @@ VIEWS: Final = {
 
 def page() -> None:
     """Draw the page: the views, and the one that is chosen. The others compute nothing."""
-    opened = shell.begin("Pathology", "embed", "neighbors")
+    opened = shell.begin("Pathology", "embeddings", "neighbors")
     # The paper's protocol, and k's that it alone has, mean nothing in the other views.
     gone = ["protocol", "k"] if state.get("protocol") == PAPER else []
     view = state.choice(

@@ -52,7 +52,7 @@ class Query:
 
 def page() -> None:
     """Draw the page."""
-    opened = shell.begin("Retrieval", "embed")
+    opened = shell.begin("Retrieval", "embeddings")
     left, right = st.columns([2, 7], gap="medium")
     with left:
         source = choose_source()

@@ -1,17 +1,20 @@
-"""Everything that one encoder computes for one collection, in order, each step only when it is needed.
+"""Everything that one encoder computes for one collection, in order, each artifact only when it is needed.
 
-Owns the order of the steps and the rule that a step is skipped when what is on disk was made from the same embeddings.
-The steps themselves live in their own modules.
+Owns the makers of the artifacts, one for each line of the table in ``collections/artifacts.py``, and the rule that an
+artifact is left as it is while it is current. What they make lives in modules of their own.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
-from radcbir_core.collections.collection import STEPS, Collection, EncoderStore
+from radcbir_core.collections.artifacts import ARTIFACTS, EMBEDDINGS, EVALUATION, INDEX, NEIGHBORS, PROJECTION
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
@@ -29,7 +32,7 @@ class BuildReport:
     """What a build did.
 
     Attributes:
-        seconds: Step → how long it took; a step that was current already is not in it.
+        seconds: Artifact → how long it took to make; one that was current already is not in it.
         images: Images with an embedding.
         failed: Images without one; they are listed in problems.csv.
         recall: Recall@10 of the approximate index against exact search, NaN for fewer than two images.
@@ -52,7 +55,7 @@ def build(
         collection: Whose images.
         encoder: With which encoder.
         workers: Decoding threads; one a CPU core by default.
-        progress: Told how far each of :data:`~radcbir_core.collections.collection.STEPS` is.
+        progress: Told how far each of :data:`~radcbir_core.collections.artifacts.ARTIFACTS` is, by its name.
 
     Raises:
         StorageError: No space left, or no permission.
@@ -62,7 +65,7 @@ def build(
     with collection.building(encoder.encoder_id):
         remove_partials(collection.encoder_folder(encoder.encoder_id))
         if not is_current(collection, encoder):
-            _timed(report, "embed", partial(embed, collection, encoder, workers=workers, progress=progress))
+            _timed(report, EMBEDDINGS.name, partial(embed, collection, encoder, workers=workers, progress=progress))
         _complete(collection.store(encoder.encoder_id), report, progress)
     return report
 
@@ -73,7 +76,7 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
     Args:
         collection: Whose embeddings.
         encoder_id: What they were imported as.
-        progress: Told how far each step is.
+        progress: Told how far each artifact is, by its name.
 
     Raises:
         StorageError: No space left, or no permission.
@@ -84,7 +87,7 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
     with collection.building(encoder_id):
         remove_partials(collection.encoder_folder(encoder_id))
         store = collection.store(encoder_id)
-        if store.steps()["embed"] != "current":
+        if not store.is_current(EMBEDDINGS):
             raise StaleError(
                 f"Expected embeddings of all images that {collection.name} has now, but those of {encoder_id} were "
                 "imported before. Import them again with the vectors of the new images.",
@@ -96,25 +99,19 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
     return report
 
 
-def _timed(report: BuildReport, step: str, work: Callable[[], object]) -> None:
+def _timed(report: BuildReport, artifact: str, work: Callable[[], object]) -> None:
     started = time.monotonic()
     work()
-    report.seconds[step] = time.monotonic() - started
+    report.seconds[artifact] = time.monotonic() - started
 
 
 def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> None:
-    """The steps after the embeddings."""
-    makers: dict[str, Callable[[EncoderStore, Progress], None]] = {
-        "index": _index,
-        "neighbors": _neighbors,
-        "evaluation": _evaluation,
-        "projection": _projection,
-    }
-    for step in STEPS[1:]:
-        if store.steps()[step] != "current":
-            _timed(report, step, partial(makers[step], store, progress))
+    """All that is made of the embeddings, each artifact after what it is made of."""
+    for artifact in ARTIFACTS:
+        if artifact.name in MAKERS and not store.is_current(artifact):
+            _timed(report, artifact.name, partial(MAKERS[artifact.name], store, progress))
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
-    report.recall = float(store.record["index"]["recall_at_10"])
+    report.recall = float(store.facts(INDEX)["recall_at_10"])
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:
@@ -122,22 +119,31 @@ def _index(store: EncoderStore, progress: Progress) -> None:
         store.embeddings,
         store.index_path,
         valid=store.valid,
-        told=lambda done, total: progress("index", done, total),
+        told=lambda done, total: progress(INDEX.name, done, total),
     )
     size = store.index_path.stat().st_size
-    store.mark("index", bytes=size)
-    store.mark("index", bytes=size, recall_at_10=recall_at(searcher_of(store)))
+    store.mark(INDEX, bytes=size)
+    store.note(INDEX, bytes=size, recall_at_10=recall_at(searcher_of(store)))
 
 
 def _neighbors(store: EncoderStore, progress: Progress) -> None:
     method = build_neighbors(store, progress=progress)
-    store.mark("neighbors", method=method)
+    store.mark(NEIGHBORS, method=method)
 
 
 def _evaluation(store: EncoderStore, progress: Progress) -> None:
     evaluate(store, Protocol(), progress=progress)
-    store.mark("evaluation")
+    store.mark(EVALUATION)
 
 
 def _projection(store: EncoderStore, progress: Progress) -> None:
-    store.mark("projection", **project_store(store, progress=progress))
+    store.mark(PROJECTION, **project_store(store, progress=progress))
+
+
+MAKERS: Final[Mapping[str, Callable[[EncoderStore, Progress], None]]] = {
+    INDEX.name: _index,
+    NEIGHBORS.name: _neighbors,
+    EVALUATION.name: _evaluation,
+    PROJECTION.name: _projection,
+}
+"""What makes each artifact, but for the embeddings: these need the encoder, or were imported."""

@@ -170,7 +170,7 @@ def _pins(text: str) -> list[tuple[str, str]]:
 
 def check_data_folder() -> Iterator[Finding]:
     """Whether the data folder is there or can be made, can be written, and has room."""
-    from radcbir_core.collections.collection import data_folder
+    from radcbir_core.collections.layout import data_folder
 
     folder = data_folder()
     advice = "Set RADCBIR_DATA to a folder that you can write to."
@@ -195,7 +195,7 @@ def check_data_folder() -> Iterator[Finding]:
 
 def check_collections() -> Iterator[Finding]:
     """Whether each collection can be read, its images are where they were, and its steps are current."""
-    from radcbir_core.collections.collection import list_collections
+    from radcbir_core.collections.layout import list_collections
 
     names = list_collections()
     if not names:
@@ -225,17 +225,23 @@ def _check_collection(name: str) -> Iterator[Finding]:
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
-    from radcbir_core.collections.collection import STEPS, open_collection
+    from radcbir_core.collections.artifacts import ARTIFACTS
+    from radcbir_core.collections.collection import open_collection
 
     store = open_collection(name).store(encoder_id)
-    unfinished = [f"{step} {state}" for step, state in store.steps().items() if state != "current"]
+    states = store.standings()
+    unfinished = [
+        f"{artifact.title} {states[artifact.name].state}: {states[artifact.name].reason}"
+        for artifact in ARTIFACTS
+        if states[artifact.name].state != "current"
+    ]
     if unfinished:
         advice = f"Build {name} with {encoder_id} again."
         build = Remedy("build", name, {"encoder": store.spec})
-        yield Finding(f"collection {name}, {encoder_id}", "warning", ", ".join(unfinished), advice, build)
+        yield Finding(f"collection {name}, {encoder_id}", "warning", "; ".join(unfinished), advice, build)
         return
     rows = len(store.embeddings)
-    yield Finding(f"collection {name}, {encoder_id}", "ok", f"{rows:,} embeddings; all {len(STEPS)} steps current")
+    yield Finding(f"collection {name}, {encoder_id}", "ok", f"{rows:,} embeddings; all {len(ARTIFACTS)} steps current")
 
 
 def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
@@ -371,7 +377,7 @@ def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
     loaded.append(registry.load_encoder(COMMITTED, device="cpu"))
     folder = registry.ROOT / f"data/encoders/{COMMITTED}"
     yield Finding(f"encoder {COMMITTED}", "ok", f"comes with RadCBIR; {_verified(folder, time.monotonic() - started)}")
-    from radcbir_core.collections.collection import list_collections
+    from radcbir_core.collections.layout import list_collections
 
     for name in list_collections():
         yield from _kept(f"collection {name}, {COMMITTED}", partial(_check_fingerprint, name, loaded[-1]))
@@ -495,7 +501,7 @@ def _check_entry(entry: EncoderEntry) -> Iterator[Finding]:
 
 def check_kits() -> Iterator[Finding]:
     """Whether each kit in the folder of encoders is whole and gives the embeddings of its probe."""
-    from radcbir_core.collections.collection import data_folder
+    from radcbir_core.collections.layout import data_folder
     from radcbir_core.encoders import registry
     from radcbir_core.encoders.kits.kit_json import KIT
 

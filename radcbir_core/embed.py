@@ -23,14 +23,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.collection import PROBLEM_COLUMNS, SHARD_ROWS, Collection
+from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.layout import EncoderLayout
+from radcbir_core.collections.migration import migrated_parts
+from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.store import write_encoder_record
+from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import digest_file, digest_of, disk_errors, read_json, write_array, write_json
+from radcbir_core.storage import disk_errors, read_json, write_array, write_json
 
 THUMBNAIL_SIDE = 192
 _THUMBNAIL_QUALITY = 80
+_MADE_OF = "made_of.json"
 _BATCHES_AHEAD = 2
 _RECORDED_PACKAGES = (
     "numpy",
@@ -76,11 +83,11 @@ _Encoded = tuple[_Prepared, npt.NDArray[np.float32] | None]
 
 
 def is_current(collection: Collection, encoder: Encoder) -> bool:
-    """Whether the collection has embeddings made from its manifest by this very version of the encoder."""
+    """Whether the collection has embeddings made of its images by this very version of the encoder."""
     if encoder.encoder_id not in collection.encoder_ids():
         return False
     store = collection.store(encoder.encoder_id)
-    return store.steps()["embed"] == "current" and store.record.get("fingerprint") == encoder.fingerprint
+    return store.is_current(EMBEDDINGS) and store.record.get("fingerprint") == encoder.fingerprint
 
 
 def embed(
@@ -99,7 +106,7 @@ def embed(
         collection: Whose images.
         encoder: Makes the embeddings.
         workers: Decoding threads; one a CPU core by default.
-        progress: Told the number of images, as step "embed".
+        progress: Told the number of images, as step "embeddings".
 
     Returns:
         What was done.
@@ -109,15 +116,15 @@ def embed(
         CollectionError: Not one image could be embedded.
     """
     started = time.monotonic()
-    folder = collection.encoder_folder(encoder.encoder_id)
+    layout = collection.layout.encoder(encoder.encoder_id)
     # Taken once: a batch that shrinks half-way for want of memory must not change which images share a batch.
     batch_size = encoder.batch_size
-    shards = _open_shards(folder / "shards", collection, encoder, batch_size=batch_size)
+    shards = _open_shards(layout.unfinished(EMBEDDINGS), collection, encoder, batch_size=batch_size)
     number = -(-len(collection) // SHARD_ROWS)
     unfinished = [s for s in range(number) if not (_shard_path(shards, s).is_file() and collection.thumbnails.has(s))]
     done = len(collection) - sum(len(_rows_of(collection, s)) for s in unfinished)
     resumed = done
-    progress("embed", done, len(collection))
+    progress(EMBEDDINGS.name, done, len(collection))
     with (
         ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool,
         ThreadPoolExecutor(1, thread_name_prefix="encode") as encoding,
@@ -140,7 +147,7 @@ def embed(
                             "the image may be one flat colour."
                         )
                 done += len(batch)
-                progress("embed", done, len(collection))
+                progress(EMBEDDINGS.name, done, len(collection))
             if not collection.thumbnails.has(shard):
                 collection.thumbnails.write(shard, thumbnails)
             _write_shard(shards, shard, vectors, reasons)
@@ -157,7 +164,8 @@ def carry_over(before: Collection, after: Collection) -> None:
     """Keep what a collection had before it grew: the next :func:`embed` goes on after it.
 
     Embeddings and thumbnails of whole shards are kept; those of the last rows, whose shard is no longer whole, are made
-    again. So the end is the same, byte for byte, as if everything had been made at once.
+    again. So the end is the same, byte for byte, as if everything had been made at once. Where the images are the same
+    and only labels have changed, everything stays as it is.
 
     Args:
         before: As it was.
@@ -167,6 +175,8 @@ def carry_over(before: Collection, after: Collection) -> None:
     Raises:
         StorageError: No space left, or no permission.
     """
+    if before.digests.images == after.digests.images:
+        return
     whole, rest = divmod(len(before), SHARD_ROWS)
     if rest and len(after) > len(before):
         after.thumbnails.remove(whole)
@@ -174,9 +184,9 @@ def carry_over(before: Collection, after: Collection) -> None:
         whole += 1
     for encoder_id in before.encoder_ids():
         store = before.store(encoder_id)
-        if store.imported or store.steps()["embed"] != "current" or "batch_size" not in store.record or not whole:
+        if store.imported or not store.is_current(EMBEDDINGS) or "batch_size" not in store.record or not whole:
             continue
-        shards = after.encoder_folder(encoder_id) / "shards"
+        shards = after.layout.encoder(encoder_id).unfinished(EMBEDDINGS)
         shutil.rmtree(shards, ignore_errors=True)
         shards.mkdir()
         reasons = _reasons_before(before, encoder_id)
@@ -184,15 +194,18 @@ def carry_over(before: Collection, after: Collection) -> None:
             rows = _rows_of(before, shard)
             failed = {row: reasons[row] for row in rows if row in reasons}
             _write_shard(shards, shard, np.asarray(store.embeddings[rows.start : rows.stop], np.float16), failed)
-        write_json(
-            shards / "made_of.json",
-            {
-                "manifest_digest": after.digest,
-                "fingerprint": store.record["fingerprint"],
-                "shard_rows": SHARD_ROWS,
-                "batch_size": store.record["batch_size"],
-            },
-        )
+        made_of = _parts_of(after, store.record["fingerprint"], batch_size=store.record["batch_size"])
+        write_json(shards / _MADE_OF, made_of)
+
+
+def _parts_of(collection: Collection, fingerprint: str, *, batch_size: int) -> dict[str, str | int]:
+    """What finished shards are parts of; others cannot be joined to them."""
+    return {
+        "images": collection.digests.images,
+        "fingerprint": fingerprint,
+        "shard_rows": SHARD_ROWS,
+        "batch_size": batch_size,
+    }
 
 
 def _reasons_before(collection: Collection, encoder_id: str) -> dict[int, str]:
@@ -220,20 +233,15 @@ def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def _open_shards(folder: Path, collection: Collection, encoder: Encoder, *, batch_size: int) -> Path:
-    """The folder of unfinished shards, emptied if they are of another manifest, encoder version or batch size."""
-    made_of = {
-        "manifest_digest": collection.digest,
-        "fingerprint": encoder.fingerprint,
-        "shard_rows": SHARD_ROWS,
-        "batch_size": batch_size,
-    }
+    """The folder of unfinished shards, emptied if they are of other images, another encoder version or batch size."""
+    made_of = _parts_of(collection, encoder.fingerprint, batch_size=batch_size)
     with disk_errors(folder):
         if folder.is_dir():
-            record = folder / "made_of.json"
-            if not record.is_file() or read_json(record) != made_of:
+            note = folder / _MADE_OF
+            if not note.is_file() or migrated_parts(read_json(note)) != made_of:
                 shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "made_of.json", made_of)
+        write_json(folder / _MADE_OF, made_of)
     return folder
 
 
@@ -323,23 +331,21 @@ def _finish(collection: Collection, encoder: Encoder, shards: Path, number: int)
             f"Expected at least one image that can be embedded, but all {len(collection)} of {collection.name} failed; "
             f"the first: {reasons[0]}"
         )
-    folder = collection.encoder_folder(encoder.encoder_id)
-    path = folder / "embeddings.npy"
+    layout = collection.layout.encoder(encoder.encoder_id)
+    path = layout.files(EMBEDDINGS)[0]
     parts = (np.load(_shard_path(shards, shard), allow_pickle=False) for shard in range(number))
     write_array(path, parts, shape=(len(collection), encoder.dimension), dtype=np.float16)
-    _describe(collection, encoder, path, failed=sorted(reasons))
+    _describe(collection, encoder, layout, failed=sorted(reasons))
     if reasons:
         _list_problems(collection, encoder, reasons)
     shutil.rmtree(shards)
     return sorted(reasons)
 
 
-def _describe(collection: Collection, encoder: Encoder, path: Path, *, failed: Sequence[int]) -> None:
-    """Write encoder.json anew: everything that decides the numbers. What was made from older embeddings is stale."""
-    folder = path.parent
-    before = read_json(folder / "encoder.json").get("made_of", {}) if (folder / "encoder.json").is_file() else {}
-    write_json(
-        folder / "encoder.json",
+def _describe(collection: Collection, encoder: Encoder, layout: EncoderLayout, *, failed: Sequence[int]) -> None:
+    """Write encoder.json anew: everything that decides the numbers."""
+    write_encoder_record(
+        layout,
         {
             "encoder_id": encoder.encoder_id,
             "title": encoder.title,
@@ -354,11 +360,9 @@ def _describe(collection: Collection, encoder: Encoder, path: Path, *, failed: S
             "batch_size": encoder.batch_size,
             "precision": asdict(encoder.precision),
             "versions": _versions(),
-            "manifest_digest": collection.digest,
-            "embeddings_digest": digest_of(digest_file(path), collection.digest, encoder.fingerprint),
             "failed_rows": list(failed),
-            "made_of": before | {"embed": collection.digest},
         },
+        images=collection.digests.images,
     )
 
 

@@ -26,7 +26,7 @@ from radcbir_core.storage import atomic_path
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from radcbir_core.collections.collection import EncoderStore
+    from radcbir_core.collections.store import EncoderStore
 
 Start = Literal["spectral", "random", "none"]
 

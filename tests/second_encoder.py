@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radcbir_core.build import _index, _neighbors
-from radcbir_core.collections.collection import Collection, EncoderStore, open_collection
+from radcbir_core.build import MAKERS
+from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.storage import digest_of
 
 SECOND = "second"
@@ -35,15 +37,15 @@ def add_encoder(
     embeddings[list(failed)] = 0
     np.save(folder / "embeddings.npy", embeddings.astype(np.float16))
     record = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+    made = record["artifacts"]["embeddings"] | {"digest": digest_of(embeddings.tobytes())}
     record |= {
         "spec": encoder_id,
         "title": f"The {encoder_id} encoder",
-        "embeddings_digest": digest_of(embeddings.tobytes()),
         "failed_rows": list(failed),
-        "made_of": {"embed": record["made_of"]["embed"]},
+        "artifacts": {"embeddings": made},
     }
     (folder / "encoder.json").write_text(json.dumps(record), encoding="utf-8")
     store = open_collection(collection.name).store(encoder_id)
-    for step in (_index, _neighbors):
-        step(store, lambda *_: None)
+    for artifact in (INDEX, NEIGHBORS):
+        MAKERS[artifact.name](store, lambda *_: None)
     return store

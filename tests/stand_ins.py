@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radcbir_core.collections.collection import Collection, EncoderStore, data_folder
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.layout import data_folder
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path
 from tests.small_images import draw

@@ -13,7 +13,9 @@ from radcbir_core.cli.application import Name, app
 from radcbir_core.cli.arguments import spec_in
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import program
-from radcbir_core.collections.collection import IMPORTED, STEPS, open_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.store import IMPORTED
 
 
 @app.command()
@@ -39,7 +41,7 @@ def build(
         encoder_id = loaded.encoder_id
         with bars() as progress:
             report = build_all(collection, loaded, workers=workers, progress=progress)
-    rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in STEPS]
+    rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in ARTIFACT_NAMES]
     print_table(["step", "time"], rows, title=f"{name} with {encoder_id}")
     if not math.isnan(report.recall):
         print(f"Recall@10 of the approximate index against exact search: {report.recall:.4f}")

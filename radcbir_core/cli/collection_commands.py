@@ -15,14 +15,10 @@ from radcbir_core.cli.application import EXIT_FAILED, AsJson, EncoderOption, Nam
 from radcbir_core.cli.arguments import encoder_id_in
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
-from radcbir_core.collections.collection import (
-    STEPS,
-    Collection,
-    collections_folder,
-    list_collections,
-    open_collection,
-    remove_collection,
-)
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX
+from radcbir_core.collections.changes import remove_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import Layout, collections_folder, list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
 
 
@@ -71,8 +67,11 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
             print_table([column, "images"], [[value, number] for value, number in list(counts.items())[:15]])
     for note in facts["notes"]:
         print(f"Note: {note}")
-    rows = [[e["encoder_id"], *(e["steps"][step] for step in STEPS)] for e in facts["encoders"]]
-    print_table(["encoder", *STEPS], rows)
+    rows = [[e["encoder_id"], *(e["steps"][step] for step in ARTIFACT_NAMES)] for e in facts["encoders"]]
+    print_table(["encoder", *ARTIFACT_NAMES], rows)
+    for encoder in facts["encoders"]:
+        for artifact, reason in encoder["reasons"].items():
+            print(f"{encoder['encoder_id']}, {BY_NAME[artifact].title} {encoder['steps'][artifact]}: {reason}")
     if not rows:
         print(f"No encoder yet. Next: {program()} build {name} --encoder pixels")
 
@@ -130,7 +129,7 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,  # noqa: FBT002
 ) -> None:
     """Remove a collection and all that was computed for it. The source images stay. A terminal is asked first."""
-    own = (collections_folder() / name / "images").is_dir() if name in list_collections() else False
+    own = Layout(collections_folder() / name).images.is_dir() if name in list_collections() else False
     if not yes and sys.stdin.isatty() and name in list_collections():
         images = ", its images too, which are in its own folder" if own else ""
         typer.confirm(f"Remove {name} and everything computed for it{images}?", abort=True)
@@ -226,10 +225,11 @@ def describe(collection: Collection) -> dict[str, Any]:
         encoders.append(
             {
                 "encoder_id": encoder_id,
-                "steps": store.steps(),
+                "steps": store.states(),
+                "reasons": {name: found.reason for name, found in store.standings().items() if found.reason},
                 **facts,
                 "failed": len(store.record.get("failed_rows", [])),
-                "recall_at_10": store.record.get("index", {}).get("recall_at_10"),
+                "recall_at_10": store.facts(INDEX).get("recall_at_10"),
             }
         )
     return {
@@ -242,6 +242,8 @@ def describe(collection: Collection) -> dict[str, Any]:
         "created": collection.record.get("created"),
         "image_root": str(collection.image_root),
         "manifest_digest": collection.digest,
+        "images_digest": collection.digests.images,
+        "labels_digest": collection.digests.all_labels,
         "sources": collection.record.get("sources", []),
         "licences": collection.record.get("licences", {}),
         "notes": collection.record.get("notes", []),

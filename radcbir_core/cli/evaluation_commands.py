@@ -15,7 +15,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import EvaluationError
 
 if TYPE_CHECKING:
-    from radcbir_core.collections.collection import EncoderStore
+    from radcbir_core.collections.store import EncoderStore
 
 
 @app.command()

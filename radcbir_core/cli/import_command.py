@@ -10,7 +10,7 @@ import typer
 from radcbir_core.cli.application import app
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import program
-from radcbir_core.collections.collection import ARCHIVED
+from radcbir_core.collections.record import ARCHIVED
 from radcbir_core.errors import ManifestError
 
 if TYPE_CHECKING:

@@ -1,29 +1,26 @@
-"""What may be changed of a collection that stands: its name, its title, and where its images are.
+"""What may be changed of a collection that stands: its name, its title, where its images are, and whether it is there.
 
-Owns these three changes. Nothing that was computed is touched by them, because nothing in a collection's folder says
-what the folder is called, and rows are images whatever folder their files are in.
+Owns these changes. Nothing that was computed is touched by the first three, because nothing in a collection's folder
+says what the folder is called, and rows are images whatever folder their files are in.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import unicodedata
 from pathlib import Path
 
 import filelock
 import pyarrow.parquet as pq
 
-from radcbir_core.collections.collection import (
-    Collection,
-    at_rest,
-    check_name,
-    collections_folder,
-    gate_path,
-    open_collection,
-    refuse_existing,
-)
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import Layout, check_name, collections_folder
+from radcbir_core.collections.locks import at_rest
+from radcbir_core.collections.record import read_record, write_record
+from radcbir_core.collections.writing import refuse_existing, unfinished_folder
 from radcbir_core.errors import CollectionError, CollectionExistsError
-from radcbir_core.storage import disk_errors, read_json, write_json
+from radcbir_core.storage import disk_errors
 
 LONGEST_TITLE = 200
 _LOOKED_FOR = 1000
@@ -70,20 +67,20 @@ def rename_collection(name: str, new_name: str, *, title: str | None = None) -> 
     title = None if title is None else check_title(title)
     with at_rest(name) as folder:
         final = collections_folder() / new_name
-        record = folder / "collection.json"
+        record = Layout(folder).record
         before = record.read_bytes()
-        told = read_json(record)
+        told = read_record(folder)
         if title is None and told.get("title") == name:
             title = new_name
         told |= {"name": new_name} | ({} if title is None else {"title": title})
         if new_name == name:
-            write_json(record, told)
+            write_record(folder, told)
             return open_collection(name)
         try:
-            with filelock.FileLock(gate_path(final), blocking=False):
+            with filelock.FileLock(Layout(final).gate, blocking=False):
                 refuse_existing(new_name)
                 # First the record, because that is what a full disk refuses; the folder's name is what counts.
-                write_json(record, told)
+                write_record(folder, told)
                 try:
                     folder.rename(final)
                 except OSError as error:
@@ -93,7 +90,7 @@ def rename_collection(name: str, new_name: str, *, title: str | None = None) -> 
                     raise
         except filelock.Timeout as error:
             raise _taken(new_name) from error
-        gate_path(folder).unlink(missing_ok=True)
+        Layout(folder).gate.unlink(missing_ok=True)
     return open_collection(new_name)
 
 
@@ -120,10 +117,25 @@ def relocate_images(name: str, image_root: Path) -> Collection:
         StorageError: No permission.
     """
     with at_rest(name) as folder:
-        root = checked_root(image_root, folder / "manifest.parquet")
-        record = read_json(folder / "collection.json")
-        write_json(folder / "collection.json", record | {"image_root": str(root)})
+        collection = Collection(folder)
+        root = checked_root(image_root, collection.manifest_path)
+        write_record(folder, collection.record | {"image_root": str(root)})
     return open_collection(name)
+
+
+def remove_collection(name: str) -> None:
+    """Remove a collection and everything computed for it; the source images stay where they are.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: It is being built or changed.
+        StorageError: It may not be removed.
+    """
+    with at_rest(name) as folder:
+        doomed = unfinished_folder()
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+        Layout(folder).gate.unlink(missing_ok=True)
 
 
 def checked_root(image_root: Path, manifest: Path) -> Path:
@@ -154,7 +166,7 @@ def images_found(collection: Collection) -> tuple[int, int]:
     Raises:
         CollectionError: The manifest is missing or damaged.
     """
-    paths = _some_paths(collection.folder / "manifest.parquet")
+    paths = _some_paths(collection.manifest_path)
     return sum((collection.image_root / path).is_file() for path in paths), len(paths)
 
 

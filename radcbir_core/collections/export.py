@@ -19,7 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from radcbir_core.collections.collection import Collection, EncoderStore
+from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path
@@ -72,7 +74,7 @@ def export_manifest(collection: Collection, path: Path, *, progress: Progress = 
     if suffix == ".parquet":
         with _opened(collection) as file:
             rows = int(file.metadata.num_rows)
-        _copy(collection.folder / "manifest.parquet", path, progress)
+        _copy(collection.manifest_path, path, progress)
         return Exported((path,), rows)
     names, notes = _csv_columns(collection)
     done = 0
@@ -114,7 +116,7 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
         raise _other_suffix("embeddings", path, EMBEDDINGS_SUFFIXES)
     collection = store.collection
     _refuse_own_file(collection, path)
-    if (state := store.steps()["embed"]) != "current":
+    if (state := store.states()[EMBEDDINGS.name]) != "current":
         raise CollectionError(
             f"Expected embeddings of all images of {collection.name}, but those of {store.encoder_id} are {state}. "
             f"Build it with {store.encoder_id} again.",
@@ -155,7 +157,7 @@ def csv_bytes_about(collection: Collection) -> int:
 
 
 def _opened(collection: Collection) -> pq.ParquetFile:
-    path = collection.folder / "manifest.parquet"
+    path = collection.manifest_path
     try:
         file = pq.ParquetFile(path)
     except (OSError, ValueError) as error:  # an ArrowInvalid is a ValueError

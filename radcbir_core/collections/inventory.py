@@ -15,33 +15,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from radcbir_core.collections.collection import Collection, collections_folder, open_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import (
+    CORRECTIONS,
+    ENCODERS,
+    IMAGES,
+    PROBLEMS,
+    THUMBNAILS,
+    Layout,
+    collections_folder,
+    is_manifest_name,
+)
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.errors import CollectionError, RadcbirError
 
-PARTS = (
-    "manifest",
-    "thumbnails",
-    "images",
-    "problems",
-    "embeddings",
-    "index",
-    "neighbors",
-    "map",
-    "evaluation",
-    "other",
-)
+PARTS = ("manifest", "thumbnails", "images", "problems", *ARTIFACT_NAMES, "other")
 """The parts whose sizes are told, in this order."""
 
-_TOP = {"manifest.parquet": "manifest", "problems.csv": "problems", "thumbnails": "thumbnails", "images": "images"}
+_TOP = {PROBLEMS: "problems", CORRECTIONS: "manifest", THUMBNAILS: "thumbnails", IMAGES: "images"}
 _OF_ENCODER = {
-    "embeddings.npy": "embeddings",
-    "shards": "embeddings",
-    "index.usearch": "index",
-    "neighbor_ids.npy": "neighbors",
-    "neighbor_similarities.npy": "neighbors",
-    "projection.parquet": "map",
-    "evaluation": "evaluation",
+    name: artifact.name
+    for artifact in ARTIFACTS
+    for name in (*artifact.files, *filter(None, (artifact.folder, artifact.unfinished)))
 }
 _COUNTED = ("dataset", "split", "modality", "anatomy", "pathologies", "patient_id")
 
@@ -117,7 +113,7 @@ def listed() -> list[Listed]:
     for entry in sorted(folder.iterdir()):
         if not entry.is_dir() or entry.name.startswith("."):
             continue
-        if not (entry / "collection.json").is_file():
+        if not Layout(entry).record.is_file():
             reason = (
                 f"Expected a collection.json, but {entry} has none. Copy it back from where the folder came from, "
                 "or delete the folder."
@@ -137,7 +133,7 @@ def counts_of(collection: Collection) -> Counts:
     Raises:
         CollectionError: The manifest is missing, damaged, or not the one that collection.json describes.
     """
-    path = collection.folder / "manifest.parquet"
+    path = collection.manifest_path
     try:
         with pq.ParquetFile(path) as file:
             rows = file.metadata.num_rows
@@ -184,11 +180,11 @@ def sizes_of(folder: Path) -> Sizes:
     sizes = Sizes()
     for path, length in _files(folder):
         parts = path.parts
-        if parts[0] == "encoders" and len(parts) > 2:
+        if parts[0] == ENCODERS and len(parts) > 2:
             sizes.encoders[parts[1]] = sizes.encoders.get(parts[1], 0) + length
             part = _OF_ENCODER.get(parts[2], "other")
         else:
-            part = _TOP.get(parts[0], "other")
+            part = "manifest" if is_manifest_name(parts[0]) else _TOP.get(parts[0], "other")
         sizes.parts[part] += length
     return sizes
 

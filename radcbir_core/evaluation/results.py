@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import CollectionNotFoundError
 from radcbir_core.storage import digest_of, disk_errors
 
@@ -35,15 +35,15 @@ class Results(NamedTuple):
 
 
 def results_folder(store: EncoderStore, kind: str, **choices: Any) -> Path:
-    """Where the results of one kind, under certain choices, of these very embeddings and this manifest are kept.
+    """Where the results of one kind, under certain choices, of these very embeddings and labels are kept.
 
     Args:
         store: What an encoder made of a collection.
         kind: Of evaluation, with the version of its recipe: to be changed when the numbers change.
         **choices: Everything else that the numbers depend on, as JSON can hold it.
     """
-    asked = json.dumps({"manifest": store.collection.digest, **choices}, sort_keys=True)
-    return store.evaluation_folder / f"{kind}-{digest_of(asked, store.digest)[:32]}"
+    asked = json.dumps(choices, sort_keys=True)
+    return store.evaluation_folder / f"{kind}-{digest_of(asked, store.evaluated)[:32]}"
 
 
 def read_results(folder: Path) -> Results | None:

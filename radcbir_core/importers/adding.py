@@ -20,14 +20,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from radcbir_core.collections.collection import (
-    PROBLEM_COLUMNS,
-    Collection,
-    list_collections,
-    open_collection,
-    revised_collection,
-)
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import Layout, list_collections
 from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import PROBLEM_COLUMNS, manifest_facts, write_record
+from radcbir_core.collections.writing import revised_collection
 from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError, CollectionNotFoundError, Remedy
 from radcbir_core.importers.datasets.dicom_tree import SALT_NAME
@@ -36,7 +33,6 @@ from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import duplicate_groups
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import write_json
 
 NOTHING_NEW = "Nothing is new: the collection has been left as it was."
 GONE = "Expected the image in its source as before, but it is not there any more. It stays in the collection."
@@ -75,14 +71,15 @@ def add_sources(
     if joined.table is None and not len(joined.problems):
         return _report(before, [*joined.notes, NOTHING_NEW])
     with revised_collection(request.name) as folder:
-        if joined.table is not None:
-            Manifest(joined.table, digest="").write(folder / "manifest.parquet")
-        manifest = Manifest.read(folder / "manifest.parquet")
         revised = Collection(folder)
         revised.add_problems(joined.problems)
+        manifest = before.manifest if joined.table is None else Manifest(joined.table, digest="")
         record = _record(before.record, gathered.facts, manifest, problems=len(revised.problems()))
         record |= {"image_root": str(joined.root), "title": request.title or before.title}
-        write_json(folder / "collection.json", record)
+        if joined.table is not None:
+            manifest.write(Layout(folder).manifest)
+            record |= manifest_facts(Layout(folder).manifest, joined.table, digests=before.digests_with(joined.table))
+        write_record(folder, record)
         for name, content in gathered.private_files.items():
             if not (folder / name).exists():
                 write_private(folder / name, content)
@@ -321,8 +318,6 @@ def _record(before: dict[str, Any], facts: dict[str, Any], manifest: Manifest, *
     groups = manifest.groups("duplicate")
     checks = [check for check in (before.get("checked", "decode"), facts["checked"]) if check in CHECKS]
     return before | {
-        "images": len(manifest),
-        "manifest_digest": manifest.digest,
         "problems": problems,
         "duplicates": int((groups >= 0).sum()),
         "duplicate_groups": int(groups.max(initial=-1)) + 1,

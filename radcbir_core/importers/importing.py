@@ -14,16 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from radcbir_core.collections.collection import (
-    PROBLEM_COLUMNS,
-    check_name,
-    list_collections,
-    new_collection,
-    open_collection,
-    refuse_existing,
-    write_collection,
-)
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import check_name, list_collections
 from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.writing import new_collection, refuse_existing, write_collection
 from radcbir_core.errors import CollectionExistsError, ManifestError, Remedy
 from radcbir_core.images import Limits
 from radcbir_core.importers.datasets.manifest_tables import read
@@ -125,7 +120,7 @@ class Gathered:
     private_files: dict[str, bytes]
 
     def write(self, folder: Path, request: ImportRequest, *, root: Path | None = None) -> None:
-        """Write the collection into a folder (see :func:`~radcbir_core.collections.collection.new_collection`).
+        """Write the collection into a folder (see :func:`~radcbir_core.collections.writing.new_collection`).
 
         Args:
             folder: Where to.

@@ -25,7 +25,9 @@ from typing import Final
 
 import filelock
 
-from radcbir_core.collections.collection import check_name, data_folder, open_collection, refuse_existing
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import check_name, data_folder
+from radcbir_core.collections.writing import refuse_existing
 from radcbir_core.errors import CollectionError, CollectionNotFoundError
 from radcbir_core.jobs.request import WorkRequest
 from radcbir_core.jobs.status import Status

@@ -16,7 +16,9 @@ from datetime import UTC, datetime
 
 from radcbir_core.build import build, build_imported
 from radcbir_core.collections.archive import open_archive
-from radcbir_core.collections.collection import ARCHIVED, Collection, list_collections, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import list_collections
+from radcbir_core.collections.record import ARCHIVED
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError, RadcbirError, StorageError
 from radcbir_core.importers import import_as

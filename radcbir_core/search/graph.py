@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections import artifacts
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.index import Exclusion, Hits, Method, Searcher, unit
 from radcbir_core.search.retriever import exclusions_of, searcher_of
@@ -46,7 +47,7 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Meth
     similarities = np.full((number, width), np.nan, dtype=np.float16)
 
     def ids() -> Iterator[npt.NDArray[np.int32]]:
-        progress("neighbors", 0, number)
+        progress(artifacts.NEIGHBORS.name, 0, number)
         for start in range(0, number, _CHUNK):
             rows = np.arange(start, min(start + _CHUNK, number))
             found = np.full((len(rows), width), -1, dtype=np.int32)
@@ -55,7 +56,7 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Meth
                 hits = _neighbors_of(searcher, rows[usable], width=width, method=method)
                 found[usable], similarities[rows[usable]] = hits.rows, hits.similarities
             yield found
-            progress("neighbors", start + len(rows), number)
+            progress(artifacts.NEIGHBORS.name, start + len(rows), number)
 
     write_array(store.neighbor_ids_path, ids(), shape=(number, width), dtype=np.int32)
     write_array(store.neighbor_similarities_path, [similarities], shape=(number, width), dtype=np.float16)
@@ -88,7 +89,7 @@ def ranked_hits(
     Returns:
         Exactly k hits a query, or all there are. Similarities of hits from the graph have half precision.
     """
-    hits = Hits.empty(len(queries), k, method=store.record.get("neighbors", {}).get("method", "exact"))
+    hits = Hits.empty(len(queries), k, method=store.facts(artifacts.NEIGHBORS).get("method", "exact"))
     allowed = gallery & store.valid
     exclusions = exclusions_of(store.collection.manifest, queries, exclude)
     short: list[npt.NDArray[np.intp]] = []

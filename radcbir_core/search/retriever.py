@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.collection import Collection, EncoderStore
+from radcbir_core.collections.artifacts import EMBEDDINGS, INDEX
+from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import EXCLUSIONS, Manifest
 from radcbir_core.collections.manifest import Exclusion as ExclusionName
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import EncoderError, QueryError, Remedy, StaleError
 from radcbir_core.search.index import ApproximateIndex, Exclusion, Hits, Searcher, unit
@@ -72,16 +74,16 @@ class Retriever:
 
     Raises:
         CollectionError: The collection was not built with that encoder.
-        StaleError: The embeddings were made from another manifest than the collection has now.
+        StaleError: The embeddings were made of other images than the collection has now.
     """
 
     def __init__(self, collection: Collection, encoder_id: str) -> None:
         self.collection = collection
         self.store = collection.store(encoder_id)
-        if self.store.steps()["embed"] != "current":
+        if not self.store.is_current(EMBEDDINGS):
             raise StaleError(
-                f"Expected embeddings of the manifest that {collection.name} has now, but those of {encoder_id} are "
-                f"missing or of another one. Build {collection.name} with {encoder_id} again.",
+                f"Expected embeddings of the images that {collection.name} has now, but those of {encoder_id} are "
+                f"missing or of others. Build {collection.name} with {encoder_id} again.",
                 remedy=self.store.rebuild,
             )
         self._searcher = searcher_of(self.store)
@@ -182,8 +184,8 @@ class Retriever:
 
 def searcher_of(store: EncoderStore) -> Searcher:
     """The search over what one encoder made of a collection; its index is opened when first needed."""
-    facts = store.record.get("index", {})
-    current = store.steps()["index"] == "current"
+    facts = store.facts(INDEX)
+    current = store.is_current(INDEX)
     opener = partial(
         ApproximateIndex,
         store.index_path,

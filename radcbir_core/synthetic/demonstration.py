@@ -19,7 +19,9 @@ from typing import Final
 import filelock
 
 from radcbir_core.build import build
-from radcbir_core.collections.collection import STEPS, check_name, collections_folder, list_collections, open_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import check_name, collections_folder, list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionExistsError, Remedy
 from radcbir_core.progress import Progress, silent
@@ -28,7 +30,7 @@ from radcbir_core.synthetic.phantom_collection import DEFAULT_IMAGES, DEFAULT_NA
 
 NAME: Final = DEFAULT_NAME
 ENCODER: Final = "radcbir-mini"
-STAGES: Final = ("load", "draw", *STEPS)
+STAGES: Final = ("load", "draw", *ARTIFACT_NAMES)
 """What progress is told about, in this order; a stage that is finished already may be left out."""
 
 _NOTE_SECONDS = 0.3
@@ -101,7 +103,7 @@ def is_wanted() -> bool:
         return False  # somebody's own collection, which only shares the name
     if ENCODER not in collection.encoder_ids():
         return True
-    return any(state != "current" for state in collection.store(ENCODER).steps().values())
+    return not collection.store(ENCODER).is_current()
 
 
 @contextmanager

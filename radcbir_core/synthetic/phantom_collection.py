@@ -23,16 +23,11 @@ from typing import Any, BinaryIO, Final, cast
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.collections.collection import (
-    PROBLEM_COLUMNS,
-    Collection,
-    check_name,
-    open_collection,
-    refuse_existing,
-    resumable_collection,
-    write_collection,
-)
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import check_name
 from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.writing import refuse_existing, resumable_collection, write_collection
 from radcbir_core.errors import CollectionError
 from radcbir_core.messages import receive, send
 from radcbir_core.progress import Progress, silent

@@ -96,4 +96,4 @@ def test_open_an_archive_that_somebody_sent(own_server, page, tmp_path):
     assert page.locator("[data-testid=stException]").count() == 0
     opened, sent = open_collection("from-a-friend"), open_collection("small")
     assert opened.digest == sent.digest
-    assert set(opened.store("pixels").steps().values()) == {"current"}
+    assert set(opened.store("pixels").states().values()) == {"current"}

@@ -16,12 +16,14 @@ import pytest
 
 from radcbir_core import doctor
 from radcbir_core.cli import main
+from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.doctor import Finding
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.kits.fetching import add_probe
 from radcbir_core.errors import EncoderError, EncoderUnavailableError, Remedy
+from tests.stale import outdate
 from tests.stand_ins import make_small_phantoms
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -162,12 +164,14 @@ class TestCollections:
     def test_steps_that_are_missing_or_stale(self, small) -> None:
         store = open_collection("small").store("pixels")
         store.projection_path.unlink()
-        store.update(made_of={**store.record["made_of"], "neighbors": "older"})
+        outdate(store, NEIGHBORS)
         finding = next(iter(doctor.check_collections()))
         assert finding == Finding(
             "collection small, pixels",
             "warning",
-            "neighbors stale, projection missing",
+            "neighbors stale: embeddings were made again since, and are others; "
+            "evaluation stale: made of neighbors that are not current: embeddings were made again since, and are "
+            "others; map missing: projection.parquet is not there",
             "Build small with pixels again.",
             Remedy("build", "small", {"encoder": "pixels"}),
         )

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import radcbir_core.embed as embedding
-from radcbir_core.collections.collection import STEPS, open_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EMBEDDINGS, NEIGHBORS, Standing
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.embed import embed, is_current, thumbnail_of
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, StorageError
@@ -30,7 +31,7 @@ def collection(tmp_path, small_source, monkeypatch):
 @pytest.fixture
 def small_shards(monkeypatch) -> int:
     """Several shards from a few images."""
-    for module in ("radcbir_core.embed", "radcbir_core.collections.collection"):
+    for module in ("radcbir_core.embed", "radcbir_core.collections.thumbnails"):
         monkeypatch.setattr(f"{module}.SHARD_ROWS", 16)
     return 16
 
@@ -56,7 +57,7 @@ def test_embeddings_are_the_encoder_s_in_the_order_of_the_manifest(collection) -
     assert record["fingerprint"] == encoder.fingerprint
     assert record["preprocessing"] == encoder.preprocessing.as_dict()
     assert record["versions"]["numpy"] == np.__version__
-    assert store.steps() == dict.fromkeys(STEPS, "missing") | {"embed": "current"}
+    assert store.states() == dict.fromkeys(ARTIFACT_NAMES, "missing") | {"embeddings": "current"}
 
 
 def test_thumbnails_are_made_once_and_are_aligned(collection) -> None:
@@ -125,16 +126,19 @@ def test_embeddings_of_another_encoder_version_are_stale_and_made_again(collecti
     encoder = load_encoder("pixels")
     embed(collection, encoder)
     first = collection.store("pixels")
-    first.mark("neighbors")
+    np.save(first.neighbor_ids_path, np.zeros((1, 1)))
+    np.save(first.neighbor_similarities_path, np.zeros((1, 1)))
+    first.mark(NEIGHBORS)
+    assert first.is_current(EMBEDDINGS, NEIGHBORS)
     encoder.fingerprint = "0" * 64
     assert not is_current(collection, encoder)
+    original = encoder.encode_prepared
+    encoder.encode_prepared = lambda inputs: original(inputs)[:, ::-1]
     embed(collection, encoder)
     second = collection.store("pixels")
     assert is_current(collection, encoder)
     assert second.digest != first.digest
-    np.save(second.neighbor_ids_path, np.zeros((1, 1)))
-    np.save(second.neighbor_similarities_path, np.zeros((1, 1)))
-    assert second.steps()["neighbors"] == "stale", "made from the older embeddings"
+    assert second.standings()["neighbors"] == Standing("stale", "embeddings were made again since, and are others")
 
 
 def test_images_that_fail_are_listed_and_the_rest_goes_on(collection) -> None:

@@ -18,12 +18,15 @@ from pages.parts.collections import exports, sizes
 from pages.parts.jobs import byte_progress, first_start
 from radcbir_core import jobs
 from radcbir_core.collections.archive import open_archive, write_archive
-from radcbir_core.collections.collection import list_collections, open_collection
+from radcbir_core.collections.artifacts import EVALUATION, INDEX, NEIGHBORS, PROJECTION
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.export import export_manifest
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import CollectionError
 from tests.pages.reading import complaints, html, words
+from tests.stale import forget
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +194,7 @@ def test_provenance_of_an_archive_says_so_and_survives_odd_records(copied_data, 
 
 def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied_data, app, monkeypatch) -> None:
     store = open_collection("small").store("pixels")
-    store.update(made_of={"embed": store.collection.digest})
+    forget(store, INDEX, NEIGHBORS, EVALUATION, PROJECTION)
     asked: list[jobs.WorkRequest] = []
     monkeypatch.setattr(jobs, "start", asked.append)
     at = app("collections", part="encoders")
@@ -333,7 +336,7 @@ def test_nothing_is_changed_while_work_goes_on(copied_data, app, monkeypatch) ->
     class Working:
         @staticmethod
         def status() -> jobs.Status:
-            return jobs.Status(stage="embed")
+            return jobs.Status(stage="embeddings")
 
     monkeypatch.setattr(jobs, "work_on", lambda name: Working() if name == "small" else None)
     at = app("collections", part="change")

@@ -13,7 +13,8 @@ from pages.parts.collections.wizard import columns as wizard_columns
 from pages.parts.collections.wizard import server_folders
 from pages.parts.frame import loaders
 from radcbir_core.collections.archive import write_archive
-from radcbir_core.collections.collection import list_collections, open_collection
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
@@ -138,7 +139,7 @@ def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, rest):
     rest.touch()
     imports = ImportRequest([source], "mine")
     work = start(WorkRequest("mine", imports, encoders=("pixels", "radcbir-mini")))
-    wait_for(lambda: work.status().encoder == "pixels" and work.status().stage == "embed")
+    wait_for(lambda: work.status().encoder == "pixels" and work.status().stage == "embeddings")
     for _ in range(2):
         at = run_page("collections")
         assert not complaints(at)
@@ -162,7 +163,7 @@ def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, rest):
 def test_interrupted_work_says_so_and_goes_on(source, rest):
     rest.touch()
     work = start(WorkRequest("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
-    wait_for(lambda: work.status().stage == "embed")
+    wait_for(lambda: work.status().stage == "embeddings")
     os.kill(int(work.lock_path.read_text()), signal.SIGKILL)
     wait_for(lambda: not work.is_alive())
     at = run_page("collections")
@@ -394,7 +395,7 @@ def test_guesses_at_columns():
 def test_other_pages_wait_for_work_and_open_by_themselves(source, rest):
     rest.touch()
     work = start(WorkRequest("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
-    wait_for(lambda: work.status().stage == "embed")
+    wait_for(lambda: work.status().stage == "embeddings")
     at = run_page("retrieval", collection="mine")
     assert not complaints(at)
     assert "**mine** is being built. This page opens by itself" in words(at)

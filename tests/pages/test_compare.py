@@ -274,7 +274,7 @@ def test_the_baseline_is_built_on_the_page(two, jobs):
     assert job.status.state == "done"
     at = at.run()
     assert not complaints(at)
-    assert open_collection("small").store("pixels").steps()["projection"] == "current"
+    assert open_collection("small").store("pixels").states()["projection"] == "current"
     assert len(at.dataframe[0].value) == 24
 
 
@@ -284,9 +284,9 @@ def test_a_build_is_stopped_and_goes_on(two, jobs, monkeypatch):
     go_on = threading.Event()
 
     def slow(collection, encoder, *, progress):
-        progress("embed", 10, 61)
+        progress("embeddings", 10, 61)
         go_on.wait(30)
-        progress("embed", 20, 61)
+        progress("embeddings", 20, 61)
 
     monkeypatch.setattr(comparator, "build", slow)
     at = page(encoder="second", versus="pixels")

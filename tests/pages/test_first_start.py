@@ -9,7 +9,8 @@ import threading
 import pytest
 
 from pages.parts.jobs import first_start as starting
-from radcbir_core.collections.collection import STEPS, open_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.storage import disk_errors
 from radcbir_core.synthetic import demonstration
 from radcbir_core.synthetic.demonstration import make_demo
@@ -60,7 +61,7 @@ def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
     assert not at.get("progress")
     home = first_start()
     assert "Images</span><b>60</b>" in html(home)
-    assert html(home).count("✓ current") == len(STEPS)
+    assert html(home).count("✓ current") == len(ARTIFACT_NAMES)
 
 
 def test_a_link_that_names_the_collection_and_its_encoder_waits_for_them(first_start, monkeypatch):
@@ -229,7 +230,7 @@ def test_a_second_start_begins_nothing_and_an_unfinished_one_goes_on(first_start
     wait()
     at.run()
     assert not complaints(at)
-    assert open_collection("phantoms").store("radcbir-mini").steps()["projection"] == "current"
+    assert open_collection("phantoms").store("radcbir-mini").states()["projection"] == "current"
 
 
 def test_many_who_open_at_once_share_one_thread(first_start):
@@ -256,7 +257,7 @@ def test_rates_and_times_left_are_said_in_words(monkeypatch):
     def line_of(**facts):
         return starting._stage(starting.Status(**facts)).line
 
-    line = line_of(stage="embed", done=600, total=2400, began=(100.0, 100))
+    line = line_of(stage="embeddings", done=600, total=2400, began=(100.0, 100))
     assert line == "Compute embeddings and thumbnails · 600 of 2,400 images · 50 images/s · 36 seconds left"
     line = line_of(stage="evaluation", done=1, total=2, began=(109.0, 0))
     assert line == "Evaluate · 50 % · 1 second left"

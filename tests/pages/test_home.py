@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
+from radcbir_core.collections.artifacts import PROJECTION
+from radcbir_core.collections.collection import open_collection
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
+from tests.stale import outdate
 
 
 def test_without_a_collection_it_says_which_command_is_next(empty_app):
@@ -91,9 +93,7 @@ def test_a_collection_without_an_encoder_says_how_to_build_one(app, copied_data)
 
 
 def test_a_stale_step_is_named_with_its_command(app, copied_data):
-    record = json.loads((copied_data / "encoders" / "pixels" / "encoder.json").read_text())
-    record["made_of"]["projection"] = "something else"
-    (copied_data / "encoders" / "pixels" / "encoder.json").write_text(json.dumps(record))
+    outdate(open_collection("small").store("pixels"), PROJECTION)
     at = app()
     assert "! stale" in html(at)
     assert "python -m radcbir_core build small --encoder pixels" in [code.value for code in at.code]

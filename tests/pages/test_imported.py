@@ -55,11 +55,11 @@ def test_images_are_found_later(imported) -> None:
     for path in open_collection("u").manifest.column("path")[:30]:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (40, 30), 128).save(root / path)
-    before = open_collection("u").store("e").steps()
+    before = open_collection("u").store("e").states()
     assert set(before.values()) == {"current"}
     assert not complaints(run_page("retrieval", image="u/p0/0002.png"))
     import_embeddings([imported / "u.h5", imported / "u.csv"], name="u", encoder_id="e", image_root=root)
-    assert open_collection("u").store("e").steps() == before
+    assert open_collection("u").store("e").states() == before
     at = run_page("retrieval", image="u/p0/0002.png")
     assert not complaints(at)
     assert pictures(at)[0]["source"].startswith("data:image/png")

@@ -9,10 +9,12 @@ import pytest
 
 from pages.parts.frame import chart_selection
 from pages.parts.map import points
+from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import Protocol, evaluate
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import HTML_LABEL
+from tests.stale import forget
 
 
 @pytest.fixture
@@ -344,10 +346,7 @@ def test_images_without_a_place_are_no_points(app, copied_data):
 
 
 def test_without_an_evaluation_hovering_leaves_out_precision_and_coloring_computes_it(app, copied_data):
-    record = copied_data / "encoders" / "pixels" / "encoder.json"
-    changed = json.loads(record.read_text())
-    del changed["made_of"]["evaluation"]
-    record.write_text(json.dumps(changed))
+    forget(open_collection("small").store("pixels"), EVALUATION)
     at = app("map")
     assert not complaints(at)
     assert "P@10" not in json.dumps(figure(at)["data"])

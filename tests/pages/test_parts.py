@@ -16,7 +16,9 @@ from starlette.formparsers import MultiPartParser
 
 from pages.parts.frame import palette, shell, text
 from pages.parts.images import gallery
+from pages.parts.jobs import stages
 from pages.parts.retrieval import prompts
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
 
 
 @pytest.mark.parametrize("module", [gallery, palette, prompts, text], ids=lambda module: module.__name__)
@@ -100,3 +102,8 @@ def test_what_is_to_be_typed_stands_as_code_so_that_markdown_leaves_its_dashes_a
     assert shown.endswith("choose another `--name`\\.")
     assert "\\<b\\>" in shown
     assert text.message("Run: git checkout -- data/a_b").endswith("`git checkout -- data/a_b`")
+
+
+def test_each_artifact_has_its_stage_of_a_build():
+    assert list(stages.BUILD) == ["load", *ARTIFACT_NAMES]
+    assert {artifact.name for artifact in ARTIFACTS if artifact.counts_images} < stages.OF_IMAGES

@@ -3,21 +3,20 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from radcbir_core.build import build
-from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.evaluation.reports.by_measure import precision_against
 from radcbir_core.search.graph import ranked_hits
-from radcbir_core.storage import digest_file
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
 
@@ -277,19 +276,11 @@ def test_the_exclusions_are_those_of_the_protocol_unless_chosen(app, copied_data
 
 
 def change_manifest(folder, change):
-    """Rewrite the collection's manifest and make everything else claim to be made of it."""
-    from radcbir_core.collections.manifest import Manifest
-
-    changed = Manifest(change(Manifest.read(folder / "manifest.parquet").table), digest="")
-    changed.write(folder / "manifest.parquet")
-    digest = Manifest.read(folder / "manifest.parquet").digest
-    record = json.loads((folder / "collection.json").read_text())
-    (folder / "collection.json").write_text(json.dumps(record | {"manifest_digest": digest}))
-    path = folder / "encoders" / "pixels" / "encoder.json"
-    encoder = json.loads(path.read_text())
-    encoder["made_of"]["embed"] = digest
-    path.write_text(json.dumps(encoder | {"manifest_digest": digest}))
-    shutil.rmtree(folder / "encoders" / "pixels" / "evaluation")
+    """Rewrite the labels in the collection's manifest."""
+    collection = Collection(folder)
+    table = change(collection.manifest.table)
+    Manifest(table, digest="").write(collection.manifest_path)
+    write_record(folder, collection.record | manifest_facts(collection.manifest_path, table))
 
 
 def without(table, *names):
@@ -361,11 +352,7 @@ def test_using_a_hit_as_query_keeps_the_collection(app):
 
 def with_ages(folder, ages):
     """The collection with a further column, as if its source had had it."""
-    record = json.loads((folder / "collection.json").read_text())
-    table = pq.read_table(folder / "manifest.parquet").append_column("age", pa.array(ages, pa.string()))
-    pq.write_table(table, folder / "manifest.parquet")
-    digest = digest_file(folder / "manifest.parquet")
-    (folder / "collection.json").write_text(json.dumps({**record, "manifest_digest": digest}))
+    change_manifest(folder, lambda table: table.append_column("age", pa.array(ages, pa.string())))
     build(open_collection("small"), load_encoder("pixels"))
 
 

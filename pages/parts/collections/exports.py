@@ -24,8 +24,9 @@ from pages.parts.frame.text import literal
 from pages.parts.jobs import byte_progress, first_start
 from radcbir_core.collections.archive import write_archive
 from radcbir_core.collections.archive.writing import DICOM_NOTE
-from radcbir_core.collections.collection import Collection, data_folder, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.export import Exported, csv_bytes_about, export_embeddings, export_manifest
+from radcbir_core.collections.layout import data_folder
 from radcbir_core.progress import Progress
 
 DOWNLOADED: Final = 50_000_000
@@ -71,7 +72,7 @@ def _manifest(collection: Collection) -> None:
     )
     suffix = f".{str(kind).lower()}"
     file = f"{collection.name}-manifest{suffix}"
-    about = csv_bytes_about(collection) if kind == "CSV" else (collection.folder / "manifest.parquet").stat().st_size
+    about = csv_bytes_about(collection) if kind == "CSV" else collection.manifest_path.stat().st_size
     st.caption(
         "All columns word for word, several pathologies with `|` between them. An import takes it again: "
         "`import FILE --name NAME --image-root FOLDER`. It is for programs: a spreadsheet may take a cell that begins "

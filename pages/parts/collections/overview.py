@@ -17,14 +17,21 @@ from pages.parts.frame import counts as count_tables
 from pages.parts.frame import encoder_states, loaders, shell, state
 from pages.parts.frame.text import counted, csv_bytes, literal, markup
 from radcbir_core import jobs
+from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
 from radcbir_core.collections.changes import images_found
-from radcbir_core.collections.collection import ARCHIVED, IMPORTED, Collection
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.record import ARCHIVED
+from radcbir_core.collections.store import IMPORTED
 from radcbir_core.encoders import encoder_id_of, known_encoders
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import RadcbirError
 
 _ROWS: Final = 1000
-_PART_NAMES: Final = {"manifest": "table of images", "map": "map", "images": "images in its folder"}
+_PART_NAMES: Final = {
+    "manifest": "table of images",
+    "images": "images in its folder",
+    **{artifact.name: artifact.title for artifact in ARTIFACTS},
+}
 
 
 def overview(collection: Collection) -> None:
@@ -73,7 +80,7 @@ def encoders(collection: Collection) -> None:
     for encoder_id in collection.encoder_ids():
         with shell.errors_shown():
             store = collection.store(encoder_id)
-            if any(found != "current" for found in store.steps().values()):
+            if not store.is_current():
                 unfinished.append(store.spec)
                 shell.say_command(
                     f"**{literal(encoder_id)}** is not complete. This command goes on where it stopped.",
@@ -262,9 +269,9 @@ def provenance(collection: Collection) -> None:
 
 
 def _encoder(collection: Collection, encoder_id: str) -> None:
-    record = collection.store(encoder_id).record
+    store = collection.store(encoder_id)
+    record, index = store.record, store.facts(INDEX)
     versions = record.get("versions")
-    index = record.get("index") if isinstance(record.get("index"), Mapping) else {}
     facts = [
         ["spec", record.get("spec", "")],
         ["weights", f"SHA-256 {record['weights_digest']}" if record.get("weights_digest") else "none"],
@@ -274,7 +281,7 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
         ["without embedding", f"{len(record.get('failed_rows', [])):,} images"],
         [
             "index",
-            f"recall@10 {index['recall_at_10']}" if isinstance(index, Mapping) and "recall_at_10" in index else "",
+            f"recall@10 {index['recall_at_10']}" if "recall_at_10" in index else "",
         ],
         ["libraries", ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else ""],
     ]

@@ -20,7 +20,8 @@ from pages.parts.frame.text import counted, literal, markup
 from pages.parts.jobs import first_start
 from pages.parts.jobs.first_start import Job
 from radcbir_core.build import build
-from radcbir_core.collections.collection import Collection, data_folder, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import data_folder
 from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation.statistics.chance import CHANCE
 from radcbir_core.progress import Progress
@@ -75,10 +76,10 @@ def choose(opened: Opened) -> Pair | None:
         if chosen == BASELINE and not _is_there(opened.collection):
             offer_baseline(opened)
             return None
-        states = loaders.encoder_steps(opened.collection, chosen)
-        for step in ("embed", "neighbors"):
+        states = loaders.artifact_states(opened.collection, chosen)
+        for step in ("embeddings", "neighbors"):
             if states[step] != "current":
-                shell.say_not_built(Opened(opened.collection, chosen), step, states[step])
+                shell.say_not_built(Opened(opened.collection, chosen), step)
                 return None
         return Pair(opened.collection, opened.encoder_id, chosen)
     return None
@@ -141,8 +142,8 @@ def _is_there(collection: Collection) -> bool:
     """Whether the baseline can be compared with; what a build makes after the neighbors need not be waited for."""
     if BASELINE not in collection.encoder_ids():
         return False
-    states = loaders.encoder_steps(collection, BASELINE)
-    return states["embed"] == states["neighbors"] == "current"
+    states = loaders.artifact_states(collection, BASELINE)
+    return states["embeddings"] == states["neighbors"] == "current"
 
 
 @st.fragment(run_every=1.0)

@@ -13,8 +13,9 @@ import streamlit as st
 from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import EncoderKey
-from radcbir_core.collections.collection import Collection, EncoderStore
+from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.reports.comparing import Comparison, compare, kept_comparison
 from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedPair, disagreements, ranked_pair

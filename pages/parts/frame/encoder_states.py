@@ -11,38 +11,38 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell
 from pages.parts.frame.text import markup
-from radcbir_core.collections.collection import STEPS, Collection
+from radcbir_core.collections.artifacts import ARTIFACTS, Standing
+from radcbir_core.collections.collection import Collection
 
 SIGNS: Final = {"current": "✓", "stale": "!", "missing": "○"}
 COLORS: Final = {"current": "#2FBF9B", "stale": "#E69F00", "missing": "#98A3B3"}
-WORDS: Final = {
-    "embed": "embeddings",
-    "index": "index",
-    "neighbors": "neighbors",
-    "projection": "map",
-    "evaluation": "P@k",
-}
 
 
 def table(collection: Collection) -> None:
     """Draw the table; an encoder whose record is damaged is reported, and left out."""
-    head = "".join(f"<th>{WORDS[step]}</th>" for step in STEPS)
+    head = "".join(f"<th>{artifact.title}</th>" for artifact in ARTIFACTS)
     rows = []
     for encoder_id in collection.encoder_ids():
         with shell.errors_shown():
-            states = loaders.encoder_steps(collection, encoder_id)
+            store = collection.store(encoder_id)
             cells = "".join(
-                f'<td style="color:{COLORS[states[step]]}">{SIGNS[states[step]]} {states[step]}</td>' for step in STEPS
+                f'<td style="color:{COLORS[found.state]}"{_hint(found)}>{SIGNS[found.state]} {found.state}</td>'
+                for found in store.standings().values()
             )
-            title = markup(collection.store(encoder_id).title)
+            title = markup(store.title)
             rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
     st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>{_STYLE}')
+
+
+def _hint(found: Standing) -> str:
+    """Why an artifact is not current, to be read where the pointer rests on its state."""
+    return f' title="{markup(found.reason)}"' if found.reason else ""
 
 
 def complete(collection: Collection) -> tuple[int, int]:
     """How many encoders are built to the end, and how many there are."""
     ids = collection.encoder_ids()
-    return sum(set(loaders.encoder_steps(collection, name).values()) == {"current"} for name in ids), len(ids)
+    return sum(set(loaders.artifact_states(collection, name).values()) == {"current"} for name in ids), len(ids)
 
 
 _STYLE: Final = """<style>

@@ -26,9 +26,11 @@ from pages.parts.frame import warming
 from pages.parts.map.coloring import Members
 from pages.parts.map.points import Points, points_of
 from pages.parts.retrieval import prompts
-from radcbir_core.collections.collection import Collection, EncoderStore, data_folder, list_collections, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
+from radcbir_core.collections.layout import data_folder, list_collections
 from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion, Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable
@@ -265,9 +267,9 @@ def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str
     return _points(encoder_key(opened, encoder_id), chosen)
 
 
-def encoder_steps(opened: Collection, encoder_id: str) -> Mapping[str, str]:
-    """The state of each build step of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
-    return opened.store(encoder_id).steps()
+def artifact_states(opened: Collection, encoder_id: str) -> Mapping[str, str]:
+    """The state of each artifact of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
+    return opened.store(encoder_id).states()
 
 
 def facts(opened: Collection) -> Facts:

@@ -59,7 +59,7 @@ def begin(title: str, *steps: str) -> Opened:
 
     Args:
         title: The page's name as in :data:`PAGES`, shown as its heading and in the browser's tab.
-        *steps: Build steps the page reads (``"index"``, ``"neighbors"``, ``"projection"``, ``"evaluation"``). Where one
+        *steps: Artifacts that the page reads, by name (``"index"``, ``"neighbors"``, ``"projection"``). Where one
             is missing or stale, the page says the command that makes it, and stops.
 
     Returns:
@@ -82,13 +82,13 @@ def begin(title: str, *steps: str) -> Opened:
         st.stop()
     opened = Opened(chosen.collection, chosen.encoder_id)
     try:
-        states = loaders.encoder_steps(opened.collection, opened.encoder_id)
+        states = loaders.artifact_states(opened.collection, opened.encoder_id)
         for step in steps:
             if states.get(step) != "current":
                 if job is not None and first_start.concerns(job, opened.collection.name, opened.encoder_id):
                     _wait_for(job, opened, step)
                 elif not working.wait_for(opened.collection.name, partial(_is_current, opened, step)):
-                    say_not_built(opened, step, states.get(step, "missing"))
+                    say_not_built(opened, step)
                 st.stop()
     except RadcbirError as error:
         show_error(error)
@@ -162,12 +162,11 @@ def say_command(text: str, *arguments: str) -> None:
     st.code(f"{COMMAND} {' '.join(shlex.quote(argument) for argument in arguments)}", language="bash")
 
 
-def say_not_built(opened: Opened, step: str, found: str) -> None:
-    """Say that a build step of the open encoder is missing or stale, and the command that makes it."""
+def say_not_built(opened: Opened, step: str) -> None:
+    """Say that an artifact of the open encoder is missing or stale and why, and the command that makes it."""
     store = opened.collection.store(opened.encoder_id)
-    what = (
-        "has not been made yet" if found == "missing" else "was made from another version of the collection or encoder"
-    )
+    found = store.standings()[step]
+    what = "has not been made yet" if found.state == "missing" else f"is not current: {literal(found.reason)}"
     say_command(
         f"The step **{literal(step)}** of the encoder **{literal(opened.encoder_id)}** {what}. "
         "This command makes it; then reload this page.",
@@ -190,7 +189,7 @@ def keep_uploads_in_memory() -> None:
 
 
 def _is_current(opened: Opened, step: str) -> bool:
-    return loaders.encoder_steps(opened.collection, opened.encoder_id).get(step) == "current"
+    return loaders.artifact_states(opened.collection, opened.encoder_id).get(step) == "current"
 
 
 def _wait_for(job: first_start.Job, opened: Opened, step: str) -> None:

@@ -18,7 +18,7 @@ import streamlit as st
 
 from pages.parts.frame.text import message
 from pages.parts.jobs import stages
-from radcbir_core.collections.collection import data_folder, list_collections
+from radcbir_core.collections.layout import data_folder, list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.synthetic import demonstration
 

@@ -12,20 +12,19 @@ from typing import Final, Literal
 import streamlit as st
 
 from pages.parts.frame.text import counted, literal, markup
+from radcbir_core.collections.artifacts import ARTIFACTS
 
 Place = Literal["done", "now", "later"]
 
 SIGNS: Final[dict[Place, tuple[str, str]]] = {"done": ("✓", "done"), "now": ("●", "at work"), "later": ("○", "")}
 BUILD: Final = {
     "load": "Check and load the encoder",
-    "embed": "Compute embeddings and thumbnails",
-    "index": "Index them",
-    "neighbors": "Find each image's neighbors",
-    "evaluation": "Evaluate",
-    "projection": "Lay out the map",
+    **{artifact.name: artifact.stage for artifact in ARTIFACTS},
 }
 """The stages of a build, in their order, for people."""
-OF_IMAGES: Final = frozenset({"draw", "write", "import", "table", "embed", "index", "neighbors"})
+OF_IMAGES: Final = frozenset(
+    {"draw", "write", "import", "table", *(artifact.name for artifact in ARTIFACTS if artifact.counts_images)}
+)
 """The stages that count images; the others count steps of their own, which mean nothing to a person."""
 
 
@@ -57,7 +56,7 @@ class Stage:
         """The stage in one line: how much, how quick, how long still.
 
         Example:
-            >>> Stage("embed", "Embed", 600, 2400, 50.0).line
+            >>> Stage("embeddings", "Embed", 600, 2400, 50.0).line
             'Embed · 600 of 2,400 images · 50 images/s · 36 seconds left'
             >>> Stage("import", "Import", 600, 0, 50.0).line
             'Import · 600 images so far · 50 images/s'

@@ -19,8 +19,8 @@ from pages.parts.frame import loaders, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted
 from pages.parts.images import gallery
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.reports.silhouettes import Layout, kept_layout, lay_out
 from radcbir_core.evaluation.reports.space import evaluate_space
 

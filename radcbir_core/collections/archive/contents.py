@@ -14,6 +14,16 @@ import csv
 import re
 from typing import IO, Final, NamedTuple
 
+from radcbir_core.collections.artifacts import ARTIFACTS
+from radcbir_core.collections.layout import (
+    CORRECTIONS,
+    ENCODER_RECORD,
+    ENCODERS,
+    IMAGES,
+    MANIFEST,
+    PROBLEMS,
+    THUMBNAILS,
+)
 from radcbir_core.errors import ArchiveError
 
 FORMAT: Final = "radcbir-archive"
@@ -22,17 +32,22 @@ STEP: Final = "archive"
 
 LABEL: Final = "archive.json"
 LIST: Final = "members.csv"
-RECORD: Final = "collection.json"
-MANIFEST: Final = "manifest.parquet"
-IMAGES: Final = "images"
 
 _LIST_COLUMNS = ["sha256", "bytes", "path"]
+_PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_OF_ENCODER = [
+    re.escape(ENCODER_RECORD),
+    *(re.escape(name) for artifact in ARTIFACTS for name in artifact.files),
+    *(
+        rf"{re.escape(artifact.folder)}/(?:{_PLAIN}/){{0,3}}{_PLAIN}\.(?:parquet|json)"
+        for artifact in ARTIFACTS
+        if artifact.folder
+    ),
+]
 _BELONGS = re.compile(
-    r"manifest\.parquet|problems\.csv"
-    r"|thumbnails/[0-9]{6,}\.(?:bin|npy)"
-    r"|encoders/(?P<encoder>[a-z0-9][a-z0-9._-]*)/(?:"
-    r"encoder\.json|embeddings\.npy|index\.usearch|neighbor_ids\.npy|neighbor_similarities\.npy|projection\.parquet"
-    r"|evaluation/(?:[A-Za-z0-9][A-Za-z0-9._-]*/){0,3}[A-Za-z0-9][A-Za-z0-9._-]*\.(?:parquet|json))"
+    rf"{re.escape(MANIFEST)}|{re.escape(PROBLEMS)}|{re.escape(CORRECTIONS)}"
+    rf"|{THUMBNAILS}/[0-9]{{6,}}\.(?:bin|npy)"
+    rf"|{ENCODERS}/[a-z0-9][a-z0-9._-]*/(?:{'|'.join(_OF_ENCODER)})"
 )
 
 
@@ -61,6 +76,8 @@ def belongs(path: str) -> bool:
         [True, True, False]
         >>> belongs("encoders/pixels/embeddings.npy"), belongs("encoders/pixels/.lock")
         (True, False)
+        >>> belongs("encoders/pixels/evaluation/chance/table.parquet")
+        True
     """
     return _BELONGS.fullmatch(path) is not None
 

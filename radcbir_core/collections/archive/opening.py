@@ -18,16 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radcbir_core.collections.archive.contents import (
     FORMAT,
-    IMAGES,
     LABEL,
     LIST,
-    MANIFEST,
-    RECORD,
     STEP,
     VERSION,
     Member,
@@ -35,17 +33,21 @@ from radcbir_core.collections.archive.contents import (
     is_image,
     read_list,
 )
+from radcbir_core.collections.artifacts import ARTIFACTS, standings
 from radcbir_core.collections.changes import check_title, checked_root
-from radcbir_core.collections.collection import (
-    ARCHIVED,
-    SCHEMA_VERSION,
-    Collection,
-    check_name,
-    new_collection,
-    open_collection,
-    refuse_existing,
-)
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.digests import Digests, digests_of
+from radcbir_core.collections.layout import ENCODERS, IMAGES, MANIFEST, RECORD, EncoderLayout, Layout, check_name
 from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.collections.migration import (
+    SCHEMA_VERSION,
+    is_of_form_one,
+    migrated_collection,
+    migrated_encoder,
+    version_of,
+)
+from radcbir_core.collections.record import ARCHIVED, digests_in
+from radcbir_core.collections.writing import new_collection, refuse_existing
 from radcbir_core.errors import FILE, ArchiveError, Remedy, StorageError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_file, write_json
@@ -205,25 +207,37 @@ def _listed(
 
 def _record(record: dict[str, Any], called: str) -> dict[str, Any]:
     """``collection.json``, if this version can read it."""
-    version = record.get("schema_version")
-    if version != SCHEMA_VERSION:
-        newer = isinstance(version, int) and version > SCHEMA_VERSION
+    version = version_of(record)
+    if version is None or not 1 <= version <= SCHEMA_VERSION:
+        newer = version is not None and version > SCHEMA_VERSION
         raise ArchiveError(
-            f"Expected schema version {SCHEMA_VERSION}, but the collection in {called} has {str(version)[:20]}. "
-            + ("Open it with a newer RadCBIR." if newer else "Export it again with this version.")
+            f"Expected a schema version from 1 to {SCHEMA_VERSION}, but the collection in {called} has "
+            f"{str(record.get('schema_version'))[:20]}. "
+            + ("Open it with a newer RadCBIR." if newer else "Export it again.")
         )
+    record = migrated_collection(record)
     images = record.get("images")
     if not (
         isinstance(record.get("title"), str)
         and isinstance(record.get("manifest_digest"), str)
         and isinstance(images, int)
         and images > 0
+        and _has_digests(record)
     ):
         raise ArchiveError(
-            f"Expected title, images and manifest_digest in {RECORD}, but {called} lacks one of them. Export it again."
+            f"Expected title, images, manifest_digest and digests in {RECORD}, but {called} lacks one of them. "
+            "Export it again."
         )
     check_title(record["title"])
-    return record
+    return record | {"manifest": MANIFEST}
+
+
+def _has_digests(record: dict[str, Any]) -> bool:
+    try:
+        digests_in(record)
+    except (KeyError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _unpack(
@@ -252,9 +266,9 @@ def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
     """Refuse parts that do not belong together."""
     rows = int(record["images"])
     _check_manifest(folder / MANIFEST, rows, record, called)
-    encoders = folder / "encoders"
+    encoders = Layout(folder).encoders
     for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
-        _check_encoder(encoder, rows, digest=str(record["manifest_digest"]), called=called)
+        _check_encoder(EncoderLayout(encoder), rows, digests=digests_in(record), called=called)
 
 
 def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) -> None:
@@ -283,49 +297,63 @@ def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) 
                             f"Expected paths that stay below the image root, but the manifest in {called} has "
                             f"{str(text)[:120]!r}. Do not use it."
                         )
+            digests = digests_of(file.read())
     except (OSError, pa.ArrowException) as error:
         raise ArchiveError(
             f"Expected a readable manifest, but {MANIFEST} in {called} is damaged. Export it again."
         ) from error
+    told = digests_in(record)
+    alike = is_of_form_one(told.labels.get("*", "")) or dict(told.labels) == digests.labels
+    if not alike or not (told.images == digests.images or is_of_form_one(told.images)):
+        raise ArchiveError(
+            f"Expected the images and labels that {RECORD} describes, but {MANIFEST} in {called} has others. "
+            "Export it again."
+        )
 
 
-def _check_encoder(folder: Path, rows: int, *, digest: str, called: str) -> None:
+def _check_encoder(layout: EncoderLayout, rows: int, *, digests: Digests, called: str) -> None:
     """Refuse arrays of other shapes than the manifest's, and neighbors that are no rows of it.
 
     What is stale anyway, because the collection has grown since it was made, may have fewer rows.
     """
-    name = f"encoders/{folder.name}"
-    record = _encoder_record(folder / "encoder.json", rows)
+    name = f"{ENCODERS}/{layout.folder.name}"
+    record = _encoder_record(layout.record, rows)
     if record is None:
         raise ArchiveError(
-            f"Expected what made the embeddings, but {name}/encoder.json in {called} does not say it. Export it again."
+            f"Expected what made the embeddings, but {name}/{layout.record.name} in {called} does not say it. "
+            "Export it again."
         )
-    made_of = record.get("made_of", {})
-    embedded = made_of.get("embed") == digest
-    related = embedded and made_of.get("neighbors") == record.get("embeddings_digest")
-    for file, kinds, is_current in (
-        ("embeddings.npy", "f", embedded),
-        ("neighbor_ids.npy", "i", related),
-        ("neighbor_similarities.npy", "f", related),
-    ):
-        path = folder / file
-        if not path.is_file():
-            continue
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise _no_array(f"{name}/{file}", rows, called) from error
-        fits = array.ndim == 2 and array.dtype.kind == kinds and (len(array) == rows or not is_current)
-        if not fits or len(array) > rows:
-            raise _no_array(f"{name}/{file}", rows, called)
-        if kinds == "i" and array.size:
-            for start in range(0, len(array), _ROWS):
-                part = array[start : start + _ROWS]
-                if int(part.min()) < -1 or int(part.max()) >= rows:
-                    raise ArchiveError(
-                        f"Expected neighbors that are rows of the manifest, but {name}/{file} in {called} has others. "
-                        "Export it again."
-                    )
+    sources = {
+        "images": digests.images,
+        "labels": digests.all_labels,
+        "encoder": str(record.get("fingerprint", "")),
+    }
+    states = standings(record["artifacts"], sources=sources, missing=lambda _: "")
+    for artifact in ARTIFACTS:
+        for path in layout.files(artifact):
+            kind = "f" if path.name in artifact.numbers else "i" if path.name in artifact.rows else ""
+            if not kind or not path.is_file():
+                continue
+            try:
+                array = np.load(path, mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError, EOFError) as error:
+                raise _no_array(f"{name}/{path.name}", rows, called) from error
+            whole = states[artifact.name].state == "current"
+            fits = array.ndim == 2 and array.dtype.kind == kind and (len(array) == rows or not whole)
+            if not fits or len(array) > rows:
+                raise _no_array(f"{name}/{path.name}", rows, called)
+            if kind == "i":
+                _check_rows(array, rows, member=f"{name}/{path.name}", called=called)
+
+
+def _check_rows(array: npt.NDArray[Any], rows: int, *, member: str, called: str) -> None:
+    for start in range(0, len(array) if array.size else 0, _ROWS):
+        part = array[start : start + _ROWS]
+        if int(part.min()) < -1 or int(part.max()) >= rows:
+            raise ArchiveError(
+                f"Expected neighbors that are rows of the manifest, but {member} in {called} has others. "
+                "Export it again."
+            )
 
 
 def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
@@ -334,12 +362,13 @@ def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(record, dict):
+    if not isinstance(record, dict) or not isinstance(record.get("made_of", {}), dict):
         return None
-    failed, made_of = record.get("failed_rows", []), record.get("made_of", {})
+    record = migrated_encoder(record)
+    failed = record.get("failed_rows", [])
     complete = (
         isinstance(record.get("spec"), str)
-        and isinstance(made_of, dict)
+        and isinstance(record.get("artifacts"), dict)
         and isinstance(failed, list)
         and all(isinstance(row, int) and 0 <= row < rows for row in failed)
     )

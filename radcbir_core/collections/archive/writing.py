@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import unicodedata
-import uuid
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,20 +23,30 @@ import pyarrow.parquet as pq
 
 from radcbir_core.collections.archive.contents import (
     FORMAT,
-    IMAGES,
     LABEL,
     LIST,
-    MANIFEST,
-    RECORD,
     STEP,
     VERSION,
     Member,
     belongs,
     write_list,
 )
-from radcbir_core.collections.collection import Collection, at_rest, collections_folder, link_or_copy
+from radcbir_core.collections.artifacts import EVALUATION
+from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.export import Exported
+from radcbir_core.collections.layout import (
+    ENCODER_RECORD,
+    ENCODERS,
+    IMAGES,
+    MANIFEST,
+    RECORD,
+    THUMBNAILS,
+    Layout,
+)
+from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.collections.record import write_record
+from radcbir_core.collections.writing import link_or_copy, unfinished_folder
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path, disk_errors, read_json
@@ -95,8 +104,8 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
 
 
 def _unfinished(collection: Collection) -> list[str]:
-    """The encoders of which a step is missing or stale."""
-    return [name for name in collection.encoder_ids() if set(collection.store(name).steps().values()) != {"current"}]
+    """The encoders of which an artifact is missing or stale."""
+    return [name for name in collection.encoder_ids() if not collection.store(name).is_current()]
 
 
 class _Writing:
@@ -176,20 +185,24 @@ class _Writing:
 def _snapshot(collection: Collection) -> Iterator[Path]:
     """A folder with what a collection has now, as further names of the same files.
 
-    Everything in a collection is replaced and never changed where it is, so that these names keep what they name.
+    Everything in a collection is replaced and never changed where it is, so that these names keep what they name. The
+    manifest of a corrected collection has its first name there, as in all archives.
     """
-    snapshot = collections_folder() / f".unfinished-{uuid.uuid4().hex}"
+    snapshot = unfinished_folder()
     try:
         with at_rest(collection.name) as folder:
             snapshot.mkdir()
-            for name in _files(folder):
+            now = Collection(folder)
+            link_or_copy(str(now.manifest_path), str(Layout(snapshot).manifest))
+            write_record(snapshot, now.record | {"manifest": MANIFEST})
+            for name in set(_files(folder)) - {MANIFEST, RECORD}:
                 target = snapshot / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 try:
                     link_or_copy(str(folder / name), str(target))
                 except FileNotFoundError:
                     # Kept evaluations are replaced by whoever looks at one, and made again where a part is missing.
-                    if "/evaluation/" not in name:
+                    if f"/{EVALUATION.folder}/" not in name:
                         raise
         yield snapshot
     finally:
@@ -201,8 +214,8 @@ def _files(folder: Path) -> Iterator[str]:
     for top, folders, files in os.walk(folder):
         below = Path(top).relative_to(folder)
         if below == Path():
-            folders[:] = [name for name in folders if name in {"thumbnails", "encoders"}]
-        elif below.parts[0] == "encoders" and len(below.parts) == 2 and "encoder.json" not in files:
+            folders[:] = [name for name in folders if name in {THUMBNAILS, ENCODERS}]
+        elif below.parts[0] == ENCODERS and len(below.parts) == 2 and ENCODER_RECORD not in files:
             folders.clear()
             continue
         for file in files:
@@ -240,7 +253,7 @@ def _image_files(collection: Collection) -> Iterator[tuple[str, Path, int]]:
 
 
 def _paths(collection: Collection) -> Iterator[str]:
-    path = collection.folder / MANIFEST
+    path = collection.manifest_path
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=_ROWS, columns=["path"]):
@@ -252,7 +265,7 @@ def _paths(collection: Collection) -> Iterator[str]:
 
 
 def _has_dicom(collection: Collection) -> bool:
-    with pq.ParquetFile(collection.folder / MANIFEST) as file:
+    with pq.ParquetFile(collection.manifest_path) as file:
         if FRAME_COLUMN in file.schema_arrow.names:
             return True
     return any(path.lower().endswith((".dcm", ".dicom", ".ima")) or "." not in path for path in _paths(collection))

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import EXCLUSIONS, Level, Manifest
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision import (
     available_relevant,
@@ -408,5 +408,5 @@ the number of labels (Holm), 1 difference remains clear.'
 
 
 def _name(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> str:
-    other = CHANCE if b is None else f"{b.encoder_id} {b.digest}"
-    return f"versus-{digest_of(str(_RECIPE), protocol.digest, a.digest, other)[:32]}"
+    other = CHANCE if b is None else f"{b.encoder_id} {b.evaluated}"
+    return f"versus-{digest_of(str(_RECIPE), protocol.digest, a.evaluated, other)[:32]}"

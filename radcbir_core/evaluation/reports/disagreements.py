@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import EXCLUSIONS, Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
 from radcbir_core.evaluation.metrics.precision import available_relevant, check_ks, relevant_hits

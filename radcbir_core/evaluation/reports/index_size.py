@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision import (
     available_relevant,

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.metrics.overlap import overlap_by_depth
 from radcbir_core.evaluation.reports.comparing import check_sides
 

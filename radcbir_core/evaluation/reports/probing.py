@@ -21,8 +21,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.arrays import check_codes
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision import check_hits, check_ks
 from radcbir_core.evaluation.reports.protocols import Protocol, Sides, check_current, sides_of

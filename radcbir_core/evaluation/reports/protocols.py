@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
 from radcbir_core.collections.manifest import LEVELS, Codes, Level, Manifest
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.metrics.precision import (
     available_relevant,
@@ -243,7 +244,7 @@ def evaluate(
         StorageError: The results cannot be written.
     """
     check_current(store, protocol)
-    folder = store.evaluation_folder / f"{protocol.digest}-{store.digest[:16]}"
+    folder = store.evaluation_folder / f"{protocol.digest}-{store.evaluated[:16]}"
     cached = read_results(folder)
     if cached is not None and take_hits is None:
         return Evaluation(protocol, *cached)
@@ -282,7 +283,7 @@ def kept_evaluation(store: EncoderStore, protocol: Protocol) -> Evaluation | Non
         StaleError: The neighbor graph, or, for the paper's protocol, the embeddings, are missing or older.
     """
     check_current(store, protocol)
-    kept = read_results(store.evaluation_folder / f"{protocol.digest}-{store.digest[:16]}")
+    kept = read_results(store.evaluation_folder / f"{protocol.digest}-{store.evaluated[:16]}")
     return None if kept is None else Evaluation(protocol, *kept)
 
 
@@ -304,14 +305,13 @@ def check_current(store: EncoderStore, protocol: Protocol) -> None:
     Raises:
         StaleError: It is missing or was made from something else.
     """
-    steps = store.steps()
-    if protocol.name != PAPER and steps["neighbors"] != "current":
+    if protocol.name != PAPER and not store.is_current(NEIGHBORS):
         raise StaleError(
             f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
             f"missing or older. Build {store.collection.name} with {store.encoder_id} again.",
             remedy=store.rebuild,
         )
-    if steps["embed"] != "current":
+    if not store.is_current(EMBEDDINGS):
         raise StaleError(
             f"Expected embeddings of the images that {store.collection.name} has now, but those of {store.encoder_id} "
             "are missing or older. Build or import them again."
@@ -444,6 +444,6 @@ def _notes(store: EncoderStore, protocol: Protocol, hopeless: Sequence[tuple[Lev
     failed = int((~store.valid).sum())
     if failed:
         notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")
-    if protocol.name != PAPER and store.record.get("neighbors", {}).get("method") == "approximate":
+    if protocol.name != PAPER and store.facts(NEIGHBORS).get("method") == "approximate":
         notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
     return tuple(notes)

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.artifacts import NEIGHBORS
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.metrics.precision import label_totals
 from radcbir_core.evaluation.metrics.rank_metrics import (
@@ -138,7 +139,7 @@ def _check(store: EncoderStore, protocol: Protocol, rule: str, ap_divisor: str) 
             "Expected the protocol leave-one-out or split for ranking metrics, but protocol = paper. Use split, "
             "which has the same queries and the same gallery."
         )
-    if store.steps()["neighbors"] != "current":
+    if not store.is_current(NEIGHBORS):
         raise StaleError(
             f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
             f"missing or older. Build {store.collection.name} with {store.encoder_id} again.",
@@ -299,6 +300,6 @@ def _notes(
             "given is there, whatever the encoder."
         )
     notes += patient_notes(store, protocol)
-    if store.record.get("neighbors", {}).get("method") == "approximate":
+    if store.facts(NEIGHBORS).get("method") == "approximate":
         notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
     return tuple(notes)

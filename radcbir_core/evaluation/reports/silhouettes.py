@@ -23,8 +23,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.arrays import check_codes
-from radcbir_core.collections.collection import EncoderStore
 from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.reports.space import check_exclusion, sum_by, unit_rows, unknown_groups
 from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results

@@ -21,8 +21,9 @@ import pandas as pd
 from scipy import sparse
 
 from radcbir_core.arrays import check_codes
-from radcbir_core.collections.collection import EncoderStore
+from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
 
 SPACE_COLUMNS = ("level", "label", "within", "between", "gap", "relative_gap", "n_images", "n_pairs", "averaging")
@@ -188,7 +189,7 @@ def check_exclusion(store: EncoderStore, exclude: str) -> None:
         raise EvaluationError(
             f"Expected an exclusion of {', '.join(EXCLUSIONS)}, or none, but exclude = {exclude!r}. Choose one."
         )
-    if store.steps()["embed"] != "current":
+    if not store.is_current(EMBEDDINGS):
         raise StaleError(
             f"Expected embeddings of the images that {store.collection.name} has now, but those of {store.encoder_id} "
             "are missing or older. Build or import them again."

@@ -22,7 +22,8 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.collection import check_name, data_folder, refuse_existing, resumable_collection
+from radcbir_core.collections.layout import check_name, data_folder
+from radcbir_core.collections.writing import refuse_existing, resumable_collection
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.datasets.medmnist_sets import DATA_SETS
 from radcbir_core.importers.importing import gather

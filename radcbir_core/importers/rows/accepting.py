@@ -21,8 +21,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from radcbir_core.collections.collection import PROBLEM_COLUMNS
 from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from radcbir_core.collections.collection import data_folder, list_collections, open_collection
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import data_folder, list_collections
 from radcbir_core.errors import ArchiveError, CollectionError, ManifestError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path, disk_errors

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.collections.collection import PROBLEM_COLUMNS
+from radcbir_core.collections.record import PROBLEM_COLUMNS
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Described:
         lines: ``(N,)`` line of each row in the source, 1-based.
         positions: ``(N,)`` which row of the source it is, from 0, unusable ones counted.
         total: Rows of the source, the unusable ones included.
-        problems: The unusable rows, with :data:`~radcbir_core.collections.collection.PROBLEM_COLUMNS`.
+        problems: The unusable rows, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
         changes: What normalization changed: (column, from, to) → rows.
     """
 

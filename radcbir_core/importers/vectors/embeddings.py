@@ -18,17 +18,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from radcbir_core.collections.collection import (
-    Collection,
-    check_name,
-    list_collections,
-    new_collection,
-    open_collection,
-    refuse_existing,
-    revised_collection,
-    write_collection,
-)
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import Layout, check_name, list_collections
 from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.writing import new_collection, refuse_existing, revised_collection, write_collection
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
 from radcbir_core.importers.request import ImportReport, ImportRequest
@@ -39,7 +33,6 @@ from radcbir_core.importers.vectors.storing import write_encoder
 from radcbir_core.importers.vectors.unified_csv import UNIFIED_COLUMNS, header_of
 from radcbir_core.importers.vectors.vector_files import SUFFIXES, VectorFile, open_vectors
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import write_json
 
 FORMAT = "embeddings"
 
@@ -154,8 +147,10 @@ def import_embeddings(
         matched = gone_on(before, matched)
         with revised_collection(name) as folder:
             if matched.table.num_rows > len(before):
-                Manifest(matched.table, digest="").write(folder / "manifest.parquet")
-            revised = _with_manifest(folder)
+                Manifest(matched.table, digest="").write(Layout(folder).manifest)
+                facts = manifest_facts(Layout(folder).manifest, matched.table)
+                write_record(folder, Collection(folder).record | facts)
+            revised = Collection(folder)
             revised.add_problems(matched.problems)
             old = before if encoder_id in before.encoder_ids() else None
             write_encoder(revised, encoder_id, vectors, matched, old=old, changes=changes, progress=progress)
@@ -279,14 +274,6 @@ def _checked_root(root: Path, table: pa.Table) -> Path:
     return real
 
 
-def _with_manifest(folder: Path) -> Collection:
-    """The collection in ``folder``, its record made that of the manifest there."""
-    manifest = Manifest.read(folder / "manifest.parquet")
-    record = Collection(folder).record | {"images": len(manifest), "manifest_digest": manifest.digest}
-    write_json(folder / "collection.json", record)
-    return Collection(folder)
-
-
 def _finish(
     collection: Collection, changes: Counter[tuple[str, str, str]], *, title: str | None, root: Path | None
 ) -> None:
@@ -295,4 +282,4 @@ def _finish(
     record = collection.record | {"changes": change_rows(changes), "problems": len(problems)}
     record |= {"title": title} if title else {}
     record |= {"image_root": str(root)} if root is not None else {}
-    write_json(collection.folder / "collection.json", record)
+    write_record(collection.folder, record)

@@ -15,8 +15,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from radcbir_core.collections.collection import PROBLEM_COLUMNS, Collection
+from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers.vectors.description import Described, problems_table
 from radcbir_core.importers.vectors.vector_files import VectorFile, some

@@ -14,13 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from radcbir_core.collections.collection import IMPORTED, PROBLEM_COLUMNS, Collection, EncoderStore
+from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.store import IMPORTED, EncoderStore, write_encoder_record
 from radcbir_core.encoders.base import fingerprint_of
 from radcbir_core.errors import CollectionError, ManifestError, Remedy
 from radcbir_core.importers.vectors.matching import Matched
 from radcbir_core.importers.vectors.vector_files import Floats, VectorFile
 from radcbir_core.progress import Progress
-from radcbir_core.storage import digest_file, digest_of, write_array, write_json
+from radcbir_core.storage import digest_file, write_array
 
 _CHUNK = 4096
 _UNIT = {np.dtype(np.float16): 1e-3, np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-5}
@@ -102,8 +105,8 @@ def write_encoder(
             yield read
             progress("import", part.stop, total)
 
-    folder = collection.encoder_folder(encoder_id)
-    path = folder / "embeddings.npy"
+    layout = collection.layout.encoder(encoder_id)
+    path = layout.files(EMBEDDINGS)[0]
     write_array(path, chunks(), shape=(total, dimension), dtype=dtype)
     if len(reasons) == total:
         raise ManifestError(
@@ -119,11 +122,10 @@ def write_encoder(
         described["reason"] = [reasons[row] for row in rows]
         collection.add_problems(described[PROBLEM_COLUMNS])
     fingerprint = fingerprint_of({"family": "imported", "encoder_id": encoder_id, "dimension": dimension})
-    digest = digest_of(digest_file(path), collection.digest, fingerprint)
-    if store is not None and store.digest == digest:
+    if store is not None and store.is_current(EMBEDDINGS) and digest_file(store.embeddings_path) == digest_file(path):
         return
-    write_json(
-        folder / "encoder.json",
+    write_encoder_record(
+        layout,
         {
             "encoder_id": encoder_id,
             "title": f"{encoder_id} (imported)",
@@ -134,11 +136,9 @@ def write_encoder(
             "supports_text": False,
             "dtype": str(dtype),
             "sources": [str(file.path) for file in vectors],
-            "manifest_digest": collection.digest,
-            "embeddings_digest": digest,
             "failed_rows": sorted(reasons),
-            "made_of": (store.record.get("made_of", {}) if store is not None else {}) | {"embed": collection.digest},
         },
+        images=collection.digests.images,
     )
 
 

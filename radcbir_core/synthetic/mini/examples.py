@@ -167,7 +167,7 @@ def held_out(groups: npt.NDArray[np.int64], splits: Sequence[str], image_ids: Se
 def _cached(
     collection: Collection, cache: Path, progress: Progress
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int16], npt.NDArray[np.uint8]]:
-    key = hashlib.sha256(f"{collection.manifest.digest} {CACHE_SIDE} {SIDE} 2".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{collection.digests.images} {CACHE_SIDE} {SIDE} 2".encode()).hexdigest()[:16]
     paths = [cache / f"{collection.name}-{key}-{part}.npy" for part in ("pixels", "extents", "prepared")]
     if all(path.is_file() for path in paths):
         pixels, extents, prepared = (np.load(path) for path in paths)

@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from radcbir_core.collections.collection import Collection, list_collections, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
 from radcbir_core.synthetic.mini.examples import Examples, load_examples

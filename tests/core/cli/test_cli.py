@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.collection import STEPS, open_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.collection import open_collection
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -47,7 +48,7 @@ def test_from_images_to_figures(data, small_source, tmp_path, capsys) -> None:
     assert code == 0
     assert out.splitlines()[-1] == "Built s with pixels: 61 images, 0 failed."
     code, out, _ = run(capsys, "build", "s", "--encoder", "pixels")
-    assert out.count("was current") == len(STEPS)
+    assert out.count("was current") == len(ARTIFACT_NAMES)
     code, out, _ = run(capsys, "evaluate", "s", "--encoder", "pixels", "--output", str(tmp_path / "e.csv"))
     assert code == 0
     table = pd.read_csv(tmp_path / "e.csv", keep_default_na=False)
@@ -59,7 +60,7 @@ def test_from_images_to_figures(data, small_source, tmp_path, capsys) -> None:
     facts = json.loads(out)
     assert (facts["name"], facts["title"], facts["images"], facts["problems"]) == ("s", "Small ones", 61, 2)
     assert facts["encoders"][0]["encoder_id"] == "pixels"
-    assert facts["encoders"][0]["steps"] == dict.fromkeys(STEPS, "current")
+    assert facts["encoders"][0]["steps"] == dict.fromkeys(ARTIFACT_NAMES, "current")
     assert run(capsys, "list")[1].count("Small ones") == 1
     assert json.loads(run(capsys, "list", "--json")[1])[0]["encoders"] == ["pixels"]
     code, out, _ = run(capsys, "remove", "s", "--yes")
@@ -214,7 +215,9 @@ def test_killed_and_built_again(data, small_source, capsys, monkeypatch) -> None
     code, out, _ = run(capsys, "build", "s", "--encoder", "pixels")
     assert code == 0
     assert out.splitlines()[-1] == "Built s with pixels: 61 images, 0 failed."
-    assert json.loads(run(capsys, "info", "s", "--json")[1])["encoders"][0]["steps"] == dict.fromkeys(STEPS, "current")
+    assert json.loads(run(capsys, "info", "s", "--json")[1])["encoders"][0]["steps"] == dict.fromkeys(
+        ARTIFACT_NAMES, "current"
+    )
     left = [p.name for p in (data / "collections").rglob("*") if ".partial-" in p.name or p.name == "shards"]
     assert left == []
 

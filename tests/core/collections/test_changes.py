@@ -11,17 +11,10 @@ import filelock
 import pytest
 
 from radcbir_core.build import build
-from radcbir_core.collections.changes import images_found, relocate_images, rename_collection
-from radcbir_core.collections.collection import (
-    Collection,
-    collections_folder,
-    gate_path,
-    list_collections,
-    new_collection,
-    open_collection,
-    remove_collection,
-    resumable_collection,
-)
+from radcbir_core.collections.changes import images_found, relocate_images, remove_collection, rename_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import Layout, collections_folder, list_collections
+from radcbir_core.collections.writing import new_collection, resumable_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
 from radcbir_core.evaluation import Protocol, evaluate
@@ -54,7 +47,7 @@ def test_everything_comes_along(small) -> None:
         k: v for k, v in before.items() if k.name != "collection.json"
     }
     assert stat.S_IMODE((renamed.folder / "pseudonyms.salt").stat().st_mode) == 0o600
-    assert set(renamed.store("pixels").steps().values()) == {"current"}
+    assert set(renamed.store("pixels").states().values()) == {"current"}
     assert list_collections() == ["chest-2"]
     with pytest.raises(CollectionNotFoundError, match=r"name = 'small'\. There is chest-2\."):
         open_collection("small")
@@ -124,7 +117,10 @@ def test_nothing_changes_while_it_is_being_built(small, change) -> None:
         change()
     with small.building("new-encoder"), pytest.raises(CollectionError, match="is being built with new-encoder"):
         change()
-    with filelock.FileLock(gate_path(small.folder)), pytest.raises(CollectionError, match="nobody else to be changing"):
+    with (
+        filelock.FileLock(Layout(small.folder).gate),
+        pytest.raises(CollectionError, match="nobody else to be changing"),
+    ):
         change()
     assert open_collection("small").record == small.record
     change()
@@ -142,7 +138,7 @@ def test_a_build_that_begins_during_a_change_finds_the_collection_gone(small, mo
         except CollectionError as error:
             errors.append(error)
 
-    with filelock.FileLock(gate_path(small.folder), thread_local=False):
+    with filelock.FileLock(Layout(small.folder).gate, thread_local=False):
         thread = threading.Thread(target=begin)
         thread.start()
         small.folder.rename(small.folder.with_name("renamed"))
@@ -156,7 +152,7 @@ def test_a_full_disk_changes_nothing(small, monkeypatch) -> None:
         raise StorageError("Expected space left on the disk, but there is none.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("radcbir_core.collections.changes.write_json", full)
+        patch.setattr("radcbir_core.collections.changes.write_record", full)
         with pytest.raises(StorageError):
             rename_collection("small", "x", title="y")
     assert list_collections() == ["small"]

@@ -12,13 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.collection import Collection, open_collection, write_collection
+from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.export import csv_bytes_about, export_embeddings, export_manifest
 from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.writing import write_collection
 from radcbir_core.errors import CollectionError
 from radcbir_core.importers import ImportRequest, import_as, import_collection
 from radcbir_core.importers.vectors.embeddings import import_embeddings
 from tests.core.images.dicom_files import dicom_bytes
+from tests.stale import forget
 
 
 @pytest.fixture
@@ -199,7 +202,7 @@ def blank(store, *, row: int) -> None:
 
 def test_embeddings_that_are_not_current_are_refused(small, tmp_path) -> None:
     store = small.store("pixels")
-    store.update(made_of={})
+    forget(store, EMBEDDINGS)
     with pytest.raises(CollectionError, match=r"but those of pixels are missing\. Build it with pixels again"):
         export_embeddings(store, tmp_path / "e.npy")
     assert list(tmp_path.glob("e.*")) == []

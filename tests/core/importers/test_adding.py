@@ -164,13 +164,13 @@ def test_copies_further_columns_and_a_closer_look(source, table, tmp_path, colum
 
 def test_embeddings_of_whole_shards_are_kept(source, monkeypatch) -> None:
     """Shards of four rows: of six images two are embedded again with the new ones; the end is that of one go."""
-    for module in ("collections.collection", "embed"):
+    for module in ("collections.thumbnails", "embed"):
         monkeypatch.setattr(f"radcbir_core.{module}.SHARD_ROWS", 4)
     import_as(ImportRequest([source(range(6))], "c"))
     encoder_id = embed_all("c").encoder_id
     folder = source(range(9))
     grown = add(folder).collection
-    assert grown.store(encoder_id).steps()["embed"] == "stale"
+    assert grown.store(encoder_id).states()["embeddings"] == "stale"
     assert grown.thumbnail(3)
     assert grown.thumbnail(5) is None
     read: list[int] = []
@@ -182,7 +182,7 @@ def test_embeddings_of_whole_shards_are_kept(source, monkeypatch) -> None:
     )
     store = embed_all("c")
     assert sorted(read) == [4, 5, 6, 7, 8]
-    assert store.steps()["embed"] == "current"
+    assert store.states()["embeddings"] == "current"
     import_as(ImportRequest([folder], "whole"))
     other = embed_all("whole")
     assert np.array_equal(store.embeddings, other.embeddings)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.collections.collection import list_collections, remove_collection
+from radcbir_core.collections.changes import remove_collection
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.errors import ManifestError, RadcbirError
 from radcbir_core.importers import FORMATS, ImportRequest, import_as
 from tests.core.images.dicom_files import dicom_bytes

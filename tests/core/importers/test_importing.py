@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radcbir_core.collections.collection import collections_folder, list_collections, open_collection
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import CollectionError, CollectionExistsError, ManifestError
 from radcbir_core.importers import import_collection
 

@@ -14,7 +14,10 @@ import pytest
 
 from radcbir_core.build import build
 from radcbir_core.collections.archive import write_archive
-from radcbir_core.collections.collection import STEPS, list_collections, open_collection, remove_collection
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.changes import remove_collection
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
 from radcbir_core.importers import ImportRequest, import_as
@@ -50,7 +53,7 @@ def wanted(source: Path, name: str = "mine", **options) -> WorkRequest:
 
 def at_rest(work: Work) -> bool:
     status = work.status()
-    return status.stage == "embed" and status.finished == ("import",)
+    return status.stage == "embeddings" and status.finished == ("import",)
 
 
 def test_an_import_and_a_build_from_start_to_end(source):
@@ -62,7 +65,7 @@ def test_an_import_and_a_build_from_start_to_end(source):
     assert status.finished == ("import", "pixels")
     collection = open_collection("mine")
     assert collection.title == "My images"
-    assert set(collection.store("pixels").steps().values()) == {"current"}
+    assert set(collection.store("pixels").states().values()) == {"current"}
     assert work_on("mine") is None
     assert [found.id for found in list_work()] == [work.id]
     work.dismiss()
@@ -205,7 +208,7 @@ def test_a_further_encoder_for_a_collection_that_stands(source):
     import_as(ImportRequest([source], "mine"))
     status = ended(start(WorkRequest("mine", encoders=("pixels",)))).status()
     assert (status.state, status.finished, status.images) == ("done", ("pixels",), 61)
-    assert set(open_collection("mine").store("pixels").steps()) == set(STEPS)
+    assert set(open_collection("mine").store("pixels").states()) == set(ARTIFACT_NAMES)
 
 
 def test_what_goes_wrong_is_told_and_what_is_finished_stays(source, tmp_path):
@@ -246,7 +249,7 @@ def test_embeddings_are_built_with_the_name_they_were_imported_under(tmp_path):
     imports = ImportRequest([tmp_path / "ds.h5", tmp_path / "ds.csv"], "vectors", encoder_id="theirs")
     request = WorkRequest("vectors", imports, format_name="embeddings")
     assert ended(start(request)).status().finished == ("import", "theirs")
-    assert set(open_collection("vectors").store("theirs").steps().values()) == {"current"}
+    assert set(open_collection("vectors").store("theirs").states().values()) == {"current"}
     again = ended(start(request)).status()
     assert (again.state, again.images) == ("done", 30), "embeddings may be added to what is there"
 
@@ -341,7 +344,7 @@ def test_the_status_is_written_seldom_and_the_rate_is_of_this_run(source, monkey
     teller = running.Teller(work, Status())
     for step in range(101):
         clock[0] += 0.02
-        teller("embed", 1000 + step, 2000)
+        teller("embeddings", 1000 + step, 2000)
     assert 4 <= len(written) <= 6
     assert teller.status.rate == pytest.approx(50)
     assert teller.status.seconds_left == pytest.approx((2000 - 1100) / 50)

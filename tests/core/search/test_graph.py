@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import radcbir_core.search.graph as graph
+from radcbir_core.collections.artifacts import INDEX
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.search.graph import build_neighbors, ranked_hits
 from radcbir_core.search.index import build_index
@@ -38,8 +39,11 @@ class FakeStore:
         self.neighbor_ids_path, self.neighbor_similarities_path = folder / "ids.npy", folder / "similarities.npy"
         self.index_path = folder / "index.usearch"
 
-    def steps(self):
-        return {"index": "current" if self.index_path.exists() else "missing", "embed": "current"}
+    def is_current(self, *artifacts):
+        return INDEX not in artifacts or self.index_path.exists()
+
+    def facts(self, artifact):
+        return self.record.get(artifact.name, {})
 
     @property
     def neighbor_ids(self):

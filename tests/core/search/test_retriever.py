@@ -11,6 +11,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, QueryError, StaleError
 from radcbir_core.search.retriever import HIT_COLUMNS, Retriever, check_encoder, hits_table
+from tests.stale import outdate
 
 
 @pytest.fixture
@@ -105,8 +106,8 @@ def test_embeddings_of_another_manifest_or_encoder_are_refused(copied) -> None:
     copied.store("pixels").update(fingerprint="0" * 64)
     with pytest.raises(StaleError, match=r"another version, other weights or other preprocessing\. Build small"):
         check_encoder(copied.store("pixels"), encoder)
-    copied.store("pixels").update(made_of={"embed": "other"})
-    with pytest.raises(StaleError, match="Expected embeddings of the manifest that small has now"):
+    outdate(copied.store("pixels"))
+    with pytest.raises(StaleError, match="Expected embeddings of the images that small has now"):
         Retriever(copied, "pixels")
 
 

@@ -16,13 +16,10 @@ from pathlib import Path
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.collection import (
-    STEPS,
-    collections_folder,
-    list_collections,
-    open_collection,
-    remove_collection,
-)
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.changes import remove_collection
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import CollectionExistsError, EncoderError, StorageError
 from radcbir_core.storage import atomic_path
 from radcbir_core.synthetic import demonstration
@@ -61,8 +58,8 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
     report = make_demo(progress=progress)
     assert (report.name, report.images) == ("phantoms", 60)
     assert tuple(seen) == STAGES
-    assert set(report.seconds) == {"draw", *STEPS}
-    assert open_collection("phantoms").store(ENCODER).steps() == dict.fromkeys(STEPS, "current")
+    assert set(report.seconds) == {"draw", *ARTIFACT_NAMES}
+    assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
     assert open_collection("phantoms").store(ENCODER).spec == "radcbir-mini"
     again = make_demo()
     assert (again.images, again.seconds) == (60, {})
@@ -72,7 +69,7 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
 
 
 def test_the_map_is_made_last() -> None:
-    assert STAGES[:4] == ("load", "draw", "embed", "index")
+    assert STAGES[:4] == ("load", "draw", "embeddings", "index")
     assert STAGES[-1] == "projection"
 
 
@@ -132,7 +129,7 @@ def test_two_processes_make_it_once(data, tiny_root) -> None:
         out, err = one.communicate(timeout=120)
         assert one.returncode == 0, err
         answers.append(json.loads(out))
-    assert sorted(len(answer) for answer in answers) == [0, len(STEPS) + 1]
+    assert sorted(len(answer) for answer in answers) == [0, len(ARTIFACT_NAMES) + 1]
     assert drawn(data) == ["phantoms 60"]
     assert left_behind(data) == []
 
@@ -150,8 +147,8 @@ def test_killed_it_goes_on(data, tiny_root) -> None:
     assert is_wanted()
     report = make_demo()
     assert report.images == 60
-    assert ("embed" in report.seconds) == (not embedded)
-    assert open_collection("phantoms").store(ENCODER).steps() == dict.fromkeys(STEPS, "current")
+    assert ("embeddings" in report.seconds) == (not embedded)
+    assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
     assert left_behind(data) == []
     assert not is_wanted()
 
@@ -195,14 +192,14 @@ def test_a_read_only_data_folder_is_one_error(data, monkeypatch) -> None:
 
 def test_progress_can_stop_it_and_the_lock_is_free_again(data) -> None:
     def stop(step: str, done: int, total: int) -> None:
-        if step == "embed":
+        if step == "embeddings":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         make_demo(progress=stop)
     report = make_demo()
     assert "draw" not in report.seconds
-    assert set(report.seconds) == set(STEPS)
+    assert set(report.seconds) == set(ARTIFACT_NAMES)
 
 
 def test_it_is_wanted_on_an_empty_folder_and_until_it_is_finished(data) -> None:

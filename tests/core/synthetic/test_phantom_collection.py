@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radcbir_core.collections.collection import collections_folder, list_collections, open_collection
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import CollectionError, CollectionExistsError, StorageError
 from radcbir_core.synthetic import phantom_collection
 from radcbir_core.synthetic.phantom_collection import TRUTH_COLUMNS, make_phantoms

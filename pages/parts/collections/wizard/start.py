@@ -14,7 +14,7 @@ import streamlit as st
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft
 from pages.parts.frame import loaders, shell
 from pages.parts.frame.text import literal
-from radcbir_core.collections.collection import check_name
+from radcbir_core.collections.layout import check_name
 from radcbir_core.encoders import encoder_id_of
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.jobs import WorkRequest, start

@@ -21,11 +21,14 @@ from radcbir_core.cli import main
 from radcbir_core.collections.archive import is_archive, open_archive, write_archive
 from radcbir_core.collections.archive.contents import LABEL, LIST, Member, read_list, write_list
 from radcbir_core.collections.changes import relocate_images
-from radcbir_core.collections.collection import Collection, collections_folder, list_collections, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import ArchiveError, CollectionError, CollectionExistsError, ImageError, RadcbirError
 from radcbir_core.search.retriever import Retriever
+from tests.stale import outdate
 from tests.stand_ins import project_quickly
 
 
@@ -77,7 +80,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert (told_of["name"], told_of["images"]) == ("small", 0)
 
     store = there.store("pixels")
-    assert set(store.steps().values()) == {"current"}
+    assert set(store.states().values()) == {"current"}
     np.testing.assert_array_equal(store.embeddings, np.load(tmp_path / "here/collections/small" / _EMBEDDINGS))
     assert store.projection() is not None
     again = Retriever(there, "pixels").search_rows([3], k=5)
@@ -156,9 +159,7 @@ def test_the_patients_in_dicom_headers_are_warned_of(small, tmp_path) -> None:
 def changed(collection: Collection, table: pa.Table) -> None:
     """Give a collection another manifest."""
     Manifest(table, digest="").write(collection.folder / "manifest.parquet")
-    digest = hashlib.sha256((collection.folder / "manifest.parquet").read_bytes()).hexdigest()
-    record = collection.record | {"manifest_digest": digest, "images": table.num_rows}
-    (collection.folder / "collection.json").write_text(json.dumps(record))
+    write_record(collection.folder, collection.record | manifest_facts(collection.manifest_path, table))
 
 
 def test_it_waits_for_no_build_and_is_refused_during_one(small, tmp_path) -> None:
@@ -200,12 +201,12 @@ def test_a_collection_that_has_grown_since_it_was_built_opens_too(small, tmp_pat
     store = small.store("pixels")
     for path in (store.embeddings_path, store.neighbor_ids_path, store.neighbor_similarities_path):
         np.save(path, np.minimum(np.load(path)[:60], 59))
-    store.update(made_of={**store.record["made_of"], "embed": "before"})
+    outdate(store)
     notes = write_archive(small, tmp_path / "s.zip").notes
     assert notes[1] == "Not complete, and so in the archive too: pixels."
     elsewhere()
     there = open_archive(tmp_path / "s.zip")
-    assert there.store("pixels").steps()["embed"] == "stale"
+    assert there.store("pixels").states()["embeddings"] == "stale"
     assert there.thumbnail(0) is not None
 
 
@@ -310,8 +311,11 @@ def path_that_leads_out(members: Members) -> None:
 
 
 ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
-    "newer schema": (record_with(schema_version=2), r"Expected schema version 1, but .* has 2\. Open it with a newer"),
-    "older schema": (record_with(schema_version=0), r"has 0\. Export it again with this version"),
+    "newer schema": (
+        record_with(schema_version=3),
+        r"Expected a schema version from 1 to 2, but .* has 3\. Open it with a newer",
+    ),
+    "older schema": (record_with(schema_version=0), r"has 0\. Export it again"),
     "newer form": (
         label_with(version=2),
         r"Expected version 1 of radcbir-archive, but .* has 2\. Open it with a newer",
@@ -320,11 +324,16 @@ ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
     "no label": (lambda m: m.pop(LABEL), r"but .* has no archive\.json\. Export the collection as one ZIP file"),
     "no list": (lambda m: m.pop(LIST), r"Expected members\.csv in the archive, but .* has none"),
     "no manifest": (lambda m: m.pop("manifest.parquet"), r"Expected collection\.json and manifest\.parquet, but"),
-    "no title": (record_with(title=None), r"Expected title, images and manifest_digest in collection\.json"),
+    "no title": (record_with(title=None), r"Expected title, images, manifest_digest and digests in"),
     "no name": (record_with(name="../x"), r"Expected a collection name of 1 to 64"),
     "another manifest": (
         record_with(manifest_digest="0" * 64),
         r"Expected the manifest that collection\.json",
+    ),
+    "no digests": (record_with(digests={"images": "x"}), r"Expected title, images, manifest_digest and digests in"),
+    "other images": (
+        record_with(digests={"images": "x", "labels": {}}),
+        r"Expected the images and labels that collection\.json describes, but manifest\.parquet in .* has others",
     ),
     "other rows": (record_with(images=60), r"Expected a manifest of 60 rows with the columns"),
     "a foreign file": (

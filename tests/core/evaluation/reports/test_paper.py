@@ -20,6 +20,7 @@ from radcbir_core.evaluation.reports.comparing import compare
 from radcbir_core.evaluation.reports.disagreements import disagreements
 from radcbir_core.evaluation.statistics.deviation import spread_of
 from radcbir_core.importers.vectors.embeddings import import_embeddings
+from tests.stale import outdate
 from tests.unified_files import write_unified
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -128,7 +129,7 @@ def test_it_needs_both_sides_and_current_embeddings(data) -> None:
     store = open_collection("u").store("e")
     with pytest.raises(EvaluationError, match="Expected images of split train and of split test"):
         evaluate(store, Protocol.of("paper"))
-    store.update(made_of={"embed": "another manifest"})
+    outdate(store)
     with pytest.raises(StaleError, match=r"missing or older\. Build or import them again"):
         evaluate(store, Protocol.of("paper"))
 
@@ -153,7 +154,8 @@ def test_two_encoders_are_compared_query_by_query(data, capsys) -> None:
     noisy = vectors + np.random.default_rng(0).normal(size=vectors.shape) * 0.4
     noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
     np.save(folder / "embeddings.npy", noisy.astype(first.embeddings.dtype))
-    record = json.loads((folder / "encoder.json").read_text(encoding="utf-8")) | {"embeddings_digest": "another"}
+    record = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+    record["artifacts"]["embeddings"]["digest"] = "another"
     (folder / "encoder.json").write_text(json.dumps(record), encoding="utf-8")
     second = open_collection("u").store("f")
     protocol = Protocol.of("paper")
@@ -201,7 +203,7 @@ def test_an_encoder_is_compared_with_chance(data) -> None:
         same = (gallery == labels[row["row"]]).sum()
         # Of any k images drawn at random, this share is relevant on average; at k = 1 it needs no divisor.
         assert row["b@1"] == pytest.approx(same / len(gallery)) if same else np.isnan(row["b@1"])
-    store.update(made_of={"embed": "another manifest"})
+    outdate(store)
     with pytest.raises(StaleError, match=r"missing or older\. Build or import them again"):
         compare(store, None, Protocol.of("paper"))
 

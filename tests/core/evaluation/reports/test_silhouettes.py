@@ -17,6 +17,7 @@ from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.reports import silhouettes
 from radcbir_core.evaluation.reports.silhouettes import IMAGE_COLUMNS, MATRIX_COLUMNS, kept_layout, lay_out, places_of
 from radcbir_core.evaluation.reports.space import evaluate_space
+from tests.stale import outdate
 
 
 def slow(vectors, labels, n_labels, apart):
@@ -141,6 +142,6 @@ def test_what_is_wrong_is_said(store, monkeypatch) -> None:
         patch.setattr(type(manifest), "labels", none)
         with pytest.raises(EvaluationError, match="Expected images with a label at the level anatomy"):
             lay_out(store, level="anatomy")
-    store.update(made_of={"embed": "another manifest"})
+    outdate(store)
     with pytest.raises(StaleError, match="Expected embeddings of the images"):
         lay_out(store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radcbir_core.collections.collection import list_collections
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.formats import detect

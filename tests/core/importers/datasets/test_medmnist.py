@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radcbir_core.collections.collection import collections_folder, list_collections
+from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.datasets import medmnist

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.datasets.radimagenet import NO_BYTES, NO_PATIENTS
@@ -111,7 +112,7 @@ def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> No
         embed(collection, load_encoder("pixels"))
         store = collection.store("pixels")
         build_index(store.embeddings, store.index_path, valid=store.valid, told=lambda _done, _total: None)
-        store.mark("neighbors", method=build_neighbors(store))
+        store.mark(NEIGHBORS, method=build_neighbors(store))
     notes = " ".join(evaluate(store, Protocol.of(exclude=("patient", "duplicate"))).notes)
     assert "9 of 9 images have no patient_id" in notes
     assert "exact copies are unknown" in notes

@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from radcbir_core.collections.collection import collections_folder
+from radcbir_core.collections.layout import collections_folder
 from radcbir_core.errors import ArchiveError, ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.uploads.kept_uploads import keep_upload, remove_unused, uploads_folder

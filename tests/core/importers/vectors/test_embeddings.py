@@ -15,7 +15,8 @@ from PIL import Image
 
 from radcbir_core.build import build_imported
 from radcbir_core.cli import main
-from radcbir_core.collections.collection import Collection, list_collections, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.layout import list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import (
     CollectionError,
@@ -66,7 +67,7 @@ def test_the_published_form(source) -> None:
     full = collection.manifest.labels("label")
     assert full.text([2])[0] in {label.replace("No Finding", "normal") for label in LABELS}
     assert full.text([5]) == [""]  # two labels stay, and make no single one
-    assert store.steps()["embed"] == "current"
+    assert store.states()["embeddings"] == "current"
     assert store.record["dimension"] == 8
     assert collection.record["changes"] == [
         {"column": "pathologies", "from": "CT/abd/No Finding", "to": "normal", "rows": int(frame[LABELS[1]].sum())}
@@ -251,7 +252,7 @@ def test_running_it_again_changes_nothing(source, monkeypatch) -> None:
     again = imported(source)
     after = {path: path.read_bytes() for path in again.folder.rglob("*") if path.is_file()}
     assert after == before
-    assert set(again.store("e").steps().values()) == {"current"}
+    assert set(again.store("e").states().values()) == {"current"}
     assert build_imported(again, "e").seconds == {}
     assert [path.name for path in again.folder.parent.iterdir() if path.is_dir()] == ["u"]
 
@@ -264,7 +265,7 @@ def test_new_rows_come_after_the_old(source) -> None:
     order = [*range(20, 40), *range(20), *range(40, 60)]
     assert collection.manifest.column("path").tolist() == frame["filepath"].iloc[order].tolist()
     np.testing.assert_array_equal(collection.store("e").embeddings, vectors[order])
-    assert collection.store("e").steps()["embed"] == "current"
+    assert collection.store("e").states()["embeddings"] == "current"
     # A part of it again: what it says nothing of stays.
     again = imported(source, "u.h5", "first.csv")
     np.testing.assert_array_equal(again.store("e").embeddings, vectors[order])
@@ -281,7 +282,7 @@ def test_a_second_encoder(source) -> None:
     np.testing.assert_array_equal(collection.store("e").embeddings, vectors)
     np.testing.assert_array_equal(collection.store("f").embeddings[:50], other)
     assert collection.store("f").record["failed_rows"] == list(range(50, 60))
-    assert collection.store("e").steps()["embed"] == "current"
+    assert collection.store("e").states()["embeddings"] == "current"
 
 
 def test_an_encoder_that_has_not_grown_with_the_collection(source) -> None:
@@ -290,10 +291,10 @@ def test_an_encoder_that_has_not_grown_with_the_collection(source) -> None:
     imported(source, "u.h5", "first.csv")
     collection = imported(source, encoder_id="f")
     assert len(collection) == 60
-    assert collection.store("e").steps()["embed"] == "stale"
+    assert collection.store("e").states()["embeddings"] == "stale"
     with pytest.raises(StaleError, match=r"those of e were imported before. Import them again"):
         build_imported(collection, "e")
-    assert imported(source).store("e").steps()["embed"] == "current"
+    assert imported(source).store("e").states()["embeddings"] == "current"
 
 
 def test_what_is_there_is_not_changed(source) -> None:

@@ -1,0 +1,172 @@
+"""How a collection comes to be, and how another takes its place: whole, or not at all.
+
+Owns the three ways to fill a folder: a new collection, one whose making goes on where it was stopped, and a copy of one
+that is there, to be revised. What fills them is the business of imports.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from radcbir_core.collections.layout import UNFINISHED, Layout, check_name, collections_folder, folder_of
+from radcbir_core.collections.locks import gate, no_builds
+from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import manifest_facts, new_record, write_problems, write_record
+from radcbir_core.errors import CollectionExistsError, Remedy
+from radcbir_core.storage import disk_errors, remove_partials
+
+_ABANDONED_AFTER: Final = 24 * 3600.0
+
+
+def refuse_existing(name: str) -> None:
+    """Do nothing if the name is free.
+
+    Raises:
+        CollectionExistsError: There is something of that name.
+    """
+    if (collections_folder() / check_name(name)).exists():
+        raise CollectionExistsError(
+            f"Expected a new collection name, but name = {name!r} exists already. Choose another, or remove it first.",
+            remedy=Remedy("remove", name),
+        )
+
+
+def unfinished_folder() -> Path:
+    """A folder's name that nobody has, for something that is no collection yet, or not any more."""
+    return collections_folder() / f"{UNFINISHED}{uuid.uuid4().hex}"
+
+
+@contextmanager
+def new_collection(name: str) -> Iterator[Path]:
+    """Give an empty folder to fill; on leaving without error it becomes the collection ``name`` in one step.
+
+    Raises:
+        CollectionExistsError: The name is taken.
+        StorageError: No space left, or no permission.
+    """
+    final = collections_folder() / check_name(name)
+    refuse_existing(name)
+    unfinished = unfinished_folder()
+    try:
+        with disk_errors(final):
+            unfinished.mkdir(parents=True)
+            _remove_abandoned(final.parent)
+            yield unfinished
+            refuse_existing(name)
+            unfinished.rename(final)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextmanager
+def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
+    """As :func:`new_collection`, but on an error the folder stays, and who asks next with the same key gets it again.
+
+    Args:
+        name: The collection's name.
+        key: What the folder's content is made from; letters, digits and hyphens. Content made from something else is
+            removed first.
+
+    Raises:
+        CollectionExistsError: The name is taken.
+        CollectionError: Another process is filling the folder.
+        StorageError: No space left, or no permission.
+    """
+    final = collections_folder() / check_name(name)
+    refuse_existing(name)
+    unfinished = final.with_name(f"{UNFINISHED}{name}-{key}")
+    with disk_errors(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        with gate(final, doing="making"):
+            refuse_existing(name)
+            for other in final.parent.glob(f"{UNFINISHED}{glob.escape(name)}-*"):
+                if other != unfinished:
+                    shutil.rmtree(other, ignore_errors=True)
+            unfinished.mkdir(exist_ok=True)
+            remove_partials(unfinished)
+            yield unfinished
+            unfinished.rename(final)
+
+
+@contextmanager
+def revised_collection(name: str) -> Iterator[Path]:
+    """Give a copy of a collection's folder to change; on leaving without error it takes the collection's place.
+
+    The copy's files are links to the same bytes: they may be replaced, as everything here is written, but not changed
+    where they are.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: Another process is revising or building it.
+        StorageError: No space left, or no permission.
+    """
+    final = folder_of(name)
+    revised, doomed = unfinished_folder(), unfinished_folder()
+    with disk_errors(final):
+        try:
+            with gate(final, doing="changing"), no_builds(final):
+                shutil.copytree(final, revised, copy_function=link_or_copy)
+                yield revised
+                final.rename(doomed)
+                try:
+                    revised.rename(final)
+                except OSError:
+                    doomed.rename(final)
+                    raise
+        finally:
+            for folder in (revised, doomed):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def link_or_copy(source: str, target: str) -> str:
+    """Make ``target`` another name of the file ``source``, or a copy of it where the disk knows no such names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what killed imports and removals left behind; a day old, so that none that is still at work is met."""
+    for abandoned in folder.glob(f"{UNFINISHED}*/"):
+        if time.time() - abandoned.stat().st_mtime > _ABANDONED_AFTER:
+            shutil.rmtree(abandoned, ignore_errors=True)
+
+
+def write_collection(
+    folder: Path,
+    *,
+    name: str,
+    title: str,
+    image_root: Path,
+    manifest: Manifest,
+    problems: pd.DataFrame,
+    facts: dict[str, Any],
+) -> None:
+    """Write the parts of a new collection into ``folder`` (see :func:`new_collection`).
+
+    Args:
+        folder: Where to.
+        name: The collection's name.
+        title: What people call it.
+        image_root: The folder that the manifest's paths start from; a relative one lies in the collection's folder.
+        manifest: Its images.
+        problems: What could not be imported, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
+        facts: What else collection.json should tell: sources, licences, what normalization changed.
+    """
+    path = Layout(folder).manifest
+    manifest.write(path)
+    write_problems(folder, problems)
+    record = new_record(name=name, title=title, image_root=image_root)
+    write_record(folder, record | manifest_facts(path, manifest.table) | facts)
