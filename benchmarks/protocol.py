@@ -37,6 +37,7 @@ import pandas as pd
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.importers.vectors.embeddings import import_embeddings
+from radcbir_core.search.opening import vectors_of
 
 K = 100
 BLOCK = 1024
@@ -188,7 +189,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
 
     collection = open_collection("b")
     split = collection.manifest.codes("split")
-    embeddings = np.array(collection.store("e").embeddings)
+    embeddings = np.array(vectors_of(collection.store("e")).vectors(np.arange(len(collection))))
     gallery_rows, query_rows = (np.flatnonzero(split.codes == split.values.index(side)) for side in ("train", "test"))
     gallery, queries = embeddings[gallery_rows], embeddings[query_rows]
     searches = {"NumPy product, argpartition": bare_numpy, "PyTorch product, topk": bare_torch}

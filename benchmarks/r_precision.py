@@ -4,7 +4,7 @@ Usage: python -m benchmarks.r_precision [--images 100000] [--queries 2000] [--li
        [--labels 161] [--rounds 3]
 
 On the same clustered vectors, with labels of very different frequency and patients of about four images left out, both
-are asked for the same queries in turn: ``relevant_among_first``, and the exact search of index.py for as many hits as
+are asked for the same queries in turn: ``relevant_among_first``, and the exact search of exact.py for as many hits as
 the largest R, which finds the same by a table of hits. Prints milliseconds a query and their ratio, and stops with an
 error where any count differs.
 """
@@ -18,7 +18,8 @@ import time
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.search.index import Exclusion, search_exact, unit
+from radcbir_core.search.backend import ArrayVectors, Exclusion, unit
+from radcbir_core.search.exact import Exact
 from radcbir_core.search.relevant_counts import relevant_among_first
 
 _ELEMENTS = 4_000_000
@@ -35,12 +36,13 @@ def listed(
     order = np.argsort(-depths, kind="stable")
     counts = np.zeros(len(queries), dtype=np.int64)
     start = 0
+    engine = Exact(ArrayVectors(vectors))
     while start < len(order):
         chosen = order[start : start + max(1, _ELEMENTS // max(1, int(depths[order[start]])))]
         rows = queries[chosen]
         exclusions = [Exclusion(np.arange(len(vectors)), rows), Exclusion(patients, patients[rows])]
         asked = unit(vectors[rows], dimension=vectors.shape[1])
-        hits = search_exact(vectors, asked, k=int(depths[chosen].max()), exclusions=exclusions)
+        hits = engine.search(asked, k=int(depths[chosen].max()), exclusions=exclusions)
         inside = (np.arange(hits.rows.shape[1]) < depths[chosen][:, None]) & (hits.rows >= 0)
         counts[chosen] = ((labels[hits.rows] == labels[rows][:, None]) & inside).sum(axis=1)
         start += len(chosen)
@@ -71,7 +73,7 @@ def main() -> None:
     for _ in range(options.rounds):
         began = time.perf_counter()
         counts = relevant_among_first(
-            vectors,
+            ArrayVectors(vectors),
             queries=queries,
             gallery=np.ones(options.images, dtype=bool),
             depths=relevant[queries],

@@ -16,7 +16,9 @@ import time
 import faiss
 import numpy as np
 
-from radcbir_core.search.index import Exclusion, Searcher, unit
+from radcbir_core.search.backend import ArrayVectors, Exclusion, unit
+from radcbir_core.search.exact import Exact
+from radcbir_core.search.searcher import Searcher
 
 
 def clustered(rows: int, dimension: int, random: np.random.Generator) -> np.ndarray:
@@ -43,7 +45,7 @@ def main() -> None:
     noise = 0.02 * random.normal(size=(options.queries, options.dimension))
     queries = unit(embeddings[rows].astype(np.float32) + noise, dimension=options.dimension)
 
-    searcher = Searcher(embeddings, valid=np.ones(options.rows, dtype=bool))
+    searcher = Searcher(Exact(ArrayVectors(embeddings)), valid=np.ones(options.rows, dtype=bool))
     flat = faiss.IndexFlatIP(options.dimension)
     flat.add(embeddings.astype(np.float32))
     ours, theirs, differing = [], [], 0
@@ -58,7 +60,8 @@ def main() -> None:
         theirs.append(time.perf_counter() - start)
         close = np.abs(hits.similarities[0] - expected) < 1e-6
         differing += int((~close).sum()) + int(((hits.rows[0] != expected_rows) & ~close).sum())
-    print(f"{options.rows} x {options.dimension} float16, {options.queries} queries, k = {options.k}, {hits.method}")
+    asked = f"{options.queries} queries, k = {options.k}, {hits.found_by()}"
+    print(f"{options.rows} x {options.dimension} float16, {asked}")
     for name, seconds in (("RadCBIR", ours), ("FAISS IndexFlatIP", theirs)):
         milliseconds = 1000 * np.array(seconds)
         print(f"{name:<18} median {np.median(milliseconds):6.1f} ms   p95 {np.quantile(milliseconds, 0.95):6.1f} ms")

@@ -22,8 +22,7 @@ from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
 from radcbir_core.search.graph import build_neighbors
-from radcbir_core.search.index import build_index, recall_at
-from radcbir_core.search.retriever import searcher_of
+from radcbir_core.search.opening import build_index
 from radcbir_core.storage import remove_partials
 
 
@@ -115,20 +114,11 @@ def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> N
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:
-    build_index(
-        store.embeddings,
-        store.index_path,
-        valid=store.valid,
-        told=lambda done, total: progress(INDEX.name, done, total),
-    )
-    size = store.index_path.stat().st_size
-    store.mark(INDEX, bytes=size)
-    store.note(INDEX, bytes=size, recall_at_10=recall_at(searcher_of(store)))
+    build_index(store, progress=progress)
 
 
 def _neighbors(store: EncoderStore, progress: Progress) -> None:
-    method = build_neighbors(store, progress=progress)
-    store.mark(NEIGHBORS, method=method)
+    store.mark(NEIGHBORS, **build_neighbors(store, progress=progress))
 
 
 def _evaluation(store: EncoderStore, progress: Progress) -> None:

@@ -227,6 +227,7 @@ def _check_collection(name: str) -> Iterator[Finding]:
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
     from radcbir_core.collections.artifacts import ARTIFACTS
     from radcbir_core.collections.collection import open_collection
+    from radcbir_core.search.opening import vectors_of
 
     store = open_collection(name).store(encoder_id)
     states = store.standings()
@@ -240,7 +241,7 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
         build = Remedy("build", name, {"encoder": store.spec})
         yield Finding(f"collection {name}, {encoder_id}", "warning", "; ".join(unfinished), advice, build)
         return
-    rows = len(store.embeddings)
+    rows = vectors_of(store).shape[0]
     yield Finding(f"collection {name}, {encoder_id}", "ok", f"{rows:,} embeddings; all {len(ARTIFACTS)} steps current")
 
 
@@ -443,19 +444,18 @@ def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Find
 def _ask(encoder: Encoder) -> tuple[float, int]:
     """How similar a phantom's first hit is, 0 if it is another one, and how many images a sentence finds."""
     from radcbir_core.embed import embed
-    from radcbir_core.search.retriever import Retriever, embed_text
+    from radcbir_core.search.query import ImageQuery, TextQuery
+    from radcbir_core.search.retriever import Retriever
     from radcbir_core.synthetic.phantom_collection import make_phantoms
 
     collection = make_phantoms(name="doctor", images=PHANTOMS, workers=1)
     with collection.building(encoder.encoder_id):
         embed(collection, encoder, workers=1)
-    retriever = Retriever(collection, encoder.encoder_id)
+    retriever = Retriever(collection, encoder.encoder_id, encoder=lambda: encoder)
     row = PHANTOMS // 2
-    hits = retriever.search(encoder.encode_images([collection.read_image(row).pixels]), k=1)
-    sentence = embed_text(retriever.store, encoder, "CT of the head with hemorrhage")
-    found = retriever.search_text(sentence, k=5)
-    similarity = float(hits.similarities[0][0]) if int(hits.rows[0][0]) == row else 0.0
-    return similarity, int((found.rows[0] >= 0).sum())
+    answer = retriever.search(ImageQuery(collection.read_image(row).pixels), k=1)
+    similarity = float(answer.similarities()[0]) if int(answer.rows()[0]) == row else 0.0
+    return similarity, len(retriever.search(TextQuery("CT of the head with hemorrhage"), k=5))
 
 
 @contextmanager

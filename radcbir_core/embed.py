@@ -33,6 +33,7 @@ from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.progress import Progress, silent
+from radcbir_core.search.opening import vectors_of
 from radcbir_core.storage import disk_errors, read_json, write_array, write_json
 
 THUMBNAIL_SIDE = 192
@@ -190,10 +191,12 @@ def carry_over(before: Collection, after: Collection) -> None:
         shutil.rmtree(shards, ignore_errors=True)
         shards.mkdir()
         reasons = _reasons_before(before, encoder_id)
+        source = vectors_of(store)
         for shard in range(whole):
             rows = _rows_of(before, shard)
             failed = {row: reasons[row] for row in rows if row in reasons}
-            _write_shard(shards, shard, np.asarray(store.embeddings[rows.start : rows.stop], np.float16), failed)
+            kept = np.asarray(source.vectors(np.arange(rows.start, rows.stop)), np.float16)
+            _write_shard(shards, shard, kept, failed)
         made_of = _parts_of(after, store.record["fingerprint"], batch_size=store.record["batch_size"])
         write_json(shards / _MADE_OF, made_of)
 

@@ -21,6 +21,7 @@ from radcbir_core.collections.layout import data_folder
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path
+from tests.kept_embeddings import kept_embeddings
 from tests.small_images import draw
 
 LABELS = (("XR", "chest", "pleural effusion"), ("CT", "head", "hemorrhage"), ("MR", "brain", "meningioma"))
@@ -48,7 +49,7 @@ def make_small_phantoms(*, name: str, images: int = 60, seed: int = 0, progress:
 
 def project_quickly(store: EncoderStore, *, progress: Progress = silent, **_: Any) -> dict[str, Any]:
     """As ``project_store``, without UMAP."""
-    count = len(store.embeddings)
+    count = len(kept_embeddings(store))
     places = np.random.default_rng(0).normal(size=(count, 2)).astype(np.float32)
     table = pd.DataFrame({"x": places[:, 0], "y": places[:, 1], "preservation": np.ones(count, dtype=np.float32)})
     with atomic_path(store.projection_path) as partial:

@@ -183,7 +183,8 @@ def export(
 ) -> None:
     """Write a collection's manifest, embeddings, or all of it into files. A file that is there is replaced."""
     from radcbir_core.collections.archive import write_archive
-    from radcbir_core.collections.export import export_embeddings, export_manifest
+    from radcbir_core.collections.export import export_manifest
+    from radcbir_core.search.embeddings_export import export_embeddings
 
     if manifest is None and embeddings is None and archive is None:
         raise CollectionError(

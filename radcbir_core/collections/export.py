@@ -1,10 +1,9 @@
-r"""A collection's manifest and embeddings as files for other programs, and for an import.
+r"""A collection's manifest as a file for other programs, and for an import.
 
-Owns the two forms of each. A manifest as CSV is a ``manifest.csv`` that an import takes again: the manifest's columns,
+Owns its two forms. A manifest as CSV is a ``manifest.csv`` that an import takes again: the manifest's columns,
 ``pathologies`` with ``|`` between several, then the source's further columns, all word for word; its paths start from
-the collection's image root. As parquet it is the very file that the collection has, ``pathologies`` a list. Embeddings
-as ``.npy`` are the very array, row *i* that of row *i* of the table written beside it; as parquet they carry their
-``image_id`` with them. Everything streams: of 1.6 million rows a few thousand are in memory at once.
+the collection's image root. As parquet it is the very file that the collection has, ``pathologies`` a list.
+Everything streams: of 1.6 million rows a few thousand are in memory at once.
 """
 
 from __future__ import annotations
@@ -13,15 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
-from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path
@@ -29,7 +25,6 @@ from radcbir_core.vocabulary import normal_pathology, tidy
 
 STEP = "export"
 MANIFEST_SUFFIXES = (".csv", ".parquet")
-EMBEDDINGS_SUFFIXES = (".npy", ".parquet")
 SEPARATOR = "|"
 
 _ROWS = 16_384
@@ -69,8 +64,8 @@ def export_manifest(collection: Collection, path: Path, *, progress: Progress = 
     """
     suffix = path.suffix.lower()
     if suffix not in MANIFEST_SUFFIXES:
-        raise _other_suffix("manifest", path, MANIFEST_SUFFIXES)
-    _refuse_own_file(collection, path)
+        raise other_suffix("manifest", path, MANIFEST_SUFFIXES)
+    refuse_own_file(collection, path)
     if suffix == ".parquet":
         with _opened(collection) as file:
             rows = int(file.metadata.num_rows)
@@ -81,7 +76,7 @@ def export_manifest(collection: Collection, path: Path, *, progress: Progress = 
     progress(STEP, 0, len(collection))
     with atomic_path(path) as partial, partial.open("wb") as handle:
         writer = None
-        for batch in _batches(collection):
+        for batch in manifest_batches(collection):
             table = pa.table({names[name]: _as_text(batch.column(name), name) for name in batch.schema.names})
             if writer is None:
                 writer = arrow_csv.CSVWriter(handle, table.schema)
@@ -91,59 +86,6 @@ def export_manifest(collection: Collection, path: Path, *, progress: Progress = 
         if writer is None:
             raise CollectionError(f"Expected at least one image, but {collection.name} has none. Import it again.")
         writer.close()
-    return Exported((path,), done, notes)
-
-
-def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = silent) -> Exported:
-    """Write an encoder's embeddings as ``.npy`` with a table beside it, or as parquet; each file in one step.
-
-    A ``.npy`` is byte for byte the array of the collection, ``(N, D)``, unit norm, zeros where an image has no
-    embedding; beside it, under the same name with ``.csv``, stands the manifest, row by row. Parquet has ``image_id``
-    and ``embedding``, a list of D numbers of the array's type, null where an image has none. To import them again:
-    the format ``embeddings`` with the file and the table.
-
-    Args:
-        store: The collection and the encoder.
-        path: Where to; ``.npy`` or ``.parquet``. Files that are there are replaced.
-        progress: Told how much is written, as step "export".
-
-    Raises:
-        CollectionError: Another suffix, or embeddings that are missing, damaged or of another manifest.
-        StorageError: No space left, or no permission.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in EMBEDDINGS_SUFFIXES:
-        raise _other_suffix("embeddings", path, EMBEDDINGS_SUFFIXES)
-    collection = store.collection
-    _refuse_own_file(collection, path)
-    if (state := store.states()[EMBEDDINGS.name]) != "current":
-        raise CollectionError(
-            f"Expected embeddings of all images of {collection.name}, but those of {store.encoder_id} are {state}. "
-            f"Build it with {store.encoder_id} again.",
-            remedy=store.rebuild,
-        )
-    embeddings = store.embeddings
-    missing = int((~store.valid).sum())
-    if suffix == ".npy":
-        table = export_manifest(collection, path.with_suffix(".csv"))
-        _copy(store.embeddings_path, path, progress)
-        notes = (f"{missing:,} images have no embedding: their rows are zeros.",) if missing else ()
-        return Exported((path, *table.paths), table.rows, notes + table.notes)
-    dimension = int(embeddings.shape[1])
-    number = pa.from_numpy_dtype(embeddings.dtype)
-    schema = pa.schema([("image_id", pa.string()), ("embedding", pa.list_(number, dimension))])
-    done = 0
-    progress(STEP, 0, len(collection))
-    with atomic_path(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as writer:
-        for batch in _batches(collection, columns=["image_id"]):
-            rows = slice(done, done + batch.num_rows)
-            flat = pa.array(np.ascontiguousarray(embeddings[rows]).ravel())
-            mask = pa.array(~store.valid[rows])
-            vectors = pa.FixedSizeListArray.from_arrays(flat, dimension, mask=mask)
-            writer.write_batch(pa.record_batch([batch.column("image_id").cast(pa.string()), vectors], schema=schema))
-            done = rows.stop
-            progress(STEP, done, len(collection))
-    notes = (f"{missing:,} images have no embedding: their vectors are null.",) if missing else ()
     return Exported((path,), done, notes)
 
 
@@ -171,7 +113,8 @@ def _opened(collection: Collection) -> pq.ParquetFile:
     return file
 
 
-def _batches(collection: Collection, *, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def manifest_batches(collection: Collection, *, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The manifest as it lies on disk, some thousand rows at a time; all columns, or some."""
     with _opened(collection) as file:
         yield from file.iter_batches(batch_size=_ROWS, columns=columns)
 
@@ -196,7 +139,7 @@ def _csv_columns(collection: Collection) -> tuple[dict[str, str], tuple[str, ...
         )
     called = {name: f"source_{name}" if name in _OF_ANOTHER_FORM else name for name in names}
     asked = sorted((name for name in names if name.lower() in _READ_FIRST), reverse=True)  # pathology, labels_all
-    for batch in _batches(collection, columns=["pathologies", *asked]):
+    for batch in manifest_batches(collection, columns=["pathologies", *asked]):
         lists = batch.column("pathologies")
         _refuse_separator(collection, lists)
         kept = [name for name in asked if called[name] == name]
@@ -250,7 +193,7 @@ def _copy(source: Path, target: Path, progress: Progress) -> None:
     progress(STEP, total, total)
 
 
-def _refuse_own_file(collection: Collection, path: Path) -> None:
+def refuse_own_file(collection: Collection, path: Path) -> None:
     """Never write into the collection's own folder: a file of it would be replaced."""
     if path.resolve().is_relative_to(collection.folder.resolve()):
         raise CollectionError(
@@ -258,7 +201,8 @@ def _refuse_own_file(collection: Collection, path: Path) -> None:
         )
 
 
-def _other_suffix(what: str, path: Path, suffixes: tuple[str, ...]) -> CollectionError:
+def other_suffix(what: str, path: Path, suffixes: tuple[str, ...]) -> CollectionError:
+    """The error of a file whose name says another form."""
     return CollectionError(
         f"Expected a file of {' or '.join(suffixes)} for the {what}, but it is {path}. Give it one of these endings."
     )

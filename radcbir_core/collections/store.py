@@ -168,11 +168,6 @@ class EncoderStore:
         return digest_of(self.digest, self.collection.digests.all_labels)
 
     @cached_property
-    def embeddings(self) -> npt.NDArray[np.floating[Any]]:
-        """``(N, D)``, memory-mapped."""
-        return self._open(self.embeddings_path)
-
-    @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
         """``(N,)``; false where the image could not be embedded."""
         valid = np.ones(len(self.collection), dtype=bool)
@@ -182,12 +177,12 @@ class EncoderStore:
     @cached_property
     def neighbor_ids(self) -> npt.NDArray[np.int32]:
         """``(N, W)`` int32, best first, -1 padded, memory-mapped; an image is never its own neighbor."""
-        return self._open(self.neighbor_ids_path)
+        return self.open_array(self.neighbor_ids_path)
 
     @cached_property
     def neighbor_similarities(self) -> npt.NDArray[np.float16]:
         """``(N, W)`` float16 cosine similarities, memory-mapped."""
-        return self._open(self.neighbor_similarities_path)
+        return self.open_array(self.neighbor_similarities_path)
 
     def projection(self) -> pd.DataFrame | None:
         """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map."""
@@ -250,7 +245,12 @@ class EncoderStore:
     def _missing(self, artifact: Artifact) -> str:
         return next((path.name for path in self.layout.files(artifact) if not path.exists()), "")
 
-    def _open(self, path: Path) -> npt.NDArray[Any]:
+    def open_array(self, path: Path) -> npt.NDArray[Any]:
+        """One of its arrays, memory-mapped, one row an image.
+
+        Raises:
+            CollectionError: It is missing, damaged, or of another number of rows.
+        """
         with self._lock:
             try:
                 array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)

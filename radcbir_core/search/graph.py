@@ -8,6 +8,7 @@ of a search and not what happened to be in the graph.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,9 @@ import numpy.typing as npt
 from radcbir_core.collections import artifacts
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.index import Exclusion, Hits, Method, Searcher, unit
-from radcbir_core.search.retriever import exclusions_of, searcher_of
+from radcbir_core.search.backend import Exclusion, Hits, Method
+from radcbir_core.search.exclusions import exclusions_of
+from radcbir_core.search.opening import searcher_of
 from radcbir_core.storage import write_array
 
 NEIGHBORS = 100
@@ -26,7 +28,7 @@ EXACT_ROWS = 50_000
 _CHUNK = 1024
 
 
-def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Method:
+def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict[str, Any]:
     """Compute the graph and write it: ``neighbor_ids.npy`` and ``neighbor_similarities.npy``.
 
     Args:
@@ -34,15 +36,19 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Meth
         progress: Told the number of images, as step "neighbors".
 
     Returns:
-        Whether all pairs were compared.
+        What is to be recorded of it: ``method``, whether all pairs were compared, and the ``engine`` that it came from,
+        with that engine's ``recall_at_10`` where it is approximate.
 
     Raises:
         StorageError: No space left, or no permission.
     """
     searcher = searcher_of(store)
     number = len(store.valid)
+    everyone = np.arange(number)
     width = min(NEIGHBORS, max(int(store.valid.sum()) - 1, 0))
-    method: Method = "exact" if number <= EXACT_ROWS else "approximate"
+    engine = searcher.engine
+    approximate = number > EXACT_ROWS and engine.method == "approximate"
+    method: Method = "approximate" if approximate else "exact"
     # One array is streamed to its file while it is computed; the other, half as large, is kept until that is written.
     similarities = np.full((number, width), np.nan, dtype=np.float16)
 
@@ -53,20 +59,18 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> Meth
             found = np.full((len(rows), width), -1, dtype=np.int32)
             usable = store.valid[rows]
             if width and usable.any():
-                hits = _neighbors_of(searcher, rows[usable], width=width, method=method)
-                found[usable], similarities[rows[usable]] = hits.rows, hits.similarities
+                asked = rows[usable]
+                itself = [Exclusion(everyone, asked)]
+                hits = searcher.search(searcher.queries_of(asked), k=width, exclusions=itself, method=method)
+                found[usable], similarities[asked] = hits.rows, hits.similarities
             yield found
             progress(artifacts.NEIGHBORS.name, start + len(rows), number)
 
     write_array(store.neighbor_ids_path, ids(), shape=(number, width), dtype=np.int32)
     write_array(store.neighbor_similarities_path, [similarities], shape=(number, width), dtype=np.float16)
-    return method
-
-
-def _neighbors_of(searcher: Searcher, rows: npt.NDArray[np.intp], *, width: int, method: Method) -> Hits:
-    queries = unit(searcher.embeddings[rows], dimension=searcher.dimension)
-    itself = [Exclusion(np.arange(len(searcher.embeddings)), rows)]
-    return searcher.search(queries, k=width, exclusions=itself, method=method)
+    if not approximate:
+        return {"method": "exact", "engine": engine.name if engine.method == "exact" else "exact"}
+    return {"method": "approximate", "engine": engine.name, "recall_at_10": engine.recall}
 
 
 def ranked_hits(
@@ -89,7 +93,14 @@ def ranked_hits(
     Returns:
         Exactly k hits a query, or all there are. Similarities of hits from the graph have half precision.
     """
-    hits = Hits.empty(len(queries), k, method=store.facts(artifacts.NEIGHBORS).get("method", "exact"))
+    facts = store.facts(artifacts.NEIGHBORS)
+    hits = Hits.empty(
+        len(queries),
+        k,
+        method=facts.get("method", "exact"),
+        engine=facts.get("engine", "exact"),
+        recall=facts.get("recall_at_10", 1.0),
+    )
     allowed = gallery & store.valid
     exclusions = exclusions_of(store.collection.manifest, queries, exclude)
     short: list[npt.NDArray[np.intp]] = []
@@ -112,7 +123,8 @@ def ranked_hits(
         short.append(start + np.flatnonzero(hits.counts[part] < k))
     again = np.concatenate(short) if short else np.empty(0, dtype=np.intp)
     if len(again):
-        vectors = unit(store.embeddings[queries[again]], dimension=store.embeddings.shape[1])
-        found = searcher_of(store).search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
+        searcher = searcher_of(store)
+        vectors = searcher.queries_of(queries[again])
+        found = searcher.search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
         hits.rows[again], hits.similarities[again], hits.counts[again] = found.rows, found.similarities, found.counts
     return hits

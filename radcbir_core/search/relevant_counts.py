@@ -5,7 +5,7 @@ R-th largest similarity of a query is found by selection, not by sorting, and on
 again: no table of hits is made. Knows nothing of labels beyond which kind of image is relevant to which.
 
 Similarities are single-precision matrix products of some queries with the whole gallery at a time; of equal
-similarities, the earlier row comes first, as in index.py.
+similarities, the earlier row comes first, as in exact.py.
 """
 
 from __future__ import annotations
@@ -18,20 +18,15 @@ import numpy.typing as npt
 
 from radcbir_core.arrays import check_codes
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.exact_ranking import workers
-from radcbir_core.search.index import unit
-
-Floats = npt.NDArray[np.floating[Any]]
-Float32 = npt.NDArray[np.float32]
+from radcbir_core.search.backend import Float32, Vectors, unit
+from radcbir_core.search.exact import Products, over_products
 
 _ELEMENTS = 16_000_000
 """Similarities that one thread holds at a time: 64 MB."""
-_HELD_ELEMENTS = 256_000_000
-_BLOCK = 16_384
 
 
 def relevant_among_first(
-    embeddings: Floats,
+    source: Vectors,
     *,
     queries: npt.NDArray[np.intp],
     gallery: npt.NDArray[np.bool_],
@@ -44,7 +39,7 @@ def relevant_among_first(
     """Count the relevant images among the first R of each query; a query is never given itself.
 
     Args:
-        embeddings: ``(N, D)`` unit norm, any floating type, may be memory-mapped.
+        source: The ``(N, D)`` vectors, unit norm.
         queries: ``(Q,)`` rows that ask.
         gallery: ``(N,)``; which rows may be returned.
         depths: ``(Q,)``; R of each query, at least 0.
@@ -62,34 +57,32 @@ def relevant_among_first(
     Example:
         Of the first two hits of row 0, which are rows 1 and 2, row 1 shows the same.
 
+        >>> from radcbir_core.search.backend import ArrayVectors
         >>> angles = np.radians([0, 10, 20, 90])
         >>> vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
         >>> same = lambda kind: np.arange(2) == kind
-        >>> relevant_among_first(vectors, queries=np.array([0]), gallery=np.ones(4, dtype=bool), depths=np.array([2]),
+        >>> source = ArrayVectors(vectors)
+        >>> relevant_among_first(source, queries=np.array([0]), gallery=np.ones(4, dtype=bool), depths=np.array([2]),
         ...                      kinds=np.array([0, 0, 1, 0]), relevant_to=same).tolist()
         [1]
     """
     shown = check_codes(kinds, name="kinds")
-    if not len(shown) == len(gallery) == len(embeddings) or len(depths) != len(queries):
+    if not len(shown) == len(gallery) == source.shape[0] or len(depths) != len(queries):
         raise ValueError(
-            f"Expected one kind and one gallery flag an embedding ({len(embeddings)}) and one depth a query "
+            f"Expected one kind and one gallery flag an embedding ({source.shape[0]}) and one depth a query "
             f"({len(queries)}), but there are {len(shown)}, {len(gallery)} and {len(depths)}."
         )
     rows = np.flatnonzero(gallery)
     counts = np.zeros(len(queries), dtype=np.int64)
-    progress("search", 0, len(queries))
-    if not len(rows) or not len(queries):
-        return counts
-    held = np.asarray(embeddings[rows], dtype=np.float32) if rows.size * embeddings.shape[1] <= _HELD_ELEMENTS else None
-    barred = _Barred(rows, groups, total=len(embeddings))
+    barred = _Barred(rows, groups, total=len(shown))
     # Queries of one kind follow each other: what is relevant to them is looked up once.
     order = np.argsort(shown[queries], kind="stable")
-    step = max(1, _ELEMENTS // len(rows))
 
-    def count(start: int) -> npt.NDArray[np.intp]:
-        chosen = order[start : start + step]
-        asked = unit(embeddings[queries[chosen]], dimension=embeddings.shape[1])
-        similarities = _similarities(asked, embeddings, rows, held)
+    def count(part: slice, products: Products) -> None:
+        chosen = order[part]
+        similarities = np.empty((len(chosen), len(rows)), dtype=np.float32)
+        for block, product in products:
+            similarities[:, block.start : block.stop] = product
         last, places = -2, np.empty(0, dtype=np.intp)
         for line, number in zip(similarities, chosen.tolist(), strict=True):
             kind = int(shown[queries[number]])
@@ -97,13 +90,17 @@ def relevant_among_first(
                 last, places = kind, _places(kind, shown[rows], relevant_to)
             line[barred.places_of(int(queries[number]))] = -np.inf
             counts[number] = _count(line, places, int(depths[number]))
-        return chosen
 
-    with workers() as pool:
-        done = 0
-        for chosen in pool.map(count, range(0, len(order), step)):
-            done += len(chosen)
-            progress("search", done, len(queries))
+    over_products(
+        source,
+        lambda part: unit(source.vectors(queries[order[part]]), dimension=source.shape[1]),
+        queries=len(queries),
+        rows=rows,
+        reduce=count,
+        most=max(1, _ELEMENTS // max(len(rows), 1)),
+        scattered=False,
+        progress=progress,
+    )
     return counts
 
 
@@ -133,18 +130,6 @@ class _Barred:
                 first, last = np.searchsorted(keys, mine, "left"), np.searchsorted(keys, mine, "right")
                 parts.append(order[first:last])
         return np.concatenate(parts)
-
-
-def _similarities(
-    asked: Float32, embeddings: Floats, rows: npt.NDArray[np.intp], held: Float32 | None
-) -> npt.NDArray[np.float32]:
-    if held is not None:
-        return asked @ held.T
-    found = np.empty((len(asked), len(rows)), dtype=np.float32)
-    for start in range(0, len(rows), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        found[:, block] = asked @ np.asarray(embeddings[rows[block]], dtype=np.float32).T
-    return found
 
 
 def _places(

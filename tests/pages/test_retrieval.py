@@ -72,7 +72,7 @@ def test_a_deep_link_opens_exactly_that(app, chest):
     assert not complaints(at)
     assert [shown["description"] for shown in pictures(at)] == [f"Query: {query}"]
     row = collection.manifest.row_of(query)
-    expected = retriever.search_rows([row], k=7, where={"split": ["train"]}, exclude=["patient"])
+    expected = retriever.search(row, k=7, where={"split": ["train"]}, exclude=["patient"]).hits
     assert [card["row"] for card in cards(at)] == expected.rows[0].tolist()
     assert [card["similarity"] for card in cards(at)] == [f"{value:.3f}" for value in expected.similarities[0]]
     assert [card["rank"] for card in cards(at)] == list(range(1, 8))

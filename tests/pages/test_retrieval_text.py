@@ -7,7 +7,8 @@ import re
 from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
-from radcbir_core.search.retriever import Retriever, embed_text
+from radcbir_core.search.query import TextQuery
+from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import HTML_LABEL
 
@@ -17,10 +18,8 @@ MINI = {"collection": "small", "encoder": "radcbir-mini"}
 
 def expected(text, **options):
     collection = open_collection("small")
-    retriever = Retriever(collection, "radcbir-mini")
-    return retriever.search_text(
-        embed_text(retriever.store, load_encoder("radcbir-mini", device="cpu"), text), **options
-    )
+    retriever = Retriever(collection, "radcbir-mini", encoder=lambda: load_encoder("radcbir-mini", device="cpu"))
+    return retriever.search(TextQuery(text), **options).hits
 
 
 def box(at):

@@ -25,9 +25,10 @@ from pages.parts.jobs import byte_progress, first_start
 from radcbir_core.collections.archive import write_archive
 from radcbir_core.collections.archive.writing import DICOM_NOTE
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.export import Exported, csv_bytes_about, export_embeddings, export_manifest
+from radcbir_core.collections.export import Exported, csv_bytes_about, export_manifest
 from radcbir_core.collections.layout import data_folder
 from radcbir_core.progress import Progress
+from radcbir_core.search.embeddings_export import export_embeddings
 
 DOWNLOADED: Final = 50_000_000
 """Up to so many bytes, an export is made for the browser at once; above, it is written on the server."""

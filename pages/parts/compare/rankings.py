@@ -20,7 +20,7 @@ from pages.parts.frame import palette, state
 from pages.parts.images import gallery, pictures
 from radcbir_core.collections.collection import Collection
 from radcbir_core.evaluation.reports.disagreements import RankedPair
-from radcbir_core.search.index import Hits
+from radcbir_core.search.backend import Hits
 
 _HERE: Final = Path(__file__).parent
 _COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")

@@ -16,7 +16,7 @@ from pages.parts.frame import palette, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, literal, markup
 from pages.parts.images import gallery
-from radcbir_core.search.index import Hits
+from radcbir_core.search.backend import Hits
 
 QUERIES_A_PAGE: Final = 5
 MOST_HITS: Final = 20

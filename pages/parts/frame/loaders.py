@@ -38,8 +38,10 @@ from radcbir_core.encoders.usable import usable_encoders as found_encoders
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.evaluation.reports.protocols import protocol_hits
-from radcbir_core.search.index import Hits
-from radcbir_core.search.retriever import Retriever, TextQuery, check_text_tower, cleaned_text, embed_text
+from radcbir_core.search.backend import Hits
+from radcbir_core.search.query import EmbeddedQuery, TextQuery
+from radcbir_core.search.retriever import Retriever
+from radcbir_core.search.text import check_text_tower, cleaned_text
 
 
 class CollectionKey(NamedTuple):
@@ -197,7 +199,7 @@ def warm_encoder(opened: Collection, encoder_id: str) -> None:
     warming.warm(*_version(opened, encoder_id))
 
 
-def text_query(opened: Collection, encoder_id: str, text: str) -> TextQuery:
+def text_query(opened: Collection, encoder_id: str, text: str) -> EmbeddedQuery:
     """A sentence, embedded; those of late are remembered.
 
     Raises:
@@ -369,7 +371,8 @@ def _collection(key: CollectionKey) -> Collection:
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the index…")
 def _retriever(key: EncoderKey) -> Retriever:
-    return Retriever(_collection(key.collection), key.encoder_id)
+    opened = _collection(key.collection)
+    return Retriever(opened, key.encoder_id, encoder=lambda: encoder(opened, key.encoder_id))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
@@ -378,9 +381,8 @@ def _encoder(spec: str, fingerprint: str) -> Encoder:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _text_query(key: EncoderKey, text: str) -> TextQuery:
-    opened = _collection(key.collection)
-    return embed_text(opened.store(key.encoder_id), encoder(opened, key.encoder_id), text)
+def _text_query(key: EncoderKey, text: str) -> EmbeddedQuery:
+    return _retriever(key).embed(TextQuery(text))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -24,7 +24,7 @@ from pages.parts.images import pictures
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.images import DecodedImage
-from radcbir_core.search.retriever import Measure
+from radcbir_core.search.query import Measure
 
 _HERE: Final = Path(__file__).parent
 _CARD_COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")

@@ -24,7 +24,7 @@ from radcbir_core.evaluation import PAPER, Evaluation, evaluate
 from radcbir_core.evaluation.reports.by_measure import precision_against
 from radcbir_core.evaluation.reports.confusion import confusion
 from radcbir_core.evaluation.reports.protocols import kept_evaluation
-from radcbir_core.search.index import Hits
+from radcbir_core.search.backend import Hits
 
 QUICK_IMAGES = 20_000
 """The neighbor graph answers most protocols: no search is needed."""

@@ -23,8 +23,8 @@ from radcbir_core.evaluation import sides_of
 from radcbir_core.evaluation.metrics.rank_metrics import AP_DIVISORS
 from radcbir_core.evaluation.relevance import RULES, Findings, hit_grades
 from radcbir_core.evaluation.reports.ranking import METRICS, RankEvaluation, column_of, evaluate_ranking, kept_ranking
+from radcbir_core.search.backend import Hits
 from radcbir_core.search.graph import ranked_hits
-from radcbir_core.search.index import Hits
 
 RULE_WORDS: Final = {
     "same-label": "one pathology, the same",

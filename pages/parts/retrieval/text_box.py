@@ -14,7 +14,7 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.text import literal
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import EncoderError
-from radcbir_core.search.retriever import check_text_tower, text_encoders
+from radcbir_core.search.text import check_text_tower, text_encoders
 
 LINK_CHARACTERS: Final = 2000
 _BOX: Final = "radcbir:text"

@@ -20,7 +20,7 @@ from pages.parts.frame.text import literal
 from pages.parts.images import gallery
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
-from radcbir_core.search.retriever import check_encoder
+from radcbir_core.search.query import EmbeddedQuery, ImageQuery
 
 _KEPT: Final = "radcbir:upload"
 _EMBEDDED: Final = "radcbir:upload-embedding"
@@ -78,22 +78,21 @@ def decode(upload: Upload) -> DecodedImage:
     return first if chosen == middle else _decoded(upload, chosen - 1)
 
 
-def embed(upload: Upload, image: DecodedImage, collection: Collection, encoder_id: str) -> np.ndarray:
-    """The embedding (1, D) float32, unit norm, of the decoded upload.
+def embed(upload: Upload, image: DecodedImage, collection: Collection, encoder_id: str) -> EmbeddedQuery:
+    """The decoded upload as a query.
 
     Raises:
         EncoderError: The encoder cannot be loaded here.
         StaleError: The encoder here is another version than the one that made the collection's embeddings.
     """
     key = (upload.sha256, image.frame, collection.name, encoder_id, loaders.encoder_digest(collection, encoder_id))
-    kept: tuple[Any, np.ndarray] | None = st.session_state.get(_EMBEDDED)
+    kept: tuple[Any, EmbeddedQuery] | None = st.session_state.get(_EMBEDDED)
     if kept is not None and kept[0] == key:
         return kept[1]
-    encoder = loaders.encoder(collection, encoder_id)
-    check_encoder(collection.store(encoder_id), encoder)
-    embedding = np.asarray(encoder.encode_images([image.pixels]), dtype=np.float32)
-    st.session_state[_EMBEDDED] = (key, embedding)
-    return embedding
+    loaders.encoder(collection, encoder_id)  # here it is said that it is being loaded
+    query = loaders.retriever(collection, encoder_id).embed(ImageQuery(image.pixels, upload.sha256))
+    st.session_state[_EMBEDDED] = (key, query)
+    return query
 
 
 def same_file(upload: Upload, collection: Collection) -> str | None:

@@ -20,9 +20,9 @@ from radcbir_core.evaluation.reports.comparing import Comparison, check_sides, p
 from radcbir_core.evaluation.reports.protocols import Protocol, positions_with_intervals
 from radcbir_core.evaluation.statistics.chance import allowed_images, expected_success, random_hits
 from radcbir_core.evaluation.statistics.intervals import cluster_codes
+from radcbir_core.search.backend import Hits
+from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.graph import ranked_hits
-from radcbir_core.search.index import Hits
-from radcbir_core.search.retriever import exclusions_of
 
 
 @dataclass(frozen=True, slots=True)

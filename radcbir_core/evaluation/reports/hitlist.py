@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from radcbir_core.collections.manifest import Level, Manifest
 from radcbir_core.evaluation.reports.protocols import Sides
-from radcbir_core.search.index import Hits
+from radcbir_core.search.backend import Hits
 from radcbir_core.storage import atomic_bytes
 
 

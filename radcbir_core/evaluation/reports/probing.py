@@ -31,6 +31,7 @@ from radcbir_core.evaluation.statistics.intervals import cluster_codes, precisio
 from radcbir_core.evaluation.statistics.logistic import Logistic, fit_logistic
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.opening import vectors_of
 
 KNN_KS = (1, 5, 20)
 PENALTY_C = 1.0
@@ -325,8 +326,9 @@ def _probing(sides: Sides, kept: Results) -> Probing:
 
 def _compute(store: EncoderStore, sides: Sides, *, ks: Sequence[int], c: float, progress: Progress) -> Results:
     train, codes = np.flatnonzero(sides.gallery), sides.labels.codes.astype(np.int64)
-    classifier = _fitted(store.embeddings[train], codes[train], c=c, progress=progress)
-    scores = classifier.scores(store.embeddings[sides.queries])
+    source = vectors_of(store)
+    classifier = _fitted(source.vectors(train), codes[train], c=c, progress=progress)
+    scores = classifier.scores(source.vectors(sides.queries))
     truth = codes[sides.queries]
     commonest = int(np.bincount(codes[train]).argmax())
     hits = ranked_hits(store, sides.queries, k=max(ks), gallery=sides.gallery)

@@ -36,10 +36,11 @@ from radcbir_core.evaluation.results import Results, read_results, write_results
 from radcbir_core.evaluation.statistics.deviation import spread_of
 from radcbir_core.evaluation.statistics.intervals import Intervals, cluster_codes, precision_intervals
 from radcbir_core.progress import Progress, silent
+from radcbir_core.search.backend import Hits
 from radcbir_core.search.exact_ranking import rank_exactly
+from radcbir_core.search.exclusions import check_exclusions
 from radcbir_core.search.graph import ranked_hits
-from radcbir_core.search.index import Hits
-from radcbir_core.search.retriever import check_exclusions
+from radcbir_core.search.opening import vectors_of
 from radcbir_core.storage import digest_of
 
 ProtocolName = Literal["leave-one-out", "split"]
@@ -334,7 +335,7 @@ def protocol_hits(store: EncoderStore, protocol: Protocol, sides: Sides, *, prog
     # The published script asks the validation images after the test images, and leaves them out of the figures.
     validation = split.codes == (split.values.index("val") if "val" in split.values else -2)
     return rank_exactly(
-        store.embeddings,
+        vectors_of(store),
         queries=sides.queries,
         gallery=np.flatnonzero(sides.gallery),
         k=k,

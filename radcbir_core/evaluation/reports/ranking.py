@@ -33,6 +33,7 @@ from radcbir_core.evaluation.results import Results, read_results, results_folde
 from radcbir_core.evaluation.statistics.intervals import cluster_codes, precision_intervals
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.opening import vectors_of
 from radcbir_core.search.relevant_counts import relevant_among_first
 
 RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high")
@@ -222,7 +223,7 @@ def _r_precision(
 
     there = available.relevant
     counts = relevant_among_first(
-        store.embeddings,
+        vectors_of(store),
         queries=queries,
         gallery=gallery,
         depths=there,

@@ -29,6 +29,8 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.reports.space import check_exclusion, sum_by, unit_rows, unknown_groups
 from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
 from radcbir_core.progress import Progress, silent
+from radcbir_core.search.backend import Vectors
+from radcbir_core.search.opening import vectors_of
 
 MATRIX_COLUMNS = ("label", "other", "similarity", "n_images", "n_others")
 IMAGE_COLUMNS = ("row", "label", "own", "other", "nearest", "silhouette")
@@ -61,7 +63,7 @@ class Places:
 
 
 def places_of(
-    embeddings: npt.NDArray[np.floating[Any]],
+    source: Vectors,
     labels: npt.NDArray[Any],
     *,
     n_labels: int,
@@ -71,7 +73,7 @@ def places_of(
     """Compute all of it.
 
     Args:
-        embeddings: ``(N, D)``, any floating type, may be memory-mapped; each is scaled to length 1.
+        source: Where the ``(N, D)`` vectors are; each is scaled to length 1.
         labels: ``(N,)`` codes; -1 = takes no part.
         n_labels: L, above the highest code.
         apart: ``(N,)`` group codes; pairs of one group are left out; -1 = shares with nobody.
@@ -81,16 +83,17 @@ def places_of(
         ValueError: The arrays do not fit together.
 
     Example:
-        >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
-        >>> found = places_of(vectors, np.array([0, 0, 1, 1]), n_labels=2)
+        >>> from radcbir_core.search.backend import ArrayVectors
+        >>> source = ArrayVectors(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]]))
+        >>> found = places_of(source, np.array([0, 0, 1, 1]), n_labels=2)
         >>> found.silhouette.tolist(), found.nearest.tolist(), found.matrix.tolist()
         ([1.0, 1.0, 1.0, 1.0], [1, 1, 0, 0], [[1.0, 0.0], [0.0, 1.0]])
     """
     codes = check_codes(labels, name="labels").astype(np.int64)
     groups = np.full(len(codes), -1) if apart is None else check_codes(apart, name="apart").astype(np.int64)
-    if len(embeddings) != len(codes) or len(groups) != len(codes) or int(codes.max(initial=-1)) >= n_labels:
+    if source.shape[0] != len(codes) or len(groups) != len(codes) or int(codes.max(initial=-1)) >= n_labels:
         raise ValueError(
-            f"Expected one label below {n_labels} and one group an image ({len(embeddings)}), but len(labels) = "
+            f"Expected one label below {n_labels} and one group an image ({source.shape[0]}), but len(labels) = "
             f"{len(codes)}, len(apart) = {len(groups)}, and the highest label is {int(codes.max(initial=-1))}."
         )
     rows = np.flatnonzero(codes >= 0)
@@ -100,10 +103,10 @@ def places_of(
     rows = rows[np.argsort(own_group, kind="stable")]
     own_group = np.sort(own_group, kind="stable")
     progress("images", 0, 2 * len(rows))
-    sums = np.zeros((n_labels, embeddings.shape[1]))
+    sums = np.zeros((n_labels, source.shape[1]))
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
-        sums += sum_by(unit_rows(embeddings, part), codes[part], n_labels)
+        sums += sum_by(unit_rows(source, part), codes[part], n_labels)
         progress("images", start + len(part), 2 * len(rows))
     images = np.bincount(codes[rows], minlength=n_labels)
     found = Places(
@@ -116,7 +119,7 @@ def places_of(
     total, pairs = np.zeros((n_labels, n_labels)), np.zeros((n_labels, n_labels))
     for start, stop in _of_whole_groups(own_group, width=n_labels):
         part, group = rows[start:stop], own_group[start:stop]
-        similar, numbers = _to_labels(embeddings, part, codes[part], group, sums=sums, images=images)
+        similar, numbers = _to_labels(source, part, codes[part], group, sums=sums, images=images)
         by_label = sum_by(np.hstack([similar, numbers]), codes[part], n_labels)
         total += by_label[:, :n_labels]
         pairs += by_label[:, n_labels:]
@@ -127,7 +130,7 @@ def places_of(
 
 
 def _to_labels(
-    embeddings: npt.NDArray[np.floating[Any]],
+    source: Vectors,
     rows: npt.NDArray[np.intp],
     codes: npt.NDArray[np.int64],
     group: npt.NDArray[np.int64],
@@ -139,7 +142,7 @@ def _to_labels(
 
     The rows are whole groups.
     """
-    vectors = unit_rows(embeddings, rows)
+    vectors = unit_rows(source, rows)
     similar = vectors @ sums.T
     numbers = np.broadcast_to(images, similar.shape).astype(np.float64)
     width = len(images)
@@ -276,7 +279,7 @@ def _compute(store: EncoderStore, *, level: Level, exclude: str, progress: Progr
     labels = manifest.labels(level)
     codes = np.where(store.valid, labels.codes, -1)
     found = places_of(
-        store.embeddings,
+        vectors_of(store),
         codes,
         n_labels=len(labels.values),
         apart=manifest.groups(exclude) if exclude else None,  # type: ignore[arg-type]  # checked before

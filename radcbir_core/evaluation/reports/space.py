@@ -25,6 +25,8 @@ from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.search.backend import Vectors
+from radcbir_core.search.opening import vectors_of
 
 SPACE_COLUMNS = ("level", "label", "within", "between", "gap", "relative_gap", "n_images", "n_pairs", "averaging")
 
@@ -53,7 +55,7 @@ class Similarities:
 
 
 def label_similarities(
-    embeddings: npt.NDArray[np.floating[Any]],
+    source: Vectors,
     labels: npt.NDArray[Any],
     *,
     n_labels: int,
@@ -62,7 +64,7 @@ def label_similarities(
     """Sum the cosines of all pairs, within and between labels, exactly.
 
     Args:
-        embeddings: ``(N, D)``, any floating type, may be memory-mapped; each is scaled to length 1.
+        source: Where the ``(N, D)`` vectors are; each is scaled to length 1.
         labels: ``(N,)`` codes; -1 = takes no part.
         n_labels: L, above the highest code.
         apart: ``(N,)`` group codes; pairs of one group are left out; -1 = shares with nobody.
@@ -71,16 +73,17 @@ def label_similarities(
         ValueError: The arrays do not fit together.
 
     Example:
-        >>> vectors = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-        >>> found = label_similarities(vectors, np.array([0, 0, 1]), n_labels=2)
+        >>> from radcbir_core.search.backend import ArrayVectors
+        >>> source = ArrayVectors(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+        >>> found = label_similarities(source, np.array([0, 0, 1]), n_labels=2)
         >>> found.within.tolist(), found.within_pairs.tolist(), found.between_pairs.tolist()
         ([2.0, 0.0], [2, 0], [2, 2])
     """
     codes = check_codes(labels, name="labels").astype(np.int64)
     groups = np.full(len(codes), -1) if apart is None else check_codes(apart, name="apart").astype(np.int64)
-    if len(embeddings) != len(codes) or len(groups) != len(codes):
+    if source.shape[0] != len(codes) or len(groups) != len(codes):
         raise ValueError(
-            f"Expected one label and one group an image ({len(embeddings)}), but len(labels) = {len(codes)} and "
+            f"Expected one label and one group an image ({source.shape[0]}), but len(labels) = {len(codes)} and "
             f"len(apart) = {len(groups)}. Pass those of the same images."
         )
     if int(codes.max(initial=-1)) >= n_labels:
@@ -89,9 +92,9 @@ def label_similarities(
             "Pass the number of labels that the codes belong to."
         )
     rows = np.flatnonzero(codes >= 0)
-    sums, own = np.zeros((n_labels, embeddings.shape[1])), np.zeros(n_labels)
+    sums, own = np.zeros((n_labels, source.shape[1])), np.zeros(n_labels)
     for part in _blocks(len(rows)):
-        vectors = unit_rows(embeddings, rows[part])
+        vectors = unit_rows(source, rows[part])
         member = codes[rows[part]]
         sums += sum_by(vectors, member, n_labels)
         own += np.bincount(member, weights=np.einsum("ij,ij->i", vectors, vectors), minlength=n_labels)
@@ -101,7 +104,7 @@ def label_similarities(
     between = sums @ total - np.einsum("ij,ij->i", sums, sums)
     within_pairs, between_pairs = images * (images - 1), images * (len(rows) - images)
     for label, group_sums, numbers, vector_squares, everyone, everyone_number in _of_groups(
-        embeddings, codes, groups, rows
+        source, codes, groups, rows
     ):
         squares = np.einsum("ij,ij->i", group_sums, group_sums)
         np.subtract.at(within, label, squares - vector_squares)
@@ -112,7 +115,7 @@ def label_similarities(
 
 
 def _of_groups(
-    embeddings: npt.NDArray[np.floating[Any]],
+    source: Vectors,
     codes: npt.NDArray[np.int64],
     groups: npt.NDArray[np.int64],
     rows: npt.NDArray[np.intp],
@@ -131,9 +134,9 @@ def _of_groups(
         chosen = known[starts[first] : ends[last - 1]]
         width = int(codes.max()) + 1
         pairs, pair = np.unique(groups[chosen] * width + codes[chosen], return_inverse=True)
-        sums, squares = np.zeros((len(pairs), embeddings.shape[1])), np.zeros(len(pairs))
+        sums, squares = np.zeros((len(pairs), source.shape[1])), np.zeros(len(pairs))
         for part in _blocks(len(chosen)):
-            vectors = unit_rows(embeddings, chosen[part])
+            vectors = unit_rows(source, chosen[part])
             sums += sum_by(vectors, pair[part], len(pairs))
             squares += np.bincount(pair[part], weights=np.einsum("ij,ij->i", vectors, vectors), minlength=len(pairs))
         numbers = np.bincount(pair, minlength=len(pairs))
@@ -163,12 +166,13 @@ def evaluate_space(store: EncoderStore, *, exclude: str = "patient") -> tuple[pd
     check_exclusion(store, exclude)
     manifest = store.collection.manifest
     apart = manifest.groups(exclude) if exclude else None  # type: ignore[arg-type]  # checked before
+    source = vectors_of(store)
     lines: list[dict[str, Any]] = []
     for level in LEVELS:
         labels = manifest.labels(level)
         codes = np.where(store.valid, labels.codes, -1)
         if (codes >= 0).any():
-            found = label_similarities(store.embeddings, codes, n_labels=len(labels.values), apart=apart)
+            found = label_similarities(source, codes, n_labels=len(labels.values), apart=apart)
             lines += [{"level": level, **line} for line in _lines(found, labels.values)]
     if not lines:
         raise EvaluationError(
@@ -253,9 +257,9 @@ def _blocks(number: int) -> Iterator[slice]:
         yield slice(start, min(start + _BLOCK, number))
 
 
-def unit_rows(embeddings: npt.NDArray[np.floating[Any]], rows: npt.NDArray[np.intp]) -> Values:
+def unit_rows(source: Vectors, rows: npt.NDArray[np.intp]) -> Values:
     """``(n, D)`` float64; some rows, each scaled to length 1; one of zeros stays so."""
-    vectors = np.asarray(embeddings[rows], dtype=np.float64)
+    vectors = np.asarray(source.vectors(rows), dtype=np.float64)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     found: Values = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
     return found

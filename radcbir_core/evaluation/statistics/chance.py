@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from radcbir_core.evaluation.metrics.precision import available_relevant, check_divisor
-from radcbir_core.search.index import Exclusion, Hits
+from radcbir_core.search.backend import Exclusion, Hits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

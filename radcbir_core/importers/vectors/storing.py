@@ -19,10 +19,12 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.collections.store import IMPORTED, EncoderStore, write_encoder_record
 from radcbir_core.encoders.base import fingerprint_of
-from radcbir_core.errors import CollectionError, ManifestError, Remedy
+from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers.vectors.matching import Matched
 from radcbir_core.importers.vectors.vector_files import Floats, VectorFile
 from radcbir_core.progress import Progress
+from radcbir_core.search.backend import Vectors
+from radcbir_core.search.opening import vectors_in
 from radcbir_core.storage import digest_file, write_array
 
 _CHUNK = 4096
@@ -35,22 +37,15 @@ class _Before:
     """What a collection had of an encoder; of fewer rows than it has now, if it has grown by another encoder's."""
 
     name: str
-    embeddings: Floats
+    vectors: Vectors
     valid: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, store: EncoderStore) -> _Before:
-        try:
-            embeddings = np.load(store.embeddings_path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise CollectionError(
-                f"Expected a readable array, but {store.embeddings_path} is missing or damaged. "
-                "Remove the collection and import it anew.",
-                remedy=Remedy("remove", store.collection.name),
-            ) from error
-        valid = np.ones(len(embeddings), dtype=bool)
+        vectors = vectors_in(store)
+        valid = np.ones(vectors.shape[0], dtype=bool)
         valid[np.asarray(store.record.get("failed_rows", []), dtype=np.int64)] = False
-        return cls(store.collection.name, embeddings, valid)
+        return cls(store.collection.name, vectors, valid)
 
 
 def write_encoder(
@@ -82,10 +77,10 @@ def write_encoder(
     store = old.store(encoder_id) if old is not None else None
     there = None if store is None else _Before.of(store)
     dimension, dtype = vectors[0].dimension, np.result_type(*[file.dtype for file in vectors])
-    if there is not None and (there.embeddings.shape[1], there.embeddings.dtype) != (dimension, dtype):
+    if there is not None and (there.vectors.shape[1], there.vectors.dtype) != (dimension, dtype):
         raise CollectionError(
-            f"Expected vectors as those that {collection.name} has of {encoder_id} ({there.embeddings.dtype}, "
-            f"dimension {there.embeddings.shape[1]}), but they are {dtype}, dimension {dimension}. "
+            f"Expected vectors as those that {collection.name} has of {encoder_id} ({there.vectors.dtype}, "
+            f"dimension {there.vectors.shape[1]}), but they are {dtype}, dimension {dimension}. "
             "Use another encoder_id."
         )
     reasons: dict[int, str] = {}
@@ -192,10 +187,10 @@ def _keep(
     ids: pa.ChunkedArray,
 ) -> None:
     """Rows that these files say nothing of keep the vector that they have; others must say the same as before."""
-    stop = min(start + len(read), len(before.embeddings))
+    stop = min(start + len(read), before.vectors.shape[0])
     if stop <= start:
         return
-    there, valid = np.asarray(before.embeddings[start:stop]), before.valid[start:stop]
+    there, valid = before.vectors.vectors(np.arange(start, stop)), before.valid[start:stop]
     mine = given[: stop - start]
     differing = np.flatnonzero(mine & valid & (read[: stop - start] != there).any(axis=1))
     if len(differing):

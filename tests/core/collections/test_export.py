@@ -8,20 +8,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.export import csv_bytes_about, export_embeddings, export_manifest
+from radcbir_core.collections.export import csv_bytes_about, export_manifest
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.collections.writing import write_collection
 from radcbir_core.errors import CollectionError
 from radcbir_core.importers import ImportRequest, import_as, import_collection
-from radcbir_core.importers.vectors.embeddings import import_embeddings
 from tests.core.images.dicom_files import dicom_bytes
-from tests.stale import forget
 
 
 @pytest.fixture
@@ -151,8 +147,6 @@ def test_what_a_csv_cannot_say_is_refused_and_nothing_is_left(small, tmp_path) -
 def test_names_that_are_no_exports_are_refused(small, tmp_path) -> None:
     with pytest.raises(CollectionError, match=r"Expected a file of \.csv or \.parquet for the manifest, but it is"):
         export_manifest(small, tmp_path / "m.xlsx")
-    with pytest.raises(CollectionError, match=r"Expected a file of \.npy or \.parquet for the embeddings, but it is"):
-        export_embeddings(small.store("pixels"), tmp_path / "m.csv")
     with pytest.raises(CollectionError, match="Expected a file outside the collection's own folder"):
         export_manifest(small, small.folder / "manifest.parquet")
     assert small.manifest.digest == small.digest
@@ -164,48 +158,6 @@ def test_a_damaged_manifest_is_said(small, tmp_path) -> None:
         with pytest.raises(CollectionError, match=r"Expected a readable manifest, but .* is missing or damaged"):
             export_manifest(small, tmp_path / name)
         assert not (tmp_path / name).exists()
-
-
-@pytest.mark.parametrize("name", ["e.npy", "e.parquet"])
-def test_embeddings_come_back_as_they_are(small, tmp_path, name) -> None:
-    store = small.store("pixels")
-    blank(store, row=7)
-    store = open_collection("small").store("pixels")
-    written = export_embeddings(store, tmp_path / name)
-    assert written.rows == 61
-    assert "1 images have no embedding" in written.notes[0]
-    if name.endswith(".npy"):
-        assert written.paths == (tmp_path / "e.npy", tmp_path / "e.csv")
-        assert (tmp_path / name).read_bytes() == store.embeddings_path.read_bytes()
-    else:
-        export_manifest(small, tmp_path / "e.csv")
-        table = pq.read_table(tmp_path / name)
-        assert table.column("image_id").to_pylist() == small.manifest.column("image_id").tolist()
-        assert table.column("embedding")[7].as_py() is None
-        np.testing.assert_array_equal(table.column("embedding")[8].as_py(), store.embeddings[8])
-    again = import_embeddings([tmp_path / name, tmp_path / "e.csv"], name="again", encoder_id="pixels-again").collection
-    other = again.store("pixels-again")
-    assert other.embeddings.dtype == np.float16
-    np.testing.assert_array_equal(other.embeddings, store.embeddings)
-    np.testing.assert_array_equal(other.valid, store.valid)
-    kept = [name for name in COLUMNS if name not in {"width", "height", "sha256", "duplicate_group"}]
-    assert again.manifest.table.select(kept).equals(small.manifest.table.select(kept))
-
-
-def blank(store, *, row: int) -> None:
-    """Make it so that an image has no embedding."""
-    embeddings = np.load(store.embeddings_path)
-    embeddings[row] = 0
-    np.save(store.embeddings_path, embeddings)
-    store.update(failed_rows=[row])
-
-
-def test_embeddings_that_are_not_current_are_refused(small, tmp_path) -> None:
-    store = small.store("pixels")
-    forget(store, EMBEDDINGS)
-    with pytest.raises(CollectionError, match=r"but those of pixels are missing\. Build it with pixels again"):
-        export_embeddings(store, tmp_path / "e.npy")
-    assert list(tmp_path.glob("e.*")) == []
 
 
 def test_the_size_of_a_csv_is_told_beforehand(small, tmp_path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radcbir_core.search import exact_ranking
+from radcbir_core.search.backend import ArrayVectors
 from radcbir_core.search.exact_ranking import rank_exactly, similarity_in_fixed_order
 
 
@@ -41,7 +42,7 @@ def test_it_is_a_sort(rows, dimension, k, coarse, seed) -> None:
         vectors = np.sign(vectors) / np.float32(np.sqrt(dimension))
     gallery = np.flatnonzero(random.random(rows) < 0.7)
     queries = random.integers(0, rows, 5)
-    hits = rank_exactly(vectors, queries=queries, gallery=gallery, k=k)
+    hits = rank_exactly(ArrayVectors(vectors), queries=queries, gallery=gallery, k=k)
     size = min(k, len(gallery))
     assert hits.counts.tolist() == [size] * 5
     assert hits.rows[:, :size].tolist() == sorted_slowly(vectors, queries, gallery, k)
@@ -49,40 +50,33 @@ def test_it_is_a_sort(rows, dimension, k, coarse, seed) -> None:
     assert np.isnan(hits.similarities[:, size:]).all()
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
-def test_blocks_and_rounds_change_nothing(monkeypatch, kind) -> None:
-    vectors = unit_vectors(900, 24, 3).astype(kind)
-    queries, gallery = np.arange(0, 900, 9), np.setdiff1d(np.arange(900), [4, 500])
-    whole = rank_exactly(vectors, queries=queries, gallery=gallery, k=30)
-    for name, value in (("_ROUND", 32), ("_QUERIES", 7), ("_GALLERY", 50), ("_FIRST", 40), ("_HELD_ELEMENTS", 0)):
-        monkeypatch.setattr(exact_ranking, name, value)
-    told: list[tuple[str, int, int]] = []
-    cut = rank_exactly(vectors, queries=queries, gallery=gallery, k=30, progress=lambda *now: told.append(now))
-    np.testing.assert_array_equal(cut.rows, whole.rows)
-    np.testing.assert_allclose(cut.similarities, whole.similarities, atol=1e-6)
-    assert told[0] == ("search", 0, 100)
-    assert told[-1] == ("search", 100, 100)
-    expected = np.argsort(-(vectors[queries].astype(float) @ vectors[gallery].astype(float).T), axis=1)[:, :30]
-    np.testing.assert_array_equal(whole.rows, gallery[expected])
+def test_the_batches_of_the_published_script_decide_how_similarities_are_summed(monkeypatch) -> None:
+    """Of 100 queries of 24 components: a product while a batch has 32 of them, single sums for the last 4."""
+    monkeypatch.setattr(exact_ranking, "_BATCH", 32)
+    monkeypatch.setattr(exact_ranking, "_PRODUCT_FROM", 24 * 32)
+    asked: list[int] = []
+
+    def summed(left, right):
+        asked.append(len(left))
+        return similarity_in_fixed_order(left, right)
+
+    monkeypatch.setattr(exact_ranking, "similarity_in_fixed_order", summed)
+    source = ArrayVectors(unit_vectors(900, 24, 3))
+    options = {"queries": np.arange(0, 900, 9), "gallery": np.arange(900), "k": 30}
+    hits = rank_exactly(source, **options)
+    assert sum(asked) == 4 * 256
+    filled_up = rank_exactly(source, **options, followed_by=28)
+    assert sum(asked) == 4 * 256
+    np.testing.assert_array_equal(hits.rows, filled_up.rows)
+    np.testing.assert_allclose(hits.similarities, filled_up.similarities, atol=1e-6)
 
 
-def test_more_copies_than_there_is_room_for(monkeypatch) -> None:
-    monkeypatch.setattr(exact_ranking, "_GALLERY", 700)
+def test_of_more_copies_than_are_wanted_the_last_come_first() -> None:
     vectors = np.tile(unit_vectors(1, 16, 0), (2000, 1))
     vectors[1500] = unit_vectors(1, 16, 1)
-    hits = rank_exactly(vectors, queries=np.array([0, 1500]), gallery=np.arange(2000), k=100)
-    assert hits.rows[1, 0] == 1500
-    assert len(set(hits.rows[0].tolist())) == 100
-    assert np.allclose(hits.similarities[0], 1)
-    assert 1500 not in hits.rows[0]
-
-
-def test_adverse_order(monkeypatch) -> None:
-    monkeypatch.setattr(exact_ranking, "_GALLERY", 1000)
-    angles = np.linspace(np.pi / 2, 0, 5000)  # each better than all before it
-    vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
-    hits = rank_exactly(vectors, queries=np.array([4999]), gallery=np.arange(5000), k=100)
-    np.testing.assert_array_equal(hits.rows[0], np.arange(4999, 4899, -1))
+    hits = rank_exactly(ArrayVectors(vectors), queries=np.array([0, 1500]), gallery=np.arange(2000), k=100)
+    assert hits.rows[0].tolist() == list(range(1999, 1899, -1))
+    assert hits.rows[1].tolist() == [1500, *range(1999, 1900, -1)]
 
 
 @pytest.mark.parametrize("dimension", [64, 512, 768])
@@ -110,7 +104,7 @@ def test_hits_are_those_of_faiss(queries, followed_by) -> None:
     index.add(vectors[:1500])
     theirs = np.concatenate([index.search(vectors[i : i + 4096], 100)[1] for i in range(1500, len(vectors), 4096)])
     hits = rank_exactly(
-        vectors,
+        ArrayVectors(vectors),
         queries=np.arange(1500, 1500 + queries),
         gallery=np.arange(1500),
         k=100,
@@ -127,37 +121,6 @@ def test_hits_are_those_of_faiss(queries, followed_by) -> None:
 
 
 def test_nothing_to_ask_or_to_find() -> None:
-    vectors = unit_vectors(4, 3, 0)
-    empty = np.empty(0, dtype=np.intp)
-    assert rank_exactly(vectors, queries=empty, gallery=np.arange(4), k=2).rows.shape == (0, 2)
-    assert rank_exactly(vectors, queries=np.arange(2), gallery=empty, k=2).counts.tolist() == [0, 0]
-    with pytest.raises(ValueError, match="Expected 1 to 256 hits, but k = 0"):
-        rank_exactly(vectors, queries=empty, gallery=empty, k=0)
-
-
-def test_who_is_told_can_stop_it(monkeypatch) -> None:
-    monkeypatch.setattr(exact_ranking, "_GALLERY", 100)
-    monkeypatch.setattr(exact_ranking, "_TELL_EVERY", 0.0)
-    vectors = unit_vectors(3000, 64, 0)
-    told = []
-
-    def stop(step: str, done: int, total: int) -> None:
-        told.append((step, done, total))
-        if len(told) == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        rank_exactly(vectors, queries=np.arange(3000), gallery=np.arange(3000), k=10, progress=stop)
-    assert told[0] == ("search", 0, 3000)
-    assert len(told) == 2
-    assert told[1][1] < 3000
-
-
-def test_a_gallery_sorted_by_label_is_ranked_as_any_other(monkeypatch) -> None:
-    monkeypatch.setattr(exact_ranking, "_GALLERY", 64)
-    centers = unit_vectors(20, 16, 0)
-    vectors = np.repeat(centers, 50, axis=0) + 0.1 * unit_vectors(1000, 16, 1)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    hits = rank_exactly(vectors, queries=np.arange(0, 1000, 37), gallery=np.arange(1000), k=60)
-    expected = np.argsort(-(vectors[::37].astype(float) @ vectors.astype(float).T), axis=1)[:, :60]
-    np.testing.assert_array_equal(hits.rows, expected)
+    source, empty = ArrayVectors(unit_vectors(4, 3, 0)), np.empty(0, dtype=np.intp)
+    assert rank_exactly(source, queries=empty, gallery=np.arange(4), k=2).rows.shape == (0, 2)
+    assert rank_exactly(source, queries=np.arange(2), gallery=empty, k=2).counts.tolist() == [0, 0]

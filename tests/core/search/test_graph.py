@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import radcbir_core.search.graph as graph
-from radcbir_core.collections.artifacts import INDEX
+from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.search.graph import build_neighbors, ranked_hits
-from radcbir_core.search.index import build_index
-from radcbir_core.search.retriever import searcher_of
+from radcbir_core.search.opening import build_index, searcher_of
 
 
 class FakeCollection:
@@ -37,7 +36,16 @@ class FakeStore:
         self.record = {"neighbors": {"method": "exact"}}
         self.encoder_id = "fake"
         self.neighbor_ids_path, self.neighbor_similarities_path = folder / "ids.npy", folder / "similarities.npy"
-        self.index_path = folder / "index.usearch"
+        self.embeddings_path, self.index_path = folder / "embeddings.npy", folder / "index.usearch"
+        np.save(self.embeddings_path, embeddings)
+
+    def open_array(self, path):
+        return np.load(path, mmap_mode="r")
+
+    def mark(self, artifact, **facts):
+        self.record[artifact.name] = facts
+
+    note = mark
 
     def is_current(self, *artifacts):
         return INDEX not in artifacts or self.index_path.exists()
@@ -113,7 +121,7 @@ def test_ranked_hits_agree_with_the_oracle(tmp_path_factory, number, k, seed, sh
 
 def test_the_graph_holds_the_nearest_others_best_first(tmp_path) -> None:
     s = store(tmp_path, 300, seed=4)
-    assert build_neighbors(s) == "exact"
+    assert build_neighbors(s) == {"method": "exact", "engine": "exact"}
     everything = np.ones(300, dtype=bool)
     assert s.neighbor_ids.shape == (300, 100)
     assert s.neighbor_ids.dtype == np.int32
@@ -128,12 +136,16 @@ def test_the_graph_holds_the_nearest_others_best_first(tmp_path) -> None:
 
 def test_a_large_collection_s_graph_comes_from_the_index(tmp_path, monkeypatch) -> None:
     s = store(tmp_path, 800, seed=6)
-    build_index(s.embeddings, s.index_path, valid=s.valid, told=lambda *_: None)
-    s.record["index"] = {"bytes": s.index_path.stat().st_size}
+    build_index(s)
     monkeypatch.setattr(graph, "EXACT_ROWS", 100)
     monkeypatch.setattr(graph, "NEIGHBORS", 10)
     assert searcher_of(s).search(s.embeddings[:1].astype(np.float32), k=1).method == "exact"
-    assert build_neighbors(s) == "approximate"
+    facts = build_neighbors(s)
+    assert facts == {"method": "approximate", "engine": "usearch", "recall_at_10": s.record["index"]["recall_at_10"]}
+    assert 0.9 < facts["recall_at_10"] <= 1
+    s.mark(NEIGHBORS, **facts)
+    hits = ranked_hits(s, np.flatnonzero(s.valid)[:2], k=5, gallery=s.valid)
+    assert hits.found_by() == f"approximate search (usearch, recall@10 {facts['recall_at_10']:.3f})"
     found, expected = 0, 0
     for row in np.flatnonzero(s.valid)[::7]:
         true = set(oracle(s, int(row), 10, np.ones(800, dtype=bool), []))

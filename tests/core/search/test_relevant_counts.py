@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.search import relevant_counts
+from radcbir_core.search import exact, relevant_counts
+from radcbir_core.search.backend import ArrayVectors
 from radcbir_core.search.relevant_counts import relevant_among_first
 
 
@@ -48,11 +49,11 @@ def test_it_counts_as_a_full_sort_does(rows, kind, elements, held, seed) -> None
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(relevant_counts, "_ELEMENTS", elements)
-        patch.setattr(relevant_counts, "_BLOCK", 7)
+        patch.setattr(exact, "_ROWS", 7)
         if not held:
-            patch.setattr(relevant_counts, "_HELD_ELEMENTS", 0)
+            patch.setattr(exact, "_HELD_ELEMENTS", 0)
         found = relevant_among_first(
-            vectors,
+            ArrayVectors(vectors),
             queries=queries,
             gallery=gallery,
             depths=depths,
@@ -71,7 +72,7 @@ def test_of_equal_similarities_the_earlier_row_comes_first() -> None:
     kinds = np.array([0, 1, 0, 1, 0])
     same = {"kinds": kinds, "relevant_to": lambda kind: np.arange(2) == kind}
     found = relevant_among_first(
-        vectors, queries=np.array([4, 1]), gallery=np.ones(5, dtype=bool), depths=np.array([2, 3]), **same
+        ArrayVectors(vectors), queries=np.array([4, 1]), gallery=np.ones(5, dtype=bool), depths=np.array([2, 3]), **same
     )
     assert found.tolist() == [1, 1]  # of rows 0, 1: row 0; of rows 0, 2, 3: row 3
 
@@ -87,7 +88,7 @@ def test_it_can_be_stopped() -> None:
     vectors = np.random.default_rng(0).normal(size=(50, 3))
     with pytest.raises(Stopped):
         relevant_among_first(
-            vectors,
+            ArrayVectors(vectors),
             queries=np.arange(50),
             gallery=np.ones(50, dtype=bool),
             depths=np.full(50, 2),
@@ -107,6 +108,6 @@ def test_what_does_not_fit_is_said() -> None:
     }
     for wrong in ({"gallery": np.ones(3, dtype=bool)}, {"kinds": np.array([0])}, {"depths": np.array([1, 2])}):
         with pytest.raises(ValueError, match="Expected one kind and one gallery flag an embedding"):
-            relevant_among_first(np.eye(2), **{**right, **wrong})
+            relevant_among_first(ArrayVectors(np.eye(2)), **{**right, **wrong})
     with pytest.raises(ValueError, match=r"Expected one group an embedding \(2\), but len\(groups\[0\]\) = 1"):
-        relevant_among_first(np.eye(2), **right, groups=[np.array([0])])
+        relevant_among_first(ArrayVectors(np.eye(2)), **right, groups=[np.array([0])])

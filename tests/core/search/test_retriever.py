@@ -10,7 +10,9 @@ import pytest
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, QueryError, StaleError
-from radcbir_core.search.retriever import HIT_COLUMNS, Retriever, check_encoder, hits_table
+from radcbir_core.search.query import ImageQuery, RowQuery, VectorQuery
+from radcbir_core.search.retriever import HIT_COLUMNS, Retriever, check_encoder
+from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
 
 
@@ -30,50 +32,58 @@ def copied(small, tmp_path, monkeypatch):
 
 def test_hits_of_an_image_agree_with_every_pair(small) -> None:
     retriever = Retriever(small, "pixels")
-    embeddings = small.store("pixels").embeddings.astype(np.float64)
+    embeddings = kept_embeddings(small.store("pixels")).astype(np.float64)
     for row in (0, 25, 60):
         similarities = embeddings @ embeddings[row] / np.linalg.norm(embeddings[row])
         similarities[row] = -9
         expected = np.sort(similarities)[::-1][:10]
-        hits = retriever.search_rows([row], k=10)
-        np.testing.assert_allclose(hits.similarities[0], np.clip(expected, -1, 1), atol=1e-5)
-        assert hits.method == "exact"
+        answer = retriever.search(row)
+        np.testing.assert_allclose(answer.similarities(), np.clip(expected, -1, 1), atol=1e-5)
+        assert answer.hits.found_by() == "exact search"
+        assert len(answer) == len(answer.rows()) == 10
+
+
+def test_several_images_are_asked_for_at_once(small) -> None:
+    retriever = Retriever(small, "pixels")
+    answer = retriever.search(RowQuery((3, 60)), k=4, exclude=["patient"])
+    for query, row in enumerate((3, 60)):
+        alone = retriever.search(row, k=4, exclude=["patient"])
+        assert answer.rows(query).tolist() == alone.rows().tolist()
+        np.testing.assert_allclose(answer.similarities(query), alone.similarities(), atol=1e-6)
+        assert answer.table(query)["image_id"].tolist() == alone.table()["image_id"].tolist()
 
 
 def test_an_uploaded_copy_finds_itself_unless_duplicates_are_excluded(small) -> None:
     retriever = Retriever(small, "pixels")
-    encoder = load_encoder("pixels")
     row = 0
-    record = small.manifest.record(row)
-    embedding = encoder.encode_images([small.read_image(row).pixels])
+    pixels, sha256 = small.read_image(row).pixels, small.manifest.record(row)["sha256"]
     group = small.manifest.groups("duplicate")
     copies = set(np.flatnonzero(group == group[row])) if group[row] >= 0 else {row}
     assert len(copies) == 2
-    found = retriever.search(embedding, k=5, sha256=record["sha256"])
-    assert set(found.rows[0][:2]) == copies
-    without = retriever.search(embedding, k=5, exclude=["duplicate"], sha256=record["sha256"])
-    assert not copies & set(without.rows[0])
+    known = retriever.embed(ImageQuery(pixels, sha256))
+    found = retriever.search(known, k=5)
+    assert set(found.rows()[:2]) == copies
+    without = retriever.search(known, k=5, exclude=["duplicate"])
+    assert not copies & set(without.rows())
     patient = small.manifest.groups("patient")
-    disjoint = retriever.search(embedding, k=60, exclude=["patient"], sha256=record["sha256"])
-    assert (patient[disjoint.rows[0][: disjoint.counts[0]]] != patient[row]).all()
-    unknown = retriever.search(embedding, k=5, exclude=["duplicate", "patient"], sha256="")
-    assert set(unknown.rows[0][:2]) == copies, "a file that is not known has no duplicates"
+    disjoint = retriever.search(known, k=60, exclude=["patient"])
+    assert (patient[disjoint.rows()] != patient[row]).all()
+    unknown = retriever.search(ImageQuery(pixels), k=5, exclude=["duplicate", "patient"])
+    assert set(unknown.rows()[:2]) == copies, "a file that is not known has no duplicates"
 
 
 def test_filters_and_exclusions_hold_together(small) -> None:
-    hits = Retriever(small, "pixels").search_rows(
-        [0], k=100, where={"modality": ["XR"], "split": ["train"]}, exclude=["patient"]
-    )
-    table = hits_table(small.manifest, hits)
+    where = {"modality": ["XR"], "split": ["train"]}
+    table = Retriever(small, "pixels").search(0, k=100, where=where, exclude=["patient"]).table()
     assert set(table["modality"]) == {"XR"}
     assert small.manifest.record(0)["patient_id"] not in set(table["patient_id"])
-    expected = small.manifest.mask({"modality": ["XR"], "split": ["train"]})
+    expected = small.manifest.mask(where)
     expected &= small.manifest.groups("patient") != small.manifest.groups("patient")[0]
     assert len(table) == int(expected.sum()) > 0
 
 
 def test_the_table_of_hits(small) -> None:
-    table = hits_table(small.manifest, Retriever(small, "pixels").search_rows([3], k=4))
+    table = Retriever(small, "pixels").search(3, k=4).table()
     assert tuple(table.columns) == HIT_COLUMNS
     assert table["rank"].tolist() == [1, 2, 3, 4]
     assert table["similarity"].is_monotonic_decreasing
@@ -85,19 +95,38 @@ def test_the_table_of_hits(small) -> None:
 def test_queries_that_cannot_be(small) -> None:
     retriever = Retriever(small, "pixels")
     with pytest.raises(QueryError, match="Expected exclusions of duplicate, series, study, patient, but exclude = 'x'"):
-        retriever.search_rows([0], k=3, exclude=["x"])
+        retriever.search(0, k=3, exclude=["x"])
     with pytest.raises(QueryError, match="Expected query vectors of dimension 1024"):
-        retriever.search(np.ones(8), k=3)
+        retriever.search(VectorQuery(np.ones(8)), k=3)
+    with pytest.raises(QueryError, match="Expected at least one hit, but k = 0"):
+        retriever.search(0, k=0)
     with pytest.raises(CollectionError, match="Expected an encoder that small was built with, but encoder = 'clip'"):
         Retriever(small, "clip")
+
+
+def test_the_encoder_is_loaded_once_and_only_for_what_needs_it(small) -> None:
+    loaded = []
+
+    def load():
+        loaded.append(load_encoder("pixels"))
+        return loaded[-1]
+
+    retriever = Retriever(small, "pixels", encoder=load)
+    retriever.search(0)
+    retriever.search(VectorQuery(kept_embeddings(small.store("pixels"))[3]))
+    assert not loaded
+    image = retriever.embed(ImageQuery(small.read_image(5).pixels))
+    for _ in range(2):
+        assert retriever.search(image).rows()[0] == 5
+    assert len(loaded) == 1
 
 
 def test_an_image_without_an_embedding_cannot_be_a_query_or_a_hit(copied) -> None:
     copied.store("pixels").update(failed_rows=[4])
     retriever = Retriever(copied, "pixels")
     with pytest.raises(QueryError, match=r"could not be embedded. See problems\.csv"):
-        retriever.search_rows([4], k=3)
-    assert 4 not in retriever.search_rows([5], k=61).rows
+        retriever.search(4, k=3)
+    assert 4 not in retriever.search(5, k=61).rows()
 
 
 def test_embeddings_of_another_manifest_or_encoder_are_refused(copied) -> None:

@@ -16,6 +16,7 @@ from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.evaluation.reports.comparing import COMPARISON_COLUMNS, compare, label_note, paired_intervals, verdict
 from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
 from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label, neighborhoods
+from tests.kept_embeddings import kept_embeddings
 from tests.second_encoder import add_encoder
 
 FAILED = (3, 25, 44)
@@ -49,7 +50,7 @@ def label_of(record, level):
 
 def ranking(store, row, others):
     """``others`` by similarity to ``row``, best first; chance (None) has no ranking."""
-    vectors = store.embeddings.astype(np.float64)
+    vectors = kept_embeddings(store).astype(np.float64)
     return sorted(others, key=lambda other: (-float(vectors[other] @ vectors[row]), other))
 
 

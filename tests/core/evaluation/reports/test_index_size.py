@@ -22,6 +22,7 @@ from radcbir_core.evaluation.reports.index_size import (
     nested_galleries,
 )
 from radcbir_core.evaluation.statistics.intervals import cluster_codes
+from tests.kept_embeddings import kept_embeddings
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_galleries_are_nested_and_whole(seed, size) -> None:
 def slow_precision(store, gallery, protocol: Protocol, k: int) -> tuple[float, float]:
     """Micro and macro P@k by anatomy, one query at a time."""
     frame = store.collection.manifest.frame
-    vectors = store.embeddings.astype(np.float64)
+    vectors = kept_embeddings(store).astype(np.float64)
     values: dict[str, list[float]] = {}
     for query, label in enumerate(frame["anatomy"]):
         if protocol.name == "split" and frame["split"][query] != "test":

@@ -20,6 +20,7 @@ from radcbir_core.evaluation.reports.comparing import compare
 from radcbir_core.evaluation.reports.disagreements import disagreements
 from radcbir_core.evaluation.statistics.deviation import spread_of
 from radcbir_core.importers.vectors.embeddings import import_embeddings
+from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
 from tests.unified_files import write_unified
 
@@ -148,12 +149,12 @@ def test_two_encoders_are_compared_query_by_query(data, capsys) -> None:
     write_unified(data, rows=130, dimension=20, seed=1)
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
     first = open_collection("u").store("e")
-    vectors = first.embeddings.astype(np.float64)
+    vectors = kept_embeddings(first).astype(np.float64)
     folder = first.collection.encoder_folder("f")
     shutil.copytree(first.folder, folder)
     noisy = vectors + np.random.default_rng(0).normal(size=vectors.shape) * 0.4
     noisy /= np.linalg.norm(noisy, axis=1, keepdims=True)
-    np.save(folder / "embeddings.npy", noisy.astype(first.embeddings.dtype))
+    np.save(folder / "embeddings.npy", noisy.astype(kept_embeddings(first).dtype))
     record = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
     record["artifacts"]["embeddings"]["digest"] = "another"
     (folder / "encoder.json").write_text(json.dumps(record), encoding="utf-8")

@@ -32,6 +32,7 @@ from radcbir_core.evaluation.reports.probing import (
 )
 from radcbir_core.evaluation.statistics import logistic
 from radcbir_core.evaluation.statistics.logistic import fit_logistic
+from tests.kept_embeddings import kept_embeddings
 
 
 def slow_vote(hits: list[int], labels: list[int], k: int) -> int:
@@ -78,7 +79,7 @@ def test_the_scores_of_a_collection(store) -> None:
     test = [row for row, label in enumerate(labels) if label and frame["split"][row] == "test"]
     assert (found.n_train, found.n_test) == (len(train), len(test))
     truth = [labels[row] for row in test]
-    vectors = store.embeddings.astype(np.float64)
+    vectors = kept_embeddings(store).astype(np.float64)
     names = sorted(set(labels))
     codes = [names.index(label) for label in labels]
     for k in (1, 5):

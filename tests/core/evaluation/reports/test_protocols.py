@@ -17,6 +17,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
 from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, results
 from radcbir_core.importers import import_collection
+from tests.kept_embeddings import kept_embeddings
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def store(small_data, tmp_path, monkeypatch):
 def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
     """(level, label, k, averaging) → P@k, one query at a time, by plain Python."""
     frame = store.collection.manifest.frame
-    vectors = store.embeddings.astype(np.float64)
+    vectors = kept_embeddings(store).astype(np.float64)
     groups = {"patient": frame["patient_id"], "duplicate": frame["duplicate_group"].map(lambda g: "" if g < 0 else g)}
     result = {}
     for level in ("modality", "anatomy", "label"):

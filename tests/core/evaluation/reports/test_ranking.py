@@ -20,6 +20,7 @@ from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, column_of, eva
 from radcbir_core.search import relevant_counts
 from tests.core.evaluation.metrics.test_rank_metrics import slow
 from tests.core.evaluation.test_relevance import slow_grade
+from tests.kept_embeddings import kept_embeddings
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def store(small_data, tmp_path_factory, monkeypatch):
 def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str, str, int, str], float]:
     """(label, metric, k, averaging) → value, one query at a time."""
     frame = store.collection.manifest.frame
-    vectors = store.embeddings.astype(np.float64)
+    vectors = kept_embeddings(store).astype(np.float64)
     shown = [
         [f"{m}/{a}/{name}" for name in p] if m and a and not (rule == "same-label" and len(p) > 1) else []
         for m, a, p in zip(frame["modality"], frame["anatomy"], frame["pathologies"], strict=True)

@@ -17,6 +17,7 @@ from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.reports import silhouettes
 from radcbir_core.evaluation.reports.silhouettes import IMAGE_COLUMNS, MATRIX_COLUMNS, kept_layout, lay_out, places_of
 from radcbir_core.evaluation.reports.space import evaluate_space
+from radcbir_core.search.backend import ArrayVectors
 from tests.stale import outdate
 
 
@@ -55,7 +56,7 @@ def test_it_is_what_all_pairs_say(rows, kind, grouped, block, seed) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(silhouettes, "_BLOCK", block)
         patch.setattr(silhouettes, "_ELEMENTS", 20)
-        found = places_of(vectors, labels, n_labels=4, apart=groups if grouped else None)
+        found = places_of(ArrayVectors(vectors), labels, n_labels=4, apart=groups if grouped else None)
     by_image, matrix = slow(vectors, labels.tolist(), 4, groups.tolist())
     np.testing.assert_allclose(found.matrix, matrix, atol=1e-9)
     for row, means in enumerate(by_image):
@@ -75,12 +76,12 @@ def test_without_exclusions_it_is_scikit_learn_s() -> None:
     random = np.random.default_rng(0)
     vectors, labels = random.normal(size=(80, 6)), np.arange(80) % 5
     vectors += np.eye(6)[labels]
-    found = places_of(vectors, labels, n_labels=5)
+    found = places_of(ArrayVectors(vectors), labels, n_labels=5)
     np.testing.assert_allclose(found.silhouette, silhouette_samples(vectors, labels, metric="cosine"), atol=1e-9)
 
 
 def test_two_labels_in_one_point_are_on_the_border() -> None:
-    found = places_of(np.ones((4, 2)), np.array([0, 0, 1, 1]), n_labels=2)
+    found = places_of(ArrayVectors(np.ones((4, 2))), np.array([0, 0, 1, 1]), n_labels=2)
     assert found.silhouette.tolist() == [0] * 4
 
 
@@ -130,7 +131,7 @@ def test_what_is_wrong_is_said(store, monkeypatch) -> None:
     with pytest.raises(EvaluationError, match="or none, but exclude = 'site'"):
         lay_out(store, exclude="site")
     with pytest.raises(ValueError, match="Expected one label below 1 and one group an image"):
-        places_of(np.eye(2), np.array([0, 1]), n_labels=1)
+        places_of(ArrayVectors(np.eye(2)), np.array([0, 1]), n_labels=1)
     manifest = store.collection.manifest
     original = type(manifest).labels
 

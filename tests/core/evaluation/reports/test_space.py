@@ -17,6 +17,8 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.reports import space
 from radcbir_core.evaluation.reports.silhouettes import IMAGE_COLUMNS
 from radcbir_core.evaluation.reports.space import SPACE_COLUMNS, evaluate_space, label_similarities
+from radcbir_core.search.backend import ArrayVectors
+from tests.kept_embeddings import kept_embeddings
 
 
 def slow(vectors, labels, n_labels, apart) -> tuple[list[float], list[int], list[float], list[int]]:
@@ -51,7 +53,7 @@ def test_sums_are_those_of_all_pairs(rows, kind, grouped, block, seed) -> None:
     labels, groups = random.integers(-1, 4, rows), random.integers(-1, 5, rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(space, "_BLOCK", block)
-        found = label_similarities(vectors, labels, n_labels=4, apart=groups if grouped else None)
+        found = label_similarities(ArrayVectors(vectors), labels, n_labels=4, apart=groups if grouped else None)
     expected = slow(vectors, labels.tolist(), 4, groups.tolist() if grouped else [-1] * rows)
     np.testing.assert_allclose(found.within, expected[0], atol=1e-9)
     assert found.within_pairs.tolist() == expected[1]
@@ -76,7 +78,7 @@ def test_the_table_of_a_collection(store, exclude) -> None:
     manifest = store.collection.manifest
     anatomy = manifest.codes("anatomy")
     apart = manifest.groups("patient") if exclude else np.full(len(manifest), -1)
-    within, n_within, between, n_between = slow(store.embeddings, anatomy.codes.tolist(), 3, apart.tolist())
+    within, n_within, between, n_between = slow(kept_embeddings(store), anatomy.codes.tolist(), 3, apart.tolist())
     part = table[table["level"] == "anatomy"].set_index(["averaging", "label"])
     for code, name in enumerate(anatomy.values):
         line = part.loc["label", name]
@@ -95,18 +97,22 @@ def test_the_table_of_a_collection(store, exclude) -> None:
 def test_points_and_noise() -> None:
     """Labels that are points have a relative gap of 1; labels given at random one near 0."""
     points = np.repeat(np.eye(3), 4, axis=0)
-    found = label_similarities(points, np.repeat(np.arange(3), 4), n_labels=3)
+    found = label_similarities(ArrayVectors(points), np.repeat(np.arange(3), 4), n_labels=3)
     lines = list(space._lines(found, ("a", "b", "c")))
     assert [line["relative_gap"] for line in lines] == pytest.approx([1] * 5)
     random = np.random.default_rng(0)
     vectors = random.normal(size=(2000, 8)) + 2
-    lines = list(space._lines(label_similarities(vectors, random.integers(0, 3, 2000), n_labels=3), ("a", "b", "c")))
+    lines = list(
+        space._lines(
+            label_similarities(ArrayVectors(vectors), random.integers(0, 3, 2000), n_labels=3), ("a", "b", "c")
+        )
+    )
     assert abs(lines[0]["relative_gap"]) < 0.01
     assert lines[0]["between"] > 0.5
 
 
 def test_what_there_is_no_pair_of_is_unknown() -> None:
-    found = label_similarities(np.eye(2), np.array([0, 0]), n_labels=1, apart=np.array([3, 3]))
+    found = label_similarities(ArrayVectors(np.eye(2)), np.array([0, 0]), n_labels=1, apart=np.array([3, 3]))
     line = next(space._lines(found, ("a",)))
     assert math.isnan(line["within"])
     assert math.isnan(line["between"])
@@ -117,9 +123,9 @@ def test_what_is_wrong_is_said(store) -> None:
     with pytest.raises(EvaluationError, match="or none, but exclude = 'site'"):
         evaluate_space(store, exclude="site")
     with pytest.raises(ValueError, match=r"but len\(labels\) = 3"):
-        label_similarities(np.eye(2), np.zeros(3, dtype=int), n_labels=1)
+        label_similarities(ArrayVectors(np.eye(2)), np.zeros(3, dtype=int), n_labels=1)
     with pytest.raises(ValueError, match="Expected label codes below 1, but labels = 1"):
-        label_similarities(np.eye(2), np.array([0, 1]), n_labels=1)
+        label_similarities(ArrayVectors(np.eye(2)), np.array([0, 1]), n_labels=1)
 
 
 def test_the_command_does_without_labels_at_the_level_of_silhouettes(store, tmp_path, monkeypatch, capsys) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.statistics.chance import allowed_images, expected_precision, expected_success, random_hits
-from radcbir_core.search.index import Exclusion
+from radcbir_core.search.backend import Exclusion
 
 
 @st.composite

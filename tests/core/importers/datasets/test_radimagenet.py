@@ -105,14 +105,14 @@ def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> No
     from radcbir_core.encoders import load_encoder
     from radcbir_core.evaluation import Protocol, evaluate
     from radcbir_core.search.graph import build_neighbors
-    from radcbir_core.search.index import build_index
+    from radcbir_core.search.opening import build_index
 
     collection = import_as(ImportRequest([release], "c", check="exists")).collection
     with collection.building("pixels"):
         embed(collection, load_encoder("pixels"))
         store = collection.store("pixels")
-        build_index(store.embeddings, store.index_path, valid=store.valid, told=lambda _done, _total: None)
-        store.mark(NEIGHBORS, method=build_neighbors(store))
+        build_index(store)
+        store.mark(NEIGHBORS, **build_neighbors(store))
     notes = " ".join(evaluate(store, Protocol.of(exclude=("patient", "duplicate"))).notes)
     assert "9 of 9 images have no patient_id" in notes
     assert "exact copies are unknown" in notes

@@ -29,6 +29,7 @@ from radcbir_core.errors import (
 )
 from radcbir_core.importers.vectors.embeddings import import_embeddings, recognizes
 from radcbir_core.importers.vectors.vector_files import open_vectors
+from tests.kept_embeddings import kept_embeddings
 from tests.stand_ins import project_quickly
 from tests.unified_files import LABELS, write_h5, write_unified
 
@@ -56,8 +57,8 @@ def test_the_published_form(source) -> None:
     collection = imported(source, title="U", progress=lambda *now: told.append(now))
     store = collection.store("e")
     assert (collection.name, collection.title, len(collection)) == ("u", "U", 60)
-    assert store.embeddings.dtype == np.float32
-    np.testing.assert_array_equal(store.embeddings, vectors)
+    assert kept_embeddings(store).dtype == np.float32
+    np.testing.assert_array_equal(kept_embeddings(store), vectors)
     assert collection.manifest.column("image_id").tolist() == frame["filepath"].tolist()
     assert collection.manifest.column("split").tolist() == frame["split"].tolist()
     for row in range(60):
@@ -82,7 +83,7 @@ def test_any_order_of_the_rows(source) -> None:
     frame, vectors = write_unified(source, rows=60, dimension=8, seed=0)
     order = np.random.default_rng(0).permutation(60)
     frame.iloc[order].to_csv(source / "u.csv", index=False, sep=";")
-    np.testing.assert_array_equal(imported(source).store("e").embeddings, vectors[order])
+    np.testing.assert_array_equal(kept_embeddings(imported(source).store("e")), vectors[order])
 
 
 def test_several_files_of_each(source) -> None:
@@ -92,7 +93,7 @@ def test_several_files_of_each(source) -> None:
     frame[:25].to_csv(source / "0.csv", index=False)
     frame[25:].to_csv(source / "1.csv", index=False)
     collection = imported(source, "1.h5", "0.csv", "0.h5", "1.csv")
-    np.testing.assert_array_equal(collection.store("e").embeddings, vectors)
+    np.testing.assert_array_equal(kept_embeddings(collection.store("e")), vectors)
 
 
 def test_what_cannot_be_used_is_listed(source) -> None:
@@ -135,10 +136,10 @@ def test_what_cannot_be_used_is_listed(source) -> None:
     rows = collection.manifest.column("path").tolist()
     failed = [rows.index(names[i]) for i in (7, 8, 9, 11, 12)]
     assert store.record["failed_rows"] == failed
-    assert not store.embeddings[failed].any()
+    assert not kept_embeddings(store)[failed].any()
     assert np.flatnonzero(~store.valid).tolist() == failed
-    np.testing.assert_allclose(store.embeddings[rows.index(names[10])], 1 / np.sqrt(8), rtol=1e-6)
-    np.testing.assert_array_equal(store.embeddings[rows.index(names[13])], vectors[13])
+    np.testing.assert_allclose(kept_embeddings(store)[rows.index(names[10])], 1 / np.sqrt(8), rtol=1e-6)
+    np.testing.assert_array_equal(kept_embeddings(store)[rows.index(names[13])], vectors[13])
     assert {"column": "embeddings", "from": "length other than 1", "to": "length 1", "rows": 1} in collection.record[
         "changes"
     ]
@@ -158,14 +159,14 @@ def test_vectors_keep_their_type(source, kind) -> None:
     frame, vectors = write_unified(source, rows=60, dimension=8, seed=0)
     write_h5(source / "u.h5", dict(zip(frame["filepath"], vectors.astype(kind), strict=True)))
     store = imported(source).store("e")
-    assert store.embeddings.dtype == kind
-    np.testing.assert_array_equal(store.embeddings, vectors.astype(kind))
+    assert kept_embeddings(store).dtype == kind
+    np.testing.assert_array_equal(kept_embeddings(store), vectors.astype(kind))
 
 
 def test_other_lengths_become_one(source) -> None:
     frame, vectors = write_unified(source, rows=60, dimension=8, seed=0)
     write_h5(source / "u.h5", dict(zip(frame["filepath"], 7 * vectors, strict=True)))
-    np.testing.assert_allclose(imported(source).store("e").embeddings, vectors, rtol=1e-6)
+    np.testing.assert_allclose(kept_embeddings(imported(source).store("e")), vectors, rtol=1e-6)
 
 
 @pytest.mark.parametrize("bytes_left", [0, 200, 5_000, -3_000])
@@ -264,11 +265,11 @@ def test_new_rows_come_after_the_old(source) -> None:
     collection = imported(source)
     order = [*range(20, 40), *range(20), *range(40, 60)]
     assert collection.manifest.column("path").tolist() == frame["filepath"].iloc[order].tolist()
-    np.testing.assert_array_equal(collection.store("e").embeddings, vectors[order])
+    np.testing.assert_array_equal(kept_embeddings(collection.store("e")), vectors[order])
     assert collection.store("e").states()["embeddings"] == "current"
     # A part of it again: what it says nothing of stays.
     again = imported(source, "u.h5", "first.csv")
-    np.testing.assert_array_equal(again.store("e").embeddings, vectors[order])
+    np.testing.assert_array_equal(kept_embeddings(again.store("e")), vectors[order])
     assert again.digest == collection.digest
 
 
@@ -279,8 +280,8 @@ def test_a_second_encoder(source) -> None:
     write_h5(source / "other.h5", dict(zip(frame["filepath"], other, strict=False)))
     collection = imported(source, "other.h5", "u.csv", encoder_id="f")
     assert collection.encoder_ids() == ["e", "f"]
-    np.testing.assert_array_equal(collection.store("e").embeddings, vectors)
-    np.testing.assert_array_equal(collection.store("f").embeddings[:50], other)
+    np.testing.assert_array_equal(kept_embeddings(collection.store("e")), vectors)
+    np.testing.assert_array_equal(kept_embeddings(collection.store("f"))[:50], other)
     assert collection.store("f").record["failed_rows"] == list(range(50, 60))
     assert collection.store("e").states()["embeddings"] == "current"
 
@@ -313,7 +314,7 @@ def test_what_is_there_is_not_changed(source) -> None:
     with pytest.raises(CollectionError, match=r"but they are float32, dimension 9. Use another encoder_id"):
         imported(source, "wide.h5", "u.csv")
     assert open_collection("u").digest == before
-    np.testing.assert_array_equal(open_collection("u").store("e").embeddings, vectors)
+    np.testing.assert_array_equal(kept_embeddings(open_collection("u").store("e")), vectors)
     assert [path.name for path in collection.folder.parent.iterdir() if path.is_dir()] == ["u"]
 
 
@@ -363,7 +364,7 @@ def test_vectors_by_order(source) -> None:
     frame.to_csv(source / "u.csv", index=False)
     np.save(source / "u.npy", vectors)
     collection = imported(source, "u.npy", "u.csv")
-    np.testing.assert_array_equal(collection.store("e").embeddings, np.delete(vectors, 3, axis=0))
+    np.testing.assert_array_equal(kept_embeddings(collection.store("e")), np.delete(vectors, 3, axis=0))
     np.save(source / "u.npy", vectors[:59])
     with pytest.raises(ManifestError, match=r"u\.csv has 60 rows and .*u\.npy 59 vectors without names"):
         imported(source, "u.npy", "u.csv", name="v")
@@ -384,7 +385,7 @@ def test_npz_with_names_and_a_table_as_for_images(source) -> None:
     with (source / "t.csv").open("a") as handle:
         handle.write("too,few\n")
     collection = imported(source, "u.npz", "t.csv")
-    np.testing.assert_array_equal(collection.store("e").embeddings, vectors)
+    np.testing.assert_array_equal(kept_embeddings(collection.store("e")), vectors)
     assert collection.manifest.labels("label").text([0]) == ["XR/chest/mass"]
     assert "Expected 5 cells, but the line has 2." in collection.problems()["reason"].tolist()
 
@@ -406,7 +407,7 @@ def test_parquet_in_row_groups(source, fixed) -> None:
         kept[[11, 12]] = False
         assert collection.store("e").record["failed_rows"] == [11, 12]
         assert "but it has 1 numbers" in reasons(collection)[frame.loc[11, "filepath"]]
-    np.testing.assert_array_equal(collection.store("e").embeddings[kept], vectors[kept])
+    np.testing.assert_array_equal(kept_embeddings(collection.store("e"))[kept], vectors[kept])
 
 
 def broken_files(source: Path) -> list[tuple[str, str]]:

@@ -1,0 +1,136 @@
+"""The right column of Retrieval: how to search, the hits, and what they add up to."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.frame import loaders, shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import counted, csv_bytes, literal, markup
+from pages.parts.images import filters, gallery
+from pages.parts.images.gallery import Labels
+from pages.parts.retrieval.query_panel import Asked, use_image
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.manifest import EXCLUSIONS
+from radcbir_core.search.backend import Hits
+from radcbir_core.search.query import Query
+
+MOST_HITS: Final = 100
+
+_SCALE: Final = " The numbers are text-image cosines, on another scale than the similarity of two images."
+
+
+def show(opened: Opened, asked: Asked) -> None:
+    """Draw the controls and the hits."""
+    collection, query = opened.collection, asked.query
+    of_text = query.measure == "text_similarity"
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
+    k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=10, width=110)
+    exclude = choose_exclusions(controls, collection, query)
+    where = filters.choose(controls, collection)
+    with shell.errors_shown():
+        retriever = loaders.retriever(collection, opened.encoder_id)
+        start = time.perf_counter()
+        answer = retriever.search(asked.embedded or query, k=k, where=where, exclude=exclude)
+        milliseconds = (time.perf_counter() - start) * 1000
+        for note in answer.notes:
+            st.info(literal(note), icon=":material/info:")
+        rows = answer.rows()
+        controls.download_button(
+            "CSV",
+            csv_bytes(answer.table()),
+            file_name=f"hits-{collection.name}-{opened.encoder_id}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            help="The hits as a table",
+            on_click="ignore",
+        )
+        found = [gallery.labels_of(collection, int(row)) for row in rows]
+        st.html(
+            f'<p class="radcbir-summary">{summary(asked.labels, found, of_text=of_text)}<br><small>'
+            f"{markup(how_found(collection, answer.hits, k=k, where=where, milliseconds=milliseconds))}"
+            f"{_SCALE if of_text else ''}</small></p>"
+        )
+        if len(rows):
+            gallery.show(
+                collection,
+                rows,
+                key="hits",
+                similarities=answer.similarities(),
+                measure=answer.measure,
+                query=asked.labels,
+                per_page=MOST_HITS,
+                on_query=use_image,
+            )
+
+
+def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collection, query: Query) -> list[str]:
+    """Which images besides the query itself may not be hits: those that share its file, patient, study or series.
+
+    Nothing is drawn for a query that has none of these.
+    """
+    if query.known == "never":
+        return []
+    offered = [name for name in EXCLUSIONS if name == "duplicate" or name in loaders.facts(collection).known_groups]
+    known_by_file = " Of an upload they are known where its very file is in the collection."
+    return state.choices(
+        box.pills,
+        "Leave out the query's",
+        offered,
+        name="exclude",
+        default=["duplicate", "patient"],
+        selection_mode="multi",
+        format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
+        help="The query image itself is always left out."
+        + (known_by_file if query.known == "if in the collection" else ""),
+    )
+
+
+def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = False) -> str:
+    """What the hits add up to, as HTML: how many agree with the query, else how often each label occurs.
+
+    Args:
+        query: Labels of the query; None where there are none.
+        hits: Labels of its hits.
+        of_text: Whether the query is a sentence; its hits may be of any modality, so these are counted too.
+    """
+    if not hits:
+        return "No image is left to be a hit."
+    parts = []
+    for title, mine, theirs in (
+        *([("modality", (), [(hit.modality,) for hit in hits])] if of_text else []),
+        ("anatomy", (query.anatomy,) if query else (), [(hit.anatomy,) for hit in hits]),
+        ("pathology", query.pathologies if query else (), [hit.pathologies for hit in hits]),
+    ):
+        if not any(mine):
+            labels = Counter(name or "not labelled" for found in theirs for name in found or ("",))
+            parts.append(
+                f"{title.capitalize()}: "
+                + ", ".join(f"<b>{count}</b> {markup(name)}" for name, count in labels.most_common(6))
+            )
+            continue
+        counts = Counter(gallery.agreement(mine, found) for found in theirs)
+        text = f"<b>{counts['same']} of {len(hits)}</b> same {title}"
+        if counts["shared"]:
+            text += f", {counts['shared']} in part"
+        if counts["unknown"]:
+            text += f", {counts['unknown']} not labelled"
+        parts.append(text)
+    return " &emsp; ".join(parts)
+
+
+def how_found(
+    collection: Collection, hits: Hits, *, k: int, where: Mapping[str, Sequence[str]], milliseconds: float
+) -> str:
+    """How the hits were found, in one line."""
+    line = f"{hits.found_by().capitalize()} over {counted(len(collection), 'image')}, {milliseconds:.0f} ms."
+    if where:
+        line += " Only " + "; ".join(f"{column} = {' or '.join(values)}" for column, values in where.items()) + "."
+    if hits.counts[0] < k:
+        line += f" Only {hits.counts[0]} of {k}: no more images are left after filters and exclusions."
+    return line

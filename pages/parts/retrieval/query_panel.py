@@ -1,0 +1,123 @@
+"""The left column of Retrieval: where the query comes from, the query, and what is known of it.
+
+Owns the choice among the collection, an upload and a sentence; what each kind of query means is the core's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.parts.frame import loaders, shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.images import gallery, picker, pictures
+from pages.parts.images.gallery import Labels
+from pages.parts.retrieval import text_box, upload
+from radcbir_core.collections.collection import Collection
+from radcbir_core.search.query import EmbeddedQuery, Query, RowQuery
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query, and what is known of it.
+
+    Attributes:
+        query: What is searched with.
+        embedded: The same with its vectors, where the encoder has been asked for them.
+        labels: Of an image of the collection; None of any other query.
+    """
+
+    query: Query
+    embedded: EmbeddedQuery | None = None
+    labels: Labels | None = None
+
+
+def use_image(image_id: str) -> None:
+    """Make an image of the collection the query; a callback, so that the run after it shows its hits."""
+    state.update(image=image_id, source=None, text=None, view=None)
+
+
+def choose_source() -> str:
+    """Where the query comes from; a link with a sentence in it opens that sentence."""
+    return state.choice(
+        st.segmented_control,
+        "Query from",
+        ["collection", "upload", "text"],
+        name="source",
+        default="text" if state.get("text") else "collection",
+        format_func={"collection": "Collection", "upload": "Upload", "text": "Text"}.get,
+        label_visibility="collapsed",
+        width="stretch",
+    )
+
+
+def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerator) -> Asked | None:
+    """Draw the query and what is known of it; ``beside`` is where its hits will be. None while there is none."""
+    with shell.errors_shown():
+        if source == "text":
+            return _from_text(opened, beside)
+        return _from_upload(opened) if source == "upload" else _from_collection(opened.collection)
+    return None
+
+
+def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Asked | None:
+    state.set_query(opened.collection.name, None)  # a sentence has no place on the map
+    text = text_box.ask(opened.collection, opened.encoder_id)
+    if text is None:
+        return None
+    with beside:  # where it can be seen that an encoder is being loaded
+        embedded = loaders.text_query(opened.collection, opened.encoder_id, text)
+    return Asked(embedded.query, embedded)
+
+
+def _from_collection(collection: Collection) -> Asked | None:
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Browse", icon=":material/grid_view:", on_click=state.update, kwargs={"view": "browse"}, width="stretch"
+        )
+        st.button(
+            "Random",
+            icon=":material/casino:",
+            on_click=lambda: use_image(picker.random_image(collection)),
+            width="stretch",
+        )
+    image_id = state.get("image")
+    if image_id is None:
+        st.caption("No query yet: choose an image on the right, take a random one, upload your own, or describe one.")
+        return None
+    row = collection.manifest.row_of(image_id)
+    state.set_query(collection.name, image_id)
+    with shell.errors_shown():
+        address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
+        if gallery.picture(address, f"Query: {image_id}", key="query-image"):
+            gallery.open_large(collection, [row], 0, on_query=use_image)
+    facts = gallery.image_facts(collection, row)
+    shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
+    gallery.facts_table([(name, value) for name, value in facts if name in shown])
+    return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row))
+
+
+def _from_upload(opened: Opened) -> Asked | None:
+    state.set_query(opened.collection.name, None)  # an upload has no place on the map
+    file = upload.ask()
+    if file is None:
+        return None
+    image = upload.decode(file)
+    clicked = gallery.picture(upload.preview(image), f"Query: {file.name}", key="query-upload")
+    facts = [
+        ("file", file.name),
+        ("format", image.format),
+        ("size", f"{image.pixels.shape[1]} × {image.pixels.shape[0]} px"),
+        ("frame", gallery.frame_text(image)),
+        ("window", gallery.window_text(image)),
+    ]
+    if clicked:
+        gallery.open_decoded(image, facts)
+    gallery.facts_table(facts)
+    st.caption("Kept in this session's memory only; not part of the link.")
+    if known := upload.same_file(file, opened.collection):
+        st.caption("The very same file is in the collection, with its labels:")
+        st.button("Use the one of the collection", on_click=use_image, args=(known,), width="stretch")
+    embedded = upload.embed(file, image, opened.collection, opened.encoder_id)
+    return Asked(embedded.query, embedded)

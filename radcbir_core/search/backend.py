@@ -1,0 +1,220 @@
+"""What a search engine is: vectors by row number, and the nearest of them to some queries.
+
+Owns the words that everything around search shares: hits, exclusions, and the small protocol behind which engines
+differ. Knows nothing of images, collections or files. Similarities are cosines; an engine's distances never leave its
+module. Another engine is one more module that offers :class:`Backend`; what it cannot filter by itself is done around
+it, once, in searcher.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.errors import QueryError
+
+Method = Literal["exact", "approximate"]
+Filter = Literal["allowed", "exclusions"]
+Floats = npt.NDArray[np.floating[Any]]
+Float32 = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What a search found, one line a query, best first, and what found it.
+
+    Attributes:
+        rows: ``(Q, k)`` int32 row numbers, padded with -1 where there are fewer than k.
+        similarities: ``(Q, k)`` float32 cosines in [-1, 1], padded with NaN.
+        counts: ``(Q,)`` int32; how many hits each query has.
+        method: Whether all allowed rows were compared.
+        engine: Which engine gave them.
+        recall: Share of the exact first 10 hits that the engine finds, as measured when its index was built; 1 for an
+            exact search, NaN where it was not measured.
+    """
+
+    rows: npt.NDArray[np.int32]
+    similarities: Float32
+    counts: npt.NDArray[np.int32]
+    method: Method = "exact"
+    engine: str = "exact"
+    recall: float = 1.0
+
+    @classmethod
+    def empty(
+        cls, queries: int, k: int, *, method: Method = "exact", engine: str = "exact", recall: float = 1.0
+    ) -> Hits:
+        """Hits with nothing in them yet."""
+        return cls(
+            rows=np.full((queries, k), -1, dtype=np.int32),
+            similarities=np.full((queries, k), np.nan, dtype=np.float32),
+            counts=np.zeros(queries, dtype=np.int32),
+            method=method,
+            engine=engine,
+            recall=recall,
+        )
+
+    def fill(self, query: int, rows: npt.NDArray[np.integer[Any]], similarities: Floats) -> None:
+        """Write the hits of one query, best first."""
+        self.rows[query, : len(rows)] = rows
+        self.similarities[query, : len(rows)] = np.clip(similarities, -1.0, 1.0)
+        self.counts[query] = len(rows)
+
+    def found_by(self) -> str:
+        """How they were found, in words.
+
+        Example:
+            >>> Hits.empty(1, 1).found_by()
+            'exact search'
+            >>> Hits.empty(1, 1, method="approximate", engine="usearch", recall=0.9895).found_by()
+            'approximate search (usearch, recall@10 0.990)'
+        """
+        known = "" if math.isnan(self.recall) else f", recall@10 {self.recall:.3f}"
+        if self.method == "approximate":
+            return f"approximate search ({self.engine}{known})"
+        return "exact search" if self.engine == "exact" else f"exact search ({self.engine})"
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Rows that a query may not return: those whose group is the query's.
+
+    Attributes:
+        groups: ``(N,)`` int; the group of each row, -1 for none.
+        query_groups: ``(Q,)`` int; the group of each query, -1 for none. -1 excludes nothing.
+    """
+
+    groups: npt.NDArray[np.integer[Any]]
+    query_groups: npt.NDArray[np.integer[Any]]
+
+    def of(self, queries: slice | npt.NDArray[np.intp]) -> Exclusion:
+        """The same for some of the queries."""
+        return Exclusion(self.groups, self.query_groups[queries])
+
+    def excluded(self, query: int, rows: npt.NDArray[np.integer[Any]]) -> Mask:
+        """Which of some rows one query may not return."""
+        mine = self.query_groups[query]
+        excluded: Mask = (self.groups[rows] == mine) & (mine >= 0)
+        return excluded
+
+
+class Vectors(Protocol):
+    """Vectors that are asked for by row number, wherever they are."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many there are, and their dimension."""
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """The type they are kept in."""
+
+    def vectors(self, rows: Rows) -> Floats:
+        """``(R, D)`` of unit norm, or of zeros where a row has no vector; in their own type; not to be written to."""
+
+
+class Backend(Vectors, Protocol):
+    """An engine that holds the vectors of one collection and encoder and finds the nearest of them."""
+
+    @property
+    def name(self) -> str:
+        """What people call the engine."""
+
+    @property
+    def method(self) -> Method:
+        """Whether it compares all rows."""
+
+    @property
+    def recall(self) -> float:
+        """As in :class:`Hits`."""
+
+    @property
+    def filters(self) -> frozenset[Filter]:
+        """What it can leave out by itself; the rest is left out of what it returns."""
+
+    @property
+    def rounded(self) -> bool:
+        """Whether its similarities have fewer digits than single precision; they are then computed again."""
+
+    @property
+    def exact_elements(self) -> int:
+        """Vector elements that are compared one by one as quickly as it answers: for fewer, it is not asked.
+
+        0 where the vectors are far away.
+        """
+
+    def search(
+        self, queries: Float32, *, k: int, allowed: Mask | None = None, exclusions: Sequence[Exclusion] = ()
+    ) -> Hits:
+        """The k nearest rows of each query, or all there are.
+
+        Args:
+            queries: ``(Q, D)`` float32, unit norm.
+            k: How many hits.
+            allowed: ``(N,)``; which rows may be returned. Given only to an engine that can filter so.
+            exclusions: What each query may not return. Given only to an engine that can filter so.
+        """
+
+
+class ArrayVectors:
+    """Vectors in an array of this process, in memory or mapped from a file.
+
+    Args:
+        array: ``(N, D)``.
+    """
+
+    def __init__(self, array: Floats) -> None:
+        self.array = array
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many there are, and their dimension."""
+        return self.array.shape[0], self.array.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """The type they are kept in."""
+        return self.array.dtype
+
+    def vectors(self, rows: Rows) -> Floats:
+        """``(R, D)``; rows that follow each other are not copied."""
+        if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows) and (np.diff(rows) == 1).all():
+            return self.array[int(rows[0]) : int(rows[-1]) + 1]
+        chosen: Floats = self.array[rows]
+        return chosen
+
+
+def in_blocks(source: Vectors, rows: Rows, *, size: int) -> Iterator[tuple[Rows, Floats]]:
+    """Some rows and their vectors, at most ``size`` at a time."""
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        yield part, source.vectors(part)
+
+
+def unit(vectors: npt.ArrayLike, *, dimension: int) -> Float32:
+    """Query vectors as ``(Q, D)`` float32 of unit norm.
+
+    Raises:
+        QueryError: Another dimension, NaN, infinity, or a vector of zeros.
+    """
+    queries = np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+    if queries.ndim != 2 or queries.shape[1] != dimension:
+        raise QueryError(
+            f"Expected query vectors of dimension {dimension}, but their shape is {queries.shape}. "
+            "Use the encoder that the collection was built with."
+        )
+    norms = np.linalg.norm(queries, axis=1, keepdims=True)
+    if not np.isfinite(norms).all() or (norms == 0).any():
+        raise QueryError(
+            "Expected query vectors of finite, non-zero length, but one is not. "
+            "The image may be one flat colour: choose another."
+        )
+    scaled: Float32 = queries / norms
+    return scaled

@@ -1,0 +1,127 @@
+"""Which engine answers over what an encoder has made of a collection: building its index, opening it.
+
+Owns the list of engines and the reading of the array of embeddings: nothing outside this package opens it. Everything
+else asks here, for a searcher or for vectors by row number, and cannot tell where they come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from radcbir_core.collections.artifacts import INDEX
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import CollectionError, Remedy
+from radcbir_core.progress import Progress, silent
+from radcbir_core.search import usearch
+from radcbir_core.search.backend import ArrayVectors, Backend, Mask, Vectors
+from radcbir_core.search.exact import Exact
+from radcbir_core.search.searcher import Searcher, recall_at
+
+
+class Builder(Protocol):
+    """Makes an engine's index of vectors and writes it, or where it is to be found, to one file."""
+
+    def __call__(self, source: Vectors, path: Path, *, valid: Mask, told: Callable[[int, int], None]) -> None:
+        """Build it over the valid rows; ``told`` how many are in, of how many."""
+
+
+class Opener(Protocol):
+    """Opens what was built; ``facts`` are what was recorded of it: ``bytes``, ``recall_at_10``."""
+
+    def __call__(self, source: Vectors, path: Path, facts: Mapping[str, Any]) -> Backend:
+        """Open it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """How an engine's index is built and opened."""
+
+    build: Builder
+    open: Opener
+
+
+ENGINES: dict[str, Engine] = {"usearch": Engine(usearch.build_index, usearch.open_index)}
+"""The engines that can be chosen, by name; exact search needs none."""
+
+DEFAULT_ENGINE = "usearch"
+
+
+def searcher_of(store: EncoderStore) -> Searcher:
+    """The search over what one encoder made of a collection; its index is opened when first needed.
+
+    Raises:
+        CollectionError: The embeddings are missing or damaged, or their index is of an engine that is not known here.
+    """
+    return Searcher(engine_of(store), valid=store.valid)
+
+
+def vectors_of(store: EncoderStore) -> Vectors:
+    """The vectors that one encoder made of a collection, by row number.
+
+    Raises:
+        CollectionError: As :func:`searcher_of`.
+    """
+    return engine_of(store)
+
+
+def engine_of(store: EncoderStore) -> Backend:
+    """The engine that the index was built with; exact search where there is no index of these embeddings.
+
+    Raises:
+        CollectionError: As :func:`searcher_of`.
+    """
+    source = ArrayVectors(store.open_array(store.embeddings_path))
+    if not store.is_current(INDEX):
+        return Exact(source)
+    facts = store.facts(INDEX)
+    name = facts.get("engine", DEFAULT_ENGINE)
+    if name not in ENGINES:
+        raise CollectionError(
+            f"Expected an index of {' or '.join(sorted(ENGINES))}, but that of {store.collection.name} and "
+            f"{store.encoder_id} was built with {name}. Build again.",
+            remedy=store.rebuild,
+        )
+    return ENGINES[name].open(source, store.index_path, facts)
+
+
+def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> None:
+    """Build the index of an engine over the embeddings that are there, and record its size and its recall.
+
+    Args:
+        store: Whose embeddings.
+        engine: Of :data:`ENGINES`.
+        progress: Told the number of rows, as step "index".
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    ENGINES[engine].build(
+        ArrayVectors(store.open_array(store.embeddings_path)),
+        store.index_path,
+        valid=store.valid,
+        told=lambda done, total: progress(INDEX.name, done, total),
+    )
+    facts = {"engine": engine, "bytes": store.index_path.stat().st_size}
+    store.mark(INDEX, **facts)
+    store.note(INDEX, **facts, recall_at_10=recall_at(searcher_of(store)))
+
+
+def vectors_in(store: EncoderStore) -> Vectors:
+    """The vectors that are there, of however many rows: what a collection had before it has grown.
+
+    Raises:
+        CollectionError: It is missing or damaged.
+    """
+    try:
+        return ArrayVectors(np.load(store.embeddings_path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise CollectionError(
+            f"Expected a readable array, but {store.embeddings_path} is missing or damaged. "
+            "Remove the collection and import it anew.",
+            remedy=Remedy("remove", store.collection.name),
+        ) from error
