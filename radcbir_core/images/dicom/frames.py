@@ -4,8 +4,7 @@ Owns which decoder reads which transfer syntax, and the checks before one is let
 the pixel data than that frame, and knows nothing of windows.
 
 Decoders, all under licenses compatible with Apache-2.0: native by pydicom; RLE and 8-bit JPEG by Pillow; JPEG of more
-bits by GDCM in a process of its own; JPEG-LS by CharLS (pyjpegls); JPEG 2000 and HTJ2K by OpenJPEG
-(pylibjpeg-openjpeg).
+bits, JPEG-LS, JPEG 2000 and HTJ2K by GDCM in a process of its own.
 """
 
 from __future__ import annotations
@@ -240,17 +239,16 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, *, options: dict[str, Any], r
         raise request.error("a compressed frame up to its end marker", "cut off in the pixel data", remedy=COPY_AGAIN)
     if announced.precision > 16:
         raise request.damaged("DICOM")
-    if syntax in _JPEG_LS:
-        return get_decoder(syntax), "pyjpegls"
-    if syntax in _JPEG_2000:
-        return get_decoder(syntax), "pylibjpeg"
+    by_gdcm = _decoder(syntax, "gdcm", path=("radcbir_core.images.dicom.gdcm_process", "decode"))
+    if syntax not in _JPEG:
+        return by_gdcm, "gdcm"
 
     options["correct_unused_bits"] = False
     options["bits_allocated"] = 8 if announced.precision <= 8 else 16
     options["bits_stored"] = min(options["bits_stored"], options["bits_allocated"])
     if announced.precision <= 8 and not (announced.lossless and announced.components > 1):
         return _decoder(syntax, "pillow", path=("radcbir_core.images.dicom.pydicom_plugins", "decode_jpeg")), "pillow"
-    return _decoder(syntax, "gdcm", path=("radcbir_core.images.dicom.gdcm_process", "decode_jpeg")), "gdcm"
+    return by_gdcm, "gdcm"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The program of a helper process: decodes JPEG frames with GDCM, one after the other, until its input ends.
+"""The program of a helper process: decodes frames with GDCM, one after the other, until its input ends.
 
 Started by `isolated`, which says why. It talks in `radcbir_core.messages` on its standard input and output. What GDCM
 writes to standard error is kept apart, because there it says "Corrupt JPEG data" of a frame that it then fills up.
@@ -15,13 +15,16 @@ from typing import Any, BinaryIO
 
 
 def decode(options: dict[str, Any], frame: bytes) -> bytes:
-    """Decode one frame; the precision in its stream decides how, whatever JPEG process it is."""
+    """Decode one frame; its transfer syntax names the family, and the stream itself which member of it this is."""
     from pydicom.encaps import encapsulate
     from pydicom.pixels.decoders.base import get_decoder
-    from pydicom.uid import JPEGLosslessSV1
+    from pydicom.uid import JPEG2000, JPEGLosslessSV1, JPEGLSLossless, JPEGLSTransferSyntaxes, JPEGTransferSyntaxes
 
-    # pydicom lets GDCM read lossless JPEG of any precision, but no 12-bit extended JPEG, which GDCM reads just as well.
-    pixels, _ = get_decoder(JPEGLosslessSV1).as_buffer(
+    # pydicom lets GDCM read lossless JPEG of any precision and JPEG 2000, but neither 12-bit extended JPEG nor HTJ2K,
+    # which GDCM reads just as well.
+    syntax = options.pop("syntax")
+    family = JPEGLSLossless if syntax in JPEGLSTransferSyntaxes else JPEG2000
+    pixels, _ = get_decoder(JPEGLosslessSV1 if syntax in JPEGTransferSyntaxes else family).as_buffer(
         encapsulate([frame], has_bot=False), index=0, decoding_plugin="gdcm", number_of_frames=1, **options
     )
     return bytes(pixels)

@@ -1,6 +1,7 @@
 """GDCM in a process of its own.
 
-Owns the helper processes that decode what only GDCM can: JPEG of more than eight bits (lossless, and 12-bit extended).
+Owns the helper processes that decode what GDCM does: JPEG of more than eight bits (lossless, and 12-bit extended),
+JPEG-LS, JPEG 2000 and HTJ2K.
 GDCM ends the whole process on some damaged streams, which a dashboard or a long build must survive, and writes to the
 terminal. A helper lives as long as this process, serves one frame at a time, and is replaced when it dies.
 """
@@ -45,14 +46,15 @@ def is_available(uid: str) -> bool:  # noqa: ARG001 - pydicom asks every plug-in
     return True
 
 
-def decode_jpeg(frame: bytes, runner: DecodeRunner) -> bytes:
-    """Decode one JPEG frame of any precision in a helper process; a plug-in for pydicom's `Decoder`.
+def decode(frame: bytes, runner: DecodeRunner) -> bytes:
+    """Decode one frame of any precision in a helper process; a plug-in for pydicom's `Decoder`.
 
     Raises:
         ValueError: GDCM could not decode it, complained about it, died of it, or took too long.
     """
     options = {name: runner.get_option(name) for name in _OPTIONS if runner.get_option(name) is not None}
     options["photometric_interpretation"] = str(options["photometric_interpretation"])
+    options["syntax"] = str(runner.transfer_syntax)
     with _turns:
         try:
             answer, decoded = _ask(_idle.get_nowait(), frame, options=options)
@@ -61,7 +63,7 @@ def decode_jpeg(frame: bytes, runner: DecodeRunner) -> bytes:
             try:
                 answer, decoded = _ask(_start(), frame, options=options)
             except _HelperGoneError as error:
-                raise ValueError("the JPEG decoder died of this frame") from error
+                raise ValueError("the decoder died of this frame") from error
     if "error" in answer:
         raise ValueError(answer["error"])
     return decoded
@@ -81,7 +83,7 @@ def _ask(helper: subprocess.Popen[bytes], frame: bytes, *, options: dict[str, An
         stuck = watch.stop()
         _end(helper)
         if stuck:
-            raise ValueError("the JPEG decoder was stuck in this frame") from error
+            raise ValueError("the decoder was stuck in this frame") from error
         raise _HelperGoneError from error
     if watch.stop():
         _end(helper)  # it answered just when it was given up
