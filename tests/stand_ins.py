@@ -63,11 +63,17 @@ def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 6
     patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
     patch.setattr("radcbir_core.synthetic.demonstration.make_phantoms", make_small_phantoms)
     patch.setattr("radcbir_core.synthetic.demonstration.DEFAULT_IMAGES", images)
+    use_quick_map(patch)
+
+
+def use_quick_map(patch: pytest.MonkeyPatch) -> None:
+    """Lay out maps without UMAP."""
     patch.setattr("radcbir_core.build.project_store", project_quickly)
 
 
 if __name__ == "__main__":
-    from radcbir_core.synthetic.demonstration import make_demo
+    from radcbir_core.jobs import run_here
+    from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
 
     slow = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
 
@@ -76,4 +82,4 @@ if __name__ == "__main__":
 
     with pytest.MonkeyPatch.context() as monkeypatch:
         use_stand_ins(monkeypatch, Path(sys.argv[1]))
-        print(json.dumps(make_demo(progress=slowly).seconds))
+        print(json.dumps(run_here(MakeDemonstration(), progress=slowly).seconds))

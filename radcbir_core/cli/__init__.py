@@ -10,6 +10,7 @@ from radcbir_core.cli import query_command  # noqa: F401
 from radcbir_core.cli import evaluation_commands  # noqa: F401
 from radcbir_core.cli import collection_commands  # noqa: F401
 from radcbir_core.cli import serve_command  # noqa: F401
+from radcbir_core.cli import job_commands  # noqa: F401
 from radcbir_core.cli.application import EXIT_ERROR, EXIT_FAILED, EXIT_STOPPED, app, main
 
 __all__ = ["EXIT_ERROR", "EXIT_FAILED", "EXIT_STOPPED", "app", "main"]

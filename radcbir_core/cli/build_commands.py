@@ -62,10 +62,12 @@ def demo(
 
     Stopped and run again, it goes on where it stopped; what is there already is left as it is.
     """
-    from radcbir_core.synthetic.demonstration import ENCODER, STAGES, make_demo
+    from radcbir_core.jobs import run_here
+    from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+    from radcbir_core.synthetic.demonstration import ENCODER, STAGES
 
     with bars() as progress:
-        report = make_demo(name=name, images=phantoms, progress=progress)
+        report = run_here(MakeDemonstration(name, phantoms), progress=progress)
     made = [[stage, f"{report.seconds[stage]:.1f} s"] for stage in STAGES if stage in report.seconds]
     print_table(["step", "time"], made, title=f"{name} with {ENCODER}")
     print(f"Next: {'streamlit run app.py' if IN_REPOSITORY else f'{program()} serve'}")

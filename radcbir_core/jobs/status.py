@@ -1,12 +1,13 @@
-"""How far a piece of work is, as it is kept on disk.
+"""How far a job is, as it is kept on disk.
 
-Owns the record, its form as JSON, and what it says together with whether a process is at work. It starts and stops
+Owns the record, its form as JSON, and what it says together with whether anybody is at work. It starts and stops
 nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from radcbir_core.errors import CollectionError
@@ -17,49 +18,56 @@ STATES: tuple[State, ...] = get_args(State)
 START = "start"
 """The stage before the first one is told."""
 
+_OLD_COUNTS = ("images", "problems")
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a piece of work is.
+    """How far a job is.
 
     Attributes:
-        state: ``running`` or ``stopping`` while a process is at it; ``stopped`` where somebody asked for that;
-            ``interrupted`` where the process is gone without a word; ``failed`` with an ``error``; ``done``.
+        state: ``running`` or ``stopping`` while somebody is at it; ``stopped`` where a person asked for that;
+            ``interrupted`` where whoever was at it is gone without a word; ``failed`` with an ``error``; ``done``.
         stage: What it is at, or ended at: "import", or a step of a build; see also :data:`START`.
-        encoder: The spec of the encoder that it builds with; "" during the import.
+        part: Of several things that are made one after the other, the one at work: the spec of an encoder; else "".
         done: How much of the stage is finished.
         total: Of how much, as far as that is known.
         rate: Items a second in this stage; 0 while it cannot be told.
         started: When it began for the first time, in seconds since 1970.
         updated: When this was written.
         error: What went wrong, one line; "" where nothing did.
-        images: Images of the collection; 0 before the import has finished.
-        problems: Rows of its problems.csv.
-        finished: What is finished: "import", then the specs of encoders.
+        counts: What is to be said of what was made, by name: "images", "problems".
+        finished: The parts that are finished: "import", then the specs of encoders.
+        runner: What carries it out, or did last: a name of :data:`~radcbir_core.jobs.runners.RUNNERS`, or "terminal".
     """
 
     state: State = "running"
     stage: str = START
-    encoder: str = ""
+    part: str = ""
     done: int = 0
     total: int = 0
     rate: float = 0.0
     started: float = 0.0
     updated: float = 0.0
     error: str = ""
-    images: int = 0
-    problems: int = 0
+    counts: Mapping[str, int] = field(default_factory=dict)
     finished: tuple[str, ...] = ()
+    runner: str = "process"
 
     @property
     def ended(self) -> bool:
-        """Whether no process is at it."""
+        """Whether nobody is at it."""
         return self.state not in {"running", "stopping"}
 
     @property
-    def can_go_on(self) -> bool:
+    def can_resume(self) -> bool:
         """Whether it can be started again."""
         return self.state in {"stopped", "interrupted", "failed"}
+
+    @property
+    def share(self) -> float:
+        """How much of the stage is finished, 0 to 1."""
+        return min(max(self.done / self.total, 0.0), 1.0) if self.total > 0 else 0.0
 
     @property
     def seconds_left(self) -> float | None:
@@ -72,7 +80,7 @@ class Status:
         return (self.total - self.done) / self.rate if self.rate > 0 and self.done < self.total else None
 
     def as_seen(self, *, alive: bool, asked_to_stop: bool) -> Status:
-        """What the record says once it is known whether a process is at work.
+        """What the record says once it is known whether anybody is at work.
 
         Example:
             >>> [Status().as_seen(alive=alive, asked_to_stop=asked).state for alive in (True, False)
@@ -89,20 +97,27 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
-        return asdict(self) | {"finished": list(self.finished)}
+        record = {item.name: getattr(self, item.name) for item in fields(self)}
+        return record | {"counts": dict(self.counts), "finished": list(self.finished)}
 
     @classmethod
-    def from_json(cls, record: dict[str, Any]) -> Status:
-        """The inverse of :meth:`to_json`.
+    def from_json(cls, record: Mapping[str, Any]) -> Status:
+        """The inverse of :meth:`to_json`; also of what RadCBIR wrote before it had more kinds of jobs than imports.
 
         Raises:
             CollectionError: It is no such record.
+
+        Example:
+            >>> old = {"state": "done", "encoder": "pixels", "images": 61, "problems": 2, "finished": ["import"]}
+            >>> Status.from_json(old).part, Status.from_json(old).counts
+            ('pixels', {'images': 61, 'problems': 2})
         """
-        known = {item.name for item in fields(cls)}
-        strange = sorted(set(record) - known)
-        if record.get("state") not in STATES or strange:
-            found = f"it also has {strange[0][:40]!r}" if strange else f"state = {str(record.get('state'))[:40]!r}"
-            raise CollectionError(
-                f"Expected the status of a piece of work, but {found}. Dismiss it, and start it anew."
-            )
-        return cls(**record | {"finished": tuple(record.get("finished", ()))})
+        values = dict(record)
+        if "encoder" in values:
+            values["part"] = values.pop("encoder")
+            values["counts"] = {name: int(values.pop(name, 0)) for name in _OLD_COUNTS}
+        strange = sorted(set(values) - {item.name for item in fields(cls)})
+        if values.get("state") not in STATES or strange:
+            what = f"it also has {strange[0][:40]!r}" if strange else f"state = {str(values.get('state'))[:40]!r}"
+            raise CollectionError(f"Expected the status of a job, but {what}. Dismiss it, and start it anew.")
+        return cls(**values | {"finished": tuple(values.get("finished", ()))})

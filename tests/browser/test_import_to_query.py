@@ -8,7 +8,7 @@ import pytest
 
 from radcbir_core.collections.archive import write_archive
 from radcbir_core.collections.collection import open_collection
-from tests import quick_work
+from tests import quick_jobs
 from tests.browser.conftest import run_server
 from tests.small_images import write_small_images
 
@@ -16,17 +16,17 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def rest(tmp_path, monkeypatch):
-    """The file that makes the encoder rest while it is there."""
+def controls(tmp_path, monkeypatch):
+    """What holds jobs up."""
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("RADCBIR_IMPORT_ROOT", str(tmp_path / "images"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    yield quick_work.prepare(monkeypatch, tmp_path / "quick")
-    quick_work.end()
+    yield quick_jobs.prepare(monkeypatch, tmp_path / "quick")
+    quick_jobs.end()
 
 
 @pytest.fixture
-def own_server(chromium, small_data, rest, tmp_path):
+def own_server(chromium, small_data, controls, tmp_path):
     """The app on a data folder of its own, with images of two sites to import."""
     shutil.copytree(small_data, tmp_path / "data")
     for site in ("site-a", "site-b"):
@@ -36,8 +36,8 @@ def own_server(chromium, small_data, rest, tmp_path):
         yield address
 
 
-def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, rest):
-    rest.touch()
+def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, controls):
+    controls.deaf.touch()
     page.goto(f"{own_server}/collections")
     page.get_by_role("button", name="Import a collection").click()
     page.get_by_text("site-b", exact=True).click()
@@ -64,7 +64,7 @@ def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, res
     page.reload()
     working.wait_for()
     assert page.get_by_role("button", name="Stop").is_visible()
-    rest.unlink()
+    controls.go_on()
     page.get_by_text("is ready: 61 images, built with pixels, 2 problems").wait_for()
     page.get_by_role("link", name="Search in site-b").click()
     page.wait_for_url(lambda url: "/retrieval" in url and "collection=site-b" in url)

@@ -25,6 +25,7 @@ from radcbir_core.collections.layout import list_collections
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import CollectionError
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from tests.pages.reading import complaints, html, words
 from tests.stale import forget
 
@@ -195,7 +196,7 @@ def test_provenance_of_an_archive_says_so_and_survives_odd_records(copied_data, 
 def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied_data, app, monkeypatch) -> None:
     store = open_collection("small").store("pixels")
     forget(store, INDEX, NEIGHBORS, EVALUATION, PROJECTION)
-    asked: list[jobs.WorkRequest] = []
+    asked: list[ImportAndBuild] = []
     monkeypatch.setattr(jobs, "start", asked.append)
     at = app("collections", part="encoders")
     assert not complaints(at)
@@ -205,7 +206,7 @@ def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied
     choice = next(one for one in at.selectbox if one.key == "radcbir:build-small")
     assert choice.options[0] == "Pixels (32 x 32 baseline) · go on"
     button(at, "Build").click().run()
-    assert asked == [jobs.WorkRequest("small", encoders=("pixels",))]
+    assert asked == [ImportAndBuild("small", encoders=("pixels",))]
 
 
 def test_further_encoders_are_looked_for_when_asked(copied_data, app, monkeypatch) -> None:
@@ -267,7 +268,7 @@ def test_ended_work_is_forgotten_with_the_name(copied_data, app, monkeypatch) ->
         def dismiss(self) -> None:
             forgotten.append(self.name)
 
-    monkeypatch.setattr(jobs, "list_work", lambda: [Ended("small"), Ended("other")])
+    monkeypatch.setattr(jobs, "list_jobs", lambda: [Ended("small"), Ended("other")])
     at = app("collections", part="change")
     box(at, "Name").set_value("small-2").run()
     button(at, "Rename").click().run()
@@ -338,7 +339,7 @@ def test_nothing_is_changed_while_work_goes_on(copied_data, app, monkeypatch) ->
         def status() -> jobs.Status:
             return jobs.Status(stage="embeddings")
 
-    monkeypatch.setattr(jobs, "work_on", lambda name: Working() if name == "small" else None)
+    monkeypatch.setattr(jobs, "at_work_on", lambda name: Working() if name == "small" else None)
     at = app("collections", part="change")
     box(at, "Title").set_value("New").run()
     button(at, "Rename").click().run()

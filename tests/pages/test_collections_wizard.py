@@ -18,16 +18,18 @@ from radcbir_core.collections.layout import list_collections
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
-from radcbir_core.jobs import WorkRequest, list_work, start
-from tests import quick_work
+from radcbir_core.jobs import list_jobs, start
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.jobs.liveness import number_of
+from tests import quick_jobs
 from tests.pages.conftest import run_page
 from tests.pages.reading import cards, complaints, html, words
-from tests.quick_work import ended, wait_for
+from tests.quick_jobs import ended, wait_for
 from tests.small_images import draw, write_small_images
 
 
 @pytest.fixture(autouse=True)
-def rest(copied_data, tmp_path, monkeypatch):
+def controls(copied_data, tmp_path, monkeypatch):
     """The file that makes the encoder rest while it is there; the data folder has the collection ``small``."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv(server_folders.VARIABLE, str(tmp_path))
@@ -35,8 +37,8 @@ def rest(copied_data, tmp_path, monkeypatch):
     here = [Usable("pixels", "Pixels", False, "The baseline."), Usable("radcbir-mini", "Mini", True, "A small one.")]
     monkeypatch.setattr("pages.parts.frame.loaders.found_encoders", lambda _: here)
     loaders.usable_encoders.clear()
-    yield quick_work.prepare(monkeypatch, tmp_path / "quick")
-    quick_work.end()
+    yield quick_jobs.prepare(monkeypatch, tmp_path / "quick")
+    quick_jobs.end()
 
 
 @pytest.fixture
@@ -104,7 +106,7 @@ def test_from_a_folder_to_a_collection(source):
     assert first["path"].tolist()[:2] == ["chest_00.png", "chest_01.png"]
     assert first["picture"][0].startswith("data:image/webp;base64,")
     assert "patient_id" not in first
-    assert not list_work()
+    assert not list_jobs()
     button(at, "Next").click()
     at.run()
     assert at.text_input(key="radcbir:wizard:name").value == "scans-of-today"
@@ -113,7 +115,7 @@ def test_from_a_folder_to_a_collection(source):
     button(at, "Start").click()
     at.run()
     assert not complaints(at)
-    (work,) = list_work()
+    (work,) = list_jobs()
     assert ended(work).status().state == "done"
     assert open_collection("scans-of-today").title == "Scans <of> today"
     at = run_page("collections")
@@ -124,7 +126,7 @@ def test_from_a_folder_to_a_collection(source):
     assert "Import a collection" in labels(at)
     button(at, "Dismiss").click()
     at.run()
-    assert not list_work()
+    assert not list_jobs()
     assert not at.success
 
 
@@ -135,11 +137,11 @@ def test_with_no_collection_it_is_open(empty_app):
     assert "Next" in labels(at)
 
 
-def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, rest):
-    rest.touch()
+def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, controls):
+    controls.deaf.touch()
     imports = ImportRequest([source], "mine")
-    work = start(WorkRequest("mine", imports, encoders=("pixels", "radcbir-mini")))
-    wait_for(lambda: work.status().encoder == "pixels" and work.status().stage == "embeddings")
+    work = start(ImportAndBuild("mine", imports, encoders=("pixels", "radcbir-mini")))
+    wait_for(lambda: work.status().part == "pixels" and work.status().stage == "embeddings")
     for _ in range(2):
         at = run_page("collections")
         assert not complaints(at)
@@ -156,26 +158,26 @@ def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, rest):
     wait_for(lambda: not work.is_alive())
     at.run()
     assert "**mine** was stopped. Its 61 images are imported; the rest can go on where it stopped." in words(at)
-    rest.unlink()
+    controls.go_on()
     assert button(at, "Go on")
 
 
-def test_interrupted_work_says_so_and_goes_on(source, rest):
-    rest.touch()
-    work = start(WorkRequest("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
+def test_interrupted_work_says_so_and_goes_on(source, controls):
+    controls.deaf.touch()
+    work = start(ImportAndBuild("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
     wait_for(lambda: work.status().stage == "embeddings")
-    os.kill(int(work.lock_path.read_text()), signal.SIGKILL)
+    os.kill(number_of(work.folder), signal.SIGKILL)
     wait_for(lambda: not work.is_alive())
     at = run_page("collections")
     assert "**mine** was interrupted: its process has ended without a word." in complaints(at)
-    rest.unlink()
+    controls.go_on()
     button(at, "Go on").click()
     at.run()
     assert ended(work).status().state == "done"
 
 
 def test_what_went_wrong_is_said_with_a_way_on(source, tmp_path):
-    work = ended(start(WorkRequest("mine", ImportRequest([tmp_path / "gone"], "mine"))))
+    work = ended(start(ImportAndBuild("mine", ImportRequest([tmp_path / "gone"], "mine"))))
     at = run_page("collections")
     assert "**mine**: Expected a table or a folder to import, but" in complaints(at)
     assert "Try again" in labels(at)
@@ -195,17 +197,17 @@ def test_names_that_are_taken_or_no_names_are_refused(source):
         assert message in complaints(at)
     at.text_input(key="radcbir:wizard:other encoder").set_value("biomedklip").run()
     assert "Did you mean biomedclip" in complaints(at)
-    assert not list_work()
+    assert not list_jobs()
 
 
-def test_two_starts_of_one_name_begin_one(source, rest):
-    rest.touch()
+def test_two_starts_of_one_name_begin_one(source, controls):
+    controls.deaf.touch()
     at = at_start(source)
-    start(WorkRequest("scans-of-today", ImportRequest([source], "scans-of-today"), encoders=("pixels",)))
+    start(ImportAndBuild("scans-of-today", ImportRequest([source], "scans-of-today"), encoders=("pixels",)))
     button(at, "Start").click()
     at.run()
-    assert "Expected one piece of work at a time on scans-of-today" in complaints(at) or "exists" in complaints(at)
-    assert len(list_work()) == 1
+    assert "Expected one job at a time on scans-of-today" in complaints(at) or "exists" in complaints(at)
+    assert len(list_jobs()) == 1
 
 
 def test_paths_that_are_not_allowed_or_not_there(source, tmp_path, monkeypatch):
@@ -322,7 +324,7 @@ def test_an_upload_is_unpacked_and_imported(source, tmp_path):
     assert "Without an encoder, the collection is imported only" in words(at)
     button(at, "Start").click()
     at.run()
-    ended(list_work()[0])
+    ended(list_jobs()[0])
     assert "site" in list_collections()
 
 
@@ -336,7 +338,7 @@ def test_an_archive_of_a_collection_is_opened(tmp_path):
     button(at, "Start").click()
     at.run()
     assert not complaints(at)
-    assert ended(list_work()[0]).status().state == "done"
+    assert ended(list_jobs()[0]).status().state == "done"
     assert open_collection("small-2").encoder_ids() == ["pixels"]
     at = run_page("collections")
     assert "**small-2** is ready: 61 images" in at.success[0].value.replace("\\", "")
@@ -354,7 +356,7 @@ def test_what_is_new_can_be_added_to_a_collection_that_is_there(source):
     button(at, "Start").click()
     at.run()
     assert not complaints(at)
-    assert ended(list_work()[0]).status().state == "done"
+    assert ended(list_jobs()[0]).status().state == "done"
     assert len(open_collection("mine")) == 62
 
 
@@ -392,16 +394,16 @@ def test_guesses_at_columns():
     assert wizard_columns.guess("view", columns) == ""
 
 
-def test_other_pages_wait_for_work_and_open_by_themselves(source, rest):
-    rest.touch()
-    work = start(WorkRequest("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
+def test_other_pages_wait_for_work_and_open_by_themselves(source, controls):
+    controls.deaf.touch()
+    work = start(ImportAndBuild("mine", ImportRequest([source], "mine"), encoders=("pixels",)))
     wait_for(lambda: work.status().stage == "embeddings")
     at = run_page("retrieval", collection="mine")
     assert not complaints(at)
     assert "**mine** is being built. This page opens by itself" in words(at)
     assert "python -m radcbir_core build" not in words(at)
     assert "python -m radcbir_core build" not in words(run_page(collection="mine"))
-    rest.unlink()
+    controls.go_on()
     ended(work)
     at.run()
     assert not complaints(at)

@@ -118,7 +118,7 @@ def _relocate(collection: Collection) -> None:
 def _carry_out(name: str, change: Callable[[], object], *, then: str | None, said: str) -> None:
     """Make a change, unless work on the collection is going on; show the error, or begin the page anew."""
     try:
-        if exports.working_on(name) or jobs.work_on(name) is not None:
+        if exports.working_on(name) or jobs.at_work_on(name) is not None:
             raise CollectionError(
                 f"Expected a collection that nothing is being done with, but work on {name} is going on. "
                 "Wait until it has finished, or stop it."
@@ -126,7 +126,7 @@ def _carry_out(name: str, change: Callable[[], object], *, then: str | None, sai
         change()
         if then != name:
             # Ended work that could go on, or links to what it has made, would be about a name that is gone.
-            for ended in [one for one in jobs.list_work() if one.name == name]:
+            for ended in [one for one in jobs.list_jobs() if one.name == name]:
                 ended.dismiss()
     except RadcbirError as error:
         shell.show_error(error)

@@ -1,7 +1,7 @@
-"""The work that runs by itself: how far each piece is, stopping it, going on with it, and what became of it.
+"""The imports and builds: how far each is, stopping it, going on with it, and what became of it.
 
-Owns how pieces of work are shown. All that is known of them is read from disk each second, so that a page opened anew
-shows the same.
+Owns how these jobs are shown. All that is known of them is read from disk each second, so that a page opened anew shows
+the same.
 """
 
 from __future__ import annotations
@@ -16,58 +16,67 @@ from pages.parts.frame import shell
 from pages.parts.frame.text import counted, literal, message
 from pages.parts.jobs import stages, working
 from radcbir_core.errors import RadcbirError
-from radcbir_core.jobs import Status, Work, WorkRequest, list_work
+from radcbir_core.jobs import Job, Status, list_jobs
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
-_SAID: Final = "radcbir:work-error"
+_SAID: Final = "radcbir:job-error"
 _LOG_LINES: Final = 12
 _POLL_SECONDS: Final = 1.0
 
 
 def draw() -> None:
-    """Draw all pieces of work, the newest first; anew each second while one is running."""
-    found = list_work()
-    if not found:
+    """Draw all imports and builds, the newest first; anew each second while one is running."""
+    jobs = _listed()
+    if not jobs:
         return
-    if any(not work.status().ended for work in found):
-        _running(_state_of(found))
+    if any(not job.status().ended for job in jobs):
+        _running(_state_of(jobs))
     else:
-        _all(found)
+        _all(jobs)
 
 
 @st.fragment(run_every=_POLL_SECONDS)
 def _running(before: tuple[tuple[str, ...], ...]) -> None:
-    found = list_work()
-    if _state_of(found) != before:
-        st.rerun()  # a collection or an encoder is there now, or work has ended: the rest of the page shows that too
-    _all(found)
+    jobs = _listed()
+    if _state_of(jobs) != before:
+        st.rerun()  # a collection or an encoder is there now, or a job has ended: the rest of the page shows that too
+    _all(jobs)
 
 
-def _state_of(found: list[Work]) -> tuple[tuple[str, ...], ...]:
+def _listed() -> list[Job]:
+    """The imports and builds, and what cannot be read and so cannot be known to be another thing."""
+    return [job for job in list_jobs() if job.kind in {ImportAndBuild.kind, ""}]
+
+
+def _state_of(jobs: list[Job]) -> tuple[tuple[str, ...], ...]:
     """What the rest of the page depends on."""
-    states = [(work.id, work.status()) for work in found]
+    states = [(job.id, job.status()) for job in jobs]
     return tuple((name, status.state if status.ended else "", *status.finished) for name, status in states)
 
 
-def _all(found: list[Work]) -> None:
+def _all(jobs: list[Job]) -> None:
     if error := st.session_state.pop(_SAID, ""):
         shell.show_error(error)
-    for work in found:
+    for job in jobs:
         with st.container(border=True), shell.errors_shown():
-            _one(work, work.status())
+            _one(job, job.status())
 
 
-def _one(work: Work, status: Status) -> None:
-    name = literal(work.name or work.id)
+def _one(job: Job, status: Status) -> None:
+    request = job.request if job.kind else ImportAndBuild(job.id)  # of a damaged record, only its error is said
+    if not isinstance(request, ImportAndBuild):
+        return
+    name = literal(request.name)
     if not status.ended:
-        st.markdown(f"**{name}** :gray[{_what(work.request)}. It goes on when this page is closed.]")
+        st.markdown(f"**{name}** :gray[{_what(request)}. It goes on when this page is closed.]")
         stages.show_bar(working.stage_of(status))
-        stages.show_list(_lines(work.request, status))
+        stages.show_list(_lines(request, status))
         with st.container(horizontal=True):
             stopping = status.state == "stopping"
             _button(
                 "Stopping…" if stopping else "Stop",
-                work.stop,
-                key=f"stop:{work.id}",
+                job.stop,
+                key=f"stop:{job.id}",
                 icon=":material/stop:",
                 disabled=stopping,
                 help="It stops at the next step of its progress. What is finished stays; it can go on later.",
@@ -75,8 +84,8 @@ def _one(work: Work, status: Status) -> None:
             if stopping:
                 _button(
                     "End at once",
-                    work.end,
-                    key=f"end:{work.id}",
+                    job.end,
+                    key=f"end:{job.id}",
                     icon=":material/power_settings_new:",
                     help="Ends its process wherever it is. What is finished stays; it can go on later.",
                 )
@@ -93,33 +102,34 @@ def _one(work: Work, status: Status) -> None:
             icon=":material/power_off:",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
-        if status.state == "done" and (_built(status) or work.request.archive is not None):
+        if status.state == "done" and (_built(status) or request.archive is not None):
             st.page_link(
                 "pages/retrieval.py",
                 label=f"Search in {name}",
                 icon=":material/image_search:",
-                query_params={"collection": work.name},
+                query_params={"collection": job.name},
             )
-        if status.can_go_on and work.name:
+        if status.can_resume and job.kind:
             _button(
                 "Try again" if status.state == "failed" else "Go on",
-                work.go_on,
-                key=f"go-on:{work.id}",
+                job.resume,
+                key=f"go-on:{job.id}",
                 icon=":material/refresh:",
                 type="primary",
             )
-        _button("Dismiss", work.dismiss, key=f"dismiss:{work.id}", icon=":material/close:")
-        if status.state in {"failed", "interrupted"} and (log := _log_of(work)):
+        _button("Dismiss", job.dismiss, key=f"dismiss:{job.id}", icon=":material/close:")
+        if status.state in {"failed", "interrupted"} and (log := _log_of(job)):
             with st.popover("Log"):
                 st.code(log, language=None)
 
 
 def _done(status: Status, name: str) -> None:
     built = _built(status)
-    problems = f", {counted(status.problems, 'problem')} (in the list below)" if status.problems else ""
+    images, problems = (status.counts.get(name, 0) for name in ("images", "problems"))
+    with_problems = f", {counted(problems, 'problem')} (in the list below)" if problems else ""
     with_encoders = f", built with {', '.join(built)}" if built else ""
     st.success(
-        f"**{name}** is ready: {counted(status.images, 'image')}{literal(with_encoders)}{problems}.",
+        f"**{name}** is ready: {counted(images, 'image')}{literal(with_encoders)}{with_problems}.",
         icon=":material/check:",
     )
 
@@ -129,12 +139,13 @@ def _built(status: Status) -> list[str]:
 
 
 def _kept(status: Status) -> str:
-    if "import" in status.finished or status.images:
-        return f"Its {counted(status.images, 'image')} are imported; the rest can go on where it stopped."
+    images = status.counts.get("images", 0)
+    if "import" in status.finished or images:
+        return f"Its {counted(images, 'image')} are imported; the rest can go on where it stopped."
     return "Nothing was imported yet."
 
 
-def _what(request: WorkRequest) -> str:
+def _what(request: ImportAndBuild) -> str:
     encoders = ", ".join(literal(spec) for spec in request.encoders)
     if not request.brings_in:
         return f"Build with {encoders}"
@@ -142,7 +153,7 @@ def _what(request: WorkRequest) -> str:
     return f"{first}{f' and build with {encoders}' if encoders else ''}"
 
 
-def _lines(request: WorkRequest, status: Status) -> list[tuple[str, stages.Place]]:
+def _lines(request: ImportAndBuild, status: Status) -> list[tuple[str, stages.Place]]:
     """The stages of the whole work: the import, then one encoder after the other, the one at work in full."""
     lines: list[tuple[str, stages.Place]] = []
     if request.brings_in:
@@ -154,7 +165,7 @@ def _lines(request: WorkRequest, status: Status) -> list[tuple[str, stages.Place
     for spec in specs:
         if spec in status.finished:
             lines.append((f"Build with {spec}", "done"))
-        elif spec != status.encoder:
+        elif spec != status.part:
             lines.append((f"Build with {spec}", "later"))
         else:
             names = list(stages.BUILD)
@@ -176,8 +187,8 @@ def _do(do: Callable[[], None]) -> None:
         st.session_state[_SAID] = str(error)
 
 
-def _log_of(work: Work) -> str:
+def _log_of(job: Job) -> str:
     try:
-        return "\n".join(work.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
+        return "\n".join(job.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
     except OSError:
         return ""

@@ -25,6 +25,7 @@ from radcbir_core.collections.store import IMPORTED
 from radcbir_core.encoders import encoder_id_of, known_encoders
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import RadcbirError
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 _ROWS: Final = 1000
 _PART_NAMES: Final = {
@@ -71,7 +72,7 @@ def overview(collection: Collection) -> None:
 
 def encoders(collection: Collection) -> None:
     """How far each encoder is, the commands that complete them, and a build that can be begun here."""
-    busy = jobs.work_on(collection.name)
+    busy = jobs.at_work_on(collection.name)
     if collection.encoder_ids():
         encoder_states.table(collection)
     elif busy is None:
@@ -167,7 +168,7 @@ def _look_for_all() -> None:
 
 def _begin_build(name: str, spec: str) -> None:
     try:
-        jobs.start(jobs.WorkRequest(name, encoders=(spec,)))
+        jobs.start(ImportAndBuild(name, encoders=(spec,)))
     except RadcbirError as error:
         st.session_state[_BUILD_ERROR] = str(error)
 

@@ -13,7 +13,8 @@ import streamlit as st
 
 from pages.parts.frame.text import literal
 from pages.parts.jobs import stages
-from radcbir_core.jobs import Status, work_on
+from radcbir_core.jobs import Status
+from radcbir_core.jobs import at_work_on as job_on
 from radcbir_core.jobs.status import START
 
 IMPORT: Final = {
@@ -28,8 +29,8 @@ _POLL_SECONDS: Final = 1.0
 
 
 def at_work_on(name: str) -> bool:
-    """Whether a piece of work is at this collection right now."""
-    return work_on(name) is not None
+    """Whether a job is at work on this collection right now."""
+    return job_on(name) is not None
 
 
 def stage_of(status: Status) -> stages.Stage:
@@ -37,8 +38,8 @@ def stage_of(status: Status) -> stages.Stage:
     label = {**IMPORT, **stages.BUILD}.get(status.stage, status.stage)
     if status.stage == START:
         label = "Begin"
-    elif status.encoder:
-        label = f"{status.encoder}: {label[0].lower()}{label[1:]}"
+    elif status.part:
+        label = f"{status.part}: {label[0].lower()}{label[1:]}"
     # Of a folder without a table, it is not known how many images there are before they are all read.
     total = 0 if status.stage == "import" and status.done >= status.total else status.total
     return stages.Stage(status.stage, label, status.done, total, status.rate)
@@ -62,9 +63,9 @@ def wait_for(name: str, ready: Callable[[], bool]) -> bool:
 
 @st.fragment(run_every=_POLL_SECONDS)
 def _waiting(name: str, ready: Callable[[], bool]) -> None:
-    work = work_on(name)
-    if work is None or ready():
+    job = job_on(name)
+    if job is None or ready():
         st.rerun()
     st.markdown(f"**{literal(name)}** is being built. This page opens by itself as soon as its part is done.")
-    stages.show_bar(stage_of(work.status()))
+    stages.show_bar(stage_of(job.status()))
     st.page_link("pages/collections.py", label="Stop it, or see all stages", icon=":material/database:")

@@ -21,6 +21,8 @@ from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import CollectionExistsError, EncoderError, StorageError
+from radcbir_core.jobs import run_here
+from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
 from radcbir_core.storage import atomic_path
 from radcbir_core.synthetic import demonstration
 from radcbir_core.synthetic.demonstration import ENCODER, STAGES, is_wanted, make_demo
@@ -97,10 +99,12 @@ def test_two_threads_make_it_once_and_the_second_sees_the_progress(data, monkeyp
         if (step, done) == ("draw", 0):
             go_on.set()
 
-    threads = [threading.Thread(target=lambda: reports.update(first=make_demo()))]
+    threads = [threading.Thread(target=lambda: reports.update(first=run_here(MakeDemonstration())))]
     threads[0].start()
     assert drawing.wait(30)
-    threads.append(threading.Thread(target=lambda: reports.update(second=make_demo(progress=second))))
+    threads.append(
+        threading.Thread(target=lambda: reports.update(second=run_here(MakeDemonstration(), progress=second)))
+    )
     threads[1].start()
     for thread in threads:
         thread.join(60)
@@ -187,10 +191,10 @@ def test_a_read_only_data_folder_is_one_error(data, monkeypatch) -> None:
 
     monkeypatch.setattr(Path, "mkdir", refuse)
     with pytest.raises(StorageError, match=r"it is read-only\. Set RADCBIR_DATA to a folder you can write to"):
-        make_demo()
+        run_here(MakeDemonstration())
 
 
-def test_progress_can_stop_it_and_the_lock_is_free_again(data) -> None:
+def test_progress_can_stop_it_and_it_goes_on(data) -> None:
     def stop(step: str, done: int, total: int) -> None:
         if step == "embeddings":
             raise KeyboardInterrupt

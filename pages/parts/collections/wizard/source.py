@@ -19,7 +19,8 @@ from pages.parts.frame.text import counted, literal
 from radcbir_core.collections.archive import is_archive
 from radcbir_core.importers.formats import detect, reason_for
 from radcbir_core.importers.uploads.kept_uploads import TABLES, VECTORS, keep_upload, remove_unused
-from radcbir_core.jobs import WorkRequest, list_work
+from radcbir_core.jobs import Request, list_jobs
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 SERVER: Final = "A folder or table on the server"
 UPLOAD: Final = "Upload a table or a ZIP"
@@ -90,7 +91,7 @@ def _upload(draft: Draft) -> None:
     ):
         return
     with shell.errors_shown():
-        remove_unused(path for work in list_work() if work.name for path in _paths_of(work.request))
+        remove_unused(path for job in list_jobs() if job.name for path in _paths_of(job.request))
         bar = st.progress(0.0, text="Reading the upload…")
 
         def told(_: str, done: int, total: int) -> None:
@@ -117,7 +118,10 @@ def _found(paths: Sequence[Path]) -> tuple[str, str]:
     return formats[0].name, reason_for(paths[0], formats[0])
 
 
-def _paths_of(request: WorkRequest) -> list[Path]:
+def _paths_of(request: Request) -> list[Path]:
+    """What a job reads."""
+    if not isinstance(request, ImportAndBuild):
+        return []
     paths = list(request.imports.paths) if request.imports is not None else []
     return [*paths, *([request.archive] if request.archive is not None else [])]
 

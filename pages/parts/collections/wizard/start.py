@@ -17,7 +17,8 @@ from pages.parts.frame.text import literal
 from radcbir_core.collections.layout import check_name
 from radcbir_core.encoders import encoder_id_of
 from radcbir_core.encoders.usable import Usable
-from radcbir_core.jobs import WorkRequest, start
+from radcbir_core.jobs import start
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 FAVORITE: Final = "radcbir-mini"
 _STRANGE: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -66,11 +67,11 @@ def draw(draft: Draft) -> None:
             draft.started = True
 
 
-def _request(draft: Draft, name: str, *, title: str, add: bool, encoders: tuple[str, ...]) -> WorkRequest:
+def _request(draft: Draft, name: str, *, title: str, add: bool, encoders: tuple[str, ...]) -> ImportAndBuild:
     if draft.format_name == ARCHIVE:
-        return WorkRequest(name, encoders=encoders, archive=draft.paths[0])
+        return ImportAndBuild(name, encoders=encoders, archive=draft.paths[0])
     imports = replace(draft.request(name, title=title or None), add=add)
-    return WorkRequest(name, imports, draft.format_name or None, encoders)
+    return ImportAndBuild(name, imports, draft.format_name or None, encoders)
 
 
 def _add(draft: Draft, name: str) -> bool:
