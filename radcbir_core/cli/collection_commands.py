@@ -18,6 +18,7 @@ from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX
 from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.corrections import read_corrections
 from radcbir_core.collections.layout import Layout, collections_folder, list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
 
@@ -67,6 +68,13 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
             print_table([column, "images"], [[value, number] for value, number in list(counts.items())[:15]])
     for note in facts["notes"]:
         print(f"Note: {note}")
+    corrections = facts["corrections"]
+    if corrections["cells"]:
+        each = ", ".join(f"{column} {count:,}" for column, count in corrections["columns"].items())
+        print(
+            f"Corrected since the import: {corrections['cells']:,} cells of {corrections['images']:,} images ({each}), "
+            f"last at {corrections['last']}; all of them: {corrections['file']}"
+        )
     rows = [[e["encoder_id"], *(e["steps"][step] for step in ARTIFACT_NAMES)] for e in facts["encoders"]]
     print_table(["encoder", *ARTIFACT_NAMES], rows)
     for encoder in facts["encoders"]:
@@ -252,5 +260,18 @@ def describe(collection: Collection) -> dict[str, Any]:
             **{column: manifest.codes(column).counts() for column in ("modality", "anatomy", "dataset", "split")},
             "pathology": manifest.pathology_counts,
         },
+        "corrections": _corrections(collection),
         "encoders": encoders,
+    }
+
+
+def _corrections(collection: Collection) -> dict[str, Any]:
+    """What was corrected since the import, in short."""
+    history = read_corrections(collection)
+    return {
+        "cells": len(history),
+        "images": int(history["image_id"].nunique()),
+        "columns": {str(name): int(count) for name, count in history["column"].value_counts().items()},
+        "last": str(history["when"].iloc[-1]) if len(history) else "",
+        "file": str(collection.layout.corrections) if len(history) else "",
     }

@@ -279,7 +279,9 @@ def test_an_image_whose_file_is_gone_still_has_its_hits(app, copied_data, tmp_pa
 
 def test_an_encoder_of_another_version_is_refused_for_uploads_only(app, copied_data):
     path = copied_data / "encoders" / "pixels" / "encoder.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"fingerprint": "0" * 64}))
+    record = json.loads(path.read_text())
+    record["artifacts"]["embeddings"]["of"]["encoder"] = "0" * 64
+    path.write_text(json.dumps(record | {"fingerprint": "0" * 64}))
     at = upload(app("retrieval"), png_of(np.asarray(draw(0, 99))))
     assert "Build small with pixels again." in complaints(at)
     (link,) = [link for link in at.main if link.type == "page_link"]

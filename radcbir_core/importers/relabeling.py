@@ -1,0 +1,268 @@
+"""A table of corrections → other labels in a collection that stands.
+
+Owns the reading of such a table: which image a line means, what its words are in the manifest's, and what would change.
+Words become the manifest's exactly as in an import, and it is told which did. Writing them, and the history, is
+``collections/corrections.py``'s business.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.corrections import SEPARATOR, history_of, replaced, write_correction
+from radcbir_core.collections.digests import IMAGE_COLUMNS
+from radcbir_core.collections.locks import at_rest
+from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, normalize_row
+from radcbir_core.importers.rows.sources import Cell, CsvTable, Row
+
+_BATCH_ROWS: Final = 16_384
+_NAMES_OF: Final = {"pathology": "pathologies", "labels_all": "pathologies", "split_hint": "split"}
+"""Columns of a source that an import reads a column of the manifest from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relabeling:
+    """What a table of corrections changes.
+
+    Attributes:
+        collection: The collection: as it is then, or as it is where nothing was written.
+        cells: One row a cell that changes: ``row``, ``image_id``, ``column``, ``from``, ``to``; several pathologies
+            with ``|`` between them.
+        lines: How many lines the table has.
+        changes: What normalization changed in its words: column, from, to, rows.
+        notes: What has to be known, one sentence each.
+        written: Whether the collection has been changed.
+    """
+
+    collection: Collection
+    cells: pd.DataFrame
+    lines: int
+    changes: list[dict[str, str | int]]
+    notes: list[str] = field(default_factory=list)
+    written: bool = False
+
+    @property
+    def images(self) -> int:
+        """How many images change."""
+        return int(self.cells["row"].nunique())
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """Column → how many of its cells change."""
+        return {str(name): int(count) for name, count in self.cells["column"].value_counts().items()}
+
+
+def relabel(name: str, table: Path, *, by: str = "", dry_run: bool = False) -> Relabeling:
+    """Correct labels of a collection by a table, in one step; embeddings, graph and map stay as they are.
+
+    The table has a column ``image_id``, or ``path`` as the collection has it, and the columns to change: those of a
+    manifest, and any further column that the collection has. Its cells are read as an import reads them; an empty cell
+    means that nothing is known. ``image_id``, ``path``, ``dicom_frame`` and what is computed from the files
+    (``sha256``, ``width``, ``height``, ``duplicate_group``) say which image is meant, or nothing, and are never
+    changed: so a whole exported manifest, edited, is such a table too.
+
+    Args:
+        name: The collection.
+        table: A CSV; UTF-8; comma, semicolon or tab between cells; plain or gzip.
+        by: Who corrects, for the history.
+        dry_run: Whether to tell only what would change.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: It is being built or changed.
+        ManifestError: The table cannot be read, has a column that the collection has not, or a line in it names no
+            image of the collection or one that another line names.
+        StorageError: No space left, or no permission.
+    """
+    if dry_run:
+        return _Corrections(open_collection(name), table).read()[0]
+    with at_rest(name) as folder:
+        before = Collection(folder)
+        found, corrected = _Corrections(before, table).read()
+        if not len(found.cells):
+            return found
+        cells = {column: [str(cell) for cell in found.cells[column]] for column in ("image_id", "column", "from", "to")}
+        write_correction(before, corrected, history_of(cells, source=table.name, by=by))
+    return Relabeling(open_collection(name), found.cells, found.lines, found.changes, found.notes, written=True)
+
+
+class _Corrections:
+    """One table, read against one collection."""
+
+    def __init__(self, collection: Collection, path: Path) -> None:
+        self.collection = collection
+        self.manifest = collection.manifest
+        self.path = path
+        self.table = CsvTable(path, lower=True)
+        self.changes = Changes()
+        self.notes: list[str] = []
+        self.by_id = "image_id" in self.table.columns
+        self.targets = self._targets()
+        self._seen = np.zeros(len(self.manifest), dtype=np.int64)
+        self._index = pd.Index(self.manifest.column("image_id") if self.by_id else self._places())
+        self._spellings = {
+            "anatomy": {word.casefold(): word for word in self.manifest.codes("anatomy").values},
+            "pathologies": {word.casefold(): word for word in self.manifest.pathology_counts},
+        }
+
+    def read(self) -> tuple[Relabeling, pa.Table]:
+        """What changes, and the manifest with it."""
+        cells: list[dict[str, Any]] = []
+        values: dict[str, tuple[list[int], list[Any]]] = {name: ([], []) for name in self.targets.values()}
+        lines = 0
+        for batch in self._batches():
+            lines += len(batch)
+            rows = self._rows_of(batch)
+            now = self.manifest.rows(rows, ["image_id", *values])
+            for row, line, before in zip(rows.tolist(), batch, now.to_dict("records"), strict=True):
+                for column, after in self._read(line).items():
+                    if _same(before[column], after):
+                        continue
+                    image_id = before["image_id"]
+                    cell = {"row": row, "image_id": image_id, "column": column}
+                    cells.append(cell | {"from": _text(before[column]), "to": _text(after)})
+                    values[column][0].append(row)
+                    values[column][1].append(after)
+        if not lines:
+            raise ManifestError(f"Expected at least one correction, but {self.path} has no rows. Check the file.")
+        corrected = self.manifest.table
+        for column, (positions, new) in values.items():
+            if positions:
+                place = corrected.column_names.index(column)
+                kind = corrected.schema.field(column).type
+                whole = replaced(corrected.column(column), np.array(positions, dtype=np.int64), pa.array(new, kind))
+                corrected = corrected.set_column(place, column, whole)
+        frame = pd.DataFrame(cells, columns=["row", "image_id", "column", "from", "to"])
+        return Relabeling(self.collection, frame, lines, self.changes.rows(), self.notes), corrected
+
+    def _targets(self) -> dict[str, str]:
+        """Column of the table → column of the manifest that it changes."""
+        if not self.by_id and "path" not in self.table.columns:
+            raise ManifestError(
+                f"Expected a column image_id or path that says which image a line means, but {self.path} has "
+                f"{', '.join(self.table.columns)[:300]}. Name one of them so."
+            )
+        fixed = {*IMAGE_COLUMNS, *COMPUTED}
+        known = {name.lower(): name for name in self.manifest.column_names if name not in fixed}
+        targets: dict[str, str] = {}
+        for name in self.table.columns:
+            if name in fixed:
+                continue
+            if name not in known and name not in _NAMES_OF:
+                close = get_close_matches(name, [*known, *_NAMES_OF], n=1)
+                hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(known)}."
+                raise ManifestError(
+                    f"Expected columns that {self.collection.name} has, but line 1 of {self.path} has {name!r}. {hint}"
+                )
+            if name in known:
+                targets[name] = known[name]
+            if name in _NAMES_OF:
+                targets.setdefault(_NAMES_OF[name], _NAMES_OF[name])
+        if not targets:
+            raise ManifestError(
+                f"Expected a column to change, but {self.path} has only {', '.join(self.table.columns)[:300]}, which "
+                "say what image it is or are computed from its file. Add the column to correct, such as pathologies."
+            )
+        passed_over = [name for name in self.table.columns if name in COMPUTED]
+        if passed_over:
+            self.notes.append(f"Computed from the files, and not changed: {', '.join(passed_over)}.")
+        return targets
+
+    def _places(self) -> list[str]:
+        """What names each image by its file: the path, and the frame where a file has several."""
+        places = [str(path) for path in self.manifest.column("path")]
+        if FRAME_COLUMN in self.manifest.column_names:
+            places = [_place(path, str(f)) for path, f in zip(places, self.manifest.column(FRAME_COLUMN), strict=True)]
+        # A file that stands there as several images names none of them; what has a zero byte in front is no path.
+        several = pd.Index(places).duplicated(keep=False)
+        return [f"\0{row}" if several[row] else place for row, place in enumerate(places)]
+
+    def _batches(self) -> Iterator[list[Row]]:
+        rows = self.table.rows()
+        while batch := list(islice(rows, _BATCH_ROWS)):
+            for row in batch:
+                if row.reason:
+                    raise ManifestError(f"{row.reason.removesuffix('.')}: line {row.line} of {self.path}. Correct it.")
+            yield batch
+
+    def _rows_of(self, batch: Sequence[Row]) -> Any:
+        """The row of the manifest that each line means."""
+        keys = [self._key(row) for row in batch]
+        rows = self._index.get_indexer(pd.Index(keys))
+        for row, key, line in zip(rows.tolist(), keys, batch, strict=True):
+            if row < 0:
+                raise self._unknown(key, line)
+            if self._seen[row]:
+                raise ManifestError(
+                    f"Expected one line an image, but line {line.line} of {self.path} names the image of line "
+                    f"{self._seen[row]} again: {key.partition(chr(0))[0]!r}. Take one of them out."
+                )
+            self._seen[row] = line.line
+        return rows
+
+    def _key(self, row: Row) -> str:
+        if self.by_id:
+            return str(row.cells["image_id"]).strip()
+        path = str(row.cells["path"]).strip()
+        if Path(path).is_absolute():
+            path = os.path.relpath(os.path.normpath(path), os.path.realpath(self.collection.image_root))
+        return _place(os.path.normpath(path) if path else "", str(row.cells.get(FRAME_COLUMN, "")).strip())
+
+    def _unknown(self, key: str, line: Row) -> ManifestError:
+        path = key.partition("\0")[0]
+        said = f"image_id = {key[:120]!r}" if self.by_id else f"path = {path[:120]!r}"
+        if not self.by_id and path in set(self.manifest.column("path")):
+            return ManifestError(
+                f"Expected lines that name one image, but line {line.line} of {self.path} has {said}, a file of "
+                f"several images. Name it by image_id, or add the column {FRAME_COLUMN}."
+            )
+        return ManifestError(
+            f"Expected images of {self.collection.name}, but line {line.line} of {self.path} has {said}, which it does "
+            "not hold. Correct the line, or take it out."
+        )
+
+    def _read(self, row: Row) -> dict[str, Cell]:
+        """Column of the manifest → what a line says of it."""
+        told = {name: cell for name, cell in row.cells.items() if name in self.targets or name in _NAMES_OF}
+        normal = normalize_row({**told, "path": "-"}, dataset="", changes=self.changes)
+        said: dict[str, Cell] = {}
+        for name, column in self.targets.items():
+            cell = normal[name]
+            if isinstance(cell, list):
+                said[column] = list(dict.fromkeys(self._spelled("pathologies", word) for word in cell))
+            else:
+                said[column] = self._spelled(name, cell) if name == "anatomy" else cell
+        return said
+
+    def _spelled(self, column: str, word: str) -> str:
+        """A word as the collection spells it, where the two differ in case only."""
+        return self.changes.note(column, word, self._spellings[column].get(word.casefold(), word))
+
+
+def _place(path: str, frame: str) -> str:
+    return f"{path}\0{frame}" if frame else path
+
+
+def _same(before: Any, after: Cell) -> bool:
+    """Whether a cell says the same; the order of pathologies does not count."""
+    return set(before) == set(after) if isinstance(after, list) else _text(before) == after
+
+
+def _text(cell: Any) -> str:
+    """A cell as the history has it."""
+    if isinstance(cell, list):
+        return SEPARATOR.join(cell)
+    return "" if cell is None or cell is pd.NA or cell != cell else str(cell)  # noqa: PLR0124 - NaN
