@@ -26,7 +26,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 class RemoteEngine:
-    """The side that asks. ``asked`` are the kinds of its questions so far."""
+    """The side that asks."""
 
     name = "remote"
     method: Method = "exact"
@@ -36,7 +36,6 @@ class RemoteEngine:
 
     def __init__(self, path: Path, *, filters: frozenset[Filter] = frozenset({"allowed", "exclusions"})) -> None:
         self.filters = filters
-        self.asked: list[str] = []
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.core.search.remote_engine", str(path)],
@@ -87,7 +86,6 @@ class RemoteEngine:
         return hits
 
     def _ask(self, message: dict[str, Any], data: bytes = b"") -> tuple[dict[str, Any], bytes]:
-        self.asked.append(message["ask"])
         with self._lock:
             send(self._process.stdin, message, data=data)
             return receive(self._process.stdout)
