@@ -52,9 +52,9 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     Made once a test run, also where several workers run the tests. Read-only: a test that changes it copies it.
     """
-    from radcbir_core.build import build
     from radcbir_core.encoders import load_encoder
     from radcbir_core.importers import import_collection
+    from radcbir_core.pipeline import build
 
     shared = _shared(tmp_path_factory)
     data, source, done = shared / "small-data", shared / "small-data-source", shared / "small-data.done"

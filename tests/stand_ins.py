@@ -68,7 +68,7 @@ def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 6
 
 def use_quick_map(patch: pytest.MonkeyPatch) -> None:
     """Lay out maps without UMAP."""
-    patch.setattr("radcbir_core.build.project_store", project_quickly)
+    patch.setattr("radcbir_core.pipeline.project_store", project_quickly)
 
 
 if __name__ == "__main__":

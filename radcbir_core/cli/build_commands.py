@@ -27,9 +27,9 @@ def build(
     workers: Annotated[int | None, typer.Option(min=1, help="Decoding threads; one a CPU core by default.")] = None,
 ) -> None:
     """Embed, index, find neighbors, evaluate and project. Stopped and run again, it goes on where it stopped."""
-    from radcbir_core.build import build as build_all
-    from radcbir_core.build import build_imported
     from radcbir_core.encoders import load_encoder
+    from radcbir_core.pipeline import build as build_all
+    from radcbir_core.pipeline import build_imported
 
     collection = open_collection(name)
     imported = encoder.removeprefix(IMPORTED)

@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from radcbir_core.build import build
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import check_name, list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionExistsError, Remedy
+from radcbir_core.pipeline import build
 from radcbir_core.progress import Progress, silent
 from radcbir_core.synthetic.phantom_collection import DEFAULT_IMAGES, DEFAULT_NAME, TITLE, make_phantoms
 

@@ -9,14 +9,14 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    import radcbir_core.build
+    import radcbir_core.pipeline
     from radcbir_core.encoders import registry
     from radcbir_core.synthetic import demonstration
     from tests.stand_ins import project_quickly
 
     registry.ROOT = Path(sys.argv.pop(1))
     demonstration.DEFAULT_IMAGES = 24
-    radcbir_core.build.project_store = project_quickly
+    radcbir_core.pipeline.project_store = project_quickly
     from streamlit.web import cli
 
     cli.main()

@@ -102,7 +102,7 @@ def test_retrieval_opens_while_the_map_is_being_made_and_the_map_opens_by_itself
         go_on.wait(60)
         return project_quickly(store, **options)
 
-    monkeypatch.setattr("radcbir_core.build.project_store", slowly)
+    monkeypatch.setattr("radcbir_core.pipeline.project_store", slowly)
     try:
         first_start()
         assert laying_out.wait(60)
@@ -149,7 +149,7 @@ def test_what_goes_wrong_is_one_message_with_a_button_and_then_it_goes_on(first_
 
 
 @pytest.mark.parametrize(
-    ("step", "page"), [("radcbir_core.build.embed", "retrieval"), ("radcbir_core.build.project_store", "map")]
+    ("step", "page"), [("radcbir_core.pipeline.embed", "retrieval"), ("radcbir_core.pipeline.project_store", "map")]
 )
 def test_what_goes_wrong_half_way_is_said_where_it_is_missed(first_start, monkeypatch, tmp_path, step, page):
     def full(*_, **__):

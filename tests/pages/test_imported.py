@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from radcbir_core.build import build_imported
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.importers.vectors.embeddings import import_embeddings
+from radcbir_core.pipeline import build_imported
 from tests.pages.conftest import run_page
 from tests.pages.reading import cards, complaints, pictures
 from tests.stand_ins import project_quickly
@@ -21,7 +21,7 @@ from tests.unified_files import write_unified
 def imported(tmp_path, monkeypatch) -> Path:
     """The folder of the source files of the collection ``u``, which is built."""
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("radcbir_core.build.project_store", project_quickly)
+    monkeypatch.setattr("radcbir_core.pipeline.project_store", project_quickly)
     write_unified(tmp_path, rows=60, dimension=16, seed=0)
     import_embeddings([tmp_path / "u.h5", tmp_path / "u.csv"], name="u", encoder_id="e")
     build_imported(open_collection("u"), "e")

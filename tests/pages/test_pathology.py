@@ -9,13 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from radcbir_core.build import build
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.evaluation.reports.by_measure import precision_against
+from radcbir_core.pipeline import build
 from radcbir_core.search.graph import ranked_hits
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL

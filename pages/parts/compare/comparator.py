@@ -19,11 +19,11 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, literal, markup
 from pages.parts.jobs import first_start
 from pages.parts.jobs.first_start import Job
-from radcbir_core.build import build
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import data_folder
 from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation.statistics.chance import CHANCE
+from radcbir_core.pipeline import build
 from radcbir_core.progress import Progress
 
 BASELINE: Final = "pixels"

@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
-from radcbir_core.build import build, build_imported
 from radcbir_core.collections.archive import open_archive
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import list_collections
@@ -22,6 +21,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.jobs.kinds import Telling
+from radcbir_core.pipeline import build, build_imported
 
 IMPORT: Final = "import"
 LOAD: Final = "load"

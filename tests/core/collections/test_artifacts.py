@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.build import MAKERS
 from radcbir_core.collections import artifacts
 from radcbir_core.collections.archive.contents import belongs
 from radcbir_core.collections.artifacts import (
@@ -28,6 +27,7 @@ from radcbir_core.collections.artifacts import (
     standings,
 )
 from radcbir_core.collections.inventory import PARTS, sizes_of
+from radcbir_core.pipeline import MAKERS
 
 NOW = dict.fromkeys(SOURCES, "as it is")
 

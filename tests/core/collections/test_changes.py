@@ -10,7 +10,6 @@ import threading
 import filelock
 import pytest
 
-from radcbir_core.build import build
 from radcbir_core.collections.changes import images_found, relocate_images, remove_collection, rename_collection
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import Layout, collections_folder, list_collections
@@ -18,6 +17,7 @@ from radcbir_core.collections.writing import new_collection, resumable_collectio
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
 from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.pipeline import build
 
 
 @pytest.fixture

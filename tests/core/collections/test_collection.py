@@ -10,7 +10,6 @@ import time
 import numpy as np
 import pytest
 
-from radcbir_core.build import build
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import open_collection
@@ -20,6 +19,7 @@ from radcbir_core.collections.writing import new_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ImageError
 from radcbir_core.importers import import_collection
+from radcbir_core.pipeline import build
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from radcbir_core.build import build, build_imported
 from radcbir_core.collections.archive import open_archive, write_archive
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.changes import rename_collection
@@ -21,6 +20,7 @@ from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.embed import embed
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError
+from radcbir_core.pipeline import build, build_imported
 from radcbir_core.storage import digest_file, digest_of, write_json
 
 ONE = {"embeddings": "embed"}

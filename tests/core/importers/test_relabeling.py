@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.build import build
 from radcbir_core.cli import main
 from radcbir_core.collections.archive import open_archive, write_archive
 from radcbir_core.collections.collection import Collection, open_collection
@@ -26,6 +25,7 @@ from radcbir_core.errors import CollectionError, ManifestError, StorageError
 from radcbir_core.evaluation import Protocol, evaluate
 from radcbir_core.importers import import_collection
 from radcbir_core.importers.relabeling import relabel
+from radcbir_core.pipeline import build
 from tests.core.collections.test_migration import contents
 
 

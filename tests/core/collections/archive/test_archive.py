@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from radcbir_core.build import build
 from radcbir_core.cli import main
 from radcbir_core.collections.archive import is_archive, open_archive, write_archive
 from radcbir_core.collections.archive.contents import LABEL, LIST, Member, read_list, write_list
@@ -27,6 +26,7 @@ from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import ArchiveError, CollectionError, CollectionExistsError, ImageError, RadcbirError
+from radcbir_core.pipeline import build
 from radcbir_core.search.retriever import Retriever
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
@@ -95,7 +95,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
         there.read_image(0)
     found = relocate_images("small", tmp_path / "moved")
     assert found.read_image(0).pixels.shape == (48, 48)
-    monkeypatch.setattr("radcbir_core.build.project_store", project_quickly)
+    monkeypatch.setattr("radcbir_core.pipeline.project_store", project_quickly)
     shutil.rmtree(found.encoder_folder("pixels"))
     assert build(open_collection("small"), load_encoder("pixels")).failed == 0
 

@@ -565,7 +565,7 @@ class TestCommands:
         hub_cache: Any,
     ) -> None:  # fmt: skip
         monkeypatch.setenv("RADCBIR_DATA", str(shutil.copytree(small_data, tmp_path / "data")))
-        monkeypatch.setattr("radcbir_core.build.project_store", project_quickly)
+        monkeypatch.setattr("radcbir_core.pipeline.project_store", project_quickly)
         kit = tmp_path / "a kit"
         assert main(["fetch-encoder", "radcbir-mini", "--to", str(kit)]) == 0
         out = capsys.readouterr().out

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radcbir_core.build import build
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
 from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, results
 from radcbir_core.importers import import_collection
+from radcbir_core.pipeline import build
 from tests.kept_embeddings import kept_embeddings
 
 

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from radcbir_core.build import build_imported
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import list_collections
@@ -29,6 +28,7 @@ from radcbir_core.errors import (
 )
 from radcbir_core.importers.vectors.embeddings import import_embeddings, recognizes
 from radcbir_core.importers.vectors.vector_files import open_vectors
+from radcbir_core.pipeline import build_imported
 from tests.kept_embeddings import kept_embeddings
 from tests.stand_ins import project_quickly
 from tests.unified_files import LABELS, write_h5, write_unified
@@ -245,7 +245,7 @@ def test_two_columns_never_become_one_label(source) -> None:
 
 def test_running_it_again_changes_nothing(source, monkeypatch) -> None:
     write_unified(source, rows=60, dimension=8, seed=0)
-    monkeypatch.setattr("radcbir_core.build.project_store", project_quickly)
+    monkeypatch.setattr("radcbir_core.pipeline.project_store", project_quickly)
     collection = imported(source)
     report = build_imported(collection, "e")
     assert (report.images, report.failed) == (60, 0)
@@ -472,7 +472,7 @@ def test_other_mistakes(source, capsys) -> None:
 
 
 def test_the_command(source, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("radcbir_core.build.project_store", project_quickly)
+    monkeypatch.setattr("radcbir_core.pipeline.project_store", project_quickly)
     write_unified(source, rows=60, dimension=8, seed=0)
     assert recognizes(source / "u.h5")
     assert recognizes(source / "u.csv")
