@@ -142,14 +142,14 @@ def write_correction(collection: Collection, table: pa.Table, history: pd.DataFr
     folder = collection.folder
     kept = {collection.manifest_path.name}
     with disk_errors(folder):
-        _remove_manifests(folder, keep=kept)
+        remove_manifests(folder, keep=kept)
         path = Layout(folder).manifest.with_stem(f"{Layout(folder).manifest.stem}-{uuid.uuid4().hex[:16]}")
         Manifest(table, digest="").write(path)
         facts = manifest_facts(path, table, digests=digests) | add_to_history(folder, collection, history)
         write_record(folder, collection.record | facts)
 
 
-def _remove_manifests(folder: Path, *, keep: set[str]) -> None:
+def remove_manifests(folder: Path, *, keep: set[str]) -> None:
     """Remove the manifests of before earlier corrections, and those of corrections that were stopped."""
     for path in folder.iterdir():
         if is_manifest_name(path.name) and path.name not in keep:

@@ -1,9 +1,10 @@
 """An import into a collection that is there: what is new comes after what it has, and everything else stays.
 
-Owns the join of what a source says now with what a collection has. Rows are recognized by their ``image_id`` and never
-move; what a source says otherwise of them is told, and taken only where that is asked for; images that a source no
-longer has stay, and are listed. Embeddings and thumbnails of whole shards are kept, and the next build goes on after
-them; neighbors, projection and evaluation are of another collection then, and are made again.
+Owns the join of what a source says now with what a collection has. Rows that it has already, which recognizing.py finds
+out, never move; what a source says otherwise of them is told, and taken only where that is asked for; images that a
+source no longer has stay, and are listed. Embeddings and thumbnails of whole shards are kept, and the next build goes
+on after them; neighbors, projection and evaluation are of another collection then, and are made again. Where labels
+are all that changes, nothing but the evaluation is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.corrections import SEPARATOR, add_to_history, history_of, remove_manifests
 from radcbir_core.collections.layout import Layout, list_collections
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import PROBLEM_COLUMNS, manifest_facts, write_record
@@ -29,6 +31,7 @@ from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError, CollectionNotFoundError, Remedy
 from radcbir_core.importers.datasets.dicom_tree import SALT_NAME
 from radcbir_core.importers.importing import Gathered, gather, write_private
+from radcbir_core.importers.recognizing import recognize
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import duplicate_groups
 from radcbir_core.importers.rows.sources import Source
@@ -74,11 +77,14 @@ def add_sources(
         revised = Collection(folder)
         revised.add_problems(joined.problems)
         manifest = before.manifest if joined.table is None else Manifest(joined.table, digest="")
-        record = _record(before.record, gathered.facts, manifest, problems=len(revised.problems()))
+        record = _record(before.record, gathered.facts, manifest, problems=len(revised.problems()), fresh=joined.fresh)
         record |= {"image_root": str(joined.root), "title": request.title or before.title}
         if joined.table is not None:
             manifest.write(Layout(folder).manifest)
             record |= manifest_facts(Layout(folder).manifest, joined.table, digests=before.digests_with(joined.table))
+            remove_manifests(folder, keep={Layout(folder).manifest.name})
+        if len(joined.history):
+            record |= add_to_history(folder, before, joined.history)
         write_record(folder, record)
         for name, content in gathered.private_files.items():
             if not (folder / name).exists():
@@ -118,12 +124,16 @@ class _Joined:
         root: What their paths start from.
         problems: Those that the collection has not listed yet.
         notes: What was found, for the user.
+        fresh: How many images are new.
+        history: What the source says otherwise of labels and is taken, for the history of corrections.
     """
 
     table: pa.Table | None
     root: Path
     problems: pd.DataFrame
     notes: list[str]
+    fresh: int
+    history: pd.DataFrame
 
 
 def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _Joined:
@@ -133,15 +143,17 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
     new = _spelled_as(_below(gathered.manifest.table, gathered.root, root), there)
     there, new = _same_columns(there, new)
 
-    found = pc.index_in(new.column("image_id"), value_set=there.column("image_id").combine_chunks())
-    position = np.asarray(pc.fill_null(found, -1)).astype(np.int64)
+    recognized = recognize(there, new, gathered.origins)
+    new, position = recognized.table, recognized.position
     known, fresh = np.flatnonzero(position >= 0), np.flatnonzero(position < 0)
     _refuse_other_images(before.name, there, new, position=position, known=known)
     notes = []
+    history = history_of({key: [] for key in ("image_id", "column", "from", "to")}, source="")
     changed = _changes(there, new, position=position, known=known)
     table = there
     if changed and take_changes:
         table = _taken(there, new, changed, position=position)
+        history = _history(before, there, new, changed, position=position, sources=gathered.facts["sources"])
         notes.append(f"Otherwise in the source than before, and taken: {_told(changed, new)}.")
     elif changed:
         notes.append(
@@ -155,10 +167,13 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
     if gone:
         notes.append(f"Not in the source any more, kept and listed in problems.csv: {gone}.")
     if table is there:
-        return _Joined(None, here, problems, notes)
+        return _Joined(None, here, problems, notes, 0, history)
+    if not len(fresh) and "path" not in changed:
+        # Only labels: the images are, and are named, as before, wherever the table that says so lies.
+        table, root = _with(table, "path", before.manifest.table.column("path")), here
     groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
     table = table.set_column(table.column_names.index("duplicate_group"), "duplicate_group", groups)
-    return _Joined(table.combine_chunks(), root, problems, notes)
+    return _Joined(table.combine_chunks(), root, problems, notes, len(fresh), history)
 
 
 def _below(table: pa.Table, start: Path, root: Path) -> pa.Table:
@@ -255,10 +270,10 @@ def _changes(
     return changes
 
 
-def _comparable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _comparable(column: pa.ChunkedArray, *, separator: str = "\x1f") -> pa.ChunkedArray:
     """A column as text; a list is one text."""
     if pa.types.is_list(column.type):
-        return pc.binary_join(column, "\x1f")
+        return pc.binary_join(column, separator)
     return pc.fill_null(column.cast(pa.string()), "")
 
 
@@ -272,6 +287,27 @@ def _taken(
         both = pa.chunked_array([*there.column(name).chunks, *new.column(name).chunks])
         there = _with(there, name, both.take(pa.array(source)))
     return there
+
+
+def _history(
+    before: Collection,
+    there: pa.Table,
+    new: pa.Table,
+    changed: dict[str, npt.NDArray[np.int64]],
+    *,
+    position: npt.NDArray[np.int64],
+    sources: Sequence[dict[str, Any]],
+) -> pd.DataFrame:
+    """The labels that are taken, cell by cell; columns that the collection had not are no corrections."""
+    cells: dict[str, list[str]] = {"image_id": [], "column": [], "from": [], "to": []}
+    for name, rows in changed.items():
+        if name not in before.manifest.column_names or name in {*_OF_THE_FILE, "path"}:
+            continue
+        cells["image_id"] += new.column("image_id").take(pa.array(rows)).to_pylist()
+        cells["column"] += [name] * len(rows)
+        for key, table, places in (("from", there, position[rows]), ("to", new, rows)):
+            cells[key] += _comparable(table.column(name).take(pa.array(places)), separator=SEPARATOR).to_pylist()
+    return history_of(cells, source=", ".join(Path(str(source["origin"])).name for source in sources))
 
 
 def _told(changed: dict[str, npt.NDArray[np.int64]], new: pa.Table) -> str:
@@ -301,7 +337,9 @@ def _problems(
     return found[unlisted].reset_index(drop=True), len(rows)
 
 
-def _record(before: dict[str, Any], facts: dict[str, Any], manifest: Manifest, *, problems: int) -> dict[str, Any]:
+def _record(
+    before: dict[str, Any], facts: dict[str, Any], manifest: Manifest, *, problems: int, fresh: int
+) -> dict[str, Any]:
     """collection.json of the collection as it is then."""
     again = {(source["origin"], source["dataset"]) for source in facts["sources"]}
     sources = before.get("sources", [])
@@ -312,9 +350,10 @@ def _record(before: dict[str, Any], facts: dict[str, Any], manifest: Manifest, *
         changes[key] = max(change["rows"], changes.get(key, 0))
     licences = dict(before.get("licences", {}))
     for licence, images in facts["licences"].items():
-        # A source that was there is counted anew, another one besides.
+        # A source that was there is counted anew; of another one, what is new.
         earlier = licences.get(licence, 0)
-        licences[licence] = max(images, earlier) if len(kept) < len(sources) else images + earlier
+        anew = len(kept) < len(sources) or not fresh
+        licences[licence] = max(images, earlier) if anew else min(images, fresh) + earlier
     groups = manifest.groups("duplicate")
     checks = [check for check in (before.get("checked", "decode"), facts["checked"]) if check in CHECKS]
     return before | {

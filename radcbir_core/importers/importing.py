@@ -23,7 +23,7 @@ from radcbir_core.errors import CollectionExistsError, ManifestError, Remedy
 from radcbir_core.images import Limits
 from radcbir_core.importers.datasets.manifest_tables import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
-from radcbir_core.importers.rows.accepting import Taking
+from radcbir_core.importers.rows.accepting import Origins, Taking
 from radcbir_core.importers.rows.checking import Checker
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
@@ -108,6 +108,7 @@ class Gathered:
     Attributes:
         root: The folder that the manifest's paths start from.
         manifest: The images.
+        origins: Where they come from, and what their tables did not say.
         problems: What could not be taken.
         facts: What collection.json tells beside that.
         private_files: Name → content of files that only their owner may read.
@@ -115,6 +116,7 @@ class Gathered:
 
     root: Path
     manifest: Manifest
+    origins: Origins
     problems: pd.DataFrame
     facts: dict[str, Any]
     private_files: dict[str, bytes]
@@ -164,7 +166,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     taking = Taking(sources)
     with Checker(request.check, request.limits) as checker:
         taking.take_all(checker, progress)
-    manifest = taking.manifest()
+    manifest, origins = taking.manifest()
     groups = manifest.groups("duplicate")
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
     notes += [NOT_DECODED] if request.check != "decode" else []
@@ -184,6 +186,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     return Gathered(
         taking.root,
         manifest,
+        origins,
         pd.DataFrame(taking.problems, columns=PROBLEM_COLUMNS),
         facts,
         {name: content for source in sources for name, content in source.private_files.items()},

@@ -28,12 +28,12 @@ from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.progress import Progress
-from radcbir_core.vocabulary import spelling_to_use
+from radcbir_core.vocabulary import is_known, spelling_to_use
 
 _BATCH_ROWS = 64
 _CHUNK_ROWS = 16_384
-# A source's own columns have no blank in front, so that these two are never among them.
-_SOURCE, _LINE = " source", " line"
+# A source's own columns have no blank in front, so that these are never among them.
+_SOURCE, _LINE, _WITHOUT_ID, _WITHOUT_DATASET = " source", " line", " without id", " without dataset"
 _LICENCE_COLUMNS = ("licence", "license")
 
 
@@ -42,6 +42,27 @@ class _Candidate:
     source: int
     row: Row
     cells: Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where the rows of a manifest come from, and what their tables did not say.
+
+    Attributes:
+        names: What each source's folder, or its format, calls the data set.
+        sources: ``(N,)``; each row's source.
+        without_id: ``(N,)``; whether its table says no image_id.
+        without_dataset: ``(N,)``; whether its table says no data set.
+    """
+
+    names: tuple[str, ...]
+    sources: npt.NDArray[np.int32]
+    without_id: npt.NDArray[np.bool_]
+    without_dataset: npt.NDArray[np.bool_]
+
+    def is_made_of_folder(self, row: int, image_id: str) -> bool:
+        """Whether a row's image_id was made of its source's name, and so is another where that is named otherwise."""
+        return bool(self.without_id[row]) or image_id.startswith(f"{self.names[self.sources[row]]}/")
 
 
 class Taking:
@@ -138,6 +159,8 @@ class Taking:
             "path": [checked.path[start:] for _, checked in self._pending],
             _SOURCE: [candidate.source for candidate, _ in self._pending],
             _LINE: [candidate.row.line for candidate, _ in self._pending],
+            _WITHOUT_ID: [not str(c.row.cells.get("image_id", "")).strip() for c, _ in self._pending],
+            _WITHOUT_DATASET: [not is_known(str(c.row.cells.get("dataset", ""))) for c, _ in self._pending],
             **{
                 name: [getattr(checked, name) for _, checked in self._pending] for name in ("sha256", "width", "height")
             },
@@ -154,8 +177,8 @@ class Taking:
         self._chunks.append(pa.RecordBatch.from_arrays(arrays, schema=self._schema))
         self._pending.clear()
 
-    def manifest(self) -> Manifest:
-        """The manifest of the rows taken; words that differ in case only become one.
+    def manifest(self) -> tuple[Manifest, Origins]:
+        """The manifest of the rows taken, and where they come from; words that differ in case only become one.
 
         Raises:
             ManifestError: All rows of the only sources there are contradict each other.
@@ -165,8 +188,11 @@ class Taking:
         table = self._without_contradictions(table)
         groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
         names = [*COLUMNS, *self._further]
-        table = table.append_column("duplicate_group", groups).select(names)
-        return Manifest(table, digest="")
+        origins = Origins(
+            tuple(source.dataset for source in self.sources),
+            *(np.asarray(table.column(name)) for name in (_SOURCE, _WITHOUT_ID, _WITHOUT_DATASET)),
+        )
+        return Manifest(table.append_column("duplicate_group", groups).select(names), digest=""), origins
 
     def licences(self) -> dict[str, int]:
         """Licence → images; images without one are not counted."""
@@ -249,7 +275,8 @@ def _schema(further: Sequence[str]) -> pa.Schema:
     types = {"pathologies": pa.list_(pa.string()), "width": pa.int32(), "height": pa.int32()}
     names = [name for name in (*COLUMNS, *further) if name != "duplicate_group"]
     return pa.schema(
-        [(name, types.get(name, pa.string())) for name in names] + [(_SOURCE, pa.int32()), (_LINE, pa.int32())]
+        [(name, types.get(name, pa.string())) for name in names]
+        + [(_SOURCE, pa.int32()), (_LINE, pa.int32()), (_WITHOUT_ID, pa.bool_()), (_WITHOUT_DATASET, pa.bool_())]
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.corrections import remove_manifests
 from radcbir_core.collections.layout import Layout, check_name, list_collections
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
@@ -150,6 +151,7 @@ def import_embeddings(
                 Manifest(matched.table, digest="").write(Layout(folder).manifest)
                 facts = manifest_facts(Layout(folder).manifest, matched.table)
                 write_record(folder, Collection(folder).record | facts)
+                remove_manifests(folder, keep={Layout(folder).manifest.name})
             revised = Collection(folder)
             revised.add_problems(matched.problems)
             old = before if encoder_id in before.encoder_ids() else None
