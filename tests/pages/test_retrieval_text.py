@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from pages.parts.frame import encoder_warmup
 from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
@@ -142,6 +143,7 @@ def test_damaged_weights_are_one_line_with_the_way_to_restore_them(text_app, min
     import streamlit as st
 
     st.cache_resource.clear()
+    monkeypatch.setattr(encoder_warmup, "_loading", {})  # what a page before has begun to load is not this one's
     shutil.copytree(mini.parents[2], tmp_path / "root")
     monkeypatch.setattr("radcbir_core.encoders.registry.ROOT", tmp_path / "root")
     (tmp_path / "root/data/encoders/radcbir-mini/open_clip_model.safetensors").write_bytes(b"short")

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 from PIL import Image
 
-from pages.parts.frame import warming
-from pages.parts.map.coloring import Members
-from pages.parts.map.points import Points, points_of
-from pages.parts.retrieval import prompts
+from pages.parts.frame import encoder_warmup
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
@@ -39,9 +35,7 @@ from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
 from radcbir_core.evaluation.reports.protocols import protocol_hits
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.query import EmbeddedQuery, TextQuery
 from radcbir_core.search.retriever import Retriever
-from radcbir_core.search.text import check_text_tower, cleaned_text
 
 
 class CollectionKey(NamedTuple):
@@ -134,10 +128,11 @@ def collection(name: str) -> Collection:
         CollectionNotFoundError: No collection has that name.
         CollectionError: It is there but damaged.
     """
-    return _collection(_key(open_collection(name)))
+    return collection_by(collection_key(open_collection(name)))
 
 
-def _key(opened: Collection) -> CollectionKey:
+def collection_key(opened: Collection) -> CollectionKey:
+    """What the contents of a collection are cached by."""
     version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root} {opened.title}"
     return CollectionKey(str(data_folder()), opened.name, version)
 
@@ -148,7 +143,7 @@ def encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
     Raises:
         CollectionError: The collection has no such encoder.
     """
-    return EncoderKey(_key(opened), encoder_id, encoder_digest(opened, encoder_id))
+    return EncoderKey(collection_key(opened), encoder_id, encoder_digest(opened, encoder_id))
 
 
 def encoder_digest(opened: Collection, encoder_id: str) -> str:
@@ -173,7 +168,7 @@ def retriever(opened: Collection, encoder_id: str) -> Retriever:
     Raises:
         CollectionError: The encoder is not built, or its parts do not fit the collection (StaleError).
     """
-    return _retriever(encoder_key(opened, encoder_id))
+    return retriever_by(encoder_key(opened, encoder_id))
 
 
 def store(opened: Collection, encoder_id: str) -> EncoderStore:
@@ -196,37 +191,13 @@ def encoder(opened: Collection, encoder_id: str) -> Encoder:
 
 def warm_encoder(opened: Collection, encoder_id: str) -> None:
     """Begin to load a small encoder in the background, so that the first query of a person need not wait for it."""
-    warming.warm(*_version(opened, encoder_id))
-
-
-def text_query(opened: Collection, encoder_id: str, text: str) -> EmbeddedQuery:
-    """A sentence, embedded; those of late are remembered.
-
-    Raises:
-        QueryError: It is no sentence.
-        EncoderError: The encoder has no text tower, or cannot be loaded here.
-        StaleError: The encoder here is another version than the one that made the collection's embeddings.
-    """
-    sentence = cleaned_text(text)
-    check_text_tower(opened.store(encoder_id))
-    encoder(opened, encoder_id)  # here, and not only in the function below, so that it is said that it is being loaded
-    return _text_query(encoder_key(opened, encoder_id), sentence)
-
-
-def example_texts(opened: Collection) -> list[str]:
-    """Sentences to search this collection with."""
-    return _example_texts(_key(opened))
+    encoder_warmup.warm(*_version(opened, encoder_id))
 
 
 def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
     """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
     store = opened.store(encoder_id)
     return store.spec, str(store.record.get("fingerprint", ""))
-
-
-def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
-    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32), None where not made. Read-only."""
-    return _projection(encoder_key(opened, encoder_id))
 
 
 def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evaluation:
@@ -258,17 +229,6 @@ def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) 
     return _precision_by_row(encoder_key(opened, encoder_id), level, k)
 
 
-def members(opened: Collection, column: str) -> Members:
-    """Which images have which value of a column, ``pathologies`` included, where one may have several."""
-    return _members(_key(opened), column)
-
-
-def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points | None:
-    """The points of the map under a filter; None where there is no map."""
-    chosen = tuple((column, tuple(values)) for column, values in where.items())
-    return _points(encoder_key(opened, encoder_id), chosen)
-
-
 def artifact_states(opened: Collection, encoder_id: str) -> Mapping[str, str]:
     """The state of each artifact of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
     return opened.store(encoder_id).states()
@@ -276,7 +236,7 @@ def artifact_states(opened: Collection, encoder_id: str) -> Mapping[str, str]:
 
 def facts(opened: Collection) -> Facts:
     """What is in a collection, counted once."""
-    return _facts(_key(opened))
+    return _facts(collection_key(opened))
 
 
 def counts(opened: Collection) -> Counts:
@@ -285,12 +245,12 @@ def counts(opened: Collection) -> Counts:
     Raises:
         CollectionError: The manifest is missing, damaged, or another than the collection's.
     """
-    return _counts(_key(opened))
+    return _counts(collection_key(opened))
 
 
 def sizes(opened: Collection) -> Sizes:
     """How much room a collection takes on disk; looked at again every few seconds."""
-    return _sizes(_key(opened), str(opened.folder))
+    return _sizes(collection_key(opened), str(opened.folder))
 
 
 @st.cache_data(ttl=60, show_spinner="Looking which encoders are here…")
@@ -301,12 +261,12 @@ def usable_encoders() -> list[Usable]:
 
 def problems(opened: Collection) -> pd.DataFrame:
     """What could not be imported or decoded; read again when the file has changed. Read-only."""
-    return _problems(_key(opened), _stamp(opened))
+    return _problems(collection_key(opened), _stamp(opened))
 
 
 def problem_count(opened: Collection) -> int:
     """How many rows :func:`problems` has; for many collections at once."""
-    return _problem_count(_key(opened), _stamp(opened))
+    return _problem_count(collection_key(opened), _stamp(opened))
 
 
 def _stamp(opened: Collection) -> tuple[int, int]:
@@ -324,7 +284,7 @@ def samples(opened: Collection, count: int) -> list[int]:
     Where there are fewer pairs than ``count``, further images of the same pairs follow in turn. The same collection
     gives the same rows each time.
     """
-    return _samples(_key(opened), count)
+    return _samples(collection_key(opened), count)
 
 
 def preview(opened: Collection, row: int) -> bytes:
@@ -333,7 +293,7 @@ def preview(opened: Collection, row: int) -> bytes:
     Raises:
         ImageError: Its file is gone or cannot be decoded.
     """
-    return _preview(_key(opened), row)
+    return _preview(collection_key(opened), row)
 
 
 def thumbnail(opened: Collection, row: int) -> bytes | None:
@@ -342,20 +302,20 @@ def thumbnail(opened: Collection, row: int) -> bytes | None:
     A collection of imported embeddings has none of its own: where its images are at hand, they are made when asked for.
     """
     made = opened.thumbnail(row)
-    return _thumbnail(_key(opened), row) if made is None and opened.without_images else made
+    return _thumbnail(collection_key(opened), row) if made is None and opened.without_images else made
 
 
 @st.cache_data(max_entries=4096, show_spinner=False)
 def _thumbnail(key: CollectionKey, row: int) -> bytes | None:
     try:
-        return thumbnail_of(_collection(key).read_image(row).pixels)
+        return thumbnail_of(collection_by(key).read_image(row).pixels)
     except ImageError:
         return None
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _preview(key: CollectionKey, row: int) -> bytes:
-    image = Image.fromarray(_collection(key).read_image(row).pixels)
+    image = Image.fromarray(collection_by(key).read_image(row).pixels)
     image.thumbnail((720, 720))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", compress_level=1)
@@ -363,36 +323,23 @@ def _preview(key: CollectionKey, row: int) -> bytes:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _collection(key: CollectionKey) -> Collection:
+def collection_by(key: CollectionKey) -> Collection:
+    """The collection of a key, opened once and shared."""
     opened = open_collection(key.name)
     len(opened.manifest)  # reads the table now, under this cache's lock, and not in several sessions at once
     return opened
 
 
 @st.cache_resource(max_entries=4, show_spinner="Opening the index…")
-def _retriever(key: EncoderKey) -> Retriever:
-    opened = _collection(key.collection)
+def retriever_by(key: EncoderKey) -> Retriever:
+    """The retriever of a key, opened once and shared."""
+    opened = collection_by(key.collection)
     return Retriever(opened, key.encoder_id, encoder=lambda: encoder(opened, key.encoder_id))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
 def _encoder(spec: str, fingerprint: str) -> Encoder:
-    return warming.take(spec, fingerprint)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _text_query(key: EncoderKey, text: str) -> EmbeddedQuery:
-    return _retriever(key).embed(TextQuery(text))
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def _example_texts(key: CollectionKey) -> list[str]:
-    return prompts.examples(_collection(key).manifest.labels("label").counts())
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _projection(key: EncoderKey) -> pd.DataFrame | None:
-    return _collection(key.collection).store(key.encoder_id).projection()
+    return encoder_warmup.take(spec, fingerprint)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Evaluating…")
@@ -400,7 +347,7 @@ def _evaluation(
     key: EncoderKey,
     protocol: Protocol,
 ) -> Evaluation:
-    return evaluate(_retriever(key).store, protocol)
+    return evaluate(retriever_by(key).store, protocol)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking up the hits…")
@@ -413,7 +360,7 @@ def _label_queries(
     of_level = _evaluation(key, protocol).of_level(level)
     table = of_level[of_level["label"] == label]
     rows = table["row"].to_numpy(dtype=np.int64)
-    store = _retriever(key).store
+    store = retriever_by(key).store
     sides = replace(sides_of(store, protocol, level), queries=rows)
     hits = protocol_hits(store, protocol, sides)
     return LabelQueries(rows, table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True), hits)
@@ -426,37 +373,14 @@ def _precision_by_row(
     k: int,
 ) -> np.ndarray:
     table = _evaluation(key, Protocol.of()).of_level(level)
-    found = np.full(len(_collection(key.collection)), np.nan)
+    found = np.full(len(collection_by(key.collection)), np.nan)
     found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
     return found
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _members(key: CollectionKey, column: str) -> Members:
-    manifest = _collection(key).manifest
-    if column != "pathologies":
-        return Members.of(manifest.codes(column))
-    found = manifest.table.column(column).combine_chunks()
-    values = tuple(sorted(manifest.pathology_counts))
-    codes = pc.index_in(pc.list_flatten(found), value_set=pa.array(values, pa.string()))
-    rows = np.asarray(pc.list_parent_indices(found), dtype=np.int64)
-    return Members(values, rows, np.asarray(codes, dtype=np.int32), len(manifest))
-
-
-@st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
-def _points(
-    key: EncoderKey,
-    where: tuple[tuple[str, tuple[str, ...]], ...],
-) -> Points | None:
-    projection = _projection(key)
-    if projection is None:
-        return None
-    return points_of(_collection(key.collection).manifest, projection, dict(where))
-
-
 @st.cache_data(max_entries=8, show_spinner=False)
 def _samples(key: CollectionKey, count: int) -> list[int]:
-    manifest = _collection(key).manifest
+    manifest = collection_by(key).manifest
     anatomy = manifest.codes("anatomy")
     pairs = manifest.codes("modality").codes.astype(np.int64) * (len(anatomy.values) + 1) + anatomy.codes
     order = np.random.default_rng(0).permutation(len(manifest))
@@ -490,7 +414,7 @@ def _problem_count(key: CollectionKey, stamp: tuple[int, int]) -> int:  # noqa: 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _facts(key: CollectionKey) -> Facts:
-    manifest = _collection(key).manifest
+    manifest = collection_by(key).manifest
     patients = manifest.groups("patient")
     duplicates = manifest.groups("duplicate")
     labels = np.asarray(pc.list_value_length(manifest.table.column("pathologies")))

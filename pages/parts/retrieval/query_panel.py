@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.parts.frame import loaders, shell, state
+from pages.parts.frame import shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.images import gallery, picker, pictures
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import text_box, upload
+from pages.parts.retrieval import sentences, text_box, upload
 from radcbir_core.collections.collection import Collection
 from radcbir_core.search.query import EmbeddedQuery, Query, RowQuery
 
@@ -67,7 +67,7 @@ def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Ask
     if text is None:
         return None
     with beside:  # where it can be seen that an encoder is being loaded
-        embedded = loaders.text_query(opened.collection, opened.encoder_id, text)
+        embedded = sentences.text_query(opened.collection, opened.encoder_id, text)
     return Asked(embedded.query, embedded)
 
 

@@ -10,8 +10,9 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts.frame import loaders, shell, state
+from pages.parts.frame import shell, state
 from pages.parts.frame.text import literal
+from pages.parts.retrieval import sentences
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import EncoderError
 from radcbir_core.search.text import check_text_tower, text_encoders
@@ -41,7 +42,7 @@ def ask(collection: Collection, encoder_id: str) -> str | None:
     )
     st.caption("For example:")
     with st.container(gap="xxsmall", key="radcbir-examples"):
-        for example in loaders.example_texts(collection):
+        for example in sentences.example_texts(collection):
             st.button(literal(example), key=f"{_BOX}:{example}", type="tertiary", on_click=use_text, args=(example,))
     return text
 

@@ -1,0 +1,67 @@
+"""What the points of the map are colored by: a column, or P@k at a level and a k."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from pages.parts.frame import loaders, state
+from pages.parts.frame.shell import Opened
+from pages.parts.map.coloring import COLUMNS
+from radcbir_core.collections.manifest import LEVELS, Level
+from radcbir_core.evaluation import KS
+
+PRECISION: Final = "p@k"
+LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
+
+
+@dataclass(frozen=True)
+class Colors:
+    """What the points are colored by: a column, or P@k at a level and a k."""
+
+    column: str
+    level: Level
+    k: int
+
+    @property
+    def level_name(self) -> str:
+        """The level in words."""
+        return LEVEL_NAMES[self.level].lower()
+
+
+def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Colors:
+    """The controls of the colors; level and k only where they matter."""
+    manifest = opened.collection.manifest
+    options = [
+        column
+        for column in COLUMNS
+        if (manifest.pathology_counts if column == "pathologies" else manifest.codes(column).values)
+    ]
+    if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] == "current":
+        options.append(PRECISION)
+    column = state.choice(
+        box.segmented_control,
+        "Color by",
+        options,
+        name="color",
+        format_func=lambda column: COLUMNS.get(column, "P@k"),
+    )
+    known = [level for level in LEVELS if (manifest.labels(level).codes >= 0).any()] or [LEVELS[0]]
+    level, k = str(known[-1]), str(KS[-1])
+    if column == PRECISION:
+        level = state.choice(
+            box.selectbox, "Level", known, name="level", default=level, format_func=LEVEL_NAMES.get, width=130
+        )
+        k = state.choice(box.selectbox, "k", [str(k) for k in KS], name="k", default=k, width=80)
+    return Colors(column, next(x for x in LEVELS if x == level), int(k))
+
+
+def precision_of(opened: Opened, colors: Colors) -> np.ndarray | None:
+    """P@k of every image, (N,); None where it has not been computed yet and the colors do not need it."""
+    steps = loaders.artifact_states(opened.collection, opened.encoder_id)
+    if colors.column != PRECISION and steps["evaluation"] != "current":
+        return None
+    return loaders.precision_by_row(opened.collection, opened.encoder_id, colors.level, colors.k)
