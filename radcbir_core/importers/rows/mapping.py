@@ -91,6 +91,7 @@ class Mapper:
     ) -> None:
         self._origin = origin
         self._defaults = {name: value for name, value in (defaults or {}).items() if value}
+        self._columns = columns
         self._own = {column.lower(): column for column in columns}
         given = {target: source.split(",") for target, source in mapping.items()}
         self._sources = {target: [self._column(name) for name in names] for target, names in given.items()}
@@ -146,12 +147,12 @@ class Mapper:
         )
 
     def _column(self, name: str) -> str:
-        exact = name if name in self._own.values() else self._own.get(name.lower())
-        if exact is None:
-            close = get_close_matches(name, list(self._own.values()), n=1)
-            hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(self._own.values())[:300]}."
+        column = name if name in self._columns else self._own.get(name.lower())
+        if column is None:
+            close = get_close_matches(name, self._columns, n=1)
+            hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(self._columns)[:300]}."
             raise ManifestError(f"Expected a column of {self._origin}, but the mapping names {name!r}. {hint}")
-        return exact
+        return column
 
 
 def as_text(value: Any) -> str:
