@@ -32,7 +32,7 @@ _COPIED = 4 * 1024 * 1024
 _READ_FIRST = ("pathology", "labels_all")
 """Columns of a source that an import reads labels from, beside ``pathologies``; the first even before it."""
 _OF_ANOTHER_FORM = ("filepath", "anatomic_region")
-"""Columns by which an import takes a table for another form; see ``importers/unified.py``."""
+"""Columns by which an import takes a table for another form; see ``importers/vectors/unified_csv.py``."""
 
 
 @dataclass(frozen=True, slots=True)

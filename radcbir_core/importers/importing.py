@@ -1,7 +1,7 @@
 """Sources → a collection: each row is checked, and listed either in the manifest or as a problem.
 
-Owns the import as a whole: what a collection's record says of it, writing it, and the report. Which rows are taken is
-taking.py's business.
+Owns the import as a whole: what a collection's record says of it, writing it, and the report. Which rows are
+accepted is decided in rows/.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from radcbir_core.errors import CollectionExistsError, ManifestError, Remedy
 from radcbir_core.images import Limits
 from radcbir_core.importers.datasets.manifest_tables import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
-from radcbir_core.importers.rows.accepting import Origins, Taking
+from radcbir_core.importers.rows.accepting import AcceptedRows, Origins
 from radcbir_core.importers.rows.checking import Checker
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
@@ -103,13 +103,13 @@ def import_sources(
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What an import has taken, before it is written.
+    """What an import has accepted, before it is written.
 
     Attributes:
         root: The folder that the manifest's paths start from.
         manifest: The images.
         origins: Where they come from, and what their tables did not say.
-        problems: What could not be taken.
+        problems: What could not be accepted.
         facts: What collection.json tells beside that.
         private_files: Name → content of files that only their owner may read.
     """
@@ -151,7 +151,7 @@ class Gathered:
 
 
 def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progress = silent) -> Gathered:
-    """Check the rows of sources, and take those that are images.
+    """Check the rows of sources, and accept those that are images.
 
     Args:
         sources: At least one.
@@ -163,31 +163,31 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     """
     if request.check not in CHECKS:
         raise ManifestError(f"Expected a check of {', '.join(CHECKS)}, but check = {request.check!r}. Choose one.")
-    taking = Taking(sources)
+    accepted = AcceptedRows(sources)
     with Checker(request.check, request.limits) as checker:
-        taking.take_all(checker, progress)
-    manifest, origins = taking.manifest()
+        accepted.accept_all(checker, progress)
+    manifest, origins = accepted.manifest()
     groups = manifest.groups("duplicate")
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []
     facts = {
-        "problems": len(taking.problems),
+        "problems": len(accepted.problems),
         "duplicates": int((groups >= 0).sum()),
         "duplicate_groups": int(groups.max(initial=-1)) + 1,
         "sources": [
             {"origin": str(s.origin), "dataset": s.dataset, "rows": s.seen, "images": s.images} for s in sources
         ],
-        "changes": taking.changes.rows(),
-        "licences": taking.licences(),
+        "changes": accepted.changes.rows(),
+        "licences": accepted.licences(),
         "checked": request.check,
         "notes": notes,
     }
     return Gathered(
-        taking.root,
+        accepted.root,
         manifest,
         origins,
-        pd.DataFrame(taking.problems, columns=PROBLEM_COLUMNS),
+        pd.DataFrame(accepted.problems, columns=PROBLEM_COLUMNS),
         facts,
         {name: content for source in sources for name, content in source.private_files.items()},
     )

@@ -1,4 +1,4 @@
-"""Rows → Arrow columns: what is taken, what is refused and why, and what only the whole table shows.
+"""Rows → Arrow columns: what is accepted, what is refused and why, and what only the whole table shows.
 
 Owns the pass over the rows: they stream through it in batches and become Arrow columns at once, so that 1.6 million of
 them fit into a laptop's memory. At the end: image_ids that two sources share, one spelling of a word, exact duplicates,
@@ -65,8 +65,8 @@ class Origins:
         return bool(self.without_id[row]) or image_id.startswith(f"{self.names[self.sources[row]]}/")
 
 
-class Taking:
-    """The rows taken so far, as Arrow chunks, and the account of the others."""
+class AcceptedRows:
+    """The rows accepted so far, as Arrow chunks, and the account of the others."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
@@ -81,10 +81,10 @@ class Taking:
         self._anatomies: Counter[str] = Counter()
         self._pathologies: Counter[str] = Counter()
         self._licences: Counter[str] = Counter()
-        self._taken = 0
+        self._accepted = 0
 
-    def take_all(self, checker: Checker, progress: Progress) -> None:
-        """Check and take the rows of all sources in their order.
+    def accept_all(self, checker: Checker, progress: Progress) -> None:
+        """Check the rows of all sources in their order, and accept those that can be used.
 
         Raises:
             ManifestError: Not one can be used.
@@ -99,12 +99,12 @@ class Taking:
         done = 0
         for results in checker.in_order(asked()):
             for candidate, checked in zip(batches.popleft(), results, strict=True):
-                self._take(candidate, checked)
-            done = self._taken + len(self.problems)
+                self._accept(candidate, checked)
+            done = self._accepted + len(self.problems)
             progress("import", done, max(done, sum(source.expected for source in self.sources)))
         self._flush()
-        progress("import", done := self._taken + len(self.problems), done)
-        if not self._taken:
+        progress("import", done := self._accepted + len(self.problems), done)
+        if not self._accepted:
             raise ManifestError(_nothing_usable(self.sources, self.problems))
 
     def _candidates(self) -> Iterator[list[_Candidate]]:
@@ -126,7 +126,7 @@ class Taking:
     def _cells(self, source: Source, row: Row) -> Cells:
         return normalize_row(row.cells, dataset=source.dataset, changes=self.changes)
 
-    def _take(self, candidate: _Candidate, checked: Checked) -> None:
+    def _accept(self, candidate: _Candidate, checked: Checked) -> None:
         cells, number = candidate.cells, candidate.source
         image_id = str(cells["image_id"])
         reason = checked.reason
@@ -136,7 +136,7 @@ class Taking:
             self._refuse(number, candidate.row, str(cells["path"]), image_id, reason)
             return
         self._seen[number].add(image_id)
-        self._taken += 1
+        self._accepted += 1
         self.sources[number].images += 1
         self._anatomies[str(cells["anatomy"])] += 1
         self._pathologies.update(cells["pathologies"])
@@ -151,7 +151,7 @@ class Taking:
         self.problems.append(dict(zip(PROBLEM_COLUMNS, (origin, row.line, path, image_id, reason), strict=True)))
 
     def _flush(self) -> None:
-        """The rows that were taken since the last time become one chunk."""
+        """The rows that were accepted since the last time become one chunk."""
         if not self._pending:
             return
         start = len(str(self.root).rstrip("/")) + 1
@@ -178,7 +178,7 @@ class Taking:
         self._pending.clear()
 
     def manifest(self) -> tuple[Manifest, Origins]:
-        """The manifest of the rows taken, and where they come from; words that differ in case only become one.
+        """The manifest of the accepted rows, and where they come from; words that differ in case only become one.
 
         Raises:
             ManifestError: All rows of the only sources there are contradict each other.

@@ -1,7 +1,8 @@
 """Vectors that somebody already made, without images → a collection with an encoder.
 
-Owns the import of embeddings from what a user points at to the collection. The forms of vectors are vectors.py's,
-those of tables tables.py's, who belongs to whom is matching.py's, what of it is usable imported.py's. No image is read.
+Owns the import of embeddings from what a user points at to the collection. The forms of vectors are
+vector_files.py's, those of tables vector_tables.py's, who belongs to whom is matching.py's, what of it is usable
+storing.py's. No image is read.
 
 Running an import again is safe. Rows that are there keep their place, new ones come after them, another encoder's
 vectors are put beside the first's; labels or vectors that differ from what is there are refused.
@@ -27,12 +28,12 @@ from radcbir_core.collections.writing import new_collection, refuse_existing, re
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
 from radcbir_core.importers.request import ImportReport, ImportRequest
-from radcbir_core.importers.vectors.described_tables import read_described
-from radcbir_core.importers.vectors.description import Described
 from radcbir_core.importers.vectors.matching import Matched, complete, gone_on, match
 from radcbir_core.importers.vectors.storing import write_encoder
+from radcbir_core.importers.vectors.table_rows import TableRows
 from radcbir_core.importers.vectors.unified_csv import UNIFIED_COLUMNS, header_of
 from radcbir_core.importers.vectors.vector_files import SUFFIXES, VectorFile, open_vectors
+from radcbir_core.importers.vectors.vector_tables import read_vector_table
 from radcbir_core.progress import Progress, silent
 
 FORMAT = "embeddings"
@@ -180,7 +181,7 @@ class Joined:
         changes: What normalization changed: (column, from, to) → rows.
     """
 
-    tables: list[Described]
+    tables: list[TableRows]
     vectors: list[VectorFile]
     matched: Matched
     root: Path | None
@@ -201,7 +202,7 @@ def join(paths: Sequence[Path], *, image_root: Path | None = None, progress: Pro
     vector_paths, table_paths = _sorted_out(paths)
     vectors = [open_vectors(path) for path in vector_paths]
     _check_alike(vectors)
-    tables = [read_described(path, progress=progress) for path in table_paths]
+    tables = [read_vector_table(path, progress=progress) for path in table_paths]
     matched = match(tables, vectors)
     root = _checked_root(image_root, matched.table) if image_root is not None else None
     return Joined(tables, vectors, matched, root, sum((table.changes for table in tables), Counter()))

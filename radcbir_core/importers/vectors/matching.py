@@ -19,7 +19,7 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import COLUMNS
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import CollectionError, ManifestError
-from radcbir_core.importers.vectors.description import Described, problems_table
+from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.importers.vectors.vector_files import VectorFile, some
 
 
@@ -45,7 +45,7 @@ class Matched:
         return Matched(self.table.take(rows), self.files[kept], self.places[kept], self.problems)
 
 
-def match(tables: Sequence[Described], vectors: Sequence[VectorFile]) -> Matched:
+def match(tables: Sequence[TableRows], vectors: Sequence[VectorFile]) -> Matched:
     """Find each row's vector.
 
     Rows without one, vectors without a row, and a second row for one image become problems.
@@ -122,7 +122,7 @@ def _by_name(
 
 
 def _by_order(
-    tables: Sequence[Described], vectors: Sequence[VectorFile]
+    tables: Sequence[TableRows], vectors: Sequence[VectorFile]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row i of a table has vector i of the file beside it; both are taken in the order given."""
     if len(tables) != len(vectors):
@@ -140,7 +140,7 @@ def _by_order(
     return files, np.concatenate([t.positions for t in tables]).astype(np.int64)
 
 
-def _nothing_matches(tables: Sequence[Described], vectors: Sequence[VectorFile]) -> str:
+def _nothing_matches(tables: Sequence[TableRows], vectors: Sequence[VectorFile]) -> str:
     row = tables[0].table.column("path")[0].as_py() if tables[0].table.num_rows else "no usable row"
     keys = vectors[0].keys
     return (

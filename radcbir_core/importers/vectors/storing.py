@@ -112,10 +112,10 @@ def write_encoder(
         changes[("embeddings", "length other than 1", "length 1")] += scaled["rows"]
     if reasons:
         rows = sorted(reasons)
-        described = collection.manifest.rows(rows, ["path", "image_id"])
-        described["source"], described["line"] = f"import {encoder_id}", ""
-        described["reason"] = [reasons[row] for row in rows]
-        collection.add_problems(described[PROBLEM_COLUMNS])
+        unusable = collection.manifest.rows(rows, ["path", "image_id"])
+        unusable["source"], unusable["line"] = f"import {encoder_id}", ""
+        unusable["reason"] = [reasons[row] for row in rows]
+        collection.add_problems(unusable[PROBLEM_COLUMNS])
     fingerprint = fingerprint_of({"family": "imported", "encoder_id": encoder_id, "dimension": dimension})
     if store is not None and store.is_current(EMBEDDINGS) and digest_file(store.embeddings_path) == digest_file(path):
         return

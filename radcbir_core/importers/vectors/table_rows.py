@@ -19,7 +19,7 @@ from radcbir_core.collections.record import PROBLEM_COLUMNS
 
 
 @dataclass(slots=True)
-class Described:
+class TableRows:
     """The usable rows of one table.
 
     Attributes:

@@ -27,7 +27,7 @@ from pyarrow import csv as arrow_csv
 
 from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.vectors.description import Described, problems_table
+from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.progress import Progress, silent
 from radcbir_core.vocabulary import normal_modality, normal_pathology, normal_split, normal_text, tidy
 
@@ -91,7 +91,7 @@ def header_of(path: Path) -> tuple[list[str], str]:
     return [name.strip() for name in next(csv.reader([first], delimiter=delimiter))], delimiter
 
 
-def read_unified(path: Path, *, progress: Progress = silent) -> Described:
+def read_unified(path: Path, *, progress: Progress = silent) -> TableRows:
     """Read a unified CSV.
 
     Columns after the five that hold 0 and 1 are labels; those named like the manifest's (``patient_id``, ``caption``,
@@ -120,7 +120,7 @@ def read_unified(path: Path, *, progress: Progress = silent) -> Described:
     reading = _read(path, header, labels, delimiter=delimiter, progress=progress)
     if not reading.rows:
         raise ManifestError(f"Expected at least one image, but {path} has a header and no rows. Check the file.")
-    return _described(path, labels, reading)
+    return _table_rows(path, labels, reading)
 
 
 def _label_columns(path: Path, header: Sequence[str], delimiter: str) -> list[str]:
@@ -201,7 +201,7 @@ def _take(path: Path, reading: _Reading, batch: pa.RecordBatch, labels: Sequence
     reading.rows += batch.num_rows
 
 
-def _described(path: Path, labels: Sequence[str], reading: _Reading) -> Described:
+def _table_rows(path: Path, labels: Sequence[str], reading: _Reading) -> TableRows:
     changes: Counter[tuple[str, str, str]] = Counter()
     raw = {name: pa.chunked_array(parts, pa.string()) for name, parts in reading.texts.items()}
     columns = {name: _normalized(name, raw[name], changes) for name in raw}
@@ -247,10 +247,10 @@ def _described(path: Path, labels: Sequence[str], reading: _Reading) -> Describe
     further = [name for name in raw if name not in {*UNIFIED_COLUMNS, *COLUMNS}]
     kept = pa.array(np.flatnonzero(~left_out))
     lines = np.arange(reading.rows, dtype=np.int64) + 2
-    described = pa.table({name: table[name] for name in table} | {name: columns[name] for name in further})
-    return Described(
+    usable = pa.table({name: table[name] for name in table} | {name: columns[name] for name in further})
+    return TableRows(
         origin=path,
-        table=described.take(kept),
+        table=usable.take(kept),
         lines=lines[~left_out],
         positions=np.flatnonzero(~left_out),
         total=reading.rows,

@@ -1,7 +1,7 @@
 """Any table that says what vectors are of → the manifest's columns.
 
-Owns the choice between the two forms a table may have: the paper's unified CSV (unified.py), or a table with a column
-``path`` as for images (sources.py, columns.py).
+Owns the choice between the two forms a table may have: the paper's unified CSV (unified_csv.py), or a table with a
+column ``path`` as for images (rows/).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.normalizing import Cells, Changes, normalize_row
 from radcbir_core.importers.rows.sources import CsvTable, Row
-from radcbir_core.importers.vectors.description import Described, problems_table
+from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.importers.vectors.unified_csv import UNIFIED_COLUMNS, header_of, is_unified, read_unified
 from radcbir_core.progress import Progress, silent
 
 
-def read_described(path: Path, *, progress: Progress = silent) -> Described:
+def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
     """Read a table of either form.
 
     Args:
@@ -61,7 +61,7 @@ def read_described(path: Path, *, progress: Progress = silent) -> Described:
     }
     columns["pathologies"] = pa.array([list(row["pathologies"]) for row in usable], pa.list_(pa.string()))
     progress("table", len(usable), len(usable))
-    return Described(
+    return TableRows(
         origin=path,
         table=pa.table(columns),
         lines=np.array(lines, dtype=np.int64),
