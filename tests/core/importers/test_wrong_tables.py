@@ -77,16 +77,3 @@ def test_one_missing_column_is_named(tmp_path, wanted) -> None:
             import_as(request, format_name=wanted)
         assert column in str(caught.value)
         assert name in str(caught.value)
-
-
-def test_files_that_are_absent_or_elsewhere_in_a_mapped_table(tmp_path, picture, table) -> None:
-    picture(tmp_path / "set" / "0.png")
-    picture(tmp_path / "secret.png", seed=1)
-    path = table(
-        tmp_path / "set" / "t.csv", ["file", "finding"], [["0.png", "a"], ["1.png", "a"], ["../secret.png", "b"]]
-    )
-    report = import_as(ImportRequest([path], "c", mapping={"path": "file", "pathologies": "finding"}))
-    assert (report.images, report.problems) == (1, 2)
-    reasons = report.collection.problems()["reason"].tolist()
-    assert "there is none at this path" in reasons[0]
-    assert "it leads out of" in reasons[1]

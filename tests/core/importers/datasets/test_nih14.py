@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import csv
 
-import numpy as np
 import pytest
-from sklearn.model_selection import train_test_split
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
-from radcbir_core.importers.datasets.patient_splits import patient_split
 from radcbir_core.importers.formats import detect
 
 # The header's brackets hold a comma without quotes, and the table of 2017 ends its lines with one.
@@ -107,18 +104,6 @@ def test_another_data_set_and_missing_lists(release) -> None:
     (release / "Data_Entry_2017_v2020.csv").unlink()
     with pytest.raises(ManifestError, match=r"has neither\. Give the folder"):
         import_as(ImportRequest([release], "c"), format_name="nih14")
-
-
-@pytest.mark.parametrize("count", [1, 2, 9, 10, 11, 19, 100, 1237])
-def test_the_split_is_that_of_scikit_learn_with_the_seed_of_the_paper(count) -> None:
-    patients = np.array([f"p{number}" for number in range(count)])
-    sides = patient_split([*patients, *patients[:3]])
-    if count == 1:
-        assert sides == {"p0": "val"}
-        return
-    train, held_out = train_test_split(patients, train_size=0.9, random_state=42)
-    assert {patient for patient, side in sides.items() if side == "train"} == set(train)
-    assert {patient for patient, side in sides.items() if side == "val"} == set(held_out)
 
 
 def test_real_radiographs_under_their_own_names(real_images, tmp_path) -> None:

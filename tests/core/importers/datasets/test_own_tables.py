@@ -7,14 +7,11 @@ import gzip
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.formats import detect
-from radcbir_core.importers.rows.mapping import as_list, parse_mapping
-from radcbir_core.importers.rows.sources import CsvTable
+from radcbir_core.importers.rows.mapping import parse_mapping
 
 
 @pytest.fixture
@@ -89,13 +86,6 @@ def test_gzip_and_another_root(folder, tmp_path, column) -> None:
         import_as(ImportRequest([path], "d", image_root=folder, mapping={"path": "file"}))
 
 
-def test_a_gzip_bomb_is_not_unpacked(tmp_path) -> None:
-    path = tmp_path / "t.csv.gz"
-    path.write_bytes(gzip.compress(b"path\n" + b"x" * 50_000_000))
-    with pytest.raises(ManifestError, match="Expected lines of at most"):
-        import_as(ImportRequest([path], "c"), format_name="csv")
-
-
 def test_rows_that_cannot_be_mapped_are_problems(folder, table) -> None:
     path = table(folder / "t.csv", ["path", "Mass", "Edema"], [["0.png", 1, 0], ["1.png", -1, 0], ["0.png", 0, 1]])
     report = import_as(ImportRequest([path], "c", mapping={"pathologies": "Mass,Edema"}))
@@ -104,32 +94,6 @@ def test_rows_that_cannot_be_mapped_are_problems(folder, table) -> None:
     assert "Expected 0 or 1 in a column of findings" in reasons[0]
     assert "Mass = '-1'" in reasons[0]
     assert "stands on an earlier line too" in reasons[1], "two rows for one image"
-
-
-@pytest.mark.parametrize(
-    ("mapping", "message"),
-    [
-        ({}, "Say which one it is."),
-        ({"path": "file", "pathologies": "Mas"}, "the mapping names 'Mas'. Did you mean Mass?"),
-        ({"path": "file,Mass"}, "Only pathologies takes several"),
-    ],
-)
-def test_columns_that_are_not_there(folder, table, mapping, message) -> None:
-    path = table(folder / "t.csv", ["file", "Mass"], [["0.png", 1]])
-    with pytest.raises(ManifestError, match=message):
-        import_as(ImportRequest([path], "c", mapping=mapping))
-
-
-def test_words_of_a_mapping() -> None:
-    assert parse_mapping(["view = b"]) == {"view": "b"}
-    for words, message in (
-        (["path"], "Expected COLUMN=SOURCE"),
-        (["paht=x"], "Did you mean path"),
-        (["path=a", "path=b"], "the mapping names path twice"),
-        (["sha256=x"], "Expected a column of a manifest"),
-    ):
-        with pytest.raises(ManifestError, match=message):
-            parse_mapping(words)
 
 
 def test_damaged_and_empty_tables(folder, table) -> None:
@@ -141,30 +105,3 @@ def test_damaged_and_empty_tables(folder, table) -> None:
         import_as(ImportRequest([empty], "c", mapping={"path": "file"}))
     with pytest.raises(ManifestError, match="is not a file"):
         import_as(ImportRequest([folder], "c"), format_name="csv")
-
-
-@given(
-    st.lists(
-        st.text(st.characters(exclude_characters="|", exclude_categories=["C"]), min_size=1).filter(
-            lambda t: not t.startswith("[") and t == t.strip()
-        )
-    )
-)
-def test_a_list_survives_its_text(words) -> None:
-    assert as_list("|".join(words)) == words
-    assert as_list(list(words)) == words
-    assert as_list(repr(words)) == words
-
-
-@pytest.mark.parametrize("lines", [1, 7, 799, 30_000])
-def test_about_how_many_rows_there_are_is_told_from_lines_here_and_there(tmp_path, lines) -> None:
-    # The first lines are the shortest, as where names are numbers or an old part has no captions.
-    rows = [f"images/{number}.png,{'x' * (number // 1000)}" for number in range(lines)]
-    table = "\n".join(["path,caption", *rows, ""])
-    (tmp_path / "table.csv").write_text(table)
-    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)
-    with gzip.open(tmp_path / "table.csv.gz", "wt") as handle:
-        handle.write(table)
-    assert CsvTable(tmp_path / "table.csv.gz").about() >= 1
-    (tmp_path / "table.csv").write_bytes(table.encode()[:-3])
-    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -23,11 +22,9 @@ from radcbir_core.errors import (
     EncoderError,
     ImageError,
     ManifestError,
-    RadcbirError,
     StaleError,
 )
 from radcbir_core.importers.vectors.embeddings import import_embeddings, recognizes
-from radcbir_core.importers.vectors.vector_files import open_vectors
 from radcbir_core.pipeline import build_imported
 from tests.kept_embeddings import kept_embeddings
 from tests.stand_ins import project_quickly
@@ -408,41 +405,6 @@ def test_parquet_in_row_groups(source, fixed) -> None:
         assert collection.store("e").record["failed_rows"] == [11, 12]
         assert "but it has 1 numbers" in reasons(collection)[frame.loc[11, "filepath"]]
     np.testing.assert_array_equal(kept_embeddings(collection.store("e"))[kept], vectors[kept])
-
-
-def broken_files(source: Path) -> list[tuple[str, str]]:
-    np.save(source / "flat.npy", np.zeros(3))
-    np.save(source / "objects.npy", np.array([{}]), allow_pickle=True)
-    np.savez(source / "two.npz", a=np.zeros((3, 2)), b=np.zeros((3, 2)))
-    np.savez(source / "names.npz", embeddings=np.zeros((3, 2)), path=np.array(["a", "b"]))
-    pq.write_table(pa.table({"path": ["a"], "x": [1.0]}), source / "none.parquet")
-    for name in ("cut.npy", "cut.npz", "cut.parquet"):
-        (source / name).write_bytes(b"PAR1 and no more")
-    with h5py.File(source / "text.h5", "w") as file:
-        file["a"] = "text"
-    with h5py.File(source / "empty.h5", "w"):
-        pass
-    (source / "words.txt.gz").write_bytes(b"")
-    return [
-        ("flat.npy", "holds float64 of shape"),
-        ("objects.npy", "Expected a complete .npy file of numbers"),
-        ("two.npz", "Expected one array of vectors called embeddings"),
-        ("names.npz", "has 2 names"),
-        ("none.parquet", "has the columns path, x"),
-        ("cut.npy", "Expected a complete"),
-        ("cut.npz", "Expected a complete"),
-        ("cut.parquet", "Expected a complete"),
-        ("text.h5", "Expected floating-point vectors as data sets"),
-        ("empty.h5", "Expected one HDF5 data set an image"),
-        ("words.txt.gz", "Expected vectors in a file of"),
-    ]
-
-
-def test_files_without_usable_vectors(source) -> None:
-    for name, words in broken_files(source):
-        with pytest.raises(RadcbirError) as caught:
-            open_vectors(source / name)
-        assert words in str(caught.value), name
 
 
 def test_other_mistakes(source, capsys) -> None:

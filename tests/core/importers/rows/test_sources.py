@@ -1,0 +1,111 @@
+"""CSV tables line by line: delimiters, widths, damage, and how long they are."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows.sources import CsvTable, Row, real
+
+
+def written(folder: Path, content: bytes | str, name: str = "t.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_table_with_a_byte_order_mark_and_quotes(tmp_path, delimiter) -> None:
+    header, line = delimiter.join(["\ufeffPath", " Age "]), delimiter.join([f'"a{delimiter} ""b"""', "7"])
+    table = CsvTable(written(tmp_path, f"{header}\n{line}\n"), lower=True)
+    assert table.columns == ["path", "age"]
+    assert list(table.rows()) == [Row(2, {"path": f'a{delimiter} "b"', "age": "7"})]
+
+
+def test_lines_are_counted_as_an_editor_counts_them(tmp_path) -> None:
+    rows = list(CsvTable(written(tmp_path, 'a,b\n1,"x\ny"\n\n , \n2,3\n')).rows())
+    assert [(row.line, row.cells["a"]) for row in rows] == [(3, "1"), (6, "2")], "blank lines are no rows"
+
+
+def test_commas_at_line_ends_are_no_cells_and_others_are(tmp_path) -> None:
+    table = CsvTable(written(tmp_path, "a,,b,\n1,dropped,2\n1,,2,,\n1,2\n1,,2,3\n"))
+    assert table.columns == ["a", "b"]
+    rows = list(table.rows())
+    assert [row.cells for row in rows[:2]] == [{"a": "1", "b": "2"}] * 2, "a column without a name is left out"
+    assert [row.reason for row in rows[2:]] == [
+        "Expected 3 cells, but the line has 2.",
+        "Expected 3 cells, but the line has 4.",
+    ]
+
+
+def test_required_columns_are_named(tmp_path) -> None:
+    table = CsvTable(written(tmp_path, "a,b\n"))
+    table.require(["b", "a"], what="a list")
+    with pytest.raises(ManifestError) as caught:
+        table.require(["b", "c", "d"], what="x.csv of X")
+    assert str(caught.value) == (
+        f"Expected x.csv of X with the columns b, c, d, but {table.path} lacks c, d; it has a, b. "
+        "Give the file of this data set, or another format."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", b"", "is empty. Give a CSV with a column 'path'"),
+        ("t.csv", b" \na,b\n", "is empty"),
+        ("t.csv", b"a,b,a\n", "has the column 'a' twice. Rename one of them"),
+        ("t.csv", "ä\n".encode("latin-1"), "has other bytes at position 0. Save it as UTF-8 CSV"),
+        ("t.csv.gz", b"a,b\n", "is damaged or cut off. Copy it again from its source"),
+        ("t.csv.gz", gzip.compress(b"a,b\n")[:12], "is damaged or cut off"),
+        ("t.csv", b"x" * 5_000_000, "has a longer one. Give a CSV table"),
+    ],
+)
+def test_what_is_no_table(tmp_path, name, content, message) -> None:
+    path = written(tmp_path, content, name)
+    with pytest.raises(ManifestError) as caught:
+        CsvTable(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_table_that_is_not_there(tmp_path) -> None:
+    with pytest.raises(ManifestError, match=r"gone\.csv: No such file or directory\. Check the file"):
+        CsvTable(tmp_path / "gone.csv")
+
+
+def test_damage_further_on_is_met_when_it_is_reached(tmp_path) -> None:
+    rows = CsvTable(written(tmp_path, b"a\n" + b"1\n" * 9000 + b"\xff\n")).rows()
+    assert next(rows).cells == {"a": "1"}
+    with pytest.raises(ManifestError, match="other bytes at position"):
+        list(rows)
+
+
+def test_a_gzip_bomb_is_not_unpacked(tmp_path) -> None:
+    table = CsvTable(written(tmp_path, gzip.compress(b"path\n" + b"x" * 50_000_000), "t.csv.gz"))
+    with pytest.raises(ManifestError, match="Expected lines of at most"):
+        list(table.rows())
+
+
+@pytest.mark.parametrize("lines", [1, 7, 799, 30_000])
+def test_about_how_many_rows_there_are_is_told_from_lines_here_and_there(tmp_path, lines) -> None:
+    # The first lines are the shortest, as where names are numbers or an old part has no captions.
+    rows = [f"images/{number}.png,{'x' * (number // 1000)}" for number in range(lines)]
+    table = "\n".join(["path,caption", *rows, ""])
+    (tmp_path / "table.csv").write_text(table)
+    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)
+    with gzip.open(tmp_path / "table.csv.gz", "wt") as handle:
+        handle.write(table)
+    assert CsvTable(tmp_path / "table.csv.gz").about() >= 1
+    (tmp_path / "table.csv").write_bytes(table.encode()[:-3])
+    assert CsvTable(tmp_path / "table.csv").about() == pytest.approx(lines, rel=0.03, abs=1)
+
+
+def test_real_is_without_links_and_from_home(tmp_path, monkeypatch) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert real(Path("~/link/../link")) == real(tmp_path / "there")
