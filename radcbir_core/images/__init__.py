@@ -4,7 +4,7 @@ Owns everything about reading image files; nothing else in RadCBIR opens one. St
 """
 
 from radcbir_core.images.decode import decode_image
-from radcbir_core.images.decoded import DecodedImage, Limits, Window
-from radcbir_core.images.formats import IMAGE_SUFFIXES, is_image_name
+from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
+from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
 
 __all__ = ["IMAGE_SUFFIXES", "DecodedImage", "Limits", "Window", "decode_image", "is_image_name"]

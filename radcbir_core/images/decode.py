@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images.decoded import DecodedImage, Limits
+from radcbir_core.images.decoded_image import DecodedImage, Limits
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
-from radcbir_core.images.formats import HEAD_BYTES, describe, sniff
+from radcbir_core.images.file_types import HEAD_BYTES, describe, sniff
 from radcbir_core.images.quiet import quiet
 from radcbir_core.images.raster import decode_raster
 

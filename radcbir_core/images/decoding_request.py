@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images.decoded import Limits, Window
+from radcbir_core.images.decoded_image import Limits, Window
 
 COPY_AGAIN = "Copy it again from its source."
 LONGEST_NAME = 120

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from radcbir_core.images.decoded import Window
+from radcbir_core.images.decoded_image import Window
 
 BLACK = 0
 WHITE = 255

@@ -20,7 +20,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from radcbir_core.images.decoded import DecodedImage, Window
+from radcbir_core.images.decoded_image import DecodedImage, Window
 from radcbir_core.images.decoding_request import Request
 from radcbir_core.images.grayscale import Rescale, to_display, window_shades
 

@@ -21,7 +21,7 @@ _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
 @dataclass(frozen=True, slots=True)
-class FrameHeader:
+class CodestreamHeader:
     """The size and type of one compressed frame.
 
     Attributes:
@@ -42,7 +42,7 @@ class FrameHeader:
     marked_color: bool = False
 
 
-def read_jpeg_header(frame: bytes) -> FrameHeader:
+def read_jpeg_header(frame: bytes) -> CodestreamHeader:
     """The header of a JPEG or JPEG-LS frame.
 
     Raises:
@@ -69,7 +69,7 @@ def read_jpeg_header(frame: bytes) -> FrameHeader:
         if marker in _STARTS_OF_FRAME:
             precision, height, width, components = struct.unpack_from(">BHHB", segment)
             names = segment[6 : 6 + 3 * components : 3]
-            return FrameHeader(
+            return CodestreamHeader(
                 width, height, components, precision, marker == _LOSSLESS, marked_color or names in {b"RGB", b"rgb"}
             )
         # As libjpeg counts them: a shorter segment of that name is none.
@@ -81,7 +81,7 @@ def read_jpeg_header(frame: bytes) -> FrameHeader:
     raise ValueError("no start of frame")
 
 
-def read_jpeg2000_header(frame: bytes) -> FrameHeader:
+def read_jpeg2000_header(frame: bytes) -> CodestreamHeader:
     """The header of a JPEG 2000 or HTJ2K frame (ITU-T T.800, A.5.1), also inside a JP2 file.
 
     Raises:
@@ -95,7 +95,7 @@ def read_jpeg2000_header(frame: bytes) -> FrameHeader:
     details = frame[start + 42 : start + 42 + 3 * components]
     if len(details) < 3 or {*details[1::3], *details[2::3]} != {1}:
         raise ValueError("no components, or subsampled ones")
-    return FrameHeader(x1 - x0, y1 - y0, components, (details[0] & 0x7F) + 1)
+    return CodestreamHeader(x1 - x0, y1 - y0, components, (details[0] & 0x7F) + 1)
 
 
 def ends_with_marker(frame: bytes) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
-from radcbir_core.images.decoded import Window
+from radcbir_core.images.decoded_image import Window
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.grayscale import LookupTable, Rescale, full_range, to_display
 

@@ -25,11 +25,11 @@ from pydicom.uid import (
 )
 
 from radcbir_core.errors import ImageError, NoPixelDataError
-from radcbir_core.images.decoded import DecodedImage, Limits, Window
+from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
 from radcbir_core.images.dicom.presentation import PALETTE_ELEMENTS, FrameHeader, show_color, show_gray, show_palette
-from radcbir_core.images.formats import HEAD_BYTES, sniff
+from radcbir_core.images.file_types import HEAD_BYTES, sniff
 from radcbir_core.images.quiet import quiet
 from radcbir_core.images.raster import gray_if_equal
 

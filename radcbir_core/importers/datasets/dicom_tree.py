@@ -58,7 +58,7 @@ PATHS_KEPT = (
 
 def recognizes(path: Path) -> bool:
     """Whether this is a DICOMDIR, a folder with one, or a folder whose first images are all DICOM."""
-    from radcbir_core.images.formats import HEAD_BYTES, sniff
+    from radcbir_core.images.file_types import HEAD_BYTES, sniff
 
     if path.is_file():
         return path.name.lower() == _DICOMDIR

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.images.decoded import Window
+from radcbir_core.images.decoded_image import Window
 from radcbir_core.images.grayscale import LookupTable, Rescale, full_range, to_display, window_shades
 
 

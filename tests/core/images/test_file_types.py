@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.images import IMAGE_SUFFIXES, is_image_name
-from radcbir_core.images.formats import describe, sniff
+from radcbir_core.images.file_types import describe, sniff
 from tests.core.images.dicom_files import dicom_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[3]
