@@ -1,7 +1,7 @@
 """The program of a helper process: decodes frames with GDCM, one after the other, until its input ends.
 
-Started by `gdcm_process`, which says why. It talks in `radcbir_core.messages` on its standard input and output. What GDCM
-writes to standard error is kept apart, because there it says "Corrupt JPEG data" of a frame that it then fills up.
+Started by `gdcm_process`, which says why. It talks in `radcbir_core.messages` on its standard input and output. What
+GDCM writes to standard error is kept apart, because there it says "Corrupt JPEG data" of a frame that it then fills up.
 """
 
 from __future__ import annotations
