@@ -63,6 +63,7 @@ def test_required_columns_are_named(tmp_path) -> None:
         ("t.csv.gz", gzip.compress(b"a,b\n")[:12], "is damaged or cut off"),
         ("t.csv", b"x" * 5_000_000, "has a longer one. Give a CSV table"),
     ],
+    ids=["empty", "blank", "a column twice", "Latin-1", "no gzip", "cut gzip", "no lines"],
 )
 def test_what_is_no_table(tmp_path, name, content, message) -> None:
     path = written(tmp_path, content, name)
