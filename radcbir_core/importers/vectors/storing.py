@@ -79,7 +79,7 @@ def write_encoder(
     dimension, dtype = vectors[0].dimension, np.result_type(*[file.dtype for file in vectors])
     if there is not None and (there.vectors.shape[1], there.vectors.dtype) != (dimension, dtype):
         raise CollectionError(
-            f"Expected vectors as those that {collection.name} has of {encoder_id} ({there.vectors.dtype}, "
+            f"Expected vectors as those that {there.name} has of {encoder_id} ({there.vectors.dtype}, "
             f"dimension {there.vectors.shape[1]}), but they are {dtype}, dimension {dimension}. "
             "Use another encoder_id."
         )
