@@ -15,7 +15,7 @@ from radcbir_core.errors import ImageError
 from radcbir_core.images import decode_image
 from radcbir_core.images.dicom import gdcm_helper, gdcm_process
 from radcbir_core.messages import receive, send
-from tests.core.images.dicom_files import dicom_bytes, encapsulated_bytes, lossless_jpeg
+from tests.core.images.dicom_files import HTJ2K_FRAME, HTJ2K_VALUES, dicom_bytes, encapsulated_bytes, lossless_jpeg
 
 DEEP = (np.add.outer(np.arange(40) * 90, np.arange(48) * 60) % 4096).astype(np.uint16)
 
@@ -102,8 +102,10 @@ def test_a_helper_answers_each_request_and_goes_on_after_a_bad_one(tmp_path: Pat
     ], "an old complaint is not held against the next frame"
 
 
-def test_the_helper_decodes_any_precision(tmp_path: Path) -> None:
+@pytest.mark.parametrize("syntax", [uid.JPEGLosslessSV1, uid.JPEGExtended12Bit])
+def test_the_stream_says_which_member_of_its_family_it_is(syntax: str) -> None:
     options = {
+        "syntax": syntax,
         "bits_allocated": 16,
         "bits_stored": 12,
         "rows": DEEP.shape[0],
@@ -114,3 +116,19 @@ def test_the_helper_decodes_any_precision(tmp_path: Path) -> None:
     }
     decoded = gdcm_helper.decode(options, lossless_jpeg(DEEP, 12))
     assert np.array_equal(np.frombuffer(decoded, "<u2").reshape(DEEP.shape), DEEP)
+
+
+def test_htj2k_is_decoded_as_jpeg_2000() -> None:
+    rows, columns = HTJ2K_VALUES.shape
+    options = {
+        "syntax": uid.HTJ2KLossless,
+        "bits_allocated": 16,
+        "bits_stored": 16,
+        "rows": rows,
+        "columns": columns,
+        "samples_per_pixel": 1,
+        "photometric_interpretation": "MONOCHROME2",
+        "pixel_representation": 0,
+    }
+    decoded = gdcm_helper.decode(options, HTJ2K_FRAME)
+    assert np.array_equal(np.frombuffer(decoded, "<u2").reshape(rows, columns), HTJ2K_VALUES)

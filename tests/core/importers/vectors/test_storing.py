@@ -10,11 +10,13 @@ import pandas as pd
 import pytest
 
 from radcbir_core.collections.collection import PROBLEM_COLUMNS, Collection, open_collection
+from radcbir_core.collections.writing import revised_collection
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers import import_collection
 from radcbir_core.importers.vectors import storing
 from radcbir_core.importers.vectors.matching import Matched
 from radcbir_core.importers.vectors.storing import write_encoder
+from radcbir_core.progress import silent
 
 
 class Vectors:
@@ -42,7 +44,7 @@ def collection(tmp_path, picture) -> Collection:
     return import_collection([tmp_path / "source"], name="c").collection
 
 
-def stored(collection: Collection, *vectors: Vectors, files=None, places=None, old=None) -> Counter:
+def stored(collection: Collection, *vectors: Vectors, files=None, places=None, again=False) -> Counter:
     count = len(collection)
     matched = Matched(
         collection.manifest.table,
@@ -51,7 +53,12 @@ def stored(collection: Collection, *vectors: Vectors, files=None, places=None, o
         pd.DataFrame(columns=PROBLEM_COLUMNS),
     )
     changes: Counter = Counter()
-    write_encoder(collection, "e", vectors, matched, old=old, changes=changes, progress=lambda step, done, total: None)
+    told = {"changes": changes, "progress": silent}
+    if again:
+        with revised_collection("c") as folder:
+            write_encoder(Collection(folder), "e", vectors, matched, old=open_collection("c"), **told)
+    else:
+        write_encoder(collection, "e", vectors, matched, old=None, **told)
     return changes
 
 
@@ -120,36 +127,36 @@ def test_not_one_usable_vector(collection) -> None:
 
 def test_what_is_there_stays_where_the_files_say_nothing(collection) -> None:
     stored(collection, Vectors(np.eye(4)))
-    stored(collection, Vectors(np.eye(4)), files=[0, -1, -1, 0], places=[0, -1, -1, 3], old=open_collection("c"))
+    stored(collection, Vectors(np.eye(4)), files=[0, -1, -1, 0], places=[0, -1, -1, 3], again=True)
     np.testing.assert_array_equal(embeddings(collection), np.eye(4))
     assert reasons(collection) == []
 
 
 def test_a_row_that_failed_may_be_given_its_vector_later(collection) -> None:
     stored(collection, Vectors([[1, 0], [0, 0], [0, 1], [0, 1]]))
-    stored(collection, Vectors([[1, 0], [0, -1], [0, 1], [0, 1]]), old=open_collection("c"))
+    stored(collection, Vectors([[1, 0], [0, -1], [0, 1], [0, 1]]), again=True)
     assert embeddings(collection)[1].tolist() == [0, -1]
     assert open_collection("c").store("e").record["failed_rows"] == []
 
 
 def test_what_contradicts_what_is_there(collection) -> None:
     stored(collection, Vectors(np.eye(4)))
-    old, before = open_collection("c"), embeddings(collection)
+    before = embeddings(collection)
     with pytest.raises(CollectionError, match=r"the same, but that of source/1\.png is another"):
-        stored(collection, Vectors(np.eye(4)[[0, 2, 1, 3]]), old=old)
+        stored(collection, Vectors(np.eye(4)[[0, 2, 1, 3]]), again=True)
     with pytest.raises(
         CollectionError, match=r"that c has of e \(float32, dimension 4\), but they are float64, dimension 4"
     ):
-        stored(collection, Vectors(np.eye(4), dtype=np.float64), old=old)
+        stored(collection, Vectors(np.eye(4), dtype=np.float64), again=True)
     np.testing.assert_array_equal(embeddings(collection), before)
-    (old.encoder_folder("e") / "embeddings.npy").write_bytes(b"")
+    (collection.encoder_folder("e") / "embeddings.npy").write_bytes(b"")
     with pytest.raises(CollectionError, match=r"embeddings\.npy is missing or damaged\. Remove the collection"):
-        stored(collection, Vectors(np.eye(4)), old=old)
+        stored(collection, Vectors(np.eye(4)), again=True)
 
 
 def test_the_same_again_leaves_the_record_alone(collection) -> None:
     stored(collection, Vectors(np.eye(4)))
     record = collection.encoder_folder("e") / "encoder.json"
     record.write_text(record.read_text() + " ")
-    stored(collection, Vectors(np.eye(4)), old=open_collection("c"))
+    stored(collection, Vectors(np.eye(4)), again=True)
     assert record.read_text().endswith(" ")
