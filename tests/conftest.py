@@ -9,9 +9,14 @@ from pathlib import Path
 
 import filelock
 import pytest
+from hypothesis import settings
 
 from tests.small_images import write_small_images
 from tests.tiny_encoder import write_tiny_encoder
+
+# How long one example takes says more of the machine than of the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
