@@ -54,7 +54,7 @@ def test_rows_keep_their_order_and_refused_ones_say_why(folder) -> None:
     )
     told: list[tuple[str, int, int]] = []
     rows = accepted(one, progress=lambda *now: told.append(now))
-    assert rows.manifest().column("path").tolist() == ["1.png", "0.png"]
+    assert rows.manifest()[0].column("path").tolist() == ["1.png", "0.png"]
     assert [(problem["line"], problem["path"]) for problem in rows.problems] == [
         (4, "2.png"), (3, "gone.png"), (6, "3.png"),
     ]  # fmt: skip
@@ -69,18 +69,32 @@ def test_rows_keep_their_order_and_refused_ones_say_why(folder) -> None:
 def test_an_image_id_of_two_sources_gets_its_data_set_in_both(folder) -> None:
     a = source(folder, {"path": "0.png", "image_id": "x"}, {"path": "1.png", "image_id": "y"}, dataset="a")
     b = source(folder, {"path": "2.png", "image_id": "x"}, dataset="b")
-    assert accepted(a, b).manifest().column("image_id").tolist() == ["a/x", "y", "b/x"]
+    assert accepted(a, b).manifest()[0].column("image_id").tolist() == ["a/x", "y", "b/x"]
 
 
 def test_an_image_id_of_two_sources_of_one_data_set_is_kept_once(folder) -> None:
     a, b = (source(folder, {"path": f"{n}.png", "image_id": "x"}, licence="CC0") for n in range(2))
     rows = accepted(a, b)
-    assert rows.manifest().column("path").tolist() == ["0.png"]
+    assert rows.manifest()[0].column("path").tolist() == ["0.png"]
     assert rows.problems[0]["reason"] == (
         "Expected image_ids that differ, but another source of the same data set has this one too."
     )
     assert (a.images, b.images) == (1, 0)
     assert rows.licences() == {"CC0": 1}
+
+
+def test_origins_tell_what_the_tables_did_not_say(folder) -> None:
+    a = source(folder, {"path": "0.png", "dataset": "NIH"}, {"path": "1.png"}, dataset="a")
+    b = source(folder, {"path": "gone.png"}, {"path": "2.png", "image_id": "b/x"}, dataset="b")
+    manifest, origins = accepted(a, b).manifest()
+    assert manifest.column("image_id").tolist() == ["NIH/0.png", "a/1.png", "b/x"]
+    assert origins.names == ("a", "b")
+    assert origins.sources.tolist() == [0, 0, 1]
+    assert origins.without_id.tolist() == [True, True, False]
+    assert origins.without_dataset.tolist() == [False, True, True]
+    of_folder = [origins.is_made_of_folder(row, name) for row, name in enumerate(["NIH/0.png", "a/1.png", "b/x"])]
+    assert of_folder == [True, True, True]
+    assert not origins.is_made_of_folder(2, "x")
 
 
 def test_words_that_differ_in_case_only_become_the_most_frequent_one(folder) -> None:
@@ -92,7 +106,7 @@ def test_words_that_differ_in_case_only_become_the_most_frequent_one(folder) -> 
             {"path": "2.png", "anatomy": "chest", "pathologies": ""},
         )
     )
-    manifest = rows.manifest()
+    manifest = rows.manifest()[0]
     assert manifest.column("anatomy").tolist() == ["chest"] * 3
     assert [list(words) for words in manifest.frame["pathologies"]] == [["mass"], ["mass"], []]
     assert {(c["column"], c["from"], c["to"], c["rows"]) for c in rows.changes.rows()} == {
@@ -103,10 +117,10 @@ def test_words_that_differ_in_case_only_become_the_most_frequent_one(folder) -> 
 
 def test_copies_under_two_labels_go_where_a_data_set_gives_one_label_a_file(folder) -> None:
     lines = ({"path": "0.png", "pathology": "cyst"}, {"path": "copy.png", "pathology": "mass"}, {"path": "1.png"})
-    kept = accepted(source(folder, *lines)).manifest()
+    kept = accepted(source(folder, *lines)).manifest()[0]
     assert kept.table.column("duplicate_group").to_pylist() == [0, 0, -1]
     strict = accepted(source(folder, *lines, one_label_a_file=True))
-    manifest = strict.manifest()
+    manifest = strict.manifest()[0]
     assert manifest.column("path").tolist() == ["1.png"]
     assert manifest.table.column("duplicate_group").to_pylist() == [-1]
     assert [problem["path"] for problem in strict.problems] == ["0.png", "copy.png"]
@@ -116,7 +130,7 @@ def test_copies_under_two_labels_go_where_a_data_set_gives_one_label_a_file(fold
 def test_copies_of_another_data_set_do_not_make_a_strict_one_contradict_itself(folder) -> None:
     strict = source(folder, {"path": "0.png", "pathology": "cyst"}, dataset="strict", one_label_a_file=True)
     other = source(folder, {"path": "copy.png", "pathology": "mass"}, dataset="other")
-    assert accepted(strict, other).manifest().column("path").tolist() == ["0.png", "copy.png"]
+    assert accepted(strict, other).manifest()[0].column("path").tolist() == ["0.png", "copy.png"]
 
 
 def test_licences_are_counted_by_row_then_by_source(folder) -> None:
@@ -132,21 +146,21 @@ def test_paths_start_from_what_all_roots_share(folder, picture) -> None:
     picture(folder / "deep" / "er" / "4.png", seed=4)
     rows = accepted(source(folder / "deep" / "er", {"path": "4.png"}, dataset="b"), source(folder, {"path": "0.png"}))
     assert rows.root == folder
-    assert rows.manifest().column("path").tolist() == ["deep/er/4.png", "0.png"]
+    assert rows.manifest()[0].column("path").tolist() == ["deep/er/4.png", "0.png"]
 
 
 def test_more_rows_than_fit_into_a_chunk(folder, monkeypatch) -> None:
     monkeypatch.setattr(accepting, "_CHUNK_ROWS", 2)
     monkeypatch.setattr(accepting, "_BATCH_ROWS", 3)
     rows = accepted(source(folder, *({"path": f"{n % 4}.png", "image_id": str(n)} for n in range(7))), check="exists")
-    assert rows.manifest().column("image_id").tolist() == list("0123456")
+    assert rows.manifest()[0].column("image_id").tolist() == list("0123456")
 
 
 def test_a_frame_is_its_own_image_of_the_same_file(folder) -> None:
     rows = accepted(
         source(folder, *(Row(n, {"path": "0.png", "image_id": str(n)}, frame=n) for n in range(2)))
     )  # fmt: skip
-    assert len(set(rows.manifest().column("sha256").tolist())) == 2
+    assert len(set(rows.manifest()[0].column("sha256").tolist())) == 2
 
 
 def test_nothing_usable_names_the_most_frequent_reason_and_its_first_line(folder) -> None:
@@ -164,7 +178,7 @@ def test_nothing_usable_names_the_most_frequent_reason_and_its_first_line(folder
     )
     rows = accepted(contradicting)
     with pytest.raises(ManifestError, match="all 2 rows of 1 source"):
-        rows.manifest()
+        rows.manifest()[0]
 
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c", "d"])))
