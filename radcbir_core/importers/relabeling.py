@@ -8,7 +8,7 @@ Words become the manifest's exactly as in an import, and it is told which did. W
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
@@ -29,7 +29,8 @@ from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, normalize
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row
 
 _BATCH_ROWS: Final = 16_384
-_NAMES_OF: Final = {"pathology": "pathologies", "labels_all": "pathologies", "split_hint": "split"}
+_LABELS: Final = ("pathologies", "pathology", "labels_all")
+_NAMES_OF: Final = {**dict.fromkeys(_LABELS[1:], "pathologies"), "split_hint": "split"}
 """Columns of a source that an import reads a column of the manifest from."""
 
 
@@ -127,8 +128,9 @@ class _Corrections:
             lines += len(batch)
             rows = self._rows_of(batch)
             now = self.manifest.rows(rows, ["image_id", *values])
-            for row, line, before in zip(rows.tolist(), batch, now.to_dict("records"), strict=True):
-                for column, after in self._read(line).items():
+            for row, line, told in zip(rows.tolist(), batch, now.to_dict("records"), strict=True):
+                before = {str(name): cell for name, cell in told.items()}
+                for column, after in self._read(line, before).items():
                     if _same(before[column], after):
                         continue
                     image_id = before["image_id"]
@@ -234,22 +236,45 @@ class _Corrections:
             "not hold. Correct the line, or take it out."
         )
 
-    def _read(self, row: Row) -> dict[str, Cell]:
-        """Column of the manifest → what a line says of it."""
-        told = {name: cell for name, cell in row.cells.items() if name in self.targets or name in _NAMES_OF}
-        normal = normalize_row({**told, "path": "-"}, dataset="", changes=self.changes)
+    def _read(self, row: Row, before: Mapping[str, Any]) -> dict[str, Cell]:
+        """Column of the manifest → what a line says of it; ``before`` is what the manifest says."""
+        labels = {name: cell for name, cell in row.cells.items() if name in _LABELS}
+        told = {name: cell for name, cell in row.cells.items() if name in self.targets and name not in labels}
+        normal = normalize_row({**told, "path": "-"}, dataset="", changes=self.changes) | labels
         said: dict[str, Cell] = {}
         for name, column in self.targets.items():
             cell = normal[name]
-            if isinstance(cell, list):
-                said[column] = list(dict.fromkeys(self._spelled("pathologies", word) for word in cell))
+            if column == "pathologies":
+                said[column] = self._pathologies(labels, row.line, before=before[column])
             else:
-                said[column] = self._spelled(name, cell) if name == "anatomy" else cell
+                said[column] = self._spelled(name, str(cell), self.changes) if name == "anatomy" else cell
         return said
 
-    def _spelled(self, column: str, word: str) -> str:
-        """A word as the collection spells it, where the two differ in case only."""
-        return self.changes.note(column, word, self._spellings[column].get(word.casefold(), word))
+    def _pathologies(self, labels: Mapping[str, Cell], line: int, *, before: list[str]) -> list[str]:
+        """What a line says that an image shows, in whichever of the columns that an import reads it from.
+
+        An exported manifest may have it twice, as the manifest's own list and as the source said it; who corrects it
+        corrects one of them. Then what differs from the collection is the correction.
+        """
+        forms = [{name: labels[name] for name in form if name in labels} for form in (_LABELS[:1], _LABELS[1:])]
+        read = [self._words(form, Changes()) for form in forms if form]
+        differing = [words for words in read if set(words) != set(before)]
+        if len(differing) > 1 and set(differing[0]) != set(differing[1]):
+            one, other = (SEPARATOR.join(words) or "nothing" for words in differing)
+            raise ManifestError(
+                f"Expected one correction of what an image shows, but line {line} of {self.path} has {one[:80]!r} in "
+                f"pathologies and {other[:80]!r} in {' and '.join(forms[1])}. Take one of these columns out."
+            )
+        given = [form for form in forms if form]
+        return self._words(given[read.index(differing[0] if differing else read[0])], self.changes)
+
+    def _words(self, labels: Mapping[str, Cell], changes: Changes) -> list[str]:
+        words = normalize_row({**labels, "path": "-"}, dataset="", changes=changes)["pathologies"]
+        return list(dict.fromkeys(self._spelled("pathologies", word, changes) for word in words))
+
+    def _spelled(self, column: str, word: str, changes: Changes) -> str:
+        """A word as the collection spells it, or the table the first time, where the two differ in case only."""
+        return changes.note(column, word, self._spellings[column].setdefault(word.casefold(), word))
 
 
 def _place(path: str, frame: str) -> str:

@@ -353,3 +353,61 @@ def test_told_is_exactly_what_differs(small, tmp_path, said) -> None:
     }
     assert {(int(row), column) for row, column, *_ in cells(found)} == differing
     assert differing <= {(row, column) for row in said for column in ("pathologies", "view")}
+
+
+@pytest.fixture
+def twice(tmp_path, picture, table, monkeypatch) -> Collection:
+    """A collection whose source says labels twice: as it had them, and as the manifest has them."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    rows = [["a.png", "nodule", "nodule", "train"], ["b.png", "multiple", "nodule|mass", "test"]]
+    for number, row in enumerate(rows):
+        picture(tmp_path / "set" / row[0], seed=number)
+    table(tmp_path / "set" / "manifest.csv", ["path", "pathology", "labels_all", "split_hint"], rows)
+    return import_collection([tmp_path / "set"], name="twice").collection
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        ({"pathologies": "cyst"}, ["cyst"]),
+        ({"pathology": "cyst"}, ["cyst"]),
+        ({"pathology": "multiple", "labels_all": "cyst|mass"}, ["cyst", "mass"]),
+        ({"pathologies": "cyst", "pathology": "Cyst"}, ["cyst"]),
+        ({"pathologies": ""}, []),
+    ],
+)
+def test_labels_that_are_said_twice_are_corrected_in_either(twice, tmp_path, edit, expected) -> None:
+    path = tmp_path / "edited.csv"
+    export_manifest(twice, path)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert {"pathologies", "pathology", "labels_all"} <= set(frame.columns)
+    for column, word in edit.items():
+        frame.loc[0, column] = word
+    frame.to_csv(path, index=False)
+    found = relabel("twice", path)
+    now = open_collection("twice").manifest
+    assert [word.casefold() for word in now.record(0)["pathologies"]] == expected
+    assert now.record(1)["pathologies"] == ["nodule", "mass"]
+    assert set(found.cells["column"]) <= {"pathologies", "pathology", "labels_all"}
+
+
+def test_two_corrections_of_one_label_are_refused(twice, tmp_path) -> None:
+    path = tmp_path / "edited.csv"
+    path.write_text("path,pathologies,pathology\na.png,cyst,mass\n")
+    message = (
+        r"line 2 of .*edited\.csv has 'cyst' in pathologies and 'mass' in pathology\. Take one of these columns out"
+    )
+    with pytest.raises(ManifestError, match=message):
+        relabel("twice", path)
+
+
+def test_columns_of_a_source_mean_what_they_mean_in_an_import(twice, tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("path,split_hint,pathology\nb.png,validation,No finding\n")
+    found = relabel("twice", path)
+    assert {(column, to) for _, column, _, to in cells(found)} == {
+        ("split", "val"),
+        ("split_hint", "validation"),
+        ("pathologies", "normal"),
+        ("pathology", "No finding"),
+    }
