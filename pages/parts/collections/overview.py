@@ -20,6 +20,7 @@ from radcbir_core import jobs
 from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
 from radcbir_core.collections.changes import images_found
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.corrections import corrected_cells, read_corrections
 from radcbir_core.collections.record import ARCHIVED
 from radcbir_core.collections.store import IMPORTED
 from radcbir_core.encoders import encoder_id_of, known_encoders
@@ -28,6 +29,7 @@ from radcbir_core.errors import RadcbirError
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 _ROWS: Final = 1000
+_CORRECTIONS: Final = 200
 _PART_NAMES: Final = {
     "manifest": "table of images",
     "images": "images in its folder",
@@ -243,6 +245,8 @@ def provenance(collection: Collection) -> None:
                 for one in changes
             ],
         )
+        with shell.errors_shown():
+            _corrections(collection)
         notes = [str(one) for one in _list(record.get("notes"))]
         if notes:
             _rows("Notes", ["what has to be known about its numbers"], [[note] for note in notes])
@@ -267,6 +271,31 @@ def provenance(collection: Collection) -> None:
         for encoder_id in collection.encoder_ids():
             with shell.errors_shown():
                 _encoder(collection, encoder_id)
+
+
+def _corrections(collection: Collection) -> None:
+    """Which labels were corrected since the import, the latest first; nothing where none was."""
+    if not corrected_cells(collection):
+        return
+    history = read_corrections(collection).iloc[::-1]
+    shown = history.head(_CORRECTIONS)
+    more = f", the latest {len(shown):,} of {len(history):,}" if len(history) > len(shown) else ""
+    _rows(
+        f"Corrected labels{more}",
+        ["when", "by", "image", "column", "from", "to"],
+        [
+            [when[:10], by, image_id, column, before or "(empty)", after or "(empty)"]
+            for when, by, _, image_id, column, before, after in shown.itertuples(index=False, name=None)
+        ],
+    )
+    st.download_button(
+        "All corrections as CSV",
+        lambda: csv_bytes(history),
+        file_name=f"{collection.name}-corrections.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
 
 
 def _encoder(collection: Collection, encoder_id: str) -> None:
