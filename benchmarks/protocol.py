@@ -35,7 +35,7 @@ import numpy as np
 import pandas as pd
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation.reports.paper import Paper
 from radcbir_core.importers.vectors.embeddings import import_embeddings
 from radcbir_core.search.opening import vectors_of
 
@@ -201,7 +201,7 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
         shutil.rmtree(collection.store("e").evaluation_folder, ignore_errors=True)
         took, evaluation = timed(
             "the paper's protocol, from disk to the finished table",
-            lambda: evaluate(open_collection("b").store("e"), Protocol.of("paper"), progress=told),
+            lambda: Paper().run(open_collection("b").store("e"), progress=told),
         )
         print(f"{'  of that, after the search':<62} {time.perf_counter() - searched[0]:8.2f} s")
         whole.append(took)

@@ -19,7 +19,8 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, literal, markup
 from pages.parts.images import filters, gallery, picker, pictures
 from radcbir_core.collections.manifest import Level
-from radcbir_core.evaluation.reports.comparing import Comparison, label_note, verdict
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.reports.comparison import label_note, labels_of, means_of_comparison, verdict
 from radcbir_core.evaluation.reports.disagreements import Disagreements
 from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label
 
@@ -34,7 +35,10 @@ HEIGHT: Final = 470  # pixels of a chart and of the table beside it; both scroll
 HITS: Final = ("10", "20", "50")
 
 # The controls that would change nothing in a section.
-_WITHOUT: Final = {"rankings": ("divisor",), "neighborhoods": ("k", "protocol", "exclude", "divisor")}
+_WITHOUT: Final = {
+    "rankings": ("divisor", "empty"),
+    "neighborhoods": ("k", "protocol", "exclude", "divisor", "empty"),
+}
 
 _CHART: Final = "radcbir:difference-chart"
 _LINE: Final = "radcbir:difference-line"
@@ -67,14 +71,14 @@ def page() -> None:
         found = paired.comparison(pair, chosen.protocol)
         if found is None:
             return
-        labels = found.labels_of(chosen.level, chosen.k)
+        labels = labels_of(found, chosen.level, chosen.k)
         if not len(labels) and section != "rankings":
             protocol_choice.say_no_labels(opened, chosen.level)
             return
         if section == "figures":
             show_figures(pair, found, chosen)
         elif section == "pathologies":
-            show_pathologies(pair, labels, chosen)
+            show_pathologies(pair, found, labels, chosen)
         elif section == "rankings":
             show_rankings(opened, pair, chosen)
         else:
@@ -86,9 +90,9 @@ def use_image(image_id: str) -> None:
     state.update(image=image_id, section="rankings", view=None)
 
 
-def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
+def show_figures(pair: Pair, found: Result, chosen: Chosen) -> None:
     """P@k of both at every level, and B − A with its interval."""
-    means = found.means()
+    means = means_of_comparison(found)
     st.html(headline.headline(found, chosen))
     left, right = st.container(key="radcbir-figures").columns([9, 10], gap="medium")
     with left:
@@ -101,14 +105,14 @@ def show_figures(pair: Pair, found: Comparison, chosen: Chosen) -> None:
             alt=f"Dots and whiskers: B − A of P@k for {counted(len(means), 'mean')}",
         )
     with right:
-        difference_tables.means(found, pair, height=max(int(figure.layout.height) - 110, 310))
+        difference_tables.means(found, pair, chosen.protocol, height=max(int(figure.layout.height) - 110, 310))
         st.caption(
             "Whiskers, low and high: 95 % interval of the difference. Patients are resampled, the same ones for both "
             "encoders, so it is narrower than the intervals of the two would suggest."
         )
 
 
-def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
+def show_pathologies(pair: Pair, found: Result, labels: pd.DataFrame, chosen: Chosen) -> None:
     """B − A of every label, B's largest gain first, as a chart and a table; both can be clicked."""
     bar = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     shown = filters.by_label(bar, labels, name="filter")
@@ -124,7 +128,8 @@ def show_pathologies(pair: Pair, labels: pd.DataFrame, chosen: Chosen) -> None:
     )
     shown = (shown if first == "B" else shown[::-1]).reset_index(drop=True)
     of_all = f" of {len(labels):,}" if text else ""
-    bar.caption(f"B − A of P@{chosen.k}, {counted(len(shown), 'label')}{of_all}", width="stretch")
+    rule = difference_tables.rule_of(found, chosen)
+    bar.caption(f"B − A of P@{chosen.k}, {counted(len(shown), 'label')}{of_all}; {rule}", width="stretch")
     if not len(shown):
         st.info(f"No label contains {literal(text or '')}. Shorten the text.", icon=":material/info:")
         return
@@ -346,33 +351,35 @@ def show_neighborhoods(pair: Pair, chosen: Chosen) -> None:
             icon=":material/info:",
         )
         return
-    found = paired.agreement(pair)
-    if not found.ks or not found.n_images:
+    result = paired.agreement(pair)
+    if result is None:
+        return
+    ks, images = result.table["k"].tolist(), result.tables["images"]
+    if not ks or not len(images):
         st.info("There are too few images for neighborhoods to compare.", icon=":material/info:")
         return
     near = int(
         state.choice(
             st.segmented_control,
             "Nearest images",
-            [str(k) for k in found.ks],
+            [str(k) for k in ks],
             name="near",
-            default=str(found.ks[min(2, len(found.ks) - 1)]),
+            default=str(ks[min(2, len(ks) - 1)]),
             help="How many neighbors of each image are compared",
         )
     )
     left, right = st.columns(2, gap="medium")
     with left:
-        st.html(headline.agreement_table(found, near))
+        st.html(headline.agreement_table(result.table, near))
         st.caption(
-            f"Mean over {counted(found.n_images, 'image')} of the share of nearest images that both encoders name. "
+            f"Mean over {counted(len(images), 'image')} of the share of nearest images that both encoders name. "
             "Only the image itself is left out. Random: what two neighborhoods drawn at random would share."
         )
-        mine = found.at(near)
-        order = np.lexsort((found.rows, found.shared[:, -1], mine))
+        order = images.sort_values([f"shared@{near}", f"shared@{ks[-1]}", "row"])["row"].to_numpy()
         st.html('<h3 class="radcbir-label">Images whose neighborhoods differ most</h3>')
-        gallery.show(pair.collection, found.rows[order], key="differ", per_page=16, columns=4, on_query=use_image)
+        gallery.show(pair.collection, order, key="differ", per_page=16, columns=4, on_query=use_image)
     with right:
-        by_label = agreement_by_label(found, pair.stores[0], chosen.level, near)
+        by_label = agreement_by_label(result, pair.collection.manifest.labels(chosen.level), near)
         st.html(headline.agreement_bars(by_label, f"Among {near} nearest, by {chosen.level_name}"))
 
 

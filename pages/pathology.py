@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.parts.frame import shell, state
 from pages.parts.pathology import index_size_view, precision_view, probes_view, ranking_view, space_view
-from radcbir_core.evaluation import PAPER
+from radcbir_core.evaluation import FIXED
 
 VIEWS: Final = {
     "precision": ("Precision", precision_view.show),
@@ -22,8 +22,8 @@ VIEWS: Final = {
 def page() -> None:
     """Draw the page: the views, and the one that is chosen. The others compute nothing."""
     opened = shell.begin("Pathology", "embeddings", "neighbors")
-    # The paper's protocol, and k's that it alone has, mean nothing in the other views.
-    gone = ["protocol", "k"] if state.get("protocol") == PAPER else []
+    # A fixed protocol, and k's that it alone has, mean nothing in the other views.
+    gone = ["protocol", "k"] if state.get("protocol") in FIXED else []
     view = state.choice(
         st.segmented_control,
         "View",

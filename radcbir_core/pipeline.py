@@ -18,7 +18,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
-from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
 from radcbir_core.search.graph import build_neighbors
@@ -122,7 +122,7 @@ def _neighbors(store: EncoderStore, progress: Progress) -> None:
 
 
 def _evaluation(store: EncoderStore, progress: Progress) -> None:
-    evaluate(store, Protocol(), progress=progress)
+    Precision().run(store, progress=progress)
     store.mark(EVALUATION)
 
 

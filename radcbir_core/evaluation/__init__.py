@@ -1,29 +1,81 @@
-"""How well an encoder retrieves: protocols, P@k, intervals, confusion."""
+"""How well an encoder retrieves: evaluations, their protocols, and their results."""
 
-from radcbir_core.evaluation.reports.protocols import (
-    KS,
-    PAPER,
-    PAPER_COLUMNS,
-    PAPER_KS,
-    PROTOCOLS,
-    TABLE_COLUMNS,
-    Evaluation,
-    Protocol,
-    Sides,
-    evaluate,
-    sides_of,
-)
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.evaluation import Evaluation, Result
+from radcbir_core.evaluation.protocol import FIXED, KS, PAPER, PROTOCOLS, Protocol
+from radcbir_core.evaluation.reports import EVALUATIONS
+from radcbir_core.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from radcbir_core.collections.collection import Collection
 
 __all__ = [
+    "EVALUATIONS",
+    "FIXED",
     "KS",
     "PAPER",
-    "PAPER_COLUMNS",
-    "PAPER_KS",
     "PROTOCOLS",
-    "TABLE_COLUMNS",
     "Evaluation",
     "Protocol",
-    "Sides",
+    "Result",
     "evaluate",
-    "sides_of",
+    "evaluation_of",
 ]
+
+
+def evaluation_of(kind: str, **choices: Any) -> Evaluation:
+    """An evaluation from words.
+
+    Args:
+        kind: Of :data:`~radcbir_core.evaluation.reports.EVALUATIONS`.
+        **choices: Its own; None stands for the default. A special case of an evaluation, such as "paper" of
+            "precision", is also chosen by ``protocol``, which then is its name.
+
+    Raises:
+        EvaluationError: An unknown kind, a choice that there is not, or one that cannot be.
+        QueryError: An unknown level or exclusion.
+
+    Example:
+        >>> evaluation_of("precision", protocol="split", divisor="available").protocol.describe()
+        'split, nothing but the query excluded, divided by min(k, relevant images available), queries without a \
+relevant image left out'
+        >>> evaluation_of("precision", protocol="paper") == evaluation_of("paper")
+        True
+    """
+    if kind not in EVALUATIONS:
+        raise EvaluationError(f"Expected an evaluation of {', '.join(EVALUATIONS)}, but kind = {kind!r}. Choose one.")
+    asked = choices.get("protocol")
+    special = EVALUATIONS.get(asked.name if isinstance(asked, Protocol) else str(asked))
+    if special is None or special.kept_as != kind:
+        return EVALUATIONS[kind].of(**choices)
+    EVALUATIONS[kind].of(**choices)  # for its refusal of any other choice
+    return special.of()
+
+
+def evaluate(
+    collection: Collection, encoder_id: str, kind: str = "precision", *, progress: Progress = silent, **choices: Any
+) -> Result:
+    """What an evaluation says of an encoder on a collection: computed now, or as it is kept.
+
+    Args:
+        collection: An open collection.
+        encoder_id: One that it was built with.
+        kind: Of :data:`~radcbir_core.evaluation.reports.EVALUATIONS`.
+        progress: Told how far it is; may stop it by raising.
+        **choices: Of the evaluation, such as ``protocol="split"``, ``exclude=["patient"]`` or ``level="anatomy"``.
+
+    Returns:
+        Named tables with notes; in a notebook it shows itself.
+
+    Raises:
+        EvaluationError: An unknown kind or choice, or the collection lacks what it needs.
+        QueryError: An unknown level or exclusion.
+        CollectionError: The collection has no such encoder.
+        StaleError: What it needs is missing or was made of something else.
+        StorageError: The result cannot be written.
+    """
+    return evaluation_of(kind, **choices).run(collection.store(encoder_id), progress=progress)

@@ -1,27 +1,24 @@
-"""Beyond one label an image: which images are relevant to each other where an image shows several pathologies.
+"""Which images are relevant to each other, and how much; and how many such images a query could have been given.
 
-Owns the relevance rules, the grade that a rule gives to each hit, and how many images of each grade a query could have
-been given. An image takes part if its modality, its anatomy and at least one pathology are known; images of different
-modality or anatomy are never relevant to each other. "normal" counts as a pathology like any other: two normal chest
-radiographs are relevant to each other.
+Owns relevance, in one form for all evaluations: images are of *kinds*, and a table says with which grade, 0 to 1, an
+image of one kind is a hit for a query of another. A single label is the special case in which each label is a kind of
+its own and the grade is 1 for the same one. There are thousands of kinds at most, so nothing here looks at all pairs
+of images.
 
-The rules, for a query that shows the pathologies A and an image that shows B:
+The rules for images that may show several pathologies, for a query that shows A and an image that shows B, of the same
+modality and anatomy ("normal" counts as a pathology like any other):
 
 - ``same-label``: A = B, and it is one pathology; images with several are on neither side (the paper's rule);
 - ``any-shared``: A and B have one in common;
 - ``all-shared``: B has all of A, and perhaps more (so that the rule has a direction);
 - ``jaccard``: graded, the size of their intersection ÷ that of their union (Jaccard 1912), from 0 to 1.
-
-Images are reduced to the distinct sets of pathologies they show, of which there are thousands at most, so that nothing
-here looks at all pairs of images.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -31,15 +28,16 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from radcbir_core.arrays import check_codes, row_chunks
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifest import Codes, Manifest
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.metrics.precision import check_hits
 
 Rule = Literal["same-label", "any-shared", "all-shared", "jaccard"]
 RULES: tuple[str, ...] = get_args(Rule)
 
 _SEPARATOR = "\x1f"
 _PAIRS = 2_000_000
+
+Rows = npt.NDArray[np.intp]
 
 
 def check_rule(rule: str) -> str:
@@ -60,143 +58,262 @@ def check_rule(rule: str) -> str:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What each image shows, as a code of one of the distinct sets of full labels.
+class Relevance:
+    """What each image shows, as a kind, and which kinds are relevant to which.
 
     Attributes:
-        labels: The full labels, ``modality/anatomy/pathology``, sorted.
-        sets: The labels of each distinct set, as sorted positions in ``labels``; all of one modality and anatomy.
-        codes: ``(N,)`` int32, image → position in ``sets``; -1 where an image takes no part.
+        labels: What queries are averaged by, sorted.
+        sets: The labels of each kind, as sorted positions in ``labels``.
+        kinds: ``(N,)`` int32, image → position in ``sets``; -1 where an image takes no part.
+        rule: Of :data:`RULES`. Where every kind is one label, all of them say the same.
 
     Example:
-        >>> findings = Findings.of_lists([["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"], []])
-        >>> findings.labels, findings.sets, findings.codes.tolist()
+        >>> relevance = Relevance.of_lists([["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"], []], "any-shared")
+        >>> relevance.labels, relevance.sets, relevance.kinds.tolist()
         (('CT/lung/mass', 'CT/lung/nodule'), ((1,), (0, 1)), [0, 1, -1])
     """
 
     labels: tuple[str, ...]
     sets: tuple[tuple[int, ...], ...]
-    codes: npt.NDArray[np.int32]
+    kinds: npt.NDArray[np.int32]
+    rule: str = "same-label"
+
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
 
     @classmethod
-    def of_lists(cls, lists: Sequence[Sequence[str]]) -> Findings:
+    def of_codes(cls, codes: Codes) -> Relevance:
+        """A single label an image: relevant is what has the same.
+
+        Args:
+            codes: The label of each image, -1 = none.
+
+        Example:
+            >>> Relevance.of_codes(Codes(("a", "b"), np.array([1, -1, 0], dtype=np.int32))).grades.toarray().tolist()
+            [[1.0, 0.0], [0.0, 1.0]]
+        """
+        return cls(codes.values, tuple((code,) for code in range(len(codes.values))), codes.codes)
+
+    @classmethod
+    def of_lists(cls, lists: Sequence[Sequence[str]], rule: str) -> Relevance:
         """From the full labels of each image; one that is named twice counts once.
 
         Args:
             lists: One list an image, empty where it takes no part.
+            rule: Of :data:`RULES`.
+
+        Raises:
+            EvaluationError: An unknown rule.
         """
-        labels = tuple(sorted({label for found in lists for label in found}))
+        most = 1 if check_rule(rule) == "same-label" else None
+        shown = [names if most is None or len(names) <= most else set() for names in map(set, lists)]
+        labels = tuple(sorted(set().union(*shown)))
         place = {label: number for number, label in enumerate(labels)}
         sets: dict[tuple[int, ...], int] = {}
-        codes = np.full(len(lists), -1, dtype=np.int32)
-        for row, found in enumerate(lists):
-            if found:
-                codes[row] = sets.setdefault(tuple(sorted({place[label] for label in found})), len(sets))
-        return cls(labels=labels, sets=tuple(sets), codes=codes)
+        kinds = np.full(len(lists), -1, dtype=np.int32)
+        for row, names in enumerate(shown):
+            if names:
+                kinds[row] = sets.setdefault(tuple(sorted(place[label] for label in names)), len(sets))
+        return cls(labels=labels, sets=tuple(sets), kinds=kinds, rule=rule)
 
     @classmethod
-    def of_manifest(cls, manifest: Manifest, *, single: bool = False) -> Findings:
-        """What the images of a collection show.
+    def of_manifest(cls, manifest: Manifest, rule: str) -> Relevance:
+        """What the images of a collection show, as full labels; those without a modality, an anatomy or a pathology,
+        and for "same-label" those with several pathologies, take no part.
 
         Args:
             manifest: The collection's.
-            single: Whether images with several pathologies take no part.
-        """
+            rule: Of :data:`RULES`.
+
+        Raises:
+            EvaluationError: An unknown rule.
+        """  # noqa: D205 - the sentence is one
         column = manifest.table.column("pathologies").combine_chunks()
         modality, anatomy = (manifest.codes(name) for name in ("modality", "anatomy"))
         joined = pc.binary_join(column, _SEPARATOR)
         words = pc.fill_null(joined, "").dictionary_encode()
         words = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
-        texts = words.dictionary.to_pylist()
-        pathologies = [sorted({name for name in text.split(_SEPARATOR) if name}) for text in texts]
+        pathologies = [
+            sorted({name for name in text.split(_SEPARATOR) if name}) for text in words.dictionary.to_pylist()
+        ]
         # Distinct triples first: millions of images have few of them.
-        known = (modality.codes >= 0) & (anatomy.codes >= 0)
         triples = np.column_stack([modality.codes, anatomy.codes, np.asarray(words.indices)])
         distinct, inverse = np.unique(triples, axis=0, return_inverse=True)
         lists = [
             [f"{modality.values[m]}/{anatomy.values[a]}/{name}" for name in pathologies[text]]
-            if m >= 0 and a >= 0 and not (single and len(pathologies[text]) > 1)
+            if m >= 0 and a >= 0
             else []
             for m, a, text in distinct.tolist()
         ]
-        found = cls.of_lists(lists)
-        codes = np.where(known, found.codes[inverse.reshape(-1)], -1).astype(np.int32)
-        return cls(labels=found.labels, sets=found.sets, codes=codes)
+        of_triples = cls.of_lists(lists, rule)
+        return cls(of_triples.labels, of_triples.sets, of_triples.kinds[inverse.reshape(-1)], rule)
+
+    @cached_property
+    def single(self) -> bool:
+        """Whether each kind is one label, so that relevant is what is of the same kind."""
+        return all(len(labels) == 1 for labels in self.sets)
 
     @cached_property
     def memberships(self) -> sparse.csr_array:
-        """``(S, L)``; 1 where a set has a label."""
-        rows = np.repeat(np.arange(len(self.sets)), [len(found) for found in self.sets])
-        columns = np.array([label for found in self.sets for label in found], dtype=np.int64)
+        """``(S, L)``; 1 where a kind has a label."""
+        rows = np.repeat(np.arange(len(self.sets)), [len(labels) for labels in self.sets])
+        columns = np.array([label for labels in self.sets for label in labels], dtype=np.int64)
         shape = (len(self.sets), len(self.labels))
         return sparse.csr_array((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=shape)
 
-    def grades(self, rule: str) -> sparse.csr_array:
-        """``(S, S)`` float64: the grade of an image of the second set as a hit for a query of the first, 0 to 1.
-
-        Args:
-            rule: Of :data:`RULES`.
-
-        Raises:
-            EvaluationError: An unknown rule.
+    @cached_property
+    def grades(self) -> sparse.csr_array:
+        """``(S, S)`` float64: the grade of an image of the second kind as a hit for a query of the first, 0 to 1.
 
         Example:
-            >>> findings = Findings.of_lists([["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"]])
-            >>> findings.grades("all-shared").toarray().tolist(), findings.grades("jaccard").toarray().tolist()
-            ([[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.5], [0.5, 1.0]])
+            >>> lists = [["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"]]
+            >>> [Relevance.of_lists(lists, rule).grades.toarray().tolist() for rule in ("all-shared", "jaccard")]
+            [[[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.5], [0.5, 1.0]]]
         """
-        check_rule(rule)
         members = self.memberships
         shared = (members @ members.T).tocoo()
         sizes = np.asarray(members.sum(axis=1)).reshape(-1)
         query, hit = sizes[shared.row], sizes[shared.col]
-        if rule == "jaccard":
+        if self.rule == "jaccard":
             values = shared.data / (query + hit - shared.data)
-        elif rule == "any-shared":
+        elif self.rule == "any-shared":
             values = np.ones(len(shared.data))
-        elif rule == "all-shared":
+        elif self.rule == "all-shared":
             values = (shared.data == query).astype(np.float64)
         else:
             values = ((shared.data == query) & (query == 1) & (hit == 1)).astype(np.float64)
-        found = sparse.csr_array((values, (shared.row, shared.col)), shape=shared.shape)
-        found.eliminate_zeros()
-        return found
+        table = sparse.csr_array((values, (shared.row, shared.col)), shape=shared.shape)
+        table.eliminate_zeros()
+        return table
+
+    def label_lines(self, query_rows: npt.NDArray[Any]) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """One line a query and label that it shows: the position of the query, and the code of the label.
+
+        Args:
+            query_rows: ``(Q,)`` rows of images that take part.
+
+        Example:
+            >>> relevance = Relevance.of_lists([["a"], ["a", "b"]], "any-shared")
+            >>> [found.tolist() for found in relevance.label_lines(np.array([1, 0]))]
+            [[0, 0, 1], [0, 1, 0]]
+        """
+        members = self.memberships
+        kinds = self.kinds[query_rows]
+        sizes = np.diff(members.indptr)[kinds].astype(np.int64)
+        line = np.repeat(np.arange(len(kinds)), sizes)
+        # Within each query, the first, second, … label of its kind.
+        turn = np.arange(len(line)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return line, members.indices[np.repeat(members.indptr[kinds], sizes) + turn].astype(np.int64)
+
+
+def check_hits(hit_rows: npt.NDArray[Any], *, n_queries: int, n_rows: int) -> npt.NDArray[Any]:
+    """Return ``hit_rows`` if it is a (Q, K) table of rows of a collection, padded with -1.
+
+    Args:
+        hit_rows: (Q, K) integers.
+        n_queries: Q.
+        n_rows: Images in the collection.
+
+    Raises:
+        ValueError: The shape, the type or a row number is wrong.
+
+    Example:
+        >>> check_hits(np.array([[1, -1]]), n_queries=1, n_rows=2)
+        array([[ 1, -1]])
+    """
+    array = np.asarray(hit_rows)
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer) or len(array) != n_queries:
+        raise ValueError(
+            f"Expected an integer table with one row a query ({n_queries}), but hit_rows = {array.dtype} of shape "
+            f"{array.shape}. Pass the hits of exactly these queries."
+        )
+    if array.size and (int(array.min()) < -1 or int(array.max()) >= n_rows):
+        wrong = int(array.min()) if int(array.min()) < -1 else int(array.max())
+        raise ValueError(
+            f"Expected rows from 0 to {n_rows - 1}, or -1 as padding, but hit_rows = {wrong} somewhere. "
+            "Pass hits of this collection."
+        )
+    return array
+
+
+def relevant_hits(
+    hit_rows: npt.NDArray[Any], *, query_rows: npt.NDArray[Any], relevance: Relevance
+) -> npt.NDArray[np.bool_]:
+    """Tell of each hit whether it is relevant to its query: whether its grade is above 0.
+
+    Args:
+        hit_rows: ``(Q, K)`` rows of the collection, best first, -1 as padding.
+        query_rows: ``(Q,)`` rows of the queries.
+        relevance: Of all images of the collection.
+
+    Returns:
+        ``(Q, K)``. Padding is never relevant, nor anything to or of an image that takes no part.
+
+    Raises:
+        ValueError: Shapes, types or row numbers do not fit together.
+
+    Example:
+        >>> same = Relevance.of_codes(Codes(("a", "b"), np.array([0, 0, 1, -1], dtype=np.int32)))
+        >>> relevant_hits(np.array([[1, 2, -1], [0, 3, 2]]), query_rows=np.array([0, 3]), relevance=same).tolist()
+        [[True, False, False], [False, False, False]]
+    """
+    relevant: npt.NDArray[np.bool_] | None = None
+    for rows, mine, theirs, shape in _kinds(hit_rows, query_rows, relevance):
+        relevant = np.zeros(shape, dtype=np.bool_) if relevant is None else relevant
+        if relevance.single:
+            np.equal(theirs, np.where(mine < 0, -2, mine)[:, None], out=relevant[rows])
+        else:
+            relevant[rows] = _grades_of(relevance, mine, theirs) > 0
+    return np.zeros(np.shape(hit_rows), dtype=np.bool_) if relevant is None else relevant
 
 
 def hit_grades(
-    hit_rows: npt.NDArray[Any], *, query_rows: npt.NDArray[Any], findings: Findings, rule: str
+    hit_rows: npt.NDArray[Any], *, query_rows: npt.NDArray[Any], relevance: Relevance
 ) -> npt.NDArray[np.float64]:
     """The grade of each hit: 0 = not relevant, 1 = fully; between these for "jaccard" alone.
 
     Args:
         hit_rows: ``(Q, K)`` rows of the collection, best first, -1 as padding.
         query_rows: ``(Q,)`` rows of the queries.
-        findings: Of all images of the collection.
-        rule: Of :data:`RULES`.
+        relevance: Of all images of the collection.
 
     Returns:
-        ``(Q, K)`` float64; padding has 0, and so has anything to or of an image that takes no part.
+        ``(Q, K)``; padding has 0, and so has anything to or of an image that takes no part.
 
     Raises:
-        EvaluationError: An unknown rule.
         ValueError: Shapes, types or row numbers do not fit together.
 
     Example:
-        >>> findings = Findings.of_lists([["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"], ["MR/brain/mass"]])
-        >>> hits = np.array([[1, 2, -1]])
-        >>> hit_grades(hits, query_rows=np.array([0]), findings=findings, rule="jaccard").tolist()
+        >>> lists = [["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"], ["MR/brain/mass"]]
+        >>> graded = Relevance.of_lists(lists, "jaccard")
+        >>> hit_grades(np.array([[1, 2, -1]]), query_rows=np.array([0]), relevance=graded).tolist()
         [[0.5, 0.0, 0.0]]
     """
+    grades = np.zeros(np.shape(hit_rows), dtype=np.float64)
+    for rows, mine, theirs, _ in _kinds(hit_rows, query_rows, relevance):
+        grades[rows] = _grades_of(relevance, mine, theirs)
+    return grades
+
+
+def _kinds(
+    hit_rows: npt.NDArray[Any], query_rows: npt.NDArray[Any], relevance: Relevance
+) -> Iterator[tuple[slice, npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]]:
+    """Some queries at a time: their kinds, those of their hits (padding has -1), and the shape of the whole table."""
     queries = check_codes(query_rows, name="query_rows")
-    hits = check_hits(hit_rows, n_queries=len(queries), n_rows=len(findings.codes))
-    table = findings.grades(rule)
-    grades = np.zeros(hits.shape, dtype=np.float64)
-    padded = np.append(findings.codes, -1)
+    hits = check_hits(hit_rows, n_queries=len(queries), n_rows=len(relevance.kinds))
+    # Padding (-1) reads the last element, which therefore is one that takes no part.
+    padded = np.append(relevance.kinds, np.int32(-1))
     for rows in row_chunks(*hits.shape):
-        mine = np.broadcast_to(findings.codes[queries[rows], None], grades[rows].shape)
-        theirs = padded[hits[rows]]
-        both = (mine >= 0) & (theirs >= 0)
-        grades[rows][both] = _look_up(table, mine[both], theirs[both])
+        yield rows, padded[queries[rows]], padded[hits[rows]], hits.shape
+
+
+def _grades_of(
+    relevance: Relevance, mine: npt.NDArray[np.int32], theirs: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    grades = np.zeros(theirs.shape)
+    own = np.broadcast_to(mine[:, None], theirs.shape)
+    both = (own >= 0) & (theirs >= 0)
+    grades[both] = _look_up(relevance.grades, own[both], theirs[both])
     return grades
 
 
@@ -218,104 +335,179 @@ class Available:
         total: npt.NDArray[np.int64] = self.counts.sum(axis=1)
         return total
 
+    @property
+    def empty(self) -> npt.NDArray[np.bool_]:
+        """``(Q,)``; the queries that have nothing to find, whatever the encoder."""
+        nothing: npt.NDArray[np.bool_] = self.relevant == 0
+        return nothing
 
-def available_grades(
+
+def available_to(
     query_rows: npt.NDArray[Any],
     *,
-    findings: Findings,
-    rule: str,
+    relevance: Relevance,
     gallery: npt.NDArray[np.bool_],
     groups: Sequence[npt.NDArray[Any]] = (),
 ) -> Available:
     """Count the images of each grade in what a query may be given: without itself and what shares a group with it.
 
+    Groups may overlap in any way: what shares at least one of them is counted by inclusion and exclusion over all
+    combinations of groups, so an image left out for two reasons counts once.
+
     Args:
         query_rows: ``(Q,)`` rows of the queries.
-        findings: Of all images of the collection.
-        rule: Of :data:`RULES`.
+        relevance: Of all images of the collection.
         gallery: ``(N,)``; which images may be returned at all.
-        groups: Arrays ``(N,)`` of group codes, -1 = not known. An image that shares several counts once.
+        groups: Arrays ``(N,)`` of group codes, -1 = not known (shares with nobody). Time doubles with each one.
 
     Raises:
-        EvaluationError: An unknown rule.
         ValueError: Shapes or types do not fit together.
 
     Example:
-        >>> findings = Findings.of_lists([["CT/lung/nodule"], ["CT/lung/mass", "CT/lung/nodule"], ["CT/lung/nodule"]])
-        >>> found = available_grades(np.arange(3), findings=findings, rule="jaccard", gallery=np.ones(3, dtype=bool))
-        >>> found.grades.tolist(), found.counts.tolist(), found.relevant.tolist()
-        ([0.5, 1.0], [[1, 1], [2, 0], [1, 1]], [2, 2, 2])
+        Row 0 shares its patient with row 1, and is a duplicate of row 2.
+
+        >>> same = Relevance.of_codes(Codes(("a", "b"), np.array([0, 0, 0, 0, 1], dtype=np.int32)))
+        >>> patient, duplicate = np.array([7, 7, 8, -1, -1]), np.array([3, -1, 3, -1, -1])
+        >>> everything = np.ones(5, dtype=bool)
+        >>> available_to(np.arange(5), relevance=same, gallery=everything, groups=[patient, duplicate]).relevant
+        array([1, 2, 2, 3, 0])
     """
     rows = check_codes(query_rows, name="query_rows")
     known = [check_codes(group, name=f"groups[{number}]") for number, group in enumerate(groups)]
+    kinds = relevance.kinds
     for name, values in (("gallery", gallery), *((f"groups[{number}]", g) for number, g in enumerate(known))):
-        if len(values) != len(findings.codes):
+        if len(values) != len(kinds):
             raise ValueError(
-                f"Expected one value an image ({len(findings.codes)}), but len({name}) = {len(values)}. "
+                f"Expected one value an image ({len(kinds)}), but len({name}) = {len(values)}. "
                 "Pass it for the whole collection."
             )
-    table = findings.grades(rule)
-    values, places = np.unique(table.data, return_inverse=True)
-    # Positions instead of grades, from 1, because a sparse 0 means that there is none.
-    position = sparse.csr_array((places + 1, table.indices, table.indptr), shape=table.shape)
-    members = gallery & (findings.codes >= 0)
-    in_gallery = np.bincount(findings.codes[members], minlength=len(findings.sets))
-    every = np.zeros((len(findings.sets) + 1, len(values)), dtype=np.int64)  # the last line is that of no set
-    coordinates = position.tocoo()
-    np.add.at(every, (coordinates.row, coordinates.data - 1), in_gallery[coordinates.col])
-    sets = findings.codes[rows]
-    counts = every[sets]
-
-    mine = np.column_stack([np.asarray(group, dtype=np.int64)[rows] for group in known] or [np.full(len(rows), -1)])
-    alone = (mine < 0).all(axis=1)
-    own = np.flatnonzero(alone & members[rows])
-    graded = own[_look_up(position, sets[own], sets[own]) > 0]
-    counts[graded, _look_up(position, sets[graded], sets[graded]) - 1] -= 1
-    taking_part = np.flatnonzero(~alone & (sets >= 0))
-    if len(taking_part):
-        # Queries of the same groups and the same set lose the same images.
-        kinds, of_query = np.unique(np.column_stack([mine, sets])[taking_part], axis=0, return_inverse=True)
-        lost = _lost(
-            kinds, known, members=np.flatnonzero(members), codes=findings.codes, position=position, width=len(values)
+    if np.asarray(gallery).dtype != np.bool_:
+        raise ValueError(f"Expected a bool an image, but gallery = {np.asarray(gallery).dtype}. Pass a mask.")
+    if rows.size and not 0 <= int(rows.min()) <= int(rows.max()) < len(kinds):
+        raise ValueError(
+            f"Expected rows from 0 to {len(kinds) - 1}, but query_rows = {int(rows.min())} to {int(rows.max())}. "
+            "Pass queries of this collection."
         )
-        counts[taking_part] -= lost[of_query.reshape(-1)]
-    return Available(grades=values, counts=counts)
+    grades, places = np.unique(relevance.grades.data, return_inverse=True)
+    # Positions instead of grades, from 1, because a sparse 0 means that there is none.
+    table = relevance.grades
+    position = sparse.csr_array((places.reshape(-1) + 1, table.indices, table.indptr), shape=table.shape)
+    tally = _Tally(rows, kinds=kinds, position=position, width=len(grades), single=relevance.single)
+    members = np.flatnonzero(gallery & (kinds >= 0))
+    counts = tally.whole(members)
+    grouped = np.zeros(len(rows), dtype=np.bool_)
+    for group in known:
+        grouped |= group[rows] >= 0
+    # The query is a member of all its groups; only where it has none has it to be taken out by itself.
+    alone = np.flatnonzero(~grouped & gallery[rows] & (kinds[rows] >= 0))
+    own = tally.grade_of(kinds[rows[alone]], kinds[rows[alone]])
+    counts[alone[own >= 0], own[own >= 0]] -= 1
+    nowhere = np.zeros(len(members), dtype=np.int64), np.where(kinds[rows] >= 0, 0, -1).astype(np.int64)
+    counts -= _sharing(tally, members, *nowhere, known)
+    return Available(grades=grades, counts=counts)
 
 
-def _lost(
-    kinds: npt.NDArray[np.int64],
+class _Tally:
+    """Counts images by their grade for each query."""
+
+    def __init__(
+        self, rows: Rows, *, kinds: npt.NDArray[np.int32], position: sparse.csr_array, width: int, single: bool
+    ) -> None:
+        self.rows = rows
+        self._kinds = kinds
+        self._position = position
+        self._width = width
+        self._single = single
+
+    def grade_of(self, query_kinds: npt.NDArray[Any], kinds: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+        """The position of the grade of each pair; -1 where it is 0."""
+        if self._single:
+            return np.where(query_kinds == kinds, 0, -1)
+        return _look_up(self._position, query_kinds, kinds).astype(np.int64) - 1
+
+    def whole(self, members: Rows) -> npt.NDArray[np.int64]:
+        """``(Q, G)``; of all members."""
+        size = self._position.shape[0]
+        numbers = np.bincount(self._kinds[members], minlength=size)
+        by_kind = np.zeros((size + 1, self._width), dtype=np.int64)  # the last line is that of no kind
+        pairs = self._position.tocoo()
+        np.add.at(by_kind, (pairs.row, pairs.data - 1), numbers[pairs.col])
+        return by_kind[self._kinds[self.rows]]
+
+    def same_key(
+        self, members: Rows, member_keys: npt.NDArray[np.int64], query_keys: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """``(Q, G)``; of the members that have the key of the query; -1 is no key."""
+        size = max(1, self._position.shape[0])
+        counts = np.zeros((len(self.rows), self._width), dtype=np.int64)
+        asking = np.flatnonzero(query_keys >= 0)
+        if not len(members) or not len(asking):
+            return counts
+        # Each key and kind once, sorted by key; keys are dense, so the product fits in 63 bits.
+        pairs, numbers = np.unique(member_keys * size + self._kinds[members], return_counts=True)
+        wanted, of_query = np.unique(query_keys[asking] * size + self._kinds[self.rows[asking]], return_inverse=True)
+        first = np.searchsorted(pairs, wanted // size * size, "left")
+        reach = np.searchsorted(pairs, wanted // size * size + size, "left") - first
+        by_wanted = np.zeros((len(wanted), self._width), dtype=np.int64)
+        for part in _portions(reach):
+            line = np.repeat(np.arange(part.start, part.stop), reach[part])
+            turn = np.arange(len(line)) - np.repeat(np.cumsum(reach[part]) - reach[part], reach[part])
+            met = first[line] + turn
+            grade = self.grade_of(wanted[line] % size, pairs[met] % size)
+            np.add.at(by_wanted, (line[grade >= 0], grade[grade >= 0]), numbers[met[grade >= 0]])
+        counts[asking] = by_wanted[of_query.reshape(-1)]
+        return counts
+
+
+def _portions(sizes: npt.NDArray[np.int64]) -> Iterator[slice]:
+    """Cut lines into portions of about as many elements as are looked up at once."""
+    ends = np.cumsum(sizes)
+    start = 0
+    while start < len(sizes):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + _PAIRS, "right")))
+        yield slice(start, stop)
+        start = stop
+
+
+def _sharing(
+    tally: _Tally,
+    members: Rows,
+    member_keys: npt.NDArray[np.int64],
+    query_keys: npt.NDArray[np.int64],
     groups: Sequence[npt.NDArray[Any]],
-    *,
-    members: npt.NDArray[np.intp],
-    codes: npt.NDArray[np.int32],
-    position: sparse.csr_array,
-    width: int,
 ) -> npt.NDArray[np.int64]:
-    """``(len(kinds), width)``: for queries of these groups (first columns) and set (last), excluded images by grade."""
-    lost = np.zeros((len(kinds), width), dtype=np.int64)
-    ordered = [members[np.argsort(group[members], kind="stable")] for group in groups]
-    keys = [group[rows] for group, rows in zip(groups, ordered, strict=True)]
-    starts = [np.searchsorted(key, kinds[:, i], "left") for i, key in enumerate(keys)]
-    stops = [np.searchsorted(key, kinds[:, i], "right") for i, key in enumerate(keys)]
-    # Sorted, kinds of the same groups follow each other: their excluded images are gathered once.
-    changes = (np.diff(kinds[:, :-1], axis=0) != 0).any(axis=1)
-    borders = [0, *(np.flatnonzero(changes) + 1).tolist(), len(kinds)]
-    left: list[npt.NDArray[np.int64]] = []
-    held = 0
-    for first, last in pairwise(borders):
-        parts = [rows[starts[i][first] : stops[i][first]] for i, rows in enumerate(ordered) if kinds[first, i] >= 0]
-        excluded = np.unique(np.concatenate(parts)) if len(parts) > 1 else parts[0]
-        theirs, numbers = np.unique(codes[excluded], return_counts=True)
-        kind = np.repeat(np.arange(first, last), len(theirs))
-        left.append(np.column_stack([kind, np.tile(theirs, last - first), np.tile(numbers, last - first)]))
-        held += len(kind)
-        if held >= _PAIRS or last == len(kinds):
-            kind, theirs, numbers = np.concatenate(left).T
-            found = _look_up(position, kinds[kind, -1], theirs)
-            graded = found > 0
-            np.add.at(lost, (kind[graded], found[graded] - 1), numbers[graded])
-            left, held = [], 0
-    return lost
+    """For each query, the members with its key that share at least one of the groups with it, by grade."""
+    counts = np.zeros_like(tally.same_key(members[:0], member_keys[:0], query_keys))
+    for number, group in enumerate(groups):
+        # Members that share this group …
+        kept, keys, own_keys = _refine(members, member_keys, query_keys, tally.rows, group)
+        counts += tally.same_key(kept, keys, own_keys)
+        # … less those already counted for one of the earlier groups, which they share as well.
+        if number:
+            counts -= _sharing(tally, kept, keys, own_keys, groups[:number])
+    return counts
+
+
+def _refine(
+    members: Rows,
+    member_keys: npt.NDArray[np.int64],
+    query_keys: npt.NDArray[np.int64],
+    query_rows: Rows,
+    group: npt.NDArray[Any],
+) -> tuple[Rows, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Split each key by a group: the members that have one, their new keys, and the queries' (-1 = no member)."""
+    known = group[members] >= 0
+    kept = members[known]
+    width = int(group.max(initial=0)) + 1
+    # Keys are dense (below N) and codes below 2^31, so the product fits in 63 bits.
+    distinct, keys = np.unique(member_keys[known] * width + group[kept], return_inverse=True)
+    own = group[query_rows].astype(np.int64)
+    wanted = np.where((query_keys >= 0) & (own >= 0), query_keys * width + own, -1)
+    if not len(distinct):
+        return kept, keys.astype(np.int64), np.full(len(query_keys), -1, dtype=np.int64)
+    place = np.minimum(np.searchsorted(distinct, wanted), len(distinct) - 1)
+    return kept, keys.astype(np.int64), np.where(distinct[place] == wanted, place, -1)
 
 
 def _look_up(table: sparse.csr_array, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[Any]:

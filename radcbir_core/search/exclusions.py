@@ -6,29 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from radcbir_core.collections.manifest import EXCLUSIONS, Manifest
-from radcbir_core.collections.manifest import Exclusion as ExclusionName
-from radcbir_core.errors import QueryError
+from radcbir_core.collections.groups import check_exclusions
+from radcbir_core.collections.manifest import Manifest
 from radcbir_core.search.backend import Exclusion, Rows
-
-
-def check_exclusions(exclude: Sequence[str]) -> list[ExclusionName]:
-    """The names in ``exclude``, each once.
-
-    Raises:
-        QueryError: One is none of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
-
-    Example:
-        >>> check_exclusions(["patient", "patient", "duplicate"])
-        ['duplicate', 'patient']
-    """
-    for name in exclude:
-        if name not in EXCLUSIONS:
-            raise QueryError(
-                f"Expected exclusions of {', '.join(EXCLUSIONS)}, but exclude = {name!r}. "
-                "Choose among these; an image never returns itself in any case."
-            )
-    return [name for name in EXCLUSIONS if name in exclude]
 
 
 def exclusions_of(manifest: Manifest, rows: Rows, exclude: Sequence[str]) -> list[Exclusion]:

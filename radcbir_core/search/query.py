@@ -17,13 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.groups import check_exclusions
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import QueryError
 from radcbir_core.images import decode_image
 from radcbir_core.search.backend import Exclusion, Float32, unit
-from radcbir_core.search.exclusions import check_exclusions, exclusions_of, exclusions_of_file
+from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
 from radcbir_core.search.searcher import Searcher
 from radcbir_core.search.text import check_text_tower, cleaned_text, notes_on, part_read
 

@@ -15,9 +15,10 @@ from pages.parts.evaluation import runs
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import StorageError
 from radcbir_core.evaluation import Protocol
-from radcbir_core.evaluation.reports.comparing import compare, kept_comparison, label_note, verdict
+from radcbir_core.evaluation.reports.comparison import Comparison, label_note, labels_of, verdict
 from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
-from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label, neighborhoods
+from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods, agreement_by_label
+from radcbir_core.evaluation.reports.precision import of_level
 from tests.pages.reading import _components, cards, complaints, html, words
 from tests.second_encoder import add_encoder
 from tests.small_images import HTML_LABEL
@@ -67,7 +68,7 @@ def test_with_one_encoder_it_compares_with_chance(app, copied_data):
     box = next(box for box in at.selectbox if box.label == "Versus")
     assert box.value == "chance"
     store = open_collection("small").store("pixels")
-    found = compare(store, None, Protocol()).table
+    found = Comparison("chance").run(store).table
     row = found[(found["level"] == "label") & (found["k"] == 1) & (found["averaging"] == "micro")].iloc[0]
     assert f"<b>{row['a']:.3f}</b>" in html(at)
     assert f"<b>{row['b']:.3f}</b>" in html(at)
@@ -79,7 +80,7 @@ def test_the_figures_are_those_of_the_comparison(two, level, k):
     page, a, b = two
     at = page(level=level, k=str(k))
     assert not complaints(at)
-    found = compare(a, b, Protocol())
+    found = Comparison(b.encoder_id).run(a)
     means = found.table[found.table["averaging"] != "label"]
     for row in means[(means["level"] == level) & (means["k"] == k)].to_dict("records"):
         said = difference_text(row["difference"], row["low"], row["high"])
@@ -98,7 +99,7 @@ def test_labels_come_with_the_largest_gain_first_and_word_for_word(two):
     page, a, b = two
     at = page(section="pathologies", k="5")
     assert not complaints(at)
-    labels = compare(a, b, Protocol()).labels_of("label", 5)
+    labels = labels_of(Comparison(b.encoder_id).run(a), "label", 5)
     shown = at.dataframe[0].value
     assert shown["label"].tolist() == labels["label"].tolist()
     assert shown["difference"].is_monotonic_decreasing
@@ -117,7 +118,7 @@ def test_labels_come_with_the_largest_gain_first_and_word_for_word(two):
 def test_a_label_opens_its_queries_and_closes(two):
     page, a, b = two
     at = page(section="pathologies", label="XR/chest/normal", k="1")
-    found = disagreements(a, b, compare(a, b, Protocol()), level="label", k=1, label="XR/chest/normal")
+    found = disagreements(a, Comparison(b.encoder_id), level="label", k=1, label="XR/chest/normal")
     assert [card["row"] for card in cards(at)] == [*found.only_a.tolist(), *found.only_b.tolist()]
     assert f"of {found.n_queries} queries" in html(at)
     button(at, "Close").click().run()
@@ -143,7 +144,7 @@ def test_disagreements_show_who_is_right(two, k):
     page, a, b = two
     at = page(section="disagreements", k=str(k))
     assert not complaints(at)
-    found = disagreements(a, b, compare(a, b, Protocol()), level="label", k=k)
+    found = disagreements(a, Comparison(b.encoder_id), level="label", k=k)
     numbers = [int(number) for number in re.findall(r'<td class="(?:same|a|b)"><b>(\d+)</b>', html(at))]
     assert numbers == [len(rows) for rows in (found.both, found.only_a, found.only_b, found.neither)]
     assert difference_text(found.difference, found.low, found.high) in html(at)
@@ -156,7 +157,7 @@ def test_a_query_is_shown_with_both_rankings_aligned(two):
     image_id = manifest.record(30)["image_id"]
     at = page(section="rankings", image=image_id)
     assert not complaints(at)
-    found = ranked_pair(a, b, 30, k=10, protocol=Protocol(), level="label")
+    found = ranked_pair(a, Comparison(b.encoder_id), 30, k=10, level="label")
     shown = drawn_pair(at)
     assert [cell["row"] for cell in shown["a"]] == found.a.rows[0].tolist()
     assert [cell["row"] for cell in shown["b"]] == found.b.rows[0].tolist()
@@ -178,7 +179,7 @@ def test_a_query_is_shown_with_both_rankings_aligned(two):
 
 def test_the_next_disagreement_is_one_click_away(two):
     page, a, b = two
-    found = disagreements(a, b, compare(a, b, Protocol()), level="label", k=1)
+    found = disagreements(a, Comparison(b.encoder_id), level="label", k=1)
     manifest = a.collection.manifest
     rows = found.only_b if len(found.only_b) > 1 else found.only_a
     at = page(section="rankings", image=manifest.record(int(rows[0]))["image_id"])
@@ -228,14 +229,14 @@ def test_neighborhoods_agree_with_the_core(two):
     page, a, b = two
     at = page(section="neighborhoods", near="5", level="anatomy")
     assert not complaints(at)
-    found = neighborhoods(a, b)
-    for row in found.table().itertuples():
+    found = Neighborhoods(b.encoder_id).run(a)
+    for row in found.table.itertuples():
         assert f"{row.k} nearest</td>" in html(at)
         assert f"<td>{100 * row.agreement:.1f} %</td>" in html(at)
-    for row in agreement_by_label(found, a, "anatomy", 5).itertuples():
+    for row in agreement_by_label(found, a.collection.manifest.labels("anatomy"), 5).itertuples():
         assert f'title="{row.label}"' in html(at)
-    worst = found.rows[np.lexsort((found.rows, found.shared[:, -1], found.at(5)))][:16]
-    assert [card["row"] for card in cards(at)] == worst.tolist()
+    worst = found.tables["images"].sort_values(["shared@5", "shared@50", "row"])["row"].tolist()[:16]
+    assert [card["row"] for card in cards(at)] == worst
     assert [box.label for box in at.segmented_control] == ["Section", "Level", "Nearest images"]
 
 
@@ -350,8 +351,8 @@ def test_the_split_protocol_has_its_own_queries(two):
     page, a, b = two
     at = page(protocol="split", level="anatomy")
     assert not complaints(at)
-    found = compare(a, b, Protocol.of("split"))
-    assert f"mean over {len(found.of_level('anatomy'))} queries" in html(at)
+    found = Comparison(b.encoder_id, Protocol.of("split")).run(a)
+    assert f"mean over {len(of_level(found.tables['queries'], 'anatomy'))} queries" in html(at)
 
 
 def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch):
@@ -359,13 +360,15 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch
     monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     begun, go_on = threading.Event(), threading.Event()
 
-    def slowly(*stores, progress):
+    compute = Comparison.compute
+
+    def slowly(self, store, *, progress):
         progress("comparison", 0, 3)
         begun.set()
         assert go_on.wait(20)
-        return compare(*stores, progress=progress)
+        return compute(self, store, progress=progress)
 
-    monkeypatch.setattr("pages.parts.compare.paired.compare", slowly)
+    monkeypatch.setattr(Comparison, "compute", slowly)
     try:
         at = page(level="anatomy")
         assert "This comparison has not been computed yet" in words(at)
@@ -380,7 +383,7 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch
         runs.wait(20)
         at.run()
         assert "was stopped" in words(at)
-        assert kept_comparison(a, b, Protocol()) is None
+        assert Comparison(b.encoder_id).kept(a) is None
         button(at, "Compute again").click().run()
         runs.wait(60)
         at.run()
@@ -389,8 +392,8 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch
         runs.wait(60)
         runs._jobs.clear()
     assert not complaints(at)
-    found = kept_comparison(a, b, Protocol())
-    assert f"mean over {len(found.of_level('anatomy'))} queries" in html(at)
+    found = Comparison(b.encoder_id).kept(a)
+    assert f"mean over {len(of_level(found.tables['queries'], 'anatomy'))} queries" in html(at)
 
 
 def test_numbers_are_written_with_their_sign():

@@ -11,7 +11,7 @@ from pages.parts.frame import chart_selection
 from pages.parts.map import points
 from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation.reports.precision import Precision, of_level
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import HTML_LABEL
 from tests.stale import forget
@@ -129,7 +129,7 @@ def test_pathologies_are_told_apart_word_for_word(app):
 def test_hovering_says_what_a_point_is(app, places):
     manifest, _ = places
     store = open_collection("small").store("pixels")
-    precision = evaluate(store, Protocol.of()).of_level("label").set_index("row")["p@10"]
+    precision = of_level(Precision().run(store).tables["queries"], "label").set_index("row")["p@10"]
     at = app("map")
     seen = {}
     for trace in figure(at)["data"]:
@@ -151,7 +151,7 @@ def test_hovering_says_what_a_point_is(app, places):
 
 def test_colored_by_precision_it_has_a_scale(app):
     store = open_collection("small").store("pixels")
-    precision = evaluate(store, Protocol.of()).of_level("anatomy").set_index("row")["p@3"]
+    precision = of_level(Precision().run(store).tables["queries"], "anatomy").set_index("row")["p@3"]
     at = app("map", color="p@k", level="anatomy", k="3")
     assert not complaints(at)
     (trace,) = figure(at)["data"]

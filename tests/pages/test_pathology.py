@@ -13,8 +13,9 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
-from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.evaluation.reports.by_measure import precision_against
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.precision import Precision, of_level
+from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.pipeline import build
 from radcbir_core.search.graph import ranked_hits
 from tests.pages.reading import cards, complaints, html, words
@@ -27,7 +28,7 @@ HTML_FULL = f"CT/abdomen/{HTML_LABEL}"
 def evaluation(app):
     """The evaluation that the page shows by default, and the store it is of."""
     store = open_collection("small").store("pixels")
-    return store, evaluate(store, Protocol.of())
+    return store, Precision().run(store)
 
 
 def table(at):
@@ -84,7 +85,7 @@ def test_it_shows_both_means_with_interval_and_numbers(app, evaluation):
 
 def test_what_one_must_know_of_the_protocol_is_said(app, evaluation):
     shown = headline(app("pathology"))
-    assert "Leave-one-out, patient excluded, divided by k." in shown
+    assert "Leave-one-out, patient excluded, divided by k, queries without a relevant image left out: 0 of 51." in shown
     assert "10 of 61 images have no patient_id" in shown
     assert all(f"<li>{note}</li>" in shown for note in evaluation[1].notes)
 
@@ -127,7 +128,7 @@ def test_a_deep_link_opens_exactly_that(app, evaluation):
     at = app("pathology", collection="small", encoder="pixels", level="label", k="5", label=label)
     assert not complaints(at)
     manifest = store.collection.manifest
-    queries = found.of_level("label")
+    queries = of_level(found.tables["queries"], "label")
     queries = queries[queries["label"] == label].sort_values(["p@5", "p@10", "row"])["row"].tolist()
     usable = store.valid & (manifest.labels("label").codes >= 0)
     expected = []
@@ -169,7 +170,7 @@ def test_queries_come_worst_first_and_each_once(app, evaluation):
         button(at, "Next queries").click().run()
         assert not complaints(at)
     assert values == sorted(values)
-    wanted = evaluation[1].of_level("modality")
+    wanted = of_level(evaluation[1].tables["queries"], "modality")
     assert sorted(seen) == sorted(wanted.loc[wanted["label"] == "XR", "row"])
     assert at.query_params["page"] in ("5", ["5"])
     button(at, "Previous queries").click().run()
@@ -182,7 +183,7 @@ def test_it_shows_what_a_label_is_taken_for(app, evaluation):
     at = app("pathology", label=label, k="5")
     manifest = store.collection.manifest
     labels = manifest.labels("label")
-    queries = found.of_level("label")
+    queries = of_level(found.tables["queries"], "label")
     rows = queries.loc[queries["label"] == label, "row"].to_numpy()
     hits = ranked_hits(store, rows, k=5, gallery=store.valid & (labels.codes >= 0), exclude=("patient",)).rows
     names = pd.Series(labels.text(hits.ravel())).value_counts(normalize=True)
@@ -256,10 +257,12 @@ def test_another_protocol_is_computed_and_kept(app, copied_data):
     before = len(list(folder.iterdir()))
     at = app("pathology", protocol="split", divisor="available", level="anatomy", k="3")
     assert not complaints(at)
-    assert "Split, nothing but the query excluded, divided by min(k, relevant images available)." in headline(at)
+    assert "Split, nothing but the query excluded, divided by min(k, relevant images available), queries" in headline(
+        at
+    )
     store = open_collection("small").store("pixels")
     assert len(list(folder.iterdir())) == before + 1
-    expected = evaluate(store, Protocol.of("split", divisor="available"))
+    expected = Precision(Protocol.of("split", divisor="available")).run(store)
     assert f"<b>{means(expected, 'anatomy', 3)['micro']['precision']:.3f}</b>" in headline(at)
     assert table(at)["n_queries"].sum() == 18
     assert not next(box for box in at.pills if box.label.startswith("Leave out")).value
@@ -364,10 +367,10 @@ def test_precision_is_shown_against_what_was_measured(app, copied_data):
     box = next(box for box in at.selectbox if "against" in box.label)
     assert box.options == ["age"]
     store = open_collection("small").store("pixels")
-    queries = evaluate(store, Protocol.of()).queries
+    queries = Precision().run(store).tables["queries"]
     queries = queries[(queries["level"] == "anatomy") & (queries["label"] == "chest")]
     ages = store.collection.manifest.numbers("age", queries["row"].to_numpy())
-    bins = precision_against(ages, queries["p@1"].to_numpy(dtype=float))
+    bins = precision_by_measure(ages, queries["p@1"].to_numpy(dtype=float))
     shown = re.findall(r"<td>(\d+) to (\d+)<div.*?>(\d\.\d\d)</td>", html(at))
     assert shown == [(f"{part.low:.0f}", f"{part.high:.0f}", f"{part.precision:.2f}") for part in bins]
     broken = app("pathology", level="anatomy", label="chest", against="nothing")

@@ -14,13 +14,13 @@ import pytest
 
 from pages.parts.evaluation import runs
 from pages.parts.jobs.first_start import Status
-from pages.parts.pathology import paper_view
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.evaluation import PAPER_KS, Protocol, evaluate
-from radcbir_core.evaluation.reports.index_size import evaluate_index_size
-from radcbir_core.evaluation.reports.probing import evaluate_probes, label_scores
-from radcbir_core.evaluation.reports.ranking import evaluate_ranking
-from radcbir_core.evaluation.reports.silhouettes import lay_out
+from radcbir_core.evaluation import PAPER, Protocol
+from radcbir_core.evaluation.reports.index_size import IndexSize
+from radcbir_core.evaluation.reports.paper import PUBLISHED, Paper
+from radcbir_core.evaluation.reports.probes import Probes, label_scores
+from radcbir_core.evaluation.reports.ranking import Ranking
+from radcbir_core.evaluation.reports.space import Space, label_silhouettes
 from tests.pages.reading import cards, complaints, html, words
 
 
@@ -70,7 +70,7 @@ def downloads(at):
 def test_the_paper_s_protocol_shows_its_figures_beside_the_published(app, store) -> None:
     at = app("pathology", protocol="paper", k="5")
     assert not complaints(at)
-    found = evaluate(store, Protocol.of("paper")).table
+    found = Paper().run(store).table
     means = found[(found["k"] == 5)].set_index("averaging")
     shown = tiles(at)
     for averaging in ("micro", "macro"):
@@ -80,13 +80,13 @@ def test_the_paper_s_protocol_shows_its_figures_beside_the_published(app, store)
         assert f"± {row['std']:.3f}, standard deviation" in lines
         assert f"95 % interval {row['low']:.3f} to {row['high']:.3f}" in lines
     by_n = table_with(at, "micro_std", "published")
-    assert by_n["n"].tolist() == list(PAPER_KS)
+    assert by_n["n"].tolist() == list(PAPER.ks)
     for averaging in ("micro", "macro"):
         expected = found[found["averaging"] == averaging].sort_values("k")
         np.testing.assert_array_equal(by_n[averaging], expected["precision"])
         np.testing.assert_array_equal(by_n[f"{averaging}_std"], expected["std"])
     published = by_n.dropna(subset="published").set_index("n")["published"].to_dict()
-    assert published == paper_view.PUBLISHED == {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
+    assert published == PUBLISHED == {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
     curve = figures(at)[0]["data"]
     assert [line["name"] for line in curve][2] == "published: BiomedCLIP, other data"
     assert "on their 1.6 million images" in words(at)
@@ -167,7 +167,7 @@ def test_without_a_split_it_says_what_is_missing(app, copied_data, query, who) -
 def test_ranking_metrics_are_those_of_the_core(app, store, metric, k, rule, shown) -> None:
     at = app("pathology", view="ranking", metric=metric, k=str(k), rule=rule)
     assert not complaints(at)
-    found = evaluate_ranking(store, Protocol.of(), rule=rule, with_r_precision=metric == "R-precision")
+    found = Ranking(rule=rule, r_precision=metric == "R-precision").run(store)
     rows = found.table[found.table["metric"] == metric]
     rows = rows if metric == "R-precision" else rows[rows["k"] == k]
     for averaging in ("micro", "macro"):
@@ -193,11 +193,11 @@ def test_a_label_opens_its_queries_worst_first(app, store) -> None:
     label = "XR/chest/pneumonia"
     at = app("pathology", view="ranking", label=label, k="5", metric="P")
     assert not complaints(at)
-    found = evaluate_ranking(store, Protocol.of(), rule="any-shared")
+    found = Ranking().run(store)
     manifest = store.collection.manifest
     pathologies = manifest.frame["pathologies"]
-    mine = [row for row in found.queries["row"] if "pneumonia" in pathologies[row]]
-    values = found.queries.set_index("row")["P@5"]
+    mine = [row for row in found.tables["queries"]["row"] if "pneumonia" in pathologies[row]]
+    values = found.tables["queries"].set_index("row")["P@5"]
     order = sorted(mine, key=lambda row: (values[row], row))
     queries = [card["row"] for card in cards(at) if "rank" not in card]
     assert queries == order[: len(queries)]
@@ -212,7 +212,7 @@ def test_a_label_opens_its_queries_worst_first(app, store) -> None:
 def test_what_average_precision_is_divided_by_can_be_chosen(app, store) -> None:
     at = app("pathology", view="ranking", metric="mAP", ap="found")
     assert not complaints(at)
-    found = evaluate_ranking(store, Protocol.of(), ap_divisor="found").table
+    found = Ranking(ap_divisor="found").run(store).table
     row = found.query("metric == 'mAP' and averaging == 'micro' and k == 10").iloc[0]
     assert tiles(at)["Micro mAP@10"][0] == f"{row['value']:.3f}"
     assert "mAP is divided by those found." in notes(at)[0]
@@ -227,16 +227,16 @@ def test_what_average_precision_is_divided_by_can_be_chosen(app, store) -> None:
 def test_probes_are_those_of_the_core(app, store) -> None:
     at = app("pathology", view="probes", level="anatomy", method="kNN, k = 5")
     assert not complaints(at)
-    found = evaluate_probes(store, level="anatomy")
+    found = Probes("anatomy").run(store)
     row = found.table.iloc[2]
     value, lines = tiles(at)["Accuracy (micro)"]
     assert value == f"{row['accuracy']:.3f}"
-    assert f"of {found.n_test} test images" in lines
+    assert f"of {found.facts['n_test']} test images" in lines
     value, lines = tiles(at)["Balanced accuracy (macro)"]
     assert value == f"{row['balanced_accuracy']:.3f}"
-    assert f"mean over {found.n_labels} labels" in lines
+    assert f"mean over {found.facts['n_labels']} labels" in lines
     assert all(note in notes(at) for note in found.notes)
-    assert f"learned from {found.n_train} train images" in notes(at)[0]
+    assert f"learned from {found.facts['n_train']} train images" in notes(at)[0]
     methods = table_with(at, "macro_auroc")
     assert methods["name"].tolist() == [
         "always the commonest",
@@ -246,7 +246,7 @@ def test_probes_are_those_of_the_core(app, store) -> None:
         "linear probe",
     ]
     np.testing.assert_array_equal(methods["macro_auroc"], found.table["macro_auroc"])
-    expected = label_scores(found, "kNN, k = 5")
+    expected = label_scores(found.tables["predictions"], "kNN, k = 5")
     pd.testing.assert_frame_equal(
         table_with(at, "taken_for"),
         expected[["label", "right", "precision", "n_images", "taken_for", "share"]],
@@ -257,26 +257,26 @@ def test_probes_are_those_of_the_core(app, store) -> None:
     square = np.frombuffer(base64.b64decode(sent["bdata"]), sent["dtype"]).reshape(len(order), len(order))
     right = expected.set_index("label")["right"]
     np.testing.assert_allclose(np.diag(square), [right[label] for label in order])
-    answers = found.queries.groupby(["label", "kNN, k = 5"], observed=True).size()
+    answers = found.tables["predictions"].groupby(["label", "kNN, k = 5"], observed=True).size()
     for (label, answer), number in answers.items():
         here = square[order.index(label), order.index(answer)]
-        assert here == pytest.approx(number / (found.queries["label"] == label).sum())
+        assert here == pytest.approx(number / (found.tables["predictions"]["label"] == label).sum())
     assert "CSV of methods" in downloads(at)
 
 
 def test_a_label_opens_what_was_taken_for_another(app, store) -> None:
-    found = evaluate_probes(store, level="label")
-    table = label_scores(found, "linear")
+    found = Probes("label").run(store)
+    table = label_scores(found.tables["predictions"], "linear")
     label = table["label"].iloc[-1]
     at = app("pathology", view="probes", label=label)
     assert not complaints(at)
-    mine = found.queries[found.queries["label"] == label]
+    mine = found.tables["predictions"][found.tables["predictions"]["label"] == label]
     wrong = mine[mine["linear"] != label]
     assert {card["row"] for card in cards(at)} == set(wrong["row"])
     assert f"{len(wrong)} of {len(mine)} test image" in words(at)
     for other in set(wrong["linear"]):
         assert f"taken for {other}" in html(at)
-    everything = label_scores(evaluate_probes(store, level="modality"), "linear")
+    everything = label_scores(Probes("modality").run(store).tables["predictions"], "linear")
     assert everything["right"].iloc[0] == 1
     at = app("pathology", view="probes", level="modality", label=everything["label"].iloc[0])
     assert "All test images of this label are right." in words(at)
@@ -288,7 +288,7 @@ def test_a_label_opens_what_was_taken_for_another(app, store) -> None:
 def test_index_sizes_are_those_of_the_core(app, store) -> None:
     at = app("pathology", view="index-size", level="anatomy", k="3", divisor="available")
     assert not complaints(at)
-    found = evaluate_index_size(store, Protocol.of(divisor="available"), level="anatomy")
+    found = IndexSize(Protocol.of(divisor="available"), "anatomy").run(store).table
     here = found[found["k"] == 3]
     for averaging in ("micro", "macro"):
         row = here[(here["averaging"] == averaging) & (here["fraction"] == 1)].iloc[0]
@@ -301,7 +301,7 @@ def test_index_sizes_are_those_of_the_core(app, store) -> None:
     expected = here.sort_values(["averaging", "gallery"], ascending=[False, True])
     for column in ("mean", "std", "low", "high"):
         np.testing.assert_array_equal(shown[column], expected[column])
-    assert any("queries without any relevant image in a gallery are left out there" in note for note in notes(at))
+    assert any("Queries without any relevant image in a gallery are left out there" in note for note in notes(at))
     assert any("could not be excluded, and their figures may be too high" in note for note in notes(at))
     lines = {line["name"]: line for line in figures(at)[0]["data"] if "name" in line}
     assert set(lines) == {"micro P@3, mean of draws", "macro P@3, mean of draws"}
@@ -318,12 +318,12 @@ def test_index_sizes_are_those_of_the_core(app, store) -> None:
 def test_the_space_is_that_of_the_core(app, store, pairs, exclude) -> None:
     at = app("pathology", view="space", level="anatomy", pairs=pairs)
     assert not complaints(at)
-    found = lay_out(store, level="anatomy", exclude=exclude)
-    known = found.images.dropna(subset="silhouette")
+    found = Space(exclude or "none", "anatomy").run(store)
+    known = found.tables["silhouettes"].dropna(subset="silhouette")
     value, lines = tiles(at)["Micro silhouette"]
     assert value == f"{known['silhouette'].mean():.3f}"
     assert f"mean over {len(known)} images" in lines
-    labels = found.labels()
+    labels = label_silhouettes(found.tables["silhouettes"])
     assert tiles(at)["Macro silhouette"][0] == f"{labels['silhouette'].mean():.3f}"
     shown = table_with(at, "label", "silhouette", "nearest")
     assert shown["label"].tolist() == labels["label"].tolist()
@@ -338,7 +338,7 @@ def test_the_space_is_that_of_the_core(app, store, pairs, exclude) -> None:
 def test_a_label_opens_its_images_nearest_to_another_first(app, store) -> None:
     at = app("pathology", view="space", level="anatomy", label="chest")
     assert not complaints(at)
-    mine = lay_out(store, level="anatomy").images.query("label == 'chest'").dropna(subset="silhouette")
+    mine = Space(level="anatomy").run(store).tables["silhouettes"].query("label == 'chest'").dropna(subset="silhouette")
     mine = mine.sort_values(["silhouette", "row"])
     assert [card["row"] for card in cards(at)] == mine["row"].tolist()[:16]
     assert f"{(mine['silhouette'] < 0).sum()} of {len(mine)} images lie nearer to another label" in words(at)
@@ -357,11 +357,11 @@ def test_only_the_view_that_is_shown_is_computed_and_a_second_visit_reads_it(app
 
     before = kinds()
     at = app("pathology", view="space")
-    assert kinds() - before == {"silhouettes"}
+    assert kinds() - before == {"space"}
     choose(at, "View", "index-size")
     assert not complaints(at)
-    assert kinds() - before == {"silhouettes", "sizes"}
-    monkeypatch.setattr("radcbir_core.evaluation.reports.silhouettes._compute", None)  # it must not be called again
+    assert kinds() - before == {"space", "index"}
+    monkeypatch.setattr(Space, "compute", None)  # it must not be called again
     choose(at, "View", "space")
     assert not complaints(at)
     assert at.query_params["view"] in ("space", ["space"])
@@ -408,7 +408,7 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
             going.set()
             go_on.wait(0.01)
 
-    monkeypatch.setattr("pages.parts.pathology.index_size_view.evaluate_index_size", endless)
+    monkeypatch.setattr(IndexSize, "compute", endless)
     at = app("pathology", view="index-size")
     next(button for button in at.button if button.label == "Compute").click().run()
     assert going.wait(20)

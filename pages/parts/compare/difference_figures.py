@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from pages.parts.compare.comparator import COLORS, WORDS
 from pages.parts.frame.figures import GROUND, LINES, QUIET, TEXT, TRACK, hover_line, plain, wrapped
 from pages.parts.frame.text import counted
-from radcbir_core.evaluation.reports.comparing import verdict
+from radcbir_core.evaluation.reports.comparison import verdict
 
 _LABEL_WIDTH: Final = 34
 _LINE: Final = 15

@@ -13,17 +13,25 @@ import streamlit as st
 
 from pages.parts.compare import comparator
 from pages.parts.compare.paired import Pair
-from pages.parts.evaluation.protocol_choice import LEVEL_NAMES
+from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
 from pages.parts.frame.text import csv_bytes
 from radcbir_core.collections.manifest import LEVELS
-from radcbir_core.evaluation.reports.comparing import Comparison, verdict
+from radcbir_core.evaluation import Protocol, Result
+from radcbir_core.evaluation.reports.comparison import means_of_comparison, verdict
+from radcbir_core.evaluation.reports.precision import rule_said
 
 ROW_HEIGHT: Final = 33
 
 
-def means(found: Comparison, pair: Pair, *, height: int) -> None:
+def rule_of(found: Result, chosen: Chosen) -> str:
+    """The rule for queries that have nothing to find, and how many there are at the level."""
+    table = found.table
+    return rule_said(table[(table["level"] == chosen.level) & (table["k"] == chosen.k)], chosen.protocol)
+
+
+def means(found: Result, pair: Pair, protocol: Protocol, *, height: int) -> None:
     """Micro and macro P@k at every level and k, and the whole comparison as a file."""
-    rows = found.means()
+    rows = means_of_comparison(found)
     rows = rows.sort_values(["level", "k"], key=_in_order, kind="stable")
     says = [_says(row.low, row.high) for row in rows.itertuples()]
     columns = ["level", "averaging", "k", "a", "b", "difference", "low", "high", "says"]
@@ -51,7 +59,7 @@ def means(found: Comparison, pair: Pair, *, height: int) -> None:
     st.download_button(
         "CSV",
         lambda: csv_bytes(found.table),
-        file_name=f"compare-{pair.collection.name}-{pair.a}-{pair.b}-{found.protocol.name}.csv",
+        file_name=f"compare-{pair.collection.name}-{pair.a}-{pair.b}-{protocol.name}.csv",
         mime="text/csv",
         icon=":material/download:",
         help="All levels, means and labels at every k, with intervals and corrected p values",
@@ -76,7 +84,7 @@ def labels(
 
     Args:
         pair: Whose.
-        shown: As ``Comparison.labels_of`` gives them, in the order to show.
+        shown: As ``labels_of`` gives them, in the order to show.
         label: The one that is open.
         key: Of the table.
         height: At most so many pixels.

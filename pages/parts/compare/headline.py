@@ -10,16 +10,16 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from pages.parts.compare import comparator
+from pages.parts.compare import comparator, difference_tables
 from pages.parts.compare.difference_figures import difference_text
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.frame.text import counted, markup
-from radcbir_core.evaluation.reports.comparing import Comparison, verdict
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.reports.comparison import labels_of, verdict
 from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedPair
-from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 
 
-def headline(found: Comparison, chosen: Chosen) -> str:
+def headline(found: Result, chosen: Chosen) -> str:
     """Micro and macro P@k of both at one level and k, and what one has to know to read them."""
     means = found.table[found.table["averaging"] != "label"]
     here = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
@@ -28,7 +28,7 @@ def headline(found: Comparison, chosen: Chosen) -> str:
         over = (
             counted(int(row["n_queries"]), "query", "queries")
             if row["averaging"] == "micro"
-            else counted(len(found.labels_of(chosen.level, chosen.k)), "label")
+            else counted(len(labels_of(found, chosen.level, chosen.k)), "label")
         )
         tiles.append(
             f"<div><span>{row['averaging'].capitalize()} P@{chosen.k}, {markup(chosen.level_name)}, mean over "
@@ -36,7 +36,8 @@ def headline(found: Comparison, chosen: Chosen) -> str:
             f"<b>{row['b']:.3f}</b></p><small>B − A {difference_text(row['difference'], row['low'], row['high'])} "
             f"&ensp;{comparator.said(verdict(row['low'], row['high']))}</small></div>"
         )
-    notes = [f"{found.protocol.describe().capitalize()}.", *found.notes]
+    rule = difference_tables.rule_of(found, chosen).split(": ")[1]
+    notes = [f"{chosen.protocol.describe().capitalize()}: {rule}.", *found.notes]
     said = "".join(f"<li>{markup(note)}</li>" for note in notes)
     return f'<div class="radcbir-pair">{"".join(tiles)}<ul tabindex="0">{said}</ul></div>'
 
@@ -72,10 +73,10 @@ def two_by_two(found: Disagreements) -> str:
     return f'<table class="radcbir-cells">{head}{first}{second}</table>'
 
 
-def agreement_table(found: Neighborhoods, near: int) -> str:
+def agreement_table(table: pd.DataFrame, near: int) -> str:
     """The agreement of neighborhoods at each k, beside that of random ones; ``near`` is the k set off."""
     lines = []
-    for row in found.table().itertuples():
+    for row in table.itertuples():
         times = f"{row.agreement / row.random:,.0f}× random" if row.agreement > 0 else ""
         chosen = ' class="chosen"' if row.k == near else ""
         lines.append(

@@ -16,13 +16,12 @@ from pages.parts.frame.loaders import EncoderKey
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.evaluation import PAPER, Protocol
-from radcbir_core.evaluation.reports.comparing import Comparison, compare, kept_comparison
+from radcbir_core.evaluation import Protocol, Result
+from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedPair, disagreements, ranked_pair
-from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods, neighborhoods
+from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 from radcbir_core.evaluation.statistics.chance import CHANCE
 
-_Stores = tuple[EncoderStore, EncoderStore | None]
 _Keys = tuple[EncoderKey, EncoderKey | None]
 
 
@@ -46,10 +45,9 @@ class Pair:
         return self.b == CHANCE
 
     @property
-    def stores(self) -> _Stores:
-        """What both made of the collection; None for chance."""
-        first = loaders.store(self.collection, self.a)
-        return first, None if self.by_chance else loaders.store(self.collection, self.b)
+    def store(self) -> EncoderStore:
+        """What A made of the collection."""
+        return loaders.store(self.collection, self.a)
 
     @property
     def keys(self) -> _Keys:
@@ -58,29 +56,24 @@ class Pair:
         return first, None if self.by_chance else loaders.encoder_key(self.collection, self.b)
 
 
-def comparison(pair: Pair, protocol: Protocol) -> Comparison | None:
+def comparison(pair: Pair, protocol: Protocol) -> Result | None:
     """The comparison under a protocol, or None after drawing how to get it. Read-only.
 
     Raises:
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: A neighbor graph is missing or older than the embeddings.
     """
-    a, b = pair.stores
-    return runs.result(
-        runs.Work(
-            what="This comparison",
-            key=("compare", pair.keys, protocol),
-            read=lambda: kept_comparison(a, b, protocol),
-            compute=lambda **told: compare(a, b, protocol, **told),
-            # Two encoders are evaluated; what all protocols but the paper's need is in the neighbor graphs.
-            quick=len(pair.collection) <= (2 if protocol.name == PAPER else 25) * runs.QUICK_IMAGES,
-        )
-    )
+    return runs.result(pair.collection, pair.a, Comparison(pair.b, protocol), what="This comparison")
+
+
+def agreement(pair: Pair) -> Result | None:
+    """How far the neighbor graphs of two encoders agree; B must not be chance. As :func:`comparison`."""
+    return runs.result(pair.collection, pair.a, Neighborhoods(pair.b))
 
 
 def parted(pair: Pair, protocol: Protocol, level: Level, k: int, label: str | None = None) -> Disagreements:
     """The queries of a level, or of one label, by who is right at k, once they are compared."""
-    return _parted(pair.keys, protocol, level, k, label, pair.stores)
+    return _parted(pair.keys, Comparison(pair.b, protocol), level, k, label, pair.store)
 
 
 def rankings(pair: Pair, protocol: Protocol, level: Level, row: int, k: int) -> RankedPair:
@@ -91,41 +84,28 @@ def rankings(pair: Pair, protocol: Protocol, level: Level, row: int, k: int) -> 
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: A neighbor graph is missing or older than the embeddings.
     """
-    return _rankings(pair.keys, protocol, level, row, k, pair.stores)
-
-
-def agreement(pair: Pair) -> Neighborhoods:
-    """How far the neighbor graphs of two encoders agree; B must not be chance. Raises as :func:`comparison`."""
-    return _agreement(pair.keys, pair.stores)
+    return _rankings(pair.keys, Comparison(pair.b, protocol), level, row, k, pair.store)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Sorting the queries…")
 def _parted(
     keys: _Keys,  # noqa: ARG001 - keys are the cache's
-    protocol: Protocol,
+    comparison: Comparison,
     level: Level,
     k: int,
     label: str | None,
-    _stores: _Stores,
+    _store: EncoderStore,
 ) -> Disagreements:
-    return disagreements(*_stores, compare(*_stores, protocol), level=level, k=k, label=label)
+    return disagreements(_store, comparison, level=level, k=k, label=label)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _rankings(
     keys: _Keys,  # noqa: ARG001 - keys are the cache's
-    protocol: Protocol,
+    comparison: Comparison,
     level: Level,
     row: int,
     k: int,
-    _stores: _Stores,
+    _store: EncoderStore,
 ) -> RankedPair:
-    return ranked_pair(*_stores, row, k=k, protocol=protocol, level=level)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Comparing the neighborhoods…")
-def _agreement(keys: _Keys, _stores: _Stores) -> Neighborhoods:  # noqa: ARG001 - keys are the cache's
-    first, second = _stores
-    if second is None:
-        raise ValueError("Expected two encoders, but B = chance. Neighborhoods of chance are computed, not compared.")
-    return neighborhoods(first, second)
+    return ranked_pair(_store, comparison, row, k=k, level=level)

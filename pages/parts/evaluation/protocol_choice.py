@@ -1,6 +1,7 @@
 """The controls of a protocol: what has to agree, how many hits count, which queries, and what they may not return.
 
-Owns these widgets and their URL parameters (``level``, ``k``, ``protocol``, ``exclude``, ``divisor``), and what is said
+Owns these widgets and their URL parameters (``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,
+``empty``), and what is said
 where a collection lacks what a protocol needs.
 """
 
@@ -16,8 +17,8 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
-from radcbir_core.evaluation import KS, PAPER, PROTOCOLS, Protocol
-from radcbir_core.evaluation.metrics.precision import DIVISORS
+from radcbir_core.evaluation import FIXED, KS, PROTOCOLS, Protocol
+from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES
 
 LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
 
@@ -68,26 +69,25 @@ def choose(
     k: int,
     hidden: Collection[str] = (),
     clears: Sequence[str] = (),
-    paper_ks: Sequence[int] = KS,
+    fixed_ks: Sequence[int] = KS,
 ) -> Chosen:
     """Draw the controls in one line.
 
-    The paper's protocol has no choices but k: its other controls are left out, and what is fixed is said.
+    A fixed protocol, as the paper's, has no choices but k: its other controls are left out, and what is fixed is said.
 
     Args:
         opened: The open collection.
         k: The default k.
         hidden: URL parameters whose controls would change nothing now; what they say still holds, and is kept.
         clears: URL parameters that mean nothing under other choices.
-        paper_ks: The k's that are offered under the paper's protocol; none, where that is not offered.
+        fixed_ks: The k's that are offered under a fixed protocol; none, where such are not offered.
     """
     known = loaders.facts(opened.collection).known_groups
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
-    offered_protocols = [*PROTOCOLS, *([PAPER] if paper_ks else [])]
+    offered_protocols = [*PROTOCOLS, *(FIXED if fixed_ks else [])]
     asked_protocol = state.get("protocol")
-    name = asked_protocol if asked_protocol in offered_protocols else PROTOCOLS[0]
-    paper = name == PAPER
-    ks = [str(value) for value in (paper_ks if paper else KS)]
+    fixed = FIXED.get(str(asked_protocol)) if asked_protocol in offered_protocols else None
+    ks = [str(value) for value in (fixed_ks if fixed else KS)]
 
     def one(label: str, options: Sequence[str], *, name: str, default: str, **arguments: Any) -> str:
         if name in hidden:
@@ -96,7 +96,7 @@ def choose(
         return state.choice(controls.segmented_control, label, options, name=name, default=default, **arguments)
 
     level = "label"
-    if not paper:
+    if not fixed:
         level = one(
             "Level",
             list(LEVELS),
@@ -115,15 +115,15 @@ def choose(
         offered_protocols,
         name="protocol",
         default=PROTOCOLS[0],
-        clears=gone if paper else clears,
-        format_func=_protocol_word,
+        clears=gone if fixed else clears,
+        format_func=lambda word: FIXED[word].title.split(":")[0] if word in FIXED else word,
         help="Leave-one-out: every image is a query against all others. Split: the queries are the images of split "
         "test, and the hits come from split train. The paper's: the same, evaluated in every detail as by Denner et "
         "al.",
     )
-    if paper:
+    if fixed:
         controls.html(f'<p class="radcbir-fixed">{_FIXED}</p>{_STYLE}')
-        return Chosen("label", int(chosen), Protocol.of(PAPER))
+        return Chosen(fixed.levels[0], int(chosen), fixed)
     offered = [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known]
     exclude: Sequence[str] = Protocol.of(name).exclude
     if "exclude" not in hidden:
@@ -146,24 +146,30 @@ def choose(
         default=DIVISORS[0],
         format_func={"k": "k", "available": "available"}.get,
         help="k: relevant hits ÷ k. Available: relevant hits ÷ min(k, relevant images that there are), as in the "
-        "paper of Denner et al.; a query for which there is none is left out.",
+        "paper of Denner et al.",
     )
-    protocol = Protocol.of(name, exclude=exclude, divisor=divisor)
+    empty = one(
+        "Nothing to find",
+        list(EMPTY_RULES),
+        name="empty",
+        default=EMPTY_RULES[0],
+        format_func={"skip": "left out", "zero": "counts 0"}.get,
+        help="Queries for which the gallery has no relevant image that they may be given: no encoder could answer "
+        "them. Left out, they are in no mean; or they count 0.",
+    )
+    protocol = Protocol.of(name, exclude=exclude, divisor=divisor, empty=empty)
     return Chosen(next(x for x in LEVELS if x == level), int(chosen), protocol)
 
 
-def _protocol_word(name: str) -> str:
-    return "the paper's" if name == PAPER else name
-
-
 def can_run(opened: Opened, protocol: Protocol) -> bool:
-    """Whether the collection has the two sides of the split and the paper's protocol; else says what to do."""
-    if protocol.name not in {"split", PAPER}:
+    """Whether the collection has the two sides that a protocol needs; else says what to do."""
+    if not protocol.split:
         return True
     splits = loaders.facts(opened.collection).splits
     if {"train", "test"} <= set(splits):
         return True
-    say_no_split(opened, "The split protocol" if protocol.name == "split" else "The paper's protocol")
+    name = protocol.title.split(":")[0] if protocol.fixed else f"the {protocol.name}"
+    say_no_split(opened, f"{name[0].upper()}{name[1:]} protocol")
     return False
 
 
@@ -190,7 +196,7 @@ def leaks(protocol: Protocol) -> list[str]:
     >>> leaks(Protocol.of()), len(leaks(Protocol.of(exclude=())))
     ([], 1)
     """
-    if protocol.name != "leave-one-out" or "patient" in protocol.exclude:
+    if protocol.split or "patient" in protocol.exclude:
         return []
     return ["Images of the query's own patient are not left out: they look alike, and figures are too favorable."]
 

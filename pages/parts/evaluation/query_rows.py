@@ -26,8 +26,7 @@ def show(
     opened: Opened,
     rows: np.ndarray,
     *,
-    hits_of: Callable[[np.ndarray], Hits],
-    relevant_of: Callable[[int, np.ndarray], np.ndarray],
+    hits_of: Callable[[np.ndarray], tuple[Hits, np.ndarray]],
     said_of: Callable[[int], str],
     k: int,
 ) -> None:
@@ -36,8 +35,7 @@ def show(
     Args:
         opened: The open collection.
         rows: (Q,) rows of the queries, in the order to show.
-        hits_of: The hits of some of them, by their positions in ``rows``.
-        relevant_of: Which of some hits of a query are relevant, from its row and theirs.
+        hits_of: The hits of some of them, by their positions in ``rows``, and which of these are relevant.
         said_of: The figure of a query, by its position.
         k: So many hits are shown, from 5 to :data:`MOST_HITS`.
     """
@@ -56,13 +54,13 @@ def show(
                 on_click=state.update,
                 kwargs={"page": to + 1 if to else None},
             )
-    hits = hits_of(shown)
+    hits, relevant = hits_of(shown)
     first = min(max(k, 5), MOST_HITS)
     for line, position in enumerate(shown.tolist()):
         row = int(rows[position])
         found = hits.rows[line][: hits.counts[line]][:first]
         similarities = hits.similarities[line][: len(found)]
-        signs = "".join(sign("same" if relevant else "other") for relevant in relevant_of(row, found).tolist())
+        signs = "".join(sign("same" if mine else "other") for mine in relevant[line][: len(found)].tolist())
         one, many = st.columns([1, 5], gap="small")
         with one:
             st.html(f'<p class="radcbir-query">Query &ensp;<b>{markup(said_of(position))}</b></p>')

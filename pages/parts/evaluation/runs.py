@@ -1,24 +1,32 @@
 """Evaluations on a page: read where they are kept, computed at once where that is quick, and else on a click.
 
-Owns the decision between these, the threads that compute, and how that is shown: a bar with what is done, what is left,
+Owns the decision between these, the work that computes, and how that is shown: a bar with what is done, what is left,
 and a button to stop. Keeping results on disk is the core's; here they are also kept in memory, under names and digests.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from functools import partial
+from typing import Final
 
 import streamlit as st
 
-from pages.parts.frame import shell
+from pages.parts.frame import loaders, shell
 from pages.parts.frame.text import counted, literal
 from pages.parts.jobs.first_start import Job, Status
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.evaluation import Evaluation, Result
 
 QUICK_IMAGES: Final = 4000
 """Up to so many images an evaluation is made without asking: it takes a second or two on two cores."""
+QUICKER: Final = {"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500}
+"""So many times as many for those that take less: the neighbor graph answers most of them without a search."""
+QUICKER_EXACT: Final = {"comparison": 2}
+"""The same where they search exactly instead."""
 
 STEPS: Final = {
     "search": ("Search exactly", "query", "queries"),
@@ -27,7 +35,7 @@ STEPS: Final = {
     "intervals": ("Resample patients for the intervals", "metric", "metrics"),
     "galleries": ("Draw smaller galleries and search them", "gallery", "galleries"),
     "steps": ("Fit the linear probe", "step", "steps"),
-    "images": ("Compare each image with each label", "image", "images"),
+    "images": ("Compare images", "image", "images"),
 }
 """What the core tells of its progress, in words."""
 
@@ -37,56 +45,67 @@ _AT_MOST: Final = {"steps"}
 _jobs: dict[Hashable, Job] = {}
 _lock = threading.Lock()
 
-Found = TypeVar("Found")
-
 
 @dataclass(frozen=True)
-class Work(Generic[Found]):
-    """An evaluation that a page wants to show.
-
-    Attributes:
-        what: What it is, with its article, as the subject of a sentence.
-        key: Identifies it among all, with everything that its numbers depend on.
-        read: Gives what is kept on disk, or None.
-        compute: Computes and keeps it; told ``progress``.
-        quick: Whether it may be computed without asking.
-    """
+class _Work:
+    """An evaluation that a page wants to show, of one encoder."""
 
     what: str
     key: Hashable
-    read: Callable[[], Found | None]
-    compute: Callable[..., object]
-    quick: bool
+    store: EncoderStore
+    evaluation: Evaluation
 
 
-def result(work: Work[Found]) -> Found | None:
+def result(
+    collection: Collection, encoder_id: str, evaluation: Evaluation, *, what: str = "This evaluation"
+) -> Result | None:
     """The result, or None after drawing how to get it: a button, or how far the work is.
 
+    Args:
+        collection: The open collection.
+        encoder_id: One that it was built with.
+        evaluation: With its choices.
+        what: What it is, with its article, as the subject of a sentence.
+
     Raises:
-        RadcbirError: What ``read`` and, where it is quick, ``compute`` raise.
+        EvaluationError: The collection lacks what it needs.
+        StaleError: What it needs is missing or was made of something else.
+        RadcbirError: Where it is computed at once, what goes wrong then.
     """
-    found = _kept(work)
-    if found is not None:
+    store = loaders.store(collection, encoder_id)
+    key = (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
+    work = _Work(what, key, store, evaluation)
+    kept = _kept(work)
+    if kept is not None:
         with _lock:
-            _jobs.pop(work.key, None)  # or what it worked on would be held for good
-        return found
+            _jobs.pop(key, None)  # or what it worked on would be held for good
+        return kept
+    evaluation.check(store)
     with _lock:
-        job = _jobs.get(work.key)
+        job = _jobs.get(key)
         if job is not None and job.status.state == "done":
-            del _jobs[work.key]  # done, but no longer kept: it was deleted since
+            del _jobs[key]  # done, but no longer kept: it was deleted since
             job = None
     if job is not None and job.status.state == "running":
         _running(work, job)
         return None
-    if job is None and work.quick:
-        with st.spinner(f"{literal(work.what)} …"):
-            work.compute()
+    if job is None and len(collection) <= quick_images(evaluation):
+        with st.spinner(f"{literal(what)} …"):
+            evaluation.run(store)
         return _kept(work)
     _offer(work, None if job is None else job.status)
     return None
 
 
-def _offer(work: Work[Any], ended: Status | None) -> None:
+def quick_images(evaluation: Evaluation) -> int:
+    """Up to how many images an evaluation is made without asking."""
+    times = QUICKER.get(evaluation.kind, 1)
+    if "embeddings" in evaluation.needs:
+        times = QUICKER_EXACT.get(evaluation.kind, times)
+    return times * QUICK_IMAGES
+
+
+def _offer(work: _Work, ended: Status | None) -> None:
     """The button that begins the work, and how the last one ended."""
     if ended is not None and ended.state == "failed":
         shell.show_error(ended.error)
@@ -106,16 +125,16 @@ def _offer(work: Work[Any], ended: Status | None) -> None:
     )
 
 
-def _begin(work: Work[Any]) -> None:
+def _begin(work: _Work) -> None:
     """Begin the work, once for all sessions."""
     with _lock:
-        found = _jobs.get(work.key)
-        if found is None or found.status.state != "running":
-            _jobs[work.key] = Job(work.compute, what=work.what)
+        job = _jobs.get(work.key)
+        if job is None or job.status.state != "running":
+            _jobs[work.key] = Job(partial(work.evaluation.run, work.store), what=work.what)
 
 
 @st.fragment(run_every=1.0)
-def _running(work: Work[Any], job: Job) -> None:
+def _running(work: _Work, job: Job) -> None:
     status = job.status
     if status.state != "running":
         st.rerun()
@@ -158,17 +177,16 @@ class _NothingError(Exception):
     """Nothing is kept: an exception, for only answers are kept in the cache."""
 
 
-def _kept(work: Work[Found]) -> Found | None:
+def _kept(work: _Work) -> Result | None:
     try:
-        found: Found = _cached(work.key, work.read)
+        return _cached(work.key, work)
     except _NothingError:
         return None
-    return found
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _cached(key: Hashable, _read: Callable[[], Any]) -> Any:  # noqa: ARG001 - the key is the cache's
-    found = _read()
-    if found is None:
+def _cached(key: Hashable, _work: _Work) -> Result:  # noqa: ARG001 - the key is the cache's
+    kept = _work.evaluation.kept(_work.store)
+    if kept is None:
         raise _NothingError
-    return found
+    return kept

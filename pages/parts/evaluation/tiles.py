@@ -13,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from pages.parts.frame.text import markup
+from radcbir_core.evaluation import Result
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,20 @@ class Tile:
     lines: tuple[str, ...]
 
 
-def headline(tiles: Sequence[Tile], notes: Sequence[str]) -> None:
-    """Tiles, and beside them what one has to know to read the numbers."""
+def headline(tiles: Sequence[Tile], result: Result, *, first: Sequence[str]) -> None:
+    """Tiles, and beside them what one has to know to read the numbers.
+
+    Args:
+        tiles: The numbers that a view begins with.
+        result: Whose they are, with its notes.
+        first: Sentences that come before its notes: by which rules it was made, and what a page knows of them.
+    """
     shown = "".join(
         f"<div><span>{markup(tile.title)}</span><b>{markup(tile.value)}</b>"
         f"<small>{'<br>'.join(markup(line) for line in tile.lines)}</small></div>"
         for tile in tiles
     )
-    said = "".join(f"<li>{markup(note)}</li>" for note in notes)
+    said = "".join(f"<li>{markup(note)}</li>" for note in (*first, *result.notes))
     st.html(f'<div class="radcbir-headline">{shown}<ul tabindex="0">{said}</ul></div>{STYLE}')
 
 

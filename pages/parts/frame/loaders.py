@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,9 +32,7 @@ from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.encoders.usable import usable_encoders as found_encoders
 from radcbir_core.errors import CollectionError, ImageError
-from radcbir_core.evaluation import Evaluation, Protocol, evaluate, sides_of
-from radcbir_core.evaluation.reports.protocols import protocol_hits
-from radcbir_core.search.backend import Hits
+from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.search.retriever import Retriever
 
 
@@ -64,21 +62,6 @@ class EncoderKey(NamedTuple):
     collection: CollectionKey
     encoder_id: str
     record: str
-
-
-@dataclass(frozen=True)
-class LabelQueries:
-    """The queries of one label under a protocol.
-
-    Attributes:
-        rows: (Q,) int64, ascending.
-        precision: One column ``p@k`` a k, Q rows.
-        hits: The first hits of each, as many as the largest k.
-    """
-
-    rows: np.ndarray
-    precision: pd.DataFrame
-    hits: Hits
 
 
 @dataclass(frozen=True)
@@ -198,26 +181,6 @@ def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
     """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
     store = opened.store(encoder_id)
     return store.spec, str(store.record.get("fingerprint", ""))
-
-
-def evaluation(opened: Collection, encoder_id: str, protocol: Protocol) -> Evaluation:
-    """The evaluation under a protocol: from memory, else from disk, else computed now. Read-only.
-
-    Raises:
-        EvaluationError: The protocol cannot be run on this collection.
-        StaleError: The neighbor graph is missing or was made from other embeddings.
-    """
-    return _evaluation(encoder_key(opened, encoder_id), protocol)
-
-
-def label_queries(opened: Collection, encoder_id: str, protocol: Protocol, level: Level, label: str) -> LabelQueries:
-    """The queries of one label, with the hits that their P@k counts; none where the label has no queries.
-
-    Raises:
-        EvaluationError: The protocol cannot be run on this collection.
-        StaleError: The neighbor graph is missing or was made from other embeddings.
-    """
-    return _label_queries(encoder_key(opened, encoder_id), protocol, level, label)
 
 
 def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray:
@@ -342,37 +305,13 @@ def _encoder(spec: str, fingerprint: str) -> Encoder:
     return encoder_warmup.take(spec, fingerprint)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Evaluating…")
-def _evaluation(
-    key: EncoderKey,
-    protocol: Protocol,
-) -> Evaluation:
-    return evaluate(retriever_by(key).store, protocol)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Looking up the hits…")
-def _label_queries(
-    key: EncoderKey,
-    protocol: Protocol,
-    level: Level,
-    label: str,
-) -> LabelQueries:
-    of_level = _evaluation(key, protocol).of_level(level)
-    table = of_level[of_level["label"] == label]
-    rows = table["row"].to_numpy(dtype=np.int64)
-    store = retriever_by(key).store
-    sides = replace(sides_of(store, protocol, level), queries=rows)
-    hits = protocol_hits(store, protocol, sides)
-    return LabelQueries(rows, table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True), hits)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner="Evaluating…")
 def _precision_by_row(
     key: EncoderKey,
     level: Level,
     k: int,
 ) -> np.ndarray:
-    table = _evaluation(key, Protocol.of()).of_level(level)
+    table = of_level(Precision().run(retriever_by(key).store).tables["queries"], level)
     found = np.full(len(collection_by(key.collection)), np.nan)
     found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
     return found

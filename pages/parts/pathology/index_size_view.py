@@ -17,8 +17,8 @@ from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted
-from radcbir_core.evaluation.reports.index_size import DRAWS, evaluate_index_size, kept_index_size
-from radcbir_core.evaluation.reports.protocols import patient_notes
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
+from radcbir_core.evaluation.reports.index_size import DRAWS, IndexSize
 
 _SAID: Final = (
     "What would a hospital with fewer images have seen? The gallery is made smaller by leaving out whole patients at "
@@ -29,61 +29,43 @@ _SAID: Final = (
 
 def show(opened: Opened) -> None:
     """Draw the view."""
-    chosen = protocol_choice.choose(opened, k=10, paper_ks=())
+    chosen = protocol_choice.choose(opened, k=10, fixed_ks=())
     level, k, protocol = chosen.level, chosen.k, chosen.protocol
     evaluation_html.explain(_SAID)
     if not protocol_choice.can_run(opened, protocol):
         return
-    labels = opened.collection.manifest.labels(level)
     store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((labels.codes >= 0) & store.valid).any():
+    if not ((opened.collection.manifest.labels(level).codes >= 0) & store.valid).any():
         protocol_choice.say_no_labels(opened, level)
         return
-    table = runs.result(
-        runs.Work(
-            what="This evaluation",
-            key=("sizes", loaders.encoder_key(opened.collection, opened.encoder_id), protocol, level),
-            read=lambda: kept_index_size(store, protocol, level=level),
-            compute=lambda **told: evaluate_index_size(store, protocol, level=level, **told),
-            quick=len(opened.collection) <= runs.QUICK_IMAGES,
-        )
-    )
-    if table is None:
+    result = runs.result(opened.collection, opened.encoder_id, IndexSize(protocol, level))
+    if result is None:
         return
-    here = table[table["k"] == k]
-    first = f"{protocol.describe().capitalize()}."
-    notes = [first, *protocol_choice.leaks(protocol), *patient_notes(store, protocol)]
-    if protocol.divisor == "k":
-        notes.append(
-            "A small gallery may hold fewer than k images of a label, which alone lowers P@k: divided by “available”, "
-            "it does not."
-        )
-    else:
-        notes.append(
-            "Divided by “available”, queries without any relevant image in a gallery are left out there: other "
-            "queries, and for macro other labels, count at each size. A curve may fall because harder labels join it."
-        )
-    notes.append("The bands are those of the drawing of galleries alone; they shrink to nothing at the whole gallery.")
-    evaluation_html.headline(_tiles(here, k=k), notes)
+    table = result.table
+    at_k = table[table["k"] == k]
+    whole = at_k[(at_k["averaging"] == "micro") & (at_k["fraction"] == at_k["fraction"].max())].iloc[0]
+    rule = empty_rule(protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
+    said = f"{protocol.describe().capitalize()}: {rule.split(': ')[1]} with the whole gallery."
+    evaluation_html.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
     left, right = label_chart.halves("radcbir-half-sizes", [11, 10])
     with left:
         st.plotly_chart(
-            charts.size_curve(here, k=k),
+            charts.size_curve(at_k, k=k),
             key="radcbir:size-curve",
             theme=None,
             config={"displayModeBar": False, "scrollZoom": False},
             alt=f"Curves: micro and macro P@{k} against the size of the gallery, from "
-            f"{here['gallery'].min():,.0f} to {here['gallery'].max():,.0f} images",
+            f"{at_k['gallery'].min():,.0f} to {at_k['gallery'].max():,.0f} images; {rule}",
         )
     with right:
-        _table(opened, table, here, k=k, level=level, protocol=protocol.name)
+        _table(opened, table, at_k, k=k, level=level, protocol=protocol)
 
 
-def _tiles(here: pd.DataFrame, *, k: int) -> list[Tile]:
+def _tiles(at_k: pd.DataFrame, *, k: int) -> list[Tile]:
     """P@k with the smallest gallery and the largest, micro and macro."""
     tiles = []
     for averaging in ("micro", "macro"):
-        rows = here[here["averaging"] == averaging].sort_values("gallery")
+        rows = at_k[at_k["averaging"] == averaging].sort_values("gallery")
         small, large = rows.iloc[0], rows.iloc[-1]
         tiles.append(
             Tile(
@@ -99,7 +81,7 @@ def _tiles(here: pd.DataFrame, *, k: int) -> list[Tile]:
     return tiles
 
 
-def _table(opened: Opened, table: pd.DataFrame, here: pd.DataFrame, *, k: int, level: str, protocol: str) -> None:
+def _table(opened: Opened, table: pd.DataFrame, at_k: pd.DataFrame, *, k: int, level: str, protocol: Protocol) -> None:
     columns = {
         "gallery": figure_column("Images", format_text="localized", width=56, about="Mean over draws"),
         "mean": figure_column(f"P@{k}", about="Mean over draws", width=52),
@@ -108,8 +90,11 @@ def _table(opened: Opened, table: pd.DataFrame, here: pd.DataFrame, *, k: int, l
         "high": figure_column("Highest", width=54),
         "draws": figure_column("Draws", format_text="%d", width=46),
         "n_queries": figure_column("Queries", format_text="localized", width=56, about="Mean over draws"),
+        "n_empty": figure_column(
+            "Nothing to find", format_text="localized", width=56, about=f"Queries that are {EMPTY_SAID[protocol.empty]}"
+        ),
     }
-    shown = here.sort_values(["averaging", "gallery"], ascending=[False, True])
+    shown = at_k.sort_values(["averaging", "gallery"], ascending=[False, True])
     shown = shown.assign(
         share=[f"{100 * fraction:g} %" for fraction in shown["fraction"]],
         gallery=shown["gallery"].round().astype(int),
@@ -129,6 +114,6 @@ def _table(opened: Opened, table: pd.DataFrame, here: pd.DataFrame, *, k: int, l
     )
     label_chart.download(
         lambda: table,
-        file_name=f"index-size-{opened.collection.name}-{opened.encoder_id}-{protocol}-{level}.csv",
+        file_name=f"index-size-{opened.collection.name}-{opened.encoder_id}-{protocol.name}-{level}.csv",
         about="All sizes at every k, micro and macro",
     )

@@ -1,31 +1,26 @@
 """What the paper's protocol adds to the view Precision: P@N for N from 1 to 100, beside the published figures.
 
-Owns the curve, its table, and what is known of the published figures.
-
-Source: Denner et al., *Leveraging Foundation Models for Content-Based Image Retrieval in Radiology*, Comput Biol Med
-196, 2025 (arXiv 2403.06567): BiomedCLIP on 1.6 million images of four modalities and 161 pathologies.
+Owns how the curve and its table are drawn.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-import pandas as pd
 import streamlit as st
 
 from pages.parts.evaluation import charts, label_chart
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.frame.shell import Opened
-from radcbir_core.evaluation import KS, Evaluation
+from radcbir_core.evaluation import KS, Result
+from radcbir_core.evaluation.reports.paper import PUBLISHED
 
 KS_SHOWN: Final = (*KS, 20, 50, 100)
-PUBLISHED: Final = {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
-"""P@N of BiomedCLIP, the best of ten encoders in the paper."""
 
 
-def show(opened: Opened, evaluation: Evaluation) -> None:
+def show(opened: Opened, result: Result) -> None:
     """Draw the curve and its table."""
-    table = by_n(evaluation)
+    table = result.tables["curve"]
     left, right = label_chart.halves("radcbir-half-paper", [1, 1])
     with left:
         st.plotly_chart(
@@ -65,13 +60,3 @@ def show(opened: Opened, evaluation: Evaluation) -> None:
         "their 1.6 million images of 161 pathologies. It is a landmark, not a rival: other images and other labels are "
         "easier or harder, so a higher curve here does not mean a better encoder."
     )
-
-
-def by_n(evaluation: Evaluation) -> pd.DataFrame:
-    """One row an N: ``n``, ``micro``, ``micro_std``, ``macro``, ``macro_std`` and ``published`` (NaN: not known)."""
-    columns = {}
-    for averaging in ("micro", "macro"):
-        rows = evaluation.table[evaluation.table["averaging"] == averaging].set_index("k").sort_index()
-        columns[averaging], columns[f"{averaging}_std"] = rows["precision"], rows["std"]
-    table = pd.DataFrame(columns).rename_axis("n").reset_index()
-    return table.assign(published=table["n"].map(PUBLISHED))

@@ -11,94 +11,85 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import label_chart, protocol_choice, query_rows, runs
+from pages.parts.evaluation import label_chart, label_queries, protocol_choice, query_rows, runs
 from pages.parts.evaluation import tiles as evaluation_html
 from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.label_queries import LabelQueries
+from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
-from pages.parts.frame import figures, loaders, palette, state
+from pages.parts.frame import figures, palette, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, markup
 from pages.parts.pathology import paper_view
-from radcbir_core.collections.manifest import Level
-from radcbir_core.evaluation import PAPER, Evaluation, evaluate
-from radcbir_core.evaluation.reports.by_measure import precision_against
-from radcbir_core.evaluation.reports.confusion import confusion
-from radcbir_core.evaluation.reports.protocols import kept_evaluation
+from radcbir_core.evaluation import Result, evaluation_of
+from radcbir_core.evaluation.metrics.confusion import confusion
+from radcbir_core.evaluation.reports.precision import rule_said
+from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.search.backend import Hits
-
-QUICK_IMAGES = 20_000
-"""The neighbor graph answers most protocols: no search is needed."""
 
 
 def show(opened: Opened) -> None:
     """Draw the view."""
-    chosen = protocol_choice.choose(opened, k=10, clears=["page"], paper_ks=paper_view.KS_SHOWN)
-    level, k, protocol = chosen.level, chosen.k, chosen.protocol
+    chosen = protocol_choice.choose(opened, k=10, clears=["page"], fixed_ks=paper_view.KS_SHOWN)
     evaluation_html.explain(
         "P@k: of the first k hits of a query, the share that has the query's label. Higher is better; what is near the "
         "bottom is what the encoder cannot find."
     )
-    if not protocol_choice.can_run(opened, protocol):
+    if not protocol_choice.can_run(opened, chosen.protocol):
         return
-    store = loaders.store(opened.collection, opened.encoder_id)
-    evaluation = runs.result(
-        runs.Work(
-            what="The paper's evaluation" if protocol.name == PAPER else "This evaluation",
-            key=("precision", loaders.encoder_key(opened.collection, opened.encoder_id), protocol),
-            read=lambda: kept_evaluation(store, protocol),
-            compute=lambda **told: evaluate(store, protocol, **told),
-            quick=len(opened.collection) <= QUICK_IMAGES,
-        )
-    )
-    if evaluation is None:
+    fixed = chosen.protocol.fixed
+    evaluation = evaluation_of("precision", protocol=chosen.protocol)
+    what = f"{evaluation.name.split(', ')[-1].capitalize()} evaluation" if fixed else "This evaluation"
+    result = runs.result(opened.collection, opened.encoder_id, evaluation, what=what)
+    if result is None:
         return
-    table = evaluation.table[(evaluation.table["level"] == level) & (evaluation.table["k"] == k)]
+    means = result.tables["means"]
+    table = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
     labels = label_chart.by_value(table[table["averaging"] == "label"], "precision", "n_queries")
     if not len(labels):
-        protocol_choice.say_no_labels(opened, level)
+        protocol_choice.say_no_labels(opened, chosen.level)
         return
-    headline(table, labels=int(labels["precision"].notna().sum()), k=k, evaluation=evaluation)
-    if protocol.name == PAPER:
-        paper_view.show(opened, evaluation)
-    label = label_chart.chosen(opened, labels["label"].tolist(), level)
-    show_labels(opened, evaluation, labels, level=level, k=k, label=label)
+    headline(result, table, chosen, labels=int(labels["precision"].notna().sum()))
+    if fixed:
+        paper_view.show(opened, result)
+    label = label_chart.chosen(opened, labels["label"].tolist(), chosen.level)
+    show_labels(opened, result, labels, chosen, label=label, rule=rule_said(table, chosen.protocol))
     if label is None:
         st.caption("Click a label in the chart or in the table to see what it is taken for, and its queries.")
     else:
-        show_label(opened, evaluation, labels[labels["label"] == label].iloc[0], level=level, k=k)
+        show_label(opened, result, labels[labels["label"] == label].iloc[0], chosen)
 
 
-def headline(table: pd.DataFrame, *, labels: int, k: int, evaluation: Evaluation) -> None:
+def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int) -> None:
     """Micro and macro P@k, and what one has to know to read them."""
+    protocol, k = chosen.protocol, chosen.k
+    has_interval = k in protocol.interval_ks
+    missing = "no interval: one patient only" if has_interval else "intervals at k = 1, 3, 5 and 10 only"
     tiles = []
     for averaging, over in (("micro", "mean over {queries}"), ("macro", "mean over {labels}")):
         row = table[table["averaging"] == averaging].iloc[0]
         words = over.format(queries=counted(int(row["n_queries"]), "query", "queries"), labels=counted(labels, "label"))
-        lines = [evaluation_html.interval(row["low"], row["high"], missing=_no_interval(k, evaluation))]
-        if evaluation.protocol.name == PAPER:
+        lines = [evaluation_html.interval(row["low"], row["high"], missing=missing)]
+        if protocol.fixed:
             what = "over queries" if averaging == "micro" else "within labels"
             lines.append(f"± {row['std']:.3f}, standard deviation {what}")
-        tiles.append(Tile(f"{averaging.capitalize()} P@{k}", f"{row['precision']:.3f}", (*lines, words)))
-    protocol = evaluation.protocol
-    first = f"{protocol.describe().capitalize()}."
-    evaluation_html.headline(tiles, [first, *protocol_choice.leaks(protocol), *evaluation.notes])
-
-
-def _no_interval(k: int, evaluation: Evaluation) -> str:
-    computed = evaluation.table.loc[evaluation.table["k"] == k, "low"].notna().any()
-    return "no interval: one patient only" if computed or k <= 10 else "intervals at k = 1, 3, 5 and 10 only"
+        lines.append(words)
+        tiles.append(Tile(f"{averaging.capitalize()} P@{k}", evaluation_html.number(row["precision"]), tuple(lines)))
+    said = f"{protocol.describe().capitalize()}: {rule_said(table, protocol).split(': ')[1]}."
+    evaluation_html.headline(tiles, result, first=[said, *protocol_choice.leaks(protocol)])
 
 
 def show_labels(
-    opened: Opened, evaluation: Evaluation, labels: pd.DataFrame, *, level: Level, k: int, label: str | None
+    opened: Opened, result: Result, labels: pd.DataFrame, chosen: Chosen, *, label: str | None, rule: str
 ) -> None:
     """P@k by label as a chart and, beside it, as a table; both can be clicked."""
-    paper = evaluation.protocol.name == PAPER
+    level, k, protocol = chosen.level, chosen.k, chosen.protocol
+    means = result.tables["means"]
     shown = label_chart.bar(
         labels,
-        csv=lambda: evaluation.table[evaluation.table["level"] == level],
-        file_name=f"precision-{opened.collection.name}-{opened.encoder_id}-{evaluation.protocol.name}-{level}.csv",
-        said=f"P@{k} of {{labels}}, best first; whiskers: 95 % interval, by resampling patients.",
+        csv=lambda: means[means["level"] == level],
+        file_name=f"precision-{opened.collection.name}-{opened.encoder_id}-{protocol.name}-{level}.csv",
+        said=f"P@{k} of {{labels}}, best first; {rule}. Whiskers: 95 % interval, by resampling patients.",
         about="All labels of this level at every k, with intervals, and the micro and macro means",
     )
     if not len(shown):
@@ -106,47 +97,43 @@ def show_labels(
     names = shown["label"].tolist()
     columns = {
         "precision": figure_column(f"P@{k}"),
+        "std": figure_column("± std", about="Standard deviation over the label's queries"),
         "low": figure_column("Low", about="Of the 95 % interval"),
         "high": figure_column("High", about="Of the 95 % interval"),
         "n_queries": figure_column("Queries", format_text="localized", width=74),
     }
-    if paper:
-        columns = {
-            "precision": columns.pop("precision"),
-            "std": figure_column("± std", about="Standard deviation over the label's queries"),
-            **columns,
-        }
+    if not protocol.fixed:
+        del columns["std"]
     label_chart.pair(
         figures.precision_bars(shown, k=k, colors=label_chart.colors(opened, level, names)),
         shown,
         columns,
         label=label,
-        label_width=180 if paper else 246,
-        alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]} down to {names[-1]}",
+        label_width=180 if protocol.fixed else 246,
+        alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]} down to {names[-1]}; {rule}",
     )
 
 
-def show_label(opened: Opened, evaluation: Evaluation, figure: pd.Series, *, level: Level, k: int) -> None:
+def show_label(opened: Opened, result: Result, figure: pd.Series, chosen: Chosen) -> None:
     """One label: its P@k, what it is taken for, and its queries."""
-    label = str(figure["label"])
-    found = loaders.label_queries(opened.collection, opened.encoder_id, evaluation.protocol, level, label)
+    label, k = str(figure["label"]), chosen.k
+    queries = label_queries.of_label(opened, result, chosen.protocol, chosen.level, label)
     said = figures.precision_text(figure["precision"], figure["low"], figure["high"], k=k)
-    label_chart.title(label, f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')}")
+    empty = f"; nothing to find: {int(figure['n_empty']):,}" if figure["n_empty"] else ""
+    label_chart.title(label, f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')}{empty}")
     left, right = st.columns([5, 20], gap="small")
-    codes = opened.collection.manifest.labels(level)
+    codes = opened.collection.manifest.labels(chosen.level)
     with left:
-        show_confusion(found, codes.values, codes.codes, label=label, k=k)
-        show_against(opened, found, k=k)
+        show_confusion(queries, codes.values, codes.codes, label=label, k=k)
+        show_by_measure(opened, queries, k=k)
     with right:
-        show_queries(opened, found, codes.codes, k=k)
+        show_queries(opened, queries, k=k)
 
 
-def show_confusion(
-    found: loaders.LabelQueries, labels: Sequence[str], codes: np.ndarray, *, label: str, k: int
-) -> None:
+def show_confusion(queries: LabelQueries, labels: Sequence[str], codes: np.ndarray, *, label: str, k: int) -> None:
     """What the first k hits of a label's queries are, as shares."""
-    own = np.full(len(found.rows), labels.index(label), dtype=np.int32)
-    table = confusion(found.hits.rows, own, gallery_labels=codes, labels=labels, k=k)
+    own = np.full(len(queries.rows), labels.index(label), dtype=np.int32)
+    table = confusion(queries.hits.rows, own, gallery_labels=codes, labels=labels, k=k)
     mine = table.query_codes == table.hit_codes
     same = float(table.shares[mine].sum())
     others = table.top(limit=10)
@@ -165,10 +152,10 @@ def show_confusion(
     st.html(f'<section class="radcbir-confusion"><h4>{title}</h4><table>{body}</table></section>')
 
 
-def show_against(opened: Opened, found: loaders.LabelQueries, *, k: int) -> None:
+def show_by_measure(opened: Opened, queries: LabelQueries, *, k: int) -> None:
     """P@k of a label's queries against something that was measured of them, where the manifest holds such a column."""
     manifest = opened.collection.manifest
-    columns = manifest.numeric_columns(found.rows)
+    columns = manifest.numeric_columns(queries.rows)
     if not columns:
         return
     st.html(f'<section class="radcbir-confusion"><h4>P@{k} against</h4></section>')
@@ -180,8 +167,8 @@ def show_against(opened: Opened, found: loaders.LabelQueries, *, k: int) -> None
         default=next((name for name in columns if name.startswith("lesion_size")), None),
         label_visibility="collapsed",
     )
-    values = manifest.numbers(column, found.rows)
-    bins = precision_against(values, found.precision[f"p@{k}"].to_numpy(dtype=np.float64))
+    values = manifest.numbers(column, queries.rows)
+    bins = precision_by_measure(values, queries.precision[f"p@{k}"].to_numpy(dtype=np.float64))
     body = "".join(
         f"<tr><td>{_range_text(part.low, part.high)}"
         f'<div style="width:{max(100 * part.precision, 0.6):.1f}%;background:{palette.HUES[0]}"></div></td>'
@@ -196,30 +183,24 @@ def _range_text(low: float, high: float) -> str:
     return f"{low:,.4g}" if low == high else f"{low:,.4g} to {high:,.4g}"
 
 
-def show_queries(opened: Opened, found: loaders.LabelQueries, codes: np.ndarray, *, k: int) -> None:
+def show_queries(opened: Opened, queries: LabelQueries, *, k: int) -> None:
     """The queries of a label, worst first, page by page, each beside its hits."""
-    order = worst_first(found, k=k)
+    order = worst_first(queries, k=k)
 
-    def hits_of(positions: np.ndarray) -> Hits:
-        chosen = order[positions]
-        hits = found.hits
-        return Hits(hits.rows[chosen], hits.similarities[chosen], hits.counts[chosen], hits.method)
+    def hits_of(positions: np.ndarray) -> tuple[Hits, np.ndarray]:
+        chosen, hits = order[positions], queries.hits
+        return Hits(hits.rows[chosen], hits.similarities[chosen], hits.counts[chosen], hits.method), queries.relevant[
+            chosen
+        ]
 
     def said_of(position: int) -> str:
-        precision = found.precision[f"p@{k}"].iloc[order[position]]
+        precision = queries.precision[f"p@{k}"].iloc[order[position]]
         return f"P@{k} {precision:.2f}" if not np.isnan(precision) else "nothing relevant to find"
 
-    query_rows.show(
-        opened,
-        found.rows[order],
-        hits_of=hits_of,
-        relevant_of=lambda row, hits: codes[hits] == codes[row],
-        said_of=said_of,
-        k=k,
-    )
+    query_rows.show(opened, queries.rows[order], hits_of=hits_of, said_of=said_of, k=k)
 
 
-def worst_first(found: loaders.LabelQueries, *, k: int) -> np.ndarray:
+def worst_first(queries: LabelQueries, *, k: int) -> np.ndarray:
     """Positions (Q,) of the queries, lowest P@k first, then lowest P@10; those that had nothing to find come last."""
-    most = "p@10" if "p@10" in found.precision else found.precision.columns[-1]
-    return np.lexsort((found.rows, found.precision[most].to_numpy(), found.precision[f"p@{k}"].to_numpy()))
+    most = "p@10" if "p@10" in queries.precision else queries.precision.columns[-1]
+    return np.lexsort((queries.rows, queries.precision[most].to_numpy(), queries.precision[f"p@{k}"].to_numpy()))

@@ -21,7 +21,8 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, markup
 from pages.parts.images import gallery
 from radcbir_core.collections.manifest import Level
-from radcbir_core.evaluation.reports.probing import Probing, evaluate_probes, kept_probes, label_scores, method_name
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.reports.probes import Probes, label_scores, method_name
 
 WORDS: Final = {"majority": "always the commonest", "linear": "linear probe"}
 _SAID: Final = (
@@ -41,19 +42,10 @@ def show(opened: Opened) -> None:
     if not {"train", "test"} <= set(loaders.facts(opened.collection).splits):
         protocol_choice.say_no_split(opened, "This view", instead="Import")
         return
-    store = loaders.store(opened.collection, opened.encoder_id)
-    found = runs.result(
-        runs.Work(
-            what="This evaluation",
-            key=("probes", loaders.encoder_key(opened.collection, opened.encoder_id), level),
-            read=lambda: kept_probes(store, level=level),
-            compute=lambda **told: evaluate_probes(store, level=level, **told),
-            quick=len(opened.collection) <= runs.QUICK_IMAGES,
-        )
-    )
-    if found is None:
+    result = runs.result(opened.collection, opened.encoder_id, Probes(level))
+    if result is None:
         return
-    names = [method_name(row.method, row.k) for row in found.table.itertuples()]
+    names = [method_name(row.method, row.k) for row in result.table.itertuples()]
     method = state.choice(
         bar.segmented_control,
         "Method by label",
@@ -63,18 +55,18 @@ def show(opened: Opened) -> None:
         clears=["page"],
         format_func=lambda name: WORDS.get(name, name),
     )
-    _show(opened, found, names, method=method, level=level)
+    _show(opened, result, names, method=method, level=level)
 
 
-def _show(opened: Opened, found: Probing, names: list[str], *, method: str, level: Level) -> None:
-    row = found.table.iloc[names.index(method)]
+def _show(opened: Opened, result: Result, names: list[str], *, method: str, level: Level) -> None:
+    row = result.table.iloc[names.index(method)]
     tiles = [
         Tile(
             "Accuracy (micro)",
             f"{row['accuracy']:.3f}",
             (
                 evaluation_html.interval(row["accuracy_low"], row["accuracy_high"]),
-                f"of {counted(found.n_test, 'test image')}",
+                f"of {counted(result.facts['n_test'], 'test image')}",
             ),
         ),
         Tile(
@@ -82,19 +74,19 @@ def _show(opened: Opened, found: Probing, names: list[str], *, method: str, leve
             f"{row['balanced_accuracy']:.3f}",
             (
                 evaluation_html.interval(row["balanced_low"], row["balanced_high"]),
-                f"mean over {counted(found.n_labels, 'label')}",
+                f"mean over {counted(result.facts['n_labels'], 'label')}",
             ),
         ),
     ]
     first = (
         f"{_name(method)}, learned from "
-        f"{counted(found.n_train, 'train image')}. Images without a {LEVEL_NAMES[level].lower()}, and those of other "
-        "splits, take no part."
+        f"{counted(result.facts['n_train'], 'train image')}. Images without a {LEVEL_NAMES[level].lower()}, and those "
+        "of other splits, take no part."
     )
-    evaluation_html.headline(tiles, [first, *found.notes])
-    table = label_scores(found, method)
+    evaluation_html.headline(tiles, result, first=[first])
+    table = label_scores(result.tables["predictions"], method)
     label = label_chart.chosen(opened, table["label"].tolist(), level, what="test image")
-    _methods(opened, found, names, level=level)
+    _methods(opened, result, names, level=level)
     shown = label_chart.bar(
         table,
         csv=lambda: table,
@@ -126,8 +118,8 @@ def _show(opened: Opened, found: Probing, names: list[str], *, method: str, leve
     if label is None:
         st.caption("Click a label in the chart or in the table to see the test images that were taken for another.")
     else:
-        _wrong(opened, found, label, method)
-    _confusions(found, table["label"].tolist(), method)
+        _wrong(opened, result, label, method)
+    _confusions(result, table["label"].tolist(), method)
 
 
 def _name(method: str) -> str:
@@ -136,9 +128,9 @@ def _name(method: str) -> str:
     return name if method not in WORDS else name[0].upper() + name[1:]
 
 
-def _methods(opened: Opened, found: Probing, names: list[str], *, level: Level) -> None:
+def _methods(opened: Opened, result: Result, names: list[str], *, level: Level) -> None:
     """All methods side by side."""
-    table = found.table.assign(name=[WORDS.get(name, name) for name in names])
+    table = result.table.assign(name=[WORDS.get(name, name) for name in names])
     columns = {
         "accuracy": figure_column("Accuracy", about="Micro: over test images"),
         "accuracy_low": figure_column("Low", width=54, about="Of the 95 % interval of accuracy"),
@@ -158,21 +150,23 @@ def _methods(opened: Opened, found: Probing, names: list[str], *, level: Level) 
         column_config={"name": st.column_config.TextColumn("Method", width=140), **columns},
     )
     label_chart.download(
-        lambda: found.table,
+        lambda: result.table,
         file_name=f"probes-{opened.collection.name}-{opened.encoder_id}-{level}.csv",
         about="The scores of all methods, with intervals",
         label="CSV of methods",
     )
 
 
-def _confusions(found: Probing, labels: list[str], method: str) -> None:
+def _confusions(result: Result, labels: list[str], method: str) -> None:
     """What each label is given, as a square, while there are not too many labels to tell apart."""
     order = sorted(labels)
     if len(order) > 60:
         st.caption(f"{len(order)} labels are too many for a square of confusions: see “Mostly taken for” above.")
         return
     # What train alone knows, and what was not predicted, has no column.
-    truth, said = (pd.Index(order).get_indexer(found.queries[name].astype(object)) for name in ("label", method))
+    truth, said = (
+        pd.Index(order).get_indexer(result.tables["predictions"][name].astype(object)) for name in ("label", method)
+    )
     square = np.zeros((len(order), len(order)))
     np.add.at(square, (truth[said >= 0], said[said >= 0]), 1)
     shares = square / np.bincount(truth, minlength=len(order))[:, None]
@@ -193,9 +187,9 @@ def _confusions(found: Probing, labels: list[str], method: str) -> None:
     )
 
 
-def _wrong(opened: Opened, found: Probing, label: str, method: str) -> None:
+def _wrong(opened: Opened, result: Result, label: str, method: str) -> None:
     """The test images of a label that the method takes for another."""
-    mine = found.queries[found.queries["label"] == label]
+    mine = result.tables["predictions"][result.tables["predictions"]["label"] == label]
     wrong = mine[mine[method] != label].sort_values([method, "row"])
     said = f"{len(wrong):,} of {counted(len(mine), 'test image')} taken for another label"
     label_chart.title(label, said)

@@ -19,12 +19,13 @@ from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, loaders, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted
-from radcbir_core.evaluation import sides_of
-from radcbir_core.evaluation.metrics.rank_metrics import AP_DIVISORS
-from radcbir_core.evaluation.relevance import RULES, Findings, hit_grades
-from radcbir_core.evaluation.reports.ranking import METRICS, RankEvaluation, column_of, evaluate_ranking, kept_ranking
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.metrics.average_precision import AP_DIVISORS
+from radcbir_core.evaluation.protocol import empty_rule
+from radcbir_core.evaluation.relevance import RULES, Relevance
+from radcbir_core.evaluation.reports.ranking import METRICS, Ranking, column_of
+from radcbir_core.evaluation.view import gallery_view
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.graph import ranked_hits
 
 RULE_WORDS: Final = {
     "same-label": "one pathology, the same",
@@ -55,7 +56,7 @@ AP_WORDS: Final = {"available": "min(k, available)", "relevant": "all relevant",
 
 def show(opened: Opened) -> None:
     """Draw the view."""
-    chosen = protocol_choice.choose(opened, k=10, clears=["page"], hidden=("level", "divisor"), paper_ks=())
+    chosen = protocol_choice.choose(opened, k=10, clears=["page"], hidden=("level", "divisor"), fixed_ks=())
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-rules")
     rule = state.choice(
         bar.segmented_control,
@@ -90,49 +91,31 @@ def show(opened: Opened) -> None:
     evaluation_html.explain(f"{RULE_SAID[rule]} {METRIC_SAID[metric]} Higher is better; 1 is the best there is.")
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
-    found = _result(opened, chosen, rule=rule, divisor=str(divisor), deep=metric == "R-precision")
-    if found is not None:
-        _show(opened, found, chosen, metric=metric, divisor=str(divisor))
+    deep = metric == "R-precision"
+    evaluation = Ranking(chosen.protocol, rule, str(divisor), deep)
+    what = "R-precision, which searches exactly and deep," if deep else "This evaluation"
+    result = runs.result(opened.collection, opened.encoder_id, evaluation, what=what)
+    if result is not None:
+        _show(opened, result, evaluation, chosen, metric=metric)
 
 
-def _result(opened: Opened, chosen: Chosen, *, rule: str, divisor: str, deep: bool) -> RankEvaluation | None:
-    """What is kept or computed now; with R-precision, where that is asked for."""
-    store = loaders.store(opened.collection, opened.encoder_id)
-    protocol = chosen.protocol
-
-    def read() -> RankEvaluation | None:
-        kept = kept_ranking(store, protocol, rule=rule, ap_divisor=divisor)
-        return None if kept is not None and deep and "R-precision" not in kept.queries else kept
-
-    key = ("ranking", loaders.encoder_key(opened.collection, opened.encoder_id), protocol, rule, divisor, deep)
-    return runs.result(
-        runs.Work(
-            what="R-precision, which searches exactly and deep," if deep else "This evaluation",
-            key=key,
-            read=read,
-            compute=lambda **told: evaluate_ranking(
-                store, protocol, rule=rule, ap_divisor=divisor, with_r_precision=deep, **told
-            ),
-            quick=len(opened.collection) <= runs.QUICK_IMAGES,
-        )
-    )
-
-
-def _show(opened: Opened, found: RankEvaluation, chosen: Chosen, *, metric: str, divisor: str) -> None:
+def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *, metric: str) -> None:
     k = None if metric == "R-precision" else chosen.k
     name = column_of(METRIC_NAMES.get(metric, metric), k)
-    rows = found.table[
-        (found.table["metric"] == metric) & (found.table["k"].isna() if k is None else found.table["k"] == k)
-    ]
+    table = result.table
+    rows = table[(table["metric"] == metric) & (table["k"].isna() if k is None else table["k"] == k)]
     labels = label_chart.by_value(rows[rows["averaging"] == "label"], "value", "n_queries")
-    _headline(found, rows, labels, name=name, divisor=divisor)
+    micro = rows[rows["averaging"] == "micro"].iloc[0]
+    empty = chosen.protocol.empty
+    rule = empty_rule(empty, n_empty=int(micro["n_empty"]), n_queries=int(micro["n_queries"]))
+    _headline(result, evaluation, rows, labels, name=name, rule=rule)
     label = label_chart.chosen(opened, labels["label"].tolist(), "label")
-    _means(found)
+    _means(result)
     shown = label_chart.bar(
         labels,
-        csv=lambda: found.table,
-        file_name=f"ranking-{opened.collection.name}-{opened.encoder_id}-{found.protocol.name}-{found.rule}.csv",
-        said=f"{name} of {{labels}}, best first; a query counts under each pathology it shows. Whiskers: 95 % "
+        csv=lambda: table,
+        file_name=f"ranking-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}-{evaluation.rule}.csv",
+        said=f"{name} of {{labels}}, best first; {rule}. A query counts under each pathology it shows. Whiskers: 95 % "
         "interval, by resampling patients.",
         about="All metrics at every k, of all labels, with intervals, and the micro and macro means",
     )
@@ -150,7 +133,7 @@ def _show(opened: Opened, found: RankEvaluation, chosen: Chosen, *, metric: str,
             "n_queries": figure_column("Queries", format_text="localized", width=74),
         },
         label=label,
-        alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} down to {names[-1]}",
+        alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} down to {names[-1]}; {rule}",
     )
     if label is None:
         st.caption("Click a label in the chart or in the table to see its queries, worst first.")
@@ -158,10 +141,12 @@ def _show(opened: Opened, found: RankEvaluation, chosen: Chosen, *, metric: str,
     row = labels[labels["label"] == label].iloc[0]
     said = figures.precision_text(row["value"], row["low"], row["high"], k=chosen.k, name=name)
     label_chart.title(label, f"{said}, {counted(int(row['n_queries']), 'query', 'queries')}")
-    _show_queries(opened, found, label, column=column_of(metric, k), name=name, k=chosen.k)
+    _show_queries(opened, result, evaluation, label, column=column_of(metric, k), name=name, k=chosen.k)
 
 
-def _headline(found: RankEvaluation, rows: pd.DataFrame, labels: pd.DataFrame, *, name: str, divisor: str) -> None:
+def _headline(
+    result: Result, evaluation: Ranking, rows: pd.DataFrame, labels: pd.DataFrame, *, name: str, rule: str
+) -> None:
     tiles = []
     for averaging in ("micro", "macro"):
         row = rows[rows["averaging"] == averaging].iloc[0]
@@ -172,15 +157,15 @@ def _headline(found: RankEvaluation, rows: pd.DataFrame, labels: pd.DataFrame, *
         )
         lines = (evaluation_html.interval(row["low"], row["high"]), f"mean over {number}")
         tiles.append(Tile(f"{averaging.capitalize()} {name}", evaluation_html.number(row["value"]), lines))
-    protocol = found.protocol
-    excluded = f"{' and '.join(protocol.exclude)} excluded" if protocol.exclude else "nothing but the query excluded"
-    first = f"{protocol.name.capitalize()}, {excluded}; mAP is divided by {AP_WORDS[divisor]}."
-    evaluation_html.headline(tiles, [first, *protocol_choice.leaks(protocol), *found.notes])
+    protocol = evaluation.protocol
+    divided = AP_WORDS[evaluation.ap_divisor]
+    first = f"{protocol.name.capitalize()}, {protocol.excluded}; {rule}; mAP is divided by {divided}."
+    evaluation_html.headline(tiles, result, first=[first, *protocol_choice.leaks(protocol)])
 
 
-def _means(found: RankEvaluation) -> None:
+def _means(result: Result) -> None:
     """All metrics at every k, micro and macro, in one small table."""
-    means = found.table[found.table["averaging"] != "label"]
+    means = result.table[result.table["averaging"] != "label"]
     lines = []
     for (metric, averaging), part in means.groupby(["metric", "averaging"], sort=False):
         values = {f"@{k}": value for k, value in zip(part["k"], part["value"], strict=True) if not pd.isna(k)}
@@ -218,33 +203,30 @@ def _means(found: RankEvaluation) -> None:
         )
 
 
-def _show_queries(opened: Opened, found: RankEvaluation, label: str, *, column: str, name: str, k: int) -> None:
+def _show_queries(
+    opened: Opened, result: Result, evaluation: Ranking, label: str, *, column: str, name: str, k: int
+) -> None:
     """The queries that show a label, worst first by the metric."""
     store = loaders.store(opened.collection, opened.encoder_id)
-    findings = _findings(loaders.encoder_key(opened.collection, opened.encoder_id), found.rule, opened)
-    code = findings.labels.index(label)
-    has = np.array([code in shown for shown in findings.sets])
-    rows = found.queries["row"].to_numpy(dtype=np.int64)
-    chosen = np.flatnonzero(has[findings.codes[rows]])
-    values = found.queries[column].to_numpy()[chosen]
-    order = np.lexsort((rows[chosen], values))
-    rows, values = rows[chosen][order], values[order]
-    gallery = sides_of(store, found.protocol, "modality").gallery & (findings.codes >= 0)
+    relevance = _relevance(loaders.encoder_key(opened.collection, opened.encoder_id), evaluation.rule, opened)
+    code = relevance.labels.index(label)
+    has = np.array([code in shown for shown in relevance.sets])
+    queries = result.tables["queries"]
+    queries = queries[has[relevance.kinds[queries["row"].to_numpy()]]].sort_values([column, "row"], na_position="last")
+    rows, values = queries["row"].to_numpy(dtype=np.int64), queries[column].to_numpy()
 
-    def hits_of(positions: np.ndarray) -> Hits:
-        return ranked_hits(store, rows[positions], k=max(k, 5), gallery=gallery, exclude=found.protocol.exclude)
-
-    def relevant_of(row: int, hits: np.ndarray) -> np.ndarray:
-        grades = hit_grades(hits[None, :], query_rows=np.array([row]), findings=findings, rule=found.rule)
-        return grades[0] > 0
+    def hits_of(positions: np.ndarray) -> tuple[Hits, np.ndarray]:
+        view = gallery_view(store, evaluation.protocol, relevance).asked_by(rows[positions])
+        hits = view.hits(max(k, 5))
+        return hits, view.relevant(hits)
 
     def said_of(position: int) -> str:
         value = values[position]
         return f"{name} {value:.2f}" if not np.isnan(value) else "nothing relevant to find"
 
-    query_rows.show(opened, rows, hits_of=hits_of, relevant_of=relevant_of, said_of=said_of, k=k)
+    query_rows.show(opened, rows, hits_of=hits_of, said_of=said_of, k=k)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _findings(key: loaders.EncoderKey, rule: str, _opened: Opened) -> Findings:  # noqa: ARG001 - key is the cache's
-    return Findings.of_manifest(_opened.collection.manifest, single=rule == "same-label")
+def _relevance(key: loaders.EncoderKey, rule: str, _opened: Opened) -> Relevance:  # noqa: ARG001 - key is the cache's
+    return Relevance.of_manifest(_opened.collection.manifest, rule)

@@ -20,9 +20,8 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted
 from pages.parts.images import gallery
 from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
-from radcbir_core.evaluation.reports.silhouettes import Layout, kept_layout, lay_out
-from radcbir_core.evaluation.reports.space import evaluate_space
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.reports.space import Space, label_silhouettes
 
 MOST_LABELS: Final = 200
 _SAID: Final = (
@@ -46,31 +45,23 @@ def show(opened: Opened) -> None:
         format_func={"left-out": "left out", "count": "count"}.get,
         help="Images of one patient look alike, whatever they show.",
     )
-    exclude = "patient" if pairs == "left-out" else ""
+    exclude = "patient" if pairs == "left-out" else "none"
     evaluation_html.explain(_SAID)
     store = loaders.store(opened.collection, opened.encoder_id)
     if not ((opened.collection.manifest.labels(level).codes >= 0) & store.valid).any():
         protocol_choice.say_no_labels(opened, level)
         return
-    key = loaders.encoder_key(opened.collection, opened.encoder_id)
-    found = runs.result(
-        runs.Work(
-            what="This evaluation",
-            key=("space", key, level, exclude),
-            read=lambda: kept_layout(store, level=level, exclude=exclude),
-            compute=lambda **told: lay_out(store, level=level, exclude=exclude, **told),
-            quick=len(opened.collection) <= 5 * runs.QUICK_IMAGES,
-        )
-    )
-    if found is not None:
-        means, _ = _similarities(key, exclude, store)
-        _show(opened, found, means[means["level"] == level], level=level, exclude=exclude)
+    result = runs.result(opened.collection, opened.encoder_id, Space(exclude, level))
+    if result is not None:
+        means = result.tables["similarities"]
+        _show(opened, result, means[means["level"] == level], level=level, exclude=exclude)
 
 
-def _show(opened: Opened, found: Layout, means: pd.DataFrame, *, level: Level, exclude: str) -> None:
-    known = found.images[found.images["silhouette"].notna()]
-    labels = found.labels()
-    _headline(found, known, labels, means, exclude=exclude)
+def _show(opened: Opened, result: Result, means: pd.DataFrame, *, level: Level, exclude: str) -> None:
+    images = result.tables["silhouettes"]
+    known = images[images["silhouette"].notna()]
+    labels = label_silhouettes(images)
+    _headline(result, known, labels, means, exclude=exclude)
     if not len(labels):
         st.info(
             "No image has a silhouette: there is a single label, or none with two images that may be compared. Choose "
@@ -133,10 +124,10 @@ def _show(opened: Opened, found: Layout, means: pd.DataFrame, *, level: Level, e
         st.caption("Click a label in the chart or in the table to see its images that lie nearest to another label.")
     else:
         _lowest(opened, known, label)
-    _matrix(opened, found, level=level)
+    _matrix(opened, result, level=level)
 
 
-def _headline(found: Layout, known: pd.DataFrame, labels: pd.DataFrame, means: pd.DataFrame, *, exclude: str) -> None:
+def _headline(result: Result, known: pd.DataFrame, labels: pd.DataFrame, means: pd.DataFrame, *, exclude: str) -> None:
     nearer = float((known["silhouette"] < 0).mean()) if len(known) else float("nan")
     by = {row["averaging"]: row for row in means[means["averaging"] != "label"].to_dict("records")}
     share = "–" if np.isnan(nearer) else f"{100 * nearer:.1f} % of them lie nearer to another label"
@@ -162,10 +153,8 @@ def _headline(found: Layout, known: pd.DataFrame, labels: pd.DataFrame, means: p
             ),
         ),
     ]
-    first = (
-        "Pairs of one patient are left out." if exclude else "Pairs of one patient count: figures are too favorable."
-    )
-    evaluation_html.headline(tiles, [f"Exact, over all pairs of images. {first}", *found.notes])
+    said = "count: figures are too favorable" if exclude == "none" else "are left out"
+    evaluation_html.headline(tiles, result, first=[f"Exact, over all pairs of images. Pairs of one patient {said}."])
 
 
 def _nearest(known: pd.DataFrame) -> pd.DataFrame:
@@ -190,13 +179,13 @@ def _lowest(opened: Opened, known: pd.DataFrame, label: str) -> None:
     gallery.show(opened.collection, mine["row"].to_numpy(), key="lowest", columns=8, per_page=16)
 
 
-def _matrix(opened: Opened, found: Layout, *, level: Level) -> None:
+def _matrix(opened: Opened, result: Result, *, level: Level) -> None:
     """The mean similarity of every pair of labels."""
-    names = list(dict.fromkeys(found.matrix["label"]))
+    names = list(dict.fromkeys(result.tables["matrix"]["label"]))
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.html('<h4 class="radcbir-label">Mean similarity of each pair of labels</h4>', width="content")
         label_chart.download(
-            lambda: found.matrix,
+            lambda: result.tables["matrix"],
             file_name=f"matrix-{opened.collection.name}-{opened.encoder_id}-{level}.csv",
             about="The mean similarity of every pair of labels, and how many images each has",
             label="CSV of pairs",
@@ -209,7 +198,7 @@ def _matrix(opened: Opened, found: Layout, *, level: Level) -> None:
     if len(names) > MOST_LABELS:
         st.info(f"{len(names)} labels are too many to draw. The file has all pairs.", icon=":material/info:")
         return
-    values = found.matrix["similarity"].to_numpy().reshape(len(names), len(names))
+    values = result.tables["matrix"]["similarity"].to_numpy().reshape(len(names), len(names))
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     st.plotly_chart(
@@ -219,12 +208,3 @@ def _matrix(opened: Opened, found: Layout, *, level: Level) -> None:
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Square of the mean similarities of {len(names)} labels, from {low:.2f} to {high:.2f}",
     )
-
-
-@st.cache_resource(max_entries=8, show_spinner="Comparing labels…")
-def _similarities(
-    key: loaders.EncoderKey,  # noqa: ARG001 - the key is the cache's
-    exclude: str,
-    _store: EncoderStore,
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    return evaluate_space(_store, exclude=exclude)

@@ -1,1 +1,17 @@
-"""Evaluations of a collection: one module a question."""
+"""The evaluations, one a module; this is the list of them, in the order in which they are shown."""
+
+from __future__ import annotations
+
+from radcbir_core.evaluation.evaluation import Evaluation
+from radcbir_core.evaluation.reports.comparison import Comparison
+from radcbir_core.evaluation.reports.index_size import IndexSize
+from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
+from radcbir_core.evaluation.reports.paper import Paper
+from radcbir_core.evaluation.reports.precision import Precision
+from radcbir_core.evaluation.reports.probes import Probes
+from radcbir_core.evaluation.reports.ranking import Ranking
+from radcbir_core.evaluation.reports.space import Space
+
+EVALUATIONS: dict[str, type[Evaluation]] = {
+    found.kind: found for found in (Precision, Paper, Ranking, Probes, IndexSize, Space, Comparison, Neighborhoods)
+}

@@ -1,6 +1,6 @@
 """Where two encoders part: queries that one gets right and the other wrong, and one query's hits by both.
 
-Owns what is looked at, image by image, beside the figures of comparing.py. A query is right at k where at least one of
+Owns what is looked at, image by image, beside the figures of comparison.py. A query is right at k where at least one of
 its first k hits is relevant. Chance has no hits of its own; one random ranking a query, always the same, stands for it.
 """
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.manifest import EXCLUSIONS, Level
+from radcbir_core.collections.groups import clusters_of
+from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
-from radcbir_core.evaluation.metrics.precision import available_relevant, check_ks, relevant_hits
-from radcbir_core.evaluation.reports.comparing import Comparison, check_sides, paired_intervals, shared_sides
-from radcbir_core.evaluation.reports.protocols import Protocol, positions_with_intervals
-from radcbir_core.evaluation.statistics.chance import allowed_images, expected_success, random_hits
-from radcbir_core.evaluation.statistics.intervals import cluster_codes
+from radcbir_core.evaluation.metrics.precision_at_k import check_ks
+from radcbir_core.evaluation.reports.comparison import Comparison, paired_intervals, shared_view
+from radcbir_core.evaluation.reports.precision import of_level
+from radcbir_core.evaluation.statistics.chance import expected_success, random_hits
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.graph import ranked_hits
@@ -61,42 +61,41 @@ class Disagreements:
 
 
 def disagreements(
-    a: EncoderStore, b: EncoderStore | None, found: Comparison, *, level: Level, k: int, label: str | None = None
+    store: EncoderStore, evaluation: Comparison, *, level: Level, k: int, label: str | None = None
 ) -> Disagreements:
     """Sort the queries of a level by who gets them right.
 
     Args:
-        a: Encoder A.
-        b: Encoder B; None is chance.
-        found: Their comparison, from :func:`~radcbir_core.evaluation.reports.comparing.compare`.
+        store: What encoder A made of a collection.
+        evaluation: The comparison of A with B; computed now where it is not kept.
         level: What has to agree for a hit to be relevant.
         k: Of the protocol's ks.
         label: Only the queries of this label; all by default.
 
     Returns:
-        The queries; those for which there was nothing relevant to find are left out under the divisor "available".
+        The queries; those that are left out because there is nothing relevant to find are in none of the four.
 
     Raises:
         EvaluationError: k is none of the protocol's.
     """
-    check_ks((k,), n_hits=max(found.protocol.ks))
-    if f"a@{k}" not in found.queries:
-        raise EvaluationError(f"Expected a k of {found.protocol.ks}, but k = {k}. Choose one of these.")
-    table = found.of_level(level)
+    protocol = evaluation.protocol
+    check_ks((k,), n_hits=max(protocol.ks))
+    if k not in protocol.ks:
+        raise EvaluationError(f"Expected a k of {protocol.ks}, but k = {k}. Choose one of these.")
+    table = of_level(evaluation.run(store).tables["queries"], level)
     if label is not None:
         table = table[table["label"] == label]
     table = table[table[f"a@{k}"].notna()]
     rows = table["row"].to_numpy(dtype=np.int64)
     first = table[f"a@{k}"].to_numpy() > 0
     second, expected = table[f"b@{k}"].to_numpy() > 0, float("nan")
-    if b is None:
-        second, likely = _by_chance(a, found.protocol, level, rows, k)
+    if evaluation.other(store) is None:
+        second, likely = _by_chance(store, evaluation, level, rows, k)
         expected = float(likely.mean()) if len(rows) else expected
-    ks = found.protocol.ks
-    largest = max(ks[position] for position in positions_with_intervals(ks))
+    largest = max(protocol.interval_ks)
     lead = (table[f"b@{largest}"] - table[f"a@{largest}"]).to_numpy()
     change = second.astype(np.float64) - first
-    low, high = _interval(a, rows, change)
+    low, high = _interval(store, rows, change)
 
     def sorted_by(mask: npt.NDArray[np.bool_], key: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         chosen = np.flatnonzero(mask)
@@ -115,29 +114,22 @@ def disagreements(
     )
 
 
-def _interval(a: EncoderStore, rows: npt.NDArray[np.int64], change: npt.NDArray[np.float64]) -> tuple[float, float]:
-    manifest = a.collection.manifest
-    clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
+def _interval(store: EncoderStore, rows: npt.NDArray[np.int64], change: npt.NDArray[np.float64]) -> tuple[float, float]:
     micro, *_ = paired_intervals(
-        change[:, None], np.zeros(len(rows), dtype=np.int32), clusters=clusters[rows], n_labels=1
+        change[:, None], np.zeros(len(rows), dtype=np.int32), clusters=clusters_of(store)[rows], n_labels=1
     )
     return float(micro[0, 0]), float(micro[0, 1])
 
 
 def _by_chance(
-    a: EncoderStore, protocol: Protocol, level: Level, rows: npt.NDArray[np.int64], k: int
+    store: EncoderStore, evaluation: Comparison, level: Level, rows: npt.NDArray[np.int64], k: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """Whether each query's random ranking is right, and how likely that was."""
-    manifest = a.collection.manifest
-    sides = shared_sides(a, None, protocol, level)
-    codes = sides.labels.codes
-    groups = [manifest.groups(name) for name in EXCLUSIONS if name in protocol.exclude]
-    hits = random_hits(rows, k=k, gallery=sides.gallery, exclusions=exclusions_of(manifest, rows, protocol.exclude))
-    available = available_relevant(codes[rows], codes, query_rows=rows, gallery=sides.gallery, groups=groups)
-    allowed = allowed_images(rows, gallery=sides.gallery, groups=groups)
-    relevant = relevant_hits(hits.rows, codes[rows], gallery_labels=codes)
-    right: npt.NDArray[np.bool_] = np.any(relevant, axis=1)
-    return right, expected_success(available, allowed, k)
+    view = shared_view(store, None, evaluation.protocol, level).asked_by(rows)
+    exclusions = exclusions_of(store.collection.manifest, rows, evaluation.protocol.exclude)
+    hits = random_hits(rows, k=k, gallery=view.gallery, exclusions=exclusions)
+    right: npt.NDArray[np.bool_] = np.any(view.relevant(hits), axis=1)
+    return right, expected_success(view.available.relevant, view.allowed, k)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,48 +155,44 @@ class RankedPair:
     shared: int
 
 
-def ranked_pair(
-    a: EncoderStore, b: EncoderStore | None, row: int, *, k: int, protocol: Protocol, level: Level
-) -> RankedPair:
+def ranked_pair(store: EncoderStore, evaluation: Comparison, row: int, *, k: int, level: Level) -> RankedPair:
     """The hits of one query by both encoders.
 
     Args:
-        a: Encoder A.
-        b: Encoder B; None is chance.
+        store: What encoder A made of a collection.
+        evaluation: The comparison of A with B, whose gallery and exclusions hold.
         row: The query.
         k: How many hits, from 1 to 100.
-        protocol: Whose gallery and exclusions hold.
         level: Of the labels; for a query without one, all images that both could embed are the gallery.
 
     Raises:
-        EvaluationError: As :func:`~radcbir_core.evaluation.reports.comparing.compare`.
+        EvaluationError: They cannot be compared.
         QueryError: One of the two could not embed the query.
     """
-    check_sides(a, b)
+    evaluation.check(store)
     check_ks((k,), n_hits=100)
-    manifest = a.collection.manifest
-    for store in (a, b):
-        if store is not None and not store.valid[row]:
+    sides = (store, evaluation.other(store))
+    for side in sides:
+        if side is not None and not side.valid[row]:
             raise QueryError(
-                f"Expected an image with an embedding, but image_id = {manifest.record(row)['image_id']!r} could not "
-                f"be embedded by {store.encoder_id}. See problems.csv for the reason, and choose another image."
+                f"Expected an image with an embedding, but image_id = "
+                f"{store.collection.manifest.record(row)['image_id']!r} could not be embedded by {side.encoder_id}. "
+                "See problems.csv for the reason, and choose another image."
             )
-    sides = shared_sides(a, b, protocol, level)
-    codes, gallery = sides.labels.codes, sides.gallery
-    labeled = codes[row] >= 0
+    query, exclude = np.array([row], dtype=np.intp), evaluation.protocol.exclude
+    view = shared_view(store, sides[1], evaluation.protocol, level).asked_by(query)
+    labeled = view.relevance.kinds[row] >= 0
+    gallery = view.gallery
     if not labeled:
-        gallery = a.valid if b is None else a.valid & b.valid
-    query = np.array([row], dtype=np.intp)
+        gallery = np.logical_and.reduce([side.valid for side in sides if side is not None])
     first, second = (
-        random_hits(query, k=k, gallery=gallery, exclusions=exclusions_of(manifest, query, protocol.exclude))
-        if store is None
-        else ranked_hits(store, query, k=k, gallery=gallery, exclude=protocol.exclude)
-        for store in (a, b)
+        random_hits(query, k=k, gallery=gallery, exclusions=exclusions_of(store.collection.manifest, query, exclude))
+        if side is None
+        else ranked_hits(side, query, k=k, gallery=gallery, exclude=exclude)
+        for side in sides
     )
-    relevant = [
-        relevant_hits(hits.rows, codes[query], gallery_labels=codes)[0] if labeled else None for hits in (first, second)
-    ]
-    found = set(first.rows[0][: first.counts[0]].tolist()) & set(second.rows[0][: second.counts[0]].tolist())
+    relevant = [view.relevant(hits)[0] if labeled else None for hits in (first, second)]
+    both = set(first.rows[0][: first.counts[0]].tolist()) & set(second.rows[0][: second.counts[0]].tolist())
     return RankedPair(
         row=row,
         a=first,
@@ -212,5 +200,5 @@ def ranked_pair(
         relevant_a=relevant[0],
         relevant_b=relevant[1],
         overlap=float(rank_biased_overlap(first.rows, second.rows, persistence=PERSISTENCE)[0]),
-        shared=len(found),
+        shared=len(both),
     )

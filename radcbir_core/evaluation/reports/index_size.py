@@ -1,21 +1,21 @@
 """P@k against the size of the gallery: what a hospital with fewer images would have seen.
 
-Owns the drawing of smaller galleries, the means and spreads over draws, and which results are kept. A gallery is made
-smaller by whole patients, as an archive is: the images of a patient are all there or all gone. Within one draw the
-galleries are nested, each a part of the next larger one, so that a curve shows the size and not the luck of a new
-drawing at each point. The queries are the same at every size, those whose own image is not drawn included. A small
-gallery may hold fewer than k images of a label: divided by k, P@k falls for that alone; divided by what is available it
-does not.
+Owns the drawing of smaller galleries, and the means and deviations over draws. A gallery is made smaller by whole
+patients, as an archive is: the images of a patient are all there or all gone. Within one draw the galleries are nested,
+each a part of the next larger one, so that a curve shows the size and not the luck of a new drawing at each point. The
+same queries ask at every size, those whose own image is not drawn included; the protocol says what those count that
+have nothing to find there. A small gallery may hold fewer than k images of a label: divided by k, P@k falls for that
+alone; divided by what is available it does not.
 
-The spread is that over draws, of the galleries alone; that over patients who ask is in intervals.py. Draws of one
-collection overlap, the more the larger the share, so that the spread shrinks to nothing at the whole gallery.
+The deviation is that over draws, of the galleries alone; that over patients who ask is in intervals.py. Draws of one
+collection overlap, the more the larger the share, so that the deviation shrinks to nothing at the whole gallery.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,25 +24,17 @@ import pandas as pd
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.metrics.precision import (
-    available_relevant,
-    macro_precision,
-    micro_precision,
-    precision_at_k,
-    relevant_hits,
-)
-from radcbir_core.evaluation.reports.protocols import PAPER, Protocol, Sides, check_current, sides_of
-from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
-from radcbir_core.evaluation.statistics.intervals import cluster_codes
+from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
+from radcbir_core.evaluation.statistics.averages import means_of
+from radcbir_core.evaluation.view import GalleryView, gallery_view, patient_notes
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.graph import ranked_hits
 
 FRACTIONS = (0.05, 0.1, 0.25, 0.5, 1.0)
 DRAWS = 5
-_KIND = "sizes-1"
-"""Names the recipe of kept results: to be changed when the numbers change."""
-
-SIZE_COLUMNS = ("fraction", "gallery", "k", "averaging", "mean", "std", "low", "high", "draws", "n_queries")
+SIZE_COLUMNS = (
+    *("fraction", "gallery", "k", "averaging", "mean", "std", "low", "high", "draws", "n_queries", "n_empty"),
+)  # fmt: skip
 
 
 def nested_galleries(
@@ -52,7 +44,7 @@ def nested_galleries(
 
     Args:
         gallery: ``(N,)``; which images may be returned.
-        clusters: ``(N,)`` from :func:`~radcbir_core.evaluation.statistics.intervals.cluster_codes`.
+        clusters: ``(N,)`` from :func:`~radcbir_core.collections.groups.cluster_codes`.
         fractions: Of the gallery's clusters, above 0 to 1; at least one cluster is taken.
         seed: Same seed and draw, same galleries.
         draw: Which drawing.
@@ -73,141 +65,140 @@ def nested_galleries(
     return [gallery & (rank[clusters] < max(1, round(fraction * len(present)))) for fraction in fractions]
 
 
-def evaluate_index_size(
-    store: EncoderStore,
-    protocol: Protocol,
-    *,
-    level: Level = "label",
-    fractions: Sequence[float] = FRACTIONS,
-    draws: int = DRAWS,
-    seed: int = 0,
-    progress: Progress = silent,
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class IndexSize(Evaluation):
     """P@k with galleries of several sizes.
 
-    Args:
-        store: What an encoder made of a collection, with its neighbor graph.
-        protocol: Leave-one-out or split: who asks, what is excluded, the divisor and the k's.
-        level: "modality", "anatomy" or "label".
-        fractions: Of the gallery's patients, above 0 to 1.
-        draws: Galleries of each size, at least 2. Of the whole gallery there is one.
-        seed: Same seed, same galleries.
-        progress: Told the number of galleries, as step "galleries".
-
-    Returns:
-        Computed now or as it was kept: columns :data:`SIZE_COLUMNS`, one row a fraction, k and averaging: the mean,
-        the standard deviation (n − 1 below the line; 0 for the whole gallery), the least and the largest over draws;
-        ``gallery`` is the mean number of images, ``n_queries`` the mean number of queries that count (with divisor
-        "available" those without any relevant image do not).
-
-    Raises:
-        EvaluationError: A fraction or the number of draws is out of range, or the protocol cannot be run.
-        QueryError: An unknown level.
-        StaleError: The neighbor graph is missing or was made from other embeddings.
-        StorageError: The results cannot be written.
+    Table ``sizes`` with the columns :data:`SIZE_COLUMNS`, one row a fraction, k and averaging: the mean, the standard
+    deviation (n − 1 below the line; 0 for the whole gallery, of which there is one), the least and the largest over
+    draws; ``gallery`` is the mean number of images, ``n_queries`` the mean number of queries that count, and
+    ``n_empty`` that of queries that have nothing to find.
     """
-    sides, folder = _checked(store, protocol, level=level, fractions=fractions, draws=draws, seed=seed)
-    kept = read_results(folder)
-    if kept is None:
-        wanted = sorted({float(fraction) for fraction in fractions})
-        table = _compute(store, protocol, sides, fractions=wanted, draws=draws, seed=seed, progress=progress)
-        kept = Results(table, pd.DataFrame(), ())
-        write_results(folder, kept)
-    return kept.table
 
+    kind: ClassVar[str] = "index-size"
+    recipe: ClassVar[int] = 2
+    name: ClassVar[str] = "Index size"
+    about: ClassVar[str] = (
+        "P at k against the size of the gallery: drawn smaller by whole patients; mean and standard deviation of draws."
+    )
+    uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
+    table_words: ClassVar[Mapping[str, str]] = {"sizes": "All sizes at every k, micro and macro"}
 
-def kept_index_size(
-    store: EncoderStore,
-    protocol: Protocol,
-    *,
-    level: Level = "label",
-    fractions: Sequence[float] = FRACTIONS,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> pd.DataFrame | None:
-    """What :func:`evaluate_index_size` has kept, or None; arguments and errors are the same."""
-    _, folder = _checked(store, protocol, level=level, fractions=fractions, draws=draws, seed=seed)
-    kept = read_results(folder)
-    return None if kept is None else kept.table
+    protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
+    level: Level = choice("label", "modality, anatomy or label")
+    fractions: tuple[float, ...] = choice(FRACTIONS, "Of the gallery's patients, 0 to 1", flag="--fraction")
+    draws: int = choice(DRAWS, "Galleries of each size")
+    seed: int = choice(0, "Of the drawing")
 
-
-def _checked(
-    store: EncoderStore, protocol: Protocol, *, level: Level, fractions: Sequence[float], draws: int, seed: int
-) -> tuple[Sides, Path]:
-    """Who asks whom, and where results are kept."""
-    wanted = sorted({float(fraction) for fraction in fractions})
-    if not wanted or not all(0 < fraction <= 1 for fraction in wanted):
-        raise EvaluationError(
-            f"Expected fractions above 0 and up to 1, but fractions = {tuple(fractions)}. Choose such, as 0.1 and 0.5."
-        )
-    if draws < 2:
-        raise EvaluationError(f"Expected at least 2 draws, which have a spread, but draws = {draws}. Use 5 or more.")
-    if protocol.name == PAPER:
-        raise EvaluationError(
-            "Expected the protocol leave-one-out or split for smaller galleries, but protocol = paper. Use split with "
-            "the divisor available."
-        )
-    check_current(store, protocol)
-    sides = sides_of(store, protocol, level)
-    if not len(sides.queries) or not sides.gallery.any():
-        raise EvaluationError(
-            f"Expected queries and a gallery with labels at the level {level}, but {store.collection.name} has "
-            f"{len(sides.queries)} and {int(sides.gallery.sum())}. Choose another level."
-        )
-    choices = {**asdict(protocol), "level": level, "fractions": wanted, "draws": draws, "seed": seed}
-    return sides, results_folder(store, _KIND, **choices)
-
-
-def _compute(
-    store: EncoderStore,
-    protocol: Protocol,
-    sides: Sides,
-    *,
-    fractions: Sequence[float],
-    draws: int,
-    seed: int,
-    progress: Progress,
-) -> pd.DataFrame:
-    manifest = store.collection.manifest
-    clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
-    labels = sides.labels.codes[sides.queries]
-    groups = [manifest.groups(name) for name in protocol.exclude]  # type: ignore[arg-type]  # checked by Protocol.of
-
-    def measured(gallery: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-        """``(n_k, 4)``: micro and macro P@k, images of the gallery, queries that count."""
-        hits = ranked_hits(store, sides.queries, k=max(protocol.ks), gallery=gallery, exclude=protocol.exclude)
-        relevant = relevant_hits(hits.rows, labels, gallery_labels=sides.labels.codes)
-        there = None
-        if protocol.divisor == "available":
-            there = available_relevant(
-                labels, sides.labels.codes, query_rows=sides.queries, gallery=gallery, groups=groups
+    def __post_init__(self) -> None:
+        wanted = tuple(sorted({float(fraction) for fraction in self.fractions}))
+        if not wanted or not all(0 < fraction <= 1 for fraction in wanted):
+            raise EvaluationError(
+                f"Expected fractions above 0 and up to 1, but fractions = {tuple(self.fractions)}. Choose such, as 0.1 "
+                "and 0.5."
             )
-        precision = precision_at_k(relevant, protocol.ks, divisor=protocol.divisor, available=there)
-        micro, macro = micro_precision(precision, labels), macro_precision(precision, labels)
-        counted = (~np.isnan(precision)).sum(axis=0)
-        return np.column_stack([micro, macro, np.full(len(micro), gallery.sum()), counted])
+        if self.draws < 2:
+            raise EvaluationError(
+                f"Expected at least 2 draws, which have a deviation, but draws = {self.draws}. Use 5 or more."
+            )
+        if self.seed < 0:
+            raise EvaluationError(f"Expected a seed of at least 0, but seed = {self.seed}. Use 0.")
+        if self.protocol.fixed:
+            raise EvaluationError(
+                f"Expected the protocol leave-one-out or split for smaller galleries, but protocol = "
+                f"{self.protocol.name}. Use split with the divisor available."
+            )
+        object.__setattr__(self, "fractions", wanted)
 
-    smaller = [fraction for fraction in fractions if fraction < 1]
-    total = len(smaller) * draws + (1.0 in fractions)
-    results: dict[float, list[npt.NDArray[np.float64]]] = {fraction: [] for fraction in fractions}
-    progress("galleries", 0, total)
-    done = 0
-    for draw in range(draws if smaller else 0):
-        parts = nested_galleries(sides.gallery, clusters, smaller, seed=seed, draw=draw)
-        for fraction, gallery in zip(smaller, parts, strict=True):
-            results[fraction].append(measured(gallery))
-            done += 1
-            progress("galleries", done, total)
-    if 1.0 in fractions:
-        results[1.0].append(measured(sides.gallery))
-        progress("galleries", total, total)
-    return _table(results, protocol.ks)
+    def check_labels(self, store: EncoderStore) -> None:
+        """Do nothing if there are queries and a gallery.
+
+        Raises:
+            EvaluationError: There are none.
+        """
+        self._view(store)
+
+    def _view(self, store: EncoderStore) -> GalleryView:
+        view = gallery_view(store, self.protocol, self.level)
+        if not len(view.queries) or not view.gallery.any():
+            raise EvaluationError(
+                f"Expected queries and a gallery with labels at the level {self.level}, but {store.collection.name} "
+                f"has {len(view.queries)} and {int(view.gallery.sum())}. Choose another level."
+            )
+        return view
+
+    def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
+        """P@k of every draw.
+
+        Args:
+            store: What an encoder made of a collection, with its neighbor graph.
+            progress: Told the number of galleries, as step "galleries".
+        """
+        view = self._view(store)
+        smaller = [fraction for fraction in self.fractions if fraction < 1]
+        total = len(smaller) * self.draws + (1.0 in self.fractions)
+        results: dict[float, list[npt.NDArray[np.float64]]] = {fraction: [] for fraction in self.fractions}
+        progress("galleries", 0, total)
+        done = 0
+        for draw in range(self.draws if smaller else 0):
+            parts = nested_galleries(view.gallery, view.clusters, smaller, seed=self.seed, draw=draw)
+            for fraction, gallery in zip(smaller, parts, strict=True):
+                results[fraction].append(_measured(view.within(gallery)))
+                done += 1
+                progress("galleries", done, total)
+        if 1.0 in self.fractions:
+            results[1.0].append(_measured(view))
+            progress("galleries", total, total)
+        return self.result(store, {"sizes": _table(results, self.protocol.ks)}, self._notes(store))
+
+    def title(self, result: Result) -> str:
+        """The level, the protocol, and how many draws."""
+        whole = result.table.iloc[-1]
+        rule = empty_rule(self.protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
+        said = f"{self.protocol.describe()}: {rule.split(': ')[1]} with the largest gallery"
+        return f", level {self.level}: {said}; {self.draws} draws"
+
+    def summary(self, result: Result) -> pd.DataFrame:
+        """Mean ± deviation at every size."""
+        return pd.DataFrame(
+            [
+                {"averaging": averaging, "fraction": f"{part:g}", "gallery": round(lines["gallery"].iloc[0])}
+                | {f"nothing to find, {EMPTY_SAID[self.protocol.empty]}": round(lines["n_empty"].iloc[0])}
+                | {f"P@{row.k}": f"{row.mean:.3f} ± {row.std:.3f}" for row in lines_of(lines)}
+                for averaging in ("micro", "macro")
+                for part, lines in result.table[result.table["averaging"] == averaging].groupby("fraction", sort=False)
+            ]
+        )
+
+    def _notes(self, store: EncoderStore) -> list[str]:
+        notes = patient_notes(store, self.protocol)
+        if self.protocol.divisor == "k":
+            notes.append(
+                "A small gallery may hold fewer than k images of a label, which alone lowers P@k: divided by "
+                "“available”, it does not."
+            )
+        if self.protocol.empty == "skip":
+            notes.append(
+                "Queries without any relevant image in a gallery are left out there: other queries, and for macro "
+                "other labels, count at each size. A curve may fall because harder labels join it."
+            )
+        return [
+            *notes,
+            "The deviations are those of the drawing of galleries alone; they shrink to nothing at the whole gallery.",
+        ]
+
+
+def _measured(view: GalleryView) -> npt.NDArray[np.float64]:
+    """``(n_k, 5)``: micro and macro P@k, images of the gallery, queries that count, and queries without anything."""
+    means = means_of(view.precision(view.hits()), view.lines[1], n_labels=len(view.labels))
+    size, empty = (np.full(len(means.micro), value) for value in (view.gallery.sum(), view.available.empty.sum()))
+    return np.column_stack([means.micro, means.macro, size, means.n_queries, empty])
 
 
 def _table(results: dict[float, list[npt.NDArray[np.float64]]], ks: Sequence[int]) -> pd.DataFrame:
     lines = []
-    for fraction, found in results.items():
-        stacked = np.stack(found)
+    for fraction, measured in results.items():
+        stacked = np.stack(measured)
         for column, averaging in enumerate(("micro", "macro")):
             for position, k in enumerate(ks):
                 values = stacked[:, position, column]
@@ -224,6 +215,7 @@ def _table(results: dict[float, list[npt.NDArray[np.float64]]], ks: Sequence[int
                         "high": float(known.max()) if len(known) else np.nan,
                         "draws": len(known),
                         "n_queries": float(stacked[:, position, 3].mean()),
+                        "n_empty": float(stacked[:, position, 4].mean()),
                     }
                 )
     return pd.DataFrame(lines)[list(SIZE_COLUMNS)]

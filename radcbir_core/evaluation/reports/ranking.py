@@ -1,74 +1,46 @@
-"""All ranking metrics of an encoder on a collection, under a relevance rule, as one table.
+"""All ranking metrics of an encoder, under a relevance rule, where images may show several pathologies.
 
-Owns who asks and who may be returned under a rule, and the means: micro over queries; macro over full labels, where a
-query counts under each label it shows. The arithmetic is rank_metrics.py's, relevance is relevance.py's, the intervals
-are intervals.py's, the cache is results.py's.
+Owns the table. Each metric is one file of metrics/; who asks whom is view.py's, relevance is relevance.py's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.evaluation.metrics.precision import label_totals
-from radcbir_core.evaluation.metrics.rank_metrics import (
-    average_precision_at_k,
-    check_ap_divisor,
-    hit_rate_at_k,
-    ndcg_at_k,
-    precision_with_grades,
-    recall_at_k,
-)
-from radcbir_core.evaluation.relevance import Available, Findings, available_grades, check_rule, hit_grades
-from radcbir_core.evaluation.reports.protocols import PAPER, Protocol, patient_notes, sides_of
-from radcbir_core.evaluation.results import Results, read_results, results_folder, write_results
-from radcbir_core.evaluation.statistics.intervals import cluster_codes, precision_intervals
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
+from radcbir_core.evaluation.metrics.average_precision import average_precision_at_k, check_ap_divisor
+from radcbir_core.evaluation.metrics.hit_rate import hit_rate_at_k
+from radcbir_core.evaluation.metrics.ndcg import ndcg_at_k
+from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
+from radcbir_core.evaluation.metrics.r_precision import r_precision
+from radcbir_core.evaluation.metrics.recall_at_k import recall_at_k
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
+from radcbir_core.evaluation.relevance import Relevance, check_rule, hit_grades
+from radcbir_core.evaluation.reports.precision import rule_said, with_bounds
+from radcbir_core.evaluation.statistics.averages import summarize
+from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
+from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.graph import ranked_hits
 from radcbir_core.search.opening import vectors_of
 from radcbir_core.search.relevant_counts import relevant_among_first
 
-RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high")
+RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high", "n_empty")
 METRICS = ("P", "recall", "hit rate", "mAP", "nDCG", "R-precision")
 
-_KIND = "ranking-1"
-"""Names the recipe of kept results: to be changed when the numbers change."""
 _AT_ONCE = 7
 """Metrics whose intervals are computed together: fewer, and draws are made too often; more, and nothing is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class RankEvaluation:
-    """The ranking metrics of one encoder.
-
-    Attributes:
-        protocol: Who asked whom, without what, and for which k's.
-        rule: The relevance rule.
-        table: Columns :data:`RANK_COLUMNS`. ``averaging`` is "micro", "macro" (``label`` empty) or "label"; ``k`` is
-            missing (NA) for R-precision; ``low`` and ``high`` bound the 95 % interval over patients, NaN where it is
-            undefined; ``n_queries`` are the queries behind the number.
-        queries: One row a query: ``row``, and a column a metric and k, such as "nDCG@10" (:func:`column_of`); NaN
-            where nothing relevant was available.
-        notes: What one has to know to read the numbers, one sentence each.
-    """
-
-    protocol: Protocol
-    rule: str
-    table: pd.DataFrame
-    queries: pd.DataFrame
-    notes: tuple[str, ...]
-
-
 def column_of(metric: str, k: int | None) -> str:
-    """The column of a metric in :attr:`RankEvaluation.queries`.
+    """The column of a metric in the table of queries.
 
     Example:
         >>> column_of("nDCG", 10), column_of("R-precision", None)
@@ -77,230 +49,173 @@ def column_of(metric: str, k: int | None) -> str:
     return metric if k is None else f"{metric}@{k}"
 
 
-def evaluate_ranking(
-    store: EncoderStore,
-    protocol: Protocol,
-    *,
-    rule: str = "any-shared",
-    ap_divisor: str = "available",
-    with_r_precision: bool = False,
-    progress: Progress = silent,
-) -> RankEvaluation:
-    """P, recall, hit rate, mAP and nDCG at every k of the protocol, and R-precision if asked for; or what is kept.
+@dataclass(frozen=True)
+class Ranking(Evaluation):
+    """The ranking metrics of an encoder. A query counts under each label it shows.
 
-    Args:
-        store: What an encoder made of a collection, with its neighbor graph.
-        protocol: Leave-one-out or split; its ``divisor`` plays no part here.
-        rule: Of :data:`~radcbir_core.evaluation.relevance.RULES`.
-        ap_divisor: Of :data:`~radcbir_core.evaluation.metrics.rank_metrics.AP_DIVISORS`.
-        with_r_precision: Also R-precision, which needs as many hits a query as it has relevant images: an exact search
-            of its own, and a long one for a large collection.
-        progress: Told the number of queries, as step "search", for R-precision, and of metrics that are averaged, as
-            step "intervals".
-
-    Raises:
-        EvaluationError: An unknown rule or divisor, or a protocol that cannot be run on this collection.
-        StaleError: The neighbor graph is missing or was made from other embeddings.
-        StorageError: The results cannot be written.
+    Tables: ``means`` with the columns :data:`RANK_COLUMNS`, where ``k`` is missing (NA) for R-precision; and
+    ``queries``, one row a query: ``row``, and a column a metric and k (:func:`column_of`), NaN where it is left out.
     """
-    _check(store, protocol, rule, ap_divisor)
-    folder = _folder(store, protocol, rule, ap_divisor, with_r_precision=with_r_precision)
-    kept = read_results(folder)
-    if kept is None:
-        kept = _compute(store, protocol, rule, ap_divisor, with_r_precision=with_r_precision, progress=progress)
-        write_results(folder, kept)
-    return RankEvaluation(protocol, rule, kept.table, kept.queries, kept.notes)
 
+    kind: ClassVar[str] = "ranking"
+    recipe: ClassVar[int] = 2
+    name: ClassVar[str] = "Ranking metrics"
+    about: ClassVar[str] = (
+        "NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."
+    )
+    uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
+    table_words: ClassVar[Mapping[str, str]] = {
+        "means": "All metrics at every k, micro, macro and by label, with intervals",
+        "queries": "All metrics of every query",
+    }
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "empty", "ks")
 
-def kept_ranking(
-    store: EncoderStore, protocol: Protocol, *, rule: str, ap_divisor: str = "available"
-) -> RankEvaluation | None:
-    """What :func:`evaluate_ranking` has kept, that with R-precision first; None where nothing is kept.
+    protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
+    rule: str = choice("any-shared", "same-label, any-shared, all-shared, or jaccard (graded)", flag="--relevance")
+    ap_divisor: str = choice("available", "Of mAP@k: available = min(k, relevant images); relevant; found")
+    r_precision: bool = choice(False, "Also R-precision: as many hits as there are relevant images")  # noqa: FBT003
 
-    The arguments and errors are those of :func:`evaluate_ranking`.
-    """
-    _check(store, protocol, rule, ap_divisor)
-    for with_r_precision in (True, False):
-        kept = read_results(_folder(store, protocol, rule, ap_divisor, with_r_precision=with_r_precision))
-        if kept is not None:
-            return RankEvaluation(protocol, rule, kept.table, kept.queries, kept.notes)
-    return None
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
+        check_ap_divisor(self.ap_divisor)
+        if self.protocol.fixed:
+            raise EvaluationError(
+                f"Expected the protocol leave-one-out or split for ranking metrics, but protocol = "
+                f"{self.protocol.name}. Use split, which has the same queries and the same gallery."
+            )
 
+    def check_labels(self, store: EncoderStore) -> None:
+        """Do nothing if there are queries and a gallery.
 
-def _folder(store: EncoderStore, protocol: Protocol, rule: str, ap_divisor: str, *, with_r_precision: bool) -> Path:
-    choices = {name: value for name, value in asdict(protocol).items() if name != "divisor"}
-    return results_folder(store, _KIND, **choices, rule=rule, ap_divisor=ap_divisor, r_precision=with_r_precision)
+        Raises:
+            EvaluationError: There are none.
+        """
+        self._view(store)
 
+    def _view(self, store: EncoderStore) -> GalleryView:
+        view = gallery_view(store, self.protocol, Relevance.of_manifest(store.collection.manifest, self.rule))
+        if not len(view.queries) or not view.gallery.any():
+            raise EvaluationError(
+                f"Expected images with a known modality, anatomy and pathology, but {store.collection.name} has "
+                f"{len(view.queries)} such queries and {int(view.gallery.sum())} in the gallery. "
+                "Import it with these columns."
+            )
+        return view
 
-def _check(store: EncoderStore, protocol: Protocol, rule: str, ap_divisor: str) -> None:
-    check_rule(rule)
-    check_ap_divisor(ap_divisor)
-    if protocol.name == PAPER:
-        raise EvaluationError(
-            "Expected the protocol leave-one-out or split for ranking metrics, but protocol = paper. Use split, "
-            "which has the same queries and the same gallery."
+    def kept(self, store: EncoderStore) -> Result | None:
+        """What is kept of it; that with R-precision has all the rest, too."""
+        kept = super().kept(store)
+        return kept if kept is not None or self.r_precision else replace(self, r_precision=True).kept(store)
+
+    def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
+        """P, recall, hit rate, mAP and nDCG at every k of the protocol, and R-precision if asked for.
+
+        Args:
+            store: What an encoder made of a collection, with its neighbor graph.
+            progress: Told the number of queries, as step "search", for R-precision, and of metrics that are averaged,
+                as step "intervals".
+        """
+        view = self._view(store)
+        available, ks = view.available, self.protocol.ks
+        grades = hit_grades(view.hits().rows, query_rows=view.queries, relevance=view.relevance)
+        columns: list[tuple[str, int | None]] = [(metric, k) for metric in METRICS[:5] for k in ks]
+        parts = [
+            precision_at_k(grades > 0, ks, available=available.relevant),
+            recall_at_k(grades, ks, available=available),
+            hit_rate_at_k(grades, ks, available=available),
+            average_precision_at_k(grades, ks, available=available, divisor=self.ap_divisor),
+            ndcg_at_k(grades, ks, available=available),
+        ]
+        if self.r_precision:
+            columns.append(("R-precision", None))
+            parts.append(_r_precision(view, progress=progress)[:, None])
+        values = np.hstack(parts)
+        if self.protocol.empty == "zero":
+            values[available.empty] = 0
+        lines, labels = view.lines
+        means = summarize(
+            values,
+            labels,
+            labels=view.labels,
+            columns={"metric": [metric for metric, _ in columns], "k": [k for _, k in columns]},
+            name="value",
+            lines=lines,
+            empty=available.empty,
+            intervals=_intervals(view, values, progress=progress),
         )
-    if not store.is_current(NEIGHBORS):
-        raise StaleError(
-            f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
-            f"missing or older. Build {store.collection.name} with {store.encoder_id} again.",
-            remedy=store.rebuild,
+        queries = pd.DataFrame({column_of(*column): values[:, i] for i, column in enumerate(columns)})
+        queries.insert(0, "row", view.queries.astype(np.int32))
+        tables = {"means": means[list(RANK_COLUMNS)].astype({"k": "Int64"}), "queries": queries}
+        return self.result(store, tables, self._notes(view))
+
+    def title(self, result: Result) -> str:
+        """The relevance rule, the protocol, and what mAP is divided by."""
+        protocol = self.protocol
+        return (
+            f": {self.rule}; {protocol.name}, {protocol.excluded}; mAP divided by {self.ap_divisor}; "
+            f"{rule_said(result.table, protocol)}"
         )
 
-
-def _compute(
-    store: EncoderStore,
-    protocol: Protocol,
-    rule: str,
-    ap_divisor: str,
-    *,
-    with_r_precision: bool,
-    progress: Progress,
-) -> Results:
-    """The table, the queries and the notes."""
-    manifest = store.collection.manifest
-    findings = Findings.of_manifest(manifest, single=rule == "same-label")
-    sides = sides_of(store, protocol, "modality")
-    takes_part = findings.codes >= 0
-    queries, gallery = sides.queries[takes_part[sides.queries]], sides.gallery & takes_part
-    if not len(queries) or not gallery.any():
-        raise EvaluationError(
-            f"Expected images with a known modality, anatomy and pathology, but {store.collection.name} has "
-            f"{len(queries)} such queries and {int(gallery.sum())} in the gallery. Import it with these columns."
+    def summary(self, result: Result) -> pd.DataFrame:
+        """Every metric at every k, micro and macro."""
+        means = result.table[result.table["averaging"] != "label"].dropna(subset="k")
+        return pd.DataFrame(
+            [
+                {"averaging": averaging, "metric": metric, "queries": int(part["n_queries"].max())}
+                | {f"nothing to find, {EMPTY_SAID[self.protocol.empty]}": int(part["n_empty"].max())}
+                | {f"@{row.k}": with_bounds(row.value, row.low, row.high) for row in lines_of(part)}
+                for (averaging, metric), part in means.groupby(["averaging", "metric"], sort=False)
+            ]
         )
-    groups = [manifest.groups(name) for name in protocol.exclude]  # type: ignore[arg-type]  # Protocol.of checked them
-    available = available_grades(queries, findings=findings, rule=rule, gallery=gallery, groups=groups)
-    hits = ranked_hits(store, queries, k=max(protocol.ks), gallery=gallery, exclude=protocol.exclude)
-    grades = hit_grades(hits.rows, query_rows=queries, findings=findings, rule=rule)
-    ks = protocol.ks
-    columns: list[tuple[str, int | None]] = [(metric, k) for metric in METRICS[:5] for k in ks]
-    parts = [
-        precision_with_grades(grades, ks, available=available),
-        recall_at_k(grades, ks, available=available),
-        hit_rate_at_k(grades, ks, available=available),
-        average_precision_at_k(grades, ks, available=available, divisor=ap_divisor),
-        ndcg_at_k(grades, ks, available=available),
-    ]
-    if with_r_precision:
-        columns.append(("R-precision", None))
-        parts.append(
-            _r_precision(
-                store,
-                queries,
-                findings=findings,
-                rule=rule,
-                gallery=gallery,
-                groups=groups,
-                available=available,
-                progress=progress,
-            )[:, None]
-        )
-    clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
-    values = np.hstack(parts)
-    table = _summary(values, columns, findings=findings, queries=queries, clusters=clusters, progress=progress)
-    per_query = pd.DataFrame({column_of(*column): values[:, i] for i, column in enumerate(columns)})
-    per_query.insert(0, "row", queries.astype(np.int32))
-    return Results(table, per_query, _notes(store, protocol, rule, findings=findings, available=available))
+
+    def remarks(self, result: Result) -> Sequence[str]:
+        """R-precision, which has no k."""
+        alone = result.table[(result.table["averaging"] != "label") & result.table["k"].isna()]
+        return [f"R-precision, {row.averaging}: {with_bounds(row.value, row.low, row.high)}" for row in lines_of(alone)]
+
+    def _notes(self, view: GalleryView) -> list[str]:
+        kinds = view.relevance.kinds
+        without = int((kinds < 0).sum())
+        several = " or several pathologies" if self.rule == "same-label" else ""
+        notes = [f"{without} of {len(kinds)} images take no part: no modality, anatomy or pathology{several}."]
+        return [*(notes if without else []), *view_notes(view.store, view.protocol)]
 
 
-def _r_precision(
-    store: EncoderStore,
-    queries: npt.NDArray[np.intp],
-    *,
-    findings: Findings,
-    rule: str,
-    gallery: npt.NDArray[np.bool_],
-    groups: Sequence[npt.NDArray[np.int32]],
-    available: Available,
-    progress: Progress,
-) -> npt.NDArray[np.float64]:
+def _r_precision(view: GalleryView, *, progress: Progress) -> npt.NDArray[np.float64]:
     """``(Q,)``; NaN where nothing relevant was available."""
-    table = findings.grades(rule)
+    relevance, there = view.relevance, view.available.relevant
 
     def relevant_to(kind: int) -> npt.NDArray[np.bool_]:
-        found: npt.NDArray[np.bool_] = table[[kind]].toarray()[0] > 0
-        return found
+        return np.asarray(relevance.grades[[kind]].toarray()[0] > 0)
 
-    there = available.relevant
     counts = relevant_among_first(
-        vectors_of(store),
-        queries=queries,
-        gallery=gallery,
+        vectors_of(view.store),
+        queries=view.queries,
+        gallery=view.gallery,
         depths=there,
-        kinds=findings.codes,
+        kinds=relevance.kinds,
         relevant_to=relevant_to,
-        groups=groups,
+        groups=view.groups,
         progress=progress,
     )
-    found: npt.NDArray[np.float64] = np.divide(counts, there, out=np.full(len(queries), np.nan), where=there > 0)
-    return found
+    return r_precision(counts, available=there)
 
 
-def _summary(
-    values: npt.NDArray[np.float64],
-    columns: Sequence[tuple[str, int | None]],
-    *,
-    findings: Findings,
-    queries: npt.NDArray[np.intp],
-    clusters: npt.NDArray[np.int64],
-    progress: Progress,
-) -> pd.DataFrame:
-    """Micro, macro and each label's mean, with intervals."""
-    progress("intervals", 0, len(columns))
-    sets = findings.codes[queries]
-    # One line a query and label that it shows.
-    sizes = np.array([len(found) for found in findings.sets])[sets]
-    line = np.repeat(np.arange(len(queries)), sizes)
-    labels = np.concatenate([np.array(findings.sets[code], dtype=np.int64) for code in sets])
-    one, n_labels = np.zeros(len(queries), dtype=np.int64), len(findings.labels)
-    bounds_of: dict[str, list[npt.NDArray[np.float64]]] = {"micro": [], "macro": [], "label": []}
-    for start in range(0, len(columns), _AT_ONCE):
+def _intervals(view: GalleryView, values: npt.NDArray[np.float64], *, progress: Progress) -> Intervals:
+    """Of all columns, some at a time."""
+    lines, labels = view.lines
+    number = values.shape[1]
+    progress("intervals", 0, number)
+    parts = []
+    for start in range(0, number, _AT_ONCE):
         part = values[:, start : start + _AT_ONCE]
-        micro = precision_intervals(part, one, clusters=clusters[queries], n_labels=1)
-        macro = precision_intervals(part[line], labels, clusters=clusters[queries[line]], n_labels=n_labels)
-        for name, found in (("micro", micro.micro), ("macro", macro.macro), ("label", np.moveaxis(macro.label, 0, 1))):
-            bounds_of[name].append(found)
-        progress("intervals", min(start + _AT_ONCE, len(columns)), len(columns))
-    every = {name: np.concatenate(found) for name, found in bounds_of.items()}
-    sums, counts = label_totals(values[line], labels, n_labels=n_labels)
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    has = counts > 0
-    whole = np.divide(
-        np.sum(means, axis=0, where=has), has.sum(axis=0), out=np.full(len(columns), np.nan), where=has.any(axis=0)
+        clusters = view.query_clusters
+        parts.append(mean_intervals(part, labels, clusters=clusters, n_labels=len(view.labels), lines=lines))
+        progress("intervals", min(start + _AT_ONCE, number), number)
+    return Intervals(
+        micro=np.concatenate([part.micro for part in parts]),
+        macro=np.concatenate([part.macro for part in parts]),
+        label=np.concatenate([part.label for part in parts], axis=1),
+        n_clusters=parts[0].n_clusters,
+        label_clusters=parts[0].label_clusters,
     )
-    answered = (~np.isnan(values)).sum(axis=0)
-    total = np.divide(np.nansum(values, axis=0), answered, out=np.full(len(columns), np.nan), where=answered > 0)
-    present = np.unique(labels)
-    lines = [
-        ("micro", "", total, answered, every["micro"]),
-        ("macro", "", whole, answered, every["macro"]),
-        *(("label", findings.labels[code], means[code], counts[code], every["label"][:, code]) for code in present),
-    ]
-    rows = [
-        (label, metric, k, mean[i], int(number[i]), averaging, bounds[i, 0], bounds[i, 1])
-        for averaging, label, mean, number, bounds in lines
-        for i, (metric, k) in enumerate(columns)
-    ]
-    return pd.DataFrame(rows, columns=list(RANK_COLUMNS)).astype({"k": "Int64", "label": "str"})
-
-
-def _notes(
-    store: EncoderStore, protocol: Protocol, rule: str, *, findings: Findings, available: Available
-) -> tuple[str, ...]:
-    notes = []
-    without = int((findings.codes < 0).sum())
-    if without:
-        several = " or several pathologies" if rule == "same-label" else ""
-        notes.append(
-            f"{without} of {len(findings.codes)} images take no part: no modality, anatomy or pathology{several}."
-        )
-    hopeless = int((available.relevant == 0).sum())
-    if hopeless:
-        notes.append(
-            f"{hopeless} of {len(available.relevant)} queries are left out: nothing relevant that they may be "
-            "given is there, whatever the encoder."
-        )
-    notes += patient_notes(store, protocol)
-    if store.facts(NEIGHBORS).get("method") == "approximate":
-        notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
-    return tuple(notes)

@@ -1,8 +1,6 @@
-"""How an encoder lays out labels: how similar images of one label are, and how similar to all others.
+"""How an encoder lays out labels: how tight they are, how far from each other, and where each image lies among them.
 
-Owns mean pairwise similarities within and between labels. They are exact: the mean of all pairs' cosines needs only
-the sum of each label's unit vectors, |Σv|² being the sum over all pairs (each with itself included), so that no pairs
-are looked at. Pairs of one patient can be left out in the same way, by the sums of each label and patient.
+Owns the tables; the arithmetic is metrics/similarity.py's and metrics/silhouette.py's.
 
 A mean similarity says how tight a label is, not whether its images are found: an encoder whose vectors all point one
 way has high similarities everywhere. Therefore the gap is also given relative to what there is room for:
@@ -11,225 +9,228 @@ way has high similarities everywhere. Therefore the gap is also given relative t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
-from radcbir_core.arrays import check_codes
-from radcbir_core.collections.artifacts import EMBEDDINGS
-from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS
+from radcbir_core.collections.groups import groups_of
+from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.search.backend import Vectors
+from radcbir_core.errors import EvaluationError, QueryError
+from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice
+from radcbir_core.evaluation.metrics.silhouette import places_of
+from radcbir_core.evaluation.metrics.similarity import Similarities, label_similarities
+from radcbir_core.evaluation.statistics.averages import ratio
+from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 
 SPACE_COLUMNS = ("level", "label", "within", "between", "gap", "relative_gap", "n_images", "n_pairs", "averaging")
-
-_BLOCK = 8192
-
-Values = npt.NDArray[np.float64]
+MATRIX_COLUMNS = ("label", "other", "similarity", "n_images", "n_others")
+IMAGE_COLUMNS = ("row", "label", "own", "other", "nearest", "silhouette")
 
 
-@dataclass(frozen=True, slots=True)
-class Similarities:
-    """Sums of cosines over ordered pairs of different images, and how many pairs; one number a label.
+@dataclass(frozen=True)
+class Space(Evaluation):
+    """The layout of labels.
 
-    Attributes:
-        within: ``(L,)`` sum over pairs of the label's images.
-        within_pairs: ``(L,)`` int64.
-        between: ``(L,)`` sum over pairs of an image of the label and one of another.
-        between_pairs: ``(L,)`` int64.
-        images: ``(L,)`` int64.
+    Tables: ``similarities`` of every level, with the columns :data:`SPACE_COLUMNS`: ``averaging`` is "micro" (over all
+    pairs of images), "macro" (over labels) or "label"; similarities are NaN where there is no pair; ``n_pairs`` are the
+    unordered pairs within; a label without one is not part of the macro mean. ``silhouettes`` of the images of one
+    level, with the columns :data:`IMAGE_COLUMNS`; ``nearest`` is a label's name, "" where there is none. And ``matrix``
+    with the columns :data:`MATRIX_COLUMNS`: the mean similarity of each pair of labels (a label with itself: of its
+    different images), NaN where there is no pair of images.
     """
 
-    within: Values
-    within_pairs: npt.NDArray[np.int64]
-    between: Values
-    between_pairs: npt.NDArray[np.int64]
-    images: npt.NDArray[np.int64]
+    kind: ClassVar[str] = "space"
+    recipe: ClassVar[int] = 2
+    name: ClassVar[str] = "Embedding space"
+    about: ClassVar[str] = (
+        "How similar images are within labels and between them: exact means over all pairs of images; silhouettes."
+    )
+    uses: ClassVar[tuple[Need, ...]] = ("embeddings", "labels")
+    table_words: ClassVar[Mapping[str, str]] = {
+        "similarities": "Similarities within and between labels, of all levels",
+        "silhouettes": "Where each image lies among the labels",
+        "matrix": "The mean similarity of each pair of labels",
+    }
 
+    exclude: str = choice("patient", "Pairs that do not count: of one patient, study, series, duplicate; none")
+    level: Level = choice("label", "Of the silhouettes and of the matrix: modality, anatomy, label")
 
-def label_similarities(
-    source: Vectors,
-    labels: npt.NDArray[Any],
-    *,
-    n_labels: int,
-    apart: npt.NDArray[Any] | None = None,
-) -> Similarities:
-    """Sum the cosines of all pairs, within and between labels, exactly.
+    def __post_init__(self) -> None:
+        if self.exclude not in (*EXCLUSIONS, "none"):
+            raise EvaluationError(
+                f"Expected an exclusion of {', '.join(EXCLUSIONS)}, or none, but exclude = {self.exclude!r}. "
+                "Choose one."
+            )
+        if self.level not in LEVELS:
+            raise QueryError(
+                f"Expected a level of {', '.join(LEVELS)}, but level = {self.level!r}. Choose one of these."
+            )
 
-    Args:
-        source: Where the ``(N, D)`` vectors are; each is scaled to length 1.
-        labels: ``(N,)`` codes; -1 = takes no part.
-        n_labels: L, above the highest code.
-        apart: ``(N,)`` group codes; pairs of one group are left out; -1 = shares with nobody.
+    def check_labels(self, store: EncoderStore) -> None:
+        """Do nothing if there are labels at any level.
 
-    Raises:
-        ValueError: The arrays do not fit together.
+        Raises:
+            EvaluationError: There are none.
+        """
+        manifest = store.collection.manifest
+        if not any((store.valid & (manifest.labels(level).codes >= 0)).any() for level in LEVELS):
+            raise EvaluationError(
+                f"Expected images with a modality, an anatomy or a label, but {store.collection.name} has none. "
+                "Import it with such columns."
+            )
 
-    Example:
-        >>> from radcbir_core.search.backend import ArrayVectors
-        >>> source = ArrayVectors(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
-        >>> found = label_similarities(source, np.array([0, 0, 1]), n_labels=2)
-        >>> found.within.tolist(), found.within_pairs.tolist(), found.between_pairs.tolist()
-        ([2.0, 0.0], [2, 0], [2, 2])
-    """
-    codes = check_codes(labels, name="labels").astype(np.int64)
-    groups = np.full(len(codes), -1) if apart is None else check_codes(apart, name="apart").astype(np.int64)
-    if source.shape[0] != len(codes) or len(groups) != len(codes):
-        raise ValueError(
-            f"Expected one label and one group an image ({source.shape[0]}), but len(labels) = {len(codes)} and "
-            f"len(apart) = {len(groups)}. Pass those of the same images."
-        )
-    if int(codes.max(initial=-1)) >= n_labels:
-        raise ValueError(
-            f"Expected label codes below {n_labels}, but labels = {int(codes.max())} somewhere. "
-            "Pass the number of labels that the codes belong to."
-        )
-    rows = np.flatnonzero(codes >= 0)
-    sums, own = np.zeros((n_labels, source.shape[1])), np.zeros(n_labels)
-    for part in _blocks(len(rows)):
-        vectors = unit_rows(source, rows[part])
-        member = codes[rows[part]]
-        sums += sum_by(vectors, member, n_labels)
-        own += np.bincount(member, weights=np.einsum("ij,ij->i", vectors, vectors), minlength=n_labels)
-    images = np.bincount(codes[rows], minlength=n_labels)
-    total = sums.sum(axis=0)
-    within = np.einsum("ij,ij->i", sums, sums) - own
-    between = sums @ total - np.einsum("ij,ij->i", sums, sums)
-    within_pairs, between_pairs = images * (images - 1), images * (len(rows) - images)
-    for label, group_sums, numbers, vector_squares, everyone, everyone_number in _of_groups(
-        source, codes, groups, rows
-    ):
-        squares = np.einsum("ij,ij->i", group_sums, group_sums)
-        np.subtract.at(within, label, squares - vector_squares)
-        np.subtract.at(within_pairs, label, numbers * (numbers - 1))
-        np.subtract.at(between, label, np.einsum("ij,ij->i", group_sums, everyone) - squares)
-        np.subtract.at(between_pairs, label, numbers * (everyone_number - numbers))
-    return Similarities(within, within_pairs, between, between_pairs, images)
+    def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
+        """Similarities at every level, and silhouettes at one.
 
+        Args:
+            store: What an encoder made of a collection; no neighbor graph is needed.
+            progress: Told the number of images, as step "images"; each is read twice.
+        """
+        manifest = store.collection.manifest
+        apart = None if self.exclude == "none" else groups_of(store, [self.exclude])[0]
+        lines: list[dict[str, Any]] = []
+        for level in LEVELS:
+            labels = manifest.labels(level)
+            codes = np.where(store.valid, labels.codes, -1)
+            if (codes >= 0).any():
+                sums = label_similarities(vectors_of(store), codes, n_labels=len(labels.values), apart=apart)
+                lines += [{"level": level, **line} for line in _lines(sums, labels.values)]
+        matrix, images = self._layout(store, apart, progress)
+        tables = {"similarities": pd.DataFrame(lines)[list(SPACE_COLUMNS)], "silhouettes": images, "matrix": matrix}
+        return self.result(store, tables, self._notes(store, images))
 
-def _of_groups(
-    source: Vectors,
-    codes: npt.NDArray[np.int64],
-    groups: npt.NDArray[np.int64],
-    rows: npt.NDArray[np.intp],
-) -> Iterator[tuple[npt.NDArray[np.int64], Values, npt.NDArray[np.int64], Values, Values, npt.NDArray[np.int64]]]:
-    """Of each group and label in it, some at a time: label, sum, number, Σ|v|², the whole group's sum and number."""
-    known = rows[groups[rows] >= 0]
-    if not len(known):
-        return
-    known = known[np.argsort(groups[known], kind="stable")]
-    starts = np.flatnonzero(np.diff(groups[known], prepend=-1))
-    ends = np.append(starts[1:], len(known))
-    # Whole groups, together of about one block; a larger group by itself.
-    first = 0
-    while first < len(starts):
-        last = max(first + 1, int(np.searchsorted(ends, starts[first] + _BLOCK, "right")))
-        chosen = known[starts[first] : ends[last - 1]]
-        width = int(codes.max()) + 1
-        pairs, pair = np.unique(groups[chosen] * width + codes[chosen], return_inverse=True)
-        sums, squares = np.zeros((len(pairs), source.shape[1])), np.zeros(len(pairs))
-        for part in _blocks(len(chosen)):
-            vectors = unit_rows(source, chosen[part])
-            sums += sum_by(vectors, pair[part], len(pairs))
-            squares += np.bincount(pair[part], weights=np.einsum("ij,ij->i", vectors, vectors), minlength=len(pairs))
-        numbers = np.bincount(pair, minlength=len(pairs))
-        found, group = np.unique(pairs // width, return_inverse=True)
-        whole = sum_by(sums, group, len(found))
-        whole_numbers = np.bincount(group, weights=numbers).astype(np.int64)
-        yield pairs % width, sums, numbers, squares, whole[group], whole_numbers[group]
-        first = last
-
-
-def evaluate_space(store: EncoderStore, *, exclude: str = "patient") -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Similarities within and between labels at every level.
-
-    Args:
-        store: What an encoder made of a collection; no neighbor graph is needed.
-        exclude: Pairs of one patient (study, series, exact copy) are left out; "" for none.
-
-    Returns:
-        A table with the columns :data:`SPACE_COLUMNS`, and notes. ``averaging`` is "micro" (over all pairs of images),
-        "macro" (over labels) or "label". Similarities are NaN where there is no pair; ``n_pairs`` are the unordered
-        pairs within; a label without one is not part of the macro mean.
-
-    Raises:
-        EvaluationError: Nothing has a label, or an unknown exclusion.
-        StaleError: The embeddings were made of other images than the collection has.
-    """
-    check_exclusion(store, exclude)
-    manifest = store.collection.manifest
-    apart = manifest.groups(exclude) if exclude else None  # type: ignore[arg-type]  # checked before
-    source = vectors_of(store)
-    lines: list[dict[str, Any]] = []
-    for level in LEVELS:
-        labels = manifest.labels(level)
+    def _layout(self, store: EncoderStore, apart: Any, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The matrix of labels, and the silhouettes of images."""
+        labels = store.collection.manifest.labels(self.level)
         codes = np.where(store.valid, labels.codes, -1)
-        if (codes >= 0).any():
-            found = label_similarities(source, codes, n_labels=len(labels.values), apart=apart)
-            lines += [{"level": level, **line} for line in _lines(found, labels.values)]
-    if not lines:
-        raise EvaluationError(
-            f"Expected images with a modality, an anatomy or a label, but {store.collection.name} has none. "
-            "Import it with such columns."
+        places = places_of(vectors_of(store), codes, n_labels=len(labels.values), apart=apart, progress=progress)
+        numbers = np.bincount(codes[codes >= 0], minlength=len(labels.values))
+        present = np.flatnonzero(numbers)
+        names = np.array([*labels.values, ""], dtype=object)
+        first, second = np.repeat(present, len(present)), np.tile(present, len(present))
+        matrix = pd.DataFrame(
+            {
+                "label": names[first],
+                "other": names[second],
+                "similarity": places.matrix[first, second],
+                "n_images": numbers[first],
+                "n_others": numbers[second],
+            }
         )
-    return pd.DataFrame(lines)[list(SPACE_COLUMNS)], tuple(unknown_groups(store, exclude))
+        rows = np.flatnonzero(codes >= 0)
+        images = pd.DataFrame(
+            {
+                "row": rows.astype(np.int32),
+                "label": names[codes[rows]],
+                "own": places.own[rows],
+                "other": places.other[rows],
+                "nearest": names[places.nearest[rows]],
+                "silhouette": places.silhouette[rows],
+            }
+        )
+        return matrix, images
+
+    def title(self, result: Result) -> str:  # noqa: ARG002
+        """Which pairs count."""
+        without = "all pairs" if self.exclude == "none" else f"pairs of one {self.exclude} left out"
+        return f": mean cosine, {without}"
+
+    def summary(self, result: Result) -> pd.DataFrame:
+        """Micro and macro at every level."""
+        means = result.table[result.table["averaging"] != "label"]
+        return pd.DataFrame(
+            [
+                {"level": row["level"], "averaging": row["averaging"], "images": row["n_images"]}
+                | {"pairs within": row["n_pairs"]}
+                | {
+                    column.replace("_", " "): "" if np.isnan(row[column]) else f"{row[column]:.3f}"
+                    for column in ("within", "between", "gap", "relative_gap")
+                }
+                for row in means.to_dict("records")
+            ]
+        )
+
+    def remarks(self, result: Result) -> Sequence[str]:
+        """The mean silhouettes."""
+        known = result.tables["silhouettes"]["silhouette"].dropna()
+        if not len(known):
+            return ()
+        labels = label_silhouettes(result.tables["silhouettes"])
+        return (
+            f"Mean silhouette at the level {self.level}: micro {known.mean():.3f} of {len(known)} images, macro "
+            f"{labels['silhouette'].mean():.3f} of {len(labels)} labels; nearer to another label: "
+            f"{100 * (known < 0).mean():.1f} % of images.",
+        )
+
+    def _notes(self, store: EncoderStore, images: pd.DataFrame) -> list[str]:
+        notes = []
+        if self.exclude not in {"none", "duplicate"}:
+            groups = groups_of(store, [self.exclude])[0]
+            unknown = int((groups < 0).sum())
+            if unknown:
+                notes.append(
+                    f"{unknown} of {len(groups)} images have no {self.exclude}_id: pairs of the same {self.exclude} "
+                    "may count."
+                )
+        alone = int(images["silhouette"].isna().sum())
+        if alone:
+            notes.append(
+                f"{alone} of {len(images)} images have no silhouette: no other image of their label, or of another "
+                "label, that they may be compared with."
+            )
+        if not len(images):
+            notes.append(f"No image has a label at the level {self.level}, so there are no silhouettes.")
+        failed = int((~store.valid).sum())
+        if failed:
+            notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")
+        return notes
 
 
-def check_exclusion(store: EncoderStore, exclude: str) -> None:
-    """Do nothing if pairs can be left out by ``exclude`` ("" for none) and the embeddings are those of the collection.
+def label_silhouettes(images: pd.DataFrame) -> pd.DataFrame:
+    """The mean silhouette of each label, lowest first: ``label``, ``silhouette``, ``n_images`` and ``nearer``.
 
-    Raises:
-        EvaluationError: An unknown exclusion.
-        StaleError: The embeddings were made of other images than the collection has.
+    ``n_images`` have a silhouette; ``nearer`` is the share of them that lies nearer to another label.
+
+    Args:
+        images: The table ``silhouettes`` of a result.
     """
-    if exclude and exclude not in EXCLUSIONS:
-        raise EvaluationError(
-            f"Expected an exclusion of {', '.join(EXCLUSIONS)}, or none, but exclude = {exclude!r}. Choose one."
-        )
-    if not store.is_current(EMBEDDINGS):
-        raise StaleError(
-            f"Expected embeddings of the images that {store.collection.name} has now, but those of {store.encoder_id} "
-            "are missing or older. Build or import them again."
-        )
+    known = images[images["silhouette"].notna()]
+    by_label = known.groupby(known["label"].astype(object), sort=True)["silhouette"]
+    table = pd.DataFrame(
+        {
+            "silhouette": by_label.mean(),
+            "n_images": by_label.size(),
+            "nearer": by_label.agg(lambda values: float((values < 0).mean())),
+        }
+    )
+    table = table.reset_index().astype({"label": "str"})
+    return table.sort_values(["silhouette", "label"], kind="stable").reset_index(drop=True)
 
 
-def unknown_groups(store: EncoderStore, exclude: str) -> list[str]:
-    """What cannot be left out for want of an id, in a sentence; mostly nothing."""
-    if not exclude or exclude == "duplicate":
-        return []
-    groups = store.collection.manifest.groups(exclude)  # type: ignore[arg-type]  # check_exclusion is called before
-    unknown = int((groups < 0).sum())
-    if not unknown:
-        return []
-    return [f"{unknown} of {len(groups)} images have no {exclude}_id: pairs of the same {exclude} may count."]
-
-
-def _lines(found: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+def _lines(sums: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
     """Micro, macro and each label."""
-    within = _ratio(found.within, found.within_pairs)
-    between = _ratio(found.between, found.between_pairs)
+    within = ratio(sums.within, sums.within_pairs)
+    between = ratio(sums.between, sums.between_pairs)
     both = ~np.isnan(within) & ~np.isnan(between)
-    every_within = float(_ratio(found.within.sum()[None], found.within_pairs.sum()[None])[0])
-    every_between = float(_ratio(found.between.sum()[None], found.between_pairs.sum()[None])[0])
+    every_within = float(ratio(sums.within.sum()[None], sums.within_pairs.sum()[None])[0])
+    every_between = float(ratio(sums.between.sum()[None], sums.between_pairs.sum()[None])[0])
     mean = (float(within[both].mean()), float(between[both].mean())) if both.any() else (np.nan, np.nan)
-    images, pairs = int(found.images.sum()), int(found.within_pairs.sum()) // 2
+    images, pairs = int(sums.images.sum()), int(sums.within_pairs.sum()) // 2
     yield _line("", "micro", every_within, every_between, images=images, pairs=pairs)
     yield _line("", "macro", *mean, images=images, pairs=pairs)
-    for code in np.flatnonzero(found.images).tolist():
+    for code in np.flatnonzero(sums.images).tolist():
         yield _line(
             names[code],
             "label",
             float(within[code]),
             float(between[code]),
-            images=int(found.images[code]),
-            pairs=int(found.within_pairs[code]) // 2,
+            images=int(sums.images[code]),
+            pairs=int(sums.within_pairs[code]) // 2,
         )
 
 
@@ -245,28 +246,3 @@ def _line(label: str, averaging: str, within: float, between: float, *, images: 
         "n_pairs": pairs,
         "averaging": averaging,
     }
-
-
-def _ratio(sums: Values, pairs: npt.NDArray[np.int64]) -> Values:
-    found: Values = np.divide(sums, pairs, out=np.full(len(sums), np.nan), where=pairs > 0)
-    return found
-
-
-def _blocks(number: int) -> Iterator[slice]:
-    for start in range(0, number, _BLOCK):
-        yield slice(start, min(start + _BLOCK, number))
-
-
-def unit_rows(source: Vectors, rows: npt.NDArray[np.intp]) -> Values:
-    """``(n, D)`` float64; some rows, each scaled to length 1; one of zeros stays so."""
-    vectors = np.asarray(source.vectors(rows), dtype=np.float64)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    found: Values = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return found
-
-
-def sum_by(vectors: Values, member: npt.NDArray[Any], number: int) -> Values:
-    """``(number, D)``; the vectors of each member, added."""
-    shape = (number, len(vectors))
-    adding = sparse.csr_array((np.ones(len(vectors)), (member, np.arange(len(vectors)))), shape=shape)
-    return np.asarray(adding @ vectors)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radcbir_core.evaluation.metrics.precision import available_relevant, check_divisor
+from radcbir_core.evaluation.metrics.precision_at_k import check_divisor, check_empty
 from radcbir_core.search.backend import Exclusion, Hits
 
 if TYPE_CHECKING:
@@ -25,35 +25,8 @@ _FIRST_DRAWS = 32
 _MOST_DRAWS = 256
 
 
-def allowed_images(
-    query_rows: NDArray[Any], *, gallery: NDArray[np.bool_], groups: Sequence[NDArray[Any]] = ()
-) -> NDArray[np.int64]:
-    """Count for each query the images that it may be given at all, relevant or not.
-
-    Args:
-        query_rows: (Q,) rows of the queries.
-        gallery: (N,) bool, which rows may be returned.
-        groups: Arrays (N,) of group codes whose members a query may not return, -1 = not known.
-
-    Returns:
-        (Q,) int64.
-
-    Raises:
-        ValueError: Shapes, types or row numbers do not fit together.
-
-    Example:
-        >>> patient = np.array([0, 0, 1, -1])
-        >>> allowed_images(np.array([0, 3]), gallery=np.ones(4, dtype=bool), groups=[patient])
-        array([2, 3])
-    """
-    same = np.zeros(len(gallery), dtype=np.int32)
-    return available_relevant(
-        np.zeros(len(query_rows), dtype=np.int32), same, query_rows=query_rows, gallery=gallery, groups=groups
-    )
-
-
 def expected_precision(
-    available: NDArray[Any], allowed: NDArray[Any], ks: Sequence[int], *, divisor: str = "k"
+    available: NDArray[Any], allowed: NDArray[Any], ks: Sequence[int], *, divisor: str = "k", empty: str = "skip"
 ) -> NDArray[np.float64]:
     """P@k to be expected of images drawn at random, without repetition: the mean of the hypergeometric distribution.
 
@@ -65,12 +38,13 @@ def expected_precision(
         allowed: (Q,) images that it may be given, at least as many.
         ks: The k's.
         divisor: ``"k"`` or ``"available"``.
+        empty: What a query counts for which nothing is relevant: ``"skip"`` leaves it out (NaN), ``"zero"`` counts 0.
 
     Returns:
-        (Q, len(ks)) float64; NaN with ``"available"`` where nothing is relevant.
+        (Q, len(ks)) float64.
 
     Raises:
-        EvaluationError: An unknown divisor.
+        EvaluationError: An unknown divisor or rule.
 
     Example:
         >>> expected_precision(np.array([3]), np.array([12]), (1, 10)).tolist()
@@ -79,10 +53,13 @@ def expected_precision(
         [[0.1]]
     """
     check_divisor(divisor)
+    check_empty(empty)
     relevant, images = np.asarray(available, dtype=np.float64), np.asarray(allowed, dtype=np.float64)
     share = np.divide(relevant, images, out=np.zeros(len(relevant)), where=images > 0)
+    if empty == "skip":
+        share = np.where(relevant > 0, share, np.nan)
     if divisor == "available":
-        return np.repeat(np.where(relevant > 0, share, np.nan)[:, None], len(ks), axis=1)
+        return np.repeat(share[:, None], len(ks), axis=1)
     drawn = np.minimum(np.asarray(ks, dtype=np.float64), images[:, None])
     expected: NDArray[np.float64] = share[:, None] * drawn / np.asarray(ks, dtype=np.float64)
     return expected

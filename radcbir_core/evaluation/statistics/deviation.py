@@ -1,6 +1,6 @@
 """How much P@k varies from query to query: the standard deviations of the published evaluation.
 
-Owns the arithmetic on plain arrays, as precision.py does for the means. NaN is left out everywhere: a query for which
+Owns the arithmetic on plain arrays, as averages.py does for the means. NaN is left out everywhere: a query for which
 nothing relevant was available has no P@k, and a label with one query has no standard deviation.
 
 Source: Denner et al. (arXiv 2403.06567), ``src/evaluation/evaluate_retrieval.py`` of their code: pandas' ``std`` (n - 1
@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from radcbir_core.evaluation.metrics.precision import check_precision, label_totals
+from radcbir_core.evaluation.statistics.averages import check_values, means_of, ratio
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Standard deviations of P@k.
+class Deviations:
+    """Standard deviations of n values a query.
 
     Attributes:
         micro: (n,) over queries.
@@ -33,11 +33,11 @@ class Spread:
     label: NDArray[np.float64]
 
 
-def spread_of(precision: NDArray[Any], query_labels: NDArray[Any], *, n_labels: int) -> Spread:
-    """Standard deviations of P@k over queries, n - 1 below the line.
+def deviations_of(values: NDArray[Any], query_labels: NDArray[Any], *, n_labels: int) -> Deviations:
+    """Standard deviations over queries, n - 1 below the line.
 
     Args:
-        precision: (Q, n) P@k; NaN is left out.
+        values: (Q, n) from 0 to 1; NaN is left out.
         query_labels: (Q,) label codes; -1 is left out.
         n_labels: L, above the highest code.
 
@@ -45,34 +45,21 @@ def spread_of(precision: NDArray[Any], query_labels: NDArray[Any], *, n_labels: 
         ValueError: The arrays do not fit together.
 
     Example:
-        >>> spread = spread_of(np.array([[1.0], [0.5], [0.0]]), np.array([0, 0, 1]), n_labels=2)
-        >>> spread.micro.tolist(), spread.label.round(4).ravel().tolist(), spread.macro.round(4).tolist()
+        >>> deviations = deviations_of(np.array([[1.0], [0.5], [0.0]]), np.array([0, 0, 1]), n_labels=2)
+        >>> deviations.micro.tolist(), deviations.label.round(4).ravel().tolist(), deviations.macro.round(4).tolist()
         ([0.5], [0.3536, nan], [0.3536])
     """
-    table, codes = check_precision(precision, query_labels)
-    sums, counts = label_totals(table, codes, n_labels=n_labels)
-    known = codes >= 0
-    table, codes = table[known], codes[known]
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    table, codes, _ = check_values(values, query_labels, n_labels=n_labels)
+    means = means_of(table, codes, n_labels=n_labels)
+    table, codes = table[codes >= 0], codes[codes >= 0]
     # In two passes: the difference of large sums of squares would lose the digits that matter.
-    squares = np.zeros_like(sums)
-    for column, values in enumerate(table.T):
-        there = ~np.isnan(values)
-        off = values[there] - means[codes[there], column]
-        squares[:, column] = np.bincount(codes[there], weights=off * off, minlength=n_labels)
-    label = _root(squares, counts)
-    whole = np.divide(
-        sums.sum(axis=0), counts.sum(axis=0), out=np.full(sums.shape[1], np.nan), where=counts.any(axis=0)
-    )
-    micro = _root(np.nansum((table - whole) ** 2, axis=0), counts.sum(axis=0))
-    has = ~np.isnan(label)
-    macro = np.divide(
-        np.sum(label, axis=0, where=has), has.sum(axis=0), out=np.full(label.shape[1], np.nan), where=has.any(axis=0)
-    )
-    return Spread(micro=micro, macro=macro, label=label)
-
-
-def _root(squares: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    variance = np.divide(squares, counts - 1, out=np.full(np.shape(squares), np.nan), where=counts > 1)
-    deviation: NDArray[np.float64] = np.sqrt(variance)
-    return deviation
+    squares = np.zeros_like(means.label)
+    for column, mine in enumerate(table.T):
+        has = ~np.isnan(mine)
+        off = mine[has] - means.label[codes[has], column]
+        squares[:, column] = np.bincount(codes[has], weights=off * off, minlength=n_labels)
+    label = np.sqrt(ratio(squares, np.where(means.label_queries > 1, means.label_queries - 1, 0)))
+    whole = np.nansum((table - means.micro) ** 2, axis=0)
+    micro = np.sqrt(ratio(whole, np.where(means.n_queries > 1, means.n_queries - 1, 0)))
+    macro = ratio(np.nansum(label, axis=0), np.count_nonzero(~np.isnan(label), axis=0))
+    return Deviations(micro=micro, macro=macro, label=label)

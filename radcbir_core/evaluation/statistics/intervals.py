@@ -1,4 +1,4 @@
-"""How sure a P@k is: 95 % intervals by resampling patients.
+"""How sure a mean is, such as that of P@k: 95 % intervals by resampling patients.
 
 Images of one patient resemble each other, so they are not independent evidence: a P@k over 1,000 queries of 20
 patients is as sure as 20 patients make it. The cluster bootstrap therefore draws whole clusters (patients) with
@@ -10,19 +10,23 @@ What it says: how the figure would vary with other patients put to the same gall
 itself is taken as given. Percentile intervals are too narrow for a handful of clusters, and have no width at all where
 all clusters agree, such as three patients with P@1 = 1; show the number of clusters beside them.
 
-Owns resampling and nothing else; the means are those of `precision`.
+Percentiles alone need not hold the mean that they are of: rare labels drop out of many draws, and the macro means of
+these draws then lie to one side of it. Where a percentile has passed the mean, the interval ends at the mean instead,
+so that every interval holds its estimate. It is not made surer by that: such an interval has hardly any width on one
+side, and says of rare labels what little the draws can say.
+
+Owns resampling and nothing else; the means are those of averages.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from radcbir_core.arrays import check_codes
-from radcbir_core.evaluation.metrics.precision import check_precision
+from radcbir_core.evaluation.statistics.averages import check_values, means_of, ratio
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,67 +53,33 @@ class Intervals:
     label_clusters: NDArray[np.int64]
 
 
-def cluster_codes(groups: Sequence[NDArray[Any]], *, n_rows: int) -> NDArray[np.int64]:
-    """Give each image the cluster that it is resampled with.
-
-    It is the first group that is known of it, in the order of ``groups`` (patient, then duplicate group); an image of
-    which none is known is a cluster by itself. Two images share a cluster only by the same kind of group: where one
-    of two duplicates has a known patient and the other has not, they stay apart.
-
-    Args:
-        groups: Arrays (N,) of group codes, -1 = not known.
-        n_rows: N.
-
-    Returns:
-        (N,) int64, codes from 0 without gaps.
-
-    Raises:
-        ValueError: A group is not an array of N codes.
-
-    Example:
-        >>> patient, duplicate = np.array([5, 5, -1, -1, -1]), np.array([-1, 0, 0, 0, -1])
-        >>> cluster_codes([patient, duplicate], n_rows=5)
-        array([0, 0, 1, 1, 2])
-    """
-    codes = np.full(n_rows, -1, dtype=np.int64)
-    offset = 0
-    for number, values in enumerate([*groups, np.arange(n_rows)]):
-        group = check_codes(values, name=f"groups[{number}]")
-        if len(group) != n_rows:
-            raise ValueError(
-                f"Expected one group code an image ({n_rows}), but len(groups[{number}]) = {len(group)}. "
-                "Pass groups of the whole collection."
-            )
-        use = (codes < 0) & (group >= 0)
-        codes[use] = group[use].astype(np.int64) + offset
-        offset += int(group.max(initial=-1)) + 1
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
-
-
-def precision_intervals(
-    precision: NDArray[Any],
+def mean_intervals(
+    values: NDArray[Any],
     query_labels: NDArray[Any],
     *,
     clusters: NDArray[Any],
     n_labels: int,
+    lines: NDArray[Any] | None = None,
     draws: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Intervals:
-    """Intervals of micro P@k, macro P@k and each label's P@k, by cluster bootstrap.
+    """Intervals of the micro mean, the macro mean and each label's mean, by cluster bootstrap.
 
-    All of them come from the same draws of all clusters. A label that is missing from a draw is left out of the macro
-    mean of that draw, and its own interval comes from the draws that have it. An interval is NaN where a single
-    cluster, or none, stands behind it: one patient says nothing about others. The macro interval takes such labels as
-    they are, and so is the narrower for them.
+    All of them come from the same draws of all clusters that have a query with a value. A label that is missing from a
+    draw is left out of the macro mean of that draw, and its own interval comes from the draws that have it. An interval
+    is NaN where a single cluster, or none, stands behind it: one patient says nothing about others. The macro interval
+    takes such labels as they are, and so is the narrower for them. Every interval holds its mean (see above).
 
     Time grows with ``draws`` times clusters: 3 s for 100,000 queries, each its own cluster, with 161 labels and 4 k's.
 
     Args:
-        precision: (Q, n_k) P@k, from `precision.precision_at_k`; NaN is left out.
-        query_labels: (Q,) label codes; -1 is left out.
-        clusters: (Q,) cluster code of each query, at least 0, from `cluster_codes`.
+        values: (Q, n_k) from 0 to 1; NaN is left out.
+        query_labels: (Q,) label codes, or (M,) with ``lines``; -1 is left out.
+        clusters: (Q,) cluster code of each query, at least 0, from
+            :func:`~radcbir_core.collections.groups.cluster_codes`.
         n_labels: L, above the highest label code.
+        lines: (M,) the query of each line, where a query counts under several labels.
         draws: How many times the clusters are resampled.
         seed: Same seed, same intervals.
         confidence: The share of the draws between the bounds, above 0 and below 1.
@@ -124,46 +94,43 @@ def precision_intervals(
         Ten patients of two images each; half of the patients always hit, half never.
 
         >>> precision = np.repeat([[1.0], [0.0]], 10, axis=0)
-        >>> found = precision_intervals(precision, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1)
-        >>> found.micro.tolist()
+        >>> mean_intervals(precision, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1).micro.tolist()
         [[0.2, 0.8]]
     """
-    table, labels = check_precision(precision, query_labels)
+    table, labels, line = check_values(values, query_labels, lines=lines, n_labels=n_labels)
     codes = check_codes(clusters, name="clusters")
-    if len(codes) != len(labels) or (codes.size and int(codes.min()) < 0):
+    if len(codes) != len(table) or (codes.size and int(codes.min()) < 0):
         raise ValueError(
-            f"Expected one cluster of at least 0 a query ({len(labels)}), but clusters has {len(codes)} values from "
+            f"Expected one cluster of at least 0 a query ({len(table)}), but clusters has {len(codes)} values from "
             f"{int(codes.min(initial=0))}. Pass the result of cluster_codes for these queries."
-        )
-    if int(labels.max(initial=-1)) >= n_labels:
-        raise ValueError(
-            f"Expected label codes below {n_labels}, but query_labels = {int(labels.max())} somewhere. "
-            "Pass the number of labels that the codes belong to."
         )
     if draws < 1:
         raise ValueError(f"Expected at least one draw, but draws = {draws}. Use 1000 or more.")
     if not 0 < confidence < 1:
         raise ValueError(f"Expected a share above 0 and below 1, but confidence = {confidence}. Use 0.95.")
 
-    # Queries without a label count nowhere, and must not make a cluster that is drawn for nothing.
-    labeled = labels >= 0
-    table, labels = table[labeled], labels[labeled].astype(np.int64)
-    members = np.unique(codes[labeled], return_inverse=True)[1].astype(np.int64)
+    # Queries without a label or a value count nowhere, and must not make a cluster that is drawn for nothing.
+    counted = (labels >= 0) & ~np.isnan(table[line]).all(axis=1)
+    line, labels = line[counted], labels[counted].astype(np.int64)
+    asks, line = np.unique(line, return_inverse=True)
+    table = table[asks]
+    members = np.unique(codes[asks], return_inverse=True)[1].astype(np.int64)
     n_clusters = int(members.max(initial=-1)) + 1
     # Each pair of label and cluster once.
-    pairs = np.unique(labels * max(n_clusters, 1) + members)
+    pairs = np.unique(labels * max(n_clusters, 1) + members[line])
     label_clusters = np.bincount(pairs // max(n_clusters, 1), minlength=n_labels)
-    micro, macro, label = _resample(table, labels, members, n_labels=n_labels, draws=draws, seed=seed)
+    micro, macro, label = _resample(table, labels, members, lines=line, n_labels=n_labels, draws=draws, seed=seed)
 
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    means = means_of(table, labels, n_labels=n_labels, lines=line)
     n_k = table.shape[1]
     bounds = np.full((n_labels, n_k, 2), np.nan)
     for code in np.flatnonzero(label_clusters > 1):
-        bounds[code] = _percentiles(label[:, code], tails)
+        bounds[code] = _bounds(label[:, code], tails, means.label[code])
     undefined = np.full((n_k, 2), np.nan)
     return Intervals(
-        micro=_percentiles(micro, tails) if n_clusters > 1 else undefined,
-        macro=_percentiles(macro, tails) if n_clusters > 1 else undefined,
+        micro=_bounds(micro, tails, means.micro) if n_clusters > 1 else undefined,
+        macro=_bounds(macro, tails, means.macro) if n_clusters > 1 else undefined,
         label=bounds,
         n_clusters=n_clusters,
         label_clusters=label_clusters.astype(np.int64),
@@ -175,6 +142,7 @@ def _resample(
     labels: NDArray[np.int64],
     members: NDArray[np.int64],
     *,
+    lines: NDArray[np.int64],
     n_labels: int,
     draws: int,
     seed: int,
@@ -184,12 +152,15 @@ def _resample(
 
     n_clusters = int(members.max(initial=-1)) + 1
     n_k = table.shape[1]
-    counted = ~np.isnan(table)
-    # What each cluster adds to each label's sum and count, one row a label and k: (L·n_k, C), mostly empty.
-    rows = (labels[:, None] * n_k + np.arange(n_k)).ravel()
-    columns = np.repeat(members, n_k)
-    shape = (n_labels * n_k, n_clusters)
-    sums = sparse.csr_array((np.where(counted, table, 0.0).ravel(), (rows, columns)), shape=shape)
+    # What each cluster adds to the sum and count of each label and, last, of all queries, one row each and a value:
+    # ((L + 1)·n_k, C), mostly empty.
+    query = np.concatenate([lines, np.arange(len(table))])
+    under = np.concatenate([labels, np.full(len(table), n_labels)])
+    counted = ~np.isnan(table[query])
+    rows = (under[:, None] * n_k + np.arange(n_k)).ravel()
+    columns = np.repeat(members[query], n_k)
+    shape = ((n_labels + 1) * n_k, n_clusters)
+    sums = sparse.csr_array((np.where(counted, table[query], 0.0).ravel(), (rows, columns)), shape=shape)
     counts = sparse.csr_array((counted.astype(np.float64).ravel(), (rows, columns)), shape=shape)
 
     random = np.random.default_rng(seed)
@@ -204,26 +175,22 @@ def _resample(
         # How often each cluster came up in each draw: (C, size).
         times = np.bincount(drawn.ravel(), minlength=size * n_clusters).reshape(size, n_clusters)
         weights = np.ascontiguousarray(times.T, dtype=np.float64)
-        total = (sums @ weights).reshape(n_labels, n_k, size)
-        number = (counts @ weights).reshape(n_labels, n_k, size)
-        here = slice(start, start + size)
-        micro[here] = _mean(total.sum(axis=0), number.sum(axis=0)).T
-        means = _mean(total, number)
-        macro[here] = _mean(np.nansum(means, axis=0), np.count_nonzero(number > 0, axis=0)).T
-        label[here] = np.moveaxis(means, 2, 0)
+        total = (sums @ weights).reshape(n_labels + 1, n_k, size)
+        number = (counts @ weights).reshape(n_labels + 1, n_k, size)
+        part = slice(start, start + size)
+        means = ratio(total, number)
+        micro[part] = means[-1].T
+        macro[part] = ratio(np.nansum(means[:-1], axis=0), np.count_nonzero(number[:-1] > 0, axis=0)).T
+        label[part] = np.moveaxis(means[:-1], 2, 0)
     return micro, macro, label
 
 
-def _mean(total: NDArray[Any], number: NDArray[Any]) -> NDArray[np.float64]:
-    means: NDArray[np.float64] = np.divide(total, number, out=np.full(total.shape, np.nan), where=number > 0)
-    return means
-
-
-def _percentiles(values: NDArray[np.float64], tails: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(draws, n_k) → (n_k, 2), over the draws that have a value; NaN where none has."""
+def _bounds(values: NDArray[np.float64], tails: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(draws, n_k) → (n_k, 2), over the draws that have a value and around the mean; NaN where none has one."""
     bounds = np.full((values.shape[1], 2), np.nan)
-    for column, drawn in enumerate(values.T):
+    for column, (drawn, mean) in enumerate(zip(values.T, means, strict=True)):
         present = drawn[~np.isnan(drawn)]
         if present.size:
-            bounds[column] = np.quantile(present, tails)
+            low, high = np.quantile(present, tails)
+            bounds[column] = min(low, mean), max(high, mean)
     return bounds

@@ -9,8 +9,7 @@ import pytest
 
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.evaluation import Protocol
-from radcbir_core.evaluation.reports.comparing import COMPARISON_COLUMNS, compare
+from radcbir_core.evaluation.reports.comparison import COMPARISON_COLUMNS, Comparison
 from tests.second_encoder import add_encoder
 
 
@@ -38,16 +37,16 @@ def test_the_table_is_that_of_the_comparison(collection, capsys, tmp_path, versu
     path = tmp_path / "versus.csv"
     code, out, _ = run(capsys, "--encoder", "pixels", "--versus", versus, "--output", str(path))
     assert code == 0
-    other = None if versus == "chance" else collection.store(versus)
-    found = compare(collection.store("pixels"), other, Protocol())
+    found = Comparison(versus).run(collection.store("pixels"))
     means = found.table[found.table["averaging"] != "label"].to_dict("records")
     assert f"small: A = pixels, B = {versus}; leave-one-out, patient excluded, divided by k" in out
     cells = printed(out)
     assert len(cells) == len(means) == 24
     for line, row in zip(cells, means, strict=True):
-        assert line[:5] == [row["level"], row["averaging"], str(row["k"]), f"{row['a']:.3f}", f"{row['b']:.3f}"]
-        assert line[5:8] == [f"{row[name]:+.3f}" for name in ("difference", "low", "high")]
-        assert line[8] == ("B is better" if row["low"] > 0 else "A is better" if row["high"] < 0 else "not clear")
+        assert line[:5] == [row["level"], row["averaging"], *(str(row[name]) for name in ("k", "n_queries", "n_empty"))]
+        assert line[5:7] == [f"{row['a']:.3f}", f"{row['b']:.3f}"]
+        assert line[7:10] == [f"{row[name]:+.3f}" for name in ("difference", "low", "high")]
+        assert line[10] == ("B is better" if row["low"] > 0 else "A is better" if row["high"] < 0 else "not clear")
     assert all(note in out for note in found.notes)
     assert "label, P@10 of 8 labels: Of " in out
     written = pd.read_csv(path, keep_default_na=False)

@@ -16,7 +16,8 @@ from radcbir_core.collections.layout import Layout, collections_folder, list_col
 from radcbir_core.collections.writing import new_collection, resumable_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
-from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.pipeline import build
 
 
@@ -63,10 +64,10 @@ def test_what_is_computed_meanwhile_leaves_nothing_at_the_old_place(small) -> No
             rename_collection("small", "other")
 
     with pytest.raises(CollectionNotFoundError, match="removed or renamed meanwhile"):
-        evaluate(store, Protocol.of("leave-one-out", exclude=("study",)), progress=rename)
+        Precision(Protocol.of(exclude=("study",))).run(store, progress=rename)
     assert list_collections() == ["other"]
     assert "small" not in names()
-    assert len(evaluate(open_collection("other").store("pixels"), Protocol.of("leave-one-out")).table)
+    assert len(Precision().run(open_collection("other").store("pixels")).table)
 
 
 def test_the_title_alone_can_be_changed(small) -> None:

@@ -22,7 +22,7 @@ from radcbir_core.collections.digests import digests_of
 from radcbir_core.collections.export import export_manifest
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, ManifestError, StorageError
-from radcbir_core.evaluation import Protocol, evaluate
+from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.importers import import_collection
 from radcbir_core.importers.relabeling import relabel
 from radcbir_core.pipeline import build
@@ -61,7 +61,7 @@ def test_one_corrected_label_leaves_pixels_alone(small, csv) -> None:
     """The point: the evaluation is made again, and no byte of embeddings, index, graph and map is touched."""
     (first, *_) = ids(small)
     before, was = contents(small.folder), small.manifest.record(0)["pathologies"]
-    numbers = evaluate(small.store("pixels"), Protocol()).table
+    numbers = Precision().run(small.store("pixels")).table
     found = relabel("small", csv(f"image_id,pathologies\n{first},corrected\n"), by="me")
     assert cells(found) == [("0", "pathologies", "|".join(was), "corrected")]
     assert found.written
@@ -78,7 +78,7 @@ def test_one_corrected_label_leaves_pixels_alone(small, csv) -> None:
     assert {name for name in after if name not in before} == {collection.manifest_path.name, "corrections.csv"}
     store = open_collection("small").store("pixels")
     assert store.is_current()
-    assert not evaluate(store, Protocol()).table.equals(numbers)
+    assert not Precision().run(store).table.equals(numbers)
 
 
 def test_the_real_collection(real_images, tmp_path, monkeypatch) -> None:

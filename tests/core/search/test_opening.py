@@ -15,8 +15,9 @@ from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import CollectionError
-from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.evaluation.reports.space import evaluate_space
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.precision import Precision
+from radcbir_core.evaluation.reports.space import Space
 from radcbir_core.search import opening
 from radcbir_core.search.backend import ArrayVectors
 from radcbir_core.search.graph import build_neighbors
@@ -78,7 +79,7 @@ def everything(store: EncoderStore) -> tuple[list[list[int]], np.ndarray, np.nda
     store.mark(NEIGHBORS, **build_neighbors(store))
     fresh = open_collection("small").store("pixels")
     ids, similarities = np.array(fresh.neighbor_ids), np.array(fresh.neighbor_similarities)
-    return rows, ids, similarities, evaluate(fresh, Protocol.of("split")).table, evaluate_space(fresh)[0]
+    return rows, ids, similarities, Precision(Protocol.of("split")).run(fresh).table, Space().run(fresh).table
 
 
 def test_an_engine_in_another_process_gives_the_same_answers(store, opened, monkeypatch) -> None:

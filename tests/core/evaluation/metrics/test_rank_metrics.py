@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import ndcg_score
 
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.metrics.rank_metrics import (
-    AP_DIVISORS,
-    average_precision_at_k,
-    check_ap_divisor,
-    hit_rate_at_k,
-    ndcg_at_k,
-    precision_with_grades,
-    r_precision,
-    recall_at_k,
-)
+from radcbir_core.evaluation.metrics.average_precision import AP_DIVISORS, average_precision_at_k, check_ap_divisor
+from radcbir_core.evaluation.metrics.hit_rate import hit_rate_at_k
+from radcbir_core.evaluation.metrics.ndcg import ndcg_at_k
+from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
+from radcbir_core.evaluation.metrics.r_precision import r_precision
+from radcbir_core.evaluation.metrics.recall_at_k import recall_at_k
 from radcbir_core.evaluation.relevance import Available
 
 GRADES = [0.0, 0.25, 0.5, 1.0]
@@ -62,7 +58,7 @@ def test_each_metric_is_its_definition(ranking, divisor) -> None:
     ks = tuple(range(1, len(ranking) + 1))
     expected = [slow(ranking, k, divisor) for k in ks]
     found = {
-        "P": precision_with_grades(grades, ks, available=available),
+        "P": precision_at_k(grades > 0, ks, available=available.relevant),
         "recall": recall_at_k(grades, ks, available=available),
         "hit": hit_rate_at_k(grades, ks, available=available),
         "ap": average_precision_at_k(grades, ks, available=available, divisor=divisor),
@@ -71,7 +67,9 @@ def test_each_metric_is_its_definition(ranking, divisor) -> None:
     for name, values in found.items():
         np.testing.assert_allclose(values[0], [line[name] for line in expected], atol=1e-12, err_msg=name)
         assert np.isnan(values).all() or ((values >= 0) & (values <= 1)).all()
-    np.testing.assert_allclose(r_precision(grades, available=available), [expected[0]["r"]], atol=1e-12)
+    there = available.relevant
+    first_r = np.array([np.count_nonzero(grades[0, : there[0]])])
+    np.testing.assert_allclose(r_precision(first_r, available=there), [expected[0]["r"]], atol=1e-12)
 
 
 @given(ranking=rankings.filter(lambda found: len(found) > 1 and any(found)), k=st.integers(1, 12))
@@ -89,7 +87,6 @@ def test_the_best_ranking_has_1_and_swapping_up_never_harms(ranking) -> None:
     best, available, ks = sorted(ranking, reverse=True), available_of(ranking), (1, len(ranking))
     for metric in (ndcg_at_k, average_precision_at_k, hit_rate_at_k):
         np.testing.assert_allclose(metric(np.array([best]), ks, available=available), 1)
-    assert r_precision(np.array([best]), available=available)[0] == 1
     for i in range(len(ranking) - 1):
         if ranking[i] < ranking[i + 1]:
             better = [*ranking[:i], ranking[i + 1], ranking[i], *ranking[i + 2 :]]
@@ -131,8 +128,8 @@ def test_what_is_wrong_is_said() -> None:
         recall_at_k(np.zeros((1, 2)), (3,), available=available)
     with pytest.raises(ValueError, match="query 0 has 2 of 1"):
         recall_at_k(np.ones((1, 2)), (1,), available=available)
-    with pytest.raises(ValueError, match="Expected at least 3 hits a query"):
-        r_precision(np.zeros((1, 2)), available=Available(grades=np.array([1.0]), counts=np.array([[3]])))
+    with pytest.raises(ValueError, match="query 0 has 4 of 3"):
+        r_precision(np.array([4]), available=np.array([3]))
     with pytest.raises(ValueError, match="grades has shape"):
         ndcg_at_k(np.zeros((2, 2)), (1,), available=available)
     with pytest.raises(ValueError, match="Expected grades from 0 to 1"):

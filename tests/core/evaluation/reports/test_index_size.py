@@ -12,16 +12,11 @@ from hypothesis import strategies as st
 
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.groups import cluster_codes
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.evaluation.reports import index_size
-from radcbir_core.evaluation.reports.index_size import (
-    SIZE_COLUMNS,
-    evaluate_index_size,
-    kept_index_size,
-    nested_galleries,
-)
-from radcbir_core.evaluation.statistics.intervals import cluster_codes
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.index_size import SIZE_COLUMNS, IndexSize, nested_galleries
+from radcbir_core.evaluation.reports.precision import Precision
 from tests.kept_embeddings import kept_embeddings
 
 
@@ -69,18 +64,21 @@ def slow_precision(store, gallery, protocol: Protocol, k: int) -> tuple[float, f
         ]
         relevant = [frame["anatomy"][row] == label for _, row in sorted(pairs)]
         divisor = k if protocol.divisor == "k" else min(k, sum(relevant))
-        if divisor:
-            values.setdefault(label, []).append(sum(relevant[:divisor]) / divisor)
+        if sum(relevant) or protocol.empty == "zero":
+            values.setdefault(label, []).append(sum(relevant[:divisor]) / max(divisor, 1))
     means = [sum(found) / len(found) for found in values.values()]
     every = [value for found in values.values() for value in found]
     return sum(every) / len(every), sum(means) / len(means)
 
 
-@pytest.mark.parametrize(("name", "divisor"), [("leave-one-out", "k"), ("split", "available")])
-def test_every_figure_agrees_with_the_oracle(store, name, divisor) -> None:
-    protocol = Protocol.of(name, divisor=divisor, ks=(1, 5))
+@pytest.mark.parametrize(
+    ("name", "divisor", "empty"),
+    [("leave-one-out", "k", "skip"), ("leave-one-out", "k", "zero"), ("split", "available", "skip")],
+)
+def test_every_figure_agrees_with_the_oracle(store, name, divisor, empty) -> None:
+    protocol = Protocol.of(name, divisor=divisor, empty=empty, ks=(1, 5))
     fractions = (0.1, 0.4)
-    table = evaluate_index_size(store, protocol, level="anatomy", fractions=fractions, draws=3, seed=4)
+    table = IndexSize(protocol, "anatomy", fractions, 3, 4).run(store).table
     assert tuple(table.columns) == SIZE_COLUMNS
     manifest = store.collection.manifest
     clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
@@ -100,35 +98,22 @@ def test_every_figure_agrees_with_the_oracle(store, name, divisor) -> None:
 
 def test_the_whole_gallery_is_what_evaluate_says(store) -> None:
     protocol = Protocol.of("leave-one-out", ks=(1, 3))
-    table = evaluate_index_size(store, protocol, fractions=(1.0,))
-    plain = evaluate(store, protocol).table.query("level == 'label' and averaging != 'label'")
+    table = IndexSize(protocol, fractions=(1.0,)).run(store).table
+    plain = Precision(protocol).run(store).table.query("level == 'label' and averaging != 'label'")
     assert table["mean"].tolist() == pytest.approx(plain["precision"].tolist())
+    assert table["n_empty"].tolist() == plain["n_empty"].tolist()
     assert table["draws"].tolist() == [1] * 4
     assert table["std"].tolist() == [0] * 4
-
-
-def test_results_are_kept_and_read_again(store, monkeypatch) -> None:
-    choices = {"level": "anatomy", "fractions": (0.5, 1.0), "draws": 2}
-    assert kept_index_size(store, Protocol.of(), **choices) is None
-    told = []
-    table = evaluate_index_size(store, Protocol.of(), **choices, progress=lambda *step: told.append(step))
-    assert told == [("galleries", done, 3) for done in range(4)]
-    monkeypatch.setattr(index_size, "_compute", None)  # it must not be called again
-    pd.testing.assert_frame_equal(evaluate_index_size(store, Protocol.of(), **choices), table)
-    pd.testing.assert_frame_equal(kept_index_size(store, Protocol.of(), **choices), table)
-    for other in ({"level": "label"}, {"seed": 1}, {"draws": 3}, {"fractions": (0.5,)}):
-        assert kept_index_size(store, Protocol.of(), **{**choices, **other}) is None
-    assert kept_index_size(store, Protocol.of(divisor="available"), **choices) is None
 
 
 def test_what_is_wrong_is_said(store) -> None:
     for fractions in ((0.0,), (1.2,), ()):
         with pytest.raises(EvaluationError, match="Expected fractions above 0 and up to 1"):
-            evaluate_index_size(store, Protocol.of(), fractions=fractions)
-    with pytest.raises(EvaluationError, match="Expected at least 2 draws, which have a spread, but draws = 1"):
-        evaluate_index_size(store, Protocol.of(), draws=1)
+            IndexSize(fractions=fractions)
+    with pytest.raises(EvaluationError, match="Expected at least 2 draws, which have a deviation, but draws = 1"):
+        IndexSize(draws=1)
     with pytest.raises(EvaluationError, match="but protocol = paper"):
-        evaluate_index_size(store, Protocol.of("paper"))
+        IndexSize(Protocol.of("paper"))
 
 
 def test_the_command(store, tmp_path, capsys) -> None:

@@ -15,10 +15,12 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.evaluation import KS, PAPER_COLUMNS, PAPER_KS, Protocol, evaluate
-from radcbir_core.evaluation.reports.comparing import compare
+from radcbir_core.evaluation import KS, PAPER, Protocol, evaluate, evaluation_of
+from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.disagreements import disagreements
-from radcbir_core.evaluation.statistics.deviation import spread_of
+from radcbir_core.evaluation.reports.paper import PUBLISHED, Paper
+from radcbir_core.evaluation.reports.precision import MEANS_COLUMNS, Precision
+from radcbir_core.evaluation.statistics.deviation import deviations_of
 from radcbir_core.importers.vectors.embeddings import import_embeddings
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
@@ -43,7 +45,7 @@ def test_it_gives_the_published_evaluators_numbers_and_hits(data, capsys) -> Non
     assert main(["evaluate", "ds", "--protocol", "paper", "--output", output, "--hits", hits]) == 0
     assert "± 0.472" in capsys.readouterr().out
     table = pd.read_csv(output, keep_default_na=False, na_values=[""])
-    assert tuple(table.columns) == PAPER_COLUMNS
+    assert tuple(table.columns) == MEANS_COLUMNS
     expected = pd.read_csv(folder / "expected_precision.csv", index_col=0)
     for averaging in ("micro", "macro"):
         ours = table[table["averaging"] == averaging].set_index("k").loc[1:99]
@@ -64,7 +66,7 @@ def told_slowly(frame: pd.DataFrame, vectors: np.ndarray, labels: list[str]) -> 
         mine = label_of[row]
         cosines = [(float(vectors[row] @ vectors[other]), other) for other in gallery.index]
         order = [other for _, other in sorted(cosines, key=lambda pair: -pair[0])]
-        for n in PAPER_KS:
+        for n in PAPER.ks:
             size = min(n, available.get(mine, 0))
             same = [label_of[other] == mine for other in order[:size]]
             rows.append({"label": mine, "k": n, "p": sum(same) / size if size else np.nan})
@@ -75,7 +77,7 @@ def test_it_agrees_with_a_slow_telling(data) -> None:
     frame, vectors = write_unified(data, rows=130, dimension=20, seed=1)
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
     store = open_collection("u").store("e")
-    found = evaluate(store, Protocol.of("paper"))
+    found = Paper().run(store)
     slow = told_slowly(frame, vectors.astype(np.float64), list(frame.columns[5:]))
     table = found.table
     for k, part in slow.groupby("k"):
@@ -92,18 +94,37 @@ def test_it_agrees_with_a_slow_telling(data) -> None:
             assert row["n_queries"] == values.notna().sum()
     # The oracle has met what makes it worth running: an unavailable label, one with one query, several labels at once.
     assert slow["p"].isna().any()
-    assert (slow.groupby("label").size() == len(PAPER_KS)).any()
+    assert (slow.groupby("label").size() == len(PAPER.ks)).any()
     assert (frame[frame.columns[5:]].sum(axis=1) > 1).any()
     assert set(found.table["level"]) == {"label"}
-    assert any("without any relevant image" in note for note in found.notes)
-    again = evaluate(store, Protocol.of("paper"))
+    micro = table[(table["averaging"] == "micro") & (table["k"] == 1)].iloc[0]
+    assert micro["n_empty"] == slow[slow["k"] == 1]["p"].isna().sum() > 0
+    assert f"left out: {micro['n_empty']} of {micro['n_empty'] + micro['n_queries']}" in found.title
+    curve = found.tables["curve"].set_index("n")
+    for averaging in ("micro", "macro"):
+        means = table[table["averaging"] == averaging].set_index("k")
+        assert curve[averaging].tolist() == means["precision"].tolist()
+        assert curve[f"{averaging}_std"].tolist() == means["std"].tolist()
+    assert curve["published"].dropna().to_dict() == PUBLISHED
+    again = Paper().run(store)
     pd.testing.assert_frame_equal(again.table, found.table)
+
+
+def test_it_is_kept_once_under_either_name(data) -> None:
+    write_unified(data, rows=130, dimension=20, seed=1)
+    import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
+    collection = open_collection("u")
+    first = evaluate(collection, "e", protocol="paper")
+    store = collection.store("e")
+    assert Precision(PAPER).folder(store) == Paper().folder(store)
+    pd.testing.assert_frame_equal(Precision(PAPER).kept(store).table, first.table)
+    assert len(list(store.evaluation_folder.iterdir())) == 1
 
 
 def test_intervals_are_given_for_the_usual_k(data) -> None:
     write_unified(data, rows=130, dimension=20, seed=1)
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
-    table = evaluate(open_collection("u").store("e"), Protocol.of("paper")).table
+    table = Paper().run(open_collection("u").store("e")).table
     micro = table[table["averaging"] == "micro"].set_index("k")
     assert set(micro.index[micro["low"].notna()]) == {1, 3, 5, 10}
     assert (micro.loc[[1, 3, 5, 10], "low"] < micro.loc[[1, 3, 5, 10], "high"]).all()
@@ -115,12 +136,16 @@ def test_intervals_are_given_for_the_usual_k(data) -> None:
         ({"divisor": "k"}, "divisor = k"),
         ({"exclude": ["patient"]}, "exclude ="),
         ({"ks": [1, 2]}, "ks ="),
+        ({"empty": "zero"}, "empty = zero"),
     ],
 )
 def test_it_has_no_choices(choice, words) -> None:
-    with pytest.raises(EvaluationError, match=f"Expected the paper's protocol as it is .*{words}.*--protocol split"):
+    with pytest.raises(EvaluationError, match=f"Expected the paper's protocol as it is .*{words}.*the protocol split"):
         Protocol.of("paper", **choice)
-    assert Protocol.of("paper", divisor="available", exclude=[]) == Protocol.of("paper")
+    with pytest.raises(EvaluationError, match=words):
+        evaluation_of("precision", protocol="paper", **choice)
+    assert Protocol.of("paper", divisor="available", exclude=[]) == Protocol.of("paper") == PAPER
+    assert evaluation_of("precision", protocol="paper") == evaluation_of("paper") == Paper()
 
 
 def test_it_needs_both_sides_and_current_embeddings(data) -> None:
@@ -129,10 +154,10 @@ def test_it_needs_both_sides_and_current_embeddings(data) -> None:
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
     store = open_collection("u").store("e")
     with pytest.raises(EvaluationError, match="Expected images of split train and of split test"):
-        evaluate(store, Protocol.of("paper"))
+        Paper().run(store)
     outdate(store)
     with pytest.raises(StaleError, match=r"missing or older\. Build or import them again"):
-        evaluate(store, Protocol.of("paper"))
+        Paper().run(store)
 
 
 def test_the_command_refuses_what_it_cannot_do(data, capsys) -> None:
@@ -159,16 +184,16 @@ def test_two_encoders_are_compared_query_by_query(data, capsys) -> None:
     record["artifacts"]["embeddings"]["digest"] = "another"
     (folder / "encoder.json").write_text(json.dumps(record), encoding="utf-8")
     second = open_collection("u").store("f")
-    protocol = Protocol.of("paper")
-    found = compare(first, second, protocol)
+    comparison = Comparison("f", PAPER)
+    found = comparison.run(first)
     assert set(found.table["level"]) == {"label"}
-    both = [evaluate(store, protocol) for store in (first, second)]
+    both = [Paper().run(store) for store in (first, second)]
     for side, one in zip("ab", both, strict=True):
-        expected = one.queries[[f"p@{k}" for k in PAPER_KS]].to_numpy()
-        np.testing.assert_array_equal(found.queries[[f"{side}@{k}" for k in PAPER_KS]].to_numpy(), expected)
+        expected = one.tables["queries"][[f"p@{k}" for k in PAPER.ks]].to_numpy()
+        np.testing.assert_array_equal(found.tables["queries"][[f"{side}@{k}" for k in PAPER.ks]].to_numpy(), expected)
     table = found.table[found.table["averaging"] != "label"].set_index(["averaging", "k"])
     for averaging in ("micro", "macro"):
-        for k in PAPER_KS:
+        for k in PAPER.ks:
             a, b = (
                 one.table[(one.table["averaging"] == averaging) & (one.table["k"] == k)]["precision"].item()
                 for one in both
@@ -179,8 +204,8 @@ def test_two_encoders_are_compared_query_by_query(data, capsys) -> None:
     assert (table["difference"] != 0).any()
     tested = found.table[found.table["averaging"] == "label"].groupby("k")["p"].count()
     assert set(tested.index[tested > 0]) == set(KS)
-    parted = disagreements(first, second, found, level="label", k=1)
-    assert parted.n_queries == found.queries["a@1"].notna().sum()
+    parted = disagreements(first, comparison, level="label", k=1)
+    assert parted.n_queries == found.tables["queries"]["a@1"].notna().sum()
     output = data / "versus.csv"
     capsys.readouterr()
     assert (
@@ -189,24 +214,24 @@ def test_two_encoders_are_compared_query_by_query(data, capsys) -> None:
     printed = capsys.readouterr().out
     assert "the paper's: train against test" in printed
     assert "P@10 of" in printed
-    assert set(pd.read_csv(output)["k"]) == set(PAPER_KS)
+    assert set(pd.read_csv(output)["k"]) == set(PAPER.ks)
 
 
 def test_an_encoder_is_compared_with_chance(data) -> None:
     write_unified(data, rows=130, dimension=20, seed=1)
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
     store = open_collection("u").store("e")
-    found = compare(store, None, Protocol.of("paper"))
+    found = Comparison("chance", PAPER).run(store)
     labels = store.collection.manifest.labels("label").codes
     split = np.asarray(store.collection.manifest.column("split"))
     gallery = labels[(labels >= 0) & (split == "train")]
-    for row in found.queries.to_dict("records"):
+    for row in found.tables["queries"].to_dict("records"):
         same = (gallery == labels[row["row"]]).sum()
         # Of any k images drawn at random, this share is relevant on average; at k = 1 it needs no divisor.
         assert row["b@1"] == pytest.approx(same / len(gallery)) if same else np.isnan(row["b@1"])
     outdate(store)
     with pytest.raises(StaleError, match=r"missing or older\. Build or import them again"):
-        compare(store, None, Protocol.of("paper"))
+        Comparison("chance", PAPER).run(store)
 
 
 def test_hits_have_the_queries_in_order_and_fewer_where_there_are_fewer(data) -> None:
@@ -223,11 +248,11 @@ def test_hits_have_the_queries_in_order_and_fewer_where_there_are_fewer(data) ->
         assert (line[len(gallery) :] == "").all()
 
 
-def test_spread_by_hand() -> None:
+def test_deviations_by_hand() -> None:
     precision = np.array([[1.0, 0.0], [0.0, 0.0], [0.5, np.nan], [1.0, 1.0], [0.3, 0.3]])
-    spread = spread_of(precision, np.array([0, 0, 0, 1, -1]), n_labels=3)
-    assert spread.micro.tolist() == pytest.approx([pd.Series([1, 0, 0.5, 1]).std(), pd.Series([0, 0, 1]).std()])
-    assert spread.label[0].tolist() == pytest.approx([0.5, 0.0])
-    assert np.isnan(spread.label[1:]).all()
-    assert spread.macro.tolist() == pytest.approx([0.5, 0.0])
-    assert np.isnan(spread_of(np.empty((0, 1)), np.empty(0, int), n_labels=1).micro).all()
+    found = deviations_of(precision, np.array([0, 0, 0, 1, -1]), n_labels=3)
+    assert found.micro.tolist() == pytest.approx([pd.Series([1, 0, 0.5, 1]).std(), pd.Series([0, 0, 1]).std()])
+    assert found.label[0].tolist() == pytest.approx([0.5, 0.0])
+    assert np.isnan(found.label[1:]).all()
+    assert found.macro.tolist() == pytest.approx([0.5, 0.0])
+    assert np.isnan(deviations_of(np.empty((0, 1)), np.empty(0, int), n_labels=1).micro).all()

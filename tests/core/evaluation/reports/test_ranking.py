@@ -12,11 +12,14 @@ import pytest
 
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.relevance import RULES
-from radcbir_core.evaluation.reports import ranking as rank_evaluation
-from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, column_of, evaluate_ranking, kept_ranking
+from radcbir_core.evaluation.reports.precision import Precision
+from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, Ranking, column_of
+from radcbir_core.importers import import_collection
+from radcbir_core.pipeline import build
 from radcbir_core.search import relevant_counts
 from tests.core.evaluation.metrics.test_rank_metrics import slow
 from tests.core.evaluation.test_relevance import slow_grade
@@ -29,6 +32,23 @@ def store(small_data, tmp_path_factory, monkeypatch):
     shutil.copytree(small_data, data)
     monkeypatch.setenv("RADCBIR_DATA", str(data))
     return open_collection("small").store("pixels")
+
+
+@pytest.fixture
+def lonely(small_source, tmp_path, monkeypatch):
+    """Three images of which one is alone in its label, so that it has nothing to find."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    folder = tmp_path / "three"
+    folder.mkdir()
+    for name in ("chest_00.png", "chest_01.png", "brain_03.png"):
+        shutil.copy(small_source / name, folder / name)
+    (folder / "manifest.csv").write_text(
+        "path,modality,anatomy,pathology,split\nchest_00.png,XR,chest,a,train\nchest_01.png,XR,chest,a,test\n"
+        "brain_03.png,MR,brain,b,test\n"
+    )
+    collection = import_collection([folder], name="three").collection
+    build(collection, load_encoder("pixels"))
+    return collection.store("pixels")
 
 
 def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str, str, int, str], float]:
@@ -80,7 +100,7 @@ def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str
 def test_every_figure_agrees_with_the_oracle(store, name, divisor, rule, monkeypatch) -> None:
     monkeypatch.setattr(relevant_counts, "_ELEMENTS", 200)  # several portions of R-precision
     protocol = Protocol.of(name, ks=(1, 3, 10))
-    found = evaluate_ranking(store, protocol, rule=rule, ap_divisor=divisor, with_r_precision=True)
+    found = Ranking(protocol, rule, divisor, r_precision=True).run(store)
     assert tuple(found.table.columns) == RANK_COLUMNS
     expected = oracle(store, protocol, rule, divisor)
     seen = set()
@@ -90,64 +110,67 @@ def test_every_figure_agrees_with_the_oracle(store, name, divisor, rule, monkeyp
         value = expected[row["label"], row["metric"], k, row["averaging"]]
         assert row["value"] == pytest.approx(value, abs=1e-9, nan_ok=True), row
         if not math.isnan(row["low"]):
-            assert row["low"] - 1e-9 <= row["value"] <= row["high"] + 1e-9
+            assert row["low"] <= row["value"] <= row["high"]
     assert seen == {(label, metric, averaging) for label, metric, _, averaging in expected}
 
 
-def test_same_label_is_what_evaluate_says(store) -> None:
-    from radcbir_core.evaluation import evaluate
+@pytest.mark.parametrize("empty", ["skip", "zero"])
+@pytest.mark.parametrize("name", ["leave-one-out", "split"])
+def test_same_label_is_what_the_precision_says(store, lonely, name, empty) -> None:
+    """One P@k: the two views answer the same question with the same numbers, intervals and counts included."""
+    protocol = Protocol.of(name, empty=empty)
+    columns = ["label", "k", "precision", "n_queries", "n_empty", "averaging", "low", "high"]
+    for one in (store, lonely):
+        plain = Precision(protocol).run(one).table.query("level == 'label'")
+        ours = Ranking(protocol, "same-label").run(one).table.query("metric == 'P'")
+        ours = ours.rename(columns={"value": "precision"})
+        both = [part[columns].astype({"k": int}).sort_values(["averaging", "label", "k"]) for part in (plain, ours)]
+        pd.testing.assert_frame_equal(*(part.reset_index(drop=True) for part in both), check_dtype=False, atol=1e-12)
+    assert plain["n_empty"].sum() > 0, "the rule has been put to use"
 
-    protocol = Protocol.of("leave-one-out", divisor="available", ks=(1,))
-    plain = evaluate(store, protocol).table.query("level == 'label' and averaging == 'micro'")
-    ours = evaluate_ranking(store, protocol, rule="same-label").table
-    ours = ours[(ours["averaging"] == "micro") & (ours["metric"] == "P")]
-    assert ours["value"].item() == pytest.approx(plain["precision"].item())
-    assert ours["n_queries"].item() == plain["n_queries"].item()
+
+def test_what_has_nothing_to_find_counts_0_in_every_metric_if_asked(lonely) -> None:
+    skip, zero = (Ranking(Protocol.of(empty=empty), "same-label").run(lonely) for empty in ("skip", "zero"))
+    first, second = (found.tables["queries"].drop(columns="row") for found in (skip, zero))
+    assert first.isna().to_numpy().any()
+    pd.testing.assert_frame_equal(first.fillna(0.0), second)
 
 
 def test_notes_and_errors(store, small_data, tmp_path, monkeypatch) -> None:
-    found = evaluate_ranking(store, Protocol.of(), rule="same-label")
+    found = Ranking(rule="same-label").run(store)
     assert any(
         "images take no part: no modality, anatomy or pathology or several pathologies" in n for n in found.notes
     )
     with pytest.raises(EvaluationError, match="but relevance = 'dice'"):
-        evaluate_ranking(store, Protocol.of(), rule="dice")
+        Ranking(rule="dice")
     with pytest.raises(EvaluationError, match="but ap_divisor = 'k'"):
-        evaluate_ranking(store, Protocol.of(), ap_divisor="k")
+        Ranking(ap_divisor="k")
     with pytest.raises(EvaluationError, match=r"but protocol = paper\. Use split"):
-        evaluate_ranking(store, Protocol.of("paper"))
+        Ranking(Protocol.of("paper"))
     shutil.copytree(small_data, tmp_path / "data")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     other = open_collection("small").store("pixels")
     other.neighbor_ids_path.unlink()
     with pytest.raises(StaleError, match="Expected a neighbor graph"):
-        evaluate_ranking(other, Protocol.of())
+        Ranking().run(other)
 
 
-def test_results_are_kept_and_read_again(store, monkeypatch) -> None:
+def test_what_is_kept_with_r_precision_serves_without_it(store) -> None:
     protocol = Protocol.of(ks=(1, 3))
-    assert kept_ranking(store, protocol, rule="jaccard") is None
-    plain = evaluate_ranking(store, protocol, rule="jaccard")
-    deep = evaluate_ranking(store, protocol, rule="jaccard", with_r_precision=True)
-    monkeypatch.setattr(rank_evaluation, "_compute", None)  # it must not be called again
-    again = evaluate_ranking(store, protocol, rule="jaccard")
-    pd.testing.assert_frame_equal(again.table, plain.table)
-    pd.testing.assert_frame_equal(again.queries, plain.queries)
-    assert again.notes == plain.notes
-    kept = kept_ranking(store, protocol, rule="jaccard")
+    deep = Ranking(protocol, "jaccard", r_precision=True).run(store)
+    kept = Ranking(protocol, "jaccard").kept(store)
     pd.testing.assert_frame_equal(kept.table, deep.table)
-    for choice in ({"rule": "any-shared"}, {"rule": "jaccard", "ap_divisor": "found"}):
-        assert kept_ranking(store, protocol, **choice) is None
-    assert kept_ranking(store, Protocol.of(ks=(1, 5)), rule="jaccard") is None
+    assert Ranking(protocol, "any-shared").kept(store) is None
     # What is kept of each query adds up to the means.
+    queries = deep.tables["queries"]
     for row in deep.table[deep.table["averaging"] == "micro"].to_dict("records"):
-        values = deep.queries[column_of(row["metric"], None if pd.isna(row["k"]) else row["k"])]
+        values = queries[column_of(row["metric"], None if pd.isna(row["k"]) else row["k"])]
         assert values.mean() == pytest.approx(row["value"])
         assert values.notna().sum() == row["n_queries"]
 
 
 def test_a_split_that_shares_patients_is_told(store) -> None:
-    notes = evaluate_ranking(store, Protocol.of("split")).notes
+    notes = Ranking(Protocol.of("split")).run(store).notes
     assert any("whether their patients are both in train and in test cannot be known" in note for note in notes)
 
 

@@ -1,4 +1,4 @@
-"""Mean similarities against loops over all pairs of images, and by hand."""
+"""The layout of labels against loops over all pairs of images, and by hand."""
 
 from __future__ import annotations
 
@@ -8,58 +8,23 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.errors import EvaluationError
+from radcbir_core.errors import EvaluationError, QueryError, StaleError
+from radcbir_core.evaluation.metrics.similarity import label_similarities
 from radcbir_core.evaluation.reports import space
-from radcbir_core.evaluation.reports.silhouettes import IMAGE_COLUMNS
-from radcbir_core.evaluation.reports.space import SPACE_COLUMNS, evaluate_space, label_similarities
-from radcbir_core.search.backend import ArrayVectors
-from tests.kept_embeddings import kept_embeddings
-
-
-def slow(vectors, labels, n_labels, apart) -> tuple[list[float], list[int], list[float], list[int]]:
-    within, between = [0.0] * n_labels, [0.0] * n_labels
-    n_within, n_between = [0] * n_labels, [0] * n_labels
-    for i, first in enumerate(labels):
-        for j, second in enumerate(labels):
-            if i == j or first < 0 or second < 0 or apart[i] == apart[j] >= 0:
-                continue
-            a, b = vectors[i].astype(float), vectors[j].astype(float)
-            cosine = float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
-            if first == second:
-                within[first] += cosine
-                n_within[first] += 1
-            else:
-                between[first] += cosine
-                n_between[first] += 1
-    return within, n_within, between, n_between
-
-
-@given(
-    rows=st.integers(1, 25),
-    kind=st.sampled_from([np.float16, np.float32]),
-    grouped=st.booleans(),
-    block=st.integers(1, 9),
-    seed=st.integers(0, 10_000),
+from radcbir_core.evaluation.reports.space import (
+    IMAGE_COLUMNS,
+    MATRIX_COLUMNS,
+    SPACE_COLUMNS,
+    Space,
+    label_silhouettes,
 )
-@settings(max_examples=60, deadline=None)
-def test_sums_are_those_of_all_pairs(rows, kind, grouped, block, seed) -> None:
-    random = np.random.default_rng(seed)
-    vectors = random.normal(size=(rows, 5)).astype(kind)
-    labels, groups = random.integers(-1, 4, rows), random.integers(-1, 5, rows)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(space, "_BLOCK", block)
-        found = label_similarities(ArrayVectors(vectors), labels, n_labels=4, apart=groups if grouped else None)
-    expected = slow(vectors, labels.tolist(), 4, groups.tolist() if grouped else [-1] * rows)
-    np.testing.assert_allclose(found.within, expected[0], atol=1e-9)
-    assert found.within_pairs.tolist() == expected[1]
-    np.testing.assert_allclose(found.between, expected[2], atol=1e-9)
-    assert found.between_pairs.tolist() == expected[3]
-    assert found.images.tolist() == [int((labels == label).sum()) for label in range(4)]
+from radcbir_core.search.backend import ArrayVectors
+from tests.core.evaluation.metrics.test_similarity import slow
+from tests.kept_embeddings import kept_embeddings
+from tests.stale import outdate
 
 
 @pytest.fixture
@@ -70,14 +35,15 @@ def store(small_data, tmp_path_factory, monkeypatch):
     return open_collection("small").store("pixels")
 
 
-@pytest.mark.parametrize("exclude", ["patient", ""])
+@pytest.mark.parametrize("exclude", ["patient", "none"])
 def test_the_table_of_a_collection(store, exclude) -> None:
-    table, notes = evaluate_space(store, exclude=exclude)
+    found = Space(exclude, "anatomy").run(store)
+    table = found.table
     assert tuple(table.columns) == SPACE_COLUMNS
-    assert bool(notes) == bool(exclude)
+    assert any("pairs of the same patient may count" in note for note in found.notes) == (exclude == "patient")
     manifest = store.collection.manifest
     anatomy = manifest.codes("anatomy")
-    apart = manifest.groups("patient") if exclude else np.full(len(manifest), -1)
+    apart = manifest.groups("patient") if exclude == "patient" else np.full(len(manifest), -1)
     within, n_within, between, n_between = slow(kept_embeddings(store), anatomy.codes.tolist(), 3, apart.tolist())
     part = table[table["level"] == "anatomy"].set_index(["averaging", "label"])
     for code, name in enumerate(anatomy.values):
@@ -102,11 +68,8 @@ def test_points_and_noise() -> None:
     assert [line["relative_gap"] for line in lines] == pytest.approx([1] * 5)
     random = np.random.default_rng(0)
     vectors = random.normal(size=(2000, 8)) + 2
-    lines = list(
-        space._lines(
-            label_similarities(ArrayVectors(vectors), random.integers(0, 3, 2000), n_labels=3), ("a", "b", "c")
-        )
-    )
+    sums = label_similarities(ArrayVectors(vectors), random.integers(0, 3, 2000), n_labels=3)
+    lines = list(space._lines(sums, ("a", "b", "c")))
     assert abs(lines[0]["relative_gap"]) < 0.01
     assert lines[0]["between"] > 0.5
 
@@ -119,16 +82,50 @@ def test_what_there_is_no_pair_of_is_unknown() -> None:
     assert line["n_pairs"] == 0
 
 
-def test_what_is_wrong_is_said(store) -> None:
+def test_a_collection_agrees_with_the_mean_similarities(store) -> None:
+    told = []
+    found = Space(level="anatomy").run(store, progress=lambda *step: told.append(step))
+    assert told[0][1] == 0
+    assert told[-1][1] == told[-1][2]
+    assert tuple(found.tables["matrix"].columns) == MATRIX_COLUMNS
+    assert tuple(found.tables["silhouettes"].columns) == IMAGE_COLUMNS
+    means = found.table.query("level == 'anatomy' and averaging == 'label'").set_index("label")
+    own = found.tables["matrix"][found.tables["matrix"]["label"] == found.tables["matrix"]["other"]].set_index("label")
+    for label in means.index:
+        assert own.loc[label, "similarity"] == pytest.approx(means.loc[label, "within"])
+        assert own.loc[label, "n_images"] == means.loc[label, "n_images"]
+    labels = label_silhouettes(found.tables["silhouettes"])
+    known = found.tables["silhouettes"].dropna(subset="silhouette")
+    assert labels["silhouette"].is_monotonic_increasing
+    for row in labels.to_dict("records"):
+        values = known.loc[known["label"] == row["label"], "silhouette"]
+        assert (row["n_images"], row["silhouette"]) == (len(values), pytest.approx(values.mean()))
+        assert row["nearer"] == pytest.approx((values < 0).mean())
+    assert any("have no patient_id: pairs of the same patient may count" in note for note in found.notes)
+
+
+def test_what_is_wrong_is_said(store, monkeypatch) -> None:
     with pytest.raises(EvaluationError, match="or none, but exclude = 'site'"):
-        evaluate_space(store, exclude="site")
-    with pytest.raises(ValueError, match=r"but len\(labels\) = 3"):
-        label_similarities(ArrayVectors(np.eye(2)), np.zeros(3, dtype=int), n_labels=1)
-    with pytest.raises(ValueError, match="Expected label codes below 1, but labels = 1"):
-        label_similarities(ArrayVectors(np.eye(2)), np.array([0, 1]), n_labels=1)
+        Space("site")
+    with pytest.raises(QueryError, match="level = 'planet'"):
+        Space(level="planet")
+    manifest = store.collection.manifest
+    original = type(manifest).labels
+
+    def none(self, level):
+        found = original(self, level)
+        return type(found)(values=found.values, codes=found.codes * 0 - 1)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(manifest), "labels", none)
+        with pytest.raises(EvaluationError, match="Expected images with a modality, an anatomy or a label"):
+            Space(level="anatomy").run(store)
+    outdate(store)
+    with pytest.raises(StaleError, match="Expected embeddings of the images"):
+        Space().run(store)
 
 
-def test_the_command_does_without_labels_at_the_level_of_silhouettes(store, tmp_path, monkeypatch, capsys) -> None:
+def test_the_command_does_without_labels_at_the_level_of_silhouettes(store, monkeypatch, capsys) -> None:
     from radcbir_core.collections.manifest import Manifest
 
     original = Manifest.labels
@@ -141,9 +138,8 @@ def test_the_command_does_without_labels_at_the_level_of_silhouettes(store, tmp_
     assert main(["evaluate-space", "small"]) == 0
     printed = capsys.readouterr().out
     assert "anatomy" in printed
-    assert "silhouette" not in printed
-    assert main(["evaluate-space", "small", "--matrix", str(tmp_path / "m.csv")]) == 2
-    assert "Expected images with a label at the level label" in capsys.readouterr().err
+    assert "Mean silhouette" not in printed
+    assert "No image has a label at the level label, so there are no silhouettes." in printed
     assert main(["evaluate-space", "small", "--level", "planet"]) == 2
     assert "planet" in capsys.readouterr().err
     assert main(["evaluate-space", "small", "--level", "anatomy"]) == 0

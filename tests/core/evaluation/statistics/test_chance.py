@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.statistics.chance import allowed_images, expected_precision, expected_success, random_hits
+from radcbir_core.evaluation.statistics.chance import expected_precision, expected_success, random_hits
 from radcbir_core.search.backend import Exclusion
 
 
@@ -27,41 +27,28 @@ def test_the_expectation_is_the_mean_over_all_ways_to_draw(gallery) -> None:
     relevant = [True] * available + [False] * (images - available)
     drawn = list(itertools.permutations(relevant, min(k, images)))
     by_k = np.mean([sum(ranking) / k for ranking in drawn])
-    found = expected_precision(np.array([available]), np.array([images]), (k,))
+    found = expected_precision(np.array([available]), np.array([images]), (k,), empty="zero")
     assert found[0, 0] == pytest.approx(by_k)
+    found = expected_precision(np.array([available]), np.array([images]), (k,))
+    assert found[0, 0] == pytest.approx(by_k if available else math.nan, nan_ok=True)
     found = expected_precision(np.array([available]), np.array([images]), (k,), divisor="available")
     size = min(k, available)
     if size:
         assert found[0, 0] == pytest.approx(np.mean([sum(ranking[:size]) / size for ranking in drawn]))
     else:
         assert math.isnan(found[0, 0])
+        divided = expected_precision(np.array([0]), np.array([images]), (k,), divisor="available", empty="zero")
+        assert divided.tolist() == [[0]]
     success = expected_success(np.array([available]), np.array([images]), k)
     assert success[0] == pytest.approx(np.mean([any(ranking) for ranking in drawn]))
 
 
 def test_no_image_at_all() -> None:
     nothing = np.array([0])
-    assert expected_precision(nothing, nothing, (1, 10)).tolist() == [[0, 0]]
+    assert expected_precision(nothing, nothing, (1, 10), empty="zero").tolist() == [[0, 0]]
     assert expected_success(nothing, nothing, 3).tolist() == [0]
     with pytest.raises(EvaluationError, match="divisor"):
         expected_precision(nothing, nothing, (1,), divisor="n")
-
-
-def test_the_images_allowed_are_those_that_no_group_takes_away() -> None:
-    random = np.random.default_rng(1)
-    gallery = random.random(60) < 0.7
-    patient, duplicate = random.integers(-1, 12, 60), random.integers(-1, 8, 60)
-    rows = np.arange(60)
-    found = allowed_images(rows, gallery=gallery, groups=[patient, duplicate])
-    for row in rows:
-        left = [
-            other
-            for other in rows
-            if gallery[other]
-            and other != row
-            and not any(group[row] >= 0 and group[row] == group[other] for group in (patient, duplicate))
-        ]
-        assert found[row] == len(left)
 
 
 def exclusions(groups, rows):

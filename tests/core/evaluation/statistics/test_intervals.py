@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.evaluation.metrics.precision import label_precision, macro_precision, micro_precision
 from radcbir_core.evaluation.statistics import intervals as module
-from radcbir_core.evaluation.statistics.intervals import cluster_codes, precision_intervals
+from radcbir_core.evaluation.statistics.averages import means_of
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
 
 
 def oracle_means(values, labels, clusters, drawn, n_labels):
@@ -34,30 +34,6 @@ def oracle_means(values, labels, clusters, drawn, n_labels):
     return micro, macro, [means.get(label, math.nan) for label in range(n_labels)]
 
 
-# --- clusters ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_cluster_is_the_patient_then_the_duplicate_group_then_the_image():
-    patient = np.array([3, 3, -1, -1, -1, -1])
-    duplicate = np.array([-1, 0, 0, 0, 7, -1])
-    assert cluster_codes([patient, duplicate], n_rows=6).tolist() == [0, 0, 1, 1, 2, 3]
-    assert cluster_codes([], n_rows=3).tolist() == [0, 1, 2]
-    assert cluster_codes([], n_rows=0).tolist() == []
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 3)), max_size=12))
-def test_clusters_are_those_of_a_dictionary(rows):
-    names = [
-        ("patient", patient) if patient >= 0 else ("duplicate", duplicate) if duplicate >= 0 else ("image", row)
-        for row, (patient, duplicate) in enumerate(rows)
-    ]
-    groups = [np.array([row[column] for row in rows], dtype=np.int32) for column in (0, 1)]
-    found = cluster_codes(groups, n_rows=len(rows)).tolist()
-    assert set(found) == set(range(len(set(names))))
-    assert len(set(zip(names, found, strict=True))) == len(set(names))
-
-
 # --- the draws --------------------------------------------------------------------------------------------------------
 
 
@@ -70,7 +46,9 @@ def test_each_draw_is_the_mean_of_what_was_drawn(monkeypatch):
     clusters = np.unique(clusters, return_inverse=True)[1]
     n_clusters = clusters.max() + 1
     monkeypatch.setattr(module, "_CHUNK_ELEMENTS", 3 * n_clusters)  # three draws at a time: 3 + 3 + 1
-    micro, macro, label = module._resample(values, labels, clusters, n_labels=n_labels, draws=draws, seed=11)
+    micro, macro, label = module._resample(
+        values, labels, clusters, lines=np.arange(size), n_labels=n_labels, draws=draws, seed=11
+    )
 
     drawn = np.random.default_rng(11).integers(0, n_clusters, size=(draws, n_clusters))
     for draw, column in itertools.product(range(draws), range(2)):
@@ -86,7 +64,7 @@ def test_the_bounds_are_those_of_all_possible_resamples():
     labels = np.array([0, 0, 0, 1, 1, 0, 1])
     clusters = np.array([0, 0, 1, 1, 2, 3, 3])
     means = [oracle_means(values, labels, clusters, drawn, 2) for drawn in itertools.product(range(4), repeat=4)]
-    found = precision_intervals(values[:, None], labels, clusters=clusters, n_labels=2, draws=40_000, seed=1)
+    found = mean_intervals(values[:, None], labels, clusters=clusters, n_labels=2, draws=40_000, seed=1)
     for got, possible in (
         (found.micro[0], [micro for micro, _, _ in means]),
         (found.macro[0], [macro for _, macro, _ in means]),
@@ -106,8 +84,8 @@ def test_patients_that_agree_in_themselves_make_the_interval_wider_than_images_d
     patients = np.repeat(np.arange(50), 20)
     values = np.repeat((source.random(50) < 0.5).astype(float), 20)[:, None]
     labels = np.zeros(1000, dtype=int)
-    by_patient = precision_intervals(values, labels, clusters=patients, n_labels=1)
-    by_image = precision_intervals(values, labels, clusters=np.arange(1000), n_labels=1)
+    by_patient = mean_intervals(values, labels, clusters=patients, n_labels=1)
+    by_image = mean_intervals(values, labels, clusters=np.arange(1000), n_labels=1)
     share = values.mean()
     # The normal approximation of a share, over 50 patients and over 1,000 images.
     for found, count in ((by_patient, 50), (by_image, 1000)):
@@ -122,7 +100,7 @@ def test_ninety_five_of_a_hundred_intervals_hold_the_truth():
     for seed in range(200):
         chance = source.beta(2, 2, 60)  # each patient has a chance of its own; the mean of them is 0.5
         values = (source.random((60, 5)) < chance[:, None]).astype(float).reshape(-1, 1)
-        found = precision_intervals(
+        found = mean_intervals(
             values, np.zeros(300, dtype=int), clusters=np.arange(300) // 5, n_labels=1, draws=300, seed=seed
         )
         held += found.micro[0, 0] <= 0.5 <= found.micro[0, 1]
@@ -147,22 +125,24 @@ def evaluations(draw):
 @given(evaluations(), st.randoms(use_true_random=False))
 def test_bounds_are_ordered_shares_and_undefined_for_a_single_cluster(case, source):
     values, labels, clusters = case
-    found = precision_intervals(values, labels, clusters=clusters, n_labels=4, draws=60)
+    found = mean_intervals(values, labels, clusters=clusters, n_labels=4, draws=60)
     for bounds in (found.micro, found.macro, *found.label):
         kept = bounds[~np.isnan(bounds).any(axis=1)]
         assert ((kept >= 0) & (kept <= 1)).all()
         assert (kept[:, 0] <= kept[:, 1]).all()
         assert np.isnan(bounds).all() or not np.isnan(bounds).any()
-    labeled = labels >= 0
+    means = means_of(values, labels, n_labels=4)
+    for bounds, mean in ((found.micro, means.micro), (found.macro, means.macro), (found.label, means.label)):
+        low, high = bounds[..., 0], bounds[..., 1]
+        assert (np.isnan(low) | ((low <= mean) & (mean <= high))).all(), "an interval holds its estimate"
+    labeled = (labels >= 0) & ~np.isnan(values[:, 0])
     assert found.n_clusters == len(set(clusters[labeled].tolist()))
     for code in range(4):
-        assert found.label_clusters[code] == len(set(clusters[labels == code].tolist()))
+        assert found.label_clusters[code] == len(set(clusters[labeled & (labels == code)].tolist()))
         if found.label_clusters[code] < 2:
             assert np.isnan(found.label[code]).all()
     # Renaming the clusters in their order changes nothing, and neither do the unlabeled queries.
-    again = precision_intervals(
-        values[labeled], labels[labeled], clusters=clusters[labeled] * 10 + 3, n_labels=4, draws=60
-    )
+    again = mean_intervals(values[labeled], labels[labeled], clusters=clusters[labeled] * 10 + 3, n_labels=4, draws=60)
     np.testing.assert_array_equal(again.micro, found.micro)
     np.testing.assert_array_equal(again.label, found.label)
 
@@ -170,24 +150,42 @@ def test_bounds_are_ordered_shares_and_undefined_for_a_single_cluster(case, sour
 def test_the_interval_holds_the_mean():
     source = np.random.default_rng(4)
     values, labels = source.integers(0, 11, (600, 4)) / 10, source.integers(0, 5, 600)
-    found = precision_intervals(values, labels, clusters=source.integers(0, 80, 600), n_labels=5)
-    for bounds, mean in (
-        (found.micro, micro_precision(values, labels)),
-        (found.macro, macro_precision(values, labels)),
-        (found.label, label_precision(values, labels, n_labels=5)),
-    ):
+    found = mean_intervals(values, labels, clusters=source.integers(0, 80, 600), n_labels=5)
+    means = means_of(values, labels, n_labels=5)
+    for bounds, mean in ((found.micro, means.micro), (found.macro, means.macro), (found.label, means.label)):
         assert (bounds[..., 0] < mean).all()
         assert (mean < bounds[..., 1]).all()
 
 
+def test_the_macro_interval_holds_its_mean_where_rare_labels_drop_out_of_the_draws():
+    """26 labels of which most have a single patient, who is always found: draws without them lie below the mean."""
+    labels = np.concatenate([np.zeros(40, dtype=int), np.arange(1, 26)])
+    values = np.concatenate([np.zeros(40), np.ones(25)])[:, None]
+    found = mean_intervals(values, labels, clusters=np.arange(65), n_labels=26)
+    low, high = found.macro[0]
+    assert low < means_of(values, labels, n_labels=26).macro[0] == high
+
+
+def test_queries_of_several_labels_are_resampled_once():
+    source = np.random.default_rng(3)
+    values = source.random((50, 2))
+    lines, labels = np.repeat(np.arange(50), 2), np.tile([0, 1], 50)
+    clusters = np.arange(50) // 2
+    both = mean_intervals(values, labels, clusters=clusters, n_labels=2, lines=lines)
+    alone = mean_intervals(values, np.zeros(50, dtype=int), clusters=clusters, n_labels=1)
+    np.testing.assert_allclose(both.micro, alone.micro)
+    np.testing.assert_allclose(both.label[0], alone.label[0])
+    np.testing.assert_allclose(both.macro, alone.macro)
+
+
 def test_one_patient_gives_no_interval_and_agreeing_patients_one_of_no_width():
     values, labels = np.array([[1.0], [0.0], [1.0], [1.0]]), np.array([0, 0, 1, 1])
-    found = precision_intervals(values, labels, clusters=np.array([0, 0, 1, 2]), n_labels=3)
+    found = mean_intervals(values, labels, clusters=np.array([0, 0, 1, 2]), n_labels=3)
     assert np.isnan(found.label[0]).all()
     assert found.label[1].tolist() == [[1.0, 1.0]]
     assert np.isnan(found.label[2]).all()
     assert found.label_clusters.tolist() == [1, 2, 0]
-    alone = precision_intervals(values, labels, clusters=np.zeros(4, dtype=int), n_labels=2)
+    alone = mean_intervals(values, labels, clusters=np.zeros(4, dtype=int), n_labels=2)
     assert alone.n_clusters == 1
     assert np.isnan(alone.micro).all()
     assert np.isnan(alone.macro).all()
@@ -195,14 +193,14 @@ def test_one_patient_gives_no_interval_and_agreeing_patients_one_of_no_width():
 
 def test_a_label_of_nothing_available_has_no_interval():
     values = np.array([[np.nan], [np.nan], [1.0], [0.0]])
-    found = precision_intervals(values, np.array([0, 0, 1, 1]), clusters=np.arange(4), n_labels=2)
+    found = mean_intervals(values, np.array([0, 0, 1, 1]), clusters=np.arange(4), n_labels=2)
     assert np.isnan(found.label[0]).all()
     assert found.label[1].tolist() == [[0.0, 1.0]]
     np.testing.assert_array_equal(found.micro, found.label[1])
 
 
 def test_no_queries_no_intervals():
-    found = precision_intervals(np.empty((0, 2)), np.empty(0, int), clusters=np.empty(0, int), n_labels=2)
+    found = mean_intervals(np.empty((0, 2)), np.empty(0, int), clusters=np.empty(0, int), n_labels=2)
     assert found.n_clusters == 0
     assert found.micro.shape == (2, 2)
     assert np.isnan(found.micro).all()
@@ -213,11 +211,11 @@ def test_a_seed_decides_and_more_confidence_is_wider():
     source = np.random.default_rng(0)
     values, labels, clusters = source.random((300, 1)), np.zeros(300, dtype=int), np.arange(300)
     first, again, other = (
-        precision_intervals(values, labels, clusters=clusters, n_labels=1, seed=seed) for seed in (3, 3, 4)
+        mean_intervals(values, labels, clusters=clusters, n_labels=1, seed=seed) for seed in (3, 3, 4)
     )
     assert first.micro.tobytes() == again.micro.tobytes()
     assert first.micro.tobytes() != other.micro.tobytes()
-    narrow = precision_intervals(values, labels, clusters=clusters, n_labels=1, seed=3, confidence=0.5)
+    narrow = mean_intervals(values, labels, clusters=clusters, n_labels=1, seed=3, confidence=0.5)
     assert first.micro[0, 0] < narrow.micro[0, 0] < narrow.micro[0, 1] < first.micro[0, 1]
 
 
@@ -227,7 +225,7 @@ def test_twenty_thousand_clusters_are_quick_and_small():
     values, labels = source.integers(0, 11, (size, 4)) / 10, source.integers(0, 161, size)
     tracemalloc.start()
     started = time.process_time()
-    precision_intervals(values, labels, clusters=np.arange(size), n_labels=161)
+    mean_intervals(values, labels, clusters=np.arange(size), n_labels=161)
     seconds = time.process_time() - started
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -245,34 +243,30 @@ CODES = np.array([0, 1])
     ("call", "message"),
     [
         (
-            lambda: cluster_codes([np.zeros(3, int)], n_rows=2),
-            "Expected one group code an image (2), but len(groups[0]) = 3. Pass groups of the whole collection.",
-        ),
-        (
-            lambda: precision_intervals(VALUES, CODES, clusters=np.array([0, -1]), n_labels=2),
+            lambda: mean_intervals(VALUES, CODES, clusters=np.array([0, -1]), n_labels=2),
             "Expected one cluster of at least 0 a query (2), but clusters has 2 values from -1. "
             "Pass the result of cluster_codes for these queries.",
         ),
         (
-            lambda: precision_intervals(VALUES, CODES, clusters=np.array([0]), n_labels=2),
+            lambda: mean_intervals(VALUES, CODES, clusters=np.array([0]), n_labels=2),
             "Expected one cluster of at least 0 a query (2), but clusters has 1 values from 0.",
         ),
         (
-            lambda: precision_intervals(VALUES, CODES, clusters=CODES, n_labels=1),
+            lambda: mean_intervals(VALUES, CODES, clusters=CODES, n_labels=1),
             "Expected label codes below 1, but query_labels = 1 somewhere. "
             "Pass the number of labels that the codes belong to.",
         ),
         (
-            lambda: precision_intervals(VALUES, CODES, clusters=CODES, n_labels=2, draws=0),
+            lambda: mean_intervals(VALUES, CODES, clusters=CODES, n_labels=2, draws=0),
             "Expected at least one draw, but draws = 0. Use 1000 or more.",
         ),
         (
-            lambda: precision_intervals(VALUES, CODES, clusters=CODES, n_labels=2, confidence=95),
+            lambda: mean_intervals(VALUES, CODES, clusters=CODES, n_labels=2, confidence=95),
             "Expected a share above 0 and below 1, but confidence = 95. Use 0.95.",
         ),
         (
-            lambda: precision_intervals(VALUES[:1], CODES, clusters=CODES, n_labels=2),
-            "Expected a table with one row a query (2), but precision has shape (1, 1).",
+            lambda: mean_intervals(VALUES[:1], CODES, clusters=CODES, n_labels=2),
+            "Expected a table with one row a query (2), but values has shape (1, 1).",
         ),
     ],
 )

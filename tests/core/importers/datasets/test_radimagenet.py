@@ -103,7 +103,8 @@ def test_with_other_data_sets_in_one_collection(release, tmp_path, picture, colu
 def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> None:
     from radcbir_core.embed import embed
     from radcbir_core.encoders import load_encoder
-    from radcbir_core.evaluation import Protocol, evaluate
+    from radcbir_core.evaluation import Protocol
+    from radcbir_core.evaluation.reports.precision import Precision
     from radcbir_core.search.graph import build_neighbors
     from radcbir_core.search.opening import build_index
 
@@ -113,8 +114,8 @@ def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> No
         store = collection.store("pixels")
         build_index(store)
         store.mark(NEIGHBORS, **build_neighbors(store))
-    notes = " ".join(evaluate(store, Protocol.of(exclude=("patient", "duplicate"))).notes)
+    notes = " ".join(Precision(Protocol.of(exclude=("patient", "duplicate"))).run(store).notes)
     assert "9 of 9 images have no patient_id" in notes
     assert "exact copies are unknown" in notes
-    split = " ".join(evaluate(store, Protocol.of("split")).notes)
+    split = " ".join(Precision(Protocol.of("split")).run(store).notes)
     assert "whether their patients are both in train and in test cannot be known" in split

@@ -28,7 +28,7 @@ class Bin:
     precision: float
 
 
-def precision_against(
+def precision_by_measure(
     values: npt.NDArray[np.float64], precision: npt.NDArray[np.float64], *, bins: int = 4
 ) -> list[Bin]:
     """Mean P@k of about equally many queries a bin, from the smallest values to the largest.
@@ -48,7 +48,7 @@ def precision_against(
         ValueError: The lengths differ, or ``bins`` is less than 1.
 
     Example:
-        >>> found = precision_against(np.array([5.0, 9, 20, 30]), np.array([0.0, 0.5, 1, 1]), bins=2)
+        >>> found = precision_by_measure(np.array([5.0, 9, 20, 30]), np.array([0.0, 0.5, 1, 1]), bins=2)
         >>> [(bin.low, bin.high, bin.queries, bin.precision) for bin in found]
         [(5.0, 9.0, 2, 0.25), (20.0, 30.0, 2, 1.0)]
     """

@@ -12,10 +12,18 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
-from radcbir_core.evaluation import Protocol, evaluate
-from radcbir_core.evaluation.reports.comparing import COMPARISON_COLUMNS, compare, label_note, paired_intervals, verdict
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.comparison import (
+    COMPARISON_COLUMNS,
+    Comparison,
+    label_note,
+    labels_of,
+    paired_intervals,
+    verdict,
+)
 from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
-from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label, neighborhoods
+from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods, agreement_by_label
+from radcbir_core.evaluation.reports.precision import Precision, of_level
 from tests.kept_embeddings import kept_embeddings
 from tests.second_encoder import add_encoder
 
@@ -82,8 +90,8 @@ def slow_queries(a, b, protocol, level):
             size = k if protocol.divisor == "k" else min(k, relevant)
             pair = []
             for store in (a, b):
-                if not size:
-                    pair.append(math.nan)
+                if not relevant:
+                    pair.append(math.nan if protocol.empty == "skip" else 0.0)
                 elif store is None:
                     pair.append(relevant / len(others) * min(size, len(others)) / size)
                 else:
@@ -112,18 +120,24 @@ def slow_means(queries, k, side):
 
 
 @pytest.mark.parametrize(
-    ("name", "divisor", "versus"),
-    [*itertools.product(["leave-one-out", "split"], ["k", "available"], ["second", "chance"])],
+    ("name", "divisor", "versus", "empty"),
+    [
+        *itertools.product(["leave-one-out", "split"], ["k", "available"], ["second", "chance"], ["skip"]),
+        ("leave-one-out", "k", "second", "zero"),
+        ("leave-one-out", "available", "chance", "zero"),
+    ],
 )
-def test_every_figure_agrees_with_plain_python(with_failures, name, divisor, versus) -> None:
+def test_every_figure_agrees_with_plain_python(with_failures, name, divisor, versus, empty) -> None:
     a, b = with_failures[0], None if versus == "chance" else with_failures[1]
-    protocol = Protocol.of(name, divisor=divisor)
-    found = compare(a, b, protocol)
+    protocol = Protocol.of(name, divisor=divisor, empty=empty)
+    found = Comparison(versus, protocol).run(a)
     assert tuple(found.table.columns) == COMPARISON_COLUMNS
-    assert (found.a, found.b) == ("pixels", versus)
+    assert (found.facts["a"], found.facts["b"]) == ("pixels", versus)
+    bounded = found.table.dropna(subset="low")
+    assert ((bounded["low"] <= bounded["difference"]) & (bounded["difference"] <= bounded["high"])).all()
     for level in ("modality", "anatomy", "label"):
         queries = slow_queries(a, b, protocol, level)
-        table = found.of_level(level)
+        table = of_level(found.tables["queries"], level)
         assert table["row"].tolist() == list(queries)
         assert table["label"].tolist() == [value[0] for value in queries.values()]
         for k in protocol.ks:
@@ -136,7 +150,8 @@ def test_every_figure_agrees_with_plain_python(with_failures, name, divisor, ver
                 names = [row["label"] or row["averaging"] for row in rows.to_dict("records")]
                 assert names == ["micro", "macro", *sorted(set(means) - {"micro", "macro"})]
                 assert rows[column].tolist() == pytest.approx([means[name] for name in names], abs=1e-12, nan_ok=True)
-            patients = [len({v[1] for v in queries.values() if label in ("micro", "macro", v[0])}) for label in names]
+            asked = [v for v in queries.values() if not math.isnan(v[2][k][0])]
+            patients = [len({v[1] for v in asked if label in ("micro", "macro", v[0])}) for label in names]
             assert rows["n_patients"].tolist() == patients
 
 
@@ -144,7 +159,7 @@ def test_intervals_agree_with_a_loop_that_resamples_patients_for_both_at_once(pa
     """Other random numbers, so the bounds agree only as well as 3,000 draws let them."""
     a, b = pair
     protocol = Protocol.of(ks=(1, 10))
-    found = compare(a, b, protocol).table
+    found = Comparison("second", protocol).run(a).table
     queries = slow_queries(a, b, protocol, "label")
     members: dict[str, list[int]] = {}
     for row, value in queries.items():
@@ -189,84 +204,88 @@ def test_an_encoder_against_its_twin_differs_nowhere(pair) -> None:
     a = pair[0]
     add_encoder(a.collection, "twin", noise=0.0)
     twin = a.collection.store("twin")
-    table = compare(a, twin, Protocol()).table
+    table = Comparison("twin").run(a).table
     assert (table["difference"].abs() < 1e-12).all()
     assert (table["p"].dropna() == 1).all()
     assert {verdict(row.low, row.high) for row in table.itertuples()} <= {"open", "none"}
-    found = disagreements(a, twin, compare(a, twin, Protocol()), level="label", k=1)
+    found = disagreements(a, Comparison("twin"), level="label", k=1)
     assert len(found.only_a) == len(found.only_b) == 0
-    pairwise = ranked_pair(a, twin, 5, k=10, protocol=Protocol(), level="label")
+    pairwise = ranked_pair(a, Comparison("twin"), 5, k=10, level="label")
     assert (pairwise.overlap, pairwise.shared) == (pytest.approx(1), 10)
-    assert (neighborhoods(a, twin).table()["agreement"] == 1).all()
+    assert twin.encoder_id == "twin"
+    assert (Neighborhoods("twin").run(a).table["agreement"] == 1).all()
 
 
 def test_swapping_the_encoders_turns_the_signs(pair) -> None:
-    one, other = compare(*pair, Protocol()).table, compare(*reversed(pair), Protocol()).table
+    one, other = Comparison("second").run(pair[0]).table, Comparison("pixels").run(pair[1]).table
     assert other["difference"].to_numpy() == pytest.approx(-one["difference"].to_numpy())
     assert other["p"].to_numpy() == pytest.approx(one["p"].to_numpy(), nan_ok=True)
     assert other["a"].to_numpy() == pytest.approx(one["b"].to_numpy())
 
 
 def test_without_failures_each_side_is_the_encoder_s_own_evaluation(pair) -> None:
-    table = compare(*pair, Protocol()).table
+    table = Comparison("second").run(pair[0]).table
     for store, column in zip(pair, ("a", "b"), strict=True):
-        own = evaluate(store, Protocol()).table
-        assert table[column].to_numpy() == pytest.approx(own["precision"].to_numpy())
+        own = Precision().run(store).table
+        assert table[column].to_numpy() == pytest.approx(own["precision"].to_numpy(), nan_ok=True)
         assert table["n_queries"].tolist() == own["n_queries"].tolist()
 
 
 def test_labels_come_with_b_s_largest_gain_first(pair) -> None:
-    labels = compare(*pair, Protocol()).labels_of("label", 5)
+    labels = labels_of(Comparison("second").run(pair[0]), "label", 5)
     assert labels["difference"].is_monotonic_decreasing
     assert set(labels["averaging"]) == {"label"}
     assert (labels["p_holm"] >= labels["p"]).all()
     assert "intervals" in label_note(labels)
 
 
-def test_results_are_cached_until_one_of_the_two_is_made_again(pair) -> None:
+def test_what_is_kept_goes_when_one_of_the_two_is_made_again(pair) -> None:
     a, b = pair
-    first = compare(a, b, Protocol())
-    told: list[str] = []
-    again = compare(a, b, Protocol(), progress=lambda step, done, total: told.append(step))
-    assert told == []
-    pd.testing.assert_frame_equal(again.table, first.table)
-    pd.testing.assert_frame_equal(again.queries, first.queries)
-    assert again.notes == first.notes
-    (folder,) = a.evaluation_folder.glob("versus-*")
-    (folder / "table.parquet").write_bytes(b"damaged")
-    pd.testing.assert_frame_equal(compare(a, b, Protocol()).table, first.table)
+    first = Comparison("second").run(a)
     shutil.rmtree(b.folder)
     add_encoder(a.collection, noise=3.0)
-    anew = compare(a, a.collection.store("second"), Protocol(), progress=lambda step, done, total: told.append(step))
+    told: list[str] = []
+    anew = Comparison("second").run(a, progress=lambda step, done, total: told.append(step))
     assert "comparison" in told
     assert not anew.table["b"].equals(first.table["b"])
 
 
+def test_own_evaluations_that_are_kept_are_used(pair) -> None:
+    a = pair[0]
+    fresh = Comparison("second").compute(a)
+    for store in pair:
+        Precision().run(store)
+    again = Comparison("second").compute(a)
+    pd.testing.assert_frame_equal(again.table, fresh.table)
+    pd.testing.assert_frame_equal(again.tables["queries"], fresh.tables["queries"])
+
+
 def test_what_one_must_know_is_said(with_failures) -> None:
-    a, b = with_failures
-    notes = " ".join(compare(a, b, Protocol()).notes)
+    a = with_failures[0]
+    notes = " ".join(Comparison("second").run(a).notes)
     assert "3 that only pixels could, and 0 that only second could, are left out" in notes
     assert "10 of 61 images have no patient_id" in notes
-    assert "it is computed, not drawn" in " ".join(compare(a, None, Protocol()).notes)
+    assert "it is computed, not drawn" in " ".join(Comparison("chance").run(a).notes)
 
 
 def test_what_cannot_be_compared_is_refused(pair) -> None:
     a, b = pair
     with pytest.raises(EvaluationError, match="Expected two different encoders, but both are pixels"):
-        compare(a, a, Protocol())
+        Comparison("pixels").run(a)
     (b.folder / "neighbor_ids.npy").unlink()
     with pytest.raises(StaleError, match=r"that of second is missing or older. Build small with second again"):
-        compare(a, b, Protocol())
+        Comparison("second").run(a)
     with pytest.raises(StaleError, match="that of second"):
-        neighborhoods(a, b)
+        Neighborhoods("second").run(a)
+    with pytest.raises(EvaluationError, match="Expected two different encoders, but these are pixels and none"):
+        Neighborhoods().run(a)
 
 
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize("label", [None, "brain"])
 def test_disagreements_are_the_queries_that_one_gets_right_and_the_other_wrong(with_failures, k, label) -> None:
     a, b = with_failures
-    comparison = compare(a, b, Protocol())
-    found = disagreements(a, b, comparison, level="anatomy", k=k, label=label)
+    found = disagreements(a, Comparison("second"), level="anatomy", k=k, label=label)
     cells: dict[tuple[bool, bool], set[int]] = {}
     for row, (own, _, values) in slow_queries(a, b, Protocol(), "anatomy").items():
         if label in (None, own):
@@ -277,7 +296,7 @@ def test_disagreements_are_the_queries_that_one_gets_right_and_the_other_wrong(w
     assert found.n_queries == sum(map(len, cells.values()))
     assert found.difference == pytest.approx((len(found.only_b) - len(found.only_a)) / found.n_queries)
     assert found.low <= found.difference <= found.high
-    lead = comparison.of_level("anatomy").set_index("row")
+    lead = of_level(Comparison("second").run(a).tables["queries"], "anatomy").set_index("row")
     lead = lead["b@10"] - lead["a@10"]
     assert lead[found.only_a].is_monotonic_increasing
     assert lead[found.only_b].is_monotonic_decreasing
@@ -285,19 +304,19 @@ def test_disagreements_are_the_queries_that_one_gets_right_and_the_other_wrong(w
 
 def test_chance_is_right_as_often_as_it_should_be(pair) -> None:
     a = pair[0]
-    found = disagreements(a, None, compare(a, None, Protocol()), level="modality", k=1)
+    found = disagreements(a, Comparison("chance"), level="modality", k=1)
     share = (len(found.both) + len(found.only_b)) / found.n_queries
     assert 0.25 < found.expected < 0.4
     assert abs(share - found.expected) < 0.2
     with pytest.raises(EvaluationError, match="Expected a k of"):
-        disagreements(a, None, compare(a, None, Protocol()), level="modality", k=2)
+        disagreements(a, Comparison("chance"), level="modality", k=2)
 
 
 def test_both_rankings_of_a_query_come_from_the_same_gallery(with_failures) -> None:
     a, b = with_failures
     manifest = a.collection.manifest
     labels = manifest.labels("anatomy").codes
-    found = ranked_pair(a, b, 30, k=10, protocol=Protocol(), level="anatomy")
+    found = ranked_pair(a, Comparison("second"), 30, k=10, level="anatomy")
     patients = manifest.groups("patient")
     others = [r for r in range(61) if a.valid[r] and b.valid[r] and r != 30 and patients[r] != patients[30]]
     assert found.a.rows[0].tolist() == ranking(a, 30, others)[:10]
@@ -306,40 +325,43 @@ def test_both_rankings_of_a_query_come_from_the_same_gallery(with_failures) -> N
     assert found.relevant_b.tolist() == [labels[row] == labels[30] for row in found.b.rows[0]]
     assert found.shared == len(set(found.a.rows[0]) & set(found.b.rows[0]))
     assert 0 < found.overlap < 1
-    drawn = ranked_pair(a, None, 30, k=10, protocol=Protocol(), level="anatomy")
+    drawn = ranked_pair(a, Comparison("chance"), 30, k=10, level="anatomy")
     assert np.isnan(drawn.b.similarities).all()
     assert set(drawn.b.rows[0]) <= {r for r in range(61) if r != 30 and patients[r] != patients[30]}
     with pytest.raises(QueryError, match="could not be embedded by second"):
-        ranked_pair(a, b, FAILED[0], k=10, protocol=Protocol(), level="anatomy")
+        ranked_pair(a, Comparison("second"), FAILED[0], k=10, level="anatomy")
 
 
 def test_a_query_without_a_label_has_rankings_and_no_relevance(pair) -> None:
-    a, b = pair
+    a = pair[0]
     row = int(np.flatnonzero(a.collection.manifest.labels("label").codes < 0)[0])
-    found = ranked_pair(a, b, row, k=5, protocol=Protocol(), level="label")
+    found = ranked_pair(a, Comparison("second"), row, k=5, level="label")
     assert found.relevant_a is found.relevant_b is None
     assert found.a.counts[0] == found.b.counts[0] == 5
 
 
 def test_neighborhoods_agree_with_sets(with_failures) -> None:
     a, b = with_failures
-    found = neighborhoods(a, b)
+    found = Neighborhoods("second").run(a)
     both = [row for row in range(61) if a.valid[row] and b.valid[row]]
-    assert found.rows.tolist() == both
-    expected = {k: [len(set(a.neighbor_ids[r, :k]) & set(b.neighbor_ids[r, :k])) / k for r in both] for k in found.ks}
-    assert found.ks == (1, 5, 10, 50)
-    table = found.table()
-    assert table["agreement"].tolist() == pytest.approx([mean(expected[k]) for k in found.ks])
-    assert table["random"].tolist() == pytest.approx([k / 57 for k in found.ks])
-    labels = a.collection.manifest.labels("anatomy").text(both)
-    by_label = agreement_by_label(found, a, "anatomy", 10)
+    images, ks = found.tables["images"], found.table["k"].tolist()
+    assert images["row"].tolist() == both
+    expected = {k: [len(set(a.neighbor_ids[r, :k]) & set(b.neighbor_ids[r, :k])) / k for r in both] for k in ks}
+    assert ks == [1, 5, 10, 50]
+    for k in ks:
+        assert (images[f"shared@{k}"] / k).tolist() == expected[k]
+    assert found.table["agreement"].tolist() == pytest.approx([mean(expected[k]) for k in ks])
+    assert found.table["random"].tolist() == pytest.approx([k / 57 for k in ks])
+    anatomy = a.collection.manifest.labels("anatomy")
+    labels = anatomy.text(both)
+    by_label = agreement_by_label(found, anatomy, 10)
     assert by_label["agreement"].is_monotonic_decreasing
     for row in by_label.to_dict("records"):
         mine = [value for value, label in zip(expected[10], labels, strict=True) if label == row["label"]]
         assert row["agreement"] == pytest.approx(mean(mine))
         assert row["n_images"] == len(mine)
     with pytest.raises(ValueError, match="Expected a k of"):
-        found.at(7)
+        agreement_by_label(found, anatomy, 7)
 
 
 def test_two_random_graphs_agree_as_chance_says() -> None:

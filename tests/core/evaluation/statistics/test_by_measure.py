@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.evaluation.reports.by_measure import precision_against
+from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 
 NUMBERS = st.one_of(st.floats(-1e6, 1e6), st.integers(0, 3).map(float), st.just(math.nan))
 SCORES = st.one_of(st.floats(0, 1), st.just(math.nan))
@@ -19,7 +19,7 @@ SCORES = st.one_of(st.floats(0, 1), st.just(math.nan))
 @given(st.lists(st.tuples(NUMBERS, SCORES), max_size=40), st.integers(1, 6))
 def test_bins_part_the_queries_in_order_and_never_equals(pairs, bins) -> None:
     values, scores = (np.array([pair[i] for pair in pairs], dtype=np.float64) for i in (0, 1))
-    found = precision_against(values, scores, bins=bins)
+    found = precision_by_measure(values, scores, bins=bins)
     usable = sorted((v, s) for v, s in pairs if math.isfinite(v) and math.isfinite(s))
     assert len(found) <= bins
     assert sum(part.queries for part in found) == len(usable)
@@ -35,6 +35,6 @@ def test_bins_part_the_queries_in_order_and_never_equals(pairs, bins) -> None:
 
 def test_what_does_not_fit_together() -> None:
     with pytest.raises(ValueError, match=r"values.shape = \(2,\), precision.shape = \(3,\), bins = 4"):
-        precision_against(np.zeros(2), np.zeros(3))
+        precision_by_measure(np.zeros(2), np.zeros(3))
     with pytest.raises(ValueError, match="bins = 0"):
-        precision_against(np.zeros(2), np.zeros(2), bins=0)
+        precision_by_measure(np.zeros(2), np.zeros(2), bins=0)

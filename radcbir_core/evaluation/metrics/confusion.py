@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from radcbir_core.arrays import check_codes, row_chunks
-from radcbir_core.evaluation.metrics.precision import check_hits, check_ks
+from radcbir_core.evaluation.metrics.precision_at_k import check_ks
+from radcbir_core.evaluation.relevance import check_hits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,12 +9,15 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
-from radcbir_core.evaluation import TABLE_COLUMNS, Protocol, evaluate, results
+from radcbir_core.evaluation import Protocol, keeping
+from radcbir_core.evaluation.reports.precision import MEANS_COLUMNS, Precision, of_level, rule_said
+from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build
 from tests.kept_embeddings import kept_embeddings
@@ -54,7 +57,8 @@ def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
             values = []
             for k in protocol.ks:
                 n = k if protocol.divisor == "k" else min(k, sum(relevant))
-                values.append(sum(relevant[:n]) / n if n else math.nan)
+                nothing = math.nan if protocol.empty == "skip" else 0.0
+                values.append(sum(relevant[:n]) / n if sum(relevant) else nothing)
             per_label[label].append(values)
         for i, k in enumerate(protocol.ks):
             known = {lab: [v[i] for v in vs if not math.isnan(v[i])] for lab, vs in per_label.items()}
@@ -68,17 +72,20 @@ def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
 
 
 @pytest.mark.parametrize(
-    ("name", "exclude", "divisor"),
+    ("name", "exclude", "divisor", "empty"),
     [
         *itertools.product(
-            ["leave-one-out", "split"], [(), ("patient",), ("patient", "duplicate")], ["k", "available"]
+            ["leave-one-out", "split"],
+            [(), ("patient",), ("patient", "duplicate")],
+            ["k", "available"],
+            ["skip", "zero"],
         ),
     ],
 )
-def test_every_figure_agrees_with_the_oracle(store, name, exclude, divisor) -> None:
-    protocol = Protocol.of(name, exclude=exclude, divisor=divisor)
-    table = evaluate(store, protocol).table
-    assert tuple(table.columns) == TABLE_COLUMNS
+def test_every_figure_agrees_with_the_oracle(store, name, exclude, divisor, empty) -> None:
+    protocol = Protocol.of(name, exclude=exclude, divisor=divisor, empty=empty)
+    table = Precision(protocol).run(store).table
+    assert tuple(table.columns) == MEANS_COLUMNS
     expected = oracle(store, protocol)
     found = {(r["level"], r["label"], r["k"], r["averaging"]): r["precision"] for r in table.to_dict("records")}
     assert found.keys() == expected.keys()
@@ -86,60 +93,61 @@ def test_every_figure_agrees_with_the_oracle(store, name, exclude, divisor) -> N
         assert found[key] == pytest.approx(value, abs=1e-12, nan_ok=True), key
     bounded = table[table["low"].notna()]
     assert len(bounded) > 0
-    assert ((bounded["low"] <= bounded["precision"]) & (bounded["precision"] <= bounded["high"])).mean() > 0.95
+    assert ((bounded["low"] <= bounded["precision"]) & (bounded["precision"] <= bounded["high"])).all()
 
 
 def test_the_queries_of_a_level_add_up_to_its_mean(store) -> None:
-    result = evaluate(store, Protocol())
+    result = Precision().run(store)
     for level in ("modality", "anatomy", "label"):
-        queries = result.of_level(level)
+        queries = of_level(result.tables["queries"], level)
         micro = result.table[(result.table["level"] == level) & (result.table["averaging"] == "micro")]
         for row in micro.to_dict("records"):
             assert queries[f"p@{row['k']}"].mean() == pytest.approx(row["precision"])
-            assert len(queries) == row["n_queries"]
+            assert len(queries) == row["n_queries"] + row["n_empty"]
+            assert queries[f"p@{row['k']}"].isna().sum() == row["n_empty"]
         manifest = store.collection.manifest
         assert queries["label"].tolist() == manifest.labels(level).text(queries["row"])
 
 
 def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> None:
-    first = evaluate(store, Protocol())
+    first = Precision().run(store)
     folders = set(store.evaluation_folder.iterdir())
     assert len(folders) == 1, "the build has left the default protocol's"
     told: list[str] = []
-    again = evaluate(store, Protocol(), progress=lambda step, done, total: told.append(step))
+    again = Precision().run(store, progress=lambda step, done, total: told.append(step))
     assert told == []
     assert again.table.equals(first.table)
     assert again.notes == first.notes
-    (next(iter(folders)) / "table.parquet").write_bytes(b"damaged")
-    assert evaluate(store, Protocol()).table.equals(first.table)
-    evaluate(store, Protocol.of(divisor="available"))
+    (next(iter(folders)) / "means.parquet").write_bytes(b"damaged")
+    assert Precision().run(store).table.equals(first.table)
+    Precision(Protocol.of(divisor="available")).run(store)
     assert len(set(store.evaluation_folder.iterdir())) == 2
 
 
 def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> None:
     """The other finishes between our removal of the old results and our renaming of the new ones."""
     protocol = Protocol.of(divisor="available")
-    real = results.shutil.rmtree
+    real = keeping.shutil.rmtree
     overtaken: list[Path] = []
 
     def remove(folder, **options) -> None:
         real(folder, **options)
         if not overtaken and folder.parent == store.evaluation_folder and not folder.name.startswith("."):
             overtaken.append(folder)
-            evaluate(store, protocol)
+            Precision(protocol).run(store)
 
-    monkeypatch.setattr(results.shutil, "rmtree", remove)
-    mine = evaluate(store, protocol)
+    monkeypatch.setattr(keeping.shutil, "rmtree", remove)
+    mine = Precision(protocol).run(store)
     assert overtaken
-    assert evaluate(store, protocol).table.equals(mine.table)
+    assert Precision(protocol).run(store).table.equals(mine.table)
     assert not [folder for folder in store.evaluation_folder.iterdir() if folder.name.startswith(".")]
 
 
 def test_notes_say_what_one_has_to_know(store) -> None:
-    assert any("have no patient_id" in note for note in evaluate(store, Protocol()).notes)
-    notes = evaluate(store, Protocol.of(exclude=())).notes
+    assert any("have no patient_id" in note for note in Precision().run(store).notes)
+    notes = Precision(Protocol.of(exclude=())).run(store).notes
     assert not any("patient_id" in note for note in notes)
-    split = evaluate(store, Protocol.of("split"))
+    split = Precision(Protocol.of("split")).run(store)
     frame = store.collection.manifest.frame
     train, test = (set(frame["patient_id"][frame["split"] == s]) - {""} for s in ("train", "test"))
     expected = [f"Patients that are both in train and in test: {len(train & test)}."] if train & test else []
@@ -158,16 +166,20 @@ def test_queries_that_no_encoder_could_answer_are_counted(store, tmp_path, small
     )
     collection = import_collection([folder], name="three").collection
     build(collection, load_encoder("pixels"))
-    found = evaluate(collection.store("pixels"), Protocol())
-    expected = "At the level label, queries without any relevant image that they may be given"
-    assert any(note.startswith(expected) and note.endswith("they count 0.") for note in found.notes)
-    micro = found.table[(found.table["averaging"] == "micro") & (found.table["level"] == "label")]
-    assert micro.set_index("k").loc[1, "precision"] == pytest.approx(2 / 3)
-    left_out = evaluate(collection.store("pixels"), Protocol.of(divisor="available"))
-    assert any(note.endswith("they are left out.") for note in left_out.notes)
-    micro = left_out.table[(left_out.table["averaging"] == "micro") & (left_out.table["level"] == "label")]
-    assert micro["precision"].tolist() == [1.0] * 4
-    assert micro["n_queries"].tolist() == [2] * 4
+    store = collection.store("pixels")
+    for empty, values, asked, said in (
+        ("skip", [1, 1 / 3, 1 / 5, 1 / 10], 2, "left out: 1 of 3"),
+        ("zero", [2 / 3, 2 / 9, 2 / 15, 2 / 30], 3, "counted as 0: 1 of 3"),
+    ):
+        protocol = Protocol.of(empty=empty)
+        found = Precision(protocol).run(store)
+        table = found.table[found.table["level"] == "label"]
+        micro = table[table["averaging"] == "micro"]
+        assert micro["precision"].tolist() == pytest.approx(values)
+        assert micro["n_queries"].tolist() == [asked] * 4
+        assert micro["n_empty"].tolist() == [1] * 4
+        assert rule_said(table[table["k"] == 1], protocol) == f"queries without a relevant image {said}"
+        assert f"queries without a relevant image {said}" in found.title, "the title says the rule and the number"
 
 
 def test_protocols_that_cannot_be(store) -> None:
@@ -177,13 +189,15 @@ def test_protocols_that_cannot_be(store) -> None:
         Protocol.of("loo")
     with pytest.raises(EvaluationError, match="divisor = 'n'"):
         Protocol.of(divisor="n")
+    with pytest.raises(EvaluationError, match="empty = 'drop'"):
+        Protocol.of(empty="drop")
     with pytest.raises(EvaluationError, match=r"ks = \(0,\)"):
         Protocol.of(ks=[0])
     with pytest.raises(QueryError, match="exclude = 'hospital'"):
         Protocol.of(exclude=["hospital"])
     (store.neighbor_ids_path).unlink()
     with pytest.raises(StaleError, match="Expected a neighbor graph"):
-        evaluate(store, Protocol.of(ks=[2]))
+        Precision(Protocol.of(ks=[2])).run(store)
 
 
 def test_a_collection_without_splits_says_so(store, tmp_path, small_source) -> None:
@@ -193,8 +207,8 @@ def test_a_collection_without_splits_says_so(store, tmp_path, small_source) -> N
     collection = import_collection([tmp_path / "plain"], name="plain").collection
     build(collection, load_encoder("pixels"))
     with pytest.raises(EvaluationError, match="images of split train and of split test, but plain has no split at all"):
-        evaluate(collection.store("pixels"), Protocol.of("split"))
-    table = evaluate(collection.store("pixels"), Protocol()).table
+        Precision(Protocol.of("split")).run(collection.store("pixels"))
+    table = Precision().run(collection.store("pixels")).table
     assert (table["n_queries"] == 0).all(), "nothing is labeled"
 
 
@@ -204,11 +218,24 @@ def test_the_reference_figures_on_the_real_images(real_images, tmp_path, monkeyp
     sources = [path for path in sorted(real_images.iterdir()) if path.is_dir() and path.name != "dicom_samples"]
     collection = import_collection(sources, name="real").collection
     build(collection, load_encoder("pixels"))
-    table = evaluate(collection.store("pixels"), Protocol()).table
+    table = Precision().run(collection.store("pixels")).table
     at_1 = table[table["k"] == 1].set_index(["level", "averaging"])
     assert at_1.loc[("modality", "micro"), "precision"] == pytest.approx(0.975, abs=0.01)
     assert at_1.loc[("anatomy", "micro"), "precision"] == pytest.approx(0.959, abs=0.01)
     assert at_1.loc[("label", "micro"), "precision"] == pytest.approx(0.532, abs=0.01)
-    assert at_1.loc[("label", "macro"), "precision"] == pytest.approx(0.303, abs=0.01)
-    assert at_1.loc[("label", "micro"), "n_queries"] == 2026
+    # Of 26 labels one has a single image, which has nothing to find: 0.303 where it counts 0.
+    assert at_1.loc[("label", "macro"), "precision"] == pytest.approx(0.315, abs=0.01)
+    assert at_1.loc[("label", "micro"), "n_queries"] == 2025
+    assert at_1.loc[("label", "micro"), "n_empty"] == 1
     assert len(at_1.loc[("label", "label")]) == 26
+    zero = Precision(Protocol.of(empty="zero")).run(collection.store("pixels")).table
+    zero = zero[zero["k"] == 1].set_index(["level", "averaging"])
+    assert zero.loc[("label", "macro"), "precision"] == pytest.approx(0.303, abs=0.01)
+    assert zero.loc[("label", "micro"), "n_queries"] == 2026
+    # Both views answer the same question with the same numbers.
+    ranked = Ranking(Protocol(), "same-label").run(collection.store("pixels")).table
+    ranked = ranked[ranked["metric"] == "P"].rename(columns={"value": "precision"})
+    ours = table[table["level"] == "label"]
+    columns = ["label", "k", "precision", "n_queries", "n_empty", "averaging", "low", "high"]
+    together = [one[columns].astype({"k": int}).sort_values(["averaging", "label", "k"]) for one in (ours, ranked)]
+    pd.testing.assert_frame_equal(*(one.reset_index(drop=True) for one in together), check_dtype=False, atol=1e-12)

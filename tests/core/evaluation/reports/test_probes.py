@@ -18,15 +18,14 @@ from sklearn.preprocessing import StandardScaler
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.reports import probing
-from radcbir_core.evaluation.reports.probing import (
+from radcbir_core.evaluation.metrics.auroc import macro_auroc
+from radcbir_core.evaluation.metrics.f1 import macro_f1
+from radcbir_core.evaluation.reports import probes
+from radcbir_core.evaluation.reports.probes import (
     PROBE_COLUMNS,
-    evaluate_probes,
-    kept_probes,
+    Probes,
     label_scores,
     linear_probe,
-    macro_auroc,
-    macro_f1,
     method_name,
     vote,
 )
@@ -68,7 +67,7 @@ def store(small_data, tmp_path_factory, monkeypatch):
 
 
 def test_the_scores_of_a_collection(store) -> None:
-    found = evaluate_probes(store, level="label", ks=(1, 5))
+    found = Probes(ks=(1, 5)).run(store)
     assert tuple(found.table.columns) == PROBE_COLUMNS
     frame = store.collection.manifest.frame
     labels = [
@@ -77,7 +76,7 @@ def test_the_scores_of_a_collection(store) -> None:
     ]
     train = [row for row, label in enumerate(labels) if label and frame["split"][row] == "train"]
     test = [row for row, label in enumerate(labels) if label and frame["split"][row] == "test"]
-    assert (found.n_train, found.n_test) == (len(train), len(test))
+    assert (found.facts["n_train"], found.facts["n_test"]) == (len(train), len(test))
     truth = [labels[row] for row in test]
     vectors = kept_embeddings(store).astype(np.float64)
     names = sorted(set(labels))
@@ -162,36 +161,24 @@ def test_blocks_change_nothing_and_a_fit_can_be_stopped(monkeypatch) -> None:
     assert told == [("steps", done, 200) for done in range(4)]
 
 
-def test_results_are_kept_and_read_again(store, monkeypatch) -> None:
-    assert kept_probes(store, level="anatomy") is None
-    found = evaluate_probes(store, level="anatomy")
-    monkeypatch.setattr(probing, "_compute", None)  # it must not be called again
-    for again in (evaluate_probes(store, level="anatomy"), kept_probes(store, level="anatomy", ks=(20, 5, 1))):
-        pd.testing.assert_frame_equal(again.table, found.table)
-        pd.testing.assert_frame_equal(again.queries, found.queries, check_dtype=False)
-        assert again.notes == found.notes
-        assert (again.n_train, again.n_test, again.n_labels) == (found.n_train, found.n_test, found.n_labels)
-    assert kept_probes(store, level="anatomy", c=2) is None
-    assert kept_probes(store, level="anatomy", ks=(1,)) is None
-
-
 def test_what_was_said_of_each_image_adds_up(store) -> None:
-    found = evaluate_probes(store, level="label")
+    found = Probes().run(store)
+    said = found.tables["predictions"]
     for row in found.table.to_dict("records"):
         name = method_name(row["method"], row["k"])
-        right = found.queries["label"] == found.queries[name]
+        right = said["label"] == said[name]
         assert right.mean() == pytest.approx(row["accuracy"])
-        labels = label_scores(found, name)
+        labels = label_scores(said, name)
         assert labels["right"].mean() == pytest.approx(row["balanced_accuracy"])
-        assert labels["n_images"].sum() == found.n_test
+        assert labels["n_images"].sum() == found.facts["n_test"]
         assert labels["right"].is_monotonic_decreasing
         for line in labels.to_dict("records"):
-            answers = found.queries.loc[found.queries["label"] == line["label"], name]
+            answers = said.loc[said["label"] == line["label"], name]
             wrong = Counter(answers[answers != line["label"]])
             most = max(wrong.values(), default=0)
             assert line["share"] == pytest.approx(most / len(answers))
             assert line["taken_for"] == min((k for k, v in wrong.items() if v == most), default="")
-            given = found.queries[found.queries[name] == line["label"]]["label"]
+            given = said[said[name] == line["label"]]["label"]
             precision = (given == line["label"]).mean() if len(given) else math.nan
             assert line["precision"] == pytest.approx(precision, nan_ok=True)
     assert found.table["macro_auroc"].iloc[0] == 0.5
@@ -199,7 +186,7 @@ def test_what_was_said_of_each_image_adds_up(store) -> None:
 
 
 def test_the_notes_say_whether_patients_are_apart(store, monkeypatch) -> None:
-    assert any("whether their patients are on both sides is not known" in n for n in evaluate_probes(store).notes)
+    assert any("whether their patients are on both sides is not known" in n for n in Probes().run(store).notes)
     manifest = store.collection.manifest
     split = np.asarray(manifest.column("split"))
     apart = np.where(split == "train", np.arange(len(split)) // 2, 1000 + np.arange(len(split)))
@@ -214,7 +201,7 @@ def test_the_notes_say_whether_patients_are_apart(store, monkeypatch) -> None:
             lambda self, name, groups=groups: groups.astype(np.int32) if name == "patient" else original(self, name),
         )
         shutil.rmtree(store.evaluation_folder)
-        assert any(said in note for note in evaluate_probes(store).notes)
+        assert any(said in note for note in Probes().run(store).notes)
 
 
 def test_a_linear_probe_reads_what_a_vote_cannot() -> None:
@@ -231,7 +218,7 @@ def test_a_linear_probe_reads_what_a_vote_cannot() -> None:
 
 
 def test_a_probe_learns_anatomy_and_shuffled_labels_it_does_not(store, monkeypatch) -> None:
-    found = evaluate_probes(store, level="anatomy", ks=(1,)).table.set_index("method")
+    found = Probes("anatomy", (1,)).run(store).table.set_index("method")
     assert found.loc["linear", "accuracy"] > 0.9
     assert found.loc["kNN", "accuracy"] > 0.9
     random = np.random.default_rng(0)
@@ -242,17 +229,17 @@ def test_a_probe_learns_anatomy_and_shuffled_labels_it_does_not(store, monkeypat
 
 def test_what_is_wrong_is_said(store, small_data, monkeypatch) -> None:
     with pytest.raises(EvaluationError, match="k = 101"):
-        evaluate_probes(store, ks=(101,))
+        Probes(ks=(101,))
     with pytest.raises(EvaluationError, match="Expected a penalty above 0, but c = 0"):
-        evaluate_probes(store, c=0)
+        Probes(c=0)
     with pytest.raises(EvaluationError, match="Expected at least two labels to learn from, but split train has 1"):
         linear_probe(np.eye(2), np.array([1, 1]), np.eye(2))
-    monkeypatch.setattr(probing, "MOST_STEPS", 1)
-    assert any("had not settled after 1 steps" in note for note in evaluate_probes(store).notes)
+    monkeypatch.setattr(probes, "MOST_STEPS", 1)
+    assert any("had not settled after 1 steps" in note for note in Probes().run(store).notes)
     split = store.collection.manifest.codes("split")
     monkeypatch.setitem(store.collection.manifest._codes, "split", type(split)(values=(), codes=split.codes * 0 - 1))
     with pytest.raises(EvaluationError, match="Expected images of split train and of split test"):
-        evaluate_probes(store)
+        Probes().check(store)
 
 
 def test_the_command(store, tmp_path, capsys) -> None:

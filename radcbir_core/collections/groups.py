@@ -1,0 +1,106 @@
+"""Which images belong together: groups that a query's own image is kept from, and clusters that are one piece of
+evidence.
+
+Owns the reading of groups by name, in one place for search and evaluation. It takes what an encoder made of a
+collection, and not the manifest alone: whether two images show the same thing may depend on the encoder that tells.
+"""  # noqa: D205 - the sentence is one
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.arrays import check_codes
+from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import QueryError
+
+Groups = npt.NDArray[np.int32]
+
+
+def check_exclusions(exclude: Sequence[str]) -> list[Exclusion]:
+    """The names in ``exclude``, each once, in the order of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
+
+    Raises:
+        QueryError: One is unknown.
+
+    Example:
+        >>> check_exclusions(["patient", "patient", "duplicate"])
+        ['duplicate', 'patient']
+    """
+    for name in exclude:
+        if name not in EXCLUSIONS:
+            raise QueryError(
+                f"Expected exclusions of {', '.join(EXCLUSIONS)}, but exclude = {name!r}. "
+                "Choose among these; an image never returns itself in any case."
+            )
+    return [name for name in EXCLUSIONS if name in exclude]
+
+
+def groups_of(store: EncoderStore, exclude: Sequence[str]) -> list[Groups]:
+    """The groups that a query may not return its fellows of.
+
+    Args:
+        store: What an encoder made of a collection.
+        exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
+
+    Returns:
+        ``(N,)`` codes for each, -1 where the image belongs to none that is known.
+
+    Raises:
+        QueryError: An unknown exclusion.
+    """
+    return [store.collection.manifest.groups(name) for name in check_exclusions(exclude)]
+
+
+def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:
+    """The cluster of each image: what is resampled as one, because its images are not independent evidence.
+
+    It is the patient where that is known, else the group of exact copies, else the image by itself.
+
+    Args:
+        store: What an encoder made of a collection.
+
+    Returns:
+        ``(N,)`` codes from 0 without gaps.
+    """
+    return cluster_codes(groups_of(store, ("patient", "duplicate"))[::-1], n_rows=len(store.collection))
+
+
+def cluster_codes(groups: Sequence[npt.NDArray[np.integer[Any]]], *, n_rows: int) -> npt.NDArray[np.int64]:
+    """Give each image one cluster: the first group that is known of it, in the order of ``groups``.
+
+    An image of which none is known is a cluster by itself. Two images share a cluster only by the same kind of group:
+    where one of two duplicates has a known patient and the other has not, they stay apart.
+
+    Args:
+        groups: Arrays (N,) of group codes, -1 = not known.
+        n_rows: N.
+
+    Returns:
+        (N,) int64, codes from 0 without gaps.
+
+    Raises:
+        ValueError: A group is not an array of N codes.
+
+    Example:
+        >>> patient, duplicate = np.array([5, 5, -1, -1, -1]), np.array([-1, 0, 0, 0, -1])
+        >>> cluster_codes([patient, duplicate], n_rows=5)
+        array([0, 0, 1, 1, 2])
+    """
+    codes = np.full(n_rows, -1, dtype=np.int64)
+    offset = 0
+    for number, values in enumerate([*groups, np.arange(n_rows)]):
+        group = check_codes(values, name=f"groups[{number}]")
+        if len(group) != n_rows:
+            raise ValueError(
+                f"Expected one group code an image ({n_rows}), but len(groups[{number}]) = {len(group)}. "
+                "Pass groups of the whole collection."
+            )
+        use = (codes < 0) & (group >= 0)
+        codes[use] = group[use].astype(np.int64) + offset
+        offset += int(group.max(initial=-1)) + 1
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)

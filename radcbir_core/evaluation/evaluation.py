@@ -1,0 +1,282 @@
+"""What an evaluation is: choices, what they need, and results as named tables with notes.
+
+Owns the one life that all evaluations lead: they are made from words, say what is missing, are computed with progress
+and can be stopped, are kept on disk and read back. The command line, the pages, a notebook and the documents go by this
+interface; each evaluation is one module of reports/, and adds its numbers alone.
+
+An evaluation is a frozen dataclass whose fields are its choices. Two with the same choices are equal, and what was kept
+of one is what the other reads.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import pandas as pd
+
+from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
+from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.evaluation.keeping import Kept, read_result, write_result
+from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.view import split_sides
+from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import digest_of
+
+Need = Literal["neighbors", "embeddings", "labels", "split"]
+
+
+def choice(default: Any, about: str, *, flag: str = "") -> Any:
+    """A choice of an evaluation, as a field of its dataclass.
+
+    Args:
+        default: What it is if nobody chooses.
+        about: What it does, for the help of a command; a sentence.
+        flag: What it is called on the command line; by default its name, with hyphens.
+    """
+    return field(default=default, metadata={"about": about, "flag": flag})
+
+
+def lines_of(table: pd.DataFrame) -> Iterator[Any]:
+    """The lines of a table, with the columns as attributes."""
+    yield from table.itertuples(index=False)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an evaluation says of one encoder on one collection.
+
+    Attributes:
+        evaluation: With its choices.
+        of: The collection and the encoder, in words.
+        tables: By their names; the first is what was asked for.
+        notes: What one has to know to read the numbers, one sentence each.
+        facts: Single numbers and words beside the tables.
+    """
+
+    evaluation: Evaluation
+    of: str
+    tables: Mapping[str, pd.DataFrame]
+    notes: tuple[str, ...]
+    facts: Mapping[str, Any]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The first table."""
+        return next(iter(self.tables.values()))
+
+    @property
+    def title(self) -> str:
+        """What it is of, and by which rules it was made."""
+        return f"{self.of}{self.evaluation.title(self)}"
+
+    def summary(self) -> pd.DataFrame:
+        """The few lines that most people want, as text."""
+        return self.evaluation.summary(self)
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<li>{html.escape(note)}</li>" for note in (*self.evaluation.remarks(self), *self.notes))
+        return (
+            f"<p><b>{html.escape(self.title)}</b></p>{self.summary().to_html(index=False, border=0)}"
+            f"{f'<ul>{notes}</ul>' if notes else ''}"
+        )
+
+
+class Evaluation(ABC):
+    """One kind of evaluation, with its choices. Subclasses are frozen dataclasses.
+
+    Attributes:
+        kind: Names it, in commands, addresses and folders.
+        recipe: To be raised when its numbers change, so that what was kept is computed again.
+        name: What people call it.
+        about: What it tells, for the help of a command and the table in the documents; a sentence or two.
+        uses: What has to be there; :attr:`needs` adds what the choices make necessary.
+        table_words: What each of its tables holds, by their names, in their order.
+        kept_as: The kind whose results are also its own, where it is a special case of another; empty otherwise.
+        protocol_choices: What of a protocol can be chosen beside its name.
+    """
+
+    kind: ClassVar[str]
+    recipe: ClassVar[int]
+    name: ClassVar[str]
+    about: ClassVar[str]
+    uses: ClassVar[tuple[Need, ...]]
+    table_words: ClassVar[Mapping[str, str]]
+    kept_as: ClassVar[str] = ""
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "divisor", "empty", "ks")
+
+    @classmethod
+    def of(cls, **choices: Any) -> Self:
+        """An evaluation from words; None stands for the default.
+
+        Args:
+            **choices: Its own, and, where it goes by a protocol, ``protocol`` (its name) and those of
+                :meth:`~radcbir_core.evaluation.protocol.Protocol.of`.
+
+        Raises:
+            EvaluationError: A choice that there is not, or one that cannot be.
+            QueryError: An unknown level or exclusion.
+        """
+        given = {name: value for name, value in choices.items() if value is not None}
+        own = {item.name for item in fields(cls) if item.init}  # type: ignore[arg-type]  # subclasses are dataclasses
+        if "protocol" in own:
+            words = {name: given.pop(name) for name in cls.protocol_choices if name in given}
+            asked = given.get("protocol", Protocol().name)
+            given["protocol"] = asked if isinstance(asked, Protocol) else Protocol.of(asked, **words)
+            own |= set(cls.protocol_choices)
+        unknown = sorted(set(given) - own)
+        if unknown:
+            has = f"It has {', '.join(sorted(own))}." if own else "It has none."
+            raise EvaluationError(
+                f"Expected choices of the evaluation {cls.kind}, but {unknown[0]} = {given[unknown[0]]!r}. {has}"
+            )
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What has to be there for these choices."""
+        protocol: Protocol = getattr(self, "protocol", Protocol())
+        needs: list[Need] = ["embeddings" if need == "neighbors" and protocol.exact else need for need in self.uses]
+        return (*needs, "split") if protocol.split and "split" not in needs else tuple(needs)
+
+    def check(self, store: EncoderStore) -> None:
+        """Do nothing if it can be computed.
+
+        Args:
+            store: What an encoder made of a collection.
+
+        Raises:
+            EvaluationError: The collection lacks what the choices need.
+            StaleError: The neighbor graph, or the embeddings, are missing or were made of something else.
+        """
+        self.check_current(store)
+        if "split" in self.needs:
+            split_sides(store)
+        if "labels" in self.needs:
+            self.check_labels(store)
+
+    def check_current(self, store: EncoderStore) -> None:
+        """Do nothing if what was built is that of the embeddings and images that are there now.
+
+        Raises:
+            StaleError: The neighbor graph, or the embeddings, are missing or were made of something else.
+        """
+        if "neighbors" in self.needs and not store.is_current(NEIGHBORS):
+            raise StaleError(
+                f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "
+                f"missing or older. Build {store.collection.name} with {store.encoder_id} again.",
+                remedy=store.rebuild,
+            )
+        if not store.is_current(EMBEDDINGS):
+            raise StaleError(
+                f"Expected embeddings of the images that {store.collection.name} has now, but those of "
+                f"{store.encoder_id} are missing or older. Build or import them again."
+            )
+
+    def check_labels(self, store: EncoderStore) -> None:
+        """Do nothing if there are labels to go by.
+
+        Raises:
+            EvaluationError: There are none.
+        """
+        level: Level = getattr(self, "level", "label")
+        if not (store.valid & (store.collection.manifest.labels(level).codes >= 0)).any():
+            raise EvaluationError(
+                f"Expected images with a label at the level {level}, but {store.collection.name} has none. "
+                "Choose another level, or import it with such columns."
+            )
+
+    @abstractmethod
+    def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
+        """Compute it anew, and keep nothing.
+
+        Args:
+            store: What an encoder made of a collection, with all that :attr:`needs` names.
+            progress: Told how far it is; may stop it by raising.
+        """
+
+    @abstractmethod
+    def summary(self, result: Result) -> pd.DataFrame:
+        """The few lines of a result that most people want, as text."""
+
+    def subject(self, store: EncoderStore) -> str:
+        """What the result is of, as the beginning of its title."""
+        return f"{store.collection.name} with {store.encoder_id}"
+
+    def title(self, result: Result) -> str:  # noqa: ARG002 - others say numbers of it
+        """By which rules the numbers were made, behind what they are of."""
+        protocol: Protocol | None = getattr(self, "protocol", None)
+        return "" if protocol is None else f": {protocol.describe()}"
+
+    def remarks(self, result: Result) -> Sequence[str]:  # noqa: ARG002
+        """What there is to say of a result in sentences, beside its notes."""
+        return ()
+
+    def run(self, store: EncoderStore, *, progress: Progress = silent, **told: Any) -> Result:
+        """Compute it and keep the result, or read what is kept.
+
+        Args:
+            store: What an encoder made of a collection.
+            progress: Told how far it is; may stop it by raising. Nothing is kept then.
+            **told: Further callbacks of this kind of evaluation; with one it is computed in any case.
+
+        Raises:
+            EvaluationError: It cannot be computed of this collection.
+            StaleError: What it needs is missing or was made of something else.
+            StorageError: The result cannot be written.
+        """
+        kept = self.kept(store)
+        if kept is not None and not told:
+            return kept
+        self.check(store)
+        result = self.compute(store, progress=progress, **told)
+        write_result(
+            self.folder(store),
+            Kept(dict(result.tables), result.notes, dict(result.facts)),
+            kind=self.kind,
+            recipe=self.recipe,
+            choices=self._choices(),
+            made_of=self.made_of(store),
+        )
+        return result
+
+    def kept(self, store: EncoderStore) -> Result | None:
+        """What is kept of it, or None.
+
+        Raises:
+            StaleError: What it needs is missing or was made of something else.
+        """
+        self.check_current(store)
+        kept = read_result(self.folder(store))
+        return None if kept is None else self.result(store, *kept)
+
+    def result(
+        self,
+        store: EncoderStore,
+        tables: Mapping[str, pd.DataFrame],
+        notes: Sequence[str] = (),
+        facts: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """The result that these tables are."""
+        return Result(self, self.subject(store), tables, tuple(notes), facts or {})
+
+    def folder(self, store: EncoderStore) -> Path:
+        """Where the result of these choices, of these very embeddings and labels, is kept."""
+        asked = {"recipe": self.recipe, "choices": self._choices(), "made_of": self.made_of(store)}
+        digest = digest_of(json.dumps(asked, sort_keys=True))
+        return store.evaluation_folder / f"{self.kept_as or self.kind}-{digest[:32]}"
+
+    def made_of(self, store: EncoderStore) -> list[str]:
+        """The digests of all that the numbers depend on beside the choices."""
+        return [store.evaluated]
+
+    def _choices(self) -> dict[str, Any]:
+        choices: dict[str, Any] = asdict(self)  # type: ignore[call-overload]  # subclasses are dataclasses
+        return choices

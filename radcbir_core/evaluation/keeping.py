@@ -1,0 +1,80 @@
+"""Results of evaluations on disk: named tables, notes and facts, written in one step.
+
+Owns the files of one result's folder. What the numbers mean, and what the folder is called, is evaluation.py's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+from radcbir_core.errors import CollectionNotFoundError
+from radcbir_core.storage import disk_errors
+
+_RECORD = "result.json"
+
+
+class Kept(NamedTuple):
+    """What is kept of an evaluation.
+
+    Attributes:
+        tables: By their names, in order.
+        notes: What one has to know to read the numbers, one sentence each.
+        facts: Single numbers and words.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    notes: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def read_result(folder: Path) -> Kept | None:
+    """The result in a folder; ``None``, so that it is computed again, where none can be read."""
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in record["tables"]}
+        return Kept(tables, tuple(record["notes"]), dict(record["facts"]))
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+
+
+def write_result(folder: Path, kept: Kept, **described: Any) -> None:
+    """Write all files of one result, in one step.
+
+    Args:
+        folder: Its own.
+        kept: What is kept.
+        **described: What it is and was made of, for whoever opens the folder; as JSON can hold it.
+
+    Raises:
+        CollectionNotFoundError: The collection has been removed or renamed meanwhile; nothing is left at its old place.
+        StorageError: No space left, or no permission.
+    """
+    unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
+    record = {**described, "tables": list(kept.tables), "notes": kept.notes, "facts": kept.facts}
+    with disk_errors(folder):
+        try:
+            if not folder.parent.parent.is_dir():
+                raise CollectionNotFoundError(
+                    f"Expected the collection to be there still, but {folder.parent.parent} is gone: it was removed or "
+                    "renamed meanwhile, and these results are not kept. Ask again under its new name."
+                )
+            unfinished.mkdir(parents=True)
+            for name, table in kept.tables.items():
+                table.to_parquet(unfinished / f"{name}.parquet")
+            (unfinished / _RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
+            shutil.rmtree(folder, ignore_errors=True)
+            try:
+                unfinished.rename(folder)
+            except OSError:
+                # Another process has just written the same results: the same numbers, so either will do.
+                if read_result(folder) is None:
+                    raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,194 @@
+"""How an encoder is asked: who the queries are, what may be returned, and what P@k means then.
+
+Owns the protocols and how they are told in words, the rule for queries that have nothing to find included. Who the
+queries of a collection are under a protocol is view.py's.
+
+Source: Denner et al., *Leveraging Foundation Models for Content-Based Image Retrieval in Radiology* (arXiv 2403.06567),
+section 2.3: P@k per query, averaged over queries (micro) and over labels (macro), on images with a single label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from radcbir_core.collections.groups import check_exclusions
+from radcbir_core.collections.manifest import LEVELS, Level
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.metrics.precision_at_k import check_divisor, check_empty
+
+ProtocolName = Literal["leave-one-out", "split"]
+PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
+"""The protocols that can be varied: what is excluded, what is divided by, which k's."""
+
+KS = (1, 3, 5, 10)
+MOST_INTERVALS = 10
+"""Of so many k's each has an interval, which takes a thousand draws; of more only those of :data:`KS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How an encoder is evaluated on a collection. Made by :meth:`of`, which checks it.
+
+    Attributes:
+        name: "leave-one-out": every image is a query against all others. "split": the queries are the images of split
+            "test", the gallery those of split "train". Or the name of one that is fixed, such as "paper".
+        exclude: What a query may not return besides itself.
+        divisor: "k", or "available": min(k, relevant images in the gallery).
+        empty: What a query counts that has no relevant image: "skip" leaves it out, "zero" counts 0.
+        ks: The k's of P@k.
+        levels: Those that are evaluated.
+        exact: Whether the hits come from an exact search of their own, and not from the neighbor graph.
+        title: What a fixed protocol is called in a sentence; empty for one with choices.
+    """
+
+    name: str = "leave-one-out"
+    exclude: tuple[str, ...] = ("patient",)
+    divisor: str = "k"
+    empty: str = "skip"
+    ks: tuple[int, ...] = KS
+    levels: tuple[Level, ...] = LEVELS
+    exact: bool = False
+    title: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        name: str = "leave-one-out",
+        *,
+        exclude: Sequence[str] | None = None,
+        divisor: str | None = None,
+        empty: str | None = None,
+        ks: Sequence[int] | None = None,
+    ) -> Protocol:
+        """A protocol from words.
+
+        Args:
+            name: Of :data:`PROTOCOLS`, or that of a fixed one, of :data:`FIXED`.
+            exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`; by default the patient for leave-one-out,
+                and nothing for split, whose two sides are to be patient-disjoint by themselves.
+            divisor: "k" or "available"; "k" by default.
+            empty: "skip" or "zero"; "skip" by default.
+            ks: The k's, from 1 to 100; :data:`KS` by default.
+
+        Raises:
+            EvaluationError: An unknown name, divisor or rule, a k out of range, or a fixed protocol with another choice
+                than its own.
+            QueryError: An unknown exclusion.
+
+        Example:
+            >>> Protocol.of("split").exclude
+            ()
+        """
+        if name in FIXED:
+            return FIXED[name]._with_nothing_else(exclude=exclude, divisor=divisor, empty=empty, ks=ks)
+        if name not in PROTOCOLS:
+            known = ", ".join((*PROTOCOLS, *FIXED))
+            raise EvaluationError(f"Expected a protocol of {known}, but protocol = {name!r}. Use one.")
+        chosen, ks = divisor or "k", KS if ks is None else ks
+        check_divisor(chosen)
+        check_empty(empty or "skip")
+        if not ks or not all(1 <= k <= 100 for k in ks):
+            raise EvaluationError(f"Expected k's from 1 to 100, but ks = {tuple(ks)}. Choose such.")
+        default = ("patient",) if name == "leave-one-out" else ()
+        left_out = tuple(check_exclusions(default if exclude is None else exclude))
+        return cls(name, left_out, chosen, empty or "skip", tuple(sorted(set(ks))))
+
+    def _with_nothing_else(
+        self,
+        *,
+        exclude: Sequence[str] | None,
+        divisor: str | None,
+        empty: str | None,
+        ks: Sequence[int] | None,
+    ) -> Protocol:
+        """This protocol, which is fixed, if nothing else than its own choices is asked for."""
+        own = {"exclude": self.exclude, "divisor": self.divisor, "empty": self.empty, "ks": self.ks}
+        asked = {"exclude": exclude, "divisor": divisor, "empty": empty, "ks": ks}
+        other = [
+            f"{word} = {value}"
+            for word, value in asked.items()
+            if value is not None and (value if isinstance(value, str) else tuple(value)) != own[word]
+        ]
+        if other:
+            raise EvaluationError(
+                f"Expected {self.title.split(':')[0]} protocol as it is (no exclusions, divisor {self.divisor}, k from "
+                f"{min(self.ks)} to {max(self.ks)}), but {', '.join(other)}. Leave that out, or use the protocol "
+                "split, which has these choices."
+            )
+        return self
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is nothing to choose."""
+        return self.name in FIXED
+
+    @property
+    def split(self) -> bool:
+        """Whether the queries are one part of the collection and the gallery another."""
+        return self.name != "leave-one-out"
+
+    @property
+    def interval_ks(self) -> tuple[int, ...]:
+        """The k's whose means have an interval.
+
+        Example:
+            >>> Protocol.of(ks=(1, 2)).interval_ks, Protocol.of("paper").interval_ks
+            ((1, 2), (1, 3, 5, 10))
+        """
+        return self.ks if len(self.ks) <= MOST_INTERVALS else tuple(k for k in self.ks if k in KS)
+
+    @property
+    def excluded(self) -> str:
+        """What a query may not return, in words."""
+        return f"{' and '.join(self.exclude)} excluded" if self.exclude else "nothing but the query excluded"
+
+    def describe(self) -> str:
+        """The protocol in a few words.
+
+        Example:
+            >>> Protocol().describe()
+            'leave-one-out, patient excluded, divided by k, queries without a relevant image left out'
+        """
+        divided = "k" if self.divisor == "k" else "min(k, relevant images available)"
+        said = [self.title or f"{self.name}, {self.excluded}", *(["exact search"] if self.exact else [])]
+        return ", ".join([*said, f"divided by {divided}", f"queries without a relevant image {EMPTY_SAID[self.empty]}"])
+
+
+EMPTY_SAID = {"skip": "left out", "zero": "counted as 0"}
+"""The rule for queries that have nothing to find, in words."""
+
+PAPER = Protocol(
+    name="paper",
+    exclude=(),
+    divisor="available",
+    ks=tuple(range(1, 101)),
+    levels=("label",),
+    exact=True,
+    title="the paper's: train against test",
+)
+"""The protocol of the published evaluation, to the last digit: ``src/retrieval.py`` and
+``src/evaluation/evaluate_retrieval.py`` of its code. A query without a relevant image is 0 ÷ 0 there, which pandas
+skips."""
+
+FIXED = {PAPER.name: PAPER}
+"""The protocols that have no choices."""
+
+
+def empty_rule(empty: str, *, n_empty: int, n_queries: int) -> str:
+    """The rule for queries that have nothing to find, and how many it was used for; for the title of a table or chart.
+
+    Args:
+        empty: "skip" or "zero".
+        n_empty: Queries without a relevant image.
+        n_queries: The queries behind the figure, without those that are left out.
+
+    Example:
+        >>> empty_rule("skip", n_empty=312, n_queries=947)
+        'queries without a relevant image left out: 312 of 1,259'
+        >>> empty_rule("zero", n_empty=312, n_queries=1259)
+        'queries without a relevant image counted as 0: 312 of 1,259'
+    """
+    asked = n_queries + n_empty if empty == "skip" else n_queries
+    return f"queries without a relevant image {EMPTY_SAID[empty]}: {n_empty:,} of {asked:,}"

@@ -1,0 +1,187 @@
+"""P@k at every level, micro, macro and of each label, with intervals: how well each label is found.
+
+Owns the tables; P@k is metrics/precision_at_k.py's, who asks whom is view.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
+from radcbir_core.evaluation.statistics.averages import summarize
+from radcbir_core.evaluation.statistics.deviation import deviations_of
+from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
+from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
+from radcbir_core.progress import Progress, silent
+from radcbir_core.search.backend import Hits
+
+MEANS_COLUMNS = (
+    *("level", "label", "k", "precision", "n_queries", "averaging", "low", "high", "std", "n_empty"),
+)  # fmt: skip
+
+HitsTaker = Callable[[Level, GalleryView, Hits], None]
+
+
+@dataclass(frozen=True)
+class Precision(Evaluation):
+    """P@k of an encoder.
+
+    Tables: ``means`` with the columns :data:`MEANS_COLUMNS`, where ``averaging`` is "micro" or "macro" (``label``
+    empty) or "label" for one label's row, ``n_queries`` are the queries behind the number and ``n_empty`` those that
+    have nothing to find, ``low`` and ``high`` bound the 95 % interval, NaN where it is undefined or not computed, and
+    ``std`` is the standard deviation over queries (micro, label) or the mean over labels of it (macro); and
+    ``queries``, one row a level and query, with ``p@k`` for each k, NaN where the query is left out.
+    """
+
+    kind: ClassVar[str] = "precision"
+    recipe: ClassVar[int] = 3
+    name: ClassVar[str] = "Precision"
+    about: ClassVar[str] = (
+        "P at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."
+    )
+    uses: ClassVar[tuple[Need, ...]] = ("neighbors",)
+    table_words: ClassVar[Mapping[str, str]] = {
+        "means": "P@k of every level, micro, macro and by label, with intervals and deviations",
+        "queries": "P@k of every query",
+    }
+
+    protocol: Protocol = choice(
+        Protocol(), "leave-one-out; split (gallery = train, queries = test); or paper, as it was published"
+    )
+
+    def compute(
+        self, store: EncoderStore, *, progress: Progress = silent, take_hits: HitsTaker | None = None
+    ) -> Result:
+        """P@k at every level.
+
+        Args:
+            store: What an encoder made of a collection.
+            progress: Told the number of levels, as step "evaluation", and queries that are searched, as step "search".
+            take_hits: Given what the figures are made of, level by level.
+        """
+        protocol = self.protocol
+        means, queries = [], []
+        progress("evaluation", 0, len(protocol.levels))
+        for done, level in enumerate(protocol.levels, 1):
+            view = gallery_view(store, protocol, level)
+            hits = view.hits(progress=progress)
+            if take_hits is not None:
+                take_hits(level, view, hits)
+            values = view.precision(hits)
+            means.append(means_table(view, values).assign(level=level))
+            per_query = pd.DataFrame({f"p@{k}": values[:, i] for i, k in enumerate(protocol.ks)})
+            per_query.insert(0, "label", np.asarray(view.labels, dtype=object)[view.lines[1]])
+            per_query.insert(0, "row", view.queries.astype(np.int32))
+            per_query.insert(0, "level", level)
+            queries.append(per_query)
+            progress("evaluation", done, len(protocol.levels))
+        tables = {
+            "means": pd.concat(means, ignore_index=True)[list(MEANS_COLUMNS)],
+            "queries": pd.concat(queries, ignore_index=True),
+        }
+        return self.result(store, tables, view_notes(store, protocol))
+
+    def title(self, result: Result) -> str:
+        """The protocol, and how many queries its rule for those that have nothing to find was used for."""
+        return f": {self.protocol.describe()}: {empty_counts(result.tables['means'], self.protocol)}"
+
+    def summary(self, result: Result) -> pd.DataFrame:
+        """Micro and macro at every level, at the k's that have intervals."""
+        means = result.tables["means"]
+        means = means[(means["averaging"] != "label") & means["k"].isin(self.protocol.interval_ks)]
+        lines = []
+        for (level, averaging), part in means.groupby(["level", "averaging"], sort=False):
+            first = part.iloc[0]
+            line = {"level": level, "averaging": averaging, "queries": int(first["n_queries"])}
+            line[f"nothing to find, {EMPTY_SAID[self.protocol.empty]}"] = int(first["n_empty"])
+            lines.append(line | {f"P@{row.k}": with_bounds(row.precision, row.low, row.high) for row in lines_of(part)})
+        return pd.DataFrame(lines)
+
+
+def rule_said(table: pd.DataFrame, protocol: Protocol) -> str:
+    """The rule for queries that have nothing to find and how many there are, for the title of a table or a chart.
+
+    Args:
+        table: Of one level and one k, with the micro mean in it.
+        protocol: By which it was made.
+    """
+    micro = table[table["averaging"] == "micro"].iloc[0]
+    return empty_rule(protocol.empty, n_empty=int(micro["n_empty"]), n_queries=int(micro["n_queries"]))
+
+
+def empty_counts(table: pd.DataFrame, protocol: Protocol) -> str:
+    """How many queries of each level have nothing to find, for a title that ends in the rule for them.
+
+    Args:
+        table: With the micro means of every level.
+        protocol: By which it was made.
+
+    Example:
+        >>> micro = {"level": ["anatomy", "label"], "k": [1, 1], "averaging": ["micro"] * 2}
+        >>> empty_counts(pd.DataFrame({**micro, "n_queries": [1259, 947], "n_empty": [0, 312]}), Protocol())
+        '0 of 1,259 (anatomy), 312 of 1,259 (label)'
+    """
+    parts = []
+    for level in protocol.levels:
+        rows = table[table["level"] == level]
+        if len(rows):
+            count = rule_said(rows[rows["k"] == rows["k"].min()], protocol).split(": ")[1]
+            parts.append(count if len(protocol.levels) == 1 else f"{count} ({level})")
+    return ", ".join(parts)
+
+
+def of_level(table: pd.DataFrame, level: Level) -> pd.DataFrame:
+    """The rows of one level of a table of queries, without the column that says so."""
+    return table[table["level"] == level].drop(columns="level").reset_index(drop=True)
+
+
+def with_bounds(value: float, low: float, high: float) -> str:
+    """A mean with its interval, where it has one.
+
+    Example:
+        >>> with_bounds(0.5, 0.25, 0.75), with_bounds(0.5, float("nan"), float("nan"))
+        ('0.500 [0.250, 0.750]', '0.500')
+    """
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def means_table(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Micro, macro and each label's P@k, with intervals and deviations.
+
+    Args:
+        view: Who asked.
+        values: ``(Q, len(ks))`` P@k.
+    """
+    ks, codes = view.protocol.ks, view.lines[1]
+    table = summarize(
+        values,
+        codes,
+        labels=view.labels,
+        columns={"k": ks},
+        empty=view.available.empty,
+        intervals=_intervals(view, values),
+    )
+    deviations = deviations_of(values, codes, n_labels=len(view.labels))
+    present = np.unique(codes)
+    table["std"] = np.vstack([deviations.micro, deviations.macro, deviations.label[present]]).ravel()
+    return table
+
+
+def _intervals(view: GalleryView, values: npt.NDArray[np.float64]) -> Intervals:
+    """Intervals of all columns; NaN where the protocol has none."""
+    ks, number = view.protocol.ks, len(view.labels)
+    chosen = [ks.index(k) for k in view.protocol.interval_ks]
+    bounds = mean_intervals(values[:, chosen], view.lines[1], clusters=view.query_clusters, n_labels=number)
+    micro, macro = np.full((2, len(ks), 2), np.nan)
+    label = np.full((number, len(ks), 2), np.nan)
+    micro[chosen], macro[chosen], label[:, chosen] = bounds.micro, bounds.macro, bounds.label
+    return replace(bounds, micro=micro, macro=macro, label=label)

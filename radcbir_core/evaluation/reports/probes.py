@@ -1,0 +1,335 @@
+"""How well labels can be read off embeddings: by a vote of the nearest images, and by a linear classifier.
+
+Owns the two probes of a frozen encoder, and their scores; both learn from split "train" and are asked about split
+"test". They answer another question than P@k: one label is predicted for an image, and a few good hits among many bad
+ones can suffice for that, or a direction of the space that a search by cosine does not look along.
+
+The linear probe is a multinomial logistic regression on standardized embeddings (mean 0, deviation 1 on train), as is
+usual for frozen encoders (Radford et al. 2021, section 3.2, who choose the penalty by validation; here it is given).
+The fit is logistic.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from radcbir_core.arrays import check_codes
+from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
+from radcbir_core.evaluation.metrics.auroc import macro_auroc
+from radcbir_core.evaluation.metrics.f1 import macro_f1
+from radcbir_core.evaluation.metrics.precision_at_k import check_ks
+from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.relevance import check_hits
+from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.logistic import Logistic, fit_logistic
+from radcbir_core.evaluation.view import GalleryView, gallery_view
+from radcbir_core.progress import Progress, silent
+from radcbir_core.search.opening import vectors_of
+
+KNN_KS = (1, 5, 20)
+PENALTY_C = 1.0
+MOST_STEPS = 1000
+PROBE_COLUMNS = (
+    "method",
+    "k",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "balanced_accuracy",
+    "balanced_low",
+    "balanced_high",
+    "macro_f1",
+    "macro_auroc",
+)
+
+Predicted = npt.NDArray[np.int64]
+
+
+def vote(hit_rows: npt.NDArray[Any], labels: npt.NDArray[Any], *, k: int) -> Predicted:
+    """The label that most of the first k hits have; of labels with equal votes, the one whose first hit is the best.
+
+    Args:
+        hit_rows: ``(Q, K)`` rows of the collection, best first, -1 as padding.
+        labels: ``(N,)`` label codes of all rows; hits of -1 do not vote.
+        k: From 1 to K.
+
+    Returns:
+        ``(Q,)`` codes; -1 where no hit has a label.
+
+    Raises:
+        EvaluationError: k is out of range.
+        ValueError: Shapes, types or row numbers do not fit together.
+
+    Example:
+        >>> vote(np.array([[0, 1, 2], [2, 1, -1]]), np.array([5, 7, 7]), k=3).tolist()
+        [7, 7]
+        >>> vote(np.array([[0, 1, 2]]), np.array([5, 7, 7]), k=2).tolist()
+        [5]
+    """
+    codes = check_codes(labels, name="labels")
+    hits = check_hits(hit_rows, n_queries=len(hit_rows), n_rows=len(codes))
+    check_ks((k,), n_hits=hits.shape[1])
+    of_hits = np.append(codes, -1)[hits[:, :k]].astype(np.int64)
+    query, rank = np.nonzero(of_hits >= 0)
+    width = int(codes.max(initial=-1)) + 1
+    # The first place of a pair of query and label is its best rank.
+    pairs, first, votes = np.unique(query * width + of_hits[query, rank], return_index=True, return_counts=True)
+    predicted = np.full(len(hits), -1, dtype=np.int64)
+    # Sorted so that the winner of each query comes last.
+    order = np.lexsort((-rank[first], votes, pairs // max(width, 1)))
+    predicted[pairs[order] // max(width, 1)] = pairs[order] % max(width, 1)
+    return predicted
+
+
+def linear_probe(
+    train: npt.NDArray[np.floating[Any]],
+    train_labels: npt.NDArray[Any],
+    test: npt.NDArray[np.floating[Any]],
+    *,
+    c: float = PENALTY_C,
+    progress: Progress = silent,
+) -> tuple[Predicted, bool]:
+    """Labels by multinomial logistic regression on standardized embeddings.
+
+    Args:
+        train: ``(M, D)``.
+        train_labels: ``(M,)`` codes of at least two labels.
+        test: ``(Q, D)``.
+        c: The inverse of the strength of the L2 penalty, above 0.
+        progress: Told the steps taken, as step "steps", of at most :data:`MOST_STEPS`.
+
+    Returns:
+        ``(Q,)`` codes, and whether the fit came to its end within :data:`MOST_STEPS` steps.
+
+    Raises:
+        EvaluationError: A single label to learn from, or c out of range.
+
+    Example:
+        >>> train, labels = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.1]]), np.array([3, 3, 8, 8])
+        >>> linear_probe(train, labels, np.array([[0.2, 0.8], [0.7, 0.3]]))[0].tolist()
+        [3, 8]
+    """
+    classifier = _fitted(train, train_labels, c=c, progress=progress)
+    return classifier.classes[classifier.scores(test).argmax(axis=1)], classifier.settled
+
+
+def _fitted(
+    train: npt.NDArray[np.floating[Any]], train_labels: npt.NDArray[Any], *, c: float, progress: Progress
+) -> Logistic:
+    check_penalty(c)
+    found = len(np.unique(train_labels))
+    if found < 2:
+        raise EvaluationError(
+            f"Expected at least two labels to learn from, but split train has {found}. Choose another level."
+        )
+    return fit_logistic(train, train_labels, c=c, most_steps=MOST_STEPS, progress=progress)
+
+
+def check_penalty(c: float) -> None:
+    """Do nothing if ``c`` can be the inverse strength of a penalty.
+
+    Raises:
+        EvaluationError: It is not above 0.
+
+    Example:
+        >>> check_penalty(1.0)
+    """
+    if not c > 0 or not np.isfinite(c):
+        raise EvaluationError(f"Expected a penalty above 0, but c = {c}. Use 1.")
+
+
+def _votes(hit_rows: npt.NDArray[Any], labels: npt.NDArray[Any], classes: npt.NDArray[Any], *, k: int) -> Any:
+    """``(Q, n)``: how many of the first k hits have each label."""
+    of_hits = np.append(labels, -1)[hit_rows[:, :k]]
+    query, rank = np.nonzero(of_hits >= 0)
+    found = np.zeros((len(hit_rows), len(classes)), dtype=np.float32)
+    np.add.at(found, (query, np.searchsorted(classes, of_hits[query, rank])), 1)
+    return found
+
+
+@dataclass(frozen=True)
+class Probes(Evaluation):
+    """The scores of both probes, beside what always saying the commonest label would score.
+
+    Tables: ``methods`` with the columns :data:`PROBE_COLUMNS`, where ``method`` is "majority", "kNN" or "linear", ``k``
+    is missing (NA) but for kNN, and bounds are of 95 % intervals over patients, NaN where undefined; and
+    ``predictions``, one row a test image: ``row``, ``label``, and what each method said, in a column of its name
+    (:func:`method_name`), "" where it said nothing. Facts: ``n_train`` images that were learned from, ``n_test`` that
+    were asked about, ``n_labels`` among the latter.
+    """
+
+    kind: ClassVar[str] = "probes"
+    recipe: ClassVar[int] = 2
+    name: ClassVar[str] = "kNN & linear probe"
+    about: ClassVar[str] = (
+        "Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."
+    )
+    uses: ClassVar[tuple[Need, ...]] = ("neighbors", "split", "labels")
+    table_words: ClassVar[Mapping[str, str]] = {
+        "methods": "Accuracy, balanced accuracy, F1 and AUROC of every method, with intervals",
+        "predictions": "What each method said of every test image",
+    }
+
+    level: Level = choice("label", "modality, anatomy or label")
+    ks: tuple[int, ...] = choice(KNN_KS, "Hits that vote", flag="-k")
+    c: float = choice(PENALTY_C, "Inverse strength of the linear probe's penalty")
+
+    def __post_init__(self) -> None:
+        check_ks(self.ks, n_hits=100)
+        check_penalty(self.c)
+        object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
+
+    def check_labels(self, store: EncoderStore) -> None:
+        """Do nothing if there are images to learn from and images to ask about.
+
+        Raises:
+            EvaluationError: There are none.
+        """
+        self._view(store)
+
+    def _view(self, store: EncoderStore) -> GalleryView:
+        view = gallery_view(store, Protocol.of("split", ks=self.ks), self.level)
+        if not len(view.queries) or not view.gallery.any():
+            raise EvaluationError(
+                f"Expected images with labels at the level {self.level} in train and in test, but "
+                f"{store.collection.name} has {int(view.gallery.sum())} and {len(view.queries)}. Choose another level."
+            )
+        return view
+
+    def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
+        """Accuracy, balanced accuracy, macro F1 and AUROC of kNN and of a linear probe.
+
+        Args:
+            store: What an encoder made of a collection, with its neighbor graph.
+            progress: Told the steps of the linear probe, of at most :data:`MOST_STEPS`, as step "steps".
+        """
+        view = self._view(store)
+        train, codes = np.flatnonzero(view.gallery), view.relevance.kinds.astype(np.int64)
+        source = vectors_of(store)
+        classifier = _fitted(source.vectors(train), codes[train], c=self.c, progress=progress)
+        scores = classifier.scores(source.vectors(view.queries))
+        truth = codes[view.queries]
+        commonest = int(np.bincount(codes[train]).argmax())
+        hits = view.hits()
+        methods: list[tuple[str, int | None, Predicted, float]] = [
+            ("majority", None, np.full(len(truth), commonest, dtype=np.int64), 0.5)
+        ]
+        for k in self.ks:
+            area = macro_auroc(_votes(hits.rows, codes, classifier.classes, k=k), classifier.classes, truth)
+            methods.append(("kNN", k, vote(hits.rows, codes, k=k), area))
+        area = macro_auroc(scores, classifier.classes, truth)
+        methods.append(("linear", None, classifier.classes[scores.argmax(axis=1)], area))
+        right = np.column_stack([predicted == truth for _, _, predicted, _ in methods]).astype(np.float64)
+        # Of right or wrong answers, the mean over queries is the accuracy, that over labels the balanced accuracy.
+        bounds = mean_intervals(right, truth, clusters=view.query_clusters, n_labels=len(view.labels))
+        names = np.array([*view.labels, ""], dtype=object)
+        lines, said = [], {"row": view.queries.astype(np.int32), "label": names[truth]}
+        for position, (method, voting, predicted, area) in enumerate(methods):
+            balanced = [right[truth == code, position].mean() for code in np.unique(truth)]
+            shares = (right[:, position].mean(), *bounds.micro[position], np.mean(balanced), *bounds.macro[position])
+            lines.append((method, voting, *(float(share) for share in shares), macro_f1(predicted, truth), area))
+            said[method_name(method, voting)] = names[predicted]
+        notes = _notes(view, train, unseen=~np.isin(truth, codes[train]))
+        if not classifier.settled:
+            notes.append(f"The linear probe had not settled after {MOST_STEPS} steps; a smaller c settles sooner.")
+        tables = {
+            "methods": pd.DataFrame(lines, columns=list(PROBE_COLUMNS)).astype({"k": "Int64"}),
+            "predictions": pd.DataFrame(said),
+        }
+        facts = {"n_train": len(train), "n_test": len(truth), "n_labels": len(np.unique(truth))}
+        return self.result(store, tables, notes, facts)
+
+    def title(self, result: Result) -> str:
+        """The level, and how many images were learned from and asked about."""
+        facts = result.facts
+        return (
+            f", level {self.level}: learned from {facts['n_train']} images, asked about {facts['n_test']} of "
+            f"{facts['n_labels']} labels"
+        )
+
+    def summary(self, result: Result) -> pd.DataFrame:
+        """The scores of every method."""
+        return pd.DataFrame(
+            [
+                {
+                    "method": method_name(row.method, row.k),
+                    "accuracy": with_bounds(row.accuracy, row.accuracy_low, row.accuracy_high),
+                    "balanced accuracy": with_bounds(row.balanced_accuracy, row.balanced_low, row.balanced_high),
+                    "macro F1": f"{row.macro_f1:.3f}",
+                    "macro AUROC": f"{row.macro_auroc:.3f}",
+                }
+                for row in lines_of(result.table)
+            ]
+        )
+
+
+def method_name(method: str, k: Any) -> str:
+    """The name of a method and, for kNN, its k; also of its column in the table ``predictions``.
+
+    Example:
+        >>> method_name("kNN", 5), method_name("linear", None)
+        ('kNN, k = 5', 'linear')
+    """
+    return method if method != "kNN" else f"kNN, k = {k:.0f}"
+
+
+def label_scores(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
+    """What one method makes of each label.
+
+    Args:
+        predictions: The table ``predictions`` of a result.
+        method: A column of it.
+
+    Returns:
+        Columns ``label``, ``n_images``, ``right`` (share of the label's test images that were given it), ``precision``
+        (share of the images given the label that have it; NaN where none was), ``taken_for`` (the label most often
+        given wrongly, "" where none) and ``share`` (of the label's images); best first, then by number and name.
+    """
+    truth, said = (predictions[name].astype(object) for name in ("label", method))
+    lines = []
+    for label, answers in said.groupby(truth, sort=True):
+        wrong = answers[answers != label].value_counts()
+        # Of equally frequent mistakes, the first by name.
+        wrong = wrong[wrong == wrong.max()].sort_index() if len(wrong) else wrong
+        given = said == label
+        lines.append(
+            {
+                "label": str(label),
+                "n_images": len(answers),
+                "right": float((answers == label).mean()),
+                "precision": float((truth[given] == label).mean()) if given.any() else float("nan"),
+                "taken_for": str(wrong.index[0]) if len(wrong) else "",
+                "share": float(wrong.iloc[0]) / len(answers) if len(wrong) else 0.0,
+            }
+        )
+    table = pd.DataFrame(lines)
+    order = np.lexsort((table["label"].to_numpy(dtype=object), -table["n_images"], -table["right"]))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _notes(view: GalleryView, train: npt.NDArray[np.intp], *, unseen: npt.NDArray[np.bool_]) -> list[str]:
+    notes, queries = [], view.queries
+    if unseen.any():
+        notes.append(f"{int(unseen.sum())} of {len(queries)} test images have a label that train lacks: always wrong.")
+    patients = view.store.collection.manifest.groups("patient")
+    sides = [set(patients[rows][patients[rows] >= 0].tolist()) for rows in (train, queries)]
+    unknown = int((patients[np.concatenate([queries, train])] < 0).sum())
+    if shared := len(sides[0] & sides[1]):
+        notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
+    elif not unknown:
+        notes.append(
+            f"The two sides are patient-disjoint: {len(sides[0])} patients in train, {len(sides[1])} others in test."
+        )
+    if unknown:
+        notes.append(f"{unknown} images have no patient_id: whether their patients are on both sides is not known.")
+    return notes

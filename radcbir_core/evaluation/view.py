@@ -1,0 +1,234 @@
+"""What an evaluation sees of a collection: who asks, who may be returned, what is relevant, and what is available.
+
+Owns this view, which is made in one place for all evaluations, and the hits that count in it. Knows no metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from radcbir_core.collections.artifacts import NEIGHBORS
+from radcbir_core.collections.groups import clusters_of, groups_of
+from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
+from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.relevance import Available, Relevance, available_to, relevant_hits
+from radcbir_core.progress import Progress, silent
+from radcbir_core.search.backend import Hits
+from radcbir_core.search.exact_ranking import rank_exactly
+from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.opening import vectors_of
+
+Rows = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class GalleryView:
+    """A collection as one protocol and one relevance see it. Made by :func:`gallery_view`.
+
+    Attributes:
+        store: What an encoder made of the collection.
+        protocol: Which.
+        relevance: Of all images.
+        queries: ``(Q,)`` rows, ascending.
+        gallery: ``(N,)`` bool, which images may be returned.
+        groups: ``(N,)`` codes of each group that a query may not return its fellows of, -1 = not known.
+        clusters: ``(N,)`` what is resampled as one: the patient where it is known.
+    """
+
+    store: EncoderStore
+    protocol: Protocol
+    relevance: Relevance
+    queries: Rows
+    gallery: npt.NDArray[np.bool_]
+    groups: tuple[npt.NDArray[np.int32], ...]
+    clusters: npt.NDArray[np.int64]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The names of the labels that queries are averaged by."""
+        return self.relevance.labels
+
+    @cached_property
+    def lines(self) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """A line a query and label that it counts under: the position of the query, and the code of the label."""
+        return self.relevance.label_lines(self.queries)
+
+    @property
+    def query_clusters(self) -> npt.NDArray[np.int64]:
+        """``(Q,)``; the cluster of each query."""
+        return self.clusters[self.queries]
+
+    @cached_property
+    def available(self) -> Available:
+        """How many images of each grade every query could be given."""
+        return available_to(self.queries, relevance=self.relevance, gallery=self.gallery, groups=self.groups)
+
+    @cached_property
+    def allowed(self) -> npt.NDArray[np.int64]:
+        """``(Q,)``; how many images every query could be given at all, relevant or not."""
+        alike = Relevance(("",), ((0,),), np.zeros(len(self.gallery), dtype=np.int32))
+        return available_to(self.queries, relevance=alike, gallery=self.gallery, groups=self.groups).relevant
+
+    def asked_by(self, rows: Rows) -> GalleryView:
+        """The same gallery with other queries, such as a part of them."""
+        return replace(self, queries=np.asarray(rows, dtype=np.intp))
+
+    def within(self, gallery: npt.NDArray[np.bool_]) -> GalleryView:
+        """The same queries with another gallery, such as a part of it."""
+        return replace(self, gallery=gallery)
+
+    def hits(self, k: int | None = None, *, store: EncoderStore | None = None, progress: Progress = silent) -> Hits:
+        """The first k hits of each query that count under the protocol.
+
+        Args:
+            k: How many; as many as the protocol's largest k by default.
+            store: Whose hits, where several encoders share one view.
+            progress: Told the number of queries that are searched, as step "search".
+        """
+        mine, number = store or self.store, k or max(self.protocol.ks)
+        if not self.protocol.exact:
+            return ranked_hits(mine, self.queries, k=number, gallery=self.gallery, exclude=self.protocol.exclude)
+        return rank_exactly(
+            vectors_of(mine),
+            queries=self.queries,
+            gallery=np.flatnonzero(self.gallery),
+            k=number,
+            followed_by=self._asked_afterwards,
+            progress=progress,
+        )
+
+    @property
+    def _asked_afterwards(self) -> int:
+        """The published script asks the validation images after the test images, and leaves them out of the figures."""
+        split = self.store.collection.manifest.codes("split")
+        validation = split.codes == (split.values.index("val") if "val" in split.values else -2)
+        return int((validation & self.store.valid & (self.relevance.kinds >= 0)).sum())
+
+    def relevant(self, hits: Hits) -> npt.NDArray[np.bool_]:
+        """``(Q, K)``; which of the queries' hits are relevant."""
+        return relevant_hits(hits.rows, query_rows=self.queries, relevance=self.relevance)
+
+    def precision(self, hits: Hits) -> npt.NDArray[np.float64]:
+        """``(Q, len(ks))``; P@k of every query at every k of the protocol, by its divisor and its rule."""
+        return precision_at_k(
+            self.relevant(hits),
+            self.protocol.ks,
+            available=self.available.relevant,
+            divisor=self.protocol.divisor,
+            empty=self.protocol.empty,
+        )
+
+
+def gallery_view(
+    store: EncoderStore,
+    protocol: Protocol,
+    relevant: Level | Relevance,
+    *,
+    beside: Sequence[EncoderStore | None] = (),
+) -> GalleryView:
+    """A collection as a protocol sees it.
+
+    Images that take no part in what is relevant are on neither side, nor are those without an embedding.
+
+    Args:
+        store: What an encoder made of a collection.
+        protocol: Which.
+        relevant: What is relevant: the same label of a level, or more than that.
+        beside: Other encoders that are to see the same: images count that all of them could embed. None is chance.
+
+    Raises:
+        EvaluationError: The protocol needs a split into train and test that the collection has not.
+        QueryError: An unknown level.
+    """
+    manifest = store.collection.manifest
+    relevance = relevant if isinstance(relevant, Relevance) else Relevance.of_codes(manifest.labels(relevant))
+    usable = store.valid & (relevance.kinds >= 0)
+    for other in beside:
+        usable = usable if other is None else usable & other.valid
+    queries = gallery = usable
+    if protocol.split:
+        train, test = split_sides(store)
+        queries, gallery = usable & test, usable & train
+    return GalleryView(
+        store=store,
+        protocol=protocol,
+        relevance=relevance,
+        queries=np.flatnonzero(queries),
+        gallery=gallery,
+        groups=tuple(groups_of(store, protocol.exclude)),
+        clusters=clusters_of(store),
+    )
+
+
+def split_sides(store: EncoderStore) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which images are of split train, and which of split test.
+
+    Raises:
+        EvaluationError: There are none of one of them.
+    """
+    split = store.collection.manifest.codes("split")
+    if not {"train", "test"} <= set(split.values):
+        there = ", ".join(f"{n} {value}" for value, n in split.counts().items()) or "no split at all"
+        raise EvaluationError(
+            f"Expected images of split train and of split test, but {store.collection.name} has {there}. "
+            "Choose the protocol leave-one-out, or import a manifest with a column 'split'."
+        )
+    train, test = (split.codes == split.values.index(name) for name in ("train", "test"))
+    return train, test
+
+
+def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
+    """What is not known of patients, and what it does to figures under a protocol; one sentence each.
+
+    Args:
+        store: What an encoder made of a collection.
+        protocol: Under which the figures are made.
+    """
+    manifest = store.collection.manifest
+    patients = manifest.groups("patient")
+    unknown = int((patients < 0).sum())
+    notes = []
+    if "patient" in protocol.exclude and unknown:
+        notes.append(
+            f"{unknown} of {len(manifest)} images have no patient_id: from these, images of the same patient could not "
+            "be excluded, and their figures may be too high."
+        )
+    if protocol.split:
+        if unknown:
+            notes.append(
+                f"{unknown} of {len(manifest)} images have no patient_id: whether their patients are both in train and "
+                "in test cannot be known."
+            )
+        train, test = (patients[side & (patients >= 0)] for side in split_sides(store))
+        shared = len(np.intersect1d(train, test))
+        if shared:
+            notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
+    return notes
+
+
+def view_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
+    """What one has to know of every figure made from the hits of a protocol; one sentence each.
+
+    Args:
+        store: What an encoder made of a collection.
+        protocol: Under which the figures are made.
+    """
+    notes = patient_notes(store, protocol)
+    if "duplicate" in protocol.exclude and store.collection.record.get("checked") == "exists":
+        notes.append(
+            "The files were not read when they were imported: exact copies are unknown and could not be excluded."
+        )
+    failed = int((~store.valid).sum())
+    if failed:
+        notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")
+    if not protocol.exact and store.facts(NEIGHBORS).get("method") == "approximate":
+        notes.append("The hits are those of the approximate index; its recall is recorded in encoder.json.")
+    return notes
