@@ -6,6 +6,7 @@ Owns atomic writes, JSON on disk and the translation of the operating system's d
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
@@ -21,6 +22,8 @@ import numpy.typing as npt
 from radcbir_core.errors import CollectionError, StorageError
 
 _TEMPORARY_MARK = ".partial-"
+_FROM_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD, and RENAME_EXCHANGE of Linux, which is RENAME_SWAP of macOS."""
 
 _DISK_ADVICE = {
     errno.ENOSPC: "space left on the disk, but there is none. Free some space and run the same command again; "
@@ -79,6 +82,38 @@ def atomic_path(path: Path) -> Iterator[Path]:
             partial.replace(path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two folders or files take each other's name in one step: at every instant both names are there.
+
+    Returns:
+        Whether it was done; not every system and disk can.
+
+    Raises:
+        OSError: One of them is not there, or no permission.
+
+    Example:
+        >>> import tempfile
+        >>> one, other = (Path(tempfile.mkdtemp()) for _ in range(2))
+        >>> (one / "mark").touch()
+        >>> exchange(one, other) == (other / "mark").exists()
+        True
+    """
+    library = ctypes.CDLL(None, use_errno=True)
+    names = os.fsencode(one), os.fsencode(other)
+    if hasattr(library, "renameat2"):  # Linux
+        failed = library.renameat2(_FROM_HERE, names[0], _FROM_HERE, names[1], _EXCHANGE)
+    elif hasattr(library, "renamex_np"):  # macOS
+        failed = library.renamex_np(*names, _EXCHANGE)
+    else:
+        return False
+    if not failed:
+        return True
+    number = ctypes.get_errno()
+    if number in {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EXDEV}:
+        return False
+    raise OSError(number, os.strerror(number), str(one), None, str(other))
 
 
 def atomic_bytes(path: Path, content: bytes) -> None:

@@ -23,7 +23,7 @@ from radcbir_core.collections.locks import gate, no_builds
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, new_record, write_problems, write_record
 from radcbir_core.errors import CollectionExistsError, Remedy
-from radcbir_core.storage import disk_errors, remove_partials
+from radcbir_core.storage import disk_errors, exchange, remove_partials
 
 _ABANDONED_AFTER: Final = 24 * 3600.0
 
@@ -102,8 +102,9 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
 def revised_collection(name: str) -> Iterator[Path]:
     """Give a copy of a collection's folder to change; on leaving without error it takes the collection's place.
 
-    The copy's files are links to the same bytes: they may be replaced, as everything here is written, but not changed
-    where they are.
+    In one step, where the system and the disk can exchange two names; elsewhere there is a moment without either. The
+    copy's files are links to the same bytes: they may be replaced, as everything here is written, but not changed where
+    they are.
 
     Raises:
         CollectionNotFoundError: There is none of that name.
@@ -117,6 +118,8 @@ def revised_collection(name: str) -> Iterator[Path]:
             with gate(final, doing="changing"), no_builds(final):
                 shutil.copytree(final, revised, copy_function=link_or_copy)
                 yield revised
+                if exchange(revised, final):
+                    return
                 final.rename(doomed)
                 try:
                     revised.rename(final)

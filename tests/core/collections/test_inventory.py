@@ -1,0 +1,28 @@
+"""What there is of each collection, told without opening more than is needed."""
+
+from __future__ import annotations
+
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.inventory import counts_of, sizes_of
+
+
+def test_every_file_is_a_part(copied) -> None:
+    sizes = sizes_of(copied.folder)
+    files = {path: path.stat().st_size for path in copied.folder.rglob("*") if path.is_file()}
+    assert sizes.total == sum(files.values())
+    assert all(sizes.parts[name] for name in (*ARTIFACT_NAMES, "manifest", "thumbnails", "problems"))
+    records = [path for path in files if path.name in {"collection.json", "encoder.json", ".lock"}]
+    assert sizes.parts["other"] == sum(files[path] for path in records), "what is no part are records and locks"
+    assert set(sizes.encoders) == {"pixels"}
+    (copied.folder / "manifest-0123456789abcdef.parquet").write_bytes(b"of before")
+    (copied.folder / "corrections.csv").write_bytes(b"when")
+    assert sizes_of(copied.folder).parts["manifest"] == sizes.parts["manifest"] + 13
+
+
+def test_counts_are_those_of_the_manifest(copied) -> None:
+    counts = counts_of(copied)
+    manifest = copied.manifest
+    assert counts.images == len(manifest) == 61
+    assert counts.modalities == manifest.codes("modality").counts()
+    assert counts.pathologies == manifest.pathology_counts
+    assert counts.labels == len(manifest.labels("label").values)
