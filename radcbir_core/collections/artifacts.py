@@ -86,7 +86,14 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         numbers=("neighbor_similarities.npy",),
         counts_images=True,
     ),
-    Artifact("evaluation", folder="evaluation", of=("neighbors", "labels"), title="evaluation", stage="Evaluate"),
+    Artifact(
+        "evaluation",
+        folder="evaluation",
+        of=("neighbors", "labels"),
+        title="evaluation",
+        stage="Evaluate",
+        recipe=3,  # that of the P@k which a build makes
+    ),
     Artifact("projection", files=("projection.parquet",), of=("neighbors",), title="map", stage="Lay out the map"),
 )
 """Everything that is built, each behind what it is made of; a build makes them in this order."""

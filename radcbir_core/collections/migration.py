@@ -22,8 +22,8 @@ SCHEMA_VERSION: Final = 2
 """The version of the form of records, in each of them as ``schema_version``; the first left it out of encoder.json."""
 
 _FILE_MARK: Final = "manifest "
-_OF_ONE: Final = 1
-"""The recipe of all that was made before recipes were recorded."""
+_RECIPES: Final = {"evaluation": 2}
+"""The recipes of what was made before recipes were recorded, where they were not the first."""
 
 
 def version_of(record: Mapping[str, Any]) -> int | None:
@@ -87,7 +87,7 @@ def migrated_encoder(record: dict[str, Any]) -> dict[str, Any]:
     }
     was_made = {name for name in of if ("embed" if name == "embeddings" else name) in made_of}
     artifacts = {
-        name: {"recipe": _OF_ONE, "of": of[name], "digest": _made_of(made_of.get(name, ""))}
+        name: {"recipe": _RECIPES.get(name, 1), "of": of[name], "digest": _made_of(made_of.get(name, ""))}
         for name in of
         if name in was_made
     }

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from radcbir_core.collections.archive import open_archive, write_archive
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EVALUATION
 from radcbir_core.collections.changes import rename_collection
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import Manifest
@@ -25,6 +25,10 @@ from radcbir_core.storage import digest_file, digest_of, write_json
 
 ONE = {"embeddings": "embed"}
 """What form 1 called an artifact where it was something else."""
+
+
+NOW = dict.fromkeys(ARTIFACT_NAMES, "current") | {"evaluation": "stale"}
+"""How a complete collection of form 1 stands: as it stood, but for P@k, which has another rule since."""
 
 
 def as_form_one(folder: Path) -> None:
@@ -77,23 +81,28 @@ def old(small_data, tmp_path, monkeypatch) -> Path:
     return folder
 
 
-def test_it_opens_and_everything_is_current(old) -> None:
+def test_it_opens_and_what_was_current_is_so_still(old) -> None:
     before = {path: path.read_bytes() for path in old.rglob("*.json")}
     collection = open_collection("small")
     assert collection.record["schema_version"] == SCHEMA_VERSION
-    assert collection.store("pixels").states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert collection.store("pixels").states() == NOW
+    reason = collection.store("pixels").standings()["evaluation"].reason
+    assert reason == f"made by version 2 of its recipe, which is {EVALUATION.recipe} now"
     assert collection.digests.images != collection.digests.all_labels
     assert len(collection.manifest) == 61
     assert {path: path.read_bytes() for path in old.rglob("*.json")} == before, "reading writes nothing"
 
 
-def test_a_build_finds_nothing_to_do(old) -> None:
+def test_a_build_leaves_all_bytes_but_the_evaluations(old) -> None:
     before = contents(old)
-    assert build(open_collection("small"), load_encoder("pixels")).seconds == {}
+    assert set(build(open_collection("small"), load_encoder("pixels")).seconds) == {"evaluation"}
     assert contents(old) == before
+    assert open_collection("small").store("pixels").is_current()
+    assert build(open_collection("small"), load_encoder("pixels")).seconds == {}
 
 
 def test_one_label_corrected_makes_only_the_evaluation_stale(old) -> None:
+    build(open_collection("small"), load_encoder("pixels"))
     before = contents(old)
     relabel(old)
     store = open_collection("small").store("pixels")
@@ -115,7 +124,7 @@ def test_what_was_stale_or_missing_then_is_so_now(old) -> None:
 
     embed_of, embeddings = record["made_of"]["embed"], record["embeddings_digest"]
     rest = dict.fromkeys(["index", "neighbors", "evaluation", "projection"], embeddings)
-    assert set(states(embed=embed_of, **rest).values()) == {"current"}
+    assert states(embed=embed_of, **rest) == NOW
     assert set(states(embed="another manifest", **rest).values()) == {"stale"}
     assert states(embed=embed_of, **rest | {"index": "older"})["index"] == "stale"
     found = states(embed=embed_of, **rest | {"neighbors": "older"})
@@ -163,17 +172,17 @@ def test_the_record_is_written_in_the_new_form_when_it_is_written(old) -> None:
     rename_collection("small", "small", title="Another")
     assert json.loads((old / "collection.json").read_text())["schema_version"] == SCHEMA_VERSION
     collection = open_collection("small")
-    assert collection.store("pixels").states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert collection.store("pixels").states() == NOW
     collection.store("pixels").update(note="any")
     assert "made_of" not in json.loads((old / "encoders/pixels/encoder.json").read_text())
-    assert open_collection("small").store("pixels").states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert open_collection("small").store("pixels").states() == NOW
 
 
 def test_an_archive_of_it_opens(old, tmp_path, monkeypatch) -> None:
     write_archive(open_collection("small"), tmp_path / "small.zip")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "elsewhere"))
     there = open_archive(tmp_path / "small.zip")
-    assert there.store("pixels").states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert there.store("pixels").states() == NOW
     relabel(there.folder)
     states = open_collection("small").store("pixels").states()
     assert {name for name, state in states.items() if state != "current"} == {"evaluation"}
