@@ -12,6 +12,7 @@ frame and not to the figure. Prints how many distinct functions are left, and in
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import shutil
 import subprocess
@@ -55,7 +56,8 @@ class Stays:
         return {
             (str(Path(code.co_filename).relative_to(REPOSITORY)), code.co_qualname.partition(".<locals>")[0])
             for code in self._seen
-            if code.co_filename.startswith(OWN) and code.co_name != "<module>"
+            if code.co_filename.startswith(OWN)
+            and code.co_flags & inspect.CO_OPTIMIZED  # neither module nor class body
         }
 
 
