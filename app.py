@@ -7,7 +7,7 @@ import streamlit as st
 from pages.parts.frame import counts, encoder_states, loaders, shell, state
 from pages.parts.frame.text import counted, literal, markup
 from pages.parts.images import gallery
-from pages.parts.jobs import first_start, working
+from pages.parts.jobs import first_start, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.synthetic import demonstration
 
@@ -114,10 +114,12 @@ def show_encoders(collection: Collection) -> None:
 def next_steps(collection: Collection, encoder_id: str | None) -> None:
     """What to do next: the command that is missing, or the page to open."""
     st.html('<h4 class="radcbir-part">Next</h4>')
-    if not collection.encoder_ids() and first_start.at_work_on(collection.name):
+    busy = waiting.is_being_made(collection.name)
+    by_itself = first_start.concerns(first_start.job(), collection.name)
+    if busy and by_itself and not collection.encoder_ids():
         st.caption("The encoder is being built, see above.")
         return
-    if working.at_work_on(collection.name):
+    if busy and not by_itself:
         st.page_link("pages/collections.py", label="It is being built: see how far it is", icon=":material/database:")
         if not collection.encoder_ids():
             return
@@ -138,7 +140,6 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
         with shell.errors_shown():
             store = collection.store(built)
             unfinished = not store.is_current()
-            busy = first_start.at_work_on(collection.name, built) or working.at_work_on(collection.name)
             if unfinished and not busy:
                 shell.say_command(
                     f"**{literal(built)}** is not complete. This command goes on where it stopped.",

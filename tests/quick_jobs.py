@@ -25,7 +25,7 @@ from radcbir_core.storage import disk_errors
 _SITE = """
 import sys
 
-if any(word.startswith("radcbir_core") for word in sys.orig_argv):
+if any(word.startswith(("radcbir_core", "streamlit")) for word in sys.orig_argv):
     from tests.quick_jobs import in_process
 
     in_process({folder!r}, {options!r})
@@ -62,7 +62,13 @@ class Controls:
 
 
 def prepare(
-    patch: pytest.MonkeyPatch, folder: Path, *, builds: bool = True, demonstration: Path | None = None, images: int = 60
+    patch: pytest.MonkeyPatch,
+    folder: Path,
+    *,
+    builds: bool = True,
+    demonstration: Path | None = None,
+    images: int = 60,
+    drawn: bool = False,
 ) -> Controls:
     """Make the processes of jobs quick.
 
@@ -72,26 +78,32 @@ def prepare(
         builds: Makes the layout of the map quick too.
         demonstration: Makes that quick too: what holds a random radcbir-mini, see tiny_encoder.py.
         images: How many images it has.
+        drawn: Whether they are phantoms, as in earnest.
     """
     site, controls = folder / "site", Controls(folder / "controls")
     site.mkdir(parents=True)
     controls.folder.mkdir()
-    options = {"builds": builds, "root": None if demonstration is None else str(demonstration), "images": images}
+    root = None if demonstration is None else str(demonstration)
+    options = {"builds": builds, "root": root, "images": images, "drawn": drawn}
     program = _SITE.format(folder=str(controls.folder), options=json.dumps(options))
     (site / "sitecustomize.py").write_text(program, encoding="utf-8")
-    root = Path(__file__).resolve().parents[1]
-    patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(root)]))
+    patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(__file__).resolve().parents[1])]))
     return controls
 
 
 def in_process(folder: str, options: str) -> None:
-    """What :func:`prepare` promises, in a process of a job or of a command."""
+    """What :func:`prepare` promises, in a process of a job, of a command or of the app."""
     from radcbir_core.jobs import execution, liveness
     from radcbir_core.jobs.kinds import KINDS
 
     KINDS["count"] = "tests.core.jobs.counting:Count"
     if os.environ.get("RADCBIR_TEST_LONE_LOCK"):
         liveness.INHERITED = False
+    wanted = json.loads(options)
+    if "streamlit" in sys.orig_argv and wanted["root"] is not None:
+        from radcbir_core.encoders import registry
+
+        registry.ROOT = Path(wanted["root"])
     if "radcbir_core.jobs" not in sys.orig_argv:
         return
     controls = Controls(Path(folder))
@@ -110,7 +122,6 @@ def in_process(folder: str, options: str) -> None:
                 )
 
     execution.Teller.__call__ = tell_later  # type: ignore[method-assign]
-    wanted = json.loads(options)
     patch = pytest.MonkeyPatch()
     if wanted["builds"]:
         from tests.stand_ins import use_quick_map
@@ -120,7 +131,7 @@ def in_process(folder: str, options: str) -> None:
     if wanted["root"] is not None:
         from tests.stand_ins import use_stand_ins
 
-        use_stand_ins(patch, Path(wanted["root"]), images=wanted["images"])
+        use_stand_ins(patch, Path(wanted["root"]), images=wanted["images"], drawn=wanted["drawn"])
 
 
 def _says(path: Path) -> list[str]:

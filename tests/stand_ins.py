@@ -58,10 +58,11 @@ def project_quickly(store: EncoderStore, *, progress: Progress = silent, **_: An
     return {}
 
 
-def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 60) -> None:
-    """Make the demonstration quick: a random encoder, few and simple images, no UMAP."""
+def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 60, drawn: bool = False) -> None:
+    """Make the demonstration quick: a random encoder, few images, simple ones unless ``drawn``, no UMAP."""
     patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
-    patch.setattr("radcbir_core.synthetic.demonstration.make_phantoms", make_small_phantoms)
+    if not drawn:
+        patch.setattr("radcbir_core.synthetic.demonstration.make_phantoms", make_small_phantoms)
     patch.setattr("radcbir_core.synthetic.demonstration.DEFAULT_IMAGES", images)
     use_quick_map(patch)
 

@@ -6,14 +6,23 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests import quick_jobs
 from tests.browser.conftest import run_server
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def fresh(chromium, tiny_root, tmp_path):
-    with run_server(["-m", "tests.browser.quick_demo", str(tiny_root)], tmp_path / "data", tmp_path / "log") as address:
+def controls(tiny_root, tmp_path, monkeypatch):
+    """What holds the demonstration up; it is a quick one, in the server too, which must know the same encoder."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    yield quick_jobs.prepare(monkeypatch, tmp_path / "quick", demonstration=tiny_root, images=24, drawn=True)
+    quick_jobs.end()
+
+
+@pytest.fixture
+def fresh(chromium, controls, tmp_path):
+    with run_server(["-m", "streamlit"], tmp_path / "data", tmp_path / "log") as address:
         yield address
     assert "Traceback" not in (tmp_path / "log").read_text(errors="replace")
 

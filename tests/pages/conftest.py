@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.jobs import first_start as starting
+from radcbir_core.jobs import list_jobs
+from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
+from radcbir_core.jobs.kinds.export_file import ExportFile
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+from tests.quick_jobs import wait_for
 from tests.stand_ins import use_stand_ins
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -45,35 +50,44 @@ def text_app(app: App, small_text_data: Path, mini: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def empty_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def in_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Jobs that would run in processes run in threads, where a test can replace what they do; all end with the test."""
+    for kind in (EvaluateEncoder, ExportFile, ImportAndBuild, MakeDemonstration):
+        monkeypatch.setattr(kind, "runner", "thread")
+    yield
+    for job in list_jobs():
+        job.stop()
+    wait()
+
+
+@pytest.fixture
+def empty_app(tmp_path: Path, in_threads: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """As ``app``, on an empty data folder, where the demonstration has been drawing for ever."""
     end = threading.Event()
 
-    def draw_for_ever(*, progress: Callable[[str, int, int], None]) -> None:
+    def draw_for_ever(*, progress: Callable[[str, int, int], None], **_: object) -> None:
         progress("draw", 600, 2400)
         end.wait(60)
 
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path))
-    monkeypatch.setattr("radcbir_core.synthetic.demonstration.make_demo", draw_for_ever)
+    monkeypatch.setattr("radcbir_core.jobs.kinds.make_demonstration.make_demo", draw_for_ever)
     yield run_page
     end.set()
-    end_jobs()
 
 
 @pytest.fixture
-def first_start(tmp_path: Path, tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+def first_start(tmp_path: Path, tiny_root: Path, in_threads: None, monkeypatch: pytest.MonkeyPatch) -> App:
     """As ``app``, on an empty data folder, where the demonstration is made quickly (see stand_ins.py)."""
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     use_stand_ins(monkeypatch, tiny_root)
-    yield run_page
-    end_jobs()
+    return run_page
 
 
-def end_jobs() -> None:
-    """Wait until every job has ended, so that none works on in the data folder of the next test."""
-    for job in starting._jobs.values():
+def wait() -> None:
+    """Wait until every job of this data folder has ended, and nobody holds it any more."""
+    for job in list_jobs():
         job.wait(60)
-    starting._jobs.clear()
+        wait_for(lambda job=job: not job.is_alive())
 
 
 def run_page(page: str = "", /, **query: str | list[str]) -> AppTest:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import doctest
 import json
-import os
 import shutil
-import subprocess
-import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pages.parts.collections import exports, sizes
-from pages.parts.jobs import byte_progress, first_start
+from pages.parts.jobs import stages
 from radcbir_core import jobs
 from radcbir_core.collections.archive import open_archive, write_archive
 from radcbir_core.collections.artifacts import EVALUATION, INDEX, NEIGHBORS, PROJECTION
@@ -25,19 +23,13 @@ from radcbir_core.collections.layout import list_collections
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import CollectionError
+from radcbir_core.jobs.kinds.export_file import ExportFile
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from tests.pages.conftest import wait
 from tests.pages.reading import complaints, html, words
 from tests.stale import forget
 
-
-@pytest.fixture(autouse=True)
-def no_jobs():
-    """Each test begins and ends without an export at work."""
-    yield
-    for job in exports._jobs.values():
-        job.stop()
-        job.wait(20)
-    exports._jobs.clear()
+pytestmark = pytest.mark.usefixtures("in_threads")
 
 
 def second(folder: Path, name: str = "other", **facts: object) -> Path:
@@ -340,6 +332,7 @@ def test_nothing_is_changed_while_work_goes_on(copied_data, app, monkeypatch) ->
             return jobs.Status(stage="embeddings")
 
     monkeypatch.setattr(jobs, "at_work_on", lambda name: Working() if name == "small" else None)
+    monkeypatch.setattr(jobs, "at_work_at", lambda place: Working() if place == "collection/small" else None)
     at = app("collections", part="change")
     box(at, "Title").set_value("New").run()
     button(at, "Rename").click().run()
@@ -353,9 +346,8 @@ def test_exports_are_written_on_the_server(copied_data, app, tmp_path) -> None:
     at = app("collections", part="export")
     assert not complaints(at)
     at.button(key="radcbir:write-small.zip").click().run()
-    job = exports._jobs[str(tmp_path / "data"), "small/small.zip"]
-    job.wait(30)
-    assert job.status.state == "done", job.status.error
+    (job,) = jobs.list_jobs()
+    assert job.wait(30).state == "done", job.status().error
     at.run()
     assert not complaints(at)
     assert "small.zip" in words(at)
@@ -370,19 +362,15 @@ def test_exports_are_written_on_the_server(copied_data, app, tmp_path) -> None:
 def test_what_a_killed_server_left_half_written_is_removed(copied_data, app, tmp_path) -> None:
     folder = tmp_path / "data" / "exports"
     folder.mkdir()
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    left, at_work = folder / f".partial-{gone.pid}-small.zip", folder / f".partial-{os.getppid()}-small.zip"
-    for path in (left, at_work, folder / f".partial-{gone.pid}-other.zip"):
+    left, other = folder / ".partial-77-small.zip", folder / ".partial-78-other.zip"
+    for path in (left, other):
         path.write_bytes(b"half")
     at = app("collections", part="export")
     assert "Written on the server" not in html(at)
     at.button(key="radcbir:write-small.zip").click().run()
-    exports._jobs[str(tmp_path / "data"), "small/small.zip"].wait(30)
+    wait()
     assert not left.exists()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        [at_work.name, f".partial-{gone.pid}-other.zip", "small.zip"]
-    )
+    assert sorted(path.name for path in folder.iterdir()) == [other.name, "small.zip"]
 
 
 def test_an_export_that_fails_says_why(copied_data, app, tmp_path) -> None:
@@ -392,10 +380,13 @@ def test_an_export_that_fails_says_why(copied_data, app, tmp_path) -> None:
     at.checkbox[0].check().run()
     assert "Headers of DICOM files may name patients" in words(at)
     at.button(key="radcbir:write-small-with-images.zip").click().run()
-    exports._jobs[str(tmp_path / "data"), "small/small-with-images.zip"].wait(30)
+    wait()
     at.run()
     assert "small-with-images.zip could not be written. Expected all images of small below /gone" in complaints(at)
     assert not (tmp_path / "data" / "exports" / "small-with-images.zip").exists()
+    button(at, "Dismiss").click().run()
+    assert not complaints(at)
+    assert not jobs.list_jobs()
 
 
 def test_what_is_large_is_not_made_for_the_browser(copied_data, app, monkeypatch) -> None:
@@ -412,16 +403,48 @@ def test_what_is_large_is_not_made_for_the_browser(copied_data, app, monkeypatch
 def test_what_is_small_is_downloaded_as_it_would_be_written(copied_data, app, tmp_path) -> None:
     app("collections", part="export")
     export_manifest(open_collection("small"), tmp_path / "m.csv")
-    made = exports._made(lambda path: exports._write_manifest("small", path), "small-manifest.csv")
+    made = exports._made(ExportFile("small", "manifest", ".csv"))
     assert made == (tmp_path / "m.csv").read_bytes()
-    made = exports._made(lambda path: exports._write_embeddings("small", "pixels", path), "e.npy")
+    made = exports._made(ExportFile("small", "embeddings", ".npy", encoder_id="pixels"))
     assert made == (copied_data / "encoders" / "pixels" / "embeddings.npy").read_bytes()
 
 
 def test_how_far_a_file_is_stands_in_one_line() -> None:
-    status = first_start.Status(stage="archive", done=30, total=90, began=(time.monotonic() - 10, 0))
-    assert byte_progress.line(status, "s.zip") == "s\\.zip · 30 of 90 MB · 3 MB/s · 20 seconds left"
-    assert byte_progress.line(first_start.Status(stage="load"), "s") == "s"
+    status = jobs.Status(stage="archive", done=30, total=90, rate=3.0)
+    assert stages.line(status, "s.zip") == "s.zip · 30 of 90 MB · 3.0 MB/s · 20 seconds left"
+    assert stages.line(jobs.Status(stage="load"), "s") == "s"
+
+
+def test_an_export_can_be_stopped_and_begins_anew(copied_data, app, monkeypatch, tmp_path) -> None:
+    going, go_on = threading.Event(), threading.Event()
+
+    def slowly(collection, path, *, progress, **_):
+        progress("archive", 0, 90)
+        going.set()
+        assert go_on.wait(30)
+        progress("archive", 1, 90)
+        time.sleep(0.3)
+        progress("archive", 2, 90)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radcbir_core.jobs.kinds.export_file.write_archive", slowly)
+        at = app("collections", part="export")
+        at.button(key="radcbir:write-small.zip").click().run()
+        assert going.wait(30)
+        at.run()
+        assert "small.zip" in at.get("progress")[0].proto.text.replace("\\", "")
+        assert at.button(key="radcbir:write-small.zip").disabled
+        button(at, "Stop").click().run()
+        assert button(at, "Stopping…").disabled
+        go_on.set()
+        wait()
+        at.run()
+    assert "The writing of small.zip was stopped. Nothing of it was kept." in words(at)
+    button(at, "Go on").click().run()
+    wait()
+    at.run()
+    assert not complaints(at)
+    assert (tmp_path / "data" / "exports" / "small.zip").is_file()
 
 
 def test_a_collection_without_encoders_can_be_shown_too(copied_data, app) -> None:

@@ -4,12 +4,12 @@ import json
 import re
 import shutil
 import threading
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts.compare import comparator
 from pages.parts.compare.difference_figures import difference_rows, difference_text, signed
 from pages.parts.evaluation import runs
 from radcbir_core.collections.collection import open_collection
@@ -19,6 +19,8 @@ from radcbir_core.evaluation.reports.comparison import Comparison, label_note, l
 from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
 from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods, agreement_by_label
 from radcbir_core.evaluation.reports.precision import of_level
+from radcbir_core.jobs import list_jobs
+from tests.pages.conftest import wait
 from tests.pages.reading import _components, cards, complaints, html, words
 from tests.second_encoder import add_encoder
 from tests.small_images import HTML_LABEL
@@ -251,17 +253,7 @@ def test_swapping_keeps_everything_else(two):
     assert after[before.index].tolist() == pytest.approx((-before).tolist())
 
 
-@pytest.fixture
-def jobs():
-    """The builds of the baseline; each ends before the next test."""
-    yield comparator._jobs
-    for job in comparator._jobs.values():
-        job.stop()
-        job.wait(60)
-    comparator._jobs.clear()
-
-
-def test_the_baseline_is_built_on_the_page(two, jobs):
+def test_the_baseline_is_built_on_the_page(two, in_threads):
     page, a, _ = two
     shutil.rmtree(a.folder)
     at = page(encoder="second", versus="pixels")
@@ -270,16 +262,15 @@ def test_the_baseline_is_built_on_the_page(two, jobs):
     assert "python -m radcbir_core build small --encoder pixels" in [code.value for code in at.code]
     button(at, "Build pixels now").click().run()
     assert not complaints(at)
-    (job,) = jobs.values()
-    job.wait(60)
-    assert job.status.state == "done"
+    (job,) = list_jobs()
+    assert (job.kind, job.place, job.wait(60).state) == ("collection", "collection/small", "done")
     at = at.run()
     assert not complaints(at)
     assert open_collection("small").store("pixels").states()["projection"] == "current"
     assert len(at.dataframe[0].value) == 24
 
 
-def test_a_build_is_stopped_and_goes_on(two, jobs, monkeypatch):
+def test_a_build_is_stopped_and_goes_on(two, in_threads, monkeypatch):
     page, a, _ = two
     shutil.rmtree(a.folder)
     go_on = threading.Event()
@@ -287,32 +278,33 @@ def test_a_build_is_stopped_and_goes_on(two, jobs, monkeypatch):
     def slow(collection, encoder, *, progress):
         progress("embeddings", 10, 61)
         go_on.wait(30)
+        time.sleep(0.3)
         progress("embeddings", 20, 61)
 
-    monkeypatch.setattr(comparator, "build", slow)
+    monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build", slow)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
     assert "is being built for small" in words(at)
     button(at, "Stop").click().run()
     assert button(at, "Stopping…").disabled
     go_on.set()
-    next(iter(jobs.values())).wait(30)
+    wait()
     at = at.run()
     assert not complaints(at)
     assert button(at, "Go on")
 
 
-def test_a_build_that_fails_says_why(two, jobs, monkeypatch):
+def test_a_build_that_fails_says_why(two, in_threads, monkeypatch):
     page, a, _ = two
     shutil.rmtree(a.folder)
 
     def full(collection, encoder, *, progress):
         raise StorageError("Expected room on the disk, but it is full. Free some.")
 
-    monkeypatch.setattr(comparator, "build", full)
+    monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build", full)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
-    next(iter(jobs.values())).wait(30)
+    wait()
     at = at.run()
     assert "Expected room on the disk, but it is full. Free some." in complaints(at)
     assert button(at, "Build pixels now")
@@ -355,7 +347,7 @@ def test_the_split_protocol_has_its_own_queries(two):
     assert f"mean over {len(of_level(found.tables['queries'], 'anatomy'))} queries" in html(at)
 
 
-def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch):
+def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, in_threads, monkeypatch):
     page, a, b = two
     monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     begun, go_on = threading.Event(), threading.Event()
@@ -380,17 +372,16 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, monkeypatch
         assert "Compare query by query" in at.get("progress")[0].proto.text
         button(at, "Stop").click().run()
         go_on.set()
-        runs.wait(20)
+        wait()
         at.run()
         assert "was stopped" in words(at)
         assert Comparison(b.encoder_id).kept(a) is None
         button(at, "Compute again").click().run()
-        runs.wait(60)
+        wait()
         at.run()
     finally:
         go_on.set()
-        runs.wait(60)
-        runs._jobs.clear()
+        wait()
     assert not complaints(at)
     found = Comparison(b.encoder_id).kept(a)
     assert f"mean over {len(of_level(found.tables['queries'], 'anatomy'))} queries" in html(at)

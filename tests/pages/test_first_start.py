@@ -5,24 +5,24 @@ from __future__ import annotations
 import errno
 import shutil
 import threading
+import time
 
 import pytest
 
 from pages.parts.jobs import first_start as starting
+from pages.parts.jobs import stages
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.jobs import Status, list_jobs
 from radcbir_core.storage import disk_errors
 from radcbir_core.synthetic import demonstration
 from radcbir_core.synthetic.demonstration import make_demo
+from tests.pages.conftest import wait
 from tests.pages.reading import cards, complaints, html, words
+from tests.quick_jobs import wait_for
 from tests.stand_ins import project_quickly
 
 SENTENCE = "CT of the head with hemorrhage"
-
-
-def wait() -> None:
-    for job in starting._jobs.values():
-        job.wait(60)
 
 
 def button(at, label):
@@ -32,6 +32,8 @@ def button(at, label):
 def test_it_shows_how_far_it_is_and_how_to_import_instead(empty_app):
     at = empty_app()
     assert not complaints(at)
+    wait_for(lambda: list_jobs()[0].status().stage == "draw")
+    at.run()
     assert "The demonstration collection is being made" in words(at)
     bar = at.get("progress")[0].proto
     assert bar.value == 25
@@ -47,7 +49,7 @@ def test_whichever_page_is_opened_first_begins_it(empty_app, page):
     at = empty_app(page)
     assert not complaints(at)
     assert "is being made" in words(at)
-    assert len(starting._jobs) == 1
+    assert [job.kind for job in list_jobs()] == ["demonstration"]
 
 
 def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
@@ -132,7 +134,7 @@ def test_what_goes_wrong_is_one_message_with_a_button_and_then_it_goes_on(first_
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("radcbir_core.synthetic.demonstration.make_demo", full)
+        patch.setattr("radcbir_core.jobs.kinds.make_demonstration.make_demo", full)
         at = first_start("retrieval")
         wait()
         at.run()
@@ -183,11 +185,12 @@ def test_damaged_weights_are_named_with_the_way_to_restore_them(first_start, tin
     assert "git checkout -- data/encoders/radcbir-mini" in complaints(at)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_what_nobody_thought_of_is_told_too(first_start, monkeypatch):
     def broken(**_):
         raise ZeroDivisionError("<b>oh</b>")
 
-    monkeypatch.setattr("radcbir_core.synthetic.demonstration.make_demo", broken)
+    monkeypatch.setattr("radcbir_core.jobs.kinds.make_demonstration.make_demo", broken)
     at = first_start()
     wait()
     at.run()
@@ -200,11 +203,12 @@ def test_it_can_be_stopped_and_goes_on(first_start, monkeypatch):
     def stopped(*, progress, **_):
         progress("draw", 1, 60)
         stopping.wait(60)
+        time.sleep(0.3)  # it looks four times a second
         progress("draw", 2, 60)
         raise AssertionError("it should have been stopped")
 
     with monkeypatch.context() as patch:
-        patch.setattr("radcbir_core.synthetic.demonstration.make_demo", stopped)
+        patch.setattr("radcbir_core.jobs.kinds.make_demonstration.make_demo", stopped)
         at = first_start()
         button(at, "Stop").click()
         at.run()
@@ -223,7 +227,7 @@ def test_it_can_be_stopped_and_goes_on(first_start, monkeypatch):
 def test_a_second_start_begins_nothing_and_an_unfinished_one_goes_on(first_start):
     make_demo()
     at = first_start("retrieval")
-    assert not starting._jobs
+    assert not list_jobs()
     assert len(cards(at)) == 40
     open_collection("phantoms").store("radcbir-mini").projection_path.unlink()
     at = first_start("map")
@@ -233,7 +237,7 @@ def test_a_second_start_begins_nothing_and_an_unfinished_one_goes_on(first_start
     assert open_collection("phantoms").store("radcbir-mini").states()["projection"] == "current"
 
 
-def test_many_who_open_at_once_share_one_thread(first_start):
+def test_many_who_open_at_once_share_one_job(first_start):
     found = []
     threads = [threading.Thread(target=lambda: found.append(starting.job())) for _ in range(8)]
     for thread in threads:
@@ -241,7 +245,7 @@ def test_many_who_open_at_once_share_one_thread(first_start):
     for thread in threads:
         thread.join()
     wait()
-    assert len({id(job) for job in found if job is not None}) == 1
+    assert len({job.id for job in found if job is not None}) == 1
 
 
 def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offered(app):
@@ -251,14 +255,12 @@ def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offe
     assert not at.get("progress")
 
 
-def test_rates_and_times_left_are_said_in_words(monkeypatch):
-    monkeypatch.setattr("time.monotonic", lambda: 110.0)
-
-    def line_of(**facts):
-        return starting._stage(starting.Status(**facts)).line
-
-    line = line_of(stage="embeddings", done=600, total=2400, began=(100.0, 100))
+def test_rates_and_times_left_are_said_in_words():
+    line = stages.line(Status(stage="embeddings", done=600, total=2400, rate=50.0))
     assert line == "Compute embeddings and thumbnails · 600 of 2,400 images · 50 images/s · 36 seconds left"
-    line = line_of(stage="evaluation", done=1, total=2, began=(109.0, 0))
-    assert line == "Evaluate · 50 % · 1 second left"
-    assert line_of(stage="load", done=0, total=1) == "Check and load the encoder"
+    line = stages.line(Status(stage="projection", done=1, total=2, rate=1.0))
+    assert line == "Lay out the map · 50 % · 1 second left"
+    assert stages.line(Status(stage="load", done=0, total=1)) == "Check and load the encoder"
+    assert stages.line(Status()) == "Begin"
+    line = stages.line(Status(stage="embeddings", part="pixels", done=1, total=2, rate=0.5))
+    assert line == "pixels: compute embeddings and thumbnails · 1 of 2 images · 0.5 images/s · 2 seconds left"

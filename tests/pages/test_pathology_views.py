@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from pages.parts.evaluation import runs
-from pages.parts.jobs.first_start import Status
+from pages.parts.jobs import stages
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.reports.index_size import IndexSize
@@ -21,6 +21,8 @@ from radcbir_core.evaluation.reports.paper import PUBLISHED, Paper
 from radcbir_core.evaluation.reports.probes import Probes, label_scores
 from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.evaluation.reports.space import Space, label_silhouettes
+from radcbir_core.jobs import Status
+from tests.pages.conftest import wait
 from tests.pages.reading import cards, complaints, html, words
 
 
@@ -30,12 +32,11 @@ def store(copied_data):
 
 
 @pytest.fixture
-def slow(monkeypatch):
+def slow(in_threads, monkeypatch):
     """Every evaluation waits for a click; jobs of one test do not outlive it."""
     monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     yield
-    runs.wait(60)
-    runs._jobs.clear()
+    wait()
 
 
 def tiles(at):
@@ -390,7 +391,7 @@ def test_what_takes_long_is_computed_on_a_click_and_kept(app, store, slow) -> No
     assert "has not been computed yet for these choices" in words(at)
     assert not at.dataframe
     next(button for button in at.button if button.label == "Compute").click().run()
-    runs.wait(60)
+    wait()
     at.run()
     assert not complaints(at)
     assert "Micro P@10, whole gallery" in tiles(at)
@@ -417,7 +418,7 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
     (bar,) = at.get("progress")
     assert "Draw smaller galleries and search them" in bar.proto.text
     next(button for button in at.button if button.label == "Stop").click().run()
-    runs.wait(20)
+    wait()
     at.run()
     assert "was stopped" in words(at)
     shutil.rmtree(store.evaluation_folder)
@@ -426,7 +427,7 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
     monkeypatch.setenv("RADCBIR_DATA", str(store.folder.parents[3]))
     monkeypatch.setattr(runs, "QUICK_IMAGES", 1)
     next(button for button in at.button if button.label == "Compute again").click().run()
-    runs.wait(60)
+    wait()
     at.run()
     assert "Expected a folder, but a part of its path is a file" in complaints(at)
 
@@ -434,16 +435,16 @@ def test_it_can_be_stopped_and_a_failure_is_told(app, store, slow, monkeypatch) 
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        (Status(stage="load"), "Reading the collection"),
+        (Status(), "Begin"),
+        (Status(stage="evaluation", done=1, total=2), "Evaluate · 1 of 2 levels"),
         (Status(stage="search", done=1, total=1), "Search exactly · 1 of 1 query"),
         (Status(stage="steps", done=7, total=1000), "Fit the linear probe · 7 of at most 1,000 steps"),
     ],
 )
 def test_progress_is_told_in_words(status, said) -> None:
-    assert runs.line(status).startswith(said)
+    assert stages.line(status).startswith(said)
 
 
-def test_the_time_left_is_told(monkeypatch) -> None:
-    monkeypatch.setattr("pages.parts.jobs.first_start.time.monotonic", lambda: 110.0)
-    status = Status(stage="galleries", done=5, total=20, began=(100.0, 0))
-    assert runs.line(status).endswith("5 of 20 galleries · 30 seconds left")
+def test_the_time_left_is_told() -> None:
+    status = Status(stage="galleries", done=5, total=20, rate=0.5)
+    assert stages.line(status).endswith("5 of 20 galleries · 30 seconds left")

@@ -10,7 +10,7 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts.collections import exports, sizes
+from pages.parts.collections import sizes
 from pages.parts.collections.wizard import server_folders
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.text import counted, literal
@@ -118,7 +118,7 @@ def _relocate(collection: Collection) -> None:
 def _carry_out(name: str, change: Callable[[], object], *, then: str | None, said: str) -> None:
     """Make a change, unless work on the collection is going on; show the error, or begin the page anew."""
     try:
-        if exports.working_on(name) or jobs.at_work_on(name) is not None:
+        if jobs.at_work_on(name) is not None:
             raise CollectionError(
                 f"Expected a collection that nothing is being done with, but work on {name} is going on. "
                 "Wait until it has finished, or stop it."

@@ -1,56 +1,34 @@
 """Exports of a collection: small ones for the browser, large ones into a folder on the server, with progress.
 
-Owns the jobs of this server process that write exports, the folder they write into, and how both are shown. What the
-files hold is the core's business. A job is a thread: it goes on when a person turns to another page, and what it had
-written is removed when it is stopped.
+Owns how exports and the folder of exports are shown. What the files hold is the core's business; writing one on the
+server is a job, which goes on when a person turns to another page, and whose file is whole or not there.
 """
 
 from __future__ import annotations
 
-import glob
-import os
 import tempfile
-import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
 from pages.parts.collections.sizes import said
 from pages.parts.frame import loaders, shell
-from pages.parts.frame.text import literal
-from pages.parts.jobs import byte_progress, first_start
-from radcbir_core.collections.archive import write_archive
+from pages.parts.frame.text import literal, message
+from pages.parts.jobs import controls, stages
+from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.collections.archive.writing import DICOM_NOTE
-from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.export import Exported, csv_bytes_about, export_manifest
-from radcbir_core.collections.layout import data_folder
-from radcbir_core.progress import Progress
-from radcbir_core.search.embeddings_export import export_embeddings
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.export import csv_bytes_about
+from radcbir_core.jobs import Job, at_work_at, list_jobs, start
+from radcbir_core.jobs.kinds.export_file import ExportFile, exports_folder
 
 DOWNLOADED: Final = 50_000_000
 """Up to so many bytes, an export is made for the browser at once; above, it is written on the server."""
 HANDED_OUT: Final = 200_000_000
 """Up to so many bytes, a file on the server is offered to the browser: it is held in memory meanwhile."""
-
-_jobs: dict[tuple[str, str], first_start.Job] = {}
-_lock = threading.Lock()
-
-
-def exports_folder() -> Path:
-    """Where exports are written on the server."""
-    return data_folder() / "exports"
-
-
-def working_on(name: str) -> bool:
-    """Whether an export of this collection is being written."""
-    with _lock:
-        return any(
-            place[0] == str(data_folder()) and place[1].startswith(f"{name}/") and job.status.state == "running"
-            for place, job in _jobs.items()
-        )
+_BEGUN_ANEW: Final = "What was written until then is removed; gone on with, it begins anew."
 
 
 def draw(collection: Collection) -> None:
@@ -62,7 +40,7 @@ def draw(collection: Collection) -> None:
         _embeddings(collection)
     with archive, shell.errors_shown():
         _archive(collection)
-    _running(collection)
+    _jobs(collection)
     _written(collection)
 
 
@@ -71,8 +49,6 @@ def _manifest(collection: Collection) -> None:
     kind = st.segmented_control(
         "Form of the table", ["CSV", "Parquet"], default="CSV", key="radcbir:export-manifest", required=True
     )
-    suffix = f".{str(kind).lower()}"
-    file = f"{collection.name}-manifest{suffix}"
     about = csv_bytes_about(collection) if kind == "CSV" else collection.manifest_path.stat().st_size
     st.caption(
         "All columns word for word, several pathologies with `|` between them. An import takes it again: "
@@ -82,9 +58,7 @@ def _manifest(collection: Collection) -> None:
         else "The very table of the collection; pathologies is a list."
     )
     _offer(
-        collection,
-        file,
-        partial(_write_manifest, collection.name),
+        ExportFile(collection.name, "manifest", f".{str(kind).lower()}"),
         size=about,
         about=kind == "CSV",
         mime="text/csv" if kind == "CSV" else "application/vnd.apache.parquet",
@@ -111,11 +85,8 @@ def _embeddings(collection: Collection) -> None:
         if kind == ".npy"
         else "image_id and embedding, a list of D numbers; null where an image has none."
     )
-    file = f"{collection.name}-{encoder_id}{kind}"
     _offer(
-        collection,
-        file,
-        partial(_write_embeddings, collection.name, encoder_id),
+        ExportFile(collection.name, "embeddings", str(kind), encoder_id=encoder_id),
         size=size,
         about=kind == ".parquet",
         mime="application/octet-stream",
@@ -136,110 +107,79 @@ def _archive(collection: Collection) -> None:
         "`import FILE.zip` opens it. Private files, such as the salt of pseudonyms, stay here."
         + (f" {DICOM_NOTE}" if with_images else " Without the image files, it opens with thumbnails.")
     )
-    file = f"{collection.name}-with-images.zip" if with_images else f"{collection.name}.zip"
-    _button_to_write(collection, file, partial(_write_zip, collection.name, with_images), primary=True)
+    _button_to_write(ExportFile(collection.name, "archive", ".zip", with_images=with_images), kind="primary")
 
 
-def _offer(
-    collection: Collection,
-    file: str,
-    write: Callable[..., Exported],
-    *,
-    size: int,
-    about: bool,
-    mime: str,
-    both: bool = False,
-) -> None:
+def _offer(request: ExportFile, *, size: int, about: bool, mime: str, both: bool = False) -> None:
     """A download of what is small, and a button that writes on the server what is not, or what has two files."""
     small = size <= DOWNLOADED
     with st.container(horizontal=True, gap="small"):
         if small:
             st.download_button(
                 f"Download, {'about ' if about else ''}{said(size)}",
-                partial(_made, write, file),
-                file_name=file,
+                partial(_made, request),
+                file_name=request.file,
                 mime=mime,
                 icon=":material/download:",
                 on_click="ignore",
-                key=f"radcbir:download-{file}",
+                key=f"radcbir:download-{request.file}",
             )
         if both or not small:
-            _button_to_write(collection, file, write, primary=not small)
+            _button_to_write(request, kind="secondary" if small else "primary")
 
 
-def _button_to_write(collection: Collection, file: str, write: Callable[..., Exported], *, primary: bool) -> None:
-    job = _jobs.get(_place(collection.name, file))
-    st.button(
+def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary"]) -> None:
+    controls.button(
         "Write on the server",
-        key=f"radcbir:write-{file}",
+        partial(start, request),
+        key=f"radcbir:write-{request.file}",
         icon=":material/save:",
-        type="primary" if primary else "secondary",
-        disabled=job is not None and job.status.state == "running",
-        on_click=_begin,
-        args=(collection.name, file, write),
+        type=kind,
+        disabled=at_work_at(request.place) is not None,
         help=f"Into {exports_folder()}",
     )
 
 
-def _place(name: str, file: str) -> tuple[str, str]:
-    return str(data_folder()), f"{name}/{file}"
-
-
-def _begin(name: str, file: str, write: Callable[..., Exported]) -> None:
-    with _lock:
-        found = _jobs.get(_place(name, file))
-        if found is None or found.status.state != "running":
-            target = exports_folder() / file
-            _remove_left_behind(target)
-            _jobs[_place(name, file)] = first_start.Job(partial(write, target), what=f"The export {file}")
-
-
-def _remove_left_behind(target: Path) -> None:
-    """Remove what a killed server had written of the same file; what a living process is writing stays."""
-    for path in target.parent.glob(f".partial-*-{glob.escape(target.name)}"):
-        number = path.name.split("-")[1]
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
-            path.unlink(missing_ok=True)
-        except (OSError, ValueError):
-            continue  # somebody else's process, or another file
-
-
-def _made(write: Callable[..., Exported], file: str) -> bytes:
+def _made(request: ExportFile) -> bytes:
     """A small export as bytes, by way of a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / file
-        write(path)
+        path = Path(folder) / request.file
+        request.write(path)
         return path.read_bytes()
 
 
-def _write_manifest(name: str, path: Path, **told: Progress) -> Exported:
-    return export_manifest(open_collection(name), path, **told)
-
-
-def _write_embeddings(name: str, encoder_id: str, path: Path, **told: Progress) -> Exported:
-    return export_embeddings(open_collection(name).store(encoder_id), path, **told)
-
-
-def _write_zip(name: str, with_images: bool, path: Path, **told: Progress) -> Exported:  # noqa: FBT001 - bound by partial
-    return write_archive(open_collection(name), path, images=with_images, **told)
-
-
-def _running(collection: Collection) -> None:
+def _jobs(collection: Collection) -> None:
     """The exports of this collection that are being written, or ended otherwise than well."""
-    with _lock:
-        mine = {
-            place: job
-            for place, job in _jobs.items()
-            if place[0] == str(data_folder()) and place[1].startswith(f"{collection.name}/")
-        }
-    for place, job in mine.items():
-        file = place[1].partition("/")[2]
-        if job.status.state == "running":
-            byte_progress.bar(job, file)
-        elif job.status.state == "failed":
-            shell.show_error(f"{file} could not be written. {job.status.error}")
+    controls.say_error()
+    for job in list_jobs():
+        if job.name != collection.name or not isinstance(job.request, ExportFile):
+            continue
+        status = job.status()
+        if not status.ended:
+            _running(job, job.request.file)
+        elif status.state != "done":
+            _ended(job, job.request.file)
+
+
+@st.fragment(run_every=POLL_SECONDS)
+def _running(job: Job, file: str) -> None:
+    status = job.status()
+    if status.ended:
+        st.rerun()
+    stages.show_bar(status, file)
+    controls.stop(job, status, says=_BEGUN_ANEW)
+
+
+def _ended(job: Job, file: str) -> None:
+    status = job.status()
+    if status.state == "failed":
+        st.error(f"{literal(file)} could not be written. {message(status.error)}", icon=":material/error:")
+    else:
+        st.info(f"The writing of {literal(file)} was {status.state}. Nothing of it was kept.", icon=":material/stop:")
+    with st.container(horizontal=True, gap="small"):
+        controls.resume(job, status)
+        controls.dismiss(job)
+        controls.log(job, status)
 
 
 def _written(collection: Collection) -> None:

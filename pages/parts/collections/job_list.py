@@ -6,22 +6,14 @@ the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Final
-
 import streamlit as st
 
 from pages.parts.frame import shell
 from pages.parts.frame.text import counted, literal, message
-from pages.parts.jobs import stages, working
-from radcbir_core.errors import RadcbirError
+from pages.parts.jobs import controls, stages
+from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.jobs import Job, Status, list_jobs
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
-
-_SAID: Final = "radcbir:job-error"
-_LOG_LINES: Final = 12
-_POLL_SECONDS: Final = 1.0
 
 
 def draw() -> None:
@@ -35,7 +27,7 @@ def draw() -> None:
         _all(jobs)
 
 
-@st.fragment(run_every=_POLL_SECONDS)
+@st.fragment(run_every=POLL_SECONDS)
 def _running(before: tuple[tuple[str, ...], ...]) -> None:
     jobs = _listed()
     if _state_of(jobs) != before:
@@ -55,8 +47,7 @@ def _state_of(jobs: list[Job]) -> tuple[tuple[str, ...], ...]:
 
 
 def _all(jobs: list[Job]) -> None:
-    if error := st.session_state.pop(_SAID, ""):
-        shell.show_error(error)
+    controls.say_error()
     for job in jobs:
         with st.container(border=True), shell.errors_shown():
             _one(job, job.status())
@@ -69,26 +60,10 @@ def _one(job: Job, status: Status) -> None:
     name = literal(request.name)
     if not status.ended:
         st.markdown(f"**{name}** :gray[{_what(request)}. It goes on when this page is closed.]")
-        stages.show_bar(working.stage_of(status))
+        stages.show_bar(status)
         stages.show_list(_lines(request, status))
         with st.container(horizontal=True):
-            stopping = status.state == "stopping"
-            _button(
-                "Stopping…" if stopping else "Stop",
-                job.stop,
-                key=f"stop:{job.id}",
-                icon=":material/stop:",
-                disabled=stopping,
-                help="It stops at the next step of its progress. What is finished stays; it can go on later.",
-            )
-            if stopping:
-                _button(
-                    "End at once",
-                    job.end,
-                    key=f"end:{job.id}",
-                    icon=":material/power_settings_new:",
-                    help="Ends its process wherever it is. What is finished stays; it can go on later.",
-                )
+            controls.stop(job, status)
         return
     if status.state == "done":
         _done(status, name)
@@ -110,17 +85,9 @@ def _one(job: Job, status: Status) -> None:
                 query_params={"collection": job.name},
             )
         if status.can_resume and job.kind:
-            _button(
-                "Try again" if status.state == "failed" else "Go on",
-                job.resume,
-                key=f"go-on:{job.id}",
-                icon=":material/refresh:",
-                type="primary",
-            )
-        _button("Dismiss", job.dismiss, key=f"dismiss:{job.id}", icon=":material/close:")
-        if status.state in {"failed", "interrupted"} and (log := _log_of(job)):
-            with st.popover("Log"):
-                st.code(log, language=None)
+            controls.resume(job, status)
+        controls.dismiss(job)
+        controls.log(job, status)
 
 
 def _done(status: Status, name: str) -> None:
@@ -157,7 +124,7 @@ def _lines(request: ImportAndBuild, status: Status) -> list[tuple[str, stages.Pl
     """The stages of the whole work: the import, then one encoder after the other, the one at work in full."""
     lines: list[tuple[str, stages.Place]] = []
     if request.brings_in:
-        first = working.IMPORT["import" if request.archive is None else "archive"]
+        first = stages.IMPORT["import" if request.archive is None else "archive"]
         lines.append((first, "done" if "import" in status.finished else "now"))
     specs = list(request.encoders)
     if request.imports is not None and request.imports.encoder_id:
@@ -168,27 +135,7 @@ def _lines(request: ImportAndBuild, status: Status) -> list[tuple[str, stages.Pl
         elif spec != status.part:
             lines.append((f"Build with {spec}", "later"))
         else:
-            names = list(stages.BUILD)
-            now = names.index(status.stage) if status.stage in names else 0
-            for number, name in enumerate(names):
-                place: stages.Place = "done" if number < now else "now" if number == now else "later"
-                lines.append((f"{spec}: {stages.BUILD[name][0].lower()}{stages.BUILD[name][1:]}", place))
+            places = stages.places(list(stages.BUILD), status.stage)
+            labels = [f"{spec}: {label[0].lower()}{label[1:]}" for label in stages.BUILD.values()]
+            lines += zip(labels, places, strict=True)
     return lines
-
-
-def _button(label: str, do: Callable[[], None], **arguments: object) -> None:
-    st.button(label, on_click=partial(_do, do), **arguments)  # type: ignore[arg-type]
-
-
-def _do(do: Callable[[], None]) -> None:
-    try:
-        do()
-    except RadcbirError as error:
-        st.session_state[_SAID] = str(error)
-
-
-def _log_of(job: Job) -> str:
-    try:
-        return "\n".join(job.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:])
-    except OSError:
-        return ""

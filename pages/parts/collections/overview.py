@@ -26,6 +26,7 @@ from radcbir_core.collections.store import IMPORTED
 from radcbir_core.encoders import encoder_id_of, known_encoders
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import RadcbirError
+from radcbir_core.jobs.kinds import collection_place
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 _ROWS: Final = 1000
@@ -74,7 +75,7 @@ def overview(collection: Collection) -> None:
 
 def encoders(collection: Collection) -> None:
     """How far each encoder is, the commands that complete them, and a build that can be begun here."""
-    busy = jobs.at_work_on(collection.name)
+    busy = jobs.at_work_at(collection_place(collection.name))
     if collection.encoder_ids():
         encoder_states.table(collection)
     elif busy is None:

@@ -7,7 +7,6 @@ page, and the making of the pixels baseline where a collection has none.
 from __future__ import annotations
 
 import shlex
-import threading
 from functools import partial
 from typing import Final
 
@@ -17,22 +16,16 @@ from pages.parts.compare.paired import Pair
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, literal, markup
-from pages.parts.jobs import first_start
-from pages.parts.jobs.first_start import Job
-from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.layout import data_folder
-from radcbir_core.encoders import load_encoder
+from pages.parts.jobs import controls, stages, waiting
+from radcbir_core.collections.collection import Collection
 from radcbir_core.evaluation.statistics.chance import CHANCE
-from radcbir_core.pipeline import build
-from radcbir_core.progress import Progress
+from radcbir_core.jobs import Job, job_at, start
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 BASELINE: Final = "pixels"
 COLORS: Final = {"A": "#56B4E9", "B": "#E69F00", "open": "#98A3B3", "none": "#7A8594"}
 SIGNS: Final = {"A": "◀", "B": "▶", "open": "=", "none": "–"}
 WORDS: Final = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "no interval"}
-
-_jobs: dict[tuple[str, str], Job] = {}
-_lock = threading.Lock()
 
 
 def choose(opened: Opened) -> Pair | None:
@@ -98,14 +91,18 @@ def said(verdict: str) -> str:
 def offer_baseline(opened: Opened) -> None:
     """Offer to build the pixels baseline here and now, or show how far that is."""
     collection = opened.collection
-    place = (str(data_folder()), collection.name)
-    with _lock:
-        job = _jobs.get(place)
-    ended = job.status if job is not None else None
-    if job is not None and job.status.state == "running":
-        st.markdown(f"**The baseline `{BASELINE}` is being built for {literal(collection.name)}.**")
-        _running(job, collection)
+    request = ImportAndBuild(collection.name, encoders=(BASELINE,))
+    controls.say_error()
+    job = job_at(request.place)
+    status = None if job is None else job.status()
+    if job is not None and status is not None and not status.ended:
+        if job.request == request:
+            st.markdown(f"**The baseline `{BASELINE}` is being built for {literal(collection.name)}.**")
+            _running(job, collection)
+        else:
+            waiting.wait_for(collection.name, lambda: _is_there(collection))
         return
+    ended = status if job is not None and status is not None and job.request == request else None
     if ended is not None and ended.state == "failed":
         shell.show_error(ended.error)
     st.info(
@@ -114,28 +111,16 @@ def offer_baseline(opened: Opened) -> None:
         f"{counted(len(collection), 'image')} in seconds to minutes.",
         icon=":material/grid_on:",
     )
-    st.button(
-        "Go on" if ended is not None and ended.state == "stopped" else f"Build {BASELINE} now",
+    goes_on = ended is not None and ended.state in {"stopped", "interrupted"}
+    controls.button(
+        "Go on" if goes_on else f"Build {BASELINE} now",
+        partial(start, request),
         icon=":material/play_arrow:",
         type="primary",
         key="radcbir:baseline",
-        on_click=_begin,
-        args=(place, collection.name),
     )
     st.caption("Or in a terminal, and reload this page:")
     st.code(f"{shell.COMMAND} build {shlex.quote(collection.name)} --encoder {BASELINE}", language="bash")
-
-
-def _begin(place: tuple[str, str], name: str) -> None:
-    """Begin the build, once for all sessions; the work goes on when the person turns to another page."""
-    with _lock:
-        found = _jobs.get(place)
-        if found is None or found.status.state != "running":
-            _jobs[place] = Job(partial(_build, name), what=f"The baseline of {name}")
-
-
-def _build(name: str, *, progress: Progress) -> None:
-    build(open_collection(name), load_encoder(BASELINE), progress=progress)
 
 
 def _is_there(collection: Collection) -> bool:
@@ -146,19 +131,13 @@ def _is_there(collection: Collection) -> bool:
     return states["embeddings"] == states["neighbors"] == "current"
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=waiting.POLL_SECONDS)
 def _running(job: Job, collection: Collection) -> None:
-    if job.status.state != "running" or _is_there(collection):
+    status = job.status()
+    if status.ended or _is_there(collection):
         st.rerun()
-    first_start.show_bar(job.status)
-    st.button(
-        "Stopping…" if job.stopping else "Stop",
-        key="radcbir:baseline-stop",
-        on_click=job.stop,
-        disabled=job.stopping,
-        icon=":material/stop:",
-        help="What is finished stays; it can go on later.",
-    )
+    stages.show_bar(status)
+    controls.stop(job, status)
 
 
 def _named(name: str, *, missing: bool) -> str:

@@ -6,7 +6,6 @@ and a button to stop. Keeping results on disk is the core's; here they are also 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
 from functools import partial
@@ -15,11 +14,15 @@ from typing import Final
 import streamlit as st
 
 from pages.parts.frame import loaders, shell
-from pages.parts.frame.text import counted, literal
-from pages.parts.jobs.first_start import Job, Status
+from pages.parts.frame.text import literal
+from pages.parts.jobs import controls, stages
+from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation import Evaluation, Result
+from radcbir_core.jobs import Job, Status, job_at, start
+from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
+from radcbir_core.jobs.status import START
 
 QUICK_IMAGES: Final = 4000
 """Up to so many images an evaluation is made without asking: it takes a second or two on two cores."""
@@ -27,23 +30,7 @@ QUICKER: Final = {"precision": 5, "paper": 5, "space": 5, "comparison": 25, "nei
 """So many times as many for those that take less: the neighbor graph answers most of them without a search."""
 QUICKER_EXACT: Final = {"comparison": 2}
 """The same where they search exactly instead."""
-
-STEPS: Final = {
-    "search": ("Search exactly", "query", "queries"),
-    "evaluation": ("Evaluate", "level", "levels"),
-    "comparison": ("Compare query by query", "level", "levels"),
-    "intervals": ("Resample patients for the intervals", "metric", "metrics"),
-    "galleries": ("Draw smaller galleries and search them", "gallery", "galleries"),
-    "steps": ("Fit the linear probe", "step", "steps"),
-    "images": ("Compare images", "image", "images"),
-}
-"""What the core tells of its progress, in words."""
-
-_AT_MOST: Final = {"steps"}
-"""Steps that may end before all that was announced is done."""
-
-_jobs: dict[Hashable, Job] = {}
-_lock = threading.Lock()
+_ANEW: Final = "It begins anew when it is computed again."
 
 
 @dataclass(frozen=True)
@@ -54,6 +41,11 @@ class _Work:
     key: Hashable
     store: EncoderStore
     evaluation: Evaluation
+
+    @property
+    def request(self) -> EvaluateEncoder:
+        """What computes it where that takes long."""
+        return EvaluateEncoder(self.store.collection.name, self.store.encoder_id, self.evaluation)
 
 
 def result(
@@ -77,23 +69,22 @@ def result(
     work = _Work(what, key, store, evaluation)
     kept = _kept(work)
     if kept is not None:
-        with _lock:
-            _jobs.pop(key, None)  # or what it worked on would be held for good
         return kept
     evaluation.check(store)
-    with _lock:
-        job = _jobs.get(key)
-        if job is not None and job.status.state == "done":
-            del _jobs[key]  # done, but no longer kept: it was deleted since
-            job = None
-    if job is not None and job.status.state == "running":
+    job = job_at(work.request.place)
+    status = None if job is None else job.status()
+    if job is not None and status is not None and not status.ended:
         _running(work, job)
         return None
-    if job is None and len(collection) <= quick_images(evaluation):
+    if status is not None and status.state == "done":
+        if (kept := _kept(work)) is not None:
+            return kept
+        status = None  # done, but no longer kept: it was deleted since
+    if status is None and len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
             evaluation.run(store)
         return _kept(work)
-    _offer(work, None if job is None else job.status)
+    _offer(work, status)
     return None
 
 
@@ -107,70 +98,33 @@ def quick_images(evaluation: Evaluation) -> int:
 
 def _offer(work: _Work, ended: Status | None) -> None:
     """The button that begins the work, and how the last one ended."""
+    controls.say_error()
     if ended is not None and ended.state == "failed":
         shell.show_error(ended.error)
-    stopped = ended is not None and ended.state == "stopped"
+    stopped = ended is not None and ended.state in {"stopped", "interrupted"}
+    how = f"was {ended.state}" if ended is not None and stopped else "has not been computed yet"
     st.info(
-        f"{literal(work.what)} {'was stopped' if stopped else 'has not been computed yet'} for these choices. The work "
-        "goes on while you look at other pages and can be stopped; its result is kept, and the next visit is instant.",
+        f"{literal(work.what)} {how} for these choices. The work goes on while you look at other pages and can be "
+        "stopped; its result is kept, and the next visit is instant.",
         icon=":material/calculate:",
     )
-    st.button(
+    controls.button(
         "Compute again" if stopped else "Compute",
+        partial(start, work.request),
         icon=":material/play_arrow:",
         type="primary",
         key="radcbir:compute",
-        on_click=_begin,
-        args=(work,),
     )
 
 
-def _begin(work: _Work) -> None:
-    """Begin the work, once for all sessions."""
-    with _lock:
-        job = _jobs.get(work.key)
-        if job is None or job.status.state != "running":
-            _jobs[work.key] = Job(partial(work.evaluation.run, work.store), what=work.what)
-
-
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=POLL_SECONDS)
 def _running(work: _Work, job: Job) -> None:
-    status = job.status
-    if status.state != "running":
+    status = job.status()
+    if status.ended:
         st.rerun()
     st.markdown(f"**{literal(work.what)} is being computed.**")
-    share = min(max(status.done / status.total, 0.0), 1.0) if status.total > 0 else 0.0
-    st.progress(share, text=literal(line(status)))
-    st.button(
-        "Stopping…" if job.stopping else "Stop",
-        key="radcbir:compute-stop",
-        on_click=job.stop,
-        disabled=job.stopping,
-        icon=":material/stop:",
-        help="It begins anew when it is computed again.",
-    )
-
-
-def line(status: Status) -> str:
-    """How far the work is, in one line.
-
-    >>> line(Status(stage="galleries", done=21, total=21))
-    'Draw smaller galleries and search them · 21 of 21 galleries'
-    """
-    if status.stage not in STEPS:  # it has just begun
-        return "Reading the collection"
-    said, one, many = STEPS[status.stage]
-    most = "at most " if status.stage in _AT_MOST else ""
-    parts = [said, f"{status.done:,} of {most}{counted(status.total, one, many)}"]
-    if (rate := status.rate) > 0 and status.done < status.total:
-        parts.append(f"{most}{counted(round((status.total - status.done) / rate), 'second')} left")
-    return " · ".join(parts)
-
-
-def wait(seconds: float) -> None:
-    """Wait until every evaluation has ended, each at most so long; for tests."""
-    for job in list(_jobs.values()):
-        job.wait(seconds)
+    stages.show_bar(status, "Reading the collection" if status.stage == START else "")
+    controls.stop(job, status, says=_ANEW)
 
 
 class _NothingError(Exception):

@@ -21,10 +21,11 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts.frame import loaders, remedies, state
 from pages.parts.frame.text import literal, message
-from pages.parts.jobs import first_start, working
+from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.encoders import known_encoders
 from radcbir_core.errors import RadcbirError
+from radcbir_core.jobs import Job
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PAGES: Final = (
@@ -70,10 +71,10 @@ def begin(title: str, *steps: str) -> Opened:
         st.stop()
     job = first_start.job()
     if chosen.encoder_id is None:
-        waiting = chosen.collection
-        if not waiting.encoder_ids() and job is not None and first_start.concerns(job, waiting.name):
-            first_start.show(job, ready=lambda: bool(waiting.encoder_ids()))
-        elif not waiting.encoder_ids() and not working.wait_for(waiting.name, lambda: bool(waiting.encoder_ids())):
+        bare = chosen.collection
+        if not bare.encoder_ids() and job is not None and first_start.concerns(job, bare.name):
+            first_start.show(job, ready=lambda: bool(bare.encoder_ids()))
+        elif not bare.encoder_ids() and not waiting.wait_for(bare.name, lambda: bool(bare.encoder_ids())):
             say_command(
                 f"No encoder is built for the collection **{literal(chosen.collection.name)}** yet. "
                 "Build one, then reload this page.",
@@ -87,7 +88,7 @@ def begin(title: str, *steps: str) -> Opened:
             if states.get(step) != "current":
                 if job is not None and first_start.concerns(job, opened.collection.name, opened.encoder_id):
                     _wait_for(job, opened, step)
-                elif not working.wait_for(opened.collection.name, partial(_is_current, opened, step)):
+                elif not waiting.wait_for(opened.collection.name, partial(_is_current, opened, step)):
                     say_not_built(opened, step)
                 st.stop()
     except RadcbirError as error:
@@ -192,9 +193,9 @@ def _is_current(opened: Opened, step: str) -> bool:
     return loaders.artifact_states(opened.collection, opened.encoder_id).get(step) == "current"
 
 
-def _wait_for(job: first_start.Job, opened: Opened, step: str) -> None:
+def _wait_for(job: Job, opened: Opened, step: str) -> None:
     """Show how far the job is until it has made ``step``, then run the page."""
-    what = literal(first_start.STAGES[step].lower())
+    what = literal(stages.DEMONSTRATION[step].lower())
     first_start.show(
         job,
         ready=partial(_is_current, opened, step),
@@ -235,7 +236,7 @@ def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
         state.update(collection=name, encoder=encoder_id or state.get("encoder"))
         return Choice(collection, encoder_id)
     sidebar.caption("No encoder is built yet.")
-    if (asked := state.get("encoder")) and not first_start.at_work_on(name, asked):
+    if (asked := state.get("encoder")) and not waiting.is_being_made(name):
         show_error(f"Expected an encoder built for this collection, but encoder = {asked!r}. None is built yet.")
     state.update(collection=name)
     return Choice(collection, None)

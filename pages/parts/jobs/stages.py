@@ -1,6 +1,7 @@
-"""How far long work is, drawn: one line with a bar, its rate and the time left, and the stages it goes through.
+"""How far a job is, drawn: one line with a bar, its rate and the time left, and the stages it goes through.
 
-Owns the look and the words of progress. What works, and where, is others' business.
+Owns the look and the words of progress, for whatever is at work and wherever. Stopping and going on is
+``controls.py``'s business.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import streamlit as st
 
 from pages.parts.frame.text import counted, literal, markup
 from radcbir_core.collections.artifacts import ARTIFACTS
+from radcbir_core.jobs import Status
+from radcbir_core.jobs.status import START
 
 Place = Literal["done", "now", "later"]
 
@@ -22,63 +25,105 @@ BUILD: Final = {
     **{artifact.name: artifact.stage for artifact in ARTIFACTS},
 }
 """The stages of a build, in their order, for people."""
-OF_IMAGES: Final = frozenset(
-    {"draw", "write", "import", "table", *(artifact.name for artifact in ARTIFACTS if artifact.counts_images)}
-)
-"""The stages that count images; the others count steps of their own, which mean nothing to a person."""
+DEMONSTRATION: Final = {"load": BUILD["load"], "draw": "Draw the images", **BUILD}
+"""The stages of the demonstration."""
+IMPORT: Final = {
+    "archive": "Open the archive",
+    "write": "Write the images of the archive",
+    "table": "Read the tables",
+    "import": "Import and check the images",
+}
+"""The stages before a build."""
+EVALUATION: Final = {
+    "search": "Search exactly",
+    "comparison": "Compare query by query",
+    "intervals": "Resample patients for the intervals",
+    "galleries": "Draw smaller galleries and search them",
+    "steps": "Fit the linear probe",
+    "images": "Compare images",
+}
+"""The stages of evaluations, in no order: each has some of them."""
+_LABELS: Final = {START: "Begin", **IMPORT, **DEMONSTRATION, **EVALUATION}
 
 
 @dataclass(frozen=True)
-class Stage:
-    """The stage at work.
+class _Unit:
+    """What a stage counts; what has no unit counts steps of its own, which mean nothing to a person."""
 
-    Attributes:
-        name: As progress calls it.
-        label: For people.
-        done: How much of it is finished.
-        total: Of how much; 0 where that is not known.
-        rate: Items a second; 0 while it cannot be told.
+    one: str
+    many: str
+    with_rate: bool = False
+    at_most: str = ""
+
+
+_IMAGES: Final = _Unit("image", "images", with_rate=True)
+_UNITS: Final = {
+    **dict.fromkeys(("draw", "write", "import", "table"), _IMAGES),
+    **{artifact.name: _IMAGES for artifact in ARTIFACTS if artifact.counts_images},
+    "archive": _Unit("MB", "MB", with_rate=True),
+    "export": _Unit("row", "rows", with_rate=True),
+    "search": _Unit("query", "queries"),
+    "evaluation": _Unit("level", "levels"),
+    "comparison": _Unit("level", "levels"),
+    "intervals": _Unit("metric", "metrics"),
+    "galleries": _Unit("gallery", "galleries"),
+    "steps": _Unit("step", "steps", at_most="at most "),  # the fit may end before
+    "images": _Unit("image", "images"),
+}
+
+
+def label_of(status: Status) -> str:
+    """The stage at work, in words; with the encoder where several are built one after the other."""
+    label = _LABELS.get(status.stage, status.stage)
+    return f"{status.part}: {label[0].lower()}{label[1:]}" if status.part and status.stage != START else label
+
+
+def line(status: Status, label: str = "") -> str:
+    """A job in one line: how much, how quick, how long still.
+
+    Args:
+        status: How far it is.
+        label: What is at work; the stage in words by default.
+
+    Example:
+        >>> line(Status(stage="embeddings", done=600, total=2400, rate=50.0), "Embed")
+        'Embed · 600 of 2,400 images · 50 images/s · 36 seconds left'
+        >>> line(Status(stage="import", done=600, total=600, rate=50.0))
+        'Import and check the images · 600 images so far · 50 images/s'
+        >>> line(Status(stage="steps", done=7, total=1000))
+        'Fit the linear probe · 7 of at most 1,000 steps'
+        >>> line(Status(stage="projection", done=1, total=4))
+        'Lay out the map · 25 %'
     """
-
-    name: str
-    label: str
-    done: int
-    total: int
-    rate: float
-
-    @property
-    def share(self) -> float:
-        """How much of it is finished, 0 to 1."""
-        return min(max(self.done / self.total, 0.0), 1.0) if self.total > 0 else 0.0
-
-    @property
-    def line(self) -> str:
-        """The stage in one line: how much, how quick, how long still.
-
-        Example:
-            >>> Stage("embeddings", "Embed", 600, 2400, 50.0).line
-            'Embed · 600 of 2,400 images · 50 images/s · 36 seconds left'
-            >>> Stage("import", "Import", 600, 0, 50.0).line
-            'Import · 600 images so far · 50 images/s'
-        """
-        parts = [self.label]
-        if self.name in OF_IMAGES and not self.total:
-            parts.append(f"{counted(self.done, 'image')} so far")
-        elif self.name in OF_IMAGES:
-            parts.append(f"{self.done:,} of {counted(self.total, 'image')}")
-        elif self.total > 1:
-            parts.append(f"{100 * self.share:.0f} %")
-        unfinished = self.done < self.total or not self.total
-        if self.rate > 0 and unfinished and self.name in OF_IMAGES:
-            parts.append(f"{self.rate:,.0f} images/s" if self.rate >= 10 else f"{self.rate:.1f} images/s")
-        if self.rate > 0 and self.done < self.total:
-            parts.append(f"{duration((self.total - self.done) / self.rate)} left")
-        return " · ".join(parts)
+    parts = [label or label_of(status)]
+    unit = _UNITS.get(status.stage)
+    endless = _is_endless(status)
+    if unit is None:
+        parts += [f"{100 * status.share:.0f} %"] if status.total > 1 else []
+    elif endless:
+        parts.append(f"{counted(status.done, unit.one, unit.many)} so far")
+    else:
+        parts.append(f"{status.done:,} of {unit.at_most}{counted(status.total, unit.one, unit.many)}")
+    if unit is not None and unit.with_rate and status.rate > 0 and (endless or status.done < status.total):
+        parts.append(f"{status.rate:,.0f} {unit.many}/s" if status.rate >= 10 else f"{status.rate:.1f} {unit.many}/s")
+    if status.seconds_left is not None:
+        parts.append(f"{unit.at_most if unit else ''}{duration(status.seconds_left)} left")
+    return " · ".join(parts)
 
 
-def show_bar(stage: Stage) -> None:
-    """Draw a stage as a bar with its rate and the time left."""
-    st.progress(stage.share, text=literal(stage.line))
+def _is_endless(status: Status) -> bool:
+    """Of a folder without a table, it is not known how many images there are before they are all read."""
+    return status.stage == "import" and status.done >= status.total
+
+
+def show_bar(status: Status, label: str = "") -> None:
+    """Draw how far a job is as a bar, with its rate and the time left.
+
+    Args:
+        status: How far it is.
+        label: What is at work; the stage in words by default.
+    """
+    st.progress(0.0 if _is_endless(status) else status.share, text=literal(line(status, label)))
 
 
 def show_list(lines: Sequence[tuple[str, Place]]) -> None:
@@ -92,6 +137,17 @@ def show_list(lines: Sequence[tuple[str, Place]]) -> None:
         for label, place in lines
     )
     st.html(f'<ol class="radcbir-stages">{items}</ol>{_STYLE}')
+
+
+def places(stages: Sequence[str], now: str) -> list[Place]:
+    """Where each of some stages is, while one is at work.
+
+    Example:
+        >>> places(["load", "embeddings", "index"], "embeddings")
+        ['done', 'now', 'later']
+    """
+    at = stages.index(now) if now in stages else 0
+    return ["done"] * at + ["now"] + ["later"] * (len(stages) - at - 1)
 
 
 def duration(seconds: float) -> str:

@@ -18,6 +18,7 @@ from radcbir_core.storage import digest_of
 KINDS: Final = {
     "collection": "radcbir_core.jobs.kinds.import_and_build:ImportAndBuild",
     "demonstration": "radcbir_core.jobs.kinds.make_demonstration:MakeDemonstration",
+    "evaluation": "radcbir_core.jobs.kinds.evaluate_encoder:EvaluateEncoder",
     "export": "radcbir_core.jobs.kinds.export_file:ExportFile",
 }
 """Kind → its class, as module:name. The module is imported when such a job is met."""
@@ -93,6 +94,11 @@ class Request(Protocol):
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """The inverse of :meth:`to_json`; a KeyError, TypeError or AttributeError where it is no such record."""
+
+
+def collection_place(name: str) -> str:
+    """What jobs write that make a collection or build it."""
+    return f"collection/{name}"
 
 
 def key_of(request: Request) -> str:

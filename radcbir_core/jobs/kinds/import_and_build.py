@@ -20,7 +20,7 @@ from radcbir_core.collections.writing import refuse_existing
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError
 from radcbir_core.importers import ImportRequest, import_as
-from radcbir_core.jobs.kinds import Telling
+from radcbir_core.jobs.kinds import Telling, collection_place
 from radcbir_core.pipeline import build, build_imported
 
 IMPORT: Final = "import"
@@ -184,11 +184,6 @@ class ImportAndBuild:
         else:
             at, alike = made.record.get("created"), made.title == (self.imports.title or self.name)
         return alike and _seconds(at) >= int(since)
-
-
-def collection_place(name: str) -> str:
-    """What jobs write that make a collection or build it."""
-    return f"collection/{name}"
 
 
 def _count(collection: Collection, telling: Telling) -> None:

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self
 
-from radcbir_core.jobs.kinds import Telling
-from radcbir_core.jobs.kinds.import_and_build import collection_place
+from radcbir_core.jobs.kinds import Telling, collection_place
 from radcbir_core.synthetic.demonstration import NAME, DemoReport, make_demo
 
 

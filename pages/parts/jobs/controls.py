@@ -1,0 +1,101 @@
+"""The buttons of a job: stop it, end it, go on with it, forget it.
+
+Owns these, and that an error of one of them is said once, where the page says so. How far a job is is drawn by
+``stages.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.frame.text import message
+from radcbir_core.errors import RadcbirError
+from radcbir_core.jobs import Job, Status
+
+_ERROR: Final = "radcbir:job-error"
+_LOG_LINES: Final = 12
+
+CAN_RESUME: Final = "It stops at the next step of its progress. What is finished stays; it can go on later."
+
+
+def say_error() -> None:
+    """Say what a button could not do, once."""
+    if error := st.session_state.pop(_ERROR, ""):
+        st.error(message(error), icon=":material/error:")
+
+
+def stop(job: Job, status: Status, *, says: str = CAN_RESUME) -> None:
+    """The button that stops a job, and the one that ends it wherever it is once it has been asked to stop.
+
+    Args:
+        job: At work.
+        status: How far it is.
+        says: What happens to what it has made.
+    """
+    stopping = status.state == "stopping"
+    button(
+        "Stopping…" if stopping else "Stop",
+        job.stop,
+        key=f"stop:{job.id}",
+        icon=":material/stop:",
+        disabled=stopping,
+        help=says,
+    )
+    if stopping and status.runner == "process":
+        button(
+            "End at once",
+            job.end,
+            key=f"end:{job.id}",
+            icon=":material/power_settings_new:",
+            help="Ends its process wherever it is. What is finished stays; it can go on later.",
+        )
+
+
+def resume(job: Job, status: Status) -> None:
+    """The button that goes on with a job that has ended before its end."""
+    button(
+        "Try again" if status.state == "failed" else "Go on",
+        job.resume,
+        key=f"go-on:{job.id}",
+        icon=":material/refresh:",
+        type="primary",
+    )
+
+
+def dismiss(job: Job) -> None:
+    """The button that forgets a job that has ended."""
+    button("Dismiss", job.dismiss, key=f"dismiss:{job.id}", icon=":material/close:")
+
+
+def log(job: Job, status: Status) -> None:
+    """What the process of a job wrote last, where that may say why it ended."""
+    if status.state not in {"failed", "interrupted"}:
+        return
+    try:
+        lines = job.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
+    except OSError:
+        return
+    if lines:
+        with st.popover("Log"):
+            st.code("\n".join(lines), language=None)
+
+
+def button(label: str, do: Callable[[], object], **arguments: object) -> None:
+    """A button whose error of the core is said by :func:`say_error`.
+
+    Args:
+        label: What is on it.
+        do: What it does.
+        **arguments: Further ones of Streamlit's button.
+    """
+    st.button(label, on_click=_do, args=(do,), **arguments)  # type: ignore[arg-type]
+
+
+def _do(do: Callable[[], object]) -> None:
+    try:
+        do()
+    except RadcbirError as error:
+        st.session_state[_ERROR] = str(error)
