@@ -26,8 +26,10 @@ from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import ArchiveError, CollectionError, CollectionExistsError, ImageError, RadcbirError
+from radcbir_core.importers.relabeling import relabel
 from radcbir_core.pipeline import build
 from radcbir_core.search.retriever import Retriever
+from tests.core.collections.test_migration import NOW, as_form_one
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
 from tests.stand_ins import project_quickly
@@ -384,6 +386,32 @@ def test_what_no_archive_may_hold_is_refused(good, attack) -> None:
     change, reason = ATTACKS[attack]
     rewritten(good, change, listed=attack not in {"no label", "no list"})
     refused(good, reason)
+
+
+def test_an_archive_of_the_version_before_opens(good) -> None:
+    """Its records are of form 1; one label corrected there makes the evaluation stale, and nothing else."""
+
+    def as_form_one_members(members: Members) -> None:
+        folder = good.parent / "old"
+        for name, content in members.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+        as_form_one(folder)
+        for name in ("collection.json", "encoders/pixels/encoder.json"):
+            members[name] = (folder / name).read_bytes()
+
+    rewritten(good, as_form_one_members)
+    with zipfile.ZipFile(good) as archive:
+        assert json.loads(archive.read("collection.json"))["schema_version"] == 1
+        assert "made_of" in json.loads(archive.read("encoders/pixels/encoder.json"))
+    there = open_archive(good)
+    assert there.store("pixels").states() == NOW
+    assert len(there.manifest) == 61
+    corrected = good.parent / "t.csv"
+    corrected.write_text(f"image_id,view\n{there.manifest.record(0)['image_id']},corrected\n")
+    relabel("small", corrected)
+    states = open_collection("small").store("pixels").states()
+    assert {name for name, state in states.items() if state != "current"} == {"evaluation"}
 
 
 @pytest.mark.parametrize(
