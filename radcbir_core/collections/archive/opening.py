@@ -36,8 +36,18 @@ from radcbir_core.collections.archive.contents import (
 from radcbir_core.collections.artifacts import ARTIFACTS, standings
 from radcbir_core.collections.changes import check_title, checked_root
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.corrections import corrected_cells, read_corrections
 from radcbir_core.collections.digests import Digests, digests_of
-from radcbir_core.collections.layout import ENCODERS, IMAGES, MANIFEST, RECORD, EncoderLayout, Layout, check_name
+from radcbir_core.collections.layout import (
+    CORRECTIONS,
+    ENCODERS,
+    IMAGES,
+    MANIFEST,
+    RECORD,
+    EncoderLayout,
+    Layout,
+    check_name,
+)
 from radcbir_core.collections.manifest import COLUMNS
 from radcbir_core.collections.migration import (
     SCHEMA_VERSION,
@@ -48,7 +58,7 @@ from radcbir_core.collections.migration import (
 )
 from radcbir_core.collections.record import ARCHIVED, digests_in
 from radcbir_core.collections.writing import new_collection, refuse_existing
-from radcbir_core.errors import FILE, ArchiveError, Remedy, StorageError
+from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy, StorageError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_file, write_json
 from radcbir_core.unpacking import ZipLimits, checked_members, extract, opened
@@ -137,6 +147,7 @@ def open_archive(
             origin: dict[str, Any] = {key: label[key] for key in ("name", "made", "radcbir", "images") if key in label}
             told = {**origin, "opened": datetime.now(UTC).isoformat(timespec="seconds")}
             write_json(folder / RECORD, record | {"name": chosen, "image_root": str(root), ARCHIVED: told})
+            _check_history(Collection(folder), called)
     return open_collection(chosen)
 
 
@@ -269,6 +280,16 @@ def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
     encoders = Layout(folder).encoders
     for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
         _check_encoder(EncoderLayout(encoder), rows, digests=digests_in(record), called=called)
+
+
+def _check_history(collection: Collection, called: str) -> None:
+    try:
+        read_corrections(collection)
+    except CollectionError as error:
+        raise ArchiveError(
+            f"Expected the history of {corrected_cells(collection):,} corrections, but {CORRECTIONS} in {called} is "
+            "missing or damaged. Export it again."
+        ) from error
 
 
 def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) -> None:

@@ -338,6 +338,10 @@ ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
         record_with(digests={"images": "x", "labels": {}}),
         r"Expected the images and labels that collection\.json describes, but manifest\.parquet in .* has others",
     ),
+    "no history": (
+        record_with(corrections=3),
+        r"Expected the history of 3 corrections, but corrections\.csv in .* is missing or damaged",
+    ),
     "other rows": (record_with(images=60), r"Expected a manifest of 60 rows with the columns"),
     "a foreign file": (
         lambda m: m.update({"evil.sh": b"#!"}),
