@@ -78,3 +78,7 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
                     raise
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
+    for other in folder.parent.iterdir():
+        # What versions before wrote has no record, and nobody reads it any more.
+        if not other.name.startswith(".") and not (other / _RECORD).is_file():
+            shutil.rmtree(other, ignore_errors=True)

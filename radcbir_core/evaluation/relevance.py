@@ -19,17 +19,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import sparse
 
 from radcbir_core.arrays import check_codes, row_chunks
 from radcbir_core.collections.manifest import Codes, Manifest
 from radcbir_core.errors import EvaluationError
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 Rule = Literal["same-label", "any-shared", "all-shared", "jaccard"]
 RULES: tuple[str, ...] = get_args(Rule)
@@ -156,6 +158,8 @@ class Relevance:
     @cached_property
     def memberships(self) -> sparse.csr_array:
         """``(S, L)``; 1 where a kind has a label."""
+        from scipy import sparse  # a quarter of a second, which a command that evaluates nothing need not wait for
+
         rows = np.repeat(np.arange(len(self.sets)), [len(labels) for labels in self.sets])
         columns = np.array([label for labels in self.sets for label in labels], dtype=np.int64)
         shape = (len(self.sets), len(self.labels))
@@ -170,6 +174,8 @@ class Relevance:
             >>> [Relevance.of_lists(lists, rule).grades.toarray().tolist() for rule in ("all-shared", "jaccard")]
             [[[1.0, 1.0], [0.0, 1.0]], [[1.0, 0.5], [0.5, 1.0]]]
         """
+        from scipy import sparse
+
         members = self.memberships
         shared = (members @ members.T).tocoo()
         sizes = np.asarray(members.sum(axis=1)).reshape(-1)
@@ -389,6 +395,8 @@ def available_to(
             "Pass queries of this collection."
         )
     grades, places = np.unique(relevance.grades.data, return_inverse=True)
+    from scipy import sparse
+
     # Positions instead of grades, from 1, because a sparse 0 means that there is none.
     table = relevance.grades
     position = sparse.csr_array((places.reshape(-1) + 1, table.indices, table.indptr), shape=table.shape)

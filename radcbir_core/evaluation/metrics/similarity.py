@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from radcbir_core.arrays import check_codes
 from radcbir_core.search.backend import Vectors
@@ -150,6 +149,8 @@ def unit_rows(source: Vectors, rows: npt.NDArray[np.intp]) -> Values:
 
 def sum_by(vectors: Values, member: npt.NDArray[Any], number: int) -> Values:
     """``(number, D)``; the vectors of each member, added."""
+    from scipy import sparse
+
     shape = (number, len(vectors))
     adding = sparse.csr_array((np.ones(len(vectors)), (member, np.arange(len(vectors)))), shape=shape)
     return np.asarray(adding @ vectors)

@@ -1,0 +1,218 @@
+"""Every evaluation leads the same life: it is made from words, keeps, reads back, stops, and says what is missing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import fields
+
+import pandas as pd
+import pytest
+
+from radcbir_core.cli import main
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.manifest import Manifest
+from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.evaluation import EVALUATIONS, Protocol, evaluate, evaluation_of
+from radcbir_core.evaluation.evaluation import Evaluation
+from tests.second_encoder import add_encoder
+from tests.stale import outdate
+
+KINDS = sorted(EVALUATIONS)
+OTHERS = {
+    "precision": {"divisor": "available"},
+    "ranking": {"rule": "jaccard"},
+    "probes": {"level": "anatomy"},
+    "index-size": {"level": "anatomy"},
+    "space": {"exclude": "none"},
+    "comparison": {"empty": "zero"},
+}
+"""Of each kind that has choices, one that makes another result."""
+
+
+@pytest.fixture
+def collection(small_data, tmp_path, monkeypatch):
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    add_encoder(open_collection("small"), noise=2.0)
+    opened = open_collection("small")
+    shutil.rmtree(opened.store("pixels").evaluation_folder, ignore_errors=True)
+    return opened
+
+
+def chosen(kind: str, **choices) -> Evaluation:
+    """An evaluation that the small collection allows."""
+    return evaluation_of(kind, **{"versus": "second"} if kind == "neighborhoods" else {}, **choices)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_says_what_it_is(kind) -> None:
+    evaluation = EVALUATIONS[kind]
+    assert evaluation.kind == kind
+    assert evaluation.name
+    assert evaluation.about.endswith(".")
+    assert evaluation.recipe >= 1
+    assert evaluation.table_words
+    for item in fields(evaluation):
+        assert not item.init or item.metadata["about"], "every choice says what it does"
+    assert hash(chosen(kind)) == hash(chosen(kind)), "two with the same choices are one"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_it_computes_is_kept_and_read_back(collection, kind, monkeypatch) -> None:
+    evaluation, store = chosen(kind), collection.store("pixels")
+    assert evaluation.kept(store) is None
+    told: list[tuple[str, int, int]] = []
+    result = evaluation.run(store, progress=lambda *step: told.append(step))
+    assert told
+    assert told[-1][1] <= told[-1][2]
+    assert list(result.tables) == list(evaluation.table_words), "each table is announced, the main one first"
+    assert result.table is next(iter(result.tables.values()))
+    monkeypatch.setattr(type(evaluation), "compute", None)  # it must not be called again
+    for again in (evaluation.kept(store), evaluation.run(store), chosen(kind).kept(collection.store("pixels"))):
+        assert again.title == result.title
+        assert again.notes == result.notes
+        assert again.facts == result.facts
+        for name, table in result.tables.items():
+            pd.testing.assert_frame_equal(again.tables[name], table, check_dtype=False)
+    record = json.loads((evaluation.folder(store) / "result.json").read_text())
+    assert (record["kind"], record["recipe"]) == (kind, evaluation.recipe)
+
+
+@pytest.mark.parametrize("kind", sorted(OTHERS))
+def test_other_choices_are_another_result(collection, kind) -> None:
+    store = collection.store("pixels")
+    chosen(kind).run(store)
+    other = chosen(kind, **OTHERS[kind])
+    assert other != chosen(kind)
+    assert other.kept(store) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_recipe_or_other_labels_void_what_was_kept(collection, kind, monkeypatch) -> None:
+    store, evaluation = collection.store("pixels"), chosen(kind)
+    before = evaluation.folder(store)
+    monkeypatch.setattr(type(evaluation), "recipe", evaluation.recipe + 1)
+    assert evaluation.folder(store) != before
+    monkeypatch.undo()
+    monkeypatch.setattr(type(store), "evaluated", property(lambda self: f"{self.encoder_id} with other labels"))
+    assert evaluation.folder(store) != before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_can_be_stopped_and_keeps_nothing_then(collection, kind) -> None:
+    evaluation, store = chosen(kind), collection.store("pixels")
+
+    def stop(step: str, done: int, total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        evaluation.run(store, progress=stop)
+    assert evaluation.kept(store) is None
+    assert not store.evaluation_folder.exists() or not list(store.evaluation_folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_damaged_on_disk_is_computed_again(collection, kind) -> None:
+    evaluation, store = chosen(kind), collection.store("pixels")
+    first = evaluation.run(store)
+    for damaged in ("result.json", f"{next(iter(evaluation.table_words))}.parquet"):
+        (evaluation.folder(store) / damaged).write_bytes(b"damaged")
+        assert evaluation.kept(store) is None
+        pd.testing.assert_frame_equal(evaluation.run(store).table, first.table)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_refuses_with_what_is_missing(collection, kind, monkeypatch) -> None:
+    evaluation, store = chosen(kind), collection.store("pixels")
+    assert evaluation.needs
+    if "neighbors" in evaluation.needs:
+        store.neighbor_ids_path.rename(store.folder / "hidden.npy")
+        with pytest.raises(StaleError, match="Expected a neighbor graph of the embeddings that are there now"):
+            evaluation.run(collection.store("pixels"))
+        (store.folder / "hidden.npy").rename(store.neighbor_ids_path)
+    if "split" in evaluation.needs:
+        with monkeypatch.context() as patch:
+            split = collection.manifest.codes("split")
+            without = type(split)(values=(), codes=split.codes * 0 - 1)
+            patch.setitem(store.collection.manifest._codes, "split", without)
+            with pytest.raises(
+                EvaluationError, match=r"images of split train and of split test, but small has no split"
+            ):
+                evaluation.run(store)
+    if "labels" in evaluation.needs:
+        with monkeypatch.context() as patch:
+            without_labels(patch)
+            with pytest.raises(EvaluationError, match=r"Expected .*(label|modality|pathology).*, but small has"):
+                evaluation.run(store)
+    outdate(store)
+    with pytest.raises(StaleError, match=r"Expected (embeddings of the images|a neighbor graph)"):
+        evaluation.run(collection.store("pixels"))
+
+
+def without_labels(patch: pytest.MonkeyPatch) -> None:
+    """No image has a label at any level."""
+    labels, codes = Manifest.labels, Manifest.codes
+
+    def none(found):
+        return type(found)(values=found.values, codes=found.codes * 0 - 1)
+
+    patch.setattr(Manifest, "labels", lambda self, level: none(labels(self, level)))
+    patch.setattr(
+        Manifest, "codes", lambda self, name: none(codes(self, name)) if name == "anatomy" else codes(self, name)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_unknown_choice_is_refused(kind) -> None:
+    with pytest.raises(EvaluationError, match=f"Expected choices of the evaluation {kind}, but color = 'red'"):
+        EVALUATIONS[kind].of(color="red")
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(EvaluationError, match=r"Expected an evaluation of precision, .*but kind = 'beauty'"):
+        evaluation_of("beauty")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_result_shows_itself_in_a_notebook(collection, kind) -> None:
+    result = chosen(kind).run(collection.store("pixels"))
+    shown = result._repr_html_()
+    assert "<table" in shown
+    assert "small" in result.title
+    summary = result.summary()
+    assert len(summary) > 0
+    assert all(f"<th>{column}</th>" in shown for column in summary.columns)
+
+
+@pytest.mark.parametrize("kind", ["precision", "ranking", "index-size", "comparison"])
+@pytest.mark.parametrize(("empty", "said"), [("skip", "left out"), ("zero", "counted as 0")])
+def test_titles_say_the_rule_and_for_how_many_queries(collection, kind, empty, said) -> None:
+    result = chosen(kind, empty=empty).run(collection.store("pixels"))
+    assert re.search(rf"queries without a relevant image {said}: \d+ of \d+", result.title)
+
+
+def test_an_evaluation_of_a_collection_by_name_of_its_kind(collection) -> None:
+    found = evaluate(collection, "pixels", "precision", protocol="split", exclude=["patient"], ks=[1])
+    assert found.evaluation.protocol == Protocol.of("split", exclude=("patient",), ks=(1,))
+    assert evaluate(collection, "pixels").table.equals(evaluation_of("precision").run(collection.store("pixels")).table)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_has_a_command_with_its_tables(collection, tmp_path, capsys, kind) -> None:
+    evaluation = chosen(kind)
+    result = evaluation.run(collection.store("pixels"))
+    files = {name: tmp_path / f"{name}.csv" for name in evaluation.table_words}
+    flags = ["--output", *(f"--{name}" for name in list(files)[1:])]
+    options = [word for flag, path in zip(flags, files.values(), strict=True) for word in (flag, str(path))]
+    versus = ["--versus", "second"] if kind == "neighborhoods" else []
+    name = "evaluate" if kind == "precision" else f"evaluate-{kind}"
+    assert main([name, "small", "--encoder", "pixels", *versus, *options]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert result.title in printed
+    assert all(" ".join(note.split()) in printed for note in result.notes)
+    for table, path in files.items():
+        written = pd.read_csv(path)
+        assert len(written) == len(result.tables[table])
+        assert "row" not in written, "images go by their image_id"

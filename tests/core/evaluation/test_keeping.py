@@ -1,0 +1,59 @@
+"""Results on disk: written whole, read back, or not there."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from radcbir_core.errors import CollectionNotFoundError
+from radcbir_core.evaluation.keeping import Kept, read_result, write_result
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Where results of one encoder are kept."""
+    (tmp_path / "pixels").mkdir()
+    return tmp_path / "pixels" / "evaluation" / "precision-1"
+
+
+KEPT = Kept({"means": pd.DataFrame({"k": [1], "p": [0.5]}), "empty": pd.DataFrame()}, ("One note.",), {"n": 3})
+
+
+def test_what_is_written_is_read(place) -> None:
+    write_result(place, KEPT, kind="precision", recipe=1)
+    found = read_result(place)
+    assert list(found.tables) == ["means", "empty"]
+    pd.testing.assert_frame_equal(found.tables["means"], KEPT.tables["means"])
+    assert (found.notes, found.facts) == (KEPT.notes, KEPT.facts)
+    assert json.loads((place / "result.json").read_text())["kind"] == "precision"
+    assert [path.name for path in place.parent.iterdir()] == [place.name], "nothing unfinished is left"
+
+
+def test_what_cannot_be_read_is_not_there(place) -> None:
+    assert read_result(place) is None
+    for broken in ("not JSON", "{}", '{"tables": ["means"], "notes": 5, "facts": {}}', '{"tables": ["gone"]}'):
+        write_result(place, KEPT)
+        (place / "result.json").write_text(broken)
+        assert read_result(place) is None
+
+
+def test_a_second_result_takes_the_place_of_the_first(place) -> None:
+    write_result(place, KEPT)
+    write_result(place, KEPT._replace(notes=("Another.",)))
+    assert read_result(place).notes == ("Another.",)
+
+
+def test_nothing_is_left_where_the_collection_has_gone(tmp_path) -> None:
+    with pytest.raises(CollectionNotFoundError, match="it was removed or renamed meanwhile"):
+        write_result(tmp_path / "gone" / "evaluation" / "precision-1", KEPT)
+    assert not (tmp_path / "gone").exists()
+
+
+def test_what_an_older_version_kept_goes(place) -> None:
+    older = place.with_name("0123456789abcdef-0123456789abcdef")
+    older.mkdir(parents=True)
+    (older / "table.parquet").write_bytes(b"")
+    write_result(place, KEPT)
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
