@@ -19,6 +19,7 @@ from radcbir_core.embed import embed, is_current
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
 from radcbir_core.evaluation.reports.precision import Precision
+from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
 from radcbir_core.search.graph import build_neighbors
@@ -41,6 +42,12 @@ class BuildReport:
     images: int = 0
     failed: int = 0
     recall: float = float("nan")
+
+    def _repr_html_(self) -> str:
+        """How long each artifact took, as a notebook shows it."""
+        rows = {artifact: f"{seconds:.1f} s" for artifact, seconds in self.seconds.items()}
+        title = f"Built: {self.images:,} images, {self.failed:,} failed"
+        return facts(rows or {"artifacts": "all were current"}, title=title)
 
 
 def build(

@@ -18,6 +18,7 @@ import typer
 from radcbir_core.cli.application import EncoderOption, Excluded, Name, app
 from radcbir_core.cli.arguments import encoder_id_in, words_of
 from radcbir_core.cli.printing import bars, check_folder, print_table, print_written, write_csv
+from radcbir_core.cli.remedies import flag as flag_of
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import EVALUATIONS, Protocol, Result, evaluation_of
@@ -83,7 +84,7 @@ def _options(evaluation: type[Evaluation]) -> Iterator[tuple[str, Any]]:
         if not item.init:
             continue
         about = f"{item.metadata['about']}."
-        flag = item.metadata["flag"] or f"--{item.name.replace('_', '-')}"
+        flag = flag_of(item.name)
         flags = (flag, f"--{item.name.rstrip('s')}") if len(flag) == 2 else (flag,)
         if item.name == "protocol":
             yield "protocol", Annotated[str | None, typer.Option(*flags, help=about)]

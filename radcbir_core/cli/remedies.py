@@ -9,7 +9,7 @@ from typing import Final
 
 from radcbir_core.errors import RadcbirError, Remedy, blank
 
-_FLAGS: Final = {"mapping": "--map"}
+_FLAGS: Final = {"fractions": "--fraction", "ks": "-k", "mapping": "--map", "rule": "--relevance"}
 """Flags that are not the argument's own name."""
 
 

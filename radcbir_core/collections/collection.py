@@ -33,6 +33,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.collections.thumbnails import ThumbnailShards
 from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy
 from radcbir_core.images import DecodedImage, decode_image
+from radcbir_core.notebook_html import facts
 
 
 def open_collection(name: str) -> Collection:
@@ -83,6 +84,12 @@ class Collection:
 
     def __len__(self) -> int:
         return self._images
+
+    def _repr_html_(self) -> str:
+        """A few facts, as a notebook shows it."""
+        encoders = ", ".join(self.encoder_ids()) or "none yet"
+        rows = {"images": f"{len(self):,}", "encoders": encoders, "in": str(self.image_root)}
+        return facts(rows, title=f"{self.title} ({self.name})")
 
     @cached_property
     def manifest(self) -> Manifest:

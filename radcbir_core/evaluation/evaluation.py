@@ -33,15 +33,14 @@ from radcbir_core.storage import digest_of
 Need = Literal["neighbors", "embeddings", "labels", "split"]
 
 
-def choice(default: Any, about: str, *, flag: str = "") -> Any:
+def choice(default: Any, about: str) -> Any:
     """A choice of an evaluation, as a field of its dataclass.
 
     Args:
         default: What it is if nobody chooses.
         about: What it does, for the help of a command; a sentence.
-        flag: What it is called on the command line; by default its name, with hyphens.
     """
-    return field(default=default, metadata={"about": about, "flag": flag})
+    return field(default=default, metadata={"about": about})
 
 
 def lines_of(table: pd.DataFrame) -> Iterator[Any]:

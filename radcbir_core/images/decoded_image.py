@@ -6,6 +6,7 @@ Owns the three small records that the rest of the core knows an image by. It dec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 
 import numpy as np
 
@@ -73,3 +74,11 @@ class DecodedImage:
     frame: int | None
     frames: int
     format: str
+
+    def _repr_png_(self) -> bytes:
+        """The picture, as a notebook shows it."""
+        from PIL import Image
+
+        buffer = BytesIO()
+        Image.fromarray(self.pixels).save(buffer, "PNG")
+        return buffer.getvalue()

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import ManifestError
 from radcbir_core.images import Limits
+from radcbir_core.notebook_html import facts
 
 Check = Literal["decode", "bytes", "exists"]
 CHECKS: tuple[Check, ...] = get_args(Check)
@@ -104,3 +105,13 @@ class ImportReport:
     duplicate_groups: int
     changes: list[dict[str, str | int]]
     notes: list[str] = field(default_factory=list)
+
+    def _repr_html_(self) -> str:
+        """The counts and the notes, as a notebook shows it."""
+        rows = {
+            "images": f"{self.images:,}",
+            "problems": f"{self.problems:,}, listed in {self.collection.layout.problems}" if self.problems else "none",
+            "exact copies": f"{self.duplicates:,}",
+            "words changed": ", ".join(f"{c['from']} to {c['to']}" for c in self.changes) or "none",
+        }
+        return facts(rows, title=f"Imported {self.collection.title}", notes=self.notes)

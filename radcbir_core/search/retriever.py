@@ -19,6 +19,7 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import StaleError
+from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.backend import Hits, Mask
 from radcbir_core.search.opening import searcher_of
 from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
@@ -36,6 +37,8 @@ HIT_COLUMNS = (
 )
 
 Where = Mapping[str, Sequence[str]]
+
+_SHOWN_QUERIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,22 @@ class Answer:
         table["rank"] = np.arange(1, len(rows) + 1)
         table[self.measure] = self.similarities(query)
         return table[[self.measure if name == "similarity" else name for name in HIT_COLUMNS]]
+
+    def _repr_html_(self) -> str:
+        """The hits of every query as a gallery, as a notebook shows it; at most ten queries."""
+        shown = range(min(len(self.hits.counts), _SHOWN_QUERIES))
+        return "".join(self._gallery(query) for query in shown)
+
+    def _gallery(self, query: int) -> str:
+        cards = []
+        for row, line in zip(self.rows(query).tolist(), self.table(query).to_dict("records"), strict=True):
+            words = [f"{line['rank']} · {line[self.measure]:.3f}", line["modality"], line["anatomy"]]
+            words.append(", ".join(line["pathologies"]))
+            about = str(line["image_id"])
+            cards.append(Card(self.collection.thumbnail(row), [str(word) for word in words if word], about))
+        measure = "similarity" if self.measure == "similarity" else "text-image cosine"
+        title = f"{len(cards)} hits in {self.collection.title} by {self.encoder_id}: rank · {measure}"
+        return gallery(cards, title=title, notes=(*self.notes, f"{self.hits.method.capitalize()} search."))
 
 
 class Retriever:

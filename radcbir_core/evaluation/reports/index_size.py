@@ -86,7 +86,7 @@ class IndexSize(Evaluation):
 
     protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
     level: Level = choice("label", "modality, anatomy or label")
-    fractions: tuple[float, ...] = choice(FRACTIONS, "Of the gallery's patients, 0 to 1", flag="--fraction")
+    fractions: tuple[float, ...] = choice(FRACTIONS, "Of the gallery's patients, 0 to 1")
     draws: int = choice(DRAWS, "Galleries of each size")
     seed: int = choice(0, "Of the drawing")
 

@@ -181,7 +181,7 @@ class Probes(Evaluation):
     }
 
     level: Level = choice("label", "modality, anatomy or label")
-    ks: tuple[int, ...] = choice(KNN_KS, "Hits that vote", flag="-k")
+    ks: tuple[int, ...] = choice(KNN_KS, "Hits that vote")
     c: float = choice(PENALTY_C, "Inverse strength of the linear probe's penalty")
 
     def __post_init__(self) -> None:

@@ -71,7 +71,7 @@ class Ranking(Evaluation):
     protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "empty", "ks")
 
     protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
-    rule: str = choice("any-shared", "same-label, any-shared, all-shared, or jaccard (graded)", flag="--relevance")
+    rule: str = choice("any-shared", "same-label, any-shared, all-shared, or jaccard (graded)")
     ap_divisor: str = choice("available", "Of mAP@k: available = min(k, relevant images); relevant; found")
     r_precision: bool = choice(False, "Also R-precision: as many hits as there are relevant images")  # noqa: FBT003
 
