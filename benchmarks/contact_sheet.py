@@ -1,4 +1,4 @@
-"""One phantom of every label on a sheet, each with its label: the picture in the README.
+"""One phantom of every label on a sheet, each with its label: the picture in docs/quickstart.md.
 
 python -m benchmarks.contact_sheet docs/phantoms.webp [--seed 20]
 """

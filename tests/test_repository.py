@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
@@ -71,21 +73,63 @@ def test_the_readme_has_the_two_commands() -> None:
     assert "pip install -r requirements-dev.txt && pytest" in lines
 
 
-def test_the_readme_names_every_known_encoder() -> None:
+def test_the_readme_is_short_and_its_pictures_are_small() -> None:
+    assert (REPOSITORY / "README.md").stat().st_size < 8_000
+    assert sum(path.stat().st_size for path in (REPOSITORY / "docs" / "pictures").iterdir()) < 1_000_000
+
+
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *sorted(f"docs/{p.name}" for p in (REPOSITORY / "docs").glob("*.md")),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_between_documents_lead_somewhere(document) -> None:
+    path = REPOSITORY / document
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        if not link.startswith("http"):
+            target, _, heading = link.partition("#")
+            there = path.parent / target if target else path
+            assert there.exists(), link
+            headings = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.M) if heading else []
+            assert not heading or heading in {h.lower().replace(" ", "-") for h in headings}, link
+
+
+def test_the_readme_leads_to_every_document() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    for document in DOCUMENTS[1:]:
+        assert f"]({document})" in readme, document
+
+
+def test_the_documents_name_every_known_encoder() -> None:
     from radcbir_core.encoders import known_encoders
 
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "encoders.md").read_text(encoding="utf-8")
     for entry in known_encoders():
-        row = next(line for line in readme.splitlines() if line.startswith(f"| `{entry.encoder_id}`"))
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{entry.encoder_id}`"))
         assert f"| {entry.dimension} |" in row
         assert f"| {'yes' if entry.supports_text else 'no'} |" in row
 
 
-def test_the_readme_names_every_command() -> None:
+def test_the_documents_say_of_every_evaluation_what_it_says_itself() -> None:
+    from radcbir_core.cli.evaluation_commands import command_of
+    from radcbir_core.evaluation import EVALUATIONS
+
+    text = (REPOSITORY / "docs" / "evaluations.md").read_text(encoding="utf-8")
+    for kind, evaluation in EVALUATIONS.items():
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| {evaluation.name} |")]
+        assert row.endswith(f"| {evaluation.about} | {', '.join(evaluation.uses)} |")
+        assert f"`{command_of(kind)}`" in row
+
+
+def test_the_documents_name_every_command() -> None:
     from typer.main import get_command
 
     from radcbir_core.cli import app
 
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs" / "quickstart.md").read_text(encoding="utf-8")
     for name in get_command(app).commands:
-        assert f"python -m radcbir_core {name}" in readme, name
+        assert f"python -m radcbir_core {name}" in text, name

@@ -1,4 +1,4 @@
-"""The table of known encoders: complete, true to the code, and the same in the README and on the command line."""
+"""The table of known encoders: complete, true to the code, and the same in the documents and on the command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_each_says_all_there_is_to_know() -> None:
 
 
 def test_the_readme_has_the_table() -> None:
-    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "docs" / "encoders.md").read_text(encoding="utf-8").splitlines()
     start = lines.index(
         "| `--encoder` | what | dimension | text | source | licence | input | output | to bring it in |"
     )
