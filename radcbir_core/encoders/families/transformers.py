@@ -189,7 +189,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> Any:
         written = checkpoint.read_json("tokenizer_config.json")
         if siglip_tokenizer.is_siglips(written, model_type=str(checkpoint.read_json(CONFIGURATION).get("model_type"))):
             with checkpoint.laid_out({siglip_tokenizer.FILE: siglip_tokenizer.FILE}) as folder:
-                return siglip_tokenizer.SiglipTokenizer(folder / siglip_tokenizer.FILE)
+                return siglip_tokenizer.read_siglip_tokenizer(folder / siglip_tokenizer.FILE)
     names = {name: name for name in [*tokenizer_files(checkpoint.files), CONFIGURATION] if name in checkpoint.files}
     with quiet(), checkpoint.laid_out(names) as folder:
         try:

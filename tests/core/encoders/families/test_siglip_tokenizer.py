@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
+import string
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers.convert_slow_tokenizer import import_protobuf
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers.convert_slow_tokenizer import SpmConverter, import_protobuf
 
 from radcbir_core.encoders import load_encoder
-from radcbir_core.encoders.families.siglip_tokenizer import SiglipTokenizer, cleaned
+from radcbir_core.encoders.families.siglip_tokenizer import read_siglip_tokenizer
 from radcbir_core.errors import EncoderError
 from tests.core.encoders.families.test_transformers import SIGLIP_PROCESSOR, siglip, unit
 from tests.core.encoders.published import write_folder
@@ -37,8 +44,16 @@ def write_model(path: Path, *, model_type: int = 1, pieces: Any = PIECES) -> Pat
     return path
 
 
+@functools.cache
+def made() -> tuple[Any, Any]:
+    """The tokenizer, and what the model alone makes of a text that is clean."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_model(Path(folder) / "spiece.model")
+        return read_siglip_tokenizer(path), SpmConverter(SimpleNamespace(vocab_file=path)).converted()
+
+
 def test_a_word_is_the_pieces_of_the_best_score(tmp_path: Path) -> None:
-    tokenizer = SiglipTokenizer(write_model(tmp_path / "spiece.model"))
+    tokenizer = read_siglip_tokenizer(write_model(tmp_path / "spiece.model"))
     # _x ray: -6; _ xray: -6.5.   _head: -4; _ he ad: -15.
     assert tokenizer("Chest X-ray.")["input_ids"] == [2, 5, 6, 1]
     assert tokenizer("CT  of\nthe HEAD!")["input_ids"] == [8, 9, 10, 11, 1]
@@ -47,15 +62,26 @@ def test_a_word_is_the_pieces_of_the_best_score(tmp_path: Path) -> None:
 
 
 def test_filled_up_and_cut_off(tmp_path: Path) -> None:
-    tokenizer = SiglipTokenizer(write_model(tmp_path / "spiece.model"))
+    tokenizer = read_siglip_tokenizer(write_model(tmp_path / "spiece.model"))
     made = tokenizer(["ct", "ct of the head"], padding="max_length", truncation=True, max_length=4, return_tensors="pt")
     assert made["input_ids"].tolist() == [[8, 1, 1, 1], [8, 9, 10, 1]]
     assert tokenizer(["ct", "of"])["input_ids"] == [[8, 1], [9, 1]]
 
 
-def test_cleaning() -> None:
-    assert cleaned("  Don't -- X-Ray\t(PA) ") == "dont xray pa"
-    assert cleaned("RÖNTGEN") == "röntgen"
+def cleaned(text: str) -> str:
+    """A text as SigLIP was trained on it (big_vision, ``evaluators/proj/image_text/prompt_engineering.py``)."""
+    return re.sub(r"\s+", " ", text.lower().translate(str.maketrans("", "", string.punctuation))).strip()
+
+
+@given(
+    st.lists(st.sampled_from([*"chestxrayof Q\n\t.,-'!<>/\\]^[é中\u00a0", "</s>", "<unk>", "X-ray", "HEAD"])).map(
+        "".join
+    )
+)
+def test_texts_are_cleaned_as_in_training(text: str) -> None:
+    tokenizer, plain = made()
+    pieces = plain.encode(cleaned(text), add_special_tokens=False).ids
+    assert tokenizer(text)["input_ids"] == [*pieces, 1]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +93,14 @@ def test_what_is_no_such_file(content: bytes | None, message: str, tmp_path: Pat
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(EncoderError, match=message):
-        SiglipTokenizer(path)
+        read_siglip_tokenizer(path)
 
 
 def test_other_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match=r"gave model_type = 2"):
-        SiglipTokenizer(write_model(tmp_path / "bpe.model", model_type=2))
+        read_siglip_tokenizer(write_model(tmp_path / "bpe.model", model_type=2))
     with pytest.raises(EncoderError, match=r"gave there is no piece </s>"):
-        SiglipTokenizer(write_model(tmp_path / "endless.model", pieces=[PIECES[0], *PIECES[2:]]))
+        read_siglip_tokenizer(write_model(tmp_path / "endless.model", pieces=[PIECES[0], *PIECES[2:]]))
 
 
 def test_a_folder_with_it(tmp_path: Path, no_network: Any) -> None:
