@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
+
+from radcbir_core.encoders import Checkpoint, Encoder, load_checkpoint
 
 # What transformers' classes call a weight → what the files on the hub call it.
 VIT_NAMES = (
@@ -114,4 +118,22 @@ def write_folder(
         save_file(state, folder / weights)
     else:
         torch.save(state, folder / weights)
+    return folder
+
+
+def loaded(checkpoint: Checkpoint, **recipe: Any) -> Encoder:
+    """The encoder of a checkpoint, of other sizes than the published ones."""
+    smaller = replace(checkpoint, recipe={**checkpoint.recipe, **recipe})
+    return load_checkpoint(smaller, spec="made", encoder_id="made", title="Made", device="cpu")
+
+
+def unit(features: torch.Tensor) -> np.ndarray:
+    return torch.nn.functional.normalize(features.double(), dim=1).float().numpy()
+
+
+def write_json_files(folder: Path, files: Mapping[str, Any]) -> Path:
+    """A folder with JSON files by their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content))
     return folder

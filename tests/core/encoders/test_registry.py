@@ -11,7 +11,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from radcbir_core.encoders import encoder_id_of, known_encoders, load_encoder, resolve_device
-from radcbir_core.encoders.base import Preprocessing, fingerprint_of, folder_safe
+from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import EncoderError, EncoderUnavailableError
 
 SAFE = re.compile(r"[a-z0-9]([a-z0-9._-]{0,98}[a-z0-9])?")
@@ -94,14 +94,6 @@ def test_any_folder_gives_a_safe_id(path: str) -> None:
     assert encoder_id_of(f"local-dir:/x/{encoder_id}") == encoder_id
 
 
-@settings(deadline=None)
-@given(st.lists(st.from_regex(r"[A-Za-z0-9]{1,8}(-[A-Za-z0-9]{1,8}){0,3}", fullmatch=True), min_size=4, max_size=4))
-def test_repositories_do_not_share_ids(parts: list[str]) -> None:
-    first, second = f"{parts[0]}/{parts[1]}", f"{parts[2]}/{parts[3]}"
-    same = encoder_id_of(f"hf-hub:{first}") == encoder_id_of(f"hf-hub:{second}")
-    assert same == (first.lower() == second.lower())
-
-
 def test_names_that_lose_letters_stay_apart() -> None:
     assert folder_safe("模型甲") != folder_safe("模型乙")
     assert folder_safe("modèle") == "modele"
@@ -169,21 +161,6 @@ def test_unknown_tag_names_near_ones() -> None:
         load_encoder("open_clip:ViT-S-16:openai")
 
 
-def test_architectures_are_the_same_with_and_without_open_clip(
-    monkeypatch: pytest.MonkeyPatch, open_clip: object
-) -> None:
-    import sys
-
-    from radcbir_core.encoders.naming import builtin_architectures
-
-    loaded = set(builtin_architectures())
-    monkeypatch.delitem(sys.modules, "open_clip")
-    assert set(builtin_architectures()) == loaded
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(EncoderError, match=r"Expected open_clip to be installed, but it is not. Run pip install"):
-        encoder_id_of("open_clip:ViT-B-32:openai")
-
-
 def test_the_table_is_complete_and_consistent() -> None:
     entries = known_encoders()
     assert entries[0].encoder_id == "pixels"
@@ -236,16 +213,6 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
             resolve_device(name)
         with pytest.raises(EncoderError, match=f"but device = {name}"):
             load_encoder("pixels", device=name)
-
-
-def test_fingerprints_change_with_every_field() -> None:
-    base = {"size": (32, 32), "fit": "crop", "interpolation": "bicubic", "color": "RGB", "mean": (0.5,), "std": (0.5,)}
-    changes = [
-        {}, {"size": (32, 33)}, {"fit": "pad"}, {"interpolation": "bilinear"}, {"color": "L"}, {"mean": (0.6,)},
-        {"std": (0.6,)}, {"fill": 1},
-    ]  # fmt: skip
-    prints = {fingerprint_of(Preprocessing(**{**base, **change}).as_dict()) for change in changes}
-    assert len(prints) == len(changes)
 
 
 def test_unavailable_is_an_encoder_error() -> None:

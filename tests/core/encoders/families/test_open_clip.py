@@ -312,21 +312,6 @@ def test_the_model_is_frozen(tiny: Path) -> None:
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 
 
-def test_batches_and_nothing(tiny: Path, images: list[np.ndarray]) -> None:
-    encoder = load_encoder(f"local-dir:{tiny}", device="cpu")
-    expected = encoder.encode_images(images)
-    encoder.batch_size = 2
-    np.testing.assert_allclose(encoder.encode_images(images), expected, atol=1e-6)
-    prepared = np.stack([encoder.prepare(image) for image in images])
-    prepared.flags.writeable = False
-    np.testing.assert_allclose(encoder.encode_prepared(prepared), expected, atol=1e-6)
-    assert encoder.encode_images([]).shape == encoder.encode_texts([]).shape == (0, 24)
-    assert encoder.encode_prepared(prepared[:0]).shape == (0, 24)
-    assert encoder.truncated([]) == []
-    with pytest.raises(ValueError, match=r"Expected a batch of \(3, 32, 32\) inputs, but batch.shape = \(1, 3, 8, 8\)"):
-        encoder.encode_prepared(np.zeros((1, 3, 8, 8), dtype=np.float32))
-
-
 def test_truncation_is_told(tiny: Path) -> None:
     encoder = load_encoder(f"local-dir:{tiny}", device="cpu")
     # The context of 12 holds a start and an end token and so ten short words.
@@ -336,16 +321,6 @@ def test_truncation_is_told(tiny: Path) -> None:
     np.testing.assert_array_equal(longer[0], longer[1])
 
 
-@pytest.mark.parametrize("text", ["", "  \n"])
-def test_blank_texts_are_refused(tiny: Path, text: str) -> None:
-    encoder = load_encoder(f"local-dir:{tiny}", device="cpu")
-    for ask in (encoder.encode_texts, encoder.truncated):
-        with pytest.raises(EncoderError, match=r"Expected a text with at least one word, but texts\[1\] = "):
-            ask(["chest", text])
-        with pytest.raises(TypeError, match=r"Expected a sequence of texts, but texts = one str"):
-            ask("chest")
-
-
 def test_other_scripts_and_very_long_texts(tiny: Path) -> None:
     encoder = load_encoder(f"local-dir:{tiny}", device="cpu")
     texts = ["胸部X線写真", "Röntgenthorax", "صورة الصدر", "🩻", "word " * 10_000, "a\x00b"]
@@ -353,54 +328,6 @@ def test_other_scripts_and_very_long_texts(tiny: Path) -> None:
     assert np.isfinite(embeddings).all()
     np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-6)
     assert encoder.truncated(texts)[4]
-
-
-def test_out_of_memory_is_answered_by_smaller_batches(
-    tiny: Path, images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    encoder = load_encoder(f"local-dir:{tiny}", device="cpu")
-    assert isinstance(encoder, OpenClipEncoder)
-    expected = encoder.encode_images(images)
-    encode, seen = encoder._model.encode_image, []
-
-    def cramped(batch: torch.Tensor) -> torch.Tensor:
-        seen.append(len(batch))
-        if len(batch) > room:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return encode(batch)
-
-    monkeypatch.setattr(encoder._model, "encode_image", cramped)
-    room = 2
-    np.testing.assert_allclose(encoder.encode_images(images), expected, atol=1e-6)
-    assert seen[:3] == [9, 4, 2]
-    assert encoder.batch_size == 2
-    seen.clear()
-    encoder.encode_images(images)
-    assert max(seen) == 2
-    room = 0
-    with pytest.raises(
-        EncoderError, match=r"Expected room for one input on the device, but device = cpu is out of mem"
-    ):
-        encoder.encode_images(images[:1])
-
-
-def test_a_device_too_small_for_the_model(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(torch.nn.Module, "to", full)
-    with pytest.raises(EncoderError, match=r"Expected room for the model on the device, but device = cpu"):
-        load_encoder(f"local-dir:{tiny}", device="cpu")
-
-
-def test_numbers_that_are_none_are_refused(copy_of_tiny: Path, images: list[np.ndarray]) -> None:
-    path = copy_of_tiny / "open_clip_model.safetensors"
-    state = load_file(path)
-    state["visual.proj"][0, 0] = float("nan")
-    save_file(state, path)
-    encoder = load_encoder(f"local-dir:{copy_of_tiny}", device="cpu")
-    with pytest.raises(EncoderError, match=r"Expected finite embeddings, but encoder copy gave some that are not"):
-        encoder.encode_images(images)
 
 
 def _set(path: Path, keys: str, value: Any) -> None:

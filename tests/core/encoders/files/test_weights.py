@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import pickle
 import warnings
 from pathlib import Path
@@ -204,3 +205,13 @@ def test_the_digest_is_over_names_kinds_shapes_and_values() -> None:
     assert weights_digest(Two(torch.arange(4.0).reshape(2, 2).T, torch.tensor(0))) == weights_digest(
         Two(torch.arange(4.0).reshape(2, 2).T.contiguous(), torch.tensor(0))
     )
+
+
+def test_numbers_of_numpy_are_read_and_nothing_else(tmp_path: Path) -> None:
+    torch.save({"state_dict": {"a": torch.ones(2)}, "best": np.float32(1.5)}, tmp_path / "a.pt")
+    assert list(read_weights(tmp_path / "a.pt")) == ["a"]
+    torch.save(
+        {"state_dict": {"a": torch.ones(2)}, "best": np.array([json], dtype=object).shape, "p": Path}, tmp_path / "b.pt"
+    )
+    with pytest.raises(EncoderError, match=r"needs code to be run"):
+        read_weights(tmp_path / "b.pt")

@@ -16,9 +16,8 @@ from radcbir_core.encoders import find_checkpoint, load_checkpoint, load_encoder
 from radcbir_core.encoders.families import medclip, medsam
 from radcbir_core.encoders.kits.fetching import fetch_kit
 from radcbir_core.errors import EncoderError
-from tests.core.encoders.families import test_timm
+from tests.core.encoders.families import test_medclip, test_medsam, test_radimagenet_resnet, test_timm
 from tests.core.encoders.families import test_transformers as hub
-from tests.core.encoders.files import test_own_files
 from tests.core.encoders.published import (
     DINOV2_NAMES,
     SEGMENT_ANYTHING_NAMES,
@@ -56,19 +55,19 @@ def _timm(folder: Path, _: Any) -> Path:
 
 
 def _medsam(folder: Path, patch: pytest.MonkeyPatch) -> Path:
-    patch.setattr(medsam, "VIT_B", test_own_files.SMALL_SAM)
-    model = lively(lambda: transformers.SamVisionModel(transformers.SamVisionConfig(**test_own_files.SMALL_SAM)))
+    patch.setattr(medsam, "VIT_B", test_medsam.SMALL_SAM)
+    model = lively(lambda: transformers.SamVisionModel(transformers.SamVisionConfig(**test_medsam.SMALL_SAM)))
     folder.mkdir()
-    state = {**renamed(model.state_dict(), SEGMENT_ANYTHING_NAMES), **test_own_files.left_out()}
+    state = {**renamed(model.state_dict(), SEGMENT_ANYTHING_NAMES), **test_medsam.left_out()}
     torch.save(state, folder / "medsam_vit_b.pth")
     return folder / "medsam_vit_b.pth"
 
 
 def _medclip(folder: Path, patch: pytest.MonkeyPatch) -> Path:
-    patch.setattr(medclip, "VISION", test_own_files.SMALL_SWIN)
-    patch.setattr(medclip, "TEXT", test_own_files.SMALL_BERT)
-    vision = lively(lambda: transformers.SwinModel(transformers.SwinConfig(**test_own_files.SMALL_SWIN)))
-    text = lively(lambda: transformers.BertModel(transformers.BertConfig(**test_own_files.SMALL_BERT)))
+    patch.setattr(medclip, "VISION", test_medclip.SMALL_SWIN)
+    patch.setattr(medclip, "TEXT", test_medclip.SMALL_BERT)
+    vision = lively(lambda: transformers.SwinModel(transformers.SwinConfig(**test_medclip.SMALL_SWIN)))
+    text = lively(lambda: transformers.BertModel(transformers.BertConfig(**test_medclip.SMALL_BERT)))
     folder.mkdir()
     state = {f"vision_model.model.{name}": value for name, value in renamed(vision.state_dict(), SWIN_NAMES).items()}
     state |= {f"text_model.model.{name}": value for name, value in text.state_dict().items()}
@@ -81,7 +80,7 @@ def _medclip(folder: Path, patch: pytest.MonkeyPatch) -> Path:
 
 def _radimagenet(folder: Path, _: Any) -> Path:
     folder.mkdir()
-    test_own_files.TestRadImageNet.write(folder / "ResNet50.pt")
+    test_radimagenet_resnet.TestRadImageNet.write(folder / "ResNet50.pt")
     return folder
 
 

@@ -1,0 +1,198 @@
+"""What all torch encoders have in common, with a network small enough to compute by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from radcbir_core.encoders import Encoder
+from radcbir_core.encoders.base import Preprocessing
+from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder
+from radcbir_core.errors import EncoderError
+
+PREPROCESSING = Preprocessing(
+    size=(2, 2), fit="squash", interpolation="bilinear", color="RGB", mean=(0, 0, 0), std=(1, 1, 1)
+)
+
+
+class Sides(TorchEncoder):
+    """An image is the mean of its left and its right half, texts are their letters' numbers; scaled by one weight."""
+
+    room = 1_000
+
+    def __init__(self, *, weight: float = 1.0, device: str = "cpu", **options: Any) -> None:
+        model = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.constant_(model.weight, weight)
+        facts = {"dimension": 2, "preprocessing": PREPROCESSING, "record": {"recipe": "sides/1"}, "no_text": ""}
+        super().__init__(
+            model,
+            spec="sides",
+            encoder_id="sides",
+            title="Sides",
+            device=device,
+            configuration="config.json",
+            **facts | options,
+        )
+        self.seen: list[int] = []
+        self.loads = 0
+
+    def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(batch))
+        if len(batch) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return self._model.weight * batch.mean(dim=(1, 2))
+
+    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self._model.weight * tokens.float()
+
+    def _load_tokenizer(self) -> Any:
+        self.loads += 1
+        return ord
+
+    def _tokenized(self, texts: list[str]) -> torch.Tensor:
+        return torch.tensor([[self._tokenizer(letter) - ord("a") for letter in text[:2]] for text in texts])
+
+    def _count_tokens(self, text: str) -> int:
+        return len(text)
+
+    def _context_length(self) -> int:
+        return 2
+
+    def _vocabulary_size(self) -> int:
+        return 26
+
+
+def image(left: int, right: int) -> np.ndarray:
+    return np.array([[left, right], [left, right]], dtype=np.uint8)
+
+
+IMAGES = [image(255, 0), image(0, 255), image(51, 51), image(204, 153), image(0, 0)]
+UNIT = [[1, 0], [0, 1], [0.5**0.5, 0.5**0.5], [0.8, 0.6], [0, 0]]
+
+
+def test_images_and_texts_by_hand() -> None:
+    encoder = Sides(weight=7)
+    assert isinstance(encoder, Encoder)
+    np.testing.assert_allclose(encoder.encode_images(IMAGES), UNIT, atol=1e-6)
+    np.testing.assert_allclose(encoder.encode_texts(["ab", "ed", "edge"]), [[0, 1], [0.8, 0.6], [0.8, 0.6]], atol=1e-6)
+    assert encoder.truncated(["ed", "edge"]) == [False, True]
+    assert encoder.loads == 1, "a tokenizer is loaded once, when it is first needed"
+
+
+def test_batches_and_nothing() -> None:
+    encoder = Sides()
+    encoder.batch_size = 2
+    np.testing.assert_allclose(encoder.encode_images(IMAGES), UNIT, atol=1e-6)
+    prepared = np.stack([encoder.prepare(pixels) for pixels in IMAGES])
+    prepared.flags.writeable = False
+    np.testing.assert_allclose(encoder.encode_prepared(prepared), UNIT, atol=1e-6)
+    assert encoder.seen == [2, 2, 1, 2, 2, 1]
+    assert encoder.encode_images([]).shape == encoder.encode_texts([]).shape == (0, 2)
+    assert encoder.encode_prepared(prepared[:0]).shape == (0, 2)
+    assert encoder.truncated([]) == []
+    with pytest.raises(ValueError, match=r"Expected a batch of \(3, 2, 2\) inputs, but batch.shape = \(1, 3, 8, 8\)"):
+        encoder.encode_prepared(np.zeros((1, 3, 8, 8), dtype=np.float32))
+
+
+def test_out_of_memory_is_answered_by_smaller_batches() -> None:
+    encoder = Sides()
+    encoder.room = 2
+    np.testing.assert_allclose(encoder.encode_images([*IMAGES, *IMAGES]), [*UNIT, *UNIT], atol=1e-6)
+    assert encoder.seen[:3] == [10, 5, 2]
+    assert encoder.batch_size == 2
+    encoder.seen.clear()
+    encoder.encode_images(IMAGES)
+    assert max(encoder.seen) == 2, "what did not fit once is not tried again"
+    encoder.room = 0
+    with pytest.raises(EncoderError, match="Expected room for one input on the device, but device = cpu is out of mem"):
+        encoder.encode_images(IMAGES[:1])
+
+
+def test_a_device_too_small_for_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(EncoderError, match="Expected room for the model on the device, but device = cpu") as caught:
+        Sides()
+    assert caught.value.remedy is not None
+
+
+@pytest.mark.parametrize(
+    ("size", "device", "batch"),
+    [
+        ((224, 224), "cpu", BATCH_ON_CPU),
+        ((128, 128), "cpu", BATCH_ON_CPU),
+        ((448, 448), "cpu", BATCH_ON_CPU // 4),
+        ((1024, 1024), "cpu", 1),
+        ((224, 224), "meta", BATCH_ON_DEVICE),
+        ((448, 224), "meta", BATCH_ON_DEVICE // 2),
+    ],
+)
+def test_larger_inputs_come_in_smaller_batches(size: Any, device: str, batch: int) -> None:
+    preprocessing = Preprocessing(size=size, fit="squash", interpolation="bilinear", color="RGB")
+    assert Sides(device=device, preprocessing=preprocessing).batch_size == batch
+
+
+def test_numbers_that_are_no_embedding() -> None:
+    with pytest.raises(EncoderError, match="Expected finite embeddings, but encoder sides gave some that are not"):
+        Sides(weight=float("nan")).encode_images(IMAGES)
+    with pytest.raises(EncoderError, match=r"of 3 numbers, but sides gave shape \(5, 2\)\. .* in its config\.json"):
+        Sides(dimension=3).encode_images(IMAGES)
+
+
+def test_a_network_that_does_not_compute(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied\nC++ call stack")
+
+    encoder = Sides()
+    monkeypatch.setattr(encoder, "_image_features", fail)
+    with pytest.raises(EncoderError) as caught:
+        encoder.encode_images(IMAGES)
+    assert str(caught.value) == (
+        "Expected a network that computes, but sides gave mat1 and mat2 shapes cannot be multiplied on cpu. "
+        "Check its config.json, or try the device cpu."
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_blank_texts_are_refused(text: str) -> None:
+    encoder = Sides()
+    for ask in (encoder.encode_texts, encoder.truncated):
+        with pytest.raises(EncoderError, match=r"Expected a text with at least one word, but texts\[1\] = "):
+            ask(["chest", text])
+        with pytest.raises(TypeError, match="Expected a sequence of texts, but texts = one str"):
+            ask("chest")
+
+
+def test_an_encoder_without_a_text_tower_says_why() -> None:
+    encoder = Sides(no_text="it was trained on images alone")
+    assert not encoder.supports_text
+    for ask in (encoder.encode_texts, encoder.truncated):
+        with pytest.raises(EncoderError, match=r"for 1 text\(s\), but encoder = sides: it was trained on images alone"):
+            ask(["chest"])
+
+
+def test_a_tokenizer_that_is_not_this_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Sides()
+    with pytest.raises(EncoderError, match=r"Expected tokens below 26, the size of sides's vocabulary, but .* gave 27"):
+        encoder.encode_texts(["a|"])
+    with pytest.raises(EncoderError, match="Expected texts that the tokenizer can read, but sides's gave "):
+        encoder.encode_texts(["a", "ab"])
+
+
+def test_a_fingerprint_is_of_what_decides_an_image() -> None:
+    one = Sides()
+    assert Sides().fingerprint == one.fingerprint
+    others = [
+        Sides(weight=2),
+        Sides(record={"recipe": "sides/2"}),
+        Sides(preprocessing=PREPROCESSING.with_fit("pad")),
+        Sides(digest="0" * 64),
+    ]
+    assert len({one.fingerprint, *(other.fingerprint for other in others)}) == 5
+    assert others[3].weights_digest == "0" * 64
+    assert Sides(no_text="none").fingerprint == one.fingerprint, "the text tower decides no image"
