@@ -56,8 +56,7 @@ class Stays:
         return {
             (str(Path(code.co_filename).relative_to(REPOSITORY)), code.co_qualname.partition(".<locals>")[0])
             for code in self._seen
-            if code.co_filename.startswith(OWN)
-            and code.co_flags & inspect.CO_OPTIMIZED  # no class body
+            if code.co_filename.startswith(OWN) and code.co_flags & inspect.CO_OPTIMIZED  # no class body
         }
 
 
