@@ -1,0 +1,65 @@
+"""The network of radcbir-mini and the folder it becomes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from radcbir_core.encoders import load_encoder
+from radcbir_core.storage import digest_file
+from radcbir_core.synthetic.mini.network import (
+    GRAIN,
+    MODEL,
+    PREPROCESSING,
+    SHARED,
+    WEIGHTS,
+    export,
+    new_model,
+    tokenizer,
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return new_model()
+
+
+def test_images_and_sentences_meet_in_the_shared_dimensions(model) -> None:
+    model.eval()
+    with torch.no_grad():
+        image = model.encode_image(torch.rand(1, 3, 128, 128))
+        text = model.encode_text(tokenizer()(["CT of the head"]))
+    assert image.shape == text.shape == (1, SHARED + GRAIN)
+    assert not text[:, SHARED:].any(), "a sentence says nothing of grain"
+    assert image[:, SHARED:].any()
+
+
+def test_weights_follow_from_torchs_random_numbers(model) -> None:
+    torch.manual_seed(0)
+    again = new_model()
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
+
+
+def test_tokens_fill_the_context() -> None:
+    tokens = tokenizer()(["a", "word " * 100])
+    assert tokens.shape == (2, MODEL["text_cfg"]["context_length"])
+
+
+def test_the_folder_lists_its_files_and_holds_half_precision(model, tmp_path) -> None:
+    export(model.state_dict(), tmp_path, documents={"NOTE.md": b"said"})
+    assert (tmp_path / "NOTE.md").read_bytes() == b"said"
+    written = load_file(tmp_path / WEIGHTS)
+    assert {value.dtype for value in written.values()} <= {torch.float16, torch.int64}
+    assert written.keys() == model.state_dict().keys()
+    configuration = json.loads((tmp_path / "open_clip_config.json").read_text())
+    assert configuration == {"model_cfg": json.loads(json.dumps(dict(MODEL))), "preprocess_cfg": dict(PREPROCESSING)}
+    kit = json.loads((tmp_path / "kit.json").read_text())
+    assert all(digest_file(tmp_path / name) == digest for name, digest in kit["files"].items())
+    encoder = load_encoder(f"local-dir:{tmp_path}", device="cpu")
+    image = np.random.default_rng(0).integers(0, 256, (90, 60), dtype=np.uint8)
+    assert np.linalg.norm(encoder.encode_images([image])) == pytest.approx(1, abs=1e-5)
