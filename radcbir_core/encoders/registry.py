@@ -46,7 +46,7 @@ from radcbir_core.encoders.files import folders
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.hub import is_repository
 from radcbir_core.encoders.kits.kit_json import KIT
-from radcbir_core.encoders.kits.probe import check_probe
+from radcbir_core.encoders.kits.kit_probe import check_probe
 from radcbir_core.encoders.torch.support import resolve_device
 from radcbir_core.errors import EncoderError
 from radcbir_core.installation import ROOT as INSTALLED

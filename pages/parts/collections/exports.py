@@ -18,7 +18,7 @@ from pages.parts.frame import loaders, shell
 from pages.parts.frame.text import literal, message
 from pages.parts.jobs import controls, stages
 from pages.parts.jobs.waiting import POLL_SECONDS
-from radcbir_core.collections.archive.writing import DICOM_NOTE
+from radcbir_core.collections.archive.archive_writer import DICOM_NOTE
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.export import csv_bytes_about
 from radcbir_core.jobs import Job, at_work_at, list_jobs, start

@@ -25,7 +25,7 @@ from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.hub import fetch_file, is_repository
 from radcbir_core.encoders.files.weights import read_weights
 from radcbir_core.encoders.kits.kit_json import FORMAT, KIT, Kit, check_kit, read_kit
-from radcbir_core.encoders.kits.probe import images_to_encode, make_probe, versions
+from radcbir_core.encoders.kits.kit_probe import images_to_encode, make_probe, versions
 from radcbir_core.encoders.torch.support import first_line
 from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, RadcbirError, Remedy, StorageError
 from radcbir_core.storage import atomic_bytes, digest_file

@@ -2,8 +2,8 @@
 
 Owns the reading and checking of ``kit.json``. Any checkpoint folder may have a short one, which lists its files:
 ``{"files": {"name": "SHA-256, hex", …}}``. A whole kit, as :mod:`radcbir_core.encoders.kits.fetching` writes it, also
-says how the files are used and which embeddings they give (:mod:`radcbir_core.encoders.kits.probe`). A folder without
-``kit.json`` is taken as it is. It must load no encoder.
+says how the files are used and which embeddings they give (:mod:`radcbir_core.encoders.kits.kit_probe`). A folder
+without ``kit.json`` is taken as it is. It must load no encoder.
 """
 
 from __future__ import annotations

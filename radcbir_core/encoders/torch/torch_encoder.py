@@ -24,7 +24,7 @@ from radcbir_core.encoders.base import (
     unit_rows,
 )
 from radcbir_core.encoders.files.weights import weights_digest
-from radcbir_core.encoders.kits.probe import probe_images
+from radcbir_core.encoders.kits.kit_probe import probe_images
 from radcbir_core.encoders.torch.half_precision import choose_precision
 from radcbir_core.encoders.torch.support import ON_CPU, encode_shrinking, first_line, quiet
 from radcbir_core.encoders.transform import Transform

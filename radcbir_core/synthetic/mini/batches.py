@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.synthetic.mini.examples import Examples, is_drawn
-from radcbir_core.synthetic.mini.texts import Claim, anatomy_of, findings_of, sentence
+from radcbir_core.synthetic.mini.sentences import Claim, anatomy_of, findings_of, sentence
 from radcbir_core.vocabulary import NORMAL
 
 _SHARE_CAPTIONS = 0.2

@@ -16,9 +16,9 @@ READERS = {"load", "memmap", "open_memmap", "fromfile", "mmap"}
 OPENS_ARRAYS = {
     "radcbir_core/collections/store.py": "arrays of an encoder by name; search and the neighbor graph ask it",
     "radcbir_core/collections/thumbnails.py": "offsets of thumbnails",
-    "radcbir_core/collections/archive/opening.py": "what a stranger's archive brings is looked at before it is taken",
+    "radcbir_core/collections/archive/archive_reader.py": "what a stranger's archive brings is looked at first",
     "radcbir_core/embed.py": "shards that are joined to the array",
-    "radcbir_core/encoders/kits/probe.py": "the probe of a kit",
+    "radcbir_core/encoders/kits/kit_probe.py": "the probe of a kit",
     "radcbir_core/importers/vectors/vector_files.py": "a user's own files of vectors",
     "radcbir_core/synthetic/mini/teacher.py": "what the small encoder is trained from",
     "radcbir_core/synthetic/mini/examples.py": "what the small encoder is trained from",

@@ -10,7 +10,7 @@ import torch
 
 from radcbir_core.synthetic.mini import losses
 from radcbir_core.synthetic.mini.batches import Batches
-from radcbir_core.synthetic.mini.texts import Claim, anatomy_of, findings_of
+from radcbir_core.synthetic.mini.sentences import Claim, anatomy_of, findings_of
 from tests.core.synthetic.mini.examples import made_up
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.synthetic.mini.texts import Claim, anatomy_of, findings_of, sentence
+from radcbir_core.synthetic.mini.sentences import Claim, anatomy_of, findings_of, sentence
 from radcbir_core.synthetic.phantoms import words
 from radcbir_core.vocabulary import NORMAL
 

@@ -1,7 +1,7 @@
 """An archive → a collection.
 
 Owns the way in, for files that may come from anybody. Nothing in an archive is believed: names, links, sizes and
-passwords are looked at before a byte is written (``importers/unpacking.py`` has these rules), every member must have
+passwords are looked at before a byte is written (``unpacking.py`` has these rules), every member must have
 the digest that the archive's list gives, nothing may be there that is no part of a collection, and the parts must
 belong together. The collection appears whole or not at all.
 """
@@ -106,7 +106,7 @@ def open_archive(
     this with a progress callback, and show what it raises. It stops where the callback raises, and leaves nothing.
 
     Args:
-        path: A file that :func:`~radcbir_core.collections.archive.writing.write_archive` has written.
+        path: A file that :func:`~radcbir_core.collections.archive.archive_writer.write_archive` has written.
         name: What to call the collection; by default as in the archive.
         image_root: Where the images are, if they are at hand and not in the archive.
         progress: Told the megabytes unpacked, as step "archive".

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.kits.fetching import add_probe
 from radcbir_core.encoders.kits.kit_json import check_kit, read_kit
-from radcbir_core.encoders.kits.probe import TEXTS, _cosines, check_probe, make_probe, probe_images, versions
+from radcbir_core.encoders.kits.kit_probe import TEXTS, _cosines, check_probe, make_probe, probe_images, versions
 from radcbir_core.errors import EncoderError
 from tests.core.encoders.tiny_models import TINY_MODEL, TINY_PREPROCESS, TINY_VISION
 
