@@ -99,6 +99,7 @@ class Evaluation(ABC):
         uses: What has to be there; :attr:`needs` adds what the choices make necessary.
         table_words: What each of its tables holds, by their names, in their order.
         kept_as: The kind whose results are also its own, where it is a special case of another; empty otherwise.
+        subject: What a result is of, as the beginning of its title.
         protocol_choices: What of a protocol can be chosen beside its name.
     """
 
@@ -109,6 +110,7 @@ class Evaluation(ABC):
     uses: ClassVar[tuple[Need, ...]]
     table_words: ClassVar[Mapping[str, str]]
     kept_as: ClassVar[str] = ""
+    subject: ClassVar[str] = "{collection} with {encoder}"
     protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "divisor", "empty", "ks")
 
     @classmethod
@@ -205,10 +207,6 @@ class Evaluation(ABC):
     def summary(self, result: Result) -> pd.DataFrame:
         """The few lines of a result that most people want, as text."""
 
-    def subject(self, store: EncoderStore) -> str:
-        """What the result is of, as the beginning of its title."""
-        return f"{store.collection.name} with {store.encoder_id}"
-
     def title(self, result: Result) -> str:  # noqa: ARG002 - others say numbers of it
         """By which rules the numbers were made, behind what they are of."""
         protocol: Protocol | None = getattr(self, "protocol", None)
@@ -264,7 +262,8 @@ class Evaluation(ABC):
         facts: Mapping[str, Any] | None = None,
     ) -> Result:
         """The result that these tables are."""
-        return Result(self, self.subject(store), tables, tuple(notes), facts or {})
+        of = self.subject.format(collection=store.collection.name, encoder=store.encoder_id)
+        return Result(self, of, tables, tuple(notes), facts or {})
 
     def folder(self, store: EncoderStore) -> Path:
         """Where the result of these choices, of these very embeddings and labels, is kept."""

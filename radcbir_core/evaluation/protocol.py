@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from radcbir_core.collections.groups import check_exclusions
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.metrics.precision_at_k import check_divisor, check_empty
+from radcbir_core.evaluation.metrics.precision_at_k import check_rules
 
 ProtocolName = Literal["leave-one-out", "split"]
 PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
@@ -39,7 +39,9 @@ class Protocol:
         empty: What a query counts that has no relevant image: "skip" leaves it out, "zero" counts 0.
         ks: The k's of P@k.
         levels: Those that are evaluated.
+        split: Whether the queries are one part of the collection and the gallery another.
         exact: Whether the hits come from an exact search of their own, and not from the neighbor graph.
+        fixed: Whether there is nothing to choose.
         title: What a fixed protocol is called in a sentence; empty for one with choices.
     """
 
@@ -49,7 +51,9 @@ class Protocol:
     empty: str = "skip"
     ks: tuple[int, ...] = KS
     levels: tuple[Level, ...] = LEVELS
+    split: bool = False
     exact: bool = False
+    fixed: bool = False
     title: str = ""
 
     @classmethod
@@ -87,13 +91,12 @@ class Protocol:
             known = ", ".join((*PROTOCOLS, *FIXED))
             raise EvaluationError(f"Expected a protocol of {known}, but protocol = {name!r}. Use one.")
         chosen, ks = divisor or "k", KS if ks is None else ks
-        check_divisor(chosen)
-        check_empty(empty or "skip")
+        check_rules(chosen, empty or "skip")
         if not ks or not all(1 <= k <= 100 for k in ks):
             raise EvaluationError(f"Expected k's from 1 to 100, but ks = {tuple(ks)}. Choose such.")
         default = ("patient",) if name == "leave-one-out" else ()
         left_out = tuple(check_exclusions(default if exclude is None else exclude))
-        return cls(name, left_out, chosen, empty or "skip", tuple(sorted(set(ks))))
+        return cls(name, left_out, chosen, empty or "skip", tuple(sorted(set(ks))), split=name == "split")
 
     def _with_nothing_else(
         self,
@@ -118,16 +121,6 @@ class Protocol:
                 "split, which has these choices."
             )
         return self
-
-    @property
-    def fixed(self) -> bool:
-        """Whether there is nothing to choose."""
-        return self.name in FIXED
-
-    @property
-    def split(self) -> bool:
-        """Whether the queries are one part of the collection and the gallery another."""
-        return self.name != "leave-one-out"
 
     @property
     def interval_ks(self) -> tuple[int, ...]:
@@ -165,7 +158,9 @@ PAPER = Protocol(
     divisor="available",
     ks=tuple(range(1, 101)),
     levels=("label",),
+    split=True,
     exact=True,
+    fixed=True,
     title="the paper's: train against test",
 )
 """The protocol of the published evaluation, to the last digit: ``src/retrieval.py`` and

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -79,9 +80,6 @@ class Relevance:
     sets: tuple[tuple[int, ...], ...]
     kinds: npt.NDArray[np.int32]
     rule: str = "same-label"
-
-    def __post_init__(self) -> None:
-        check_rule(self.rule)
 
     @classmethod
     def of_codes(cls, codes: Codes) -> Relevance:
@@ -176,6 +174,8 @@ class Relevance:
         """
         from scipy import sparse
 
+        if self.single:
+            return sparse.eye_array(len(self.sets), format="csr")
         members = self.memberships
         shared = (members @ members.T).tocoo()
         sizes = np.asarray(members.sum(axis=1)).reshape(-1)
@@ -184,10 +184,8 @@ class Relevance:
             values = shared.data / (query + hit - shared.data)
         elif self.rule == "any-shared":
             values = np.ones(len(shared.data))
-        elif self.rule == "all-shared":
-            values = (shared.data == query).astype(np.float64)
         else:
-            values = ((shared.data == query) & (query == 1) & (hit == 1)).astype(np.float64)
+            values = (shared.data == query).astype(np.float64)
         table = sparse.csr_array((values, (shared.row, shared.col)), shape=shared.shape)
         table.eliminate_zeros()
         return table
@@ -203,8 +201,10 @@ class Relevance:
             >>> [found.tolist() for found in relevance.label_lines(np.array([1, 0]))]
             [[0, 0, 1], [0, 1, 0]]
         """
-        members = self.memberships
         kinds = self.kinds[query_rows]
+        if self.single:
+            return np.arange(len(kinds)), np.array(self.sets, dtype=np.int64).reshape(-1)[kinds]
+        members = self.memberships
         sizes = np.diff(members.indptr)[kinds].astype(np.int64)
         line = np.repeat(np.arange(len(kinds)), sizes)
         # Within each query, the first, second, … label of its kind.
@@ -394,128 +394,77 @@ def available_to(
             f"Expected rows from 0 to {len(kinds) - 1}, but query_rows = {int(rows.min())} to {int(rows.max())}. "
             "Pass queries of this collection."
         )
-    grades, places = np.unique(relevance.grades.data, return_inverse=True)
     from scipy import sparse
 
-    # Positions instead of grades, from 1, because a sparse 0 means that there is none.
     table = relevance.grades
+    grades, places = np.unique(table.data, return_inverse=True)
+    # Positions instead of grades, from 1, because a sparse 0 means that there is none.
     position = sparse.csr_array((places.reshape(-1) + 1, table.indices, table.indptr), shape=table.shape)
-    tally = _Tally(rows, kinds=kinds, position=position, width=len(grades), single=relevance.single)
     members = np.flatnonzero(gallery & (kinds >= 0))
-    counts = tally.whole(members)
+    by_kind = np.zeros((len(relevance.sets) + 1, len(grades)), dtype=np.int64)  # the last line is that of no kind
+    pairs = position.tocoo()
+    np.add.at(by_kind, (pairs.row, pairs.data - 1), np.bincount(kinds[members], minlength=table.shape[0])[pairs.col])
+    counts = by_kind[kinds[rows]]
     grouped = np.zeros(len(rows), dtype=np.bool_)
     for group in known:
         grouped |= group[rows] >= 0
     # The query is a member of all its groups; only where it has none has it to be taken out by itself.
     alone = np.flatnonzero(~grouped & gallery[rows] & (kinds[rows] >= 0))
-    own = tally.grade_of(kinds[rows[alone]], kinds[rows[alone]])
-    counts[alone[own >= 0], own[own >= 0]] -= 1
-    nowhere = np.zeros(len(members), dtype=np.int64), np.where(kinds[rows] >= 0, 0, -1).astype(np.int64)
-    counts -= _sharing(tally, members, *nowhere, known)
+    own = _look_up(position, kinds[rows[alone]], kinds[rows[alone]])
+    counts[alone[own > 0], own[own > 0] - 1] -= 1
+    for sign, keys in _combinations(known):
+        counts -= sign * _sharing(keys, kinds, rows=rows, members=members, position=position, width=len(grades))
     return Available(grades=grades, counts=counts)
 
 
-class _Tally:
-    """Counts images by their grade for each query."""
+def _combinations(groups: Sequence[npt.NDArray[Any]]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Every combination of groups: its sign in the count of their union, and what images share if they share them all.
 
-    def __init__(
-        self, rows: Rows, *, kinds: npt.NDArray[np.int32], position: sparse.csr_array, width: int, single: bool
-    ) -> None:
-        self.rows = rows
-        self._kinds = kinds
-        self._position = position
-        self._width = width
-        self._single = single
-
-    def grade_of(self, query_kinds: npt.NDArray[Any], kinds: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-        """The position of the grade of each pair; -1 where it is 0."""
-        if self._single:
-            return np.where(query_kinds == kinds, 0, -1)
-        return _look_up(self._position, query_kinds, kinds).astype(np.int64) - 1
-
-    def whole(self, members: Rows) -> npt.NDArray[np.int64]:
-        """``(Q, G)``; of all members."""
-        size = self._position.shape[0]
-        numbers = np.bincount(self._kinds[members], minlength=size)
-        by_kind = np.zeros((size + 1, self._width), dtype=np.int64)  # the last line is that of no kind
-        pairs = self._position.tocoo()
-        np.add.at(by_kind, (pairs.row, pairs.data - 1), numbers[pairs.col])
-        return by_kind[self._kinds[self.rows]]
-
-    def same_key(
-        self, members: Rows, member_keys: npt.NDArray[np.int64], query_keys: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
-        """``(Q, G)``; of the members that have the key of the query; -1 is no key."""
-        size = max(1, self._position.shape[0])
-        counts = np.zeros((len(self.rows), self._width), dtype=np.int64)
-        asking = np.flatnonzero(query_keys >= 0)
-        if not len(members) or not len(asking):
-            return counts
-        # Each key and kind once, sorted by key; keys are dense, so the product fits in 63 bits.
-        pairs, numbers = np.unique(member_keys * size + self._kinds[members], return_counts=True)
-        wanted, of_query = np.unique(query_keys[asking] * size + self._kinds[self.rows[asking]], return_inverse=True)
-        first = np.searchsorted(pairs, wanted // size * size, "left")
-        reach = np.searchsorted(pairs, wanted // size * size + size, "left") - first
-        by_wanted = np.zeros((len(wanted), self._width), dtype=np.int64)
-        for part in _portions(reach):
-            line = np.repeat(np.arange(part.start, part.stop), reach[part])
-            turn = np.arange(len(line)) - np.repeat(np.cumsum(reach[part]) - reach[part], reach[part])
-            met = first[line] + turn
-            grade = self.grade_of(wanted[line] % size, pairs[met] % size)
-            np.add.at(by_wanted, (line[grade >= 0], grade[grade >= 0]), numbers[met[grade >= 0]])
-        counts[asking] = by_wanted[of_query.reshape(-1)]
-        return counts
-
-
-def _portions(sizes: npt.NDArray[np.int64]) -> Iterator[slice]:
-    """Cut lines into portions of about as many elements as are looked up at once."""
-    ends = np.cumsum(sizes)
-    start = 0
-    while start < len(sizes):
-        before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + _PAIRS, "right")))
-        yield slice(start, stop)
-        start = stop
+    The keys are ``(N,)``, -1 where one of the groups is not known.
+    """
+    for size in range(1, len(groups) + 1):
+        for chosen in combinations(groups, size):
+            keys = chosen[0].astype(np.int64)
+            for group in chosen[1:]:
+                both = (keys >= 0) & (group >= 0)
+                # Keys are below 2^31 or dense, and codes below 2^31, so the product fits in 63 bits.
+                pairs = keys[both] * (int(group.max(initial=0)) + 1) + group[both]
+                keys = np.full(len(keys), -1, dtype=np.int64)
+                keys[both] = np.unique(pairs, return_inverse=True)[1]
+            yield (-1) ** (size + 1), keys
 
 
 def _sharing(
-    tally: _Tally,
+    keys: npt.NDArray[np.int64],
+    kinds: npt.NDArray[np.int32],
+    *,
+    rows: npt.NDArray[Any],
     members: Rows,
-    member_keys: npt.NDArray[np.int64],
-    query_keys: npt.NDArray[np.int64],
-    groups: Sequence[npt.NDArray[Any]],
+    position: sparse.csr_array,
+    width: int,
 ) -> npt.NDArray[np.int64]:
-    """For each query, the members with its key that share at least one of the groups with it, by grade."""
-    counts = np.zeros_like(tally.same_key(members[:0], member_keys[:0], query_keys))
-    for number, group in enumerate(groups):
-        # Members that share this group …
-        kept, keys, own_keys = _refine(members, member_keys, query_keys, tally.rows, group)
-        counts += tally.same_key(kept, keys, own_keys)
-        # … less those already counted for one of the earlier groups, which they share as well.
-        if number:
-            counts -= _sharing(tally, kept, keys, own_keys, groups[:number])
+    """``(Q, G)``; for each query, the members that have its key, by the position of their grade."""
+    size = max(1, position.shape[0])
+    counts = np.zeros((len(rows), width), dtype=np.int64)
+    asking, there = np.flatnonzero((keys[rows] >= 0) & (kinds[rows] >= 0)), members[keys[members] >= 0]
+    # Each key and kind once, sorted by key: queries of one kind and group have the same to lose.
+    pairs, numbers = np.unique(keys[there] * size + kinds[there], return_counts=True)
+    wanted, of_query = np.unique(keys[rows[asking]] * size + kinds[rows[asking]], return_inverse=True)
+    first, last = (np.searchsorted(pairs, wanted // size * size + edge) for edge in (0, size))
+    ends = np.cumsum(last - first)
+    by_wanted = np.zeros((len(wanted), width), dtype=np.int64)
+    start = 0
+    while start < len(wanted):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + _PAIRS, "right")))
+        reach = (last - first)[start:stop]
+        line = np.repeat(np.arange(start, stop), reach)
+        met = first[line] + np.arange(len(line)) - np.repeat(np.cumsum(reach) - reach, reach)
+        grade = _look_up(position, wanted[line] % size, pairs[met] % size)
+        np.add.at(by_wanted, (line[grade > 0], grade[grade > 0] - 1), numbers[met[grade > 0]])
+        start = stop
+    counts[asking] = by_wanted[of_query.reshape(-1)]
     return counts
-
-
-def _refine(
-    members: Rows,
-    member_keys: npt.NDArray[np.int64],
-    query_keys: npt.NDArray[np.int64],
-    query_rows: Rows,
-    group: npt.NDArray[Any],
-) -> tuple[Rows, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Split each key by a group: the members that have one, their new keys, and the queries' (-1 = no member)."""
-    known = group[members] >= 0
-    kept = members[known]
-    width = int(group.max(initial=0)) + 1
-    # Keys are dense (below N) and codes below 2^31, so the product fits in 63 bits.
-    distinct, keys = np.unique(member_keys[known] * width + group[kept], return_inverse=True)
-    own = group[query_rows].astype(np.int64)
-    wanted = np.where((query_keys >= 0) & (own >= 0), query_keys * width + own, -1)
-    if not len(distinct):
-        return kept, keys.astype(np.int64), np.full(len(query_keys), -1, dtype=np.int64)
-    place = np.minimum(np.searchsorted(distinct, wanted), len(distinct) - 1)
-    return kept, keys.astype(np.int64), np.where(distinct[place] == wanted, place, -1)
 
 
 def _look_up(table: sparse.csr_array, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[Any]:

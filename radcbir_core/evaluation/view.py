@@ -61,11 +61,6 @@ class GalleryView:
         """A line a query and label that it counts under: the position of the query, and the code of the label."""
         return self.relevance.label_lines(self.queries)
 
-    @property
-    def query_clusters(self) -> npt.NDArray[np.int64]:
-        """``(Q,)``; the cluster of each query."""
-        return self.clusters[self.queries]
-
     @cached_property
     def available(self) -> Available:
         """How many images of each grade every query could be given."""

@@ -76,8 +76,7 @@ def precision_at_k(
             "Pass the result of relevant_hits."
         )
     wanted = check_ks(ks, n_hits=table.shape[1])
-    check_divisor(divisor)
-    check_empty(empty)
+    check_rules(divisor, empty)
     there = check_codes(available, name="available")
     if len(there) != len(table) or (there.size and int(there.min()) < 0):
         raise ValueError(
@@ -146,28 +145,17 @@ def check_ks(ks: Sequence[int], *, n_hits: int) -> list[int]:
     return [int(k) for k in wanted]
 
 
-def check_divisor(divisor: str) -> None:
-    """Do nothing if ``divisor`` is one of :data:`DIVISORS`.
+def check_rules(divisor: str, empty: str) -> None:
+    """Do nothing if ``divisor`` is one of :data:`DIVISORS` and ``empty`` one of :data:`EMPTY_RULES`.
 
     Raises:
-        EvaluationError: It is something else.
+        EvaluationError: One is something else.
 
     Example:
-        >>> check_divisor("available")
+        >>> check_rules("available", "skip")
     """
     if divisor not in DIVISORS:
         raise EvaluationError(f'Expected "k" or "available", but divisor = {divisor!r}. Use one of the two.')
-
-
-def check_empty(empty: str) -> None:
-    """Do nothing if ``empty`` is one of :data:`EMPTY_RULES`.
-
-    Raises:
-        EvaluationError: It is something else.
-
-    Example:
-        >>> check_empty("skip")
-    """
     if empty not in EMPTY_RULES:
         raise EvaluationError(
             f'Expected "skip" (queries without a relevant image are left out) or "zero" (they count 0), but '

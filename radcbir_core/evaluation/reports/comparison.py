@@ -59,6 +59,8 @@ class Comparison(Evaluation):
         "queries": "P@k of every query by both",
     }
 
+    subject: ClassVar[str] = "{collection}"
+
     versus: str = choice(CHANCE, "A second encoder; or chance")
     protocol: Protocol = choice(
         Protocol(), "leave-one-out; split (gallery = train, queries = test); or paper, as it was published"
@@ -127,10 +129,6 @@ class Comparison(Evaluation):
             (*_notes(store, other, protocol), *_lone_labels(tables)),
             {"a": store.encoder_id, "b": self.versus},
         )
-
-    def subject(self, store: EncoderStore) -> str:
-        """The collection; both encoders are in the title."""
-        return store.collection.name
 
     def title(self, result: Result) -> str:
         """Who is A, who is B, and the protocol."""
@@ -252,7 +250,7 @@ def _precision(
 
 def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], *, tested: bool) -> pd.DataFrame:
     """All rows of one level: micro, macro, then the labels in the order of their codes, each at every k."""
-    ks, codes, clusters = view.protocol.ks, view.lines[1], view.query_clusters
+    ks, codes, clusters = view.protocol.ks, view.lines[1], view.clusters[view.queries]
     n_labels = len(view.labels)
     chosen = [ks.index(k) for k in view.protocol.interval_ks]
     difference = (b - a)[:, chosen]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.evaluation.evaluation import Result, lines_of
+from radcbir_core.evaluation.evaluation import Need, Result, lines_of
 from radcbir_core.evaluation.protocol import KS, PAPER, Protocol
 from radcbir_core.evaluation.reports.precision import Precision
 
@@ -36,6 +36,7 @@ class Paper(Precision):
     about: ClassVar[str] = (
         "The published evaluation: train against test, exact search, P at N from 1 to 100 with standard deviations."
     )
+    uses: ClassVar[tuple[Need, ...]] = ("embeddings", "split")
     table_words: ClassVar[Mapping[str, str]] = {
         **Precision.table_words,
         "curve": "P@N for N from 1 to 100, micro and macro, with standard deviations",

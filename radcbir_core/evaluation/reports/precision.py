@@ -180,7 +180,7 @@ def _intervals(view: GalleryView, values: npt.NDArray[np.float64]) -> Intervals:
     """Intervals of all columns; NaN where the protocol has none."""
     ks, number = view.protocol.ks, len(view.labels)
     chosen = [ks.index(k) for k in view.protocol.interval_ks]
-    bounds = mean_intervals(values[:, chosen], view.lines[1], clusters=view.query_clusters, n_labels=number)
+    bounds = mean_intervals(values[:, chosen], view.lines[1], clusters=view.clusters[view.queries], n_labels=number)
     micro, macro = np.full((2, len(ks), 2), np.nan)
     label = np.full((number, len(ks), 2), np.nan)
     micro[chosen], macro[chosen], label[:, chosen] = bounds.micro, bounds.macro, bounds.label

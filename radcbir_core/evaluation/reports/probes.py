@@ -231,7 +231,7 @@ class Probes(Evaluation):
         methods.append(("linear", None, classifier.classes[scores.argmax(axis=1)], area))
         right = np.column_stack([predicted == truth for _, _, predicted, _ in methods]).astype(np.float64)
         # Of right or wrong answers, the mean over queries is the accuracy, that over labels the balanced accuracy.
-        bounds = mean_intervals(right, truth, clusters=view.query_clusters, n_labels=len(view.labels))
+        bounds = mean_intervals(right, truth, clusters=view.clusters[view.queries], n_labels=len(view.labels))
         names = np.array([*view.labels, ""], dtype=object)
         lines, said = [], {"row": view.queries.astype(np.int32), "label": names[truth]}
         for position, (method, voting, predicted, area) in enumerate(methods):

@@ -209,7 +209,7 @@ def _intervals(view: GalleryView, values: npt.NDArray[np.float64], *, progress: 
     parts = []
     for start in range(0, number, _AT_ONCE):
         part = values[:, start : start + _AT_ONCE]
-        clusters = view.query_clusters
+        clusters = view.clusters[view.queries]
         parts.append(mean_intervals(part, labels, clusters=clusters, n_labels=len(view.labels), lines=lines))
         progress("intervals", min(start + _AT_ONCE, number), number)
     return Intervals(

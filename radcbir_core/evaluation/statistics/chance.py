@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radcbir_core.evaluation.metrics.precision_at_k import check_divisor, check_empty
+from radcbir_core.evaluation.metrics.precision_at_k import check_rules
 from radcbir_core.search.backend import Exclusion, Hits
 
 if TYPE_CHECKING:
@@ -52,8 +52,7 @@ def expected_precision(
         >>> expected_precision(np.array([1]), np.array([4]), (10,)).tolist()
         [[0.1]]
     """
-    check_divisor(divisor)
-    check_empty(empty)
+    check_rules(divisor, empty)
     relevant, images = np.asarray(available, dtype=np.float64), np.asarray(allowed, dtype=np.float64)
     share = np.divide(relevant, images, out=np.zeros(len(relevant)), where=images > 0)
     if empty == "skip":
