@@ -31,7 +31,7 @@ from radcbir_core.collections.record import (
 )
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.collections.thumbnails import ThumbnailShards
-from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy
+from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy, StaleError
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.notebook_html import facts
 
@@ -96,16 +96,30 @@ class Collection:
         """The table of images, read once.
 
         Raises:
+            StaleError: The collection was changed, more than once, since it was opened.
             CollectionError: It is missing, damaged, or not the one that collection.json describes.
         """
         with self._lock:
-            manifest = Manifest.read(self.manifest_path)
+            try:
+                manifest = Manifest.read(self.manifest_path)
+            except CollectionError as error:
+                self._refuse_changed(error)
+                raise
             if len(manifest) != self._images or manifest.digest != self.digest:
+                self._refuse_changed(None)
                 raise CollectionError(
                     f"Expected the manifest that collection.json describes, but {self.manifest_path} is another. "
                     "Import the collection again."
                 )
             return manifest
+
+    def _refuse_changed(self, error: CollectionError | None) -> None:
+        """Do nothing if the collection is the one that was opened."""
+        if read_record(self.folder).get("manifest_digest") != self.digest:
+            raise StaleError(
+                f"Expected the manifest of {self.name} as it was when it was opened, but it has been changed since. "
+                "Open it again."
+            ) from error
 
     def digests_with(self, table: pa.Table) -> Digests:
         """What identifies the images and labels of a table that is to take the place of this collection's.

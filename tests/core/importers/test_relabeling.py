@@ -21,7 +21,7 @@ from radcbir_core.collections.corrections import COLUMNS, read_corrections
 from radcbir_core.collections.digests import digests_of
 from radcbir_core.collections.export import export_manifest
 from radcbir_core.encoders import load_encoder
-from radcbir_core.errors import CollectionError, ManifestError, StorageError
+from radcbir_core.errors import CollectionError, ManifestError, StaleError, StorageError
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.importers import import_collection
 from radcbir_core.importers.relabeling import relabel
@@ -202,6 +202,12 @@ def test_who_has_it_open_reads_on(small, csv) -> None:
     relabel("small", csv(f"image_id,view\n{first},again\n"))
     manifests = sorted(path.name for path in small.folder.glob("manifest*"))
     assert len(manifests) == 2, "that of now, and that of before for who reads it"
+    assert before.manifest.record(0)["view"] == was, "it has read it"
+    unread = before.__class__(small.folder)
+    for word in ("once", "and again"):
+        relabel("small", csv(f"image_id,view\n{first},{word}\n"))
+    with pytest.raises(StaleError, match=r"but it has been changed since\. Open it again"):
+        len(unread.manifest)
 
 
 @pytest.mark.parametrize("at", ["Manifest.write", "atomic_bytes", "write_record"])
