@@ -18,48 +18,20 @@ import pytest
 
 from radcbir_core.cli import main
 from radcbir_core.collections.archive import is_archive, open_archive, write_archive
-from radcbir_core.collections.archive.contents import LABEL, LIST, Member, read_list, write_list
+from radcbir_core.collections.archive.contents import LABEL, LIST, Member, write_list
 from radcbir_core.collections.changes import relocate_images
-from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
-from radcbir_core.errors import ArchiveError, CollectionError, CollectionExistsError, ImageError, RadcbirError
+from radcbir_core.errors import CollectionError, CollectionExistsError, ImageError, RadcbirError
 from radcbir_core.importers.relabeling import relabel
 from radcbir_core.pipeline import build
 from radcbir_core.search.retriever import Retriever
+from tests.core.collections.archive.collection_files import EMBEDDINGS, contents
 from tests.core.collections.test_migration import NOW, as_form_one
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
 from tests.stand_ins import project_quickly
-
-
-@pytest.fixture
-def small(small_data, tmp_path, monkeypatch) -> Collection:
-    """A copy of the small collection, with images of its own that a test may move, on "this machine"."""
-    shutil.copytree(small_data, tmp_path / "here")
-    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "here"))
-    shutil.copytree(open_collection("small").image_root, tmp_path / "images")
-    return relocate_images("small", tmp_path / "images")
-
-
-@pytest.fixture
-def elsewhere(tmp_path, monkeypatch) -> Callable[[], None]:
-    """Go to another machine: another data folder, and no images where they were."""
-
-    def go() -> None:
-        monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "there"))
-        if (tmp_path / "images").exists():
-            (tmp_path / "images").rename(tmp_path / "moved")
-
-    return go
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """All files of a collection but its record and locks."""
-    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in {"collection.json", ".lock"}]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 
 def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path, elsewhere, monkeypatch) -> None:
@@ -84,7 +56,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
 
     store = there.store("pixels")
     assert set(store.states().values()) == {"current"}
-    np.testing.assert_array_equal(kept_embeddings(store), np.load(tmp_path / "here/collections/small" / _EMBEDDINGS))
+    np.testing.assert_array_equal(kept_embeddings(store), np.load(tmp_path / "here/collections/small" / EMBEDDINGS))
     assert store.projection() is not None
     again = Retriever(there, "pixels").search(3, k=5).hits
     np.testing.assert_array_equal(again.rows, hits.rows)
@@ -102,9 +74,6 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert build(open_collection("small"), load_encoder("pixels")).failed == 0
 
 
-_EMBEDDINGS = "encoders/pixels/embeddings.npy"
-
-
 def test_images_go_with_it_on_request(small, tmp_path, elsewhere) -> None:
     pixels = small.read_image(5).pixels
     assert write_archive(small, tmp_path / "s.zip", images=True).rows == 61
@@ -119,84 +88,6 @@ def test_images_go_with_it_on_request(small, tmp_path, elsewhere) -> None:
     # And so it goes on to a third machine.
     write_archive(there, tmp_path / "t.zip", images=True)
     assert len(zipfile.ZipFile(tmp_path / "t.zip").namelist()) == len(zipfile.ZipFile(tmp_path / "s.zip").namelist())
-
-
-def test_images_that_are_not_there_are_named_and_nothing_is_left(small, tmp_path) -> None:
-    (tmp_path / "images" / "chest_03.png").unlink()
-    with pytest.raises(CollectionError, match=r"Expected all images of small below .*, but chest_03\.png is not there"):
-        write_archive(small, tmp_path / "s.zip", images=True)
-    (tmp_path / "images" / "chest_03.png").symlink_to("/etc/hostname")
-    with pytest.raises(CollectionError, match=r"chest_03\.png is not there"):
-        write_archive(small, tmp_path / "s.zip", images=True)
-    assert not list(tmp_path.glob("*.zip"))
-    assert not list(tmp_path.glob(".partial*"))
-    assert [path.name for path in collections_folder().iterdir() if path.is_dir()] == ["small"]
-
-
-def test_private_and_unfinished_files_stay_here(small, tmp_path) -> None:
-    salt = small.folder / "pseudonyms.salt"
-    salt.write_text("a secret")
-    salt.chmod(0o600)
-    (small.folder / "encoders" / "begun").mkdir()
-    (small.folder / "encoders" / "begun" / "embeddings.npy").write_bytes(b"half")
-    (small.folder / "encoders" / "pixels" / "shards").mkdir()
-    (small.folder / "encoders" / "pixels" / "shards" / "000000.npy").write_bytes(b"half")
-    write_archive(small, tmp_path / "s.zip")
-    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
-        names = archive.namelist()
-        assert not any(b"a secret" in archive.read(name) for name in names)
-    assert not [name for name in names if "salt" in name or "begun" in name or "shards" in name or "lock" in name]
-    assert stat.S_IMODE(salt.stat().st_mode) == 0o600
-
-
-def test_the_patients_in_dicom_headers_are_warned_of(small, tmp_path) -> None:
-    table = small.manifest.table
-    (tmp_path / "images" / "scan.dcm").write_bytes((tmp_path / "images" / "chest_00.png").read_bytes())
-    paths = ["scan.dcm", *table.column("path").to_pylist()[1:]]
-    changed(small, table.set_column(table.column_names.index("path"), "path", pa.array(paths)))
-    small = open_collection("small")
-    assert not [note for note in write_archive(small, tmp_path / "s.zip").notes if "DICOM" in note]
-    assert "Headers of DICOM files may name patients" in write_archive(small, tmp_path / "s.zip", images=True).notes[0]
-
-
-def changed(collection: Collection, table: pa.Table) -> None:
-    """Give a collection another manifest."""
-    Manifest(table, digest="").write(collection.folder / "manifest.parquet")
-    write_record(collection.folder, collection.record | manifest_facts(collection.manifest_path, table))
-
-
-def test_it_waits_for_no_build_and_is_refused_during_one(small, tmp_path) -> None:
-    with small.building("pixels"), pytest.raises(CollectionError, match=r"but small is being built with pixels"):
-        write_archive(small, tmp_path / "s.zip")
-    built: list[int] = []
-
-    def build_meanwhile(*_: object) -> None:
-        if not built:
-            with small.building("pixels"):
-                (small.folder / _EMBEDDINGS).unlink()
-                built.append(1)
-
-    before = contents(small.folder)
-    write_archive(small, tmp_path / "s.zip", progress=build_meanwhile)
-    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
-        assert archive.read(_EMBEDDINGS) == before[_EMBEDDINGS]
-
-
-def test_an_evaluation_that_is_replaced_meanwhile_is_left_out(small, tmp_path, monkeypatch) -> None:
-    from radcbir_core.collections.archive import writing
-
-    def vanishing(source: str, target: str) -> str:
-        if source.endswith(("queries.parquet", vanished)):
-            raise FileNotFoundError(2, "No such file or directory", source)
-        return shutil.copy2(source, target)
-
-    monkeypatch.setattr(writing, "link_or_copy", vanishing)
-    vanished = "queries.parquet"
-    write_archive(small, tmp_path / "s.zip")
-    assert not [name for name in zipfile.ZipFile(tmp_path / "s.zip").namelist() if name.endswith("queries.parquet")]
-    vanished = "manifest.parquet"
-    with pytest.raises(FileNotFoundError):
-        write_archive(small, tmp_path / "t.zip")
 
 
 def test_a_collection_that_has_grown_since_it_was_built_opens_too(small, tmp_path, elsewhere) -> None:
@@ -301,7 +192,7 @@ def far_neighbor(ids: np.ndarray) -> np.ndarray:
 def pickled(members: Members) -> None:
     content = io.BytesIO()
     np.save(content, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    members[_EMBEDDINGS] = content.getvalue()
+    members[EMBEDDINGS] = content.getvalue()
 
 
 def path_that_leads_out(members: Members) -> None:
@@ -354,7 +245,7 @@ ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
     ),
     "a way out": (path_that_leads_out, r"Expected paths that stay below the image root, but .*'\.\./\.\./etc/passwd'"),
     "fewer embeddings": (
-        array_with(_EMBEDDINGS, lambda a: a[1:]),
+        array_with(EMBEDDINGS, lambda a: a[1:]),
         r"an array of numbers with 61 rows, but enc",
     ),
     "pickled embeddings": (pickled, r"Expected an array of numbers with 61 rows, but encoders/pixels/embeddings\.npy"),
@@ -422,7 +313,7 @@ def test_an_archive_of_the_version_before_opens(good) -> None:
     ("change", "reason"),
     [
         (
-            lambda m: m.update({_EMBEDDINGS: m[_EMBEDDINGS][:-1] + b"\x01"}),
+            lambda m: m.update({EMBEDDINGS: m[EMBEDDINGS][:-1] + b"\x01"}),
             r"but encoders/pixels/embeddings\.npy in .*",
         ),
         (lambda m: m.update({"problems.csv": b""}), r"the archive's list of members describes, but problems\.csv"),
@@ -519,17 +410,6 @@ def test_an_image_in_an_archive_is_never_looked_for_outside(good, tmp_path) -> N
     (there.folder / "images" / "chest_00.png").symlink_to(tmp_path / "moved" / "chest_00.png")
     with pytest.raises(ImageError, match="but it is not there"):
         there.read_image(there.manifest.column("path").tolist().index("chest_00.png"))
-
-
-def test_lists_of_members_are_read_as_they_are_written() -> None:
-    text = io.StringIO()
-    members = [Member("0" * 64, 3, 'images/a "b", c.png'), Member("1" * 64, 0, "problems.csv")]
-    write_list(members, text)
-    text.seek(0)
-    assert read_list(text, name="a.zip") == members
-    for damaged in ("", "x", "sha256,bytes,path\na,b,c\n", "sha256,bytes,path\na,1\n"):
-        with pytest.raises(ArchiveError, match=r"but members\.csv in a\.zip is none"):
-            read_list(io.StringIO(damaged), name="a.zip")
 
 
 def test_the_commands(small, tmp_path, elsewhere, capsys) -> None:
