@@ -69,7 +69,7 @@ def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> 
         f"<div><span>{markup(name)}</span><b>{markup(number)}</b><small>{markup(note)}</small></div>"
         for name, number, note in numbers
     )
-    st.html(f'<div class="radcbir-numbers">{tiles}</div>{_STYLE}')
+    st.html(f'<div class="radcbir-numbers">{tiles}</div>')
 
 
 def steps_of_demo() -> dict[str, str]:
@@ -166,14 +166,5 @@ def _provenance(collection: Collection) -> str:
         return f"made {created}"  # by RadCBIR itself
     return f"imported {created} from {collection.image_root}" if created else str(collection.image_root)
 
-
-_STYLE = """<style>
-.radcbir-numbers { display: grid; grid-template-columns: repeat(6, 1fr); gap: 10px; }
-.radcbir-numbers > div { background: #171C24; border: 1px solid #2A313C; border-radius: 6px; padding: .5rem .75rem; }
-.radcbir-numbers span { color: #98A3B3; font-size: .82rem; display: block; }
-.radcbir-numbers b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
-.radcbir-numbers small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
-.radcbir-part { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }
-</style>"""
 
 page()

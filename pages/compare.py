@@ -61,7 +61,6 @@ def page() -> None:
         width="stretch",
     )
     chosen = protocol_choice.choose(opened, k=1, hidden=_WITHOUT.get(section, ()))
-    st.html(headline.STYLE)
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
     with shell.errors_shown():

@@ -116,7 +116,7 @@ def _table(found: list[Listed]) -> None:
             ("made", _NUMBER),
         )
     )
-    st.html(f'<table class="radcbir-collections"><tr>{head}</tr>{rows}</table>{_STYLE}')
+    st.html(f'<table class="radcbir-collections"><tr>{head}</tr>{rows}</table>')
 
 
 def _row(one: Listed, *, is_open: bool) -> str:
@@ -163,15 +163,3 @@ def _joined(counts: Mapping[str, int]) -> str:
 
 
 _NUMBER: Final = ' class="number"'
-
-_STYLE: Final = """<style>
-.radcbir-part { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }
-.radcbir-collections { width: 100%; border-collapse: collapse; font-size: .86rem; }
-.radcbir-collections th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 10px 4px 0; border: 0; }
-.radcbir-collections td { padding: 5px 10px 5px 0; border: 0; border-top: 1px solid #2A313C; vertical-align: top; }
-.radcbir-collections .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.radcbir-collections .name { overflow-wrap: anywhere; font-weight: 600; min-width: 9em; }
-.radcbir-collections .name small { display: block; color: #98A3B3; font-weight: 400; }
-.radcbir-collections .open { color: #4FB3D9; font-weight: 400; white-space: nowrap; }
-.radcbir-collections .damaged { color: #F0B59A; overflow-wrap: anywhere; }
-</style>"""

@@ -58,7 +58,7 @@ def overview(collection: Collection) -> None:
         f"<div><span>{markup(name)}</span><b>{markup(number)}</b><small>{markup(note)}</small></div>"
         for name, number, note in numbers
     )
-    st.html(f'<div class="radcbir-tiles">{tiles}</div>{_STYLE}')
+    st.html(f'<div class="radcbir-tiles">{tiles}</div>')
     left, middle, right = st.columns([4, 4, 4], gap="medium")
     with left:
         sizes.table({_PART_NAMES.get(part, part): size for part, size in found.parts.items()}, title="Room on disk")
@@ -327,7 +327,7 @@ def _rows(title: str, head: Sequence[str] | None, rows: Iterable[Sequence[Any]])
     kind = "" if head else " pairs"
     st.html(
         f'<section class="radcbir-rows{kind}"><h4>{markup(title)}</h4>'
-        f'<div class="scroll" tabindex="0">{body}</div></section>{_STYLE}'
+        f'<div class="scroll" tabindex="0">{body}</div></section>'
     )
 
 
@@ -345,20 +345,3 @@ _CHECKED: Final = {
     "exists": "only whether each file is there",
     "": "not recorded",
 }
-
-_STYLE: Final = """<style>
-.radcbir-tiles { display: grid; grid-template-columns: repeat(5, 1fr); gap: 10px; }
-.radcbir-tiles > div { background: #171C24; border: 1px solid #2A313C; border-radius: 6px; padding: .5rem .75rem; }
-.radcbir-tiles span { color: #98A3B3; font-size: .82rem; display: block; }
-.radcbir-tiles b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
-.radcbir-tiles small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
-.radcbir-rows h4 { font-size: .95rem; margin: 0 0 .3rem; padding: 0; font-weight: 600; }
-.radcbir-rows .scroll { max-height: 15rem; overflow-y: auto; scrollbar-width: thin; }
-.radcbir-rows table { width: 100%; border-collapse: collapse; font-size: .84rem; }
-.radcbir-rows th { text-align: left; color: #98A3B3; font-weight: 400; padding: 1px 10px 3px 0; border: 0; }
-.radcbir-rows td { padding: 3px 10px 3px 0; border: 0; border-top: 1px solid #2A313C; overflow-wrap: anywhere;
-  vertical-align: top; }
-.radcbir-rows.pairs .scroll { max-height: none; }
-.radcbir-rows.pairs td:first-child { color: #98A3B3; width: 9.5em; }
-.radcbir-rows p { color: #98A3B3; font-size: .84rem; margin: 0; }
-</style>"""

@@ -40,17 +40,5 @@ def table(parts: Mapping[str, int], *, title: str) -> None:
     total = said(sum(parts.values()))
     st.html(
         f'<section class="radcbir-sizes"><h4>{markup(title)} <small>{markup(total)} in all</small></h4>'
-        f"<table><tbody>{lines}</tbody></table></section>{_STYLE}"
+        f"<table><tbody>{lines}</tbody></table></section>"
     )
-
-
-_STYLE: Final = """<style>
-.radcbir-sizes h4 { font-size: .95rem; margin: 0 0 .35rem; padding: 0; font-weight: 600; }
-.radcbir-sizes small { color: #98A3B3; font-weight: 400; }
-.radcbir-sizes table { width: 100%; border-collapse: collapse; font-size: .87rem; table-layout: fixed; }
-.radcbir-sizes tr { height: 1.65rem; }
-.radcbir-sizes td { padding: 0; line-height: 1.3; border: 0; }
-.radcbir-sizes .number { width: 5.6em; text-align: right; padding-right: .6em; font-variant-numeric: tabular-nums; }
-.radcbir-sizes .bar { width: 42%; }
-.radcbir-sizes .bar div { height: .62em; border-radius: 2px; background: #56B4E9; }
-</style>"""

@@ -39,7 +39,7 @@ def choose(opened: Opened) -> Pair | None:
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-versus")
     bar.html(
         f'<p class="radcbir-side" title="The encoder of the sidebar">{badge("A")} '
-        f"<b>{markup(opened.encoder_id)}</b></p>{_STYLE}",
+        f"<b>{markup(opened.encoder_id)}</b></p>",
         width="content",
     )
     bar.html(f'<p class="radcbir-side">versus &ensp;{badge("B")}</p>', width="content")
@@ -144,10 +144,3 @@ def _named(name: str, *, missing: bool) -> str:
     if name == CHANCE:
         return "chance (images at random)"
     return f"{name} (not built yet)" if missing and name == BASELINE else name
-
-
-_STYLE: Final = """<style>
-.radcbir-side { margin: 0; font-size: .95rem; line-height: 2.5rem; white-space: nowrap; }
-.radcbir-ab { display: inline-block; font-style: normal; font-weight: 700; font-size: .85em; line-height: 1.45em;
-  min-width: 1.45em; text-align: center; border-radius: 4px; color: #0E1116; background: var(--ab); }
-</style>"""

@@ -14,7 +14,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.parts.compare.comparator import COLORS, WORDS
-from pages.parts.frame.figures import GROUND, LINES, QUIET, TEXT, TRACK, hover_line, plain, wrapped
+from pages.parts.frame.figures import hover_line, plain, wrapped
+from pages.parts.frame.palette import GROUND, LINES, QUIET, TEXT, TRACK
 from pages.parts.frame.text import counted
 from radcbir_core.evaluation.reports.comparison import verdict
 

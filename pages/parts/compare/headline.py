@@ -5,7 +5,7 @@ Owns these pieces and the page's style sheet. Every label is escaped.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,53 +109,3 @@ def _bar(share: float) -> str:
 
 def _percent(share: Any) -> str:
     return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.3f} %"
-
-
-STYLE: Final = """<style>
-.st-key-radcbir-versus { margin-bottom: -.35rem; }
-.radcbir-pair { display: grid; grid-template-columns: minmax(0, 19rem) minmax(0, 19rem) 1fr; gap: 10px; }
-.radcbir-pair > div { background: #171C24; border: 1px solid #2A313C; border-radius: 6px; padding: .45rem .75rem; }
-.radcbir-pair span { font-size: .82rem; }
-.radcbir-pair > div > span { color: #98A3B3; display: block; }
-.radcbir-pair p { margin: .1rem 0 .15rem; line-height: 1.4; }
-.radcbir-pair b { font-size: 1.3rem; font-weight: 600; }
-.radcbir-pair small { color: #B9C3D0; font-size: .82rem; line-height: 1.3; display: block; }
-.radcbir-pair ul { color: #98A3B3; font-size: .78rem; line-height: 1.35; margin: 0; padding: 0 0 0 1.1rem;
-  max-height: 6.1rem; overflow-y: auto; scrollbar-width: thin; }
-.radcbir-pair li { margin: 0 0 .15rem; padding: 0; font-size: .78rem; }
-@media (min-width: 900px) {
-  .st-key-radcbir-pair-of-rankings > div > [data-testid="stHorizontalBlock"] { flex-wrap: nowrap; }
-  .st-key-radcbir-pair-of-rankings > div > div > [data-testid="stColumn"]:first-child {
-    flex: 0 0 max(11.5rem, 17%); min-width: 0; }
-  .st-key-radcbir-pair-of-rankings > div > div > [data-testid="stColumn"]:last-child { flex: 1 1 0; min-width: 0; }
-}
-@media (max-width: 1180px) {
-  .radcbir-pair { grid-template-columns: 1fr 1fr; }
-  .radcbir-pair ul { grid-column: 1 / -1; }
-}
-.st-key-radcbir-figures [data-testid="stHorizontalBlock"], .st-key-radcbir-labels [data-testid="stHorizontalBlock"] {
-  flex-wrap: wrap; }
-.st-key-radcbir-figures [data-testid="stColumn"], .st-key-radcbir-labels [data-testid="stColumn"] { min-width: 26rem; }
-.radcbir-label { font-size: 1.05rem; margin: 0; padding: 0; font-weight: 600; overflow-wrap: anywhere; }
-.radcbir-label small { color: #98A3B3; font-weight: 400; font-size: .87rem; }
-.radcbir-said { font-size: .92rem; line-height: 1.55; margin: 0; }
-.radcbir-cells { border-collapse: separate; border-spacing: 4px; font-size: .92rem; }
-.radcbir-cells th { font-weight: 400; border: 0; padding: 4px 8px; text-align: center; white-space: nowrap; }
-.radcbir-cells td { border: 1px solid #2A313C; border-radius: 6px; background: #171C24; padding: 7px 16px;
-  text-align: center; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.radcbir-cells td b { font-size: 1.15rem; font-weight: 600; }
-.radcbir-cells small { color: #98A3B3; }
-.radcbir-cells td.a { border-color: #56B4E9; }
-.radcbir-cells td.b { border-color: #E69F00; }
-.radcbir-agreement { width: 100%; border-collapse: collapse; font-size: .9rem; }
-.radcbir-agreement th { color: #98A3B3; font-weight: 400; font-size: .8rem; text-align: right; border: 0;
-  padding: 0 0 2px; position: sticky; top: 0; background: #0E1116; }
-.radcbir-agreement td { border: 0; padding: 4px 0 4px 10px; text-align: right; white-space: nowrap;
-  font-variant-numeric: tabular-nums; }
-.radcbir-agreement td:first-child { text-align: left; padding-left: 0; }
-.radcbir-agreement td.name { white-space: normal; overflow-wrap: anywhere; line-height: 1.3; }
-.radcbir-agreement td.bar { width: 38%; }
-.radcbir-agreement td.bar div { height: .62em; border-radius: 2px; background: #2FBF9B; }
-.radcbir-agreement tr.chosen td { background: #1F2733; }
-.radcbir-scroll { max-height: 46rem; overflow-y: auto; scrollbar-width: thin; padding-right: 6px; }
-</style>"""

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pages.parts.frame.figures import GROUND, LINES, QUIET, SCALE, TEXT, TRACK, frame, hover_line, plain, wrapped
+from pages.parts.frame.figures import SCALE, frame, hover_line, plain, wrapped
+from pages.parts.frame.palette import GROUND, LINES, QUIET, TEXT, TRACK
 from pages.parts.frame.text import counted
 
 MICRO: Final[dict[str, Any]] = {"color": "#56B4E9", "dash": "solid", "symbol": "circle"}

@@ -122,7 +122,7 @@ def choose(
         "al.",
     )
     if fixed:
-        controls.html(f'<p class="radcbir-fixed">{_FIXED}</p>{_STYLE}')
+        controls.html(f'<p class="radcbir-fixed">{_FIXED}</p>')
         return Chosen(fixed.levels[0], int(chosen), fixed)
     offered = [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known]
     exclude: Sequence[str] = Protocol.of(name).exclude
@@ -220,7 +220,3 @@ _FIXED: Final = (
     "Fixed by the paper: full labels of images with one pathology, gallery train, queries test, nothing left out, "
     "exact search, divided by min(k, available)."
 )
-
-_STYLE: Final = """<style>
-.radcbir-fixed { margin: 0 0 .3rem; font-size: .82rem; line-height: 1.35; color: #98A3B3; max-width: 30rem; }
-</style>"""

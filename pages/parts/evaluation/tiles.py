@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import streamlit as st
@@ -45,12 +44,12 @@ def headline(tiles: Sequence[Tile], result: Result, *, first: Sequence[str]) -> 
         for tile in tiles
     )
     said = "".join(f"<li>{markup(note)}</li>" for note in (*first, *result.notes))
-    st.html(f'<div class="radcbir-headline">{shown}<ul tabindex="0">{said}</ul></div>{STYLE}')
+    st.html(f'<div class="radcbir-headline">{shown}<ul tabindex="0">{said}</ul></div>')
 
 
 def explain(text: str) -> None:
     """A sentence or two, above a view: what it shows and how to read it."""
-    st.html(f'<p class="radcbir-explained">{markup(text)}</p>{STYLE}')
+    st.html(f'<p class="radcbir-explained">{markup(text)}</p>')
 
 
 def interval(low: float, high: float, *, missing: str = "no interval: one patient only") -> str:
@@ -69,29 +68,3 @@ def number(value: float) -> str:
     ('0.500', '–')
     """
     return "–" if np.isnan(value) else f"{value:.3f}".replace("-", "−")
-
-
-STYLE: Final = """<style>
-.radcbir-headline { display: flex; flex-wrap: wrap; gap: 10px; }
-.radcbir-headline > div { flex: 0 1 13.5rem; min-width: 10rem; background: #171C24; border: 1px solid #2A313C;
-  border-radius: 6px; padding: .45rem .75rem; }
-.radcbir-headline span { color: #98A3B3; font-size: .82rem; display: block; }
-.radcbir-headline b { font-size: 1.4rem; font-weight: 600; line-height: 1.25; display: block; }
-.radcbir-headline small { color: #98A3B3; font-size: .78rem; line-height: 1.3; display: block; }
-.radcbir-headline ul { color: #98A3B3; font-size: .78rem; line-height: 1.35; margin: 0; padding: 0 0 0 1.1rem;
-  flex: 1 1 20rem; max-height: 6.1rem; overflow-y: auto; scrollbar-width: thin; }
-.radcbir-headline li { margin: 0 0 .15rem; padding: 0; font-size: .78rem; }
-[class*="st-key-radcbir-half"] [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
-[class*="st-key-radcbir-half"] [data-testid="stColumn"] { min-width: 27rem; }
-.radcbir-explained { font-size: .92rem; line-height: 1.45; margin: 0; color: #C6CDD8; max-width: 72rem; }
-.radcbir-label { font-size: 1.05rem; margin: 0; padding: 0; font-weight: 600; overflow-wrap: anywhere; }
-h4.radcbir-label, .radcbir-confusion h4 { font-size: .95rem; margin: 0; padding: 0; font-weight: 600; }
-.radcbir-confusion table { width: 100%; border-collapse: collapse; font-size: .87rem; margin-top: .4rem; }
-.radcbir-confusion td { border: 0; padding: 3px 0; vertical-align: top; overflow-wrap: anywhere; line-height: 1.3; }
-.radcbir-confusion td div { height: .4em; border-radius: 2px; margin-top: 2px; }
-.radcbir-confusion .sign { width: 1.4em; font-weight: 700; }
-.radcbir-confusion .share { width: 4.3em; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.radcbir-query { font-size: .87rem; margin: .3rem 0 0; color: #98A3B3; }
-.radcbir-query b { color: #E4E8EE; font-weight: 600; }
-.radcbir-query span { font-weight: 700; }
-</style>"""

@@ -37,19 +37,5 @@ def bars(title: str, counts: Mapping[str, int], *, column: str = "", note: str =
     remark = " · ".join(filter(None, [note, more]))
     st.html(
         f'<section class="radcbir-counts"><h4>{markup(title)} <small>{markup(remark)}</small></h4>'
-        f'<div class="scroll" style="max-height:{rows * 1.65:.2f}rem" tabindex="0">{body}</div></section>{_STYLE}'
+        f'<div class="scroll" style="max-height:{rows * 1.65:.2f}rem" tabindex="0">{body}</div></section>'
     )
-
-
-_STYLE = """<style>
-.radcbir-counts h4 { font-size: .95rem; margin: 0 0 .35rem; padding: 0; font-weight: 600; }
-.radcbir-counts small { color: #98A3B3; font-weight: 400; }
-.radcbir-counts .scroll { overflow-y: auto; scrollbar-width: thin; }
-.radcbir-counts table { width: 100%; border-collapse: collapse; font-size: .87rem; table-layout: fixed; }
-.radcbir-counts tr { height: 1.65rem; }
-.radcbir-counts td { padding: 0; line-height: 1.3; border: 0; }
-.radcbir-counts td { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.radcbir-counts .number { width: 4.2em; text-align: right; padding-right: .6em; font-variant-numeric: tabular-nums; }
-.radcbir-counts .bar { width: 42%; }
-.radcbir-counts .bar div { height: .62em; border-radius: 2px; }
-</style>"""

@@ -31,7 +31,7 @@ def table(collection: Collection) -> None:
             )
             title = markup(store.title)
             rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
-    st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>{_STYLE}')
+    st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>')
 
 
 def _hint(found: Standing) -> str:
@@ -43,12 +43,3 @@ def complete(collection: Collection) -> tuple[int, int]:
     """How many encoders are built to the end, and how many there are."""
     ids = collection.encoder_ids()
     return sum(set(loaders.artifact_states(collection, name).values()) == {"current"} for name in ids), len(ids)
-
-
-_STYLE: Final = """<style>
-.radcbir-encoders { width: 100%; border-collapse: collapse; font-size: .85rem; }
-.radcbir-encoders th { text-align: left; color: #98A3B3; font-weight: 400; padding: 2px 8px 4px 0; border: 0; }
-.radcbir-encoders td { padding: 4px 8px 4px 0; border: 0; border-top: 1px solid #2A313C; white-space: nowrap; }
-.radcbir-encoders .name { white-space: normal; overflow-wrap: anywhere; }
-.radcbir-encoders small { display: block; color: #98A3B3; }
-</style>"""

@@ -21,12 +21,6 @@ import plotly.graph_objects as go
 from pages.parts.frame import palette
 from pages.parts.frame.text import counted
 
-TEXT: Final = "#E4E8EE"
-QUIET: Final = "#98A3B3"
-LINES: Final = "#2A313C"
-GROUND: Final = "#0E1116"
-TRACK: Final = "#171C24"
-
 # Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018: the same to all kinds of color vision) from its first
 # third on, whose dark end would vanish on a dark ground, and lightened there.
 SCALE: Final = ((0.0, "#4A6FA5"), (0.25, "#6E7F95"), (0.5, "#98937F"), (0.75, "#C9B25C"), (1.0, "#FDE737"))
@@ -50,7 +44,7 @@ _FONT: Final = "Source Sans, sans-serif"
 _HOVER: Final = {
     "bgcolor": "#1B212B",
     "bordercolor": "#3A4351",
-    "font": {"color": TEXT, "size": 13, "family": _FONT},
+    "font": {"color": palette.TEXT, "size": 13, "family": _FONT},
     "align": "left",
 }
 
@@ -152,7 +146,9 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
         "unselected": {"marker": {"opacity": 1}},
     }
     figure = go.Figure()
-    figure.add_bar(x=np.ones(len(table)), width=heights - 3, marker={"color": TRACK, "line": {"width": 0}}, **shared)
+    figure.add_bar(
+        x=np.ones(len(table)), width=heights - 3, marker={"color": palette.TRACK, "line": {"width": 0}}, **shared
+    )
     figure.add_bar(
         x=table["precision"].to_numpy(),
         width=_BAR,
@@ -162,7 +158,7 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
             "symmetric": False,
             "array": (table["high"] - table["precision"]).clip(lower=0).to_numpy(),
             "arrayminus": (table["precision"] - table["low"]).clip(lower=0).to_numpy(),
-            "color": TEXT,
+            "color": palette.TEXT,
             "thickness": 1.2,
             "width": 3,
         },
@@ -180,8 +176,8 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
             "side": "top",
             "tickvals": [0, 0.2, 0.4, 0.6, 0.8, 1],
             "showgrid": True,
-            "gridcolor": LINES,
-            "tickfont": {"color": QUIET, "size": 12},
+            "gridcolor": palette.LINES,
+            "tickfont": {"color": palette.QUIET, "size": 12},
             "zeroline": False,
         },
         yaxis={
@@ -191,7 +187,7 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
             "ticktext": ["<br>".join(map(plain, lines)) for lines in labels],
             "showgrid": False,
             "automargin": True,
-            "tickfont": {"color": TEXT, "size": 13},
+            "tickfont": {"color": palette.TEXT, "size": 13},
             "zeroline": False,
         },
     )
@@ -315,7 +311,7 @@ _POINTS: Final[dict[str, Any]] = {
 }
 
 _LEGEND: Final[dict[str, Any]] = {
-    "font": {"color": TEXT, "size": 12.5},
+    "font": {"color": palette.TEXT, "size": 12.5},
     "itemsizing": "constant",
     # Hiding a category is the filter's business, which is in the URL and counts in the selection.
     "itemclick": False,
@@ -344,13 +340,13 @@ def _add_mark(figure: go.Figure, mark: Mark | None) -> None:
     if mark is None:
         return
     # A dark ring below the white one keeps it visible on light points.
-    for color, width in ((GROUND, 6), ("#FFFFFF", 2.5)):
+    for color, width in ((palette.GROUND, 6), ("#FFFFFF", 2.5)):
         figure.add_scattergl(
             x=[mark.x],
             y=[mark.y],
             mode="markers",
             name="current query",
-            showlegend=color != GROUND,
+            showlegend=color != palette.GROUND,
             legendrank=1,
             hoverinfo="skip",
             marker={"symbol": "circle-open", "size": 23, "color": color, "line": {"width": width, "color": color}},
@@ -362,9 +358,9 @@ def _add_mark(figure: go.Figure, mark: Mark | None) -> None:
 def _colorbar(title: str, note: str) -> dict[str, Any]:
     text = f"<b>{plain(title)}</b>" + (f"<br>{plain(note)}" if note else "")
     return {
-        "title": {"text": f"{text}<br> ", "side": "top", "font": {"color": TEXT, "size": 13}},
+        "title": {"text": f"{text}<br> ", "side": "top", "font": {"color": palette.TEXT, "size": 13}},
         "tickvals": [0, 0.25, 0.5, 0.75, 1],
-        "tickfont": {"color": TEXT, "size": 12},
+        "tickfont": {"color": palette.TEXT, "size": 12},
         "outlinewidth": 0,
         "thickness": 14,
         "len": 0.7,
@@ -377,7 +373,7 @@ def _colorbar(title: str, note: str) -> dict[str, Any]:
 
 def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     axis = {**_axis(fixed=False), "showticklabels": False, "showgrid": False, "zeroline": False}
-    line = {"color": TEXT, "width": 1.3, "dash": "dot"}
+    line = {"color": palette.TEXT, "width": 1.3, "dash": "dot"}
     return {
         **frame(height=640, left=4, right=4, top=34, bottom=4),
         "xaxis": axis,
@@ -385,7 +381,7 @@ def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "showlegend": True,  # of a single category, too
         "dragmode": "lasso",
         "hovermode": "closest",
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": QUIET, "activecolor": "#7CC7E8"},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": palette.QUIET, "activecolor": "#7CC7E8"},
         "newselection": {"line": line, "mode": "immediate"},
         "selections": [{**outline, "line": line, "xref": "x", "yref": "y"} for outline in outlines],
         "plot_bgcolor": "#11151B",
@@ -399,7 +395,7 @@ def frame(*, height: int, left: int, right: int, top: int, bottom: int) -> dict[
         "margin": {"l": left, "r": right, "t": top, "b": bottom, "pad": 4},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"color": TEXT, "family": _FONT},
+        "font": {"color": palette.TEXT, "family": _FONT},
         "hoverlabel": _HOVER,
     }
 

@@ -1,8 +1,9 @@
 """One fixed color a modality, an anatomy, or any other label, on every page; and the signs that go with colors.
 
-Owns colors and signs. All hues are the Okabe-Ito set (Okabe and Ito, "Color Universal Design", 2008), which the common
-kinds of color blindness can tell apart, lightened where the original is too dark on a dark ground. Color never stands
-alone: whoever uses it here writes the sign or the word beside it.
+Owns colors and signs, also those of the stylesheet, which names them and has none of its own. All hues are the
+Okabe-Ito set (Okabe and Ito, "Color Universal Design", 2008), which the common kinds of color blindness can tell apart,
+lightened where the original is too dark on a dark ground. Color never stands alone: whoever uses it here writes the
+sign or the word beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,13 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 Agreement = Literal["same", "shared", "other", "unknown"]
+
+GROUND: Final = "#0E1116"
+TRACK: Final = "#171C24"
+LINES: Final = "#2A313C"
+TEXT: Final = "#E4E8EE"
+QUIET: Final = "#98A3B3"
+ACCENT: Final = "#4FB3D9"
 
 HUES: Final = ("#56B4E9", "#E69F00", "#2FBF9B", "#D98CB8", "#F0E442", "#E8743B", "#8FA8FF", "#C9B18B")
 NO_VALUE: Final = "#7A8594"
@@ -34,6 +42,24 @@ AGREEMENT_COLORS: Final[dict[Agreement, str]] = {
     "other": "#E8743B",
     "unknown": NO_VALUE,
 }
+
+STYLESHEET: Final = {
+    "ground": GROUND,
+    "track": TRACK,
+    "lines": LINES,
+    "text": TEXT,
+    "quiet": QUIET,
+    "accent": ACCENT,
+    "softer-text": "#C6CDD8",
+    "soft-text": "#B9C3D0",
+    "link": "#7CC7E8",
+    "chosen": "#1F2733",
+    "damaged": "#F0B59A",
+    "first": HUES[0],
+    "second": HUES[1],
+    "good": HUES[2],
+}
+"""What style.css calls its colors (``var(--radcbir-…)``); .streamlit/config.toml has the same for Streamlit's own."""
 
 
 def colors_of(column: str, values: Iterable[str]) -> dict[str, str]:

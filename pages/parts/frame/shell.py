@@ -19,7 +19,7 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts.frame import loaders, remedies, state
+from pages.parts.frame import loaders, remedies, state, stylesheet
 from pages.parts.frame.text import literal, message
 from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
@@ -116,7 +116,7 @@ def choose(title: str) -> Choice:
     )
     keep_uploads_in_memory()
     st.logo(_LOGO, size="large", icon_image=_ICON)
-    st.html(_STYLE)
+    stylesheet.draw()
     state.enter(title.lower())
     with st.sidebar:
         links = st.container(gap="xxsmall")
@@ -291,22 +291,3 @@ _LOGO: Final = (
     '<text x="38" y="23" font-family="Source Sans, sans-serif" font-size="22" fill="#B9C3D0">Rad'
     '<tspan fill="#4FB3D9" font-weight="700">CBIR</tspan></text></svg>'
 )
-
-_STYLE: Final = """<style>
-.stMainBlockContainer { padding: 1.1rem 1.75rem 2rem; max-width: 1720px; }
-.stMainBlockContainer h2 { padding-top: 0; }
-[data-testid="stHeader"] { background: transparent; pointer-events: none; }
-[data-testid="stHeader"] button, [data-testid="stHeader"] a { pointer-events: auto; }
-.st-key-radcbir-controls [data-testid="stButtonGroup"] { position: relative; top: -3px; }
-.st-key-radcbir-controls [data-testid="stButtonGroup"] > div:last-child { min-height: 2.7rem; align-items: center; }
-.st-key-radcbir-examples button { min-height: 1.7rem; padding: 0; color: #7CC7E8; text-align: left; }
-[data-testid="stPopoverBody"] { min-width: 34rem; }
-.radcbir-notice { color: #98A3B3; font-size: .8rem; border-top: 1px solid #2A313C; padding-top: .6rem; }
-.radcbir-summary { font-size: 1.02rem; margin: 0; }
-.radcbir-summary small { font-size: .84rem; color: #98A3B3; }
-.radcbir-facts { border-collapse: collapse; width: 100%; font-size: .87rem; table-layout: fixed; }
-.radcbir-facts th { text-align: left; font-weight: 400; color: #98A3B3; width: 6.2em; vertical-align: top;
-  padding: 2px 6px 2px 0; }
-.radcbir-facts td { padding: 2px 0; overflow-wrap: anywhere; }
-.st-key-radcbir-large img { max-height: 78vh; object-fit: contain; background: #000; }
-</style>"""

@@ -136,7 +136,7 @@ def show_list(lines: Sequence[tuple[str, Place]]) -> None:
         f'<li class="{place}"><b>{SIGNS[place][0]}</b> {markup(label)} <small>{SIGNS[place][1]}</small></li>'
         for label, place in lines
     )
-    st.html(f'<ol class="radcbir-stages">{items}</ol>{_STYLE}')
+    st.html(f'<ol class="radcbir-stages">{items}</ol>')
 
 
 def places(stages: Sequence[str], now: str) -> list[Place]:
@@ -161,14 +161,3 @@ def duration(seconds: float) -> str:
         return counted(round(seconds), "second")
     minutes = round(seconds / 60)
     return f"{minutes} minutes" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-_STYLE: Final = """<style>
-.radcbir-stages { list-style: none; margin: 0 !important; padding: 0 !important; font-size: .92rem; line-height: 1.7; }
-.radcbir-stages li { margin: 0; padding: 0; }
-.radcbir-stages b { display: inline-block; width: 1.3em; }
-.radcbir-stages small { color: #98A3B3; }
-.radcbir-stages .done b { color: #2FBF9B; }
-.radcbir-stages .now b { color: #4FB3D9; }
-.radcbir-stages .later { color: #98A3B3; }
-</style>"""

@@ -124,7 +124,6 @@ def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:
         shown.reported = tuple(texts)
         state.update(select=texts)
 
-    st.html(_STYLE)
     st.plotly_chart(
         figure,
         key=shown.key,
@@ -153,10 +152,3 @@ def about(points: Points, said: str, *, query: str | None, marked: bool) -> str:
     if query is not None:
         lines.append(f"The ring is the query {query}." if marked else f"The query {query} has no place on the map.")
     return literal(" ".join(lines))
-
-
-# A drawn outline would catch the mouse (Plotly lets it be moved), and no lasso could start inside another.
-_STYLE: Final = """<style>
-.js-plotly-plot .selectionlayer * { pointer-events: none !important; }
-.js-plotly-plot .outline-controllers { display: none; }
-</style>"""

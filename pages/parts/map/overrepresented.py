@@ -5,8 +5,6 @@ Owns the comparison of label frequencies and its table. Drawn as plain HTML with
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -59,22 +57,8 @@ def show(table: pd.DataFrame, column: str) -> None:
         )
     head = "<tr><th></th><th>images</th><th>share</th><th>of all</th><th></th></tr>"
     table_html = f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
-    st.html(f'<div class="radcbir-shares" tabindex="0">{table_html}</div>{_STYLE}')
+    st.html(f'<div class="radcbir-shares" tabindex="0">{table_html}</div>')
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
-
-
-_STYLE: Final = """<style>
-.radcbir-shares { max-height: 15rem; overflow-y: auto; scrollbar-width: thin; }
-.radcbir-shares table { width: 100%; border-collapse: collapse; font-size: .87rem; }
-.radcbir-shares th { color: #98A3B3; font-weight: 400; font-size: .8rem; text-align: right; border: 0; padding: 0 0 2px;
-  position: sticky; top: 0; background: #0E1116; }
-.radcbir-shares td { border: 0; padding: 2px 0 3px; text-align: right; white-space: nowrap; width: 4.1em;
-  line-height: 1.3; font-variant-numeric: tabular-nums; }
-.radcbir-shares td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; width: auto; }
-.radcbir-shares .track { position: relative; height: .4em; background: #171C24; border-radius: 2px; }
-.radcbir-shares .bar { height: 100%; background: #56B4E9; border-radius: 2px; }
-.radcbir-shares .base { position: absolute; top: -2px; bottom: -2px; width: 2px; background: #E4E8EE; }
-</style>"""

@@ -57,7 +57,7 @@ def _head(draft: Draft) -> None:
         for number, (name, _) in enumerate(STEPS)
     )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.html(f'<ol class="radcbir-steps" aria-label="Steps of the import">{items}</ol>{_STYLE}', width="stretch")
+        st.html(f'<ol class="radcbir-steps" aria-label="Steps of the import">{items}</ol>', width="stretch")
         if draft.step:
             st.button("Back", icon=":material/arrow_back:", on_click=draft.back, width="content")
         st.button("Close", icon=":material/close:", on_click=_close, type="tertiary", width="content")
@@ -72,15 +72,3 @@ def _open() -> None:
 def _close() -> None:
     Draft.forget()
     st.session_state[_OPEN] = False
-
-
-_STYLE: Final = """<style>
-.radcbir-steps { list-style: none; display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 !important;
-  padding: 0 !important; font-size: .95rem; }
-.radcbir-steps li { margin: 0; padding: 0; color: #98A3B3; }
-.radcbir-steps b { display: inline-block; min-width: 1.55em; line-height: 1.55em; text-align: center;
-  border-radius: 50%; border: 1px solid #2A313C; font-weight: 600; font-size: .85em; }
-.radcbir-steps .now { color: #E4E8EE; font-weight: 600; }
-.radcbir-steps .now b { background: #4FB3D9; border-color: #4FB3D9; color: #0E1116; }
-.radcbir-steps .done b { color: #2FBF9B; border-color: #2FBF9B; }
-</style>"""
