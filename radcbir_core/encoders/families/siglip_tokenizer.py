@@ -61,8 +61,9 @@ def read_siglip_tokenizer(path: Path) -> Any:
     if end is None:
         raise _refused(path, f"there is no piece {END}")
 
-    from tokenizers import Regex, normalizers, processors
+    # The parts of a tokenizer as transformers' converter has them: of the very package that it builds with.
     from transformers import PreTrainedTokenizerFast
+    from transformers.convert_slow_tokenizer import Regex, normalizers, processors
 
     tokenizer.normalizer = normalizers.Sequence(
         [
