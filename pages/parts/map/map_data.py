@@ -15,10 +15,15 @@ from pages.parts.frame.loaders import CollectionKey, EncoderKey
 from pages.parts.map.coloring import Members
 from pages.parts.map.points import Points, points_of
 from radcbir_core.collections.collection import Collection
+from radcbir_core.errors import StaleError
 
 
-def projection(opened: Collection, encoder_id: str) -> pd.DataFrame | None:
-    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32), None where not made. Read-only."""
+def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
+    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32). Read-only.
+
+    Raises:
+        StaleError: There are none.
+    """
     return _projection(loaders.encoder_key(opened, encoder_id))
 
 
@@ -27,15 +32,27 @@ def members(opened: Collection, column: str) -> Members:
     return _members(loaders.collection_key(opened), column)
 
 
-def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points | None:
-    """The points of the map under a filter; None where there is no map."""
+def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points:
+    """The points of the map under a filter.
+
+    Raises:
+        StaleError: There is no map.
+    """
     chosen = tuple((column, tuple(values)) for column, values in where.items())
     return _points(loaders.encoder_key(opened, encoder_id), chosen)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _projection(key: EncoderKey) -> pd.DataFrame | None:
-    return loaders.collection_by(key.collection).store(key.encoder_id).projection()
+def _projection(key: EncoderKey) -> pd.DataFrame:
+    store = loaders.collection_by(key.collection).store(key.encoder_id)
+    found = store.projection()
+    if found is None:
+        name = store.collection.name
+        raise StaleError(
+            f"Expected a map of {name} by {key.encoder_id}, but there is none. Build {name} with {key.encoder_id}.",
+            remedy=store.rebuild,
+        )
+    return found
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -54,8 +71,5 @@ def _members(key: CollectionKey, column: str) -> Members:
 def _points(
     key: EncoderKey,
     where: tuple[tuple[str, tuple[str, ...]], ...],
-) -> Points | None:
-    projection = _projection(key)
-    if projection is None:
-        return None
-    return points_of(loaders.collection_by(key.collection).manifest, projection, dict(where))
+) -> Points:
+    return points_of(loaders.collection_by(key.collection).manifest, _projection(key), dict(where))

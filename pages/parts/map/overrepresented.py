@@ -44,16 +44,17 @@ def shares(members: Members, chosen: np.ndarray, among: np.ndarray) -> pd.DataFr
 def show(table: pd.DataFrame, column: str) -> None:
     """The values of a selection, as a table whose bars show the share in the selection, and a line that of all."""
     lines = []
-    for row in table[table["selected"] > 0].itertuples():
-        name = row.value or no_value(column)
-        sign = "▲" if row.ratio >= 1.25 else "▼" if row.ratio <= 0.8 else "="
+    columns = (table[table["selected"] > 0][name].tolist() for name in ("value", "selected", "share", "base", "ratio"))
+    for value, selected, share, base, ratio in zip(*columns, strict=True):
+        name = value or no_value(column)
+        sign = "▲" if ratio >= 1.25 else "▼" if ratio <= 0.8 else "="
         word = {"▲": "more than among all points", "▼": "less than among all points", "=": "about as among all"}[sign]
         lines.append(
             f'<tr title="{markup(name)}: {word}"><td><span>{markup(name)}</span><div class="track">'
-            f'<div class="bar" style="width:{100 * row.share:.1f}%"></div>'
-            f'<div class="base" style="left:{100 * row.base:.1f}%"></div></div></td>'
-            f"<td>{row.selected:,}</td><td>{_percent(row.share)}</td><td>{_percent(row.base)}</td>"
-            f"<td>{sign} {row.ratio:.1f}×</td></tr>"
+            f'<div class="bar" style="width:{100 * share:.1f}%"></div>'
+            f'<div class="base" style="left:{100 * base:.1f}%"></div></div></td>'
+            f"<td>{selected:,}</td><td>{_percent(share)}</td><td>{_percent(base)}</td>"
+            f"<td>{sign} {ratio:.1f}×</td></tr>"
         )
     head = "<tr><th></th><th>images</th><th>share</th><th>of all</th><th></th></tr>"
     table_html = f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"

@@ -101,12 +101,14 @@ def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = Fal
     """
     if not hits:
         return "No image is left to be a hit."
-    parts = []
-    for title, mine, theirs in (
-        *([("modality", (), [(hit.modality,) for hit in hits])] if of_text else []),
+    compared: list[tuple[str, Sequence[str], Sequence[Sequence[str]]]] = [
         ("anatomy", (query.anatomy,) if query else (), [(hit.anatomy,) for hit in hits]),
         ("pathology", query.pathologies if query else (), [hit.pathologies for hit in hits]),
-    ):
+    ]
+    if of_text:
+        compared.insert(0, ("modality", (), [(hit.modality,) for hit in hits]))
+    parts = []
+    for title, mine, theirs in compared:
         if not any(mine):
             labels = Counter(name or "not labelled" for found in theirs for name in found or ("",))
             parts.append(
