@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pages.parts.frame import chart_selection, figures
+from pages.parts.frame import chart_selection, figures, palette
 from pages.parts.frame.chart_selection import Region
 from pages.parts.map import coloring, overrepresented, points
 from pages.parts.map.coloring import Members
@@ -158,7 +158,7 @@ def test_the_scale_grows_lighter_all_the_way_and_stands_out_from_the_ground():
 
     steps = [luminance(color) for _, color in figures.SCALE]
     assert steps == sorted(steps)
-    assert (steps[0] + 0.05) / (luminance(figures.GROUND) + 0.05) > 3  # WCAG 2.2, 1.4.11: graphics, at least 3 to 1
+    assert (steps[0] + 0.05) / (luminance(palette.GROUND) + 0.05) > 3  # WCAG 2.2, 1.4.11: graphics, at least 3 to 1
 
 
 def test_the_query_is_a_ring_with_a_legend_entry_that_hides_no_point():
