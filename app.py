@@ -27,7 +27,7 @@ def page() -> None:
     if collection is None:
         return
     with shell.errors_shown():
-        if (job := first_start.job()) is not None:
+        if (job := first_start.wanted_job()) is not None:
             before = steps_of_demo()
             first_start.show(job, ready=lambda: steps_of_demo() != before)
         facts = loaders.facts(collection)
@@ -115,7 +115,7 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
     """What to do next: the command that is missing, or the page to open."""
     st.html('<h4 class="radcbir-part">Next</h4>')
     busy = waiting.is_being_made(collection.name)
-    by_itself = first_start.concerns(first_start.job(), collection.name)
+    by_itself = first_start.concerns(first_start.wanted_job(), collection.name)
     if busy and by_itself and not collection.encoder_ids():
         st.caption("The encoder is being built, see above.")
         return

@@ -11,7 +11,18 @@ from tests.conftest import REPOSITORY
 
 CORE = REPOSITORY / "radcbir_core"
 
-MIRRORED = ("images", "encoders", "importers", "synthetic", "arrays", "messages", "progress", "unpacking", "vocabulary")
+MIRRORED = (
+    "images",
+    "encoders",
+    "importers",
+    "jobs",
+    "synthetic",
+    "arrays",
+    "messages",
+    "progress",
+    "unpacking",
+    "vocabulary",
+)
 """The packages, and modules beside them, whose every module has a test of its name."""
 
 WITHOUT_A_TEST_OF_ITS_NAME = {

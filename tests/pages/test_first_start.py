@@ -59,7 +59,7 @@ def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
     assert not complaints(at)
     assert len(cards(at)) == 10
     assert "text_similarity" in cards(at)[0]
-    assert starting.job() is None
+    assert starting.wanted_job() is None
     assert not at.get("progress")
     home = first_start()
     assert "Images</span><b>60</b>" in html(home)
@@ -239,7 +239,7 @@ def test_a_second_start_begins_nothing_and_an_unfinished_one_goes_on(first_start
 
 def test_many_who_open_at_once_share_one_job(first_start):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(starting.job())) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: found.append(starting.wanted_job())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -250,7 +250,7 @@ def test_many_who_open_at_once_share_one_job(first_start):
 
 def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offered(app):
     at = app()
-    assert starting.job() is None
+    assert starting.wanted_job() is None
     assert "`python -m radcbir_core demo`" in words(at)
     assert not at.get("progress")
 

@@ -69,7 +69,7 @@ def begin(title: str, *steps: str) -> Opened:
     chosen = choose(title)
     if chosen.collection is None:
         st.stop()
-    job = first_start.job()
+    job = first_start.wanted_job()
     if chosen.encoder_id is None:
         bare = chosen.collection
         if not bare.encoder_ids() and job is not None and first_start.concerns(job, bare.name):
@@ -206,7 +206,7 @@ def _wait_for(job: Job, opened: Opened, step: str) -> None:
 def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
     names = loaders.collection_names()
     if not names:
-        job = first_start.job()
+        job = first_start.wanted_job()
         if job is not None:
             first_start.show(job, ready=lambda: bool(loaders.collection_names()))
         if title == "Collections":

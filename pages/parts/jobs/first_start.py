@@ -26,7 +26,7 @@ from radcbir_core.synthetic import demonstration
 _BEGAN: Final = time.time()
 
 
-def job() -> Job | None:
+def wanted_job() -> Job | None:
     """The job that makes the demonstration, begun now where it is wanted; None where there is nothing to do.
 
     One that failed or was stopped is not begun again by itself. One that was interrupted before this server began goes
@@ -38,65 +38,65 @@ def job() -> Job | None:
     except CollectionError:
         return None  # damaged: the page that opens it says so
     try:
-        return _wanted_job()
+        return _job_now()
     except RadcbirError as error:
         st.error(f"The demonstration collection could not be made. {message(str(error))}", icon=":material/error:")
         return None
 
 
-def concerns(found: Job | None, name: str, encoder_id: str | None = None) -> bool:
+def concerns(job: Job | None, name: str, encoder_id: str | None = None) -> bool:
     """Whether a job makes the demonstration and this is its collection (and encoder), at work or not."""
     return (
-        found is not None
-        and found.kind == MakeDemonstration.kind
+        job is not None
+        and job.kind == MakeDemonstration.kind
         and name == demonstration.NAME
         and encoder_id in {None, demonstration.ENCODER}
     )
 
 
-def show(found: Job, *, ready: Callable[[], bool], waiting_for: str = "") -> None:
+def show(job: Job, *, ready: Callable[[], bool], waiting_for: str = "") -> None:
     """Draw how far the job is, again every second, and run the page anew as soon as ``ready`` says so.
 
     Args:
-        found: The job.
+        job: The job.
         ready: Whether what the page waits for is there; asked every second, so it must be quick.
         waiting_for: What the page waits for, a sentence; by default what the collection is.
     """
-    status = found.status()
+    status = job.status()
     if status.ended:
-        _ended(found, status)
+        _ended(job, status)
     else:
-        _running(found, ready, waiting_for)
+        _running(job, ready, waiting_for)
 
 
-def show_small(found: Job) -> None:
+def show_small(job: Job) -> None:
     """Draw the same in a line or two, for the sidebar of a page that can be used already."""
-    status = found.status()
+    status = job.status()
     if status.ended:
-        _ended(found, status)
+        _ended(job, status)
     else:
-        _small(found)
+        _small(job)
 
 
-def _wanted_job() -> Job | None:
-    found = job_at(collection_place(demonstration.NAME))
-    status = None if found is None else found.status()
-    if found is None or status is None:
+def _job_now() -> Job | None:
+    job = job_at(collection_place(demonstration.NAME))
+    status = None if job is None else job.status()
+    if job is None or status is None:
         return start(MakeDemonstration())
     is_older = status.updated < _BEGAN
     if status.state == "done":
         return start(MakeDemonstration()) if is_older or not list_collections() else None
-    if status.ended and found.kind != MakeDemonstration.kind:
+    if status.ended and job.kind != MakeDemonstration.kind:
         return start(MakeDemonstration())
     if status.state == "interrupted" and is_older:
         with contextlib.suppress(CollectionError):  # another session has gone on with it
-            found.resume()
-    return found
+            job.resume()
+    return job
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
-    status = found.status()
+def _running(job: Job, ready: Callable[[], bool], waiting_for: str) -> None:
+    status = job.status()
     if status.ended or ready():
         st.rerun()
     st.markdown(
@@ -109,12 +109,12 @@ def _running(found: Job, ready: Callable[[], bool], waiting_for: str) -> None:
     names = list(stages.DEMONSTRATION)
     labels = list(stages.DEMONSTRATION.values())
     stages.show_list(list(zip(labels, stages.places(names, status.stage), strict=True)))
-    controls.stop(found, status)
+    controls.stop(job, status)
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _small(found: Job) -> None:
-    status = found.status()
+def _small(job: Job) -> None:
+    status = job.status()
     if not status.ended:
         st.caption("The demonstration collection is being completed:")
         stages.show_bar(status)
@@ -122,7 +122,7 @@ def _small(found: Job) -> None:
         st.rerun()  # to say why it ended; where all went well, nothing on the page need change
 
 
-def _ended(found: Job, status: Status) -> None:
+def _ended(job: Job, status: Status) -> None:
     """What a job that did not reach its end left: why, and the button to go on."""
     controls.say_error()
     if status.state == "failed":
@@ -132,4 +132,4 @@ def _ended(found: Job, status: Status) -> None:
             f"The making of the demonstration collection was {status.state}. What is finished stays.",
             icon=":material/stop:",
         )
-    controls.resume(found, status)
+    controls.resume(job, status)

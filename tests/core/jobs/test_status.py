@@ -1,0 +1,39 @@
+"""How far a job is, as a record."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from radcbir_core.errors import CollectionError
+from radcbir_core.jobs import Status
+
+
+def test_a_record_keeps_all_it_says():
+    status = Status(
+        "failed", "embeddings", "pixels", 5, 61, 2.5, 1.0, 2.0, "No.", {"images": 61}, ("import",), "thread"
+    )
+    assert Status.from_json(json.loads(json.dumps(status.to_json()))) == status
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ({}, "state = 'None'"),
+        ({"state": "dancing"}, "state = 'dancing'"),
+        ({"state": "done", "tune": 1}, "it also has 'tune'"),
+    ],
+)
+def test_what_is_no_record_is_said(record, said):
+    with pytest.raises(CollectionError, match=f"Expected the status of a job, but {said}"):
+        Status.from_json(record)
+
+
+def test_the_share_stays_within_its_bounds():
+    assert [Status(done=done, total=total).share for done, total in ((0, 0), (1, 4), (9, 4), (-1, 4))] == [
+        0,
+        0.25,
+        1,
+        0,
+    ]
