@@ -413,7 +413,15 @@ def available_to(
     own = _look_up(position, kinds[rows[alone]], kinds[rows[alone]])
     counts[alone[own > 0], own[own > 0] - 1] -= 1
     for sign, keys in _combinations(known):
-        counts -= sign * _sharing(keys, kinds, rows=rows, members=members, position=position, width=len(grades))
+        counts -= sign * _sharing(
+            keys,
+            kinds,
+            rows=rows,
+            members=members,
+            position=position,
+            width=len(grades),
+            single=relevance.single,
+        )
     return Available(grades=grades, counts=counts)
 
 
@@ -442,6 +450,7 @@ def _sharing(
     members: Rows,
     position: sparse.csr_array,
     width: int,
+    single: bool,
 ) -> npt.NDArray[np.int64]:
     """``(Q, G)``; for each query, the members that have its key, by the position of their grade."""
     size = max(1, position.shape[0])
@@ -450,7 +459,9 @@ def _sharing(
     # Each key and kind once, sorted by key: queries of one kind and group have the same to lose.
     pairs, numbers = np.unique(keys[there] * size + kinds[there], return_counts=True)
     wanted, of_query = np.unique(keys[rows[asking]] * size + kinds[rows[asking]], return_inverse=True)
-    first, last = (np.searchsorted(pairs, wanted // size * size + edge) for edge in (0, size))
+    # All kinds of its group can be relevant to a query, or, of single labels, its own alone.
+    lowest, span = (wanted, 1) if single else (wanted // size * size, size)
+    first, last = (np.searchsorted(pairs, lowest + edge) for edge in (0, span))
     ends = np.cumsum(last - first)
     by_wanted = np.zeros((len(wanted), width), dtype=np.int64)
     start = 0
