@@ -102,7 +102,7 @@ def ranked_hits(
         recall=facts.get("recall_at_10", 1.0),
     )
     allowed = gallery & store.valid
-    exclusions = exclusions_of(store.collection.manifest, queries, exclude)
+    exclusions = exclusions_of(store, queries, exclude)
     short: list[npt.NDArray[np.intp]] = []
     for start in range(0, len(queries), _CHUNK * 8):
         part = slice(start, start + _CHUNK * 8)

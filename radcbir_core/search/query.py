@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import check_exclusions
-from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import QueryError
@@ -72,7 +71,7 @@ class Query(Protocol):
             StaleError: The encoder here is not the one that the embeddings were made with.
         """
 
-    def exclusions(self, manifest: Manifest, exclude: Sequence[str]) -> list[Exclusion]:
+    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """What it may not return.
 
         Raises:
@@ -122,9 +121,9 @@ class RowQuery:
             )
         return EmbeddedQuery(self, means.searcher.queries_of(chosen))
 
-    def exclusions(self, manifest: Manifest, exclude: Sequence[str]) -> list[Exclusion]:
+    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """Themselves, and what shares their patient, study, series or bytes."""
-        return exclusions_of(manifest, np.asarray(self.rows, dtype=np.intp), exclude)
+        return exclusions_of(store, np.asarray(self.rows, dtype=np.intp), exclude)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,9 +168,9 @@ class ImageQuery:
         embedding = means.encoder().encode_images([self.pixels])
         return EmbeddedQuery(self, unit(embedding, dimension=means.searcher.dimension))
 
-    def exclusions(self, manifest: Manifest, exclude: Sequence[str]) -> list[Exclusion]:
+    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """What its file tells, if the collection has it."""
-        return exclusions_of_file(manifest, self.sha256, exclude, queries=1)
+        return exclusions_of_file(store, self.sha256, exclude, queries=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +190,7 @@ class TextQuery:
         embedding = encoder.encode_texts([sentence])
         return EmbeddedQuery(self, unit(embedding, dimension=means.searcher.dimension), notes)
 
-    def exclusions(self, manifest: Manifest, exclude: Sequence[str]) -> list[Exclusion]:  # noqa: ARG002
+    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:  # noqa: ARG002
         """Nothing: a sentence has no patient or file."""
         if names := check_exclusions(exclude):
             raise QueryError(
@@ -217,7 +216,7 @@ class VectorQuery:
         """The vectors, given length 1."""
         return EmbeddedQuery(self, unit(self.vectors, dimension=means.searcher.dimension))
 
-    def exclusions(self, manifest: Manifest, exclude: Sequence[str]) -> list[Exclusion]:  # noqa: ARG002
+    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:  # noqa: ARG002
         """Nothing: nobody knows whose they are."""
         if names := check_exclusions(exclude):
             raise QueryError(

@@ -160,7 +160,7 @@ class Retriever:
             query.vectors,
             k=k,
             allowed=self.allowed(where),
-            exclusions=query.query.exclusions(self.collection.manifest, exclude),
+            exclusions=query.query.exclusions(self.store, exclude),
         )
         return Answer(self.collection, self.store.encoder_id, query, hits)
 

@@ -126,7 +126,7 @@ def _by_chance(
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
     """Whether each query's random ranking is right, and how likely that was."""
     view = shared_view(store, None, evaluation.protocol, level).asked_by(rows)
-    exclusions = exclusions_of(store.collection.manifest, rows, evaluation.protocol.exclude)
+    exclusions = exclusions_of(store, rows, evaluation.protocol.exclude)
     hits = random_hits(rows, k=k, gallery=view.gallery, exclusions=exclusions)
     right: npt.NDArray[np.bool_] = np.any(view.relevant(hits), axis=1)
     return right, expected_success(view.available.relevant, view.allowed, k)
@@ -186,7 +186,7 @@ def ranked_pair(store: EncoderStore, evaluation: Comparison, row: int, *, k: int
     if not labeled:
         gallery = np.logical_and.reduce([side.valid for side in sides if side is not None])
     first, second = (
-        random_hits(query, k=k, gallery=gallery, exclusions=exclusions_of(store.collection.manifest, query, exclude))
+        random_hits(query, k=k, gallery=gallery, exclusions=exclusions_of(store, query, exclude))
         if side is None
         else ranked_hits(side, query, k=k, gallery=gallery, exclude=exclude)
         for side in sides

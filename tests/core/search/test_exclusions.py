@@ -7,8 +7,7 @@ import pytest
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import EXCLUSIONS
-from radcbir_core.errors import QueryError
-from radcbir_core.search.exclusions import check_exclusions, exclusions_of, exclusions_of_file
+from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
 
 COLUMN = {"patient": "patient_id", "study": "study_id", "series": "series_id"}
 
@@ -37,7 +36,7 @@ def share(collection: Collection, name: str, row: int) -> set[int]:
 @pytest.mark.parametrize("name", [None, *EXCLUSIONS])
 def test_an_image_leaves_out_itself_and_what_shares_with_it(small, name) -> None:
     rows = np.array([0, 25, 60])
-    exclusions = exclusions_of(small.manifest, rows, [] if name is None else [name])
+    exclusions = exclusions_of(small.store("pixels"), rows, [] if name is None else [name])
     for query, row in enumerate(rows.tolist()):
         expected = {row} | (share(small, name, row) if name else set())
         assert excluded(exclusions, query, len(small)) == expected
@@ -46,14 +45,8 @@ def test_an_image_leaves_out_itself_and_what_shares_with_it(small, name) -> None
 @pytest.mark.parametrize("name", EXCLUSIONS)
 def test_a_file_leaves_out_what_its_copy_in_the_collection_does(small, name) -> None:
     sha256 = small.manifest.record(0)["sha256"]
-    known = exclusions_of_file(small.manifest, sha256, [name], queries=2)
+    known = exclusions_of_file(small.store("pixels"), sha256, [name], queries=2)
     for query in range(2):
         assert excluded(known, query, len(small)) == share(small, name, 0)
-    assert excluded(exclusions_of_file(small.manifest, "", [name], queries=1), 0, len(small)) == set()
-    assert excluded(exclusions_of_file(small.manifest, "0" * 64, [name], queries=1), 0, len(small)) == set()
-
-
-def test_words_are_checked() -> None:
-    assert check_exclusions(["study", "duplicate", "study"]) == ["duplicate", "study"]
-    with pytest.raises(QueryError, match=r"Expected exclusions of .*, but exclude = 'hospital'"):
-        check_exclusions(["patient", "hospital"])
+    assert excluded(exclusions_of_file(small.store("pixels"), "", [name], queries=1), 0, len(small)) == set()
+    assert excluded(exclusions_of_file(small.store("pixels"), "0" * 64, [name], queries=1), 0, len(small)) == set()

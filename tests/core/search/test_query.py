@@ -107,8 +107,8 @@ class Between:
         both = means.searcher.queries_of(np.array([self.first, self.second]))
         return EmbeddedQuery(self, unit(both.sum(axis=0), dimension=means.searcher.dimension), ("between two",))
 
-    def exclusions(self, manifest, exclude: Sequence[str]) -> list[Exclusion]:
-        return [each for row in (self.first, self.second) for each in exclusions_of(manifest, np.array([row]), exclude)]
+    def exclusions(self, store, exclude: Sequence[str]) -> list[Exclusion]:
+        return [each for row in (self.first, self.second) for each in exclusions_of(store, np.array([row]), exclude)]
 
 
 def test_a_further_kind_is_one_class(small) -> None:
