@@ -44,11 +44,11 @@ def usable_encoders(places: Sequence[Path] = ()) -> list[Usable]:
         >>> [encoder.spec for encoder in usable_encoders()][0]
         'pixels'
     """
-    found = []
+    usable = []
     named = set()
     for entry in registry.known_encoders():
         if entry.family == "pixels" or _is_here(entry.encoder_id):
-            found.append(Usable(entry.encoder_id, entry.title, entry.supports_text, entry.note))
+            usable.append(Usable(entry.encoder_id, entry.title, entry.supports_text, entry.note))
         if entry.spec.startswith("local-dir:"):
             named.add(registry.ROOT / entry.spec.removeprefix("local-dir:"))
     for place in dict.fromkeys((registry.ROOT / "data" / "encoders", *places)):
@@ -62,8 +62,8 @@ def usable_encoders(places: Sequence[Path] = ()) -> list[Usable]:
             if kit is not None:
                 texts = bool(kit.probe and kit.probe.get("texts"))
                 title = kit.title if kit.whole else folder.name
-                found.append(Usable(f"local-dir:{folder}", title, texts, f"A kit in {place}."))
-    return found
+                usable.append(Usable(f"local-dir:{folder}", title, texts, f"A kit in {place}."))
+    return usable
 
 
 def _is_here(encoder_id: str) -> bool:

@@ -31,14 +31,14 @@ class Request:
     window: tuple[float, float] | None
     limits: Limits
 
-    def error(self, rule: str, found: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
+    def error(self, rule: str, actual: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
         """An error in one line that names the file; the caller raises it.
 
         Example:
             >>> str(Request("a.png", None, None, Limits()).error("an image", "empty (0 bytes)", remedy=COPY_AGAIN))
             'Expected an image, but a.png = empty (0 bytes). Copy it again from its source.'
         """
-        return kind(f"Expected {rule}, but {shown(self.name)} = {found}. {remedy}")
+        return kind(f"Expected {rule}, but {shown(self.name)} = {actual}. {remedy}")
 
     def damaged(self, image_format: str) -> ImageError:
         """The error for a file whose content breaks off or makes no sense."""

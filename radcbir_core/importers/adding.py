@@ -331,10 +331,10 @@ def _problems(
     rows = np.flatnonzero(own)
     gone = there.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
     gone["source"], gone["line"], gone["reason"] = "adding", "", GONE
-    found = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)
+    problems = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)
     listed = set(before.problems()[PROBLEM_COLUMNS].itertuples(index=False, name=None))
-    unlisted = np.array([row not in listed for row in found.itertuples(index=False, name=None)], dtype=bool)
-    return found[unlisted].reset_index(drop=True), len(rows)
+    unlisted = np.array([row not in listed for row in problems.itertuples(index=False, name=None)], dtype=bool)
+    return problems[unlisted].reset_index(drop=True), len(rows)
 
 
 def _record(

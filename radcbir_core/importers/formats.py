@@ -147,8 +147,8 @@ def detect(path: Path, *, mapped: bool = False) -> Format:
         return MANIFEST
     if mapped and path.is_file():
         return _format_of_table(path)
-    found = next((known for known in FORMATS if known is not MANIFEST and known.load().recognizes(path)), MANIFEST)
-    return _format_of_table(path) if found == CSV else found
+    recognized = next((known for known in FORMATS if known is not MANIFEST and known.load().recognizes(path)), MANIFEST)
+    return _format_of_table(path) if recognized == CSV else recognized
 
 
 def _format_of_table(path: Path) -> Format:

@@ -348,7 +348,7 @@ def _table(lines: Sequence[_Line], *, without: Sequence[str]) -> pd.DataFrame:
     columns = [name for name in SHOWN_COLUMNS if name not in without]
     rows = [{**line.cells, "problem": line.problem} for line in lines]
     table = pd.DataFrame([{name: row.get(name, "") for name in columns} for row in rows], columns=columns)
-    table["pathologies"] = [list(found) if isinstance(found, list) else [] for found in table["pathologies"]]
+    table["pathologies"] = [list(names) if isinstance(names, list) else [] for names in table["pathologies"]]
     return table
 
 

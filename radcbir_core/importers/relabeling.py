@@ -92,12 +92,16 @@ def relabel(name: str, table: Path, *, by: str = "", dry_run: bool = False) -> R
         return _Corrections(open_collection(name), table).read()[0]
     with at_rest(name) as folder:
         before = Collection(folder)
-        found, corrected = _Corrections(before, table).read()
-        if not len(found.cells):
-            return found
-        cells = {column: [str(cell) for cell in found.cells[column]] for column in ("image_id", "column", "from", "to")}
+        proposed, corrected = _Corrections(before, table).read()
+        if not len(proposed.cells):
+            return proposed
+        cells = {
+            column: [str(cell) for cell in proposed.cells[column]] for column in ("image_id", "column", "from", "to")
+        }
         write_correction(before, corrected, history_of(cells, source=table.name, by=by))
-    return Relabeling(open_collection(name), found.cells, found.lines, found.changes, found.notes, written=True)
+    return Relabeling(
+        open_collection(name), proposed.cells, proposed.lines, proposed.changes, proposed.notes, written=True
+    )
 
 
 class _Corrections:

@@ -122,10 +122,10 @@ class TransformersEncoder(TorchEncoder):
     def _of_the_base(self, batch: torch.Tensor) -> torch.Tensor:
         # A model that is none "for" anything is the base itself, whatever its own parts are called.
         bare = type(self._model).__name__.endswith("Model")
-        found = (self._model if bare else self._model.base_model)(batch, **self._unmasked(batch))
-        hidden = found.last_hidden_state
+        outputs = (self._model if bare else self._model.base_model)(batch, **self._unmasked(batch))
+        hidden = outputs.last_hidden_state
         if self._output == "pooled":
-            features = found.pooler_output.flatten(1)
+            features = outputs.pooler_output.flatten(1)
         elif self._output == "cls":
             features = hidden[:, 0]
         elif hidden.ndim == 4:
@@ -301,7 +301,7 @@ def load_model(kind: Any, config: Any, state: Mapping[str, torch.Tensor], *, pat
     # The random weights that a new module may start with must not disturb the caller's random numbers.
     with quiet(), _no_bars(), torch.random.fork_rng(devices=[]):
         try:
-            model, found = kind.from_pretrained(
+            model, report = kind.from_pretrained(
                 None,
                 config=config,
                 state_dict=dict(state),
@@ -311,11 +311,11 @@ def load_model(kind: Any, config: Any, state: Mapping[str, torch.Tensor], *, pat
             )
         except BUILD_ERRORS as error:
             raise _unbuildable(f"the model of {path}", error) from error
-    missing, unexpected = sorted(found["missing_keys"]), sorted(found["unexpected_keys"])
+    missing, unexpected = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if missing or unexpected:
         raise misfit(path, missing=missing, unexpected=unexpected)
-    if found["mismatched_keys"]:
-        name, here, wanted = sorted(found["mismatched_keys"])[0]
+    if report["mismatched_keys"]:
+        name, here, wanted = sorted(report["mismatched_keys"])[0]
         raise EncoderError(
             f"Expected weights of this architecture's shapes, but {path} has {shown(str(name))} {tuple(here)} instead "
             f"of {tuple(wanted)}. Use the configuration that belongs to these weights."
@@ -347,21 +347,21 @@ def _unbuildable(place: str, error: Exception) -> EncoderError:
 def _dimension(config: Any, output: str, *, place: str) -> int:
     """Length of an embedding, from the configuration."""
     if output == "logits":
-        found: Any = config.num_labels
+        dimension: Any = config.num_labels
     elif config.model_type == "clip":
-        found = config.projection_dim
+        dimension = config.projection_dim
     elif config.model_type == "sam":
-        found = config.vision_config.output_channels
+        dimension = config.vision_config.output_channels
     elif config.model_type == "siglip":
-        found = config.vision_config.hidden_size
+        dimension = config.vision_config.hidden_size
     else:
         sizes = getattr(config, "hidden_sizes", None)
-        found = sizes[-1] if sizes else getattr(config, "hidden_size", None)
-    if not isinstance(found, int) or found < 1:
+        dimension = sizes[-1] if sizes else getattr(config, "hidden_size", None)
+    if not isinstance(dimension, int) or dimension < 1:
         raise EncoderError(
             f"Expected hidden_size or hidden_sizes, but {place} has neither. Use a vision model that says its width."
         )
-    return found
+    return dimension
 
 
 def _why_no_text(model_type: str, checkpoint: Checkpoint) -> str:

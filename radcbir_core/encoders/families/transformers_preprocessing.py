@@ -149,7 +149,7 @@ def _three(value: Any, *, place: str) -> tuple[float, ...]:
     return tuple(float(number) for number in numbers)
 
 
-def _refused(place: str, rule: str, found: str) -> EncoderError:
+def _refused(place: str, rule: str, stated: str) -> EncoderError:
     return EncoderError(
-        f"Expected {rule}, but {place} has {found}. Use a model whose preprocessing is resizing, cropping or padding."
+        f"Expected {rule}, but {place} has {stated}. Use a model whose preprocessing is resizing, cropping or padding."
     )

@@ -45,10 +45,10 @@ def _recognised(folder: Path) -> Checkpoint:
             f"Expected model_type, or architecture and pretrained_cfg, but {path} has neither. "
             "Use the config.json that was published with the weights."
         )
-    found = sorted(path.name for path in folder.iterdir())
+    names = sorted(path.name for path in folder.iterdir())
     raise EncoderError(
         f"Expected {open_clip_sources.CONFIGURATION}, or the config.json of transformers or timm, in "
-        f"{shown(str(folder))}, but it holds {shown(', '.join(found)) or 'nothing'}. "
+        f"{shown(str(folder))}, but it holds {shown(', '.join(names)) or 'nothing'}. "
         "Name the folder of a checkpoint, or put its configuration there."
     )
 

@@ -77,8 +77,8 @@ def cached_file(repository: str, filename: str) -> Path | None:
         )
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(repository, filename)
-    return Path(found) if isinstance(found, str) else None
+    cached = try_to_load_from_cache(repository, filename)
+    return Path(cached) if isinstance(cached, str) else None
 
 
 def fetch_file(repository: str, filenames: Sequence[str]) -> Path:

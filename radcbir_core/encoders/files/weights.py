@@ -214,13 +214,13 @@ def state_digest(state: Mapping[str, torch.Tensor]) -> str:
 
 def misfit(path: Path, *, missing: Sequence[str] = (), unexpected: Sequence[str] = ()) -> EncoderError:
     """The error for weights whose names are not exactly an architecture's; names the first few."""
-    found = [
+    faults = [
         f"{len(names)} {kind} ({_some(names)})"
         for kind, names in (("missing", missing), ("unexpected", unexpected))
         if names
     ]
     return EncoderError(
-        f"Expected the weights of exactly this architecture, but {path} has {' and '.join(found)}. "
+        f"Expected the weights of exactly this architecture, but {path} has {' and '.join(faults)}. "
         "Use the configuration that belongs to these weights."
     )
 

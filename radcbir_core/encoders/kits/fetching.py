@@ -173,9 +173,9 @@ def _check_target(target: Path, *, encoder_id: str, replace: bool) -> None:
         kit = read_kit(target)
         there = kit.encoder_id if kit is not None and kit.whole else None
     if target.is_symlink() or there != encoder_id:
-        found = f"the kit of {there}" if there else "no kit of it"
+        content = f"the kit of {there}" if there else "no kit of it"
         raise EncoderError(
-            f"Expected a new folder, or an older kit of {encoder_id}, but {target} exists and is {found}. "
+            f"Expected a new folder, or an older kit of {encoder_id}, but {target} exists and is {content}. "
             "Name another folder.",
             remedy=Remedy("again", options={"to": FOLDER}),
         )
@@ -323,9 +323,9 @@ def _documents(about: Mapping[str, str], origin: Path, *, repository: str | None
     for name, candidates in (("LICENSE", _LICENCE_FILES), ("MODEL_CARD.md", ("MODEL_CARD.md", "README.md"))):
         # A kit's own LICENCE.txt is one that was written here, as it is written anew now.
         there = [origin / candidate for candidate in candidates if not (a_kit and candidate == "LICENCE.txt")]
-        found = next((path for path in there if path.is_file()), None) or _from_hub(repository, candidates)
-        if found is not None:
-            documents[name] = found
+        document = next((path for path in there if path.is_file()), None) or _from_hub(repository, candidates)
+        if document is not None:
+            documents[name] = document
     return documents
 
 

@@ -157,16 +157,16 @@ def check_kit(folder: Path, *, restore: str = RESTORE) -> Kit | None:
                 raise EncoderError(
                     f"Expected the file that {KIT} lists in its folder, but {path} is a link out of it. {restore}"
                 )
-            found = digest_file(path)
+            actual = digest_file(path)
             size = path.stat().st_size
         except (OSError, RuntimeError) as error:
             gone = isinstance(error, FileNotFoundError | NotADirectoryError)
             reason = "is missing" if gone else f"cannot be read: {getattr(error, 'strerror', None) or error}"
             raise EncoderError(f"Expected the file that {KIT} lists, but {path} {reason}. {restore}") from error
-        if found != digest:
+        if actual != digest:
             raise EncoderError(
                 f"Expected the file that {KIT} lists, but {path} ({size:,} bytes) is truncated or altered: its "
-                f"SHA-256 begins with {found[:8]}, not {digest[:8]}. {restore}"
+                f"SHA-256 begins with {actual[:8]}, not {digest[:8]}. {restore}"
             )
     return kit
 

@@ -175,8 +175,8 @@ def check_probe(encoder: Encoder, kit: Kit) -> None:
     if type(encoded) is not int or not 1 <= encoded <= len(names):
         raise _no_probe(kit, "encoded", f"is {shown(repr(encoded))}")
     expected = _read_npy(kit, "embeddings", rows=encoded)
-    found = encoder.encode_prepared(prepared[:encoded])
-    _compare(found, expected, encoder, kit, [Path(name).name for name in names[:encoded]])
+    embeddings = encoder.encode_prepared(prepared[:encoded])
+    _compare(embeddings, expected, encoder, kit, [Path(name).name for name in names[:encoded]])
     if not texts:
         return
     if not encoder.supports_text:
@@ -195,24 +195,24 @@ def versions() -> dict[str, str]:
         >>> sorted(versions())[:3]
         ['numpy', 'open_clip_torch', 'pillow']
     """
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def _compare_prepared(prepared: Float32Array, encoder: Encoder, kit: Kit, names: Sequence[str]) -> None:
     expected = _read_npy(kit, "prepared", rows=len(names))
-    found = _sampled(prepared)
-    if found.shape != expected.shape:
+    samples = _sampled(prepared)
+    if samples.shape != expected.shape:
         raise EncoderError(
-            f"Expected inputs prepared as when the kit was made, but their samples have shape {found.shape[1:]} "
+            f"Expected inputs prepared as when the kit was made, but their samples have shape {samples.shape[1:]} "
             f"instead of {expected.shape[1:]}.{_recorded(encoder, kit)} {_what_to_do(kit)}"
         )
-    differences = np.abs(found - expected).reshape(len(names), -1).mean(axis=1)
+    differences = np.abs(samples - expected).reshape(len(names), -1).mean(axis=1)
     worst = int(np.argmax(differences))
     # Written so that a NaN, which compares as false with everything, is refused too.
     if not differences.max() <= MOST_DIFFERENCE:
@@ -237,13 +237,15 @@ def _recorded(encoder: Encoder, kit: Kit) -> str:
     return f" The kit was made with other settings: {shown('; '.join(differing), longest=300)}." if differing else ""
 
 
-def _compare(found: Float32Array, expected: Float32Array, encoder: Encoder, kit: Kit, names: Sequence[str]) -> None:
-    if found.shape != expected.shape:
+def _compare(
+    embeddings: Float32Array, expected: Float32Array, encoder: Encoder, kit: Kit, names: Sequence[str]
+) -> None:
+    if embeddings.shape != expected.shape:
         raise EncoderError(
             f"Expected embeddings of {expected.shape[1]} numbers, as when the kit was made, but {encoder.encoder_id} "
-            f"gives {found.shape[1]} here. {_what_to_do(kit)}"
+            f"gives {embeddings.shape[1]} here. {_what_to_do(kit)}"
         )
-    cosines = _cosines(found, expected)
+    cosines = _cosines(embeddings, expected)
     worst = int(np.argmin(np.nan_to_num(cosines, nan=-2)))
     if not cosines.min() >= LEAST_COSINE:
         raise EncoderError(
@@ -254,9 +256,9 @@ def _compare(found: Float32Array, expected: Float32Array, encoder: Encoder, kit:
         )
 
 
-def _cosines(found: Float32Array, expected: Float32Array) -> npt.NDArray[np.float64]:
+def _cosines(embeddings: Float32Array, expected: Float32Array) -> npt.NDArray[np.float64]:
     """Of each pair of rows; two rows of zeros agree, as both say that there is no embedding."""
-    first, second = found.astype(np.float64), expected.astype(np.float64)
+    first, second = embeddings.astype(np.float64), expected.astype(np.float64)
     norms = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     both_zero = ~first.any(axis=1) & ~second.any(axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -45,8 +45,8 @@ def choose_precision(encode: Callable[[torch.Tensor, bool], torch.Tensor], input
 
 
 def _cosines(first: Float32Array, second: Float32Array) -> list[float]:
-    found = []
+    cosines = []
     for one, other in zip(first, second, strict=True):
         norms = float(np.linalg.norm(one) * np.linalg.norm(other))
-        found.append(float(one @ other) / norms if np.isfinite(norms) and norms > 0 else 0.0)
-    return found
+        cosines.append(float(one @ other) / norms if np.isfinite(norms) and norms > 0 else 0.0)
+    return cosines

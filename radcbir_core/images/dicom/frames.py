@@ -153,13 +153,13 @@ def read_stored_values(
         options["number_of_frames"] = 1
         source, index = encapsulate([compressed], has_bot=False), 0
 
-    values, found = decoder.as_array(source, index=index, decoding_plugin=plugin, **options)
+    values, decoded_as = decoder.as_array(source, index=index, decoding_plugin=plugin, **options)
     if options.get("correct_unused_bits") is False:
         bits_stored = options.get("bits_stored", 0)
         values = _keep_stored_bits(
             values, bits_stored=bits_stored, high_bit=int(header.get("HighBit", bits_stored - 1))
         )
-    return values.astype(values.dtype.newbyteorder("="), copy=False), str(found["photometric_interpretation"])
+    return values.astype(values.dtype.newbyteorder("="), copy=False), str(decoded_as["photometric_interpretation"])
 
 
 def _options(header: Dataset, element: PixelElement, *, frames: int) -> dict[str, Any]:
@@ -191,9 +191,9 @@ def _check_native_length(options: dict[str, Any], element: PixelElement, *, requ
         bits = bits // 3 * 2  # one Cb and one Cr for two pixels (PS3.3 C.7.6.3.1.2)
     expected = (bits * options["number_of_frames"] + 7) // 8
     if element.length < expected or element.available < element.length:
-        found = min(element.length, element.available)
+        present = min(element.length, element.available)
         raise request.error(
-            f"{max(expected, element.length):,} bytes of pixel data", f"cut off after {found:,}", remedy=COPY_AGAIN
+            f"{max(expected, element.length):,} bytes of pixel data", f"cut off after {present:,}", remedy=COPY_AGAIN
         )
 
 

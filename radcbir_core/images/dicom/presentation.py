@@ -58,8 +58,8 @@ class FrameHeader:
         for groups in (per_frame[self.frame : self.frame + 1], shared[:1]):
             for item in groups:
                 if item.get(macro):
-                    found: Dataset = item[macro].value[0]
-                    return found
+                    elements: Dataset = item[macro].value[0]
+                    return elements
         return self.header
 
 

@@ -118,22 +118,22 @@ def _elements(head: bytes, plan: _Plan) -> dict[str, Value]:
     raw: dict[int, bytes] = {}
     wanted = {tag: representation for tag, (_, representation) in plan.wanted.items()}
     _walk(head, start, wanted, raw, last=plan.last, explicit=explicit)
-    found: dict[str, Value] = {}
+    values: dict[str, Value] = {}
     for tag, content in raw.items():
         keyword, representation = plan.wanted[tag]
         value = _value(content, representation)
         if value is not None:
-            found[keyword] = value
-    if not plan.required <= found.keys():
+            values[keyword] = value
+    if not plan.required <= values.keys():
         raise _Unusual
-    return found
+    return values
 
 
 def _walk(
     head: bytes,
     start: int,
     wanted: dict[int, bytes],
-    found: dict[int, bytes],
+    raw_values: dict[int, bytes],
     *,
     last: int,
     end: int = -1,
@@ -166,7 +166,7 @@ def _walk(
                 raise IndexError
             if explicit and representation != wanted[tag]:
                 raise _Unusual
-            found[tag] = head[content:position]
+            raw_values[tag] = head[content:position]
 
 
 def _element(head: bytes, position: int, *, explicit: bool) -> tuple[int, bytes, int, int]:

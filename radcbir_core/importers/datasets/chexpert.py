@@ -96,12 +96,12 @@ def _layout(given: Path) -> tuple[Path, Path]:
 
 def _batches(folder: Path) -> list[Path]:
     """The batches in a folder; one that was unpacked into a folder of its own name is that folder's only content."""
-    found = []
+    folders = []
     if folder.is_dir():
         for batch in sorted(entry for entry in folder.iterdir() if _BATCH.fullmatch(entry.name) and entry.is_dir()):
             within = batch / batch.name
-            found.append(within if within.is_dir() else batch)
-    return found
+            folders.append(within if within.is_dir() else batch)
+    return folders
 
 
 def _places(root: Path) -> dict[tuple[str, str], str]:

@@ -54,7 +54,7 @@ def findings_of(cells: Mapping[str, Cell], policy: Policy) -> list[str]:
         >>> [findings_of(cells, policy) for policy in POLICIES]
         [['Fracture'], ['Edema', 'Fracture'], ['uncertain Edema', 'Fracture']]
     """
-    found = []
+    findings = []
     for name in OBSERVATIONS:
         text = str(cells.get(name, "")).strip()
         value = _VALUES.get(text)
@@ -64,10 +64,10 @@ def findings_of(cells: Mapping[str, Cell], policy: Policy) -> list[str]:
             continue
         word = "normal" if name == NO_FINDING else name
         if value == "1" or (value == "-1" and policy == "positive"):
-            found.append(word)
+            findings.append(word)
         elif value == "-1" and policy == "own-label":
-            found.append(f"uncertain {word}")
-    return found
+            findings.append(f"uncertain {word}")
+    return findings
 
 
 def policy_note(policy: Policy) -> str:

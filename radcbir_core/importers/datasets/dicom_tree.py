@@ -85,14 +85,14 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     Raises:
         ManifestError: A path is neither, or a DICOMDIR cannot be read.
     """
-    found = [real(path) for path in paths]
-    for place, path in zip(found, paths, strict=True):
+    places = [real(path) for path in paths]
+    for place, path in zip(places, paths, strict=True):
         if not place.exists():
             raise ManifestError(f"Expected a folder of DICOM files or a DICOMDIR, but {path} does not exist. Check it.")
-    folders = [place if place.is_dir() else place.parent for place in found]
+    folders = [place if place.is_dir() else place.parent for place in places]
     return [
         _read(place, folder, name, request)
-        for place, folder, name in zip(found, folders, dataset_names(folders), strict=True)
+        for place, folder, name in zip(places, folders, dataset_names(folders), strict=True)
     ]
 
 
@@ -233,14 +233,14 @@ class _Reader:
         # A file found in a folder lies in it, unless it is a link, which quick_elements does not open; one that a
         # DICOMDIR names may be anywhere.
         if not self._listed:
-            found = quick_elements(f"{self._folder}/{path}", _QUICK, required=_REQUIRED)
-            if found is not None:
-                return found
+            elements = quick_elements(f"{self._folder}/{path}", _QUICK, required=_REQUIRED)
+            if elements is not None:
+                return elements
         from radcbir_core.images.dicom.reading import read_elements
 
         file = file_below(str(self._folder), path)
-        found = quick_elements(file, _QUICK, required=_REQUIRED) if self._listed else None
-        return found if found is not None else read_elements(Path(file), _ELEMENTS, limits=self._request.limits)
+        elements = quick_elements(file, _QUICK, required=_REQUIRED) if self._listed else None
+        return elements if elements is not None else read_elements(Path(file), _ELEMENTS, limits=self._request.limits)
 
     def _of_header(self, path: str, header: Any) -> Iterator[_Slice | Row]:
         uid = str(header.get("SOPInstanceUID") or "")

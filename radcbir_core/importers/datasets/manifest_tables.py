@@ -33,10 +33,10 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     Raises:
         ManifestError: Something there cannot be read as a table, or holds no images.
     """
-    found: list[Path] = []
+    places: list[Path] = []
     for path in paths:
-        found.extend(_expand(real(path), given=path))
-    distinct = list(dict.fromkeys(found))
+        places.extend(_expand(real(path), given=path))
+    distinct = list(dict.fromkeys(places))
     names = dataset_names([path if path.is_dir() else path.parent for path in distinct])
     sources = [
         _read_folder(path, name) if path.is_dir() else read_table(path, dataset=name, root=request.image_root)

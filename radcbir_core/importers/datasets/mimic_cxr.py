@@ -44,8 +44,8 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
 
 def _table(folder: Path, what: str) -> Path | None:
-    found = sorted(folder.glob(_PATTERN.format(what))) + sorted(folder.glob(_PATTERN.format(what) + ".gz"))
-    return found[0] if found else None
+    tables = sorted(folder.glob(_PATTERN.format(what))) + sorted(folder.glob(_PATTERN.format(what) + ".gz"))
+    return tables[0] if tables else None
 
 
 def _read(folder: Path, policy: Policy) -> Source:

@@ -76,17 +76,17 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:  # noqa
 
 def _read(path: Path) -> Source:
     folder = path.parent if path.is_file() else path
-    found = [path] if path.is_file() else [folder / name for name in TABLES if (folder / name).is_file()]
-    if not found:
+    tables = [path] if path.is_file() else [folder / name for name in TABLES if (folder / name).is_file()]
+    if not tables:
         raise ManifestError(
             f"Expected {' or '.join(TABLES)} of NIH ChestX-ray14, but {folder} has neither. Give the folder with it."
         )
-    table = CsvTable(found[0])
-    table.require([_IMAGE, _LABELS, _PATIENT], what=f"{found[0].name} of NIH ChestX-ray14")
+    table = CsvTable(tables[0])
+    table.require([_IMAGE, _LABELS, _PATIENT], what=f"{tables[0].name} of NIH ChestX-ray14")
     listed = _lists(folder)
     notes: list[str] = []
     return Source(
-        origin=found[0],
+        origin=tables[0],
         root=folder,
         dataset="nih14",
         rows=_rows(table, folder, listed, notes),

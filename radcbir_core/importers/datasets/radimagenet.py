@@ -56,15 +56,15 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
 def _tables(folder: Path) -> dict[str, Path]:
     """Split → its table, in the folder, in one below, or beside the folder tree."""
-    found: dict[str, Path] = {}
+    tables: dict[str, Path] = {}
     for split, name in TABLES.items():
         places = [folder / name, *sorted(folder.glob(f"*/{name}"))]
         if folder.name == TREE:
             places += [folder.parent / name, *sorted(folder.parent.glob(f"*/{name}"))]
         there = next((place for place in places if place.is_file()), None)
         if there:
-            found[split] = there
-    return found
+            tables[split] = there
+    return tables
 
 
 def _read(path: Path, request: ImportRequest) -> Source:

@@ -215,15 +215,15 @@ class AcceptedRows:
         return self._leave_out(table, again, lambda _row: reason)
 
     def _one_spelling(self, table: pa.Table) -> pa.Table:
-        anatomy, found = spelling_to_use(self._anatomies), spelling_to_use(self._pathologies)
+        anatomy, pathologies = spelling_to_use(self._anatomies), spelling_to_use(self._pathologies)
         if anatomy:
             self._note("anatomy", anatomy, self._anatomies)
             column = [anatomy.get(word, word) for word in table.column("anatomy").to_pylist()]
             table = _replace(table, "anatomy", pa.array(column, pa.string()))
-        if found:
-            self._note("pathologies", found, self._pathologies)
+        if pathologies:
+            self._note("pathologies", pathologies, self._pathologies)
             lists = table.column("pathologies").to_pylist()
-            lists = [list(dict.fromkeys(found.get(word, word) for word in words)) for words in lists]
+            lists = [list(dict.fromkeys(pathologies.get(word, word) for word in words)) for words in lists]
             table = _replace(table, "pathologies", pa.array(lists, pa.list_(pa.string())))
         return table
 
@@ -245,7 +245,7 @@ class AcceptedRows:
         for row, label in zip(suspects, few, strict=True):
             text = "/".join([label["modality"], label["anatomy"], "|".join(label["pathologies"])])
             labels.setdefault(int(groups[row]), {})[text] = None
-        contradicting = {group: list(found) for group, found in labels.items() if len(found) > 1}
+        contradicting = {group: list(of_group) for group, of_group in labels.items() if len(of_group) > 1}
         out = np.zeros(len(groups), dtype=bool)
         out[suspects] = np.isin(groups[suspects], list(contradicting))
         return self._leave_out(

@@ -189,9 +189,9 @@ def as_list(value: Any) -> list[str]:
         import ast
 
         try:
-            found = ast.literal_eval(text)
+            items = ast.literal_eval(text)
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            found = None
-        if isinstance(found, list):
-            return [as_text(item) for item in found]
+            items = None
+        if isinstance(items, list):
+            return [as_text(item) for item in items]
     return text.split(LIST_SEPARATOR) if text else []

@@ -111,8 +111,8 @@ def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
         name = changes.note("pathology", single, _pathology(single))
         return [name] if name else []
     for column in ("pathologies", "labels_all"):
-        found = cells.get(column, "")
-        words = found if isinstance(found, list) else found.split(LIST_SEPARATOR) if is_known(found) else []
+        cell = cells.get(column, "")
+        words = cell if isinstance(cell, list) else cell.split(LIST_SEPARATOR) if is_known(cell) else []
         if words:
             names = (changes.note(column, word, _pathology(word)) for word in words)
             return list(dict.fromkeys(name for name in names if name))

@@ -240,14 +240,14 @@ def _sorted_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     tables = [path for path in files if path.suffix.lower() in _TABLES]
     others = [path for path in paths if path.is_file() and path not in vectors and path not in tables]
     if not vectors or not tables or others:
-        found = (
+        counted = (
             f"{others[0]} is neither"
             if others
             else f"there are {len(vectors)} files of vectors and {len(tables)} tables"
         )
         raise ManifestError(
             f"Expected vectors ({', '.join(SUFFIXES)}) and the table that says what they are of "
-            f"({', '.join(_TABLES)}), but {found}. Give both, such as: ds.h5 ds.csv"
+            f"({', '.join(_TABLES)}), but {counted}. Give both, such as: ds.h5 ds.csv"
         )
     return vectors, tables
 

@@ -103,9 +103,9 @@ def _by_name(
             f"Expected one vector an image, but {names[int(repeated[0])].as_py()} is in {vectors[one].path} and again "
             f"in {vectors[other].path}. Give each vector once."
         )
-    found = pc.index_in(table.column("path"), value_set=names)
-    found = pc.coalesce(found, pc.index_in(table.column("image_id"), value_set=names))
-    whole = np.asarray(pc.fill_null(found, -1)).astype(np.int64)
+    vector_of = pc.index_in(table.column("path"), value_set=names)
+    vector_of = pc.coalesce(vector_of, pc.index_in(table.column("image_id"), value_set=names))
+    whole = np.asarray(pc.fill_null(vector_of, -1)).astype(np.int64)
     files = np.where(whole >= 0, np.searchsorted(starts, whole, side="right") - 1, -1)
     places = np.where(whole >= 0, whole - starts[files], -1)
     unused = np.ones(len(names), dtype=bool)

@@ -92,11 +92,11 @@ def write_encoder(
         progress("import", 0, total)
         for start in range(0, total, _CHUNK):
             part = slice(start, min(start + _CHUNK, total))
-            read, found = _read(vectors, matched.files[part], matched.places[part], dtype=dtype)
-            scaled["rows"] += _make_usable(read, found, matched.files[part] >= 0)
+            read, faults = _read(vectors, matched.files[part], matched.places[part], dtype=dtype)
+            scaled["rows"] += _make_usable(read, faults, matched.files[part] >= 0)
             if there is not None:
-                _keep(there, read, found, start=start, given=matched.files[part] >= 0, ids=ids)
-            reasons.update({start + row: reason for row, reason in found.items()})
+                _keep(there, read, faults, start=start, given=matched.files[part] >= 0, ids=ids)
+            reasons.update({start + row: reason for row, reason in faults.items()})
             yield read
             progress("import", part.stop, total)
 
@@ -155,8 +155,8 @@ def _read(
         if not len(rows):
             continue
         rows = rows[np.argsort(places[rows], kind="stable")]
-        found, bad = file.read(places[rows])
-        read[rows] = found
+        of_file, bad = file.read(places[rows])
+        read[rows] = of_file
         reasons.update({int(rows[position]): reason for position, reason in bad.items()})
     return read, reasons
 

@@ -128,25 +128,25 @@ def _label_columns(path: Path, header: Sequence[str], delimiter: str) -> list[st
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as handle:
         lines = list(islice(csv.reader(handle, delimiter=delimiter), 1, _LOOKED_AT + 1))
     taken = {*UNIFIED_COLUMNS, *COLUMNS, "series_id"}
-    found = []
+    label_columns = []
     for position, name in enumerate(header):
         cells = {line[position].strip() for line in lines if position < len(line)}
         if name in taken or not name:
             continue
         if cells <= _MARKS and cells - {""}:
-            found.append(name)
+            label_columns.append(name)
         elif name.count("/") >= 2:
             other = sorted(cells - _MARKS)
             what = f"has {other[0]!r} in it" if other else "is empty"
             raise ManifestError(
                 f"Expected 0 or 1 in every cell of a label, but the column {name!r} of {path} {what}. Correct it."
             )
-    if not found:
+    if not label_columns:
         raise ManifestError(
             f"Expected one-hot label columns after anatomic_region, but {path} has none that holds 0 and 1. "
             "Give the unified CSV of the data set."
         )
-    return found
+    return label_columns
 
 
 def _read(path: Path, header: Sequence[str], labels: Sequence[str], *, delimiter: str, progress: Progress) -> _Reading:

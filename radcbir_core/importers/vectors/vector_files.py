@@ -122,13 +122,13 @@ class Hdf5Vectors:
         seen = [self._shape_and_type(name) for name in self._names[:: max(1, len(self._names) // _LOOKED_AT)]]
         usable = Counter(
             (shape[-1], kind)
-            for shape, kind in (found for found in seen if found is not None)
+            for shape, kind in (one for one in seen if one is not None)
             if kind.kind == "f" and _is_one_vector(shape)
         )
         if not usable:
-            found = next((f"{kind} of shape {shape}" for shape, kind in (f for f in seen if f)), "no data set")
+            first = next((f"{kind} of shape {shape}" for shape, kind in (one for one in seen if one)), "no data set")
             raise ManifestError(
-                f"Expected floating-point vectors as data sets, but {path} has {found}. Give a file of embeddings."
+                f"Expected floating-point vectors as data sets, but {path} has {first}. Give a file of embeddings."
             )
         (self.dimension, self.dtype), _ = usable.most_common(1)[0]
         self._type = h5py.h5t.py_create(self.dtype)
@@ -309,9 +309,9 @@ class _ParquetVectors:
             column = self._group(int(group))
             for number in np.flatnonzero(group_of == group).tolist():
                 values = column[int(places[number] - self._starts[group])].values
-                found = 0 if values is None else len(values)
-                if found != self.dimension:
-                    reasons[number] = f"Expected a vector of dimension {self.dimension}, but it has {found} numbers."
+                length = 0 if values is None else len(values)
+                if length != self.dimension:
+                    reasons[number] = f"Expected a vector of dimension {self.dimension}, but it has {length} numbers."
                 else:
                     vectors[number] = values.to_numpy(zero_copy_only=False)
         return vectors, reasons

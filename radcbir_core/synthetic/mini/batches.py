@@ -79,8 +79,8 @@ class Batches:
             [kind[0] == "real" and len({label for _, label in labels}) > 1 for kind, labels in kinds.items()]
         )
         self._images, self._of_kind = images, of_kind
-        found = {label for row in np.flatnonzero(~examples.validation).tolist() for label in self._labels(row)}
-        self.labels = sorted(found)
+        shown = {label for row in np.flatnonzero(~examples.validation).tolist() for label in self._labels(row)}
+        self.labels = sorted(shown)
         """All ``(modality, anatomy, finding)`` that are trained on."""
         self._place = {label: place for place, label in enumerate(self.labels)}
         self._absent: dict[tuple[str, str], list[str]] = {}
@@ -139,14 +139,14 @@ class Batches:
         known = np.array([bool(self._examples.modality[row] and self._anatomies[row]) for row in rows])
         same_kind = (kinds[:, None] == kinds[None, :]) & known[:, None] & known[None, :]
         drawn = np.array([is_drawn(self._examples, int(row)) for row in rows])
-        found = [self._findings[row] for row in rows]
+        findings = [self._findings[row] for row in rows]
         shows = np.zeros((len(rows), len(self.labels)), dtype=np.float32)
         for place, row in enumerate(rows.tolist()):
             own = self._labels(row)
             for label in own:
                 shows[place, self._place[label]] = 1 / len(own)
         of_labels = np.array([f"{modality}/{anatomy}" for modality, anatomy, _ in self.labels])
-        shared = np.array([[_jaccard(a, b) for b in found] for a in found], dtype=np.float32)
+        shared = np.array([[_jaccard(a, b) for b in findings] for a in findings], dtype=np.float32)
         return Batch(
             rows=rows,
             texts=texts,
@@ -155,7 +155,7 @@ class Batches:
             same_kind=same_kind,
             same_kind_drawn=same_kind & (drawn[:, None] == drawn[None, :]),
             same_findings=shared * same_kind,
-            unlabelled=np.array([not names for names in found]),
+            unlabelled=np.array([not names for names in findings]),
             shows=shows,
             possible=kinds[:, None] == of_labels[None, :],
         )

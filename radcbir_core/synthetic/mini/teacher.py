@@ -169,8 +169,8 @@ def _run(
             batch[place] = np.asarray(image)[:, :, None]
         interpreter.set_tensor(taken["index"], batch)
         interpreter.invoke()
-        found = interpreter.get_tensor(given["index"]).reshape(_BATCH, -1)[: len(rows)]
-        features.append((found.astype(np.float32) - zero) * scale)
+        outputs = interpreter.get_tensor(given["index"]).reshape(_BATCH, -1)[: len(rows)]
+        features.append((outputs.astype(np.float32) - zero) * scale)
         if start % (32 * _BATCH) == 0:
             progress("teacher", start, len(pixels))
     progress("teacher", len(pixels), len(pixels))

@@ -440,12 +440,12 @@ def _cut_log(path: Path, *, after: int) -> None:
 def _strangers(reader: Any) -> list[int]:
     """A few hundred words of the tokenizer that no sentence about images holds, to stand for unknown ones."""
     # Whole words of the vocabulary end in "</w>"; those in other scripts than Latin are in no sentence of ours.
-    found = [
+    numbers = [
         number
         for word, number in reader.encoder.items()
         if word.endswith("</w>") and len(word) > 6 and any(ord(letter) > 300 for letter in word[:-4])
     ]
-    return sorted(found)[:300]
+    return sorted(numbers)[:300]
 
 
 def _rate(step: int, recipe: Recipe) -> float:

@@ -105,9 +105,9 @@ def patients(images: int, *, seed: int) -> Iterator[Patient]:
         raise ValueError(f"Expected images >= 1 and seed >= 0, but images = {images}, seed = {seed}.")
     left, number = images, 0
     while left:
-        found = patient(number, left=left, seed=seed)
-        yield found
-        left -= found.kept
+        drawn = patient(number, left=left, seed=seed)
+        yield drawn
+        left -= drawn.kept
         number += 1
 
 

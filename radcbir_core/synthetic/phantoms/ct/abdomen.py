@@ -350,7 +350,7 @@ def _paint_middle(layer: Layer, body: _Abdomen, level: float, plane: Plane) -> N
         layer.fill(inset(colon, 2), (-100, -850, 30, -600)[int(4 * float(body.filled[0, at]))], plane=plane)
 
 
-def _slice(body: _Abdomen, organs: Organs, found: Finding | None, plane: Plane) -> Field:
+def _slice(body: _Abdomen, organs: Organs, lesion: Finding | None, plane: Plane) -> Field:
     level = organs.level
     layer = plane.densities(tissue.AIR)
     straight = Plane(plane.mm_per_pixel, plane.x, plane.y, plane.angle / 3)
@@ -358,9 +358,9 @@ def _slice(body: _Abdomen, organs: Organs, found: Finding | None, plane: Plane) 
     table(layer, straight, back=back, width=body.table_wide, sag=body.table_sag)
     _paint_wall(layer, body, level)
     soft = plane.bent(body.organs)
-    afloat = soft if found is None else soft.bent(*found.pushes)
-    if found is not None and found.behind is not None:
-        found.behind(layer, organs, plane)
+    afloat = soft if lesion is None else soft.bent(*lesion.pushes)
+    if lesion is not None and lesion.behind is not None:
+        lesion.behind(layer, organs, plane)
     for kidney in body.kidneys:
         if kidney.side > 0:
             _paint_kidney(layer, body, kidney, level, soft)
@@ -383,23 +383,23 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     scanner = Scanner.of(
         generator, extent=extent, zoom=(0.9, 1.12), window=tissue.ABDOMEN_WINDOW, noise=(5, 22), turn=2.5
     )
-    found = None
+    lesion = None
     if pathology != "normal":
-        found = finding(pathology, generator, body.parts(level), enhanced=body.enhanced)
+        lesion = finding(pathology, generator, body.parts(level), enhanced=body.enhanced)
     grain = canvas.texture(generator, 16, octaves=3, height=96, width=96)
     drawn = []
     for _ in range(images):
         plane = scanner.plane(generator, body.bend)
         here = float(np.clip(level + generator.normal(0, 0.02), 0.15, 0.9))
         organs = body.parts(here)
-        densities = _slice(body, organs, found, plane)
+        densities = _slice(body, organs, lesion, plane)
         tissue_share = ((densities > -20) & (densities < 260)).astype(np.float32)
         densities = densities + soften(tissue_share, 0.7) * plane.field(grain, extent=420) * np.float32(4)
-        if found is None:
+        if lesion is None:
             drawn.append(scanner.show(densities, generator, view="axial"))
             continue
         soft = plane.bent(body.organs)
-        densities, mask, beside = found.paint(densities, organs, soft, generator)
+        densities, mask, beside = lesion.paint(densities, organs, soft, generator)
         drawn.append(
             scanner.show(
                 densities,
@@ -407,8 +407,8 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
                 view="axial",
                 lesion=mask,
                 beside=beside,
-                size_mm=found.size_mm,
-                place=found.place,
+                size_mm=lesion.size_mm,
+                place=lesion.place,
             )
         )
     return drawn

@@ -238,12 +238,12 @@ def _branches(
     turns = heading + np.cumsum(generator.normal(0, 0.16, 5))
     steps = np.stack([np.cos(turns), np.sin(turns)], axis=1) * length / 5
     path = np.concatenate([start[None], start + np.cumsum(steps, axis=0)]).astype(np.float32)
-    found = [(path, width)]
+    branches = [(path, width)]
     if depth < 3 and generator.random() > 0.12 * depth:
         for _ in range(2):
             turn = float(turns[-1] + generator.normal(0, 0.55))
-            found += _branches(generator, path[-1], turn, width * float(generator.uniform(0.5, 0.75)), depth + 1)
-    return found
+            branches += _branches(generator, path[-1], turn, width * float(generator.uniform(0.5, 0.75)), depth + 1)
+    return branches
 
 
 def _tree(chest: _Chest, generator: np.random.Generator) -> tuple[list[tuple[Points, float]], Points, np.ndarray]:
@@ -301,9 +301,9 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
         generator, extent=extent, zoom=(0.84, 1.06), window=tissue.LUNG_WINDOW, noise=(8, 55), turn=2.5
     )
     tree = _tree(chest, generator)
-    found = None
+    lesion = None
     if pathology != "normal":
-        found = finding(pathology, generator, chest.lungs(level), level=level)
+        lesion = finding(pathology, generator, chest.lungs(level), level=level)
     cloud = canvas.texture(generator, 22, octaves=4, height=128, width=128)
     drawn = []
     for _ in range(images):
@@ -313,13 +313,13 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
         densities, share = _body(chest, lungs, plane, here)
         stir = plane.bent(Bend.of(generator, length=70, height=1.6))
         vessels = plane.shares()
-        _paint_vessels(vessels, tree, less=1.0 if found is None else found.vessels, plane=stir)
+        _paint_vessels(vessels, tree, less=1.0 if lesion is None else lesion.vessels, plane=stir)
         # Blood settles, and so lung is denser towards the back.
         slope = np.clip(plane.heights() / 100, -1, 1) * np.float32(chest.dependent / 2)
         lung = chest.lung + slope + plane.field(cloud, extent=330) * np.float32(14)
         mask = beside = None
-        if found is not None:
-            lung, mask = found.within(lung, Cut(lungs, share, plane, generator))
+        if lesion is not None:
+            lung, mask = lesion.within(lung, Cut(lungs, share, plane, generator))
         lung = mixed(lung, vessels.done(), 40.0)
         densities = mixed(densities, share, lung)
         if _BRONCHI[0] < here < _BRONCHI[-1]:
@@ -327,8 +327,8 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
                 airways = plane.shares()
                 _paint_bronchi(airways, chest, here, wide)
                 densities = mixed(densities, airways.done(), value)
-        if found is not None and mask is not None:
-            densities, more = found.over(densities, Cut(lungs, share, plane, generator))
+        if lesion is not None and mask is not None:
+            densities, more = lesion.over(densities, Cut(lungs, share, plane, generator))
             mask, beside = np.maximum(mask, more) * share, share
         drawn.append(
             scanner.show(
@@ -337,8 +337,8 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
                 view="axial",
                 lesion=mask,
                 beside=beside,
-                size_mm=None if found is None else found.size_mm,
-                place="" if found is None else found.place,
+                size_mm=None if lesion is None else lesion.size_mm,
+                place="" if lesion is None else lesion.place,
             )
         )
     return drawn

@@ -237,7 +237,7 @@ def _paint_holder(layer: Layer, head: _Head, inner: Points, plane: Plane) -> Non
     layer.stroke(shell, 2.4, tissue.HOLDER + 300, plane=plane)
 
 
-def _slice(head: _Head, found: Finding | None, plane: Plane, level: float) -> tuple[Field, Field, Points]:
+def _slice(head: _Head, lesion: Finding | None, plane: Plane, level: float) -> tuple[Field, Field, Points]:
     """Hounsfield units without the lesion, the brain's share of each pixel, and the inside of the skull."""
     inner = head.inner(level)
     layer = plane.densities(tissue.AIR)
@@ -245,7 +245,7 @@ def _slice(head: _Head, found: Finding | None, plane: Plane, level: float) -> tu
         _paint_holder(layer, head, inner, Plane(plane.mm_per_pixel, plane.x, plane.y, plane.angle))
     _paint_skull(layer, head, inner, level)
     layer.fill(inner, tissue.CSF)
-    moved = plane.bent(head.fine) if found is None else plane.bent(head.fine, *found.pushes)
+    moved = plane.bent(head.fine) if lesion is None else plane.bent(head.fine, *lesion.pushes)
     brain = inset(inner, 1.0 + 3.2 * head.atrophy)
     inside = plane.shares()
     inside.fill(inner)
@@ -268,26 +268,26 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
         generator, extent=extent, zoom=(1.0, 1.3), window=tissue.BRAIN_WINDOW, noise=(1.6, 5.0), turn=5.0
     )
     level = float(generator.uniform(-0.4, 0.95))
-    found = None
+    lesion = None
     if pathology != "normal":
-        found = finding(pathology, generator, head.inner(level), level=level, contrast=head.contrast)
+        lesion = finding(pathology, generator, head.inner(level), level=level, contrast=head.contrast)
     grain = canvas.texture(generator, 40, octaves=4, height=96, width=96)
     drawn = []
     for _ in range(images):
         plane = scanner.plane(generator, head.bend)
         here = level + float(generator.normal(0, 0.035))
-        densities, share, inner = _slice(head, found, plane, here)
+        densities, share, inner = _slice(head, lesion, plane, here)
         densities = densities + share * plane.field(grain, extent=220) * np.float32(1.2)
         # Beam hardening leaves the brain brighter next to bone (Barrett and Keat, RadioGraphics 2004).
         densities += share * soften((densities > 300).astype(np.float32), 4.0) * np.float32(9)
-        if found is None:
+        if lesion is None:
             drawn.append(scanner.show(densities, generator, view="axial"))
             continue
         size = float(generator.uniform(0.9, 1.05))
-        densities, mask = found.paint(densities, Cut(share, plane, inner, size, generator))
+        densities, mask = lesion.paint(densities, Cut(share, plane, inner, size, generator))
         drawn.append(
             scanner.show(
-                densities, generator, view="axial", lesion=mask, beside=share * (densities < 130), place=found.place
+                densities, generator, view="axial", lesion=mask, beside=share * (densities < 130), place=lesion.place
             )
         )
     return drawn

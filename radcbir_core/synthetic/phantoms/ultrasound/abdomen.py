@@ -108,7 +108,7 @@ def vessels(
         reach: Half its width, mm.
         hub: Where hepatic veins run to, (x, z) in mm.
     """
-    found = []
+    outlines = []
     for number in range(int(generator.integers(5, 10))):
         portal = number % 2 == 0
         at = (
@@ -121,7 +121,7 @@ def vessels(
             half = float(generator.uniform(13, 32))
         else:
             angle, half = float(generator.uniform(0, np.pi)), float(generator.uniform(3, 6))
-        found.append(
+        outlines.append(
             Tube(
                 at=at,
                 angle=angle,
@@ -131,7 +131,7 @@ def vessels(
                 walls=float(generator.uniform(9, 15) if portal else generator.uniform(-4, 3)),
             )
         )
-    return found
+    return outlines
 
 
 class Liver:

@@ -80,13 +80,13 @@ def _stones(generator: np.random.Generator, gallbladder: _Gallbladder) -> list[_
     count = int(generator.choice([1, 1, 2, 3, 4, 6]))
     largest = gallbladder.across * log_uniform(generator, 0.34, 0.68) / (1 + 0.06 * (count - 1))
     room = 0.68 if gallbladder.long else 0.3
-    found = []
+    stones = []
     for number in range(count):
         width = largest * (1.0 if number == 0 else float(generator.uniform(0.4, 0.95)))
         along = float(generator.uniform(-room, room))
         half = (width, width * float(generator.uniform(0.65, 0.95)))
-        found.append(_Stone(along, half, float(generator.normal(0, 1.5))))
-    return found
+        stones.append(_Stone(along, half, float(generator.normal(0, 1.5))))
+    return stones
 
 
 def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[Drawn]:

@@ -88,7 +88,7 @@ class _Around:
 
 
 def _stones(generator: np.random.Generator, kidney: Kidney, depth: float) -> list[_Stone]:
-    found = []
+    stones = []
     for number in range(1 if generator.random() < 0.7 else 2):
         width = log_uniform(generator, 0.033, 0.085) * depth * (1 if number == 0 else 0.7)
         half = (width, width * float(generator.uniform(0.55, 0.85)))
@@ -96,8 +96,8 @@ def _stones(generator: np.random.Generator, kidney: Kidney, depth: float) -> lis
             float(generator.uniform(-0.75, 0.75)) * kidney.sinus[0],
             float(generator.uniform(-0.35, 0.6)) * kidney.sinus[1],
         )
-        found.append(_Stone(at, half))
-    return found
+        stones.append(_Stone(at, half))
+    return stones
 
 
 def _collecting(generator: np.random.Generator, kidney: Kidney) -> _Collecting:

@@ -51,7 +51,7 @@ def _spots(
 
     The largest lesion comes first and always finds a place; a further one is left out where there is no room.
     """
-    found: list[tuple[float, float, float]] = []
+    spots: list[tuple[float, float, float]] = []
     for number, half in enumerate(sizes):
         best, room = (0.0, (top + bottom) / 2, half), -np.inf
         for _ in range(16):
@@ -60,14 +60,14 @@ def _spots(
             angle = float(generator.uniform(-0.55, 0.55) if number == 0 else generator.uniform(-0.8, 0.8))
             angle *= probe.half_angle
             spot = ((probe.radius + depth) * np.sin(angle), (probe.radius + depth) * np.cos(angle) - probe.radius)
-            gap = min((np.hypot(spot[0] - x, spot[1] - z) - half - other for x, z, other in taken + found), default=1.0)
+            gap = min((np.hypot(spot[0] - x, spot[1] - z) - half - other for x, z, other in taken + spots), default=1.0)
             if gap > room:
                 best, room = (float(spot[0]), float(spot[1]), half), float(gap)
             if room > 3:
                 break
         if number == 0 or room > 0:
-            found.append(best)
-    return found
+            spots.append(best)
+    return spots
 
 
 def _metastases(
@@ -77,7 +77,7 @@ def _metastases(
     largest = log_uniform(generator, 0.085, 0.15) * (bottom - top + 40)
     sizes = [largest] + [largest * float(generator.uniform(0.4, 0.95)) for _ in range(count - 1)]
     kind = generator.choice(["dark", "target", "bright"], p=[0.4, 0.38, 0.22])
-    found = []
+    metastases = []
     for x, z, half in _spots(generator, probe, top=top, bottom=bottom, sizes=sizes, taken=taken):
         ratio = float(generator.uniform(0.8, 1.25))
         shape = waves(generator, float(generator.uniform(0.02, 0.08)), range(2, 7))
@@ -88,8 +88,8 @@ def _metastases(
             core, rim, share = float(generator.uniform(1, 8)), float(generator.uniform(-20, -13)), 0.64
         else:
             core, rim, share = float(generator.uniform(7, 12)), float(generator.uniform(-12, 4)), 0.88
-        found.append(_Metastasis(outline, core, rim, share))
-    return found
+        metastases.append(_Metastasis(outline, core, rim, share))
+    return metastases
 
 
 def _paint_metastases(body: Body, metastases: list[_Metastasis], inner: Pattern, off: float) -> Field:
