@@ -22,6 +22,7 @@ from radcbir_core.evaluation.reports.precision import of_level
 from radcbir_core.jobs import list_jobs
 from tests.pages.conftest import wait
 from tests.pages.reading import _components, cards, complaints, html, words
+from tests.quick_jobs import wait_for
 from tests.second_encoder import add_encoder
 from tests.small_images import HTML_LABEL
 
@@ -284,6 +285,7 @@ def test_a_build_is_stopped_and_goes_on(two, in_threads, monkeypatch):
     monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build", slow)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
+    wait_for(lambda: list_jobs()[0].status().stage == "embeddings")
     assert "is being built for small" in words(at)
     button(at, "Stop").click().run()
     assert button(at, "Stopping…").disabled

@@ -210,6 +210,7 @@ def test_it_can_be_stopped_and_goes_on(first_start, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("radcbir_core.jobs.kinds.make_demonstration.make_demo", stopped)
         at = first_start()
+        wait_for(lambda: list_jobs()[0].status().stage == "draw")
         button(at, "Stop").click()
         at.run()
         assert button(at, "Stopping…").disabled
