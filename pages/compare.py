@@ -95,7 +95,7 @@ def show_figures(pair: Pair, found: Result, chosen: Chosen) -> None:
     st.html(headline.headline(found, chosen))
     left, right = st.container(key="radcbir-figures").columns([9, 10], gap="medium")
     with left:
-        figure = difference_figures.difference_overview(means, names=dict(LEVEL_NAMES), chosen=(chosen.level, chosen.k))
+        figure = difference_figures.difference_overview(means, names=LEVEL_NAMES, chosen=(chosen.level, chosen.k))
         st.plotly_chart(
             figure,
             key="radcbir:difference-overview",

@@ -7,8 +7,8 @@ columns, so that twenty collections of millions of images are listed as quickly 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import streamlit as st
 
@@ -41,9 +41,10 @@ def draw() -> None:
     _table(found)
     names = [one.name for one in found]
     opened = state.get("collection")
-    widget = st.segmented_control if len(names) <= _SEGMENTS else st.selectbox
+    few: Callable[..., Any] = st.segmented_control
+    many: Callable[..., Any] = st.selectbox
     chosen = state.choice(
-        widget,
+        few if len(names) <= _SEGMENTS else many,
         "Shown below",
         names,
         name="show",

@@ -6,8 +6,8 @@ holds zero. Texts of collections are escaped as in figures.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,8 @@ from pages.parts.compare.comparator import COLORS, WORDS
 from pages.parts.frame.figures import hover_line, plain, wrapped
 from pages.parts.frame.palette import GROUND, LINES, QUIET, TEXT, TRACK
 from pages.parts.frame.text import counted
+from radcbir_core.collections.manifest import Level
+from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import verdict
 
 _LABEL_WIDTH: Final = 34
@@ -98,7 +100,7 @@ def difference_rows(table: pd.DataFrame, *, k: int) -> go.Figure:
     return figure
 
 
-def difference_overview(table: pd.DataFrame, *, names: dict[str, str], chosen: tuple[str, int]) -> go.Figure:
+def difference_overview(table: pd.DataFrame, *, names: Mapping[Level, str], chosen: tuple[str, int]) -> go.Figure:
     """B − A of micro and macro P@k at every level and k.
 
     Args:
@@ -110,21 +112,21 @@ def difference_overview(table: pd.DataFrame, *, names: dict[str, str], chosen: t
     for level, of_level in table.groupby("level", sort=False):
         if of_level["difference"].isna().all():
             continue
-        lines.append((f"<b>{plain(names[str(level)])}</b>", None))
+        lines.append((f"<b>{plain(names[cast('Level', level)])}</b>", None))
         for k, of_k in of_level.groupby("k"):
             for _, row in of_k.iterrows():
                 lines.append((f"P@{k} {row['averaging']}", row))
     step = 19.0
     heights = np.array([step + (7 if row is None else 0) for _, row in lines])
     middles = np.cumsum(heights) - heights / 2
-    kept = [position for position, (_, row) in enumerate(lines) if row is not None]
-    rows = pd.DataFrame([lines[position][1] for position in kept])
+    rows_at = {position: row for position, (_, row) in enumerate(lines) if row is not None}
+    kept = list(rows_at)
+    rows = pd.DataFrame(list(rows_at.values()))
     limit = _limit(rows)
     figure = go.Figure()
     figure.update_layout(**_layout(round(float(heights.sum())) + 52, left=92, limit=limit))
-    for position in kept:
-        row = lines[position][1]
-        if row is not None and (row["level"], row["k"]) == chosen:
+    for position, row in rows_at.items():
+        if (row["level"], row["k"]) == chosen:
             middle = float(middles[position])
             figure.add_shape(
                 type="rect",
@@ -136,8 +138,7 @@ def difference_overview(table: pd.DataFrame, *, names: dict[str, str], chosen: t
     shared = {
         "y": middles[kept],
         "hovertext": [
-            f"<b>{plain(names[row.level])}, {row.averaging} P@{row.k}</b><br>{_figures(row)}"
-            for row in rows.itertuples()
+            f"<b>{plain(names[row.level])}, {row.averaging} P@{row.k}</b><br>{_figures(row)}" for row in lines_of(rows)
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
     }
@@ -158,7 +159,7 @@ def difference_overview(table: pd.DataFrame, *, names: dict[str, str], chosen: t
 
 def _add_dots(figure: go.Figure, table: pd.DataFrame, middles: np.ndarray, shared: dict[str, Any]) -> None:
     """The dots and whiskers; one trace a verdict, so that each has its sign and its color."""
-    says = np.array([verdict(row.low, row.high) for row in table.itertuples()], dtype=object)
+    says = np.array([verdict(row.low, row.high) for row in lines_of(table)], dtype=object)
     difference = table["difference"].to_numpy()
     above = (table["high"].to_numpy() - difference).clip(min=0)
     below = (difference - table["low"].to_numpy()).clip(min=0)

@@ -17,6 +17,7 @@ from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
 from pages.parts.frame.text import csv_bytes
 from radcbir_core.collections.manifest import LEVELS
 from radcbir_core.evaluation import Protocol, Result
+from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import means_of_comparison, verdict
 from radcbir_core.evaluation.reports.precision import rule_said
 
@@ -33,7 +34,7 @@ def means(found: Result, pair: Pair, protocol: Protocol, *, height: int) -> None
     """Micro and macro P@k at every level and k, and the whole comparison as a file."""
     rows = means_of_comparison(found)
     rows = rows.sort_values(["level", "k"], key=_in_order, kind="stable")
-    says = [_says(row.low, row.high) for row in rows.itertuples()]
+    says = [_says(row.low, row.high) for row in lines_of(rows)]
     columns = ["level", "averaging", "k", "a", "b", "difference", "low", "high", "says"]
     shown = rows.assign(level=rows["level"].map(LEVEL_NAMES), says=says)[columns]
     number = st.column_config.NumberColumn
@@ -93,7 +94,7 @@ def labels(
     names = shown["label"].tolist()
     cells = [(names.index(label), "label")] if label in names else []
     st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": cells}}
-    says = [_says(row.low, row.high) for row in shown.itertuples()]
+    says = [_says(row.low, row.high) for row in lines_of(shown)]
     columns = ["label", "a", "b", "difference", "low", "high", "says", "p_holm", "n_queries", "n_patients"]
     if shown["p_holm"].isna().all():
         columns.remove("p_holm")

@@ -15,6 +15,7 @@ from pages.parts.compare.difference_figures import difference_text
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.frame.text import counted, markup
 from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import labels_of, verdict
 from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedPair
 
@@ -76,7 +77,7 @@ def two_by_two(found: Disagreements) -> str:
 def agreement_table(table: pd.DataFrame, near: int) -> str:
     """The agreement of neighborhoods at each k, beside that of random ones; ``near`` is the k set off."""
     lines = []
-    for row in table.itertuples():
+    for row in lines_of(table):
         times = f"{row.agreement / row.random:,.0f}× random" if row.agreement > 0 else ""
         chosen = ' class="chosen"' if row.k == near else ""
         lines.append(
@@ -94,7 +95,7 @@ def agreement_bars(table: pd.DataFrame, title: str) -> str:
     lines = "".join(
         f'<tr><td class="name" title="{markup(row.label)}">{markup(row.label)}</td><td class="bar">'
         f"{_bar(row.agreement)}</td><td>{_percent(row.agreement)}</td><td>{row.n_images:,}</td></tr>"
-        for row in table.itertuples()
+        for row in lines_of(table)
     )
     head = "<tr><th></th><th></th><th>shared</th><th>images</th></tr>"
     return (

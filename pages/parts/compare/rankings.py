@@ -41,7 +41,7 @@ def show(pair: Pair, found: RankedPair, *, key: str, on_query: Callable[[str], N
     def use() -> None:
         result = st.session_state.get(key)
         row = result.get("query") if isinstance(result, Mapping) else None
-        if any(row in mine for mine in rows.values()):
+        if row is not None and any(row in mine for mine in rows.values()):
             on_query(str(pair.collection.manifest.record(int(row))["image_id"]))
 
     result = _rankings(key=key, data=data, on_open_change=_nothing, on_query_change=use)

@@ -92,7 +92,7 @@ def choose(
     def one(label: str, options: Sequence[str], *, name: str, default: str, **arguments: Any) -> str:
         if name in hidden:
             asked = state.get(name)
-            return asked if asked in options else default
+            return asked if asked is not None and asked in options else default
         return state.choice(controls.segmented_control, label, options, name=name, default=default, **arguments)
 
     level = "label"

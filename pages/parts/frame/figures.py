@@ -20,6 +20,7 @@ import plotly.graph_objects as go
 
 from pages.parts.frame import palette
 from pages.parts.frame.text import counted
+from radcbir_core.evaluation.evaluation import lines_of
 
 # Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018: the same to all kinds of color vision) from its first
 # third on, whose dark end would vanish on a dark ground, and lightened there.
@@ -96,7 +97,8 @@ def wrapped(text: str, *, width: int) -> list[str]:
     >>> wrapped("aaaaaaaaaa", width=4)
     ['aaaa', 'aaaa', 'aa']
     """
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for piece in re.findall(r"[^\s/]*/|[^\s/]+|\s+", " ".join(text.split())):
         if _columns(line + piece.rstrip()) <= width:
             line += piece
@@ -133,7 +135,7 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
     hover = [
         f"<b>{hover_line(row.label)}</b><br>{precision_text(row.precision, row.low, row.high, k=k, name=name)}"
         f"<br>{counted(row.n_queries, 'query', 'queries')}"
-        for row in table.itertuples()
+        for row in lines_of(table)
     ]
     shared: dict[str, Any] = {
         "y": middles,

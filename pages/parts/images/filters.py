@@ -6,7 +6,8 @@ URL. What a filter means is the manifest's business.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -48,7 +49,7 @@ def choose(
                 column.replace("_", " ").capitalize(),
                 sorted(counts),
                 key=key,
-                format_func=lambda value, counts=counts: f"{value} ({counts[value]:,})",
+                format_func=partial(_with_count, counts),
                 on_change=lambda column=column, key=key: state.set_conditions(
                     "where", {**asked, column: st.session_state[key]}
                 ),
@@ -86,3 +87,7 @@ def by_label(bar: st.delta_generator.DeltaGenerator, labels: pd.DataFrame, *, na
     )
     text = state.get(name)
     return labels[labels["label"].str.contains(text, case=False, regex=False)] if text else labels
+
+
+def _with_count(counts: Mapping[str, int], value: str) -> str:
+    return f"{value} ({counts[value]:,})"

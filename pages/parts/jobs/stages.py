@@ -147,7 +147,9 @@ def places(stages: Sequence[str], now: str) -> list[Place]:
         ['done', 'now', 'later']
     """
     at = stages.index(now) if now in stages else 0
-    return ["done"] * at + ["now"] + ["later"] * (len(stages) - at - 1)
+    before: list[Place] = ["done"] * at
+    after: list[Place] = ["later"] * (len(stages) - at - 1)
+    return [*before, "now", *after]
 
 
 def duration(seconds: float) -> str:

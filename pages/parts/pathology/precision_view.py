@@ -22,6 +22,7 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted, markup
 from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import Result, evaluation_of
+from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
 from radcbir_core.evaluation.reports.precision import rule_said
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
@@ -137,7 +138,10 @@ def show_confusion(queries: LabelQueries, labels: Sequence[str], codes: np.ndarr
     mine = table.query_codes == table.hit_codes
     same = float(table.shares[mine].sum())
     others = table.top(limit=10)
-    lines = [("same", "itself", same), *(("other", row.taken_for, row.share) for row in others.itertuples())]
+    taken: list[tuple[palette.Agreement, str, float]] = [
+        ("other", row.taken_for, row.share) for row in lines_of(others)
+    ]
+    lines: list[tuple[palette.Agreement, str, float]] = [("same", "itself", same), *taken]
     rest = 1 - same - float(others["share"].sum())
     if rest > 0.0005:
         lines.append(("unknown", "others, or no hit", rest))

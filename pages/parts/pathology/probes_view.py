@@ -22,6 +22,7 @@ from pages.parts.frame.text import counted, markup
 from pages.parts.images import gallery
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.probes import Probes, label_scores, method_name
 
 WORDS: Final = {"majority": "always the commonest", "linear": "linear probe"}
@@ -45,7 +46,7 @@ def show(opened: Opened) -> None:
     result = runs.result(opened.collection, opened.encoder_id, Probes(level))
     if result is None:
         return
-    names = [method_name(row.method, row.k) for row in result.table.itertuples()]
+    names = [method_name(row.method, row.k) for row in lines_of(result.table)]
     method = state.choice(
         bar.segmented_control,
         "Method by label",
@@ -165,7 +166,8 @@ def _confusions(result: Result, labels: list[str], method: str) -> None:
         return
     # What train alone knows, and what was not predicted, has no column.
     truth, said = (
-        pd.Index(order).get_indexer(result.tables["predictions"][name].astype(object)) for name in ("label", method)
+        pd.Index(order).get_indexer(pd.Index(result.tables["predictions"][name].astype(object)))
+        for name in ("label", method)
     )
     square = np.zeros((len(order), len(order)))
     np.add.at(square, (truth[said >= 0], said[said >= 0]), 1)

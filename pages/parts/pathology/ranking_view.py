@@ -167,7 +167,8 @@ def _means(result: Result) -> None:
     """All metrics at every k, micro and macro, in one small table."""
     means = result.table[result.table["averaging"] != "label"]
     lines = []
-    for (metric, averaging), part in means.groupby(["metric", "averaging"], sort=False):
+    for (name, averaging), part in means.groupby(["metric", "averaging"], sort=False):
+        metric = str(name)
         values = {f"@{k}": value for k, value in zip(part["k"], part["value"], strict=True) if not pd.isna(k)}
         alone = part.loc[part["k"].isna(), "value"]
         lines.append(
@@ -181,9 +182,10 @@ def _means(result: Result) -> None:
         )
     names = [METRIC_NAMES.get(metric, metric) for metric in METRICS]
     table = pd.DataFrame(lines)
-    table = table.iloc[np.lexsort((table["averaging"] == "macro", [names.index(name) for name in table["metric"]]))]
+    order = np.array([names.index(name) for name in table["metric"]])
+    table = table.iloc[np.lexsort(((table["averaging"] == "macro").to_numpy(), order))]
     with st.expander("All metrics at every k", icon=":material/table_rows:"):
-        ks = [column for column in table if column.startswith("@")]
+        ks = [str(column) for column in table if str(column).startswith("@")]
         columns = {k: figure_column(k) for k in ks}
         if table["all"].notna().any():
             columns["all"] = figure_column("At R", about="Of R-precision: at as many hits as there are relevant images")

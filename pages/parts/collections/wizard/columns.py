@@ -76,7 +76,7 @@ def _one(draft: Draft, target: str, label: str, columns: Sequence[str]) -> dict[
     guessed = guess(target, columns)
     if target == "pathologies":
         key = draft.key(name, [guessed] if guessed else [], options=columns)
-        chosen = st.multiselect(
+        several = st.multiselect(
             label,
             columns,
             key=key,
@@ -84,8 +84,8 @@ def _one(draft: Draft, target: str, label: str, columns: Sequence[str]) -> dict[
             help="One column with the findings' names (several with | between them), or several columns of 0 and 1, "
             "each named after its finding.",
         )
-        draft.keep(name, chosen)
-        return {target: ",".join(chosen)} if chosen else {}
+        draft.keep(name, several)
+        return {target: ",".join(several)} if several else {}
     options = [OWN, *columns]
     chosen = st.selectbox(
         label,

@@ -94,7 +94,7 @@ def _upload(draft: Draft) -> None:
         remove_unused(path for job in list_jobs() if job.name for path in _paths_of(job.request))
         bar = st.progress(0.0, text="Reading the upload…")
 
-        def told(_: str, done: int, total: int) -> None:
+        def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - there is one step
             bar.progress(done / total if total else 1.0, text=f"Unpacking · {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
         try:
