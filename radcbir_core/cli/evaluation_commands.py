@@ -149,11 +149,11 @@ def _evaluation(kind: type[Evaluation], collection: Collection, *, hits: Path | 
 
 def _with_ids(collection: Collection, result: Result, table: str) -> Any:
     """A table as it is written: images by their image_id, not by their row."""
-    found = result.tables[table]
-    if "row" not in found:
-        return found
-    ids = collection.manifest.rows(found["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
-    return found.assign(row=ids).rename(columns={"row": "image_id"})
+    shown = result.tables[table]
+    if "row" not in shown:
+        return shown
+    ids = collection.manifest.rows(shown["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
+    return shown.assign(row=ids).rename(columns={"row": "image_id"})
 
 
 def _print(result: Result) -> None:

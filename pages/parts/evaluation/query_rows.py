@@ -58,19 +58,23 @@ def show(
     first = min(max(k, 5), MOST_HITS)
     for line, position in enumerate(shown.tolist()):
         row = int(rows[position])
-        found = hits.rows[line][: hits.counts[line]][:first]
-        similarities = hits.similarities[line][: len(found)]
-        signs = "".join(sign("same" if mine else "other") for mine in relevant[line][: len(found)].tolist())
+        first_hits = hits.rows[line][: hits.counts[line]][:first]
+        similarities = hits.similarities[line][: len(first_hits)]
+        signs = "".join(sign("same" if mine else "other") for mine in relevant[line][: len(first_hits)].tolist())
         one, many = st.columns([1, 5], gap="small")
         with one:
             st.html(f'<p class="radcbir-query">Query &ensp;<b>{markup(said_of(position))}</b></p>')
             gallery.show(opened.collection, [row], key=f"query-{row}", columns=1)
         with many:
-            many_hits = f"first {len(found)} of {k} hits" if k > len(found) == MOST_HITS else counted(len(found), "hit")
+            many_hits = (
+                f"first {len(first_hits)} of {k} hits"
+                if k > len(first_hits) == MOST_HITS
+                else counted(len(first_hits), "hit")
+            )
             st.html(f'<p class="radcbir-query">{many_hits} &ensp;{signs}</p>')
             gallery.show(
                 opened.collection,
-                found,
+                first_hits,
                 key=f"hits-{row}",
                 similarities=similarities,
                 query=gallery.labels_of(opened.collection, row),

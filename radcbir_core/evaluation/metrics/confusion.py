@@ -75,8 +75,8 @@ class Confusion:
 
         Example:
             >>> hits, labels = np.array([[1, 2], [0, 2]]), np.array([0, 0, 1])
-            >>> found = confusion(hits, labels[:2], gallery_labels=labels, labels=("chest", "hand"), k=2)
-            >>> print(found.top().to_string())
+            >>> table = confusion(hits, labels[:2], gallery_labels=labels, labels=("chest", "hand"), k=2)
+            >>> print(table.top().to_string())
                label taken_for  share  n_queries
             0  chest      hand    0.5          2
         """
@@ -124,8 +124,8 @@ def confusion(
         ValueError: The arrays do not fit together.
 
     Example:
-        >>> found = confusion(np.array([[1, 2]]), np.array([0]), gallery_labels=np.array([0, 0, 1]), labels="ab", k=1)
-        >>> found.shares
+        >>> table = confusion(np.array([[1, 2]]), np.array([0]), gallery_labels=np.array([0, 0, 1]), labels="ab", k=1)
+        >>> table.shares
         array([1.])
     """
     queries = check_codes(query_labels, name="query_labels")
@@ -143,8 +143,8 @@ def confusion(
     counts: NDArray[np.int64] = np.empty(0, dtype=np.int64)
     for rows in row_chunks(len(hits), k):
         own = queries[rows].astype(np.int64)[:, None]
-        found = padded[hits[rows, :k]]
-        both = (own * size + found)[(own >= 0) & (found >= 0)]
+        theirs = padded[hits[rows, :k]]
+        both = (own * size + theirs)[(own >= 0) & (theirs >= 0)]
         distinct, number = np.unique(both, return_counts=True)
         pairs, place = np.unique(np.concatenate([pairs, distinct]), return_inverse=True)
         total = np.zeros(len(pairs), dtype=np.int64)

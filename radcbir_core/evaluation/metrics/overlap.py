@@ -104,5 +104,5 @@ def rank_biased_overlap(
     agreed = shared + np.where(beyond, at_short[:, None] * (ranks - short[:, None]) / np.maximum(short, 1)[:, None], 0)
     total = (agreed / ranks * weights * within).sum(axis=1) * (1 - persistence) / persistence
     rest = (at_long - at_short) / np.maximum(long, 1) + at_short / np.maximum(short, 1)
-    found = np.clip(total + rest * persistence**long, 0.0, 1.0)
-    return np.where(usable, found, np.where(long > 0, 0.0, np.nan))
+    overlap = np.clip(total + rest * persistence**long, 0.0, 1.0)
+    return np.where(usable, overlap, np.where(long > 0, 0.0, np.nan))

@@ -13,5 +13,6 @@ from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.evaluation.reports.space import Space
 
 EVALUATIONS: dict[str, type[Evaluation]] = {
-    found.kind: found for found in (Precision, Paper, Ranking, Probes, IndexSize, Space, Comparison, Neighborhoods)
+    evaluation.kind: evaluation
+    for evaluation in (Precision, Paper, Ranking, Probes, IndexSize, Space, Comparison, Neighborhoods)
 }

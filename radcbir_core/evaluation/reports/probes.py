@@ -127,10 +127,10 @@ def _fitted(
     train: npt.NDArray[np.floating[Any]], train_labels: npt.NDArray[Any], *, c: float, progress: Progress
 ) -> Logistic:
     check_penalty(c)
-    found = len(np.unique(train_labels))
-    if found < 2:
+    n_labels = len(np.unique(train_labels))
+    if n_labels < 2:
         raise EvaluationError(
-            f"Expected at least two labels to learn from, but split train has {found}. Choose another level."
+            f"Expected at least two labels to learn from, but split train has {n_labels}. Choose another level."
         )
     return fit_logistic(train, train_labels, c=c, most_steps=MOST_STEPS, progress=progress)
 
@@ -152,9 +152,9 @@ def _votes(hit_rows: npt.NDArray[Any], labels: npt.NDArray[Any], classes: npt.ND
     """``(Q, n)``: how many of the first k hits have each label."""
     of_hits = np.append(labels, -1)[hit_rows[:, :k]]
     query, rank = np.nonzero(of_hits >= 0)
-    found = np.zeros((len(hit_rows), len(classes)), dtype=np.float32)
-    np.add.at(found, (query, np.searchsorted(classes, of_hits[query, rank])), 1)
-    return found
+    votes = np.zeros((len(hit_rows), len(classes)), dtype=np.float32)
+    np.add.at(votes, (query, np.searchsorted(classes, of_hits[query, rank])), 1)
+    return votes
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ def precision_by_measure(
         ValueError: The lengths differ, or ``bins`` is less than 1.
 
     Example:
-        >>> found = precision_by_measure(np.array([5.0, 9, 20, 30]), np.array([0.0, 0.5, 1, 1]), bins=2)
-        >>> [(bin.low, bin.high, bin.queries, bin.precision) for bin in found]
+        >>> parts = precision_by_measure(np.array([5.0, 9, 20, 30]), np.array([0.0, 0.5, 1, 1]), bins=2)
+        >>> [(bin.low, bin.high, bin.queries, bin.precision) for bin in parts]
         [(5.0, 9.0, 2, 0.25), (20.0, 30.0, 2, 1.0)]
     """
     if values.shape != precision.shape or values.ndim != 1 or bins < 1:

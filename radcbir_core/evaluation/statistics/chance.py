@@ -84,8 +84,8 @@ def expected_success(available: NDArray[Any], allowed: NDArray[Any], k: int) -> 
     for draw in range(k):
         left = images - draw
         none *= np.divide(np.maximum(left - relevant, 0), left, out=np.where(relevant > 0, 0.0, 1.0), where=left > 0)
-    found: NDArray[np.float64] = 1 - none
-    return found
+    likely: NDArray[np.float64] = 1 - none
+    return likely
 
 
 def random_hits(
@@ -121,8 +121,8 @@ def random_hits(
             usable = _first_of_its_kind(drawn) & ~_excluded(drawn, waiting, exclusions)
             order = np.argsort(~usable, axis=1, kind="stable")[:, :k]
             kept = np.take_along_axis(usable, order, axis=1)
-            found = np.where(kept, np.take_along_axis(drawn, order, axis=1), -1)
-            hits.rows[waiting, : found.shape[1]] = found
+            filled = np.where(kept, np.take_along_axis(drawn, order, axis=1), -1)
+            hits.rows[waiting, : filled.shape[1]] = filled
             hits.counts[waiting] = kept.sum(axis=1)
             waiting = waiting[hits.counts[waiting] < k]
             draws *= 2
@@ -145,11 +145,11 @@ def _complete(hits: Hits, line: int, row: int, pool: NDArray[np.intp], exclusion
 
 def _excluded(rows: NDArray[np.intp], lines: NDArray[np.intp], exclusions: Sequence[Exclusion]) -> NDArray[np.bool_]:
     """(L, M) rows drawn for L queries → which of them the query may not be given."""
-    found = np.zeros(rows.shape, dtype=np.bool_)
+    barred = np.zeros(rows.shape, dtype=np.bool_)
     for exclusion in exclusions:
         mine = exclusion.query_groups[lines, None]
-        found |= (exclusion.groups[rows] == mine) & (mine >= 0)
-    return found
+        barred |= (exclusion.groups[rows] == mine) & (mine >= 0)
+    return barred
 
 
 def _first_of_its_kind(rows: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -158,9 +158,9 @@ def _first_of_its_kind(rows: NDArray[np.intp]) -> NDArray[np.bool_]:
     ordered = np.take_along_axis(rows, order, axis=1)
     first = np.ones(rows.shape, dtype=np.bool_)
     first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    found = np.empty(rows.shape, dtype=np.bool_)
-    np.put_along_axis(found, order, first, axis=1)
-    return found
+    first_place = np.empty(rows.shape, dtype=np.bool_)
+    np.put_along_axis(first_place, order, first, axis=1)
+    return first_place
 
 
 def _hash(row: NDArray[Any], draw: NDArray[Any]) -> NDArray[np.uint64]:

@@ -45,11 +45,11 @@ class Logistic:
 
     def scores(self, embeddings: Floats) -> Float32:
         """``(Q, n)``: the larger, the likelier; the logarithm of the probability up to a constant a line."""
-        found = np.empty((len(embeddings), len(self.classes)), dtype=np.float32)
+        scores = np.empty((len(embeddings), len(self.classes)), dtype=np.float32)
         for part in _blocks(len(embeddings)):
             vectors = (np.asarray(embeddings[part], dtype=np.float32) - self.mean) / self.deviation
-            found[part] = vectors @ self.weights[:-1] + self.weights[-1]
-        return found
+            scores[part] = vectors @ self.weights[:-1] + self.weights[-1]
+        return scores
 
 
 def fit_logistic(
@@ -66,8 +66,9 @@ def fit_logistic(
 
     Example:
         >>> vectors, labels = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.1]]), np.array([3, 3, 8, 8])
-        >>> found = fit_logistic(vectors, labels, c=1, most_steps=100)
-        >>> found.classes[found.scores(np.array([[0.2, 0.8], [0.7, 0.3]])).argmax(axis=1)].tolist(), found.settled
+        >>> classifier = fit_logistic(vectors, labels, c=1, most_steps=100)
+        >>> said = classifier.scores(np.array([[0.2, 0.8], [0.7, 0.3]])).argmax(axis=1)
+        >>> classifier.classes[said].tolist(), classifier.settled
         ([3, 8], True)
     """
     from scipy.optimize import minimize
@@ -112,11 +113,11 @@ def fit_logistic(
 
     progress("steps", 0, most_steps)
     options = {"maxiter": most_steps, "gtol": _GRADIENT, "ftol": 64 * np.finfo(np.float64).eps, "maxls": 50}
-    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", callback=told, options=options)
+    fit = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", callback=told, options=options)
     progress("steps", most_steps, most_steps)
     # Status 1: out of steps. 2: no better point is found along a line, for the digits of single precision are used up.
-    settled = bool(found.status == 0 or (found.status == 2 and np.abs(found.jac).max() < 10 * _GRADIENT))
-    return Logistic(classes.astype(np.int64), found.x.reshape(shape).astype(np.float32), mean, deviation, settled)
+    settled = bool(fit.status == 0 or (fit.status == 2 and np.abs(fit.jac).max() < 10 * _GRADIENT))
+    return Logistic(classes.astype(np.int64), fit.x.reshape(shape).astype(np.float32), mean, deviation, settled)
 
 
 def _blocks(number: int) -> Iterator[slice]:

@@ -64,7 +64,7 @@ def swap_p_values(
             f"Expected one line, one label and one cluster a query, but differences has shape {table.shape}, and there "
             f"are {len(labels)} labels and {len(codes)} clusters. Pass those of the same queries."
         )
-    found = np.full((n_labels, table.shape[1]), np.nan)
+    p = np.full((n_labels, table.shape[1]), np.nan)
     order = np.argsort(labels, kind="stable")
     edges = np.searchsorted(labels[order], np.arange(n_labels + 1))
     draws = np.random.default_rng(seed).integers(0, 2, size=(DRAWS, DRAWN_CLUSTERS), dtype=np.int8) * 2 - 1
@@ -78,8 +78,8 @@ def swap_p_values(
             known = ~np.isnan(values)
             if known.any():
                 sums = np.bincount(members[known], weights=values[known])
-                found[label, column] = _p_value(sums.astype(np.float64), draws)
-    return found
+                p[label, column] = _p_value(sums.astype(np.float64), draws)
+    return p
 
 
 def _p_value(sums: NDArray[np.float64], draws: NDArray[np.int8]) -> float:
