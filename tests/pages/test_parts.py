@@ -19,6 +19,7 @@ from pages.parts.images import gallery
 from pages.parts.jobs import stages
 from pages.parts.retrieval import prompts
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
+from radcbir_core.jobs import Status
 
 
 @pytest.mark.parametrize("module", [gallery, palette, prompts, text], ids=lambda module: module.__name__)
@@ -106,4 +107,6 @@ def test_what_is_to_be_typed_stands_as_code_so_that_markdown_leaves_its_dashes_a
 
 def test_each_artifact_has_its_stage_of_a_build():
     assert list(stages.BUILD) == ["load", *ARTIFACT_NAMES]
-    assert {artifact.name for artifact in ARTIFACTS if artifact.counts_images} < stages.OF_IMAGES
+    for artifact in ARTIFACTS:
+        said = stages.line(Status(stage=artifact.name, done=1, total=4))
+        assert ("1 of 4 images" in said) == artifact.counts_images
