@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -63,13 +64,16 @@ def server(chromium: Any, small_data: Path, tmp_path_factory: pytest.TempPathFac
 
 
 @contextmanager
-def run_server(streamlit: list[str], data: Path, log: Path) -> Iterator[str]:
+def run_server(
+    streamlit: list[str], data: Path, log: Path, *, ended_by: signal.Signals = signal.SIGTERM
+) -> Iterator[str]:
     """Run the app on a data folder; its address.
 
     Args:
         streamlit: What Python runs in the place of the command ``streamlit``.
         data: The data folder.
         log: Where to write what the server says.
+        ended_by: The signal that ends it.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -83,7 +87,7 @@ def run_server(streamlit: list[str], data: Path, log: Path) -> Iterator[str]:
             _wait(process, f"{address}/_stcore/health", log)
             yield address
         finally:
-            process.terminate()
+            process.send_signal(ended_by)
             process.wait(timeout=20)
 
 

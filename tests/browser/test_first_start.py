@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from radcbir_core.jobs import list_jobs
 from tests import quick_jobs
 from tests.browser.conftest import run_server
 
@@ -71,3 +73,26 @@ def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, 
     second.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
     second.close()
     assert len(list((tmp_path / "data" / "collections").glob("[!.]*"))) == 1
+
+
+def test_a_killed_server_leaves_the_making_to_its_process_and_the_next_server_shows_it(chromium, controls, tmp_path):
+    controls.rest_at("index")
+    server = ["-m", "streamlit"], tmp_path / "data", tmp_path / "log"
+    with run_server(*server, ended_by=signal.SIGKILL) as address:
+        pages = [chromium.new_page() for _ in range(2)]
+        for page in pages:
+            page.goto(f"{address}/map")
+        for page in pages:
+            page.get_by_text("Index them · ").wait_for(timeout=120_000)
+            page.close()
+        (job,) = list_jobs()
+    assert job.is_alive()
+    with run_server(*server) as address:
+        page = chromium.new_page()
+        page.goto(f"{address}/map")
+        page.get_by_text("Index them · ").wait_for(timeout=60_000)
+        assert [one.id for one in list_jobs()] == [job.id]
+        controls.go_on()
+        page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+        page.close()
+    assert job.status().state == "done"
