@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radcbir_core.collections.collection import open_collection
-from radcbir_core.errors import EvaluationError, QueryError, StaleError
+from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.comparison import (
     COMPARISON_COLUMNS,
@@ -22,92 +21,10 @@ from radcbir_core.evaluation.reports.comparison import (
     verdict,
 )
 from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
-from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods, agreement_by_label
+from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 from radcbir_core.evaluation.reports.precision import Precision, of_level
-from tests.kept_embeddings import kept_embeddings
+from tests.core.evaluation.reports.slow_comparison import mean, slow_queries
 from tests.second_encoder import add_encoder
-
-FAILED = (3, 25, 44)
-
-
-@pytest.fixture
-def pair(small_data, tmp_path, monkeypatch):
-    shutil.copytree(small_data, tmp_path / "data")
-    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
-    add_encoder(open_collection("small"), noise=2.0)
-    collection = open_collection("small")
-    return collection.store("pixels"), collection.store("second")
-
-
-@pytest.fixture
-def with_failures(pair):
-    """As ``pair``; the second encoder could not embed three of the images."""
-    collection = pair[0].collection
-    shutil.rmtree(collection.encoder_folder("second"))
-    add_encoder(collection, noise=2.0, failed=FAILED)
-    return collection.store("pixels"), collection.store("second")
-
-
-def label_of(record, level):
-    if level != "label":
-        return record[level]
-    found = record["pathologies"]
-    known = len(found) == 1 and record["modality"] and record["anatomy"]
-    return f"{record['modality']}/{record['anatomy']}/{found[0]}" if known else ""
-
-
-def ranking(store, row, others):
-    """``others`` by similarity to ``row``, best first; chance (None) has no ranking."""
-    vectors = kept_embeddings(store).astype(np.float64)
-    return sorted(others, key=lambda other: (-float(vectors[other] @ vectors[row]), other))
-
-
-def slow_queries(a, b, protocol, level):
-    """row → (label, patient, {k: (P@k of A, P@k of B)}), for every query, by plain Python."""
-    records = a.collection.manifest.frame.to_dict("records")
-    usable = {row for row in range(len(records)) if a.valid[row] and (b is None or b.valid[row])}
-    labels = [label_of(record, level) for record in records]
-    result = {}
-    for row in sorted(usable):
-        mine = records[row]
-        if not labels[row] or (protocol.name == "split" and mine["split"] != "test"):
-            continue
-        others = [
-            other
-            for other in usable
-            if other != row
-            and labels[other]
-            and (protocol.name != "split" or records[other]["split"] == "train")
-            and not (
-                "patient" in protocol.exclude
-                and mine["patient_id"]
-                and mine["patient_id"] == records[other]["patient_id"]
-            )
-        ]
-        relevant = sum(labels[other] == labels[row] for other in others)
-        values = {}
-        for k in protocol.ks:
-            size = k if protocol.divisor == "k" else min(k, relevant)
-            pair = []
-            for store in (a, b):
-                if not relevant:
-                    pair.append(math.nan if protocol.empty == "skip" else 0.0)
-                elif store is None:
-                    pair.append(relevant / len(others) * min(size, len(others)) / size)
-                else:
-                    found = ranking(store, row, others)[:size]
-                    pair.append(sum(labels[other] == labels[row] for other in found) / size)
-            values[k] = tuple(pair)
-        patient = mine["patient_id"] or (
-            f"copies {mine['duplicate_group']}" if mine["duplicate_group"] >= 0 else f"row {row}"
-        )
-        result[row] = (labels[row], patient, values)
-    return result
-
-
-def mean(values):
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
 
 
 def slow_means(queries, k, side):
@@ -279,99 +196,3 @@ def test_what_cannot_be_compared_is_refused(pair) -> None:
         Neighborhoods("second").run(a)
     with pytest.raises(EvaluationError, match="Expected two different encoders, but these are pixels and none"):
         Neighborhoods().run(a)
-
-
-@pytest.mark.parametrize("k", [1, 5])
-@pytest.mark.parametrize("label", [None, "brain"])
-def test_disagreements_are_the_queries_that_one_gets_right_and_the_other_wrong(with_failures, k, label) -> None:
-    a, b = with_failures
-    found = disagreements(a, Comparison("second"), level="anatomy", k=k, label=label)
-    cells: dict[tuple[bool, bool], set[int]] = {}
-    for row, (own, _, values) in slow_queries(a, b, Protocol(), "anatomy").items():
-        if label in (None, own):
-            cells.setdefault((values[k][0] > 0, values[k][1] > 0), set()).add(row)
-    shown = (found.both, found.only_a, found.only_b, found.neither)
-    for rows, right in zip(shown, [(True, True), (True, False), (False, True), (False, False)], strict=True):
-        assert set(rows.tolist()) == cells.get(right, set())
-    assert found.n_queries == sum(map(len, cells.values()))
-    assert found.difference == pytest.approx((len(found.only_b) - len(found.only_a)) / found.n_queries)
-    assert found.low <= found.difference <= found.high
-    lead = of_level(Comparison("second").run(a).tables["queries"], "anatomy").set_index("row")
-    lead = lead["b@10"] - lead["a@10"]
-    assert lead[found.only_a].is_monotonic_increasing
-    assert lead[found.only_b].is_monotonic_decreasing
-
-
-def test_chance_is_right_as_often_as_it_should_be(pair) -> None:
-    a = pair[0]
-    found = disagreements(a, Comparison("chance"), level="modality", k=1)
-    share = (len(found.both) + len(found.only_b)) / found.n_queries
-    assert 0.25 < found.expected < 0.4
-    assert abs(share - found.expected) < 0.2
-    with pytest.raises(EvaluationError, match="Expected a k of"):
-        disagreements(a, Comparison("chance"), level="modality", k=2)
-
-
-def test_both_rankings_of_a_query_come_from_the_same_gallery(with_failures) -> None:
-    a, b = with_failures
-    manifest = a.collection.manifest
-    labels = manifest.labels("anatomy").codes
-    found = ranked_pair(a, Comparison("second"), 30, k=10, level="anatomy")
-    patients = manifest.groups("patient")
-    others = [r for r in range(61) if a.valid[r] and b.valid[r] and r != 30 and patients[r] != patients[30]]
-    assert found.a.rows[0].tolist() == ranking(a, 30, others)[:10]
-    assert found.b.rows[0].tolist() == ranking(b, 30, others)[:10]
-    assert found.relevant_a.tolist() == [labels[row] == labels[30] for row in found.a.rows[0]]
-    assert found.relevant_b.tolist() == [labels[row] == labels[30] for row in found.b.rows[0]]
-    assert found.shared == len(set(found.a.rows[0]) & set(found.b.rows[0]))
-    assert 0 < found.overlap < 1
-    drawn = ranked_pair(a, Comparison("chance"), 30, k=10, level="anatomy")
-    assert np.isnan(drawn.b.similarities).all()
-    assert set(drawn.b.rows[0]) <= {r for r in range(61) if r != 30 and patients[r] != patients[30]}
-    with pytest.raises(QueryError, match="could not be embedded by second"):
-        ranked_pair(a, Comparison("second"), FAILED[0], k=10, level="anatomy")
-
-
-def test_a_query_without_a_label_has_rankings_and_no_relevance(pair) -> None:
-    a = pair[0]
-    row = int(np.flatnonzero(a.collection.manifest.labels("label").codes < 0)[0])
-    found = ranked_pair(a, Comparison("second"), row, k=5, level="label")
-    assert found.relevant_a is found.relevant_b is None
-    assert found.a.counts[0] == found.b.counts[0] == 5
-
-
-def test_neighborhoods_agree_with_sets(with_failures) -> None:
-    a, b = with_failures
-    found = Neighborhoods("second").run(a)
-    both = [row for row in range(61) if a.valid[row] and b.valid[row]]
-    images, ks = found.tables["images"], found.table["k"].tolist()
-    assert images["row"].tolist() == both
-    expected = {k: [len(set(a.neighbor_ids[r, :k]) & set(b.neighbor_ids[r, :k])) / k for r in both] for k in ks}
-    assert ks == [1, 5, 10, 50]
-    for k in ks:
-        assert (images[f"shared@{k}"] / k).tolist() == expected[k]
-    assert found.table["agreement"].tolist() == pytest.approx([mean(expected[k]) for k in ks])
-    assert found.table["random"].tolist() == pytest.approx([k / 57 for k in ks])
-    anatomy = a.collection.manifest.labels("anatomy")
-    labels = anatomy.text(both)
-    by_label = agreement_by_label(found, anatomy, 10)
-    assert by_label["agreement"].is_monotonic_decreasing
-    for row in by_label.to_dict("records"):
-        mine = [value for value, label in zip(expected[10], labels, strict=True) if label == row["label"]]
-        assert row["agreement"] == pytest.approx(mean(mine))
-        assert row["n_images"] == len(mine)
-    with pytest.raises(ValueError, match="Expected a k of"):
-        agreement_by_label(found, anatomy, 7)
-
-
-def test_two_random_graphs_agree_as_chance_says() -> None:
-    """What the table calls random: 400 images, 50 neighbors each, drawn twice."""
-    from radcbir_core.evaluation.metrics.overlap import overlap_by_depth
-
-    random = np.random.default_rng(3)
-    graphs = [
-        np.stack([random.choice(np.delete(np.arange(400), row), 50, replace=False) for row in range(400)])
-        for _ in range(2)
-    ]
-    shared = overlap_by_depth(*graphs)[:, 49].mean() / 50
-    assert shared == pytest.approx(50 / 399, abs=0.006)
