@@ -12,8 +12,8 @@ import pytest
 from typer.main import get_command
 
 import radcbir_core
-from radcbir_core.cli import app, remedies
-from radcbir_core.errors import FOLDER, QueryError, RadcbirError, Remedy
+from radcbir_core.cli import app
+from radcbir_core.errors import QueryError, RadcbirError, Remedy
 
 CORE = Path(radcbir_core.__file__).parent
 COMMANDS = re.compile(r"(?<![\w-])--[a-z]|python -m radcbir_core(?!\.)|streamlit run")
@@ -44,28 +44,6 @@ def test_no_text_of_the_core_names_a_command_or_its_options() -> None:
 @pytest.mark.parametrize("action", ["build", "import", "remove", "relocate", "export", "fetch_encoder", "demo"])
 def test_every_action_is_a_command(action) -> None:
     assert action.replace("_", "-") in get_command(app).commands
-
-
-def test_an_option_is_the_commands_own() -> None:
-    flags = {
-        flag for command in get_command(app).commands.values() for option in command.params for flag in option.opts
-    }
-    for argument in ("image_root", "mapping", "encoder_id", "take_changes", "add", "format", "from", "to", "device"):
-        assert remedies.flag(argument) in flags, argument
-
-
-def test_the_program_is_called_as_it_was_run(monkeypatch) -> None:
-    remedy = Remedy("relocate", "mine", {"image_root": FOLDER})
-    assert remedies.advice(remedy) == "Run: python -m radcbir_core relocate mine --image-root FOLDER"
-    monkeypatch.setattr("sys.argv", ["/somewhere/bin/radcbir", "query"])
-    assert remedies.advice(remedy) == "Run: radcbir relocate mine --image-root FOLDER"
-    assert remedies.in_full(QueryError("Expected it, but no.", remedy=remedy)).startswith("Expected it, but no. Run: ")
-    assert remedies.in_full(QueryError("Expected it, but no.")) == "Expected it, but no."
-
-
-def test_what_is_filled_in_is_quoted_where_it_must_be() -> None:
-    words = remedies.advice(Remedy("build", "mine", {"encoder": "local-dir:/a b"}))
-    assert words == "Run: python -m radcbir_core build mine --encoder 'local-dir:/a b'"
 
 
 def test_a_traceback_ends_with_the_call_and_the_text_does_not() -> None:

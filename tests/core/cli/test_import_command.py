@@ -5,9 +5,15 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 
-from radcbir_core.cli import main
+from radcbir_core.cli import EXIT_ERROR, main
 from radcbir_core.collections.collection import open_collection
+
+
+@pytest.fixture(autouse=True)
+def its_own(data) -> None:
+    """Every test imports into a folder of its own."""
 
 
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
@@ -63,3 +69,28 @@ def test_mistakes_are_one_line(tmp_path, picture, capsys) -> None:
         assert err.strip().startswith("Error: Expected ")
         assert message in err
         assert len(err.strip().splitlines()) == 1
+
+
+def test_it_prints_what_was_recognized_and_writes_nothing(small_source, data, capsys):
+    assert main(["import", str(small_source), "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert f"{small_source}: manifest.csv tables, or images without labels (--format manifest, rec" in printed
+    assert "recognized by its manifest.csv)" in printed
+    assert "chest_00.png" in printed
+    assert "Words that would be changed" in printed
+    assert "none at this path" in printed
+    assert "Nothing was written. Of 63 rows, 0 cannot be used; of the files, 63 were looked at, and 2 of" in printed
+    assert not data.exists()
+
+
+def test_what_would_end_the_import_is_an_error(tmp_path, data, capsys):
+    (tmp_path / "manifest.csv").write_text("path\nnone.png\n")
+    assert main(["import", str(tmp_path), "--dry-run", "--name", "any"]) == EXIT_ERROR
+    captured = capsys.readouterr()
+    assert "Error: Expected at least one usable image" in captured.err
+    assert "none at this path" in captured.out
+    assert main(["import", str(tmp_path / "none"), "--dry-run"]) == EXIT_ERROR
+    assert "does not exist. Check the path." in capsys.readouterr().err
+    assert main(["import", str(tmp_path)]) == EXIT_ERROR
+    assert "--name is not given" in capsys.readouterr().err
+    assert not data.exists()

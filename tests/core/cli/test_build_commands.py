@@ -1,0 +1,31 @@
+"""`build`, as a person runs and kills it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from tests.core.cli.running import process, run
+
+
+def test_killed_and_built_again(data, small_source, capsys, monkeypatch) -> None:
+    """SIGKILL leaves nothing that the next build could take for finished."""
+    run(capsys, "import", str(small_source), "--name", "s")
+    for wait_for in ("shards/made_of.json", "embeddings.npy"):
+        killed = process("build", "s", "--encoder", "pixels", data=data)
+        target = data / "collections" / "s" / "encoders" / "pixels" / wait_for
+        deadline = time.monotonic() + 60
+        while not target.exists() and killed.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+    code, out, _ = run(capsys, "build", "s", "--encoder", "pixels")
+    assert code == 0
+    assert out.splitlines()[-1] == "Built s with pixels: 61 images, 0 failed."
+    assert json.loads(run(capsys, "info", "s", "--json")[1])["encoders"][0]["steps"] == dict.fromkeys(
+        ARTIFACT_NAMES, "current"
+    )
+    left = [p.name for p in (data / "collections").rglob("*") if ".partial-" in p.name or p.name == "shards"]
+    assert left == []

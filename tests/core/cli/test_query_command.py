@@ -1,0 +1,104 @@
+"""`query`, as a person types it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from radcbir_core.collections.collection import open_collection
+from tests.core.cli.running import run
+
+
+def test_query_by_id_and_by_file_agree(small, capsys) -> None:
+    collection = open_collection("small")
+    image_id = collection.manifest.record(30)["image_id"]
+    code, out, _ = run(capsys, "query", "small", "--encoder", "pixels", "--id", image_id, "-k", "5", "--json")
+    assert code == 0
+    by_id = json.loads(out)
+    assert [hit["rank"] for hit in by_id] == [1, 2, 3, 4, 5]
+    assert list(by_id[0]) == [
+        "rank", "image_id", "path", "similarity", "modality", "anatomy", "pathologies", "patient_id", "dataset",
+    ]  # fmt: skip
+    assert image_id not in {hit["image_id"] for hit in by_id}
+    path = str(collection.image_path(30))
+    by_file = json.loads(run(capsys, "query", "small", "--image", path, "-k", "6", "--json")[1])
+    assert by_file[0]["image_id"] == image_id
+    assert by_file[0]["similarity"] == pytest.approx(1, abs=1e-3)
+    assert [hit["image_id"] for hit in by_file[1:]] == [hit["image_id"] for hit in by_id]
+    code, out, _ = run(capsys, "query", "small", "--id", image_id, "-k", "2")
+    assert "2 hits, exact search." in out
+
+
+def test_filters_and_exclusions(small, capsys) -> None:
+    image_id = open_collection("small").manifest.record(0)["image_id"]
+    options = [
+        "--where",
+        "modality=X-ray",
+        "--where",
+        "modality=CT",
+        "--where",
+        "split=train",
+        "--exclude",
+        "patient,duplicate",
+    ]
+    hits = json.loads(run(capsys, "query", "small", "--id", image_id, "-k", "99", "--json", *options)[1])
+    manifest = open_collection("small").manifest
+    mask = manifest.mask({"modality": ["XR", "CT"], "split": ["train"]})
+    mask &= manifest.groups("patient") != manifest.groups("patient")[0]
+    mask &= manifest.groups("duplicate") != manifest.groups("duplicate")[0]
+    expected = int(
+        (
+            manifest.mask({"modality": ["XR", "CT"], "split": ["train"]})
+            & (manifest.column("patient_id") != manifest.column("patient_id")[0])
+        ).sum()
+    )
+    assert len(hits) == expected
+    assert {hit["modality"] for hit in hits} == {"XR", "CT"}
+
+
+def test_an_image_that_is_none(small, capsys, tmp_path) -> None:
+    path = tmp_path / "notes.png"
+    path.write_text("no image")
+    code, out, err = run(capsys, "query", "small", "--image", str(path))
+    assert (code, out) == (2, "")
+    assert "notes.png" in err
+
+
+def test_query_by_text(small_text_data, mini, monkeypatch, capsys) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(small_text_data))
+    code, out, err = run(capsys, "query", "small", "--text", "CT of the abdomen with a cyst", "-k", "3", "--json")
+    assert (code, err) == (0, ""), "the one encoder with a text tower need not be named"
+    hits = json.loads(out)
+    assert [hit["rank"] for hit in hits] == [1, 2, 3]
+    assert "text_similarity" in hits[0]
+    assert "similarity" not in hits[0]
+    options = ["--encoder", "radcbir-mini", "--where", "modality=CT", "-k", "4"]
+    code, out, _ = run(capsys, "query", "small", "--text", "a cyst", *options)
+    assert code == 0
+    assert "text similarity" in out
+    assert "that of two images is on another scale" in out
+    assert out.count("│ CT") == 4
+    code, out, err = run(capsys, "query", "small", "--text", "cyst " * 10_000, *options)
+    assert code == 0
+    assert err.startswith("Note: Only the beginning of the text counts, ")
+    assert "of 10,000 words" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--text", ""], "Expected a text with at least one word, but text = ''"),
+        (["--text", "?!"], "Expected a text with at least one word"),
+        (["--text", "chest", "--exclude", "patient"], "Expected no exclusions with a text, but exclude = patient"),
+        (["--text", "chest", "--encoder", "pixels"], "but encoder = pixels has none: it compares images only. Choose"),
+        (["--text", "chest", "--where", "modality=PET"], "modality = 'PET'"),
+    ],
+)
+def test_texts_that_are_refused(small_text_data, mini, monkeypatch, capsys, arguments, message) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(small_text_data))
+    code, out, err = run(capsys, "query", "small", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
