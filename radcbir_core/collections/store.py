@@ -219,10 +219,6 @@ class EncoderStore:
         made = made_record(artifact, of=now, digest=content_digest(artifact, self.layout))
         self.update(artifacts={**self._made, artifact.name: made}, **({artifact.name: facts} if facts else {}))
 
-    def note(self, artifact: Artifact, **facts: Any) -> None:
-        """Tell something else of an artifact than was told of it before, which stays as it was made."""
-        self.update(**{artifact.name: facts})
-
     def update(self, **facts: Any) -> None:
         """Add to encoder.json, in one step."""
         self.record = {**self.record, **facts}

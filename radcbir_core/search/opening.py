@@ -100,15 +100,17 @@ def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: 
     Raises:
         StorageError: No space left, or no permission.
     """
+    source = ArrayVectors(store.open_array(store.embeddings_path))
     ENGINES[engine].build(
-        ArrayVectors(store.open_array(store.embeddings_path)),
+        source,
         store.index_path,
         valid=store.valid,
         told=lambda done, total: progress(INDEX.name, done, total),
     )
     facts = {"engine": engine, "bytes": store.index_path.stat().st_size}
-    store.mark(INDEX, **facts)
-    store.note(INDEX, **facts, recall_at_10=recall_at(searcher_of(store)))
+    # Measured before it is marked: whoever is killed between the two builds again, and no index is without its recall.
+    searcher = Searcher(ENGINES[engine].open(source, store.index_path, facts), valid=store.valid)
+    store.mark(INDEX, **facts, recall_at_10=recall_at(searcher))
 
 
 def vectors_in(store: EncoderStore) -> Vectors:

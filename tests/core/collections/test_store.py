@@ -35,13 +35,13 @@ def test_what_is_made_is_recorded_with_what_it_is_made_of(copied) -> None:
     assert store.digest == digest_of(digest_file(store.embeddings_path))
 
 
-def test_facts_and_notes(copied) -> None:
+def test_facts_are_told_beside_what_was_made(copied) -> None:
     store = copied.store("pixels")
     assert store.facts(NEIGHBORS)["method"] == "exact"
     assert set(store.facts(INDEX)) >= {"bytes", "recall_at_10"}
     assert store.facts(EVALUATION) == {}
     before = store.record["artifacts"]
-    store.note(INDEX, recall_at_10=0.5)
+    store.update(index={"recall_at_10": 0.5})
     assert copied.store("pixels").facts(INDEX) == {"recall_at_10": 0.5}
     assert copied.store("pixels").record["artifacts"] == before
 

@@ -49,9 +49,9 @@ def test_the_index_says_which_engine_it_is_of(store) -> None:
     assert engine_of(store).recall == store.facts(INDEX)["recall_at_10"] == 1
     assert store.facts(INDEX)["engine"] == "usearch"
     # A collection of the version before does not say it.
-    store.note(INDEX, **{name: value for name, value in store.facts(INDEX).items() if name != "engine"})
+    store.update(index={name: value for name, value in store.facts(INDEX).items() if name != "engine"})
     assert engine_of(store).name == "usearch"
-    store.note(INDEX, engine="another")
+    store.update(index={"engine": "another"})
     with pytest.raises(
         CollectionError, match="Expected an index of usearch, but that of small and pixels was built wit"
     ):
@@ -110,6 +110,22 @@ def test_an_engine_in_another_process_gives_the_same_answers(store, opened, monk
     assert store.facts(NEIGHBORS) == {"method": "exact", "engine": "remote"}
     answer = Retriever(store.collection, "pixels").search(3, k=2)
     assert answer.hits.found_by() == "exact search (remote)"
+
+
+def test_an_index_without_its_recall_does_not_count(store, monkeypatch) -> None:
+    outdate(store, INDEX)
+
+    def killed(*_) -> float:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(opening, "recall_at", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_index(store)
+    again = open_collection("small").store("pixels")
+    assert not again.is_current(INDEX)
+    build_index(again)
+    assert again.facts(INDEX)["recall_at_10"] == 1
 
 
 def test_it_is_another_process(store, opened) -> None:
