@@ -13,7 +13,7 @@ RadcbirError
 ├── CollectionError          a collection that is missing, damaged, or not what the call needs
 │   ├── CollectionNotFoundError
 │   ├── CollectionExistsError
-│   └── StaleError           a part made from another manifest or by another encoder version
+│   └── StaleError           a part made of other images or by another encoder, or a collection changed meanwhile
 ├── EncoderError             an encoder that is unknown, cannot be loaded, or cannot do what is asked
 │   └── EncoderUnavailableError   its weights are not here and cannot be fetched
 ├── QueryError               a query that cannot be answered as asked
@@ -145,7 +145,7 @@ class CollectionExistsError(CollectionError):
 
 
 class StaleError(CollectionError):
-    """A part of a collection that was made from another manifest or by another encoder version."""
+    """A part of a collection that was made of something else than there is now, or a collection changed meanwhile."""
 
 
 class EncoderError(RadcbirError):

@@ -21,8 +21,8 @@ import pandas as pd
 from radcbir_core.collections.layout import UNFINISHED, Layout, check_name, collections_folder, folder_of
 from radcbir_core.collections.locks import gate, no_builds
 from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, new_record, write_problems, write_record
-from radcbir_core.errors import CollectionExistsError, Remedy
+from radcbir_core.collections.record import manifest_facts, new_record, read_record, write_problems, write_record
+from radcbir_core.errors import CollectionExistsError, Remedy, StaleError
 from radcbir_core.storage import disk_errors, exchange, remove_partials
 
 _ABANDONED_AFTER: Final = 24 * 3600.0
@@ -99,15 +99,21 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
 
 
 @contextmanager
-def revised_collection(name: str) -> Iterator[Path]:
+def revised_collection(name: str, *, digest: str) -> Iterator[Path]:
     """Give a copy of a collection's folder to change; on leaving without error it takes the collection's place.
 
     In one step, where the system and the disk can exchange two names; elsewhere there is a moment without either. The
     copy's files are links to the same bytes: they may be replaced, as everything here is written, but not changed where
     they are.
 
+    Args:
+        name: The collection's name.
+        digest: Of the manifest that the revision was made from. It was made without holding anything, and may have
+            taken hours: what others corrected meanwhile must not be lost.
+
     Raises:
         CollectionNotFoundError: There is none of that name.
+        StaleError: It has another manifest by now.
         CollectionError: Another process is revising or building it.
         StorageError: No space left, or no permission.
     """
@@ -116,6 +122,10 @@ def revised_collection(name: str) -> Iterator[Path]:
     with disk_errors(final):
         try:
             with gate(final, doing="changing"), no_builds(final):
+                if read_record(final).get("manifest_digest") != digest:
+                    raise StaleError(
+                        f"Expected {name} as it was when this began, but it has been changed since. Begin again."
+                    )
                 shutil.copytree(final, revised, copy_function=link_or_copy)
                 yield revised
                 if exchange(revised, final):

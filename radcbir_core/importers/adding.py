@@ -60,6 +60,7 @@ def add_sources(
 
     Raises:
         CollectionNotFoundError: There is no collection of that name.
+        StaleError: Its labels were corrected, or it was added to, meanwhile.
         CollectionError: Its images are its own, it has none, a file has changed since it was imported, or somebody is
             building it.
         ManifestError: A source cannot be read, or not one of its images can be used.
@@ -73,7 +74,7 @@ def add_sources(
     joined = _joined(before, gathered, take_changes=request.take_changes)
     if joined.table is None and not len(joined.problems):
         return _report(before, [*joined.notes, NOTHING_NEW])
-    with revised_collection(request.name) as folder:
+    with revised_collection(request.name, digest=before.digest) as folder:
         revised = Collection(folder)
         revised.add_problems(joined.problems)
         manifest = before.manifest if joined.table is None else Manifest(joined.table, digest="")

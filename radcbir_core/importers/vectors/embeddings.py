@@ -147,7 +147,7 @@ def import_embeddings(
             _finish(Collection(folder), changes, title=title, root=root)
     else:
         matched = gone_on(before, matched)
-        with revised_collection(name) as folder:
+        with revised_collection(name, digest=before.digest) as folder:
             if matched.table.num_rows > len(before):
                 Manifest(matched.table, digest="").write(Layout(folder).manifest)
                 facts = manifest_facts(Layout(folder).manifest, matched.table)

@@ -56,7 +56,7 @@ def test_a_revised_collection_takes_the_others_place_at_once(copied, monkeypatch
     watcher = threading.Thread(target=look)
     watcher.start()
     for number in range(30):
-        with revised_collection("small") as folder:
+        with revised_collection("small", digest=open_collection("small").digest) as folder:
             write_record(folder, copied.record | {"title": f"Revised {number}"})
     done.set()
     watcher.join()
@@ -74,14 +74,14 @@ def test_a_revision_that_fails_changes_nothing(copied, monkeypatch, can_exchange
         pass
 
     def fail() -> None:
-        with revised_collection("small") as folder:
+        with revised_collection("small", digest=open_collection("small").digest) as folder:
             write_record(folder, copied.record | {"title": "Revised"})
             raise Failed
 
     with pytest.raises(Failed):
         fail()
     assert open_collection("small").title == copied.title
-    with revised_collection("small") as folder:
+    with revised_collection("small", digest=open_collection("small").digest) as folder:
         write_record(folder, copied.record | {"title": "Revised"})
     assert open_collection("small").title == "Revised"
     assert len(open_collection("small").manifest) == 61

@@ -12,9 +12,16 @@ from radcbir_core import embed as embed_module
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
-from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, ManifestError
-from radcbir_core.importers import ImportRequest, import_as
+from radcbir_core.errors import (
+    CollectionError,
+    CollectionExistsError,
+    CollectionNotFoundError,
+    ManifestError,
+    StaleError,
+)
+from radcbir_core.importers import ImportRequest, adding, import_as
 from radcbir_core.importers.adding import GONE, NOTHING_NEW
+from radcbir_core.importers.relabeling import relabel
 from tests.core.importers.datasets.test_dicom_tree import instance
 from tests.kept_embeddings import kept_embeddings
 
@@ -198,6 +205,26 @@ def test_changed_labels_embed_nothing_again(source, monkeypatch) -> None:
     add(source(range(5), i3="mass"), take_changes=True)
     monkeypatch.setattr(embed_module, "_prepare", lambda *_, **__: pytest.fail("an image was read again"))
     assert embed_all("c").valid.all()
+
+
+def test_a_correction_that_was_made_meanwhile_is_not_lost(source, table, tmp_path, monkeypatch, column) -> None:
+    import_as(ImportRequest([source(range(3))], "c"))
+    folder = source(range(4))
+    gather = adding.gather
+
+    def corrected_meanwhile(*given, **told):
+        gathered = gather(*given, **told)
+        table(tmp_path / "corrections.csv", ["image_id", "pathologies"], [["id0", "mass"]])
+        relabel("c", tmp_path / "corrections.csv")
+        return gathered
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adding, "gather", corrected_meanwhile)
+        with pytest.raises(StaleError, match=r"Expected c as it was when this began.*Begin again\."):
+            add(folder)
+    assert column(open_collection("c"), "pathologies")[0] == ["mass"]
+    report = add(folder)
+    assert column(report.collection, "pathologies") == [["mass"], ["normal"], ["nodule"], ["normal"]]
 
 
 def test_pseudonyms_stay_the_same(tmp_path, column) -> None:

@@ -55,7 +55,7 @@ def stored(collection: Collection, *vectors: Vectors, files=None, places=None, a
     changes: Counter = Counter()
     told = {"changes": changes, "progress": silent}
     if again:
-        with revised_collection("c") as folder:
+        with revised_collection("c", digest=open_collection("c").digest) as folder:
             write_encoder(Collection(folder), "e", vectors, matched, old=open_collection("c"), **told)
     else:
         write_encoder(collection, "e", vectors, matched, old=None, **told)
