@@ -6,6 +6,7 @@ began it, another browser, a terminal, the process at work. All that is known of
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import time
@@ -123,7 +124,8 @@ class Job:
         Raises:
             StorageError: No permission.
         """
-        with disk_errors(self.stop_path):
+        # One that somebody else has dismissed since is not there to be asked.
+        with disk_errors(self.stop_path), contextlib.suppress(FileNotFoundError):
             self.stop_path.touch()
 
     def end(self) -> None:
@@ -153,8 +155,9 @@ class Job:
             refuse_second(self.request)
             before = self.status()
             runner = runner or self.request.runner
+            carrier = runner_of(runner)
             hold = self.prepare(Status(runner=runner, started=before.started, counts=before.counts))
-            runner_of(runner).begin(self, hold)
+            carrier.begin(self, hold)
 
     def prepare(self, status: Status) -> Hold:
         """Take its lock and write its first status; what is to be said while the lock is held.
@@ -187,7 +190,7 @@ class Job:
                 f"Expected a job that has ended, but that on {self.name or self.id} is at work. Stop it first."
             )
         with disk_errors(self.folder):
-            shutil.rmtree(self.folder)
+            shutil.rmtree(self.folder, onerror=_but_what_is_gone)
 
     @property
     def _request(self) -> Request | None:
@@ -271,6 +274,12 @@ def turn() -> Iterator[None]:
                 "Expected to start a job within some seconds, but another process has been starting one for longer. "
                 "Try again."
             ) from error
+
+
+def _but_what_is_gone(_function: object, _path: str, raised: tuple[type[BaseException], BaseException, object]) -> None:
+    """Let two who dismiss the same job at once not get in each other's way."""
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]
 
 
 @lru_cache(maxsize=256)

@@ -107,7 +107,11 @@ def _made(request: Request, runner: str) -> tuple[Job, Hold]:
         job.folder.mkdir(mode=0o700, parents=True)
     try:
         hold = job.prepare(Status(runner=runner))
-        write_json(job.folder / REQUEST, record_of(request))
+        try:
+            write_json(job.folder / REQUEST, record_of(request))
+        except BaseException:
+            hold.release()
+            raise
     except BaseException:
         shutil.rmtree(job.folder, ignore_errors=True)
         raise

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, Final, Protocol, Self
 
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.storage import digest_of
 
 KINDS: Final = {
@@ -126,7 +126,10 @@ def request_in(record: Mapping[str, Any]) -> Request:
     module, _, name = KINDS[kind].partition(":")
     try:
         request: Request = getattr(import_module(module), name).from_json(record.get("request", record))
-    except (KeyError, TypeError, AttributeError) as error:
+    except CollectionError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, RadcbirError) as error:
+        # A RadcbirError is of choices that this version does not know; one such record must not hide the other jobs.
         raise CollectionError(
             f"Expected a complete record of a job, but {type(error).__name__}: {error}. Start it anew."
         ) from error

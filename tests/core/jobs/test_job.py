@@ -72,6 +72,12 @@ def test_a_job_of_the_version_before_goes_on_where_it_is(folder, small_data):
     assert (status.state, status.finished, status.counts["images"]) == ("done", ("pixels",), 61)
 
 
+OF_ANOTHER_VERSION = {
+    "kind": "evaluation",
+    "request": {"name": "a", "encoder_id": "e", "evaluation": "ranking", "choices": {"rule": "other"}},
+}
+
+
 def test_damaged_records_are_said_and_can_be_dismissed(folder):
     job = start(Count("mine", str(folder)))
     job.wait(60)
@@ -85,6 +91,7 @@ def test_damaged_records_are_said_and_can_be_dismissed(folder):
         ("{", "not valid JSON"),
         ('{"kind": "count"}', "complete record"),
         ('{"kind": "x"}', "kind = 'x'"),
+        (json.dumps(OF_ANOTHER_VERSION), "relevance = 'other'"),
     ):
         (job.folder / "request.json").write_text(content)
         (seen,) = list_jobs()
@@ -92,3 +99,23 @@ def test_damaged_records_are_said_and_can_be_dismissed(folder):
         assert said in seen.status().error
     seen.dismiss()
     assert list_jobs() == []
+
+
+def test_what_was_dismissed_meanwhile_is_no_fault(folder):
+    job = start(Count("mine", str(folder)))
+    job.wait(60)
+    wait_for(lambda: not job.is_alive())
+    job_called(job.id).dismiss()
+    job.dismiss()
+    job.stop()
+    assert list_jobs() == []
+
+
+def test_an_unknown_runner_leaves_nobody_at_work(folder):
+    job = start(Count("mine", str(folder)))
+    job.wait(60)
+    wait_for(lambda: not job.is_alive())
+    with pytest.raises(CollectionError, match="Expected a runner among process, thread"):
+        job.resume(runner="other")
+    assert not job.is_alive()
+    assert job.status().state == "done"
