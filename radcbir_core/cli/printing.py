@@ -25,15 +25,6 @@ def number(value: float, *, sign: str = "-") -> str:
     return "" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
-def with_interval(row: dict[Any, Any]) -> str:
-    """A row's precision with what is known of its spread."""
-    if "std" in row:
-        return f"{row['precision']:.3f} ± {row['std']:.3f}"
-    if math.isnan(row["low"]):
-        return f"{row['precision']:.3f}"
-    return f"{row['precision']:.3f} [{row['low']:.3f}, {row['high']:.3f}]"
-
-
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
     """A table on standard output; as wide as it needs to be where that is no terminal, so that nothing is cut."""
     if not rows:

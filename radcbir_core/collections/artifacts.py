@@ -3,7 +3,7 @@
 Owns :data:`ARTIFACTS`, which names everything that is built, its files and what it is made of, and the rules by which
 an artifact is current, missing or stale. The order of a build, the states on every page, the members of an archive, the
 sizes on disk, the words of progress bars and what the doctor looks at are read from this table; a further artifact is a
-line in it, and a maker in ``build.py``. Touches no file.
+line in it, and a maker in ``pipeline.py``. Touches no file.
 
 An artifact records what it was made of: a digest for each thing that its line names, and the version of the recipe.
 Digests identify content, so that what is made again with the same bytes leaves everything behind it current. Labels are

@@ -1,6 +1,6 @@
 """What all evaluations say in figures, as HTML: tiles with a number each, notes beside them, and how to read a view.
 
-Owns these pieces and the style sheet of the Pathology page. Every text of a collection is escaped.
+Owns these pieces. Every text of a collection is escaped.
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ from typing import Final
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import charts, label_chart, protocol_choice, runs
-from pages.parts.evaluation import tiles as evaluation_html
+from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders
@@ -31,7 +30,7 @@ def show(opened: Opened) -> None:
     """Draw the view."""
     chosen = protocol_choice.choose(opened, k=10, fixed_ks=())
     level, k, protocol = chosen.level, chosen.k, chosen.protocol
-    evaluation_html.explain(_SAID)
+    tiles.explain(_SAID)
     if not protocol_choice.can_run(opened, protocol):
         return
     store = loaders.store(opened.collection, opened.encoder_id)
@@ -46,7 +45,7 @@ def show(opened: Opened) -> None:
     whole = at_k[(at_k["averaging"] == "micro") & (at_k["fraction"] == at_k["fraction"].max())].iloc[0]
     rule = empty_rule(protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
     said = f"{protocol.describe().capitalize()}: {rule.split(': ')[1]} with the whole gallery."
-    evaluation_html.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
+    tiles.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
     left, right = label_chart.halves("radcbir-half-sizes", [11, 10])
     with left:
         st.plotly_chart(
@@ -63,22 +62,22 @@ def show(opened: Opened) -> None:
 
 def _tiles(at_k: pd.DataFrame, *, k: int) -> list[Tile]:
     """P@k with the smallest gallery and the largest, micro and macro."""
-    tiles = []
+    numbers = []
     for averaging in ("micro", "macro"):
         rows = at_k[at_k["averaging"] == averaging].sort_values("gallery")
         small, large = rows.iloc[0], rows.iloc[-1]
-        tiles.append(
+        numbers.append(
             Tile(
                 f"{averaging.capitalize()} P@{k}, whole gallery",
-                evaluation_html.number(large["mean"]),
+                tiles.number(large["mean"]),
                 (
-                    f"{evaluation_html.number(small['mean'])} ± {evaluation_html.number(small['std'])} with "
+                    f"{tiles.number(small['mean'])} ± {tiles.number(small['std'])} with "
                     f"{small['gallery']:,.0f} of {large['gallery']:,.0f} images",
                     f"over {counted(round(large['n_queries']), 'query', 'queries')}",
                 ),
             )
         )
-    return tiles
+    return numbers
 
 
 def _table(opened: Opened, table: pd.DataFrame, at_k: pd.DataFrame, *, k: int, level: str, protocol: Protocol) -> None:

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import label_chart, label_queries, protocol_choice, query_rows, runs
-from pages.parts.evaluation import tiles as evaluation_html
+from pages.parts.evaluation import label_chart, label_queries, protocol_choice, query_rows, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.label_queries import LabelQueries
 from pages.parts.evaluation.protocol_choice import Chosen
@@ -32,7 +31,7 @@ from radcbir_core.search.backend import Hits
 def show(opened: Opened) -> None:
     """Draw the view."""
     chosen = protocol_choice.choose(opened, k=10, clears=["page"], fixed_ks=paper_view.KS_SHOWN)
-    evaluation_html.explain(
+    tiles.explain(
         "P@k: of the first k hits of a query, the share that has the query's label. Higher is better; what is near the "
         "bottom is what the encoder cannot find."
     )
@@ -66,18 +65,18 @@ def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int
     protocol, k = chosen.protocol, chosen.k
     has_interval = k in protocol.interval_ks
     missing = "no interval: one patient only" if has_interval else "intervals at k = 1, 3, 5 and 10 only"
-    tiles = []
+    numbers = []
     for averaging, over in (("micro", "mean over {queries}"), ("macro", "mean over {labels}")):
         row = table[table["averaging"] == averaging].iloc[0]
         words = over.format(queries=counted(int(row["n_queries"]), "query", "queries"), labels=counted(labels, "label"))
-        lines = [evaluation_html.interval(row["low"], row["high"], missing=missing)]
+        lines = [tiles.interval(row["low"], row["high"], missing=missing)]
         if protocol.fixed:
             what = "over queries" if averaging == "micro" else "within labels"
             lines.append(f"± {row['std']:.3f}, standard deviation {what}")
         lines.append(words)
-        tiles.append(Tile(f"{averaging.capitalize()} P@{k}", evaluation_html.number(row["precision"]), tuple(lines)))
+        numbers.append(Tile(f"{averaging.capitalize()} P@{k}", tiles.number(row["precision"]), tuple(lines)))
     said = f"{protocol.describe().capitalize()}: {rule_said(table, protocol).split(': ')[1]}."
-    evaluation_html.headline(tiles, result, first=[said, *protocol_choice.leaks(protocol)])
+    tiles.headline(numbers, result, first=[said, *protocol_choice.leaks(protocol)])
 
 
 def show_labels(

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import charts, label_chart, protocol_choice, runs
-from pages.parts.evaluation import tiles as evaluation_html
+from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.protocol_choice import LEVEL_NAMES
 from pages.parts.evaluation.tiles import Tile
@@ -39,7 +38,7 @@ def show(opened: Opened) -> None:
     """Draw the view."""
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
     level = protocol_choice.choose_level(bar, what="What is predicted.")
-    evaluation_html.explain(_SAID)
+    tiles.explain(_SAID)
     if not {"train", "test"} <= set(loaders.facts(opened.collection).splits):
         protocol_choice.say_no_split(opened, "This view", instead="Import")
         return
@@ -61,12 +60,12 @@ def show(opened: Opened) -> None:
 
 def _show(opened: Opened, result: Result, names: list[str], *, method: str, level: Level) -> None:
     row = result.table.iloc[names.index(method)]
-    tiles = [
+    numbers = [
         Tile(
             "Accuracy (micro)",
             f"{row['accuracy']:.3f}",
             (
-                evaluation_html.interval(row["accuracy_low"], row["accuracy_high"]),
+                tiles.interval(row["accuracy_low"], row["accuracy_high"]),
                 f"of {counted(result.facts['n_test'], 'test image')}",
             ),
         ),
@@ -74,7 +73,7 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
             "Balanced accuracy (macro)",
             f"{row['balanced_accuracy']:.3f}",
             (
-                evaluation_html.interval(row["balanced_low"], row["balanced_high"]),
+                tiles.interval(row["balanced_low"], row["balanced_high"]),
                 f"mean over {counted(result.facts['n_labels'], 'label')}",
             ),
         ),
@@ -84,7 +83,7 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
         f"{counted(result.facts['n_train'], 'train image')}. Images without a {LEVEL_NAMES[level].lower()}, and those "
         "of other splits, take no part."
     )
-    evaluation_html.headline(tiles, result, first=[first])
+    tiles.headline(numbers, result, first=[first])
     table = label_scores(result.tables["predictions"], method)
     label = label_chart.chosen(opened, table["label"].tolist(), level, what="test image")
     _methods(opened, result, names, level=level)

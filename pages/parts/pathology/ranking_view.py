@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import label_chart, protocol_choice, query_rows, runs
-from pages.parts.evaluation import tiles as evaluation_html
+from pages.parts.evaluation import label_chart, protocol_choice, query_rows, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
@@ -88,7 +87,7 @@ def show(opened: Opened) -> None:
             help="min(k, available): 1 can be reached at every k. All relevant: as trec_eval. Those found: usual in "
             "work on hashing. They make different numbers.",
         )
-    evaluation_html.explain(f"{RULE_SAID[rule]} {METRIC_SAID[metric]} Higher is better; 1 is the best there is.")
+    tiles.explain(f"{RULE_SAID[rule]} {METRIC_SAID[metric]} Higher is better; 1 is the best there is.")
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
     deep = metric == "R-precision"
@@ -147,7 +146,7 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
 def _headline(
     result: Result, evaluation: Ranking, rows: pd.DataFrame, labels: pd.DataFrame, *, name: str, rule: str
 ) -> None:
-    tiles = []
+    numbers = []
     for averaging in ("micro", "macro"):
         row = rows[rows["averaging"] == averaging].iloc[0]
         number = (
@@ -155,12 +154,12 @@ def _headline(
             if averaging == "micro"
             else counted(int(labels["value"].notna().sum()), "label")
         )
-        lines = (evaluation_html.interval(row["low"], row["high"]), f"mean over {number}")
-        tiles.append(Tile(f"{averaging.capitalize()} {name}", evaluation_html.number(row["value"]), lines))
+        lines = (tiles.interval(row["low"], row["high"]), f"mean over {number}")
+        numbers.append(Tile(f"{averaging.capitalize()} {name}", tiles.number(row["value"]), lines))
     protocol = evaluation.protocol
     divided = AP_WORDS[evaluation.ap_divisor]
     first = f"{protocol.name.capitalize()}, {protocol.excluded}; {rule}; mAP is divided by {divided}."
-    evaluation_html.headline(tiles, result, first=[first, *protocol_choice.leaks(protocol)])
+    tiles.headline(numbers, result, first=[first, *protocol_choice.leaks(protocol)])
 
 
 def _means(result: Result) -> None:

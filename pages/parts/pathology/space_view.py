@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import charts, label_chart, protocol_choice, runs
-from pages.parts.evaluation import tiles as evaluation_html
+from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders, state
@@ -46,7 +45,7 @@ def show(opened: Opened) -> None:
         help="Images of one patient look alike, whatever they show.",
     )
     exclude = "patient" if pairs == "left-out" else "none"
-    evaluation_html.explain(_SAID)
+    tiles.explain(_SAID)
     store = loaders.store(opened.collection, opened.encoder_id)
     if not ((opened.collection.manifest.labels(level).codes >= 0) & store.valid).any():
         protocol_choice.say_no_labels(opened, level)
@@ -131,30 +130,29 @@ def _headline(result: Result, known: pd.DataFrame, labels: pd.DataFrame, means: 
     nearer = float((known["silhouette"] < 0).mean()) if len(known) else float("nan")
     by = {row["averaging"]: row for row in means[means["averaging"] != "label"].to_dict("records")}
     share = "–" if np.isnan(nearer) else f"{100 * nearer:.1f} % of them lie nearer to another label"
-    tiles = [
+    numbers = [
         Tile(
             "Micro silhouette",
-            evaluation_html.number(float(known["silhouette"].mean())),
+            tiles.number(float(known["silhouette"].mean())),
             (f"mean over {counted(len(known), 'image')}", share),
         ),
         Tile(
             "Macro silhouette",
-            evaluation_html.number(float(labels["silhouette"].mean())),
+            tiles.number(float(labels["silhouette"].mean())),
             (f"mean over {counted(len(labels), 'label')}",),
         ),
         Tile(
             "Macro relative gap",
-            evaluation_html.number(by["macro"]["relative_gap"]),
+            tiles.number(by["macro"]["relative_gap"]),
             (
-                f"within {evaluation_html.number(by['macro']['within'])}, "
-                f"between {evaluation_html.number(by['macro']['between'])}",
-                f"micro {evaluation_html.number(by['micro']['relative_gap'])}, "
+                f"within {tiles.number(by['macro']['within'])}, between {tiles.number(by['macro']['between'])}",
+                f"micro {tiles.number(by['micro']['relative_gap'])}, "
                 f"{counted(int(by['micro']['n_pairs']), 'pair')} within",
             ),
         ),
     ]
     said = "count: figures are too favorable" if exclude == "none" else "are left out"
-    evaluation_html.headline(tiles, result, first=[f"Exact, over all pairs of images. Pairs of one patient {said}."])
+    tiles.headline(numbers, result, first=[f"Exact, over all pairs of images. Pairs of one patient {said}."])
 
 
 def _nearest(known: pd.DataFrame) -> pd.DataFrame:
