@@ -10,17 +10,8 @@ import pytest
 from rich.console import Console
 
 from radcbir_core.cli import printing
-from radcbir_core.cli.printing import bars, check_folder, number, print_table, print_written, with_interval, write_csv
+from radcbir_core.cli.printing import bars, check_folder, print_table, print_written, write_csv
 from radcbir_core.errors import QueryError
-
-
-def test_numbers() -> None:
-    assert [number(value) for value in (0.5, -0.12345, float("nan"))] == ["0.500", "-0.123", ""]
-    assert number(0.5, sign="+") == "+0.500"
-    row = {"precision": 0.5, "low": 0.4, "high": 0.6}
-    assert with_interval(row) == "0.500 [0.400, 0.600]"
-    assert with_interval({**row, "low": float("nan")}) == "0.500"
-    assert with_interval({"precision": 0.5, "std": 0.25}) == "0.500 ± 0.250"
 
 
 def test_a_table_is_as_wide_as_it_needs_to_be_and_never_markup(capsys) -> None:
