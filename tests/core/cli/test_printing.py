@@ -10,8 +10,13 @@ import pytest
 from rich.console import Console
 
 from radcbir_core.cli import printing
-from radcbir_core.cli.printing import bars, check_folder, print_table, print_written, write_csv
+from radcbir_core.cli.printing import bars, check_folder, number, print_table, print_written, write_csv
 from radcbir_core.errors import QueryError
+
+
+def test_numbers() -> None:
+    assert [number(value) for value in (0.5, -0.12345, float("nan"))] == ["0.500", "-0.123", ""]
+    assert number(0.5, sign="+") == "+0.500"
 
 
 def test_a_table_is_as_wide_as_it_needs_to_be_and_never_markup(capsys) -> None:
