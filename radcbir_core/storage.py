@@ -171,6 +171,25 @@ def remove_partials(folder: Path) -> None:
         partial.unlink(missing_ok=True)
 
 
+def remove_own_partials(folder: Path) -> None:
+    """Remove what killed processes left half-written in ``folder`` itself; what others write below it stays.
+
+    Call it while nobody else writes there.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "below").mkdir()
+        >>> for place in (folder, folder / "below"):
+        ...     (place / ".partial-1-a.npy").touch()
+        >>> remove_own_partials(folder)
+        >>> sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+        ['below', 'below/.partial-1-a.npy']
+    """
+    for partial in folder.glob(f"{_TEMPORARY_MARK}*"):
+        partial.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented UTF-8 JSON, in one step.
 

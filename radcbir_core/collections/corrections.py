@@ -11,6 +11,7 @@ Whoever opened the collection before goes on reading the manifest of before, whi
 
 from __future__ import annotations
 
+import csv
 import io
 import uuid
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ from radcbir_core.collections.layout import Layout, is_manifest_name
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.errors import CollectionError
-from radcbir_core.storage import atomic_bytes, disk_errors
+from radcbir_core.storage import atomic_bytes, disk_errors, remove_own_partials
 
 COLUMNS: Final = ("when", "by", "source", "image_id", "column", "from", "to")
 """Of the history: when it was corrected (UTC), by whom and from which table as far as that is known, and the cell."""
@@ -103,7 +104,8 @@ def add_to_history(folder: Path, before: Collection, further: pd.DataFrame) -> d
     """
     whole = pd.concat([read_corrections(before), further], ignore_index=True)
     text = io.StringIO()
-    whole.to_csv(text, index=False)
+    # Every cell between quotes: a lone carriage return is written without them else, and read as the end of a row.
+    whole.to_csv(text, index=False, quoting=csv.QUOTE_ALL)
     atomic_bytes(Layout(folder).corrections, text.getvalue().encode())
     return {_COUNTED: len(whole)}
 
@@ -143,6 +145,7 @@ def write_correction(collection: Collection, table: pa.Table, history: pd.DataFr
     kept = {collection.manifest_path.name}
     with disk_errors(folder):
         remove_manifests(folder, keep=kept)
+        remove_own_partials(folder)
         path = Layout(folder).manifest.with_stem(f"{Layout(folder).manifest.stem}-{uuid.uuid4().hex[:16]}")
         Manifest(table, digest="").write(path)
         facts = manifest_facts(path, table, digests=digests) | add_to_history(folder, collection, history)

@@ -31,6 +31,8 @@ _ROWS = 16_384
 _COPIED = 4 * 1024 * 1024
 _READ_FIRST = ("pathology", "labels_all")
 """Columns of a source that an import reads labels from, beside ``pathologies``; the first even before it."""
+EXPORTED_AS = "source_"
+"""Before the name of a column of the source that an import would read otherwise, in a CSV."""
 _OF_ANOTHER_FORM = ("filepath", "anatomic_region")
 """Columns by which an import takes a table for another form; see ``importers/vectors/unified_csv.py``."""
 
@@ -137,7 +139,7 @@ def _csv_columns(collection: Collection) -> tuple[dict[str, str], tuple[str, ...
             f"Expected columns whose names differ in more than case, but {collection.name} has {repeated[0]!r} twice. "
             "Export it as .parquet."
         )
-    called = {name: f"source_{name}" if name in _OF_ANOTHER_FORM else name for name in names}
+    called = {name: f"{EXPORTED_AS}{name}" if name in _OF_ANOTHER_FORM else name for name in names}
     asked = sorted((name for name in names if name.lower() in _READ_FIRST), reverse=True)  # pathology, labels_all
     for batch in manifest_batches(collection, columns=["pathologies", *asked]):
         lists = batch.column("pathologies")
@@ -146,7 +148,7 @@ def _csv_columns(collection: Collection) -> tuple[dict[str, str], tuple[str, ...
         cells = [_as_text(batch.column(name), name).to_pylist() for name in kept]
         for *texts, found in set(zip(*cells, map(tuple, lists.to_pylist()), strict=True)):
             if not _reads_the_same(dict(zip([name.lower() for name in kept], texts, strict=True)), found):
-                called |= {name: f"source_{name}" for name in kept}
+                called |= {name: f"{EXPORTED_AS}{name}" for name in kept}
                 break
     notes = tuple(
         f"The source's column {name} is called {new}, so that an import reads the same from the table."

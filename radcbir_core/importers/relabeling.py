@@ -22,6 +22,7 @@ import pyarrow as pa
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import SEPARATOR, history_of, replaced, write_correction
 from radcbir_core.collections.digests import IMAGE_COLUMNS
+from radcbir_core.collections.export import EXPORTED_AS
 from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ManifestError
@@ -167,6 +168,10 @@ class _Corrections:
         for name in self.table.columns:
             if name in fixed:
                 continue
+            plain = name.removeprefix(EXPORTED_AS)
+            if name not in known and plain in known and plain not in self.table.columns:
+                targets[name] = known[plain]  # an export called it so, because an import would read labels from it
+                continue
             if name not in known and name not in _NAMES_OF:
                 close = get_close_matches(name, [*known, *_NAMES_OF], n=1)
                 hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(known)}."
@@ -260,6 +265,12 @@ class _Corrections:
         An exported manifest may have it twice, as the manifest's own list and as the source said it; who corrects it
         corrects one of them. Then what differs from the collection is the correction.
         """
+        for cell in map(str, labels.values()):
+            if cell.strip()[:1] + cell.strip()[-1:] == "[]":
+                raise ManifestError(
+                    f"Expected pathologies with {SEPARATOR} between them, but line {line} of {self.path} has the list "
+                    f"{cell[:80]!r}. Write it without brackets and quotes; nothing where none is known."
+                )
         forms = [{name: labels[name] for name in form if name in labels} for form in (_LABELS[:1], _LABELS[1:])]
         read = [self._words(form, Changes()) for form in forms if form]
         differing = [words for words in read if set(words) != set(before)]

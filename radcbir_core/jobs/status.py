@@ -115,9 +115,28 @@ class Status:
         values = dict(record)
         if "encoder" in values:
             values["part"] = values.pop("encoder")
-            values["counts"] = {name: int(values.pop(name, 0)) for name in _OLD_COUNTS}
+            values["counts"] = {name: values.pop(name, 0) for name in _OLD_COUNTS}
         strange = sorted(set(values) - {item.name for item in fields(cls)})
         if values.get("state") not in STATES or strange:
             what = f"it also has {strange[0][:40]!r}" if strange else f"state = {str(values.get('state'))[:40]!r}"
             raise CollectionError(f"Expected the status of a job, but {what}. Dismiss it, and start it anew.")
-        return cls(**values | {"finished": tuple(values.get("finished", ()))})
+        values["finished"] = tuple(told) if isinstance(told := values.get("finished", ()), list) else told
+        for item in fields(cls):
+            if item.name in values and not _is_like(values[item.name], item.name):
+                raise CollectionError(
+                    f"Expected the status of a job, but {item.name} = {str(values[item.name])[:40]!r}. Dismiss it, and "
+                    "start it anew."
+                )
+        return cls(**values)
+
+
+_NUMBERS = {"done", "total", "rate", "started", "updated"}
+
+
+def _is_like(value: object, name: str) -> bool:
+    """Whether a value can be that of a field: a damaged one must not reach whoever counts with it."""
+    if name == "counts":
+        return isinstance(value, Mapping) and all(type(count) is int for count in value.values())
+    if name == "finished":
+        return isinstance(value, tuple) and all(isinstance(part, str) for part in value)
+    return type(value) in ({int, float} if name in _NUMBERS else {str})

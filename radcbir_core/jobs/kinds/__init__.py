@@ -118,7 +118,7 @@ def request_in(record: Mapping[str, Any]) -> Request:
         CollectionError: It is no such record, or of a kind that this version does not know.
     """
     kind = record.get("kind", _OLD_KIND)
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise CollectionError(
             f"Expected the record of a job of a kind among {', '.join(KINDS)}, but kind = {str(kind)[:40]!r}. "
             "Dismiss it, or use the version of RadCBIR that began it."
@@ -133,4 +133,6 @@ def request_in(record: Mapping[str, Any]) -> Request:
         raise CollectionError(
             f"Expected a complete record of a job, but {type(error).__name__}: {error}. Start it anew."
         ) from error
+    if not isinstance(request.name, str):
+        raise CollectionError(f"Expected the record of a job on a collection, but name = {request.name!r}. Dismiss it.")
     return request

@@ -21,7 +21,7 @@ from radcbir_core.collections.corrections import (
 )
 from radcbir_core.errors import CollectionError
 
-CELL = {"image_id": ["a"], "column": ["view"], "from": ["PA"], "to": ["AP, \n|"]}
+CELL = {"image_id": ["a"], "column": ["view"], "from": ["P\rA\r\n"], "to": ["AP, \n|"]}
 
 
 def write(name: str, cells=CELL, **columns) -> None:
@@ -43,8 +43,18 @@ def test_cells_are_kept_word_for_word(copied) -> None:
     write("small", view=["PA"] * 61)
     collection = open_collection("small")
     assert corrected_cells(collection) == 2
-    row = ["2026-01-02T00:00:00+00:00", "", "t.csv", "a", "view", "PA", "AP, \n|"]
+    row = ["2026-01-02T00:00:00+00:00", "", "t.csv", "a", "view", "P\rA\r\n", "AP, \n|"]
     assert read_corrections(collection).values.tolist() == [row, row]
+
+
+def test_what_a_killed_correction_left_goes_with_the_next(copied) -> None:
+    left = [copied.folder / ".partial-1-manifest-0.parquet", copied.folder / ".partial-1-corrections.csv"]
+    of_others = copied.folder / "encoders" / ".partial-1-table.parquet"
+    for path in (*left, of_others):
+        path.touch()
+    write("small", view=["AP"] * 61)
+    assert not any(path.exists() for path in left)
+    assert of_others.exists()
 
 
 def test_other_images_are_no_correction(copied) -> None:

@@ -417,3 +417,27 @@ def test_columns_of_a_source_mean_what_they_mean_in_an_import(twice, tmp_path) -
         ("pathologies", "normal"),
         ("pathology", "No finding"),
     }
+
+
+def test_an_export_after_a_correction_is_a_table_again(twice, tmp_path) -> None:
+    path = tmp_path / "edited.csv"
+    path.write_text("path,pathologies\na.png,cyst\n")
+    relabel("twice", path)
+    export_manifest(open_collection("twice"), path)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    assert "source_pathology" in frame, "the source says otherwise now, and an import would believe it"
+    assert not len(relabel("twice", path).cells), "as exported, nothing changes"
+    frame.loc[1, ["pathologies", "source_pathology"]] = ["mass", "as it was"]
+    frame.to_csv(path, index=False)
+    assert {(row, column, to) for row, column, _, to in cells(relabel("twice", path))} == {
+        ("1", "pathologies", "mass"),
+        ("1", "pathology", "as it was"),
+    }
+
+
+@pytest.mark.parametrize("cell", ["[]", "['nodule', 'mass']", ' ["nodule"] ', "['nodule' 'mass']"])
+def test_a_list_of_a_programming_language_is_no_pathology(twice, tmp_path, cell) -> None:
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"path": ["a.png"], "pathologies": [cell]}).to_csv(path, index=False)
+    with pytest.raises(ManifestError, match=r"with \| between them, but line 2 of .*t\.csv has the list"):
+        relabel("twice", path)

@@ -82,7 +82,11 @@ def test_damaged_records_are_said_and_can_be_dismissed(folder):
     job = start(Count("mine", str(folder)))
     job.wait(60)
     wait_for(lambda: not job.is_alive())
-    for content in ("{", "[]", "{}", '{"state": "dancing"}', '{"state": "done", "more": 1}'):
+    damaged = ["{", "[]", "{}", '{"state": "dancing"}', '{"state": "done", "more": 1}', '{"state": []}']
+    wrong = {"finished": None, "done": None, "total": "7", "rate": "x", "updated": None, "error": None, "counts": None}
+    damaged += [json.dumps({"state": "running", name: value}) for name, value in wrong.items()]
+    damaged += ['{"state": "done", "encoder": "pixels", "images": null}', '{"state": "done", "finished": [1]}']
+    for content in damaged:
         job.status_path.write_text(content)
         status = job_called(job.id).status()
         assert status.state == "failed", content
@@ -92,6 +96,8 @@ def test_damaged_records_are_said_and_can_be_dismissed(folder):
         ('{"kind": "count"}', "complete record"),
         ('{"kind": "x"}', "kind = 'x'"),
         (json.dumps(OF_ANOTHER_VERSION), "relevance = 'other'"),
+        ('{"kind": []}', "kind = '[]'"),
+        ('{"kind": "demonstration", "request": {"name": null}}', "name = None"),
     ):
         (job.folder / "request.json").write_text(content)
         (seen,) = list_jobs()
