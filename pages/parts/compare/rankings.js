@@ -1,4 +1,4 @@
-// The browser side of pages/parts/rankings.py: draws two rankings, the lines between shared hits, and reports clicks.
+// The browser side of pages/parts/compare/rankings.py: draws two rankings, the lines between shared hits, and reports clicks.
 // Everything that comes from a collection is set as text or as an attribute, never as markup.
 
 const HEIGHT = 76 // pixels of a line; rankings.css says the same

@@ -1,4 +1,4 @@
-// The browser side of pages/parts/gallery.py: draws cards and reports clicks.
+// The browser side of pages/parts/images/gallery.py: draws cards and reports clicks.
 // Everything that comes from a collection is set as text or as an attribute, never as markup.
 
 function element(tag, className, text) {
