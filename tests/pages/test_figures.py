@@ -203,6 +203,13 @@ def test_the_most_frequent_values_have_a_look_of_their_own_and_the_rest_is_named
     assert sorted(np.concatenate([group.members for group in groups])) == list(range(len(values)))
 
 
+def test_a_single_value_beyond_the_most_frequent_is_called_by_its_name():
+    values = [f"v{n:02d}" for n in range(13) for _ in range(20 - n)]
+    groups, said = coloring.groups_of("dataset", Members.of(codes(*values)), np.arange(len(values)))
+    assert [group.name for group in groups[12:]] == ["v12"]
+    assert not said, "nothing shares a look"
+
+
 def test_colors_and_signs_stay_what_they_are_under_a_filter():
     members = Members.of(codes("a", "a", "a", "b", "b", "c"))
     everything, _ = coloring.groups_of("split", members, np.arange(6))

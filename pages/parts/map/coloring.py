@@ -107,13 +107,15 @@ def groups_of(column: str, members: Members, rows: npt.NDArray[np.int64]) -> tup
         for rank, code in enumerate(own)
     ]
     rest = order[len(own) :]
+    # A single value that is left over has a sign to itself: its name takes no more room than "1 other".
+    others = members.values[rest[0]] if len(rest) == 1 else f"{len(rest)} others"
     groups += [
-        Group(f"{len(rest)} others", np.flatnonzero(np.isin(codes, rest)), _OTHERS, "circle", known=False),
+        Group(others, np.flatnonzero(np.isin(codes, rest)), _OTHERS, "circle", known=False),
         Group("several at once", np.flatnonzero(codes == -2), _SEVERAL, "diamond-open", known=False),
         Group(no_value(column), np.flatnonzero(codes == -1), palette.NO_VALUE, NO_SIGN, known=False),
     ]
     said = ""
-    if len(rest):
+    if len(rest) > 1:
         said = (
             f"The {MOST} most frequent of {counted(len(order), 'value')} have a color and a sign of their own; "
             "the others share one, and hovering names them."
