@@ -46,7 +46,7 @@ def show(opened: Opened) -> None:
     rule = empty_rule(protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
     said = f"{protocol.describe().capitalize()}: {rule.split(': ')[1]} with the whole gallery."
     tiles.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
-    left, right = label_chart.halves("radcbir-half-sizes", [11, 10])
+    left, right = label_chart.halves("radcbir-half-sizes", [1, 1])
     with left:
         st.plotly_chart(
             charts.size_curve(at_k, k=k),
@@ -90,7 +90,10 @@ def _table(opened: Opened, table: pd.DataFrame, at_k: pd.DataFrame, *, k: int, l
         "draws": figure_column("Draws", format_text="%d", width=46),
         "n_queries": figure_column("Queries", format_text="localized", width=56, about="Mean over draws"),
         "n_empty": figure_column(
-            "Nothing to find", format_text="localized", width=56, about=f"Queries that are {EMPTY_SAID[protocol.empty]}"
+            "Empty",
+            format_text="localized",
+            width=52,
+            about=f"Queries with nothing to find, which are {EMPTY_SAID[protocol.empty]}",
         ),
     }
     shown = at_k.sort_values(["averaging", "gallery"], ascending=[False, True])

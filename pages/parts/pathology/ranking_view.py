@@ -133,6 +133,7 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
         },
         label=label,
         alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} down to {names[-1]}; {rule}",
+        label_width=228,
     )
     if label is None:
         st.caption("Click a label in the chart or in the table to see its queries, worst first.")
