@@ -193,14 +193,14 @@ def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
     notes = []
     if "patient" in protocol.exclude and unknown:
         notes.append(
-            f"{unknown} of {len(manifest)} images have no patient_id: from these, images of the same patient could not "
-            "be excluded, and their figures may be too high."
+            f"{unknown:,} of {len(manifest):,} images have no patient_id: from these, images of the same patient could "
+            "not be excluded, and their figures may be too high."
         )
     if protocol.split:
         if unknown:
             notes.append(
-                f"{unknown} of {len(manifest)} images have no patient_id: whether their patients are both in train and "
-                "in test cannot be known."
+                f"{unknown:,} of {len(manifest):,} images have no patient_id: whether their patients are both in train "
+                "and in test cannot be known."
             )
         train, test = (patients[side & (patients >= 0)] for side in split_sides(store))
         shared = len(np.intersect1d(train, test))

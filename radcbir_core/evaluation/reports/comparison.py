@@ -303,8 +303,8 @@ def _notes(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> tuple
     if unknown:
         excluded = " could not be excluded from the hits of their patient, and" if "patient" in protocol.exclude else ""
         notes.append(
-            f"{unknown} of {len(a.collection)} images have no patient_id: they{excluded} count as a patient each in "
-            "the intervals, which may be too narrow."
+            f"{unknown:,} of {len(a.collection):,} images have no patient_id: they{excluded} count as a patient each "
+            "in the intervals, which may be too narrow."
         )
     notes += patient_notes(a, protocol) if protocol.split else []
     return tuple(notes)

@@ -331,5 +331,5 @@ def _notes(view: GalleryView, train: npt.NDArray[np.intp], *, unseen: npt.NDArra
             f"The two sides are patient-disjoint: {len(sides[0])} patients in train, {len(sides[1])} others in test."
         )
     if unknown:
-        notes.append(f"{unknown} images have no patient_id: whether their patients are on both sides is not known.")
+        notes.append(f"{unknown:,} images have no patient_id: whether their patients are on both sides is not known.")
     return notes

@@ -177,7 +177,7 @@ class Ranking(Evaluation):
         kinds = view.relevance.kinds
         without = int((kinds < 0).sum())
         several = " or several pathologies" if self.rule == "same-label" else ""
-        notes = [f"{without} of {len(kinds)} images take no part: no modality, anatomy or pathology{several}."]
+        notes = [f"{without:,} of {len(kinds):,} images take no part: no modality, anatomy or pathology{several}."]
         return [*(notes if without else []), *view_notes(view.store, view.protocol)]
 
 

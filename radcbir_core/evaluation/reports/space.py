@@ -174,13 +174,13 @@ class Space(Evaluation):
             unknown = int((groups < 0).sum())
             if unknown:
                 notes.append(
-                    f"{unknown} of {len(groups)} images have no {self.exclude}_id: pairs of the same {self.exclude} "
-                    "may count."
+                    f"{unknown:,} of {len(groups):,} images have no {self.exclude}_id: pairs of the same "
+                    f"{self.exclude} may count."
                 )
         alone = int(images["silhouette"].isna().sum())
         if alone:
             notes.append(
-                f"{alone} of {len(images)} images have no silhouette: no other image of their label, or of another "
+                f"{alone:,} of {len(images):,} images have no silhouette: no other image of their label, or of another "
                 "label, that they may be compared with."
             )
         if not len(images):
