@@ -5,8 +5,10 @@ Owns the files of one result's folder. What the numbers mean, and what the folde
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import time
 import uuid
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,9 +17,11 @@ import pandas as pd
 import pyarrow as pa
 
 from radcbir_core.errors import CollectionNotFoundError
-from radcbir_core.storage import disk_errors
+from radcbir_core.storage import atomic_path, disk_errors, exchange, write_json
 
 _RECORD = "result.json"
+_UNFINISHED = ".unfinished-"
+_ABANDONED_AFTER = 24 * 3600.0
 
 
 class Kept(NamedTuple):
@@ -56,7 +60,7 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
         CollectionNotFoundError: The collection has been removed or renamed meanwhile; nothing is left at its old place.
         StorageError: No space left, or no permission.
     """
-    unfinished = folder.with_name(f".unfinished-{uuid.uuid4().hex}")
+    unfinished = folder.with_name(f"{_UNFINISHED}{uuid.uuid4().hex}")
     record = {**described, "tables": list(kept.tables), "notes": kept.notes, "facts": kept.facts}
     with disk_errors(folder):
         try:
@@ -67,18 +71,36 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
                 )
             unfinished.mkdir(parents=True)
             for name, table in kept.tables.items():
-                table.to_parquet(unfinished / f"{name}.parquet")
-            (unfinished / _RECORD).write_text(json.dumps(record, indent=1), encoding="utf-8")
-            shutil.rmtree(folder, ignore_errors=True)
-            try:
-                unfinished.rename(folder)
-            except OSError:
-                # Another process has just written the same results: the same numbers, so either will do.
-                if read_result(folder) is None:
-                    raise
+                with atomic_path(unfinished / f"{name}.parquet") as partial:
+                    table.to_parquet(partial)
+            write_json(unfinished / _RECORD, record)
+            _take_place(unfinished, folder)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-    for other in folder.parent.iterdir():
-        # What versions before wrote has no record, and nobody reads it any more.
-        if not other.name.startswith(".") and not (other / _RECORD).is_file():
-            shutil.rmtree(other, ignore_errors=True)
+    _remove_unread(folder.parent)
+
+
+def _take_place(unfinished: Path, folder: Path) -> None:
+    """Give a folder its name; what had the name before is there until then, where the disk can exchange names."""
+    if folder.is_dir():
+        if exchange(unfinished, folder):
+            return
+        shutil.rmtree(folder)
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        # Another process has just written the same results: the same numbers, so either will do.
+        if read_result(folder) is None:
+            raise
+
+
+def _remove_unread(evaluations: Path) -> None:
+    """Remove what nobody reads any more: results without a record, and what was killed while it was written."""
+    with contextlib.suppress(FileNotFoundError):  # the collection was removed meanwhile
+        for other in evaluations.iterdir():
+            if other.name.startswith(_UNFINISHED):
+                abandoned = time.time() - other.stat().st_mtime > _ABANDONED_AFTER
+            else:
+                abandoned = not (other / _RECORD).is_file()
+            if abandoned:
+                shutil.rmtree(other, ignore_errors=True)

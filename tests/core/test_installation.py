@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -58,11 +59,13 @@ def test_what_stays_beside_the_code_is_found(site, environment) -> None:
 
 
 def test_the_dashboard_comes_along(site, environment, tmp_path) -> None:
-    port = 8900 + os.getpid() % 90
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     command = [sys.executable, site / "bin" / "radcbir", "serve", "--port", str(port)]
     server = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        for _ in range(300):
+        for _ in range(1200):
             assert server.poll() is None, server.stdout and server.stdout.read()
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health") as answer:

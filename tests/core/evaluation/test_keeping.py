@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 
 import pandas as pd
 import pytest
 
 from radcbir_core.errors import CollectionNotFoundError
+from radcbir_core.evaluation import keeping
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
 
 
@@ -57,3 +60,22 @@ def test_what_an_older_version_kept_goes(place) -> None:
     (older / "table.parquet").write_bytes(b"")
     write_result(place, KEPT)
     assert [path.name for path in place.parent.iterdir()] == [place.name]
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+def test_what_is_damaged_is_replaced(place, monkeypatch, exchanges) -> None:
+    if not exchanges:  # as on a disk that cannot
+        monkeypatch.setattr(keeping, "exchange", lambda *_: False)
+    write_result(place, KEPT)
+    (place / "result.json").write_text("{}")
+    write_result(place, KEPT._replace(notes=("Again.",)))
+    assert read_result(place).notes == ("Again.",)
+    assert [path.name for path in place.parent.iterdir()] == [place.name]
+
+
+def test_only_what_was_abandoned_goes(place) -> None:
+    for name, age in ((".unfinished-old", 2 * 86_400), (".unfinished-new", 0)):
+        (place.parent / name).mkdir(parents=True)
+        os.utime(place.parent / name, (time.time() - age,) * 2)
+    write_result(place, KEPT)
+    assert sorted(path.name for path in place.parent.iterdir()) == [".unfinished-new", place.name]

