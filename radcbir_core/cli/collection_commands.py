@@ -13,7 +13,7 @@ import typer
 
 from radcbir_core.cli.application import EXIT_FAILED, AsJson, EncoderOption, Name, app, complaints
 from radcbir_core.cli.arguments import encoder_id_in
-from radcbir_core.cli.printing import bars, print_table
+from radcbir_core.cli.printing import bars, counted, print_table
 from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX
 from radcbir_core.collections.changes import remove_collection
@@ -72,7 +72,8 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
     if corrections["cells"]:
         each = ", ".join(f"{column} {count:,}" for column, count in corrections["columns"].items())
         print(
-            f"Corrected since the import: {corrections['cells']:,} cells of {corrections['images']:,} images ({each}), "
+            f"Corrected since the import: {counted(corrections['cells'], 'cell')} of "
+            f"{counted(corrections['images'], 'image')} ({each}), "
             f"last at {corrections['last']}; all of them: {corrections['file']}"
         )
     rows = [[e["encoder_id"], *(e["steps"][step] for step in ARTIFACT_NAMES)] for e in facts["encoders"]]

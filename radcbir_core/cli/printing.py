@@ -25,6 +25,16 @@ def number(value: float, *, sign: str = "-") -> str:
     return "" if math.isnan(value) else f"{value:{sign}.3f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things, in words.
+
+    Example:
+        >>> counted(1, "cell"), counted(2000, "image")
+        ('1 cell', '2,000 images')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
     """A table on standard output; as wide as it needs to be where that is no terminal, so that nothing is cut."""
     if not rows:

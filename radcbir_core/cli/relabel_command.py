@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from radcbir_core.cli.application import Name, app
-from radcbir_core.cli.printing import print_table, write_csv
+from radcbir_core.cli.printing import counted, print_table, write_csv
 from radcbir_core.cli.remedies import program
 
 _SHOWN = 30
@@ -63,9 +63,9 @@ def relabel(
         if stale:
             print(f"Next, for {', '.join(stale)}: {program()} build {name} --encoder {store.spec}")
     each = ", ".join(f"{column} {count:,}" for column, count in found.columns.items())
-    what = f"{len(found.cells):,} cells of {found.images:,} images{f' ({each})' if each else ''}"
+    what = f"{counted(len(found.cells), 'cell')} of {counted(found.images, 'image')}{f' ({each})' if each else ''}"
     if dry_run:
-        print(f"Nothing was written. Of {found.lines:,} lines, {what} would change.")
+        print(f"Nothing was written. Of {counted(found.lines, 'line')}, {what} would change.")
     elif found.written:
         print(f"Corrected {name}: {what}.")
     else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 import pandas as pd
@@ -119,6 +119,7 @@ class _Corrections:
         self.targets = self._targets()
         self._seen = np.zeros(len(self.manifest), dtype=np.int64)
         self._index = pd.Index(self.manifest.column("image_id") if self.by_id else self._places())
+        self._beside = pd.Index(self._places()) if self.by_id and "path" in self.table.columns else None
         self._spellings = {
             "anatomy": {word.casefold(): word for word in self.manifest.codes("anatomy").values},
             "pathologies": {word.casefold(): word for word in self.manifest.pathology_counts},
@@ -222,11 +223,26 @@ class _Corrections:
                     f"{self._seen[row]} again: {key.partition(chr(0))[0]!r}. Take one of them out."
                 )
             self._seen[row] = line.line
+        if self._beside is not None:
+            self._check_paths(batch, rows)
         return rows
 
+    def _check_paths(self, batch: Sequence[Row], rows: Any) -> None:
+        """A path may be written from another folder; one that is another image's means that a column slipped."""
+        others = cast("pd.Index[Any]", self._beside).get_indexer(pd.Index([self._place_in(row) for row in batch]))
+        for line, row, other in zip(batch, rows.tolist(), others.tolist(), strict=True):
+            if other not in {-1, row}:
+                image_id = str(line.cells["image_id"]).strip()
+                raise ManifestError(
+                    f"Expected image_id and path of one image, but line {line.line} of {self.path} has image_id = "
+                    f"{image_id[:120]!r} and the path of another, {str(line.cells['path'])[:120]!r}. Correct the line; "
+                    "if one column was sorted without the others, sort it back."
+                )
+
     def _key(self, row: Row) -> str:
-        if self.by_id:
-            return str(row.cells["image_id"]).strip()
+        return str(row.cells["image_id"]).strip() if self.by_id else self._place_in(row)
+
+    def _place_in(self, row: Row) -> str:
         path = str(row.cells["path"]).strip()
         if Path(path).is_absolute():
             path = os.path.relpath(os.path.normpath(path), os.path.realpath(self.collection.image_root))

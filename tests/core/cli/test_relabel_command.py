@@ -31,7 +31,7 @@ def test_a_dry_run_lists_and_writes_nothing(collection, tmp_path, capsys) -> Non
     code, out, _ = run(capsys, "relabel", "small", str(table), "--dry-run", "--cells", str(tmp_path / "cells.csv"))
     assert code == 0
     assert "Cells that would change" in out
-    assert "Nothing was written. Of 1 lines, 1 cells of 1 images (anatomy 1) would change." in out
+    assert "Nothing was written. Of 1 line, 1 cell of 1 image (anatomy 1) would change." in out
     assert pd.read_csv(tmp_path / "cells.csv")["to"].tolist() == ["abdomen"]
     assert collection.manifest_path.read_bytes() == before
 
@@ -40,7 +40,7 @@ def test_corrected_in_place_and_then_nothing_is_left_to_correct(collection, tmp_
     table = corrections(tmp_path, collection, anatomy="abdomen")
     code, out, _ = run(capsys, "relabel", "small", str(table), "--by", "me")
     assert code == 0
-    assert "Corrected small: 1 cells of 1 images (anatomy 1)." in out
+    assert "Corrected small: 1 cell of 1 image (anatomy 1)." in out
     assert open_collection("small").manifest.record(0)["anatomy"] == "abdomen"
     code, out, _ = run(capsys, "relabel", "small", str(table))
     assert (code, out) == (0, "Nothing to correct: small says of these 1 images what the table says.\n")

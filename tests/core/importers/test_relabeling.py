@@ -441,3 +441,15 @@ def test_a_list_of_a_programming_language_is_no_pathology(twice, tmp_path, cell)
     pd.DataFrame({"path": ["a.png"], "pathologies": [cell]}).to_csv(path, index=False)
     with pytest.raises(ManifestError, match=r"with \| between them, but line 2 of .*t\.csv has the list"):
         relabel("twice", path)
+
+
+def test_an_id_beside_the_path_of_another_image_is_refused(small, csv) -> None:
+    """A column that was sorted without the others would put each label on another image."""
+    first, second = ids(small, 2)
+    paths = small.manifest.table.column("path").to_pylist()
+    table = csv(f"image_id,path,view\n{first},{paths[0]},PA\n{second},{paths[0]},PA\n")
+    with pytest.raises(ManifestError, match=r"line 3 of .*t\.csv has image_id = .* and the path of another"):
+        relabel("small", table)
+    assert open_collection("small").manifest.record(0)["view"] != "PA", "nothing was written"
+    elsewhere = csv(f"image_id,path,view\n{first},{paths[0]},PA\n{second},from/another/folder.png,PA\n")
+    assert relabel("small", elsewhere).images == 2
