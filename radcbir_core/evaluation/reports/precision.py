@@ -145,12 +145,15 @@ def of_level(table: pd.DataFrame, level: Level) -> pd.DataFrame:
 
 
 def with_bounds(value: float, low: float, high: float) -> str:
-    """A mean with its interval, where it has one.
+    """A mean with its interval, where it has one; a dash where there is no query to take the mean of.
 
     Example:
-        >>> with_bounds(0.5, 0.25, 0.75), with_bounds(0.5, float("nan"), float("nan"))
-        ('0.500 [0.250, 0.750]', '0.500')
+        >>> nothing = float("nan")
+        >>> with_bounds(0.5, 0.25, 0.75), with_bounds(0.5, nothing, nothing), with_bounds(nothing, nothing, nothing)
+        ('0.500 [0.250, 0.750]', '0.500', '–')
     """
+    if np.isnan(value):
+        return "–"
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
