@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from hypothesis import strategies as st
 
@@ -30,3 +32,26 @@ def swapped_up(ranking: list[float]) -> list[list[float]]:
         for i in range(len(ranking) - 1)
         if ranking[i] < ranking[i + 1]
     ]
+
+
+def by_definition(ranking: list[float], k: int, divisor: str) -> dict[str, float]:
+    """All metrics of one query whose whole gallery is ``ranking``, by their definitions."""
+    total = sum(grade > 0 for grade in ranking)
+    if not total:
+        return dict.fromkeys(("P", "recall", "hit", "ap", "ndcg", "r"), math.nan)
+    first = ranking[:k]
+    relevant = sum(grade > 0 for grade in first)
+    precisions = [sum(g > 0 for g in first[: i + 1]) / (i + 1) for i, grade in enumerate(first) if grade > 0]
+    by = {"available": min(k, total), "relevant": total, "found": max(relevant, 1)}[divisor]
+
+    def gain(grades: list[float]) -> float:
+        return sum(grade / math.log2(2 + i) for i, grade in enumerate(grades))
+
+    return {
+        "P": relevant / k,
+        "recall": relevant / total,
+        "hit": float(relevant > 0),
+        "ap": sum(precisions) / by,
+        "ndcg": gain(first) / gain(sorted(ranking, reverse=True)[:k]),
+        "r": sum(grade > 0 for grade in ranking[:total]) / total,
+    }

@@ -21,7 +21,7 @@ from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, Ranking, colum
 from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build
 from radcbir_core.search import relevant_counts
-from tests.core.evaluation.metrics.test_rank_metrics import slow
+from tests.core.evaluation.metrics.rankings import by_definition
 from tests.core.evaluation.test_relevance import slow_grade
 from tests.kept_embeddings import kept_embeddings
 
@@ -74,7 +74,7 @@ def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str
         ]
         ranking = [slow_grade(labels, shown[row], rule) for _, row in sorted(pairs)]
         for k in protocol.ks:
-            values = slow(ranking, k, divisor)
+            values = by_definition(ranking, k, divisor)
             every.append((k, values))
             for label in labels:
                 per_label[label].append((k, values))
