@@ -125,8 +125,11 @@ def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> 
 
 
 def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> None:
-    """The other finishes between our removal of the old results and our renaming of the new ones."""
+    """The other finishes between our removal of damaged results and our renaming, on a disk that exchanges no names."""
     protocol = Protocol.of(divisor="available")
+    Precision(protocol).run(store)
+    (Precision(protocol).folder(store) / "result.json").write_text("{}")
+    monkeypatch.setattr(keeping, "exchange", lambda *_: False)
     real = keeping.shutil.rmtree
     overtaken: list[Path] = []
 
