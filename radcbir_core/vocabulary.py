@@ -11,11 +11,9 @@ defined terms of the DICOM attribute Modality (0008,0060), PS3.3 C.7.3.1.1.1.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 MODALITIES = ("XR", "CT", "MR", "US", "other")
-SPLITS = ("train", "val", "test")
 NORMAL = "normal"
 
 _MODALITY_SPELLINGS = {
@@ -93,7 +91,7 @@ def normal_modality(text: str) -> str:
 
 
 def normal_split(text: str) -> str:
-    """The manifest's word for a source's split: one of :data:`SPLITS`, or "" for anything else.
+    """The manifest's word for a source's split: train, val or test, and "" for anything else.
 
     Example:
         >>> [normal_split(word) for word in ("Training", "valid", "test", "fold 3")]
@@ -126,24 +124,14 @@ def normal_text(text: str) -> str:
     return word if is_known(word) else ""
 
 
-def one_spelling(words: Iterable[str]) -> dict[str, str]:
-    """For words that differ in case only, the spelling to use: the most frequent, ties to the first in the alphabet.
-
-    Returns:
-        Each spelling that is to be replaced → its replacement; nothing for words that have one spelling.
-
-    Example:
-        >>> one_spelling(["Chest", "chest", "chest", "Hand"])
-        {'Chest': 'chest'}
-    """
-    return spelling_to_use(Counter(words))
-
-
 def spelling_to_use(counts: Mapping[str, int]) -> dict[str, str]:
-    """As :func:`one_spelling`, for words that were counted before.
+    """For words that differ in case only, the spelling to use: the most frequent, ties to the first in the alphabet.
 
     Args:
         counts: Word → how often it stands there.
+
+    Returns:
+        Each spelling that is to be replaced → its replacement; nothing for words that have one spelling.
 
     Example:
         >>> spelling_to_use({"Chest": 1, "chest": 2, "Hand": 5})

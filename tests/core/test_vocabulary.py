@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from radcbir_core.vocabulary import (
     normal_pathology,
     normal_split,
     normal_text,
-    one_spelling,
+    spelling_to_use,
     tidy,
 )
 
@@ -62,7 +64,7 @@ def test_every_rule_is_idempotent_and_gives_one_line(text) -> None:
 
 @given(st.lists(st.sampled_from(["Chest", "chest", "CHEST", "Hand", "hand", "knee"])))
 def test_words_that_differ_in_case_become_one_that_occurs(words) -> None:
-    replacements = one_spelling(words)
+    replacements = spelling_to_use(Counter(words))
     after = [replacements.get(word, word) for word in words]
     assert len(set(after)) == len({word.casefold() for word in words})
     assert set(after) <= set(words)

@@ -28,8 +28,6 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 
 SPACE_COLUMNS = ("level", "label", "within", "between", "gap", "relative_gap", "n_images", "n_pairs", "averaging")
-MATRIX_COLUMNS = ("label", "other", "similarity", "n_images", "n_others")
-IMAGE_COLUMNS = ("row", "label", "own", "other", "nearest", "silhouette")
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,9 @@ class Space(Evaluation):
     Tables: ``similarities`` of every level, with the columns :data:`SPACE_COLUMNS`: ``averaging`` is "micro" (over all
     pairs of images), "macro" (over labels) or "label"; similarities are NaN where there is no pair; ``n_pairs`` are the
     unordered pairs within; a label without one is not part of the macro mean. ``silhouettes`` of the images of one
-    level, with the columns :data:`IMAGE_COLUMNS`; ``nearest`` is a label's name, "" where there is none. And ``matrix``
-    with the columns :data:`MATRIX_COLUMNS`: the mean similarity of each pair of labels (a label with itself: of its
-    different images), NaN where there is no pair of images.
+    level: ``row``, ``label``, ``own``, ``other``, ``nearest``, ``silhouette``; ``nearest`` is a label's name, "" where
+    there is none. And ``matrix``: ``label``, ``other``, ``similarity``, ``n_images``, ``n_others``; the mean similarity
+    of each pair of labels (a label with itself: of its different images), NaN where there is no pair of images.
     """
 
     kind: ClassVar[str] = "space"

@@ -6,12 +6,11 @@ coordinates are pixels with the center of the upper left pixel at (0, 0), x to t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from radcbir_core.synthetic.phantoms.scenes import SIDE, Lesion
 
@@ -37,55 +36,12 @@ def smooth_step(distance: Field, softness: float = 1.0) -> Field:
     return np.asarray(share * share * (3 - 2 * share), dtype=np.float32)
 
 
-def ellipse_distance(
-    cx: float, cy: float, rx: float, ry: float, angle: float = 0.0, *, height: int = SIDE, width: int = SIDE
-) -> Field:
-    """Roughly the signed distance to an ellipse in pixels (negative inside); exact for a circle.
-
-    Args:
-        cx: Center.
-        cy: Center.
-        rx: Half axis along x before turning.
-        ry: Half axis along y before turning.
-        angle: Clockwise as seen, in radians.
-        height: Of the field.
-        width: Of the field.
-    """
-    y, x = grid(height, width)
-    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    dx, dy = x - np.float32(cx), y - np.float32(cy)
-    u, v = (c * dx + s * dy) / np.float32(rx), (c * dy - s * dx) / np.float32(ry)
-    radius = np.sqrt(u * u + v * v)
-    slope = np.sqrt((u / np.float32(rx)) ** 2 + (v / np.float32(ry)) ** 2)
-    return np.where(slope > 1e-6, (radius - 1) * radius / np.maximum(slope, 1e-6), -min(rx, ry)).astype(np.float32)
-
-
 def chord(distance_share: Field) -> Field:
     """Thickness of an ellipsoid of half depth 1 seen from the front, from the squared radius (1 at its edge).
 
     ``2 * sqrt(1 - r²)`` inside, 0 outside: times half depth and density it is a line integral.
     """
     return 2 * np.sqrt(np.maximum(1 - distance_share, 0))
-
-
-def polygon(points: Sequence[Sequence[float]] | np.ndarray, *, height: int = SIDE, width: int = SIDE) -> Field:
-    """A filled polygon with smooth edges: the share of each pixel that it covers, 0 to 1."""
-    scale = 4
-    canvas = Image.new("L", (width * scale, height * scale))
-    outline = [((float(x) + 0.5) * scale, (float(y) + 0.5) * scale) for x, y in points]
-    ImageDraw.Draw(canvas).polygon(outline, fill=255)
-    return np.asarray(canvas.reduce(scale), dtype=np.float32) / np.float32(255)
-
-
-def line(
-    points: Sequence[Sequence[float]] | np.ndarray, *, thickness: float, height: int = SIDE, width: int = SIDE
-) -> Field:
-    """A line through points with smooth edges, ``thickness`` pixels wide: share of each pixel, 0 to 1."""
-    scale = 4
-    canvas = Image.new("L", (width * scale, height * scale))
-    path = [((float(x) + 0.5) * scale, (float(y) + 0.5) * scale) for x, y in points]
-    ImageDraw.Draw(canvas).line(path, fill=255, width=max(1, round(thickness * scale)), joint="curve")
-    return np.asarray(canvas.reduce(scale), dtype=np.float32) / np.float32(255)
 
 
 def smooth_noise(generator: np.random.Generator, scale: float, *, height: int = SIDE, width: int = SIDE) -> Field:

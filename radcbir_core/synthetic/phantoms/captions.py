@@ -16,7 +16,6 @@ from radcbir_core.synthetic.phantoms.scenes import NORMAL, Lesion, Scene
 _SAYS_ITS_SIZE = 0.4
 _SAYS_ITS_PLACE = 0.6
 _NO_SIZE = frozenset({"cardiomegaly", "osteoarthritis", "steatosis", "edema", "emphysema", "B-lines"})
-_PLACES_OF = ("of", "in")
 
 
 def caption(generator: np.random.Generator, *, scene: Scene, pathology: str, view: str, lesion: Lesion | None) -> str:

@@ -9,17 +9,14 @@ PADDING = -2000.0
 """What scanners write outside the circle that they reconstruct."""
 
 LUNG = -850.0
-LUNG_DEPENDENT = -800.0
 EMPHYSEMA = -975.0
 GROUND_GLASS = -560.0
 FAT = -100.0
-WATER = 0.0
 CSF = 6.0
 SEROUS = 10.0
 """Effusion, ascites, simple cysts, bile, urine."""
 WHITE_MATTER = 27.0
 GREY_MATTER = 38.0
-INFARCTED = 19.0
 EDEMA = 17.0
 BLOOD = 42.0
 """Flowing blood without contrast medium."""
@@ -39,10 +36,8 @@ KIDNEY = 32.0
 KIDNEY_ENHANCED = 178.0
 VESSEL_ENHANCED = 165.0
 DURA = 62.0
-DISC = 85.0
 MARROW = 220.0
 BONE = 1000.0
-DIPLOE = 550.0
 CALCIFICATION = 250.0
 STONE = (450.0, 1400.0)
 ORAL_CONTRAST = 320.0

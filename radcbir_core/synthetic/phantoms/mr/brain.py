@@ -18,7 +18,7 @@ from radcbir_core.synthetic.phantoms.mr.slices import Slice
 from radcbir_core.synthetic.phantoms.mr.tissues import (
     FAT,
     GRAY_MATTER,
-    Sequence,
+    PulseSequence,
     flair,
     spin_echo_t1,
     spin_echo_t2,
@@ -35,13 +35,13 @@ MM = {"axial": 1.0, "coronal": 1.03, "sagittal": 1.08}
 class _Protocol:
     plane: str
     level: str
-    sequence: Sequence
-    second: Sequence
+    sequence: PulseSequence
+    second: PulseSequence
     display: float
     mirrored: bool
 
 
-def _sequence(generator: np.random.Generator) -> Sequence:
+def _sequence(generator: np.random.Generator) -> PulseSequence:
     kind = generator.choice(["contrast", "flair", "t2", "t1"], p=[0.44, 0.26, 0.22, 0.08])
     if kind == "contrast":
         return spin_echo_t1(generator, contrast=True)
@@ -73,7 +73,7 @@ def _protocol(generator: np.random.Generator, pathology: str) -> _Protocol:
 
 
 def _painted(
-    protocol: _Protocol, head: Head, sequence: Sequence, *, offset: float, generator: np.random.Generator
+    protocol: _Protocol, head: Head, sequence: PulseSequence, *, offset: float, generator: np.random.Generator
 ) -> tuple[Slice, Anatomy]:
     painted = Slice(sequence=sequence, mm=MM[protocol.plane])
     if protocol.plane == "axial":

@@ -22,7 +22,7 @@ from radcbir_core.synthetic.phantoms.mr.tissues import (
     MUSCLE,
     SKIN,
     VENOUS_BLOOD,
-    Sequence,
+    PulseSequence,
     Tissue,
     gradient_echo_t1,
 )
@@ -268,7 +268,7 @@ def _paint_all(painted: Slice, chest: _Chest, tumor: _Tumor | None, offset: floa
         _paint_tumor(painted, tumor, offset, generator)
 
 
-def _display(sequence: Sequence) -> float:
+def _display(sequence: PulseSequence) -> float:
     """Signal shown as white: that of a strongly enhancing tumor."""
     return sequence.signal(Tissue(t1=1150, t2=80, density=0.88, uptake=1.0))
 

@@ -20,7 +20,7 @@ from radcbir_core.synthetic.phantoms.mr.tissues import (
     FAT,
     MENISCUS,
     SYNOVIAL_FLUID,
-    Sequence,
+    PulseSequence,
     proton_density,
     spin_echo_t2,
 )
@@ -42,7 +42,7 @@ class _Tear:
     at: float
 
 
-def _sequence(generator: np.random.Generator) -> Sequence:
+def _sequence(generator: np.random.Generator) -> PulseSequence:
     kind = generator.choice(["pd fs", "t2 fs", "pd"], p=[0.6, 0.25, 0.15])
     suppression = float(generator.uniform(0.82, 0.95))
     if kind == "t2 fs":

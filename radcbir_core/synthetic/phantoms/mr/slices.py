@@ -5,15 +5,14 @@ Signals of tissues that share a voxel add up, so that a smooth mask is a partial
 
 from __future__ import annotations
 
-from collections.abc import Sequence as Points
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from radcbir_core.synthetic.phantoms.canvas import Field, grid, sample, smooth_step
-from radcbir_core.synthetic.phantoms.mr.tissues import Sequence, Tissue
+from radcbir_core.synthetic.phantoms.mr.tissues import PulseSequence, Tissue
 from radcbir_core.synthetic.phantoms.scenes import SIDE
 
 MIDDLE = (SIDE - 1) / 2
@@ -58,19 +57,7 @@ def draw_blob(
     return Blob(x=x, y=y, radius=radius, aspect=aspect, angle=turned, waves=tuple(complex(wave) for wave in waves))
 
 
-@cache
-def polar() -> tuple[Field, Field, Field]:
-    """Distance from the middle in pixels, and cosine and sine of the angle from the x axis; shared and read-only."""
-    y, x = grid()
-    dx, dy = x - np.float32(MIDDLE), y - np.float32(MIDDLE)
-    radius = np.maximum(np.hypot(dx, dy), np.float32(1e-3))
-    fields = (radius, dx / radius, dy / radius)
-    for each in fields:
-        each.flags.writeable = False
-    return fields
-
-
-def smooth_closed(points: Points[Points[float]] | np.ndarray, steps: int = 5) -> np.ndarray:
+def smooth_closed(points: Sequence[Sequence[float]] | np.ndarray, steps: int = 5) -> np.ndarray:
     """A smooth closed line through the points (Catmull-Rom), ``steps`` points for each given one."""
     p1 = np.asarray(points, dtype=np.float64)
     p0, p2, p3 = np.roll(p1, 1, axis=0), np.roll(p1, -1, axis=0), np.roll(p1, -2, axis=0)
@@ -79,7 +66,7 @@ def smooth_closed(points: Points[Points[float]] | np.ndarray, steps: int = 5) ->
     return np.asarray(path.transpose(1, 0, 2).reshape(-1, 2))
 
 
-def smooth_open(points: Points[Points[float]] | np.ndarray, steps: int = 4) -> np.ndarray:
+def smooth_open(points: Sequence[Sequence[float]] | np.ndarray, steps: int = 4) -> np.ndarray:
     """A smooth open line through the points (Catmull-Rom)."""
     given = np.asarray(points, dtype=np.float64)
     padded = np.vstack([2 * given[0] - given[1], given, 2 * given[-1] - given[-2]])
@@ -101,7 +88,7 @@ class Slice:
         lesion: (224, 224) share of each pixel that is the lesion to be measured.
     """
 
-    sequence: Sequence
+    sequence: PulseSequence
     mm: float
     down: float = 0.0
     signal: Field = field(default_factory=lambda: np.zeros((SIDE, SIDE), dtype=np.float32))
@@ -155,12 +142,12 @@ class Slice:
     def _clipped(self, mm: float) -> int:
         return int(np.clip(round(mm / self.mm + MIDDLE), 0, SIDE - 1))
 
-    def region(self, points: Points[Points[float]] | np.ndarray, *, rounded: bool = True) -> Field:
+    def region(self, points: Sequence[Sequence[float]] | np.ndarray, *, rounded: bool = True) -> Field:
         """Mask of a closed outline in mm, rounded through its points or straight between them."""
         outline = smooth_closed(points) if rounded else np.asarray(points, dtype=np.float64)
         return self._rastered(outline, None)
 
-    def path(self, points: Points[Points[float]] | np.ndarray, width: float, *, rounded: bool = True) -> Field:
+    def path(self, points: Sequence[Sequence[float]] | np.ndarray, width: float, *, rounded: bool = True) -> Field:
         """Mask of a line ``width`` mm wide through points in mm."""
         outline = smooth_open(points) if rounded and len(points) > 2 else np.asarray(points, dtype=np.float64)
         return self._rastered(outline, width)

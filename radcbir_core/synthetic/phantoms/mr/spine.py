@@ -15,7 +15,7 @@ from radcbir_core.synthetic.phantoms.mr.spine_anatomy import NAMES, Finding, dra
 from radcbir_core.synthetic.phantoms.mr.tissues import (
     CEREBROSPINAL_FLUID,
     FAT,
-    Sequence,
+    PulseSequence,
     spin_echo_t1,
     spin_echo_t2,
 )
@@ -26,7 +26,7 @@ MM = 1.1
 """Size of a painted pixel."""
 
 
-def _sequence(generator: np.random.Generator) -> Sequence:
+def _sequence(generator: np.random.Generator) -> PulseSequence:
     kind = generator.choice(["t2", "t1", "t2 fs"], p=[0.6, 0.2, 0.2])
     if kind == "t1":
         return spin_echo_t1(generator)

@@ -7,7 +7,7 @@ Bernstein, King and Zhou, Handbook of MRI Pulse Sequences (2004). Draws nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,13 +63,8 @@ EDEMA = Tissue(t1=1300, t2=150, density=0.9)
 MARROW_EDEMA = Tissue(t1=1150, t2=140, density=0.95, fat=0.08, uptake=0.3)
 
 
-def enhanced(tissue: Tissue, uptake: float) -> Tissue:
-    """The tissue with another uptake of gadolinium, in mmol/l."""
-    return replace(tissue, uptake=uptake)
-
-
 @dataclass(frozen=True, kw_only=True)
-class Sequence:
+class PulseSequence:
     """A pulse sequence with its timing.
 
     Attributes:
@@ -118,9 +113,11 @@ def field_strength(generator: np.random.Generator) -> float:
     return float((1.0 if generator.random() < 0.55 else 1.22) * generator.normal(1.0, 0.03))
 
 
-def spin_echo_t1(generator: np.random.Generator, *, contrast: bool = False, fat_suppression: float = 0.0) -> Sequence:
+def spin_echo_t1(
+    generator: np.random.Generator, *, contrast: bool = False, fat_suppression: float = 0.0
+) -> PulseSequence:
     """T1-weighted spin echo."""
-    return Sequence(
+    return PulseSequence(
         name="T1 with contrast" if contrast else "T1",
         repetition_ms=float(generator.uniform(420, 650)),
         echo_ms=float(generator.uniform(9, 15)),
@@ -130,9 +127,9 @@ def spin_echo_t1(generator: np.random.Generator, *, contrast: bool = False, fat_
     )
 
 
-def spin_echo_t2(generator: np.random.Generator, *, fat_suppression: float = 0.0) -> Sequence:
+def spin_echo_t2(generator: np.random.Generator, *, fat_suppression: float = 0.0) -> PulseSequence:
     """T2-weighted turbo spin echo."""
-    return Sequence(
+    return PulseSequence(
         name="T2 with fat suppression" if fat_suppression else "T2",
         repetition_ms=float(generator.uniform(3500, 5500)),
         echo_ms=float(generator.uniform(80, 115)) if not fat_suppression else float(generator.uniform(55, 80)),
@@ -141,9 +138,9 @@ def spin_echo_t2(generator: np.random.Generator, *, fat_suppression: float = 0.0
     )
 
 
-def proton_density(generator: np.random.Generator, *, fat_suppression: float = 0.0) -> Sequence:
+def proton_density(generator: np.random.Generator, *, fat_suppression: float = 0.0) -> PulseSequence:
     """Proton-density-weighted turbo spin echo."""
-    return Sequence(
+    return PulseSequence(
         name="PD with fat suppression" if fat_suppression else "PD",
         repetition_ms=float(generator.uniform(2400, 3800)),
         echo_ms=float(generator.uniform(28, 42)),
@@ -152,13 +149,13 @@ def proton_density(generator: np.random.Generator, *, fat_suppression: float = 0
     )
 
 
-def flair(generator: np.random.Generator) -> Sequence:
+def flair(generator: np.random.Generator) -> PulseSequence:
     """Fluid-attenuated inversion recovery; the inversion time nulls what relaxes as cerebrospinal fluid does."""
     stretch = field_strength(generator)
     repetition = float(generator.uniform(8000, 10000))
     t1 = CEREBROSPINAL_FLUID.t1 * stretch
     null = t1 * np.log(2 / (1 + np.exp(-repetition / t1)))
-    return Sequence(
+    return PulseSequence(
         name="FLAIR",
         repetition_ms=repetition,
         echo_ms=float(generator.uniform(95, 130)),
@@ -167,9 +164,9 @@ def flair(generator: np.random.Generator) -> Sequence:
     )
 
 
-def gradient_echo_t1(generator: np.random.Generator, *, fat_suppression: float, contrast: bool = True) -> Sequence:
+def gradient_echo_t1(generator: np.random.Generator, *, fat_suppression: float, contrast: bool = True) -> PulseSequence:
     """T1-weighted spoiled gradient echo, as for dynamic studies of the breast."""
-    return Sequence(
+    return PulseSequence(
         name="T1 with contrast and fat suppression" if contrast else "T1 with fat suppression",
         repetition_ms=float(generator.uniform(4.5, 7)),
         echo_ms=float(generator.uniform(1.5, 2.6)),

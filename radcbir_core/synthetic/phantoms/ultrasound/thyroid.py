@@ -27,7 +27,7 @@ from radcbir_core.synthetic.phantoms.ultrasound.body import (
 )
 from radcbir_core.synthetic.phantoms.ultrasound.scanner import linear_scanner
 
-LOBE, STRAP, FAT, FASCIA = 2.0, -11.0, -6.0, 12.0
+LOBE, STRAP, FAT = 2.0, -11.0, -6.0
 
 
 class _Neck:

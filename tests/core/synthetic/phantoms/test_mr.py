@@ -97,21 +97,21 @@ def test_signals_are_ordered_as_the_weighting_says() -> None:
 
 
 def test_signal_of_a_spin_echo_is_the_equation() -> None:
-    sequence = t.Sequence(name="T1", repetition_ms=500, echo_ms=10)
+    sequence = t.PulseSequence(name="T1", repetition_ms=500, echo_ms=10)
     expected = 0.7 * (1 - np.exp(-500 / 600)) * np.exp(-10 / 78)
     assert sequence.signal(t.WHITE_MATTER) == pytest.approx(expected)
 
 
 def test_contrast_brightens_what_takes_it_up_only() -> None:
-    plain = t.Sequence(name="T1", repetition_ms=500, echo_ms=12)
-    given = t.Sequence(name="T1 with contrast", repetition_ms=500, echo_ms=12, contrast=True)
+    plain = t.PulseSequence(name="T1", repetition_ms=500, echo_ms=12)
+    given = t.PulseSequence(name="T1 with contrast", repetition_ms=500, echo_ms=12, contrast=True)
     assert given.signal(t.PITUITARY) > 1.4 * plain.signal(t.PITUITARY)
     assert given.signal(t.CEREBROSPINAL_FLUID) == plain.signal(t.CEREBROSPINAL_FLUID)
 
 
 def test_fat_suppression_takes_fat_away_and_leaves_water() -> None:
-    plain = t.Sequence(name="PD", repetition_ms=3000, echo_ms=35)
-    suppressed = t.Sequence(name="PD", repetition_ms=3000, echo_ms=35, fat_suppression=0.9)
+    plain = t.PulseSequence(name="PD", repetition_ms=3000, echo_ms=35)
+    suppressed = t.PulseSequence(name="PD", repetition_ms=3000, echo_ms=35, fat_suppression=0.9)
     assert suppressed.signal(t.FAT) < 0.2 * plain.signal(t.FAT)
     assert suppressed.signal(t.SYNOVIAL_FLUID) == plain.signal(t.SYNOVIAL_FLUID)
 
