@@ -11,7 +11,7 @@ narrower than the intervals of the two encoders would suggest, and two that over
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -26,7 +26,7 @@ from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.precision import Precision, empty_counts, of_level
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.chance import CHANCE, expected_precision
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
 from radcbir_core.evaluation.statistics.randomization import holm, swap_p_values
 from radcbir_core.evaluation.view import GalleryView, gallery_view, patient_notes
 from radcbir_core.progress import Progress, silent
@@ -50,7 +50,7 @@ class Comparison(Evaluation):
     """
 
     kind: ClassVar[str] = "comparison"
-    recipe: ClassVar[int] = 4
+    recipe: ClassVar[int] = 5
     name: ClassVar[str] = "Comparison"
     about: ClassVar[str] = "Two encoders query by query: P at k of both, and the difference with its interval."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors",)
@@ -206,8 +206,13 @@ def shared_view(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, lev
 
 
 def paired_intervals(
-    differences: npt.NDArray[np.float64], query_labels: npt.NDArray[Any], *, clusters: npt.NDArray[Any], n_labels: int
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    differences: npt.NDArray[np.float64],
+    query_labels: npt.NDArray[Any],
+    *,
+    clusters: npt.NDArray[Any],
+    n_labels: int,
+    columns: Sequence[int] | None = None,
+) -> Intervals:
     """Intervals of mean differences by resampling clusters, the same ones for both encoders.
 
     Every mean here is linear in the values of the queries, so the mean difference of a draw is the mean of the
@@ -216,20 +221,18 @@ def paired_intervals(
     Args:
         differences: (Q, n) B − A of each query, from -1 to 1; NaN is left out.
         query_labels: (Q,) label codes; -1 is left out.
-        clusters: (Q,) cluster of each query, from :func:`~radcbir_core.collections.groups.cluster_codes`.
+        clusters: (Q,) cluster of each query, at least 0.
         n_labels: L, above the highest label code.
-
-    Returns:
-        micro (n, 2), macro (n, 2) and label (L, n, 2) bounds, NaN where undefined; and (L,) the clusters of each label.
+        columns: Which of the n differences have intervals; all by default.
 
     Example:
         >>> change = np.repeat([[1.0], [-1.0]], 10, axis=0)
         >>> bounds = paired_intervals(change, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1)
-        >>> bounds[0].round(3).tolist()
-        [[-0.6, 0.6]]
+        >>> bounds.micro.round(2).tolist()
+        [[-0.6, 0.57]]
     """
-    moved = mean_intervals((differences + 1) / 2, query_labels, clusters=clusters, n_labels=n_labels)
-    return (2 * moved.micro - 1, 2 * moved.macro - 1, 2 * moved.label - 1, moved.label_clusters)
+    moved = mean_intervals((differences + 1) / 2, query_labels, clusters=clusters, n_labels=n_labels, columns=columns)
+    return replace(moved, micro=2 * moved.micro - 1, macro=2 * moved.macro - 1, label=2 * moved.label - 1)
 
 
 def _precision(
@@ -253,15 +256,11 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
     ks, codes, clusters = view.protocol.ks, view.lines[1], view.clusters[view.queries]
     n_labels = len(view.labels)
     chosen = [ks.index(k) for k in view.protocol.interval_ks]
-    difference = (b - a)[:, chosen]
-    micro, macro = np.full((2, len(ks), 2), np.nan)
-    label = np.full((n_labels, len(ks), 2), np.nan)
-    micro[chosen], macro[chosen], label[:, chosen], label_clusters = paired_intervals(
-        difference, codes, clusters=clusters, n_labels=n_labels
-    )
+    difference = b - a
+    intervals = paired_intervals(difference, codes, clusters=clusters, n_labels=n_labels, columns=chosen)
     p, corrected = np.full((2, n_labels, len(ks)), np.nan)
     if tested and n_labels:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
-        p[:, chosen] = swap_p_values(difference, codes, clusters=clusters, n_labels=n_labels)
+        p[:, chosen] = swap_p_values(difference[:, chosen], codes, clusters=clusters, n_labels=n_labels)
         corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
     both = [
         summarize(values, codes, labels=view.labels, columns={"k": ks}, empty=view.available.empty) for values in (a, b)
@@ -269,12 +268,11 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
     table = both[0].rename(columns={"precision": "a"}).assign(b=both[1]["precision"])
     table["difference"] = table["b"] - table["a"]
     present = np.unique(codes)
-    bounds = np.concatenate([micro[None], macro[None], label[present]])
+    bounds = np.concatenate([intervals.micro[None], intervals.macro[None], intervals.label[present]])
     # The means of differences and the differences of means may differ by a rounding.
     table["low"] = np.minimum(bounds[..., 0].ravel(), table["difference"])
     table["high"] = np.maximum(bounds[..., 1].ravel(), table["difference"])
-    counted = clusters[~np.isnan(difference).all(axis=1)]
-    patients = np.concatenate([np.full(2, len(np.unique(counted))), label_clusters[present]])
+    patients = np.concatenate([np.full(2, intervals.n_clusters), intervals.label_clusters[present]])
     undefined = np.full((2, len(ks)), np.nan)
     table["n_patients"] = np.repeat(patients, len(ks))
     table["p"] = np.vstack([undefined, p[present]]).ravel()
@@ -319,8 +317,7 @@ def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:
         if alone:
             notes.append(
                 f"At the level {labels['level'].iloc[0]}, labels with queries of a single patient: {alone} of "
-                f"{len(labels)}. They have no interval, and are missing from many of the resampled sets: the macro "
-                "interval may lie askew."
+                f"{len(labels)}. They have no interval, and make the macro interval narrower than it should be."
             )
     return notes
 

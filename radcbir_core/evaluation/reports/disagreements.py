@@ -95,7 +95,8 @@ def disagreements(
     largest = max(protocol.interval_ks)
     lead = (table[f"b@{largest}"] - table[f"a@{largest}"]).to_numpy()
     change = second.astype(np.float64) - first
-    low, high = _interval(store, rows, change)
+    one_label = np.zeros(len(rows), dtype=np.int32)
+    bounds = paired_intervals(change[:, None], one_label, clusters=clusters_of(store)[rows], n_labels=1).micro[0]
 
     def sorted_by(mask: npt.NDArray[np.bool_], key: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         chosen = np.flatnonzero(mask)
@@ -108,17 +109,10 @@ def disagreements(
         only_b=sorted_by(second & ~first, -lead),
         neither=rows[~first & ~second],
         difference=float(change.mean()) if len(rows) else float("nan"),
-        low=low,
-        high=high,
+        low=float(bounds[0]),
+        high=float(bounds[1]),
         expected=expected,
     )
-
-
-def _interval(store: EncoderStore, rows: npt.NDArray[np.int64], change: npt.NDArray[np.float64]) -> tuple[float, float]:
-    micro, *_ = paired_intervals(
-        change[:, None], np.zeros(len(rows), dtype=np.int32), clusters=clusters_of(store)[rows], n_labels=1
-    )
-    return float(micro[0, 0]), float(micro[0, 1])
 
 
 def _by_chance(

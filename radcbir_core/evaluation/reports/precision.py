@@ -6,7 +6,7 @@ Owns the tables; P@k is metrics/precision_at_k.py's, who asks whom is view.py's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +19,7 @@ from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice,
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.deviation import deviations_of
-from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
@@ -43,7 +43,7 @@ class Precision(Evaluation):
     """
 
     kind: ClassVar[str] = "precision"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "Precision"
     about: ClassVar[str] = (
         "P at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."
@@ -164,27 +164,19 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFr
         view: Who asked.
         values: ``(Q, len(ks))`` P@k.
     """
-    ks, codes = view.protocol.ks, view.lines[1]
+    protocol, codes, number = view.protocol, view.lines[1], len(view.labels)
+    chosen = [protocol.ks.index(k) for k in protocol.interval_ks]
+    clusters = view.clusters[view.queries]
+    bounds = mean_intervals(values, codes, clusters=clusters, n_labels=number, columns=chosen)
     table = summarize(
         values,
         codes,
         labels=view.labels,
-        columns={"k": ks},
+        columns={"k": protocol.ks},
         empty=view.available.empty,
-        intervals=_intervals(view, values),
+        intervals=bounds,
     )
-    deviations = deviations_of(values, codes, n_labels=len(view.labels))
+    deviations = deviations_of(values, codes, n_labels=number)
     present = np.unique(codes)
     table["std"] = np.vstack([deviations.micro, deviations.macro, deviations.label[present]]).ravel()
     return table
-
-
-def _intervals(view: GalleryView, values: npt.NDArray[np.float64]) -> Intervals:
-    """Intervals of all columns; NaN where the protocol has none."""
-    ks, number = view.protocol.ks, len(view.labels)
-    chosen = [ks.index(k) for k in view.protocol.interval_ks]
-    bounds = mean_intervals(values[:, chosen], view.lines[1], clusters=view.clusters[view.queries], n_labels=number)
-    micro, macro = np.full((2, len(ks), 2), np.nan)
-    label = np.full((number, len(ks), 2), np.nan)
-    micro[chosen], macro[chosen], label[:, chosen] = bounds.micro, bounds.macro, bounds.label
-    return replace(bounds, micro=micro, macro=macro, label=label)

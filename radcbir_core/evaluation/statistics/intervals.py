@@ -1,25 +1,28 @@
 """How sure a mean is, such as that of P@k: 95 % intervals by resampling patients.
 
 Images of one patient resemble each other, so they are not independent evidence: a P@k over 1,000 queries of 20
-patients is as sure as 20 patients make it. The cluster bootstrap therefore draws whole clusters (patients) with
-replacement, and computes every mean anew in each draw (Field and Welsh, *Bootstrapping clustered data*, J R Stat Soc B
-69, 2007, pp. 369-390); the interval is that between the percentiles of the draws (Efron and Tibshirani, *An
-Introduction to the Bootstrap*, 1993, chapter 13).
+patients is as sure as 20 patients make it. Whole clusters (patients) are therefore resampled, and every mean computed
+anew in each draw (Field and Welsh, *Bootstrapping clustered data*, J R Stat Soc B 69, 2007, pp. 369-390).
+
+A draw gives every cluster a random weight, where the common bootstrap takes some clusters twice and others not at all
+(Rubin, *The Bayesian bootstrap*, Ann Stat 9, 1981, pp. 130-134: weights from the flat Dirichlet distribution). So no
+label is ever missing from a draw, however rare it is, and every draw's macro mean is over the same labels. Where whole
+clusters are drawn, rare labels drop out of many draws, whose macro means then lie to one side.
+
+The interval is that between the percentiles of the draws, moved by as much as their median lies off the mean. That
+distance is the bias of the resampling (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 10; they
+take the draws' mean for it). Around the median, an interval holds its estimate whatever the draws are.
 
 What it says: how the figure would vary with other patients put to the same gallery. What it does not: the gallery
-itself is taken as given. Percentile intervals are too narrow for a handful of clusters, and have no width at all where
-all clusters agree, such as three patients with P@1 = 1; show the number of clusters beside them.
-
-Percentiles alone need not hold the mean that they are of: rare labels drop out of many draws, and the macro means of
-these draws then lie to one side of it. Where a percentile has passed the mean, the interval ends at the mean instead,
-so that every interval holds its estimate. It is not made surer by that: such an interval has hardly any width on one
-side, and says of rare labels what little the draws can say.
+itself is taken as given. Such intervals are too narrow for a handful of clusters, and have no width at all where all
+clusters agree, such as three patients with P@1 = 1; show the number of clusters beside them.
 
 Owns resampling and nothing else; the means are those of averages.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +34,7 @@ from radcbir_core.evaluation.statistics.averages import check_values, means_of, 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_CHUNK_ELEMENTS = 2_000_000  # draws times clusters held at a time: 16 MB of int64, three arrays of that size
+_CHUNK_ELEMENTS = 2_000_000  # draws times clusters held at a time: 16 MB of weights, and as much again
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +63,16 @@ def mean_intervals(
     clusters: NDArray[Any],
     n_labels: int,
     lines: NDArray[Any] | None = None,
+    columns: Sequence[int] | None = None,
     draws: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
 ) -> Intervals:
     """Intervals of the micro mean, the macro mean and each label's mean, by cluster bootstrap.
 
-    All of them come from the same draws of all clusters that have a query with a value. A label that is missing from a
-    draw is left out of the macro mean of that draw, and its own interval comes from the draws that have it. An interval
-    is NaN where a single cluster, or none, stands behind it: one patient says nothing about others. The macro interval
-    takes such labels as they are, and so is the narrower for them. Every interval holds its mean (see above).
+    All of them come from the same draws of weights for the clusters that have a query with a value. An interval is NaN
+    where a single cluster, or none, stands behind it: one patient says nothing about others. Such labels are the same
+    in every draw, and the macro interval is the narrower for them. Every interval holds its mean (see above).
 
     Time grows with ``draws`` times clusters: 3 s for 100,000 queries, each its own cluster, with 161 labels and 4 k's.
 
@@ -80,6 +83,7 @@ def mean_intervals(
             :func:`~radcbir_core.collections.groups.cluster_codes`.
         n_labels: L, above the highest label code.
         lines: (M,) the query of each line, where a query counts under several labels.
+        columns: Which of the n_k values have intervals; all by default. The bounds of the others are NaN.
         draws: How many times the clusters are resampled.
         seed: Same seed, same intervals.
         confidence: The share of the draws between the bounds, above 0 and below 1.
@@ -94,8 +98,9 @@ def mean_intervals(
         Ten patients of two images each; half of the patients always hit, half never.
 
         >>> precision = np.repeat([[1.0], [0.0]], 10, axis=0)
-        >>> mean_intervals(precision, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1).micro.tolist()
-        [[0.2, 0.8]]
+        >>> bounds = mean_intervals(precision, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1)
+        >>> bounds.micro.round(2).tolist()
+        [[0.2, 0.79]]
     """
     table, labels, line = check_values(values, query_labels, lines=lines, n_labels=n_labels)
     codes = check_codes(clusters, name="clusters")
@@ -118,22 +123,18 @@ def mean_intervals(
     n_clusters = int(members.max(initial=-1)) + 1
     # Each pair of label and cluster once.
     pairs = np.unique(labels * max(n_clusters, 1) + members[line])
-    label_clusters = np.bincount(pairs // max(n_clusters, 1), minlength=n_labels)
-    micro, macro, label = _resample(table, labels, members, lines=line, n_labels=n_labels, draws=draws, seed=seed)
+    label_clusters = np.bincount(pairs // max(n_clusters, 1), minlength=n_labels).astype(np.int64)
 
-    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    means = means_of(table, labels, n_labels=n_labels, lines=line)
-    n_k = table.shape[1]
-    bounds = np.full((n_labels, n_k, 2), np.nan)
-    for code in np.flatnonzero(label_clusters > 1):
-        bounds[code] = _bounds(label[:, code], tails, means.label[code])
-    undefined = np.full((n_k, 2), np.nan)
+    chosen = np.arange(table.shape[1]) if columns is None else np.asarray(columns, dtype=np.intp)
+    bounds = np.full((n_labels + 2, table.shape[1], 2), np.nan)
+    means = means_of(table[:, chosen], labels, n_labels=n_labels, lines=line)
+    estimates = np.vstack([means.label, means.micro, means.macro])[..., None]
+    drawn = _resample(table[:, chosen], labels, members, lines=line, n_labels=n_labels, draws=draws, seed=seed)
+    low, middle, high = np.quantile(drawn, [(1 - confidence) / 2, 0.5, (1 + confidence) / 2], axis=0)
+    bounds[:, chosen] = np.clip(estimates + np.stack([low - middle, high - middle], axis=-1), 0, 1)
+    bounds[np.append(label_clusters, [n_clusters, n_clusters]) < 2] = np.nan
     return Intervals(
-        micro=_bounds(micro, tails, means.micro) if n_clusters > 1 else undefined,
-        macro=_bounds(macro, tails, means.macro) if n_clusters > 1 else undefined,
-        label=bounds,
-        n_clusters=n_clusters,
-        label_clusters=label_clusters.astype(np.int64),
+        micro=bounds[-2], macro=bounds[-1], label=bounds[:-2], n_clusters=n_clusters, label_clusters=label_clusters
     )
 
 
@@ -146,8 +147,8 @@ def _resample(
     n_labels: int,
     draws: int,
     seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The means in every draw: micro (draws, n_k), macro (draws, n_k), and by label (draws, L, n_k)."""
+) -> NDArray[np.float64]:
+    """(draws, L + 2, n_k): each label's mean in every draw, then the micro and the macro mean."""
     from scipy import sparse
 
     n_clusters = int(members.max(initial=-1)) + 1
@@ -164,33 +165,16 @@ def _resample(
     counts = sparse.csr_array((counted.astype(np.float64).ravel(), (rows, columns)), shape=shape)
 
     random = np.random.default_rng(seed)
-    micro = np.empty((draws, n_k))
-    macro = np.empty((draws, n_k))
-    label = np.empty((draws, n_labels, n_k))
+    drawn = np.full((draws, n_labels + 2, n_k), np.nan)
     step = max(1, _CHUNK_ELEMENTS // max(1, n_clusters))
     for start in range(0, draws if n_clusters else 0, step):
         size = min(step, draws - start)
-        drawn = random.integers(0, n_clusters, size=(size, n_clusters))
-        drawn += np.arange(size)[:, None] * n_clusters
-        # How often each cluster came up in each draw: (C, size).
-        times = np.bincount(drawn.ravel(), minlength=size * n_clusters).reshape(size, n_clusters)
-        weights = np.ascontiguousarray(times.T, dtype=np.float64)
+        # Exponential weights are those of the flat Dirichlet distribution but for their sum, which means do not see.
+        weights = np.ascontiguousarray(random.standard_exponential((size, n_clusters)).T)
         total = (sums @ weights).reshape(n_labels + 1, n_k, size)
         number = (counts @ weights).reshape(n_labels + 1, n_k, size)
-        part = slice(start, start + size)
         means = ratio(total, number)
-        micro[part] = means[-1].T
-        macro[part] = ratio(np.nansum(means[:-1], axis=0), np.count_nonzero(number[:-1] > 0, axis=0)).T
-        label[part] = np.moveaxis(means[:-1], 2, 0)
-    return micro, macro, label
-
-
-def _bounds(values: NDArray[np.float64], tails: NDArray[np.float64], means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(draws, n_k) → (n_k, 2), over the draws that have a value and around the mean; NaN where none has one."""
-    bounds = np.full((values.shape[1], 2), np.nan)
-    for column, (drawn, mean) in enumerate(zip(values.T, means, strict=True)):
-        present = drawn[~np.isnan(drawn)]
-        if present.size:
-            low, high = np.quantile(present, tails)
-            bounds[column] = min(low, mean), max(high, mean)
-    return bounds
+        part = slice(start, start + size)
+        drawn[part, :-1] = np.moveaxis(means, 2, 0)
+        drawn[part, -1] = ratio(np.nansum(means[:-1], axis=0), np.count_nonzero(number[:-1] > 0, axis=0)).T
+    return drawn

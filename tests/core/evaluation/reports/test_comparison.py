@@ -9,6 +9,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation import Protocol
@@ -72,36 +74,48 @@ def test_every_figure_agrees_with_plain_python(with_failures, name, divisor, ver
             assert rows["n_patients"].tolist() == patients
 
 
-def test_intervals_agree_with_a_loop_that_resamples_patients_for_both_at_once(pair) -> None:
-    """Other random numbers, so the bounds agree only as well as 3,000 draws let them."""
+def test_intervals_agree_with_a_loop_that_weights_patients_for_both_at_once(pair) -> None:
+    """Other random numbers, so the bounds agree only as well as a thousand draws let them."""
     a, b = pair
     protocol = Protocol.of(ks=(1, 10))
     found = Comparison("second", protocol).run(a).table
-    queries = slow_queries(a, b, protocol, "label")
-    members: dict[str, list[int]] = {}
-    for row, value in queries.items():
-        members.setdefault(value[1], []).append(row)
-    patients = list(members)
+    queries = list(slow_queries(a, b, protocol, "label").values())
+    patients = sorted({patient for _, patient, _ in queries})
     random = np.random.default_rng(5)
-    drawn: dict[str, list[float]] = {}
-    for _ in range(3000):
-        by_label: dict[str, list[float]] = {}
-        for patient in random.choice(len(patients), len(patients)):
-            for row in members[patients[patient]]:
-                label, _, values = queries[row]
-                by_label.setdefault(label, []).append(values[10][1] - values[10][0])
-        means = {label: mean(values) for label, values in by_label.items()}
-        everything = [value for values in by_label.values() for value in values]
-        for name, value in (*means.items(), ("micro", mean(everything)), ("macro", mean(list(means.values())))):
-            drawn.setdefault(name, []).append(value)
+    weights = random.dirichlet(np.ones(len(patients)), 5000)[:, [patients.index(patient) for _, patient, _ in queries]]
+    change = np.array([values[10][1] - values[10][0] for *_, values in queries])
+    asked = ~np.isnan(change)
+
+    def drawn(mask: np.ndarray) -> np.ndarray:
+        return (weights[:, mask] * change[mask]).sum(axis=1) / weights[:, mask].sum(axis=1)
+
+    own = np.array([label for label, *_ in queries])
+    by_label = {label: drawn(asked & (own == label)) for label in sorted(set(own[asked]))}
+    means = {"micro": drawn(asked), "macro": np.mean(list(by_label.values()), axis=0), **by_label}
     rows = found[(found["level"] == "label") & (found["k"] == 10)]
-    assert len(rows) == len(drawn) == 10
+    assert len(rows) == len(means) == 10
     for row in rows.to_dict("records"):
-        low, high = np.quantile(drawn[row["label"] or row["averaging"]], [0.025, 0.975])
+        low, middle, high = np.quantile(means[row["label"] or row["averaging"]], [0.025, 0.5, 0.975])
         width = high - low
-        assert row["low"] == pytest.approx(low, abs=0.06 * width + 1e-9)
-        assert row["high"] == pytest.approx(high, abs=0.06 * width + 1e-9)
+        assert row["low"] == pytest.approx(row["difference"] + low - middle, abs=0.1 * width + 1e-9)
+        assert row["high"] == pytest.approx(row["difference"] + high - middle, abs=0.1 * width + 1e-9)
     assert (rows["high"] - rows["low"] > 0.01).sum() >= 8
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from([-1.0, -0.3, 0.0, 0.1, 1.0]), st.integers(0, 2), st.integers(0, 5)), min_size=1)
+)
+def test_the_interval_of_a_difference_holds_it(case: list[tuple[float, int, int]]) -> None:
+    change, labels, clusters = (np.array(part) for part in zip(*case, strict=True))
+    bounds = paired_intervals(change[:, None], labels, clusters=clusters, n_labels=3)
+    by_label = [change[labels == label].mean() if (labels == label).any() else math.nan for label in range(3)]
+    for (low, high), difference in zip(
+        np.vstack([bounds.label[:, 0], bounds.micro, bounds.macro]),
+        [*by_label, change.mean(), np.nanmean(by_label)],
+        strict=True,
+    ):
+        assert math.isnan(low) or -1 <= low <= difference + 1e-12 <= high + 2e-12 <= 1 + 2e-12
 
 
 def test_the_paired_interval_is_narrower_than_two_separate_ones() -> None:
@@ -110,11 +124,11 @@ def test_the_paired_interval_is_narrower_than_two_separate_ones() -> None:
     hard = random.random(40) * 0.8
     first, second = hard, hard + 0.1
     labels, clusters = np.zeros(40, int), np.arange(40)
-    micro, macro, label, patients = paired_intervals((second - first)[:, None], labels, clusters=clusters, n_labels=1)
-    assert micro[0] == pytest.approx([0.1, 0.1])
-    assert macro[0] == pytest.approx([0.1, 0.1])
-    assert label[0, 0] == pytest.approx([0.1, 0.1])
-    assert patients.tolist() == [40]
+    bounds = paired_intervals((second - first)[:, None], labels, clusters=clusters, n_labels=1)
+    assert bounds.micro[0] == pytest.approx([0.1, 0.1])
+    assert bounds.macro[0] == pytest.approx([0.1, 0.1])
+    assert bounds.label[0, 0] == pytest.approx([0.1, 0.1])
+    assert bounds.label_clusters.tolist() == [40]
 
 
 def test_an_encoder_against_its_twin_differs_nowhere(pair) -> None:

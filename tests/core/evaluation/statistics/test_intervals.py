@@ -18,25 +18,27 @@ from radcbir_core.evaluation.statistics.averages import means_of
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 
 
-def oracle_means(values, labels, clusters, drawn, n_labels):
-    """Micro, macro and label means of one draw: the images of each drawn cluster, as often as it was drawn."""
-    taken = [
-        (value, label)
-        for cluster in drawn
-        for value, label, own in zip(values, labels, clusters, strict=True)
-        if own == cluster and label >= 0 and not math.isnan(value)
+def oracle_means(values, labels, clusters, weights, n_labels):
+    """Every label's mean of one draw, then micro and macro: each image counts as much as its cluster weighs."""
+    kept = [
+        (value, label, weights[cluster])
+        for value, label, cluster in zip(values, labels, clusters, strict=True)
+        if label >= 0 and not math.isnan(value)
     ]
-    by_label = {label: [value for value, own in taken if own == label] for label in range(n_labels)}
-    means = {label: statistics.fmean(kept) for label, kept in by_label.items() if kept}
-    micro = statistics.fmean(value for value, _ in taken) if taken else math.nan
-    macro = statistics.fmean(means.values()) if means else math.nan
-    return micro, macro, [means.get(label, math.nan) for label in range(n_labels)]
+
+    def mean(rows):
+        return sum(value * weight for value, _, weight in rows) / sum(weight for *_, weight in rows)
+
+    by_label = [[row for row in kept if row[1] == label] for label in range(n_labels)]
+    means = [mean(rows) if rows else math.nan for rows in by_label]
+    known = [value for value in means if not math.isnan(value)]
+    return [*means, mean(kept), statistics.fmean(known)]
 
 
 # --- the draws --------------------------------------------------------------------------------------------------------
 
 
-def test_each_draw_is_the_mean_of_what_was_drawn(monkeypatch):
+def test_each_draw_is_the_mean_by_its_weights(monkeypatch):
     source = np.random.default_rng(5)
     size, n_labels, draws = 40, 4, 7
     values = source.random((size, 2))
@@ -45,37 +47,31 @@ def test_each_draw_is_the_mean_of_what_was_drawn(monkeypatch):
     clusters = np.unique(clusters, return_inverse=True)[1]
     n_clusters = clusters.max() + 1
     monkeypatch.setattr(module, "_CHUNK_ELEMENTS", 3 * n_clusters)  # three draws at a time: 3 + 3 + 1
-    micro, macro, label = module._resample(
-        values, labels, clusters, lines=np.arange(size), n_labels=n_labels, draws=draws, seed=11
-    )
+    drawn = module._resample(values, labels, clusters, lines=np.arange(size), n_labels=n_labels, draws=draws, seed=11)
 
-    drawn = np.random.default_rng(11).integers(0, n_clusters, size=(draws, n_clusters))
+    weights = np.random.default_rng(11).standard_exponential((draws, n_clusters))
     for draw, column in itertools.product(range(draws), range(2)):
-        expected = oracle_means(values[:, column], labels, clusters, drawn[draw], n_labels)
-        np.testing.assert_allclose(micro[draw, column], expected[0])
-        np.testing.assert_allclose(macro[draw, column], expected[1])
-        np.testing.assert_allclose(label[draw, :, column], expected[2])
+        expected = oracle_means(values[:, column], labels, clusters, weights[draw], n_labels)
+        np.testing.assert_allclose(drawn[draw, :, column], expected)
 
 
-def test_the_bounds_are_those_of_all_possible_resamples():
-    # Four patients of different size: 4^4 = 256 equally likely draws, all listed here.
+def test_the_bounds_are_percentiles_around_the_median():
     values = np.array([1.0, 0.0, 0.0, 1.0, 1.0, 0.5, 0.0])
     labels = np.array([0, 0, 0, 1, 1, 0, 1])
     clusters = np.array([0, 0, 1, 1, 2, 3, 3])
-    means = [oracle_means(values, labels, clusters, drawn, 2) for drawn in itertools.product(range(4), repeat=4)]
-    found = mean_intervals(values[:, None], labels, clusters=clusters, n_labels=2, draws=40_000, seed=1)
-    for got, possible in (
-        (found.micro[0], [micro for micro, _, _ in means]),
-        (found.macro[0], [macro for _, macro, _ in means]),
-        (found.label[0, 0], [label[0] for _, _, label in means]),
-        (found.label[1, 0], [label[1] for _, _, label in means]),
-    ):
-        exact = np.array([mean for mean in possible if not math.isnan(mean)])
-        # The statistic takes few values, so a bound may fall on a neighbor of the exact one: compare coverage, not it.
-        assert np.mean(exact < got[0] - 1e-9) <= 0.025 + 0.005
-        assert np.mean(exact <= got[0] + 1e-9) >= 0.025 - 0.005
-        assert np.mean(exact > got[1] + 1e-9) <= 0.025 + 0.005
-        assert np.mean(exact >= got[1] - 1e-9) >= 0.025 - 0.005
+    bounds = mean_intervals(values[:, None], labels, clusters=clusters, n_labels=2, draws=500, seed=1)
+    weights = np.random.default_rng(1).standard_exponential((500, 4))
+    drawn = np.array([oracle_means(values, labels, clusters, weight, 2) for weight in weights])
+    low, middle, high = np.quantile(drawn, [0.025, 0.5, 0.975], axis=0)
+    estimates = np.array(oracle_means(values, labels, clusters, np.ones(4), 2))
+    expected = np.clip([estimates + low - middle, estimates + high - middle], 0, 1).T
+    np.testing.assert_allclose([*bounds.label[:, 0], bounds.micro[0], bounds.macro[0]], expected)
+
+
+def test_two_patients_weigh_as_any_two_parts_of_one():
+    """One always found and one never: the share of the first is equally likely anything, by which bounds are known."""
+    bounds = mean_intervals(np.array([[1.0], [0.0]]), np.zeros(2, int), clusters=np.arange(2), n_labels=1, draws=20_000)
+    assert bounds.micro[0] == pytest.approx([0.025, 0.975], abs=0.01)
 
 
 def test_patients_that_agree_in_themselves_make_the_interval_wider_than_images_do():
@@ -156,13 +152,27 @@ def test_the_interval_holds_the_mean():
         assert (mean < bounds[..., 1]).all()
 
 
-def test_the_macro_interval_holds_its_mean_where_rare_labels_drop_out_of_the_draws():
-    """26 labels of which most have a single patient, who is always found: draws without them lie below the mean."""
+def test_rare_labels_stay_in_every_draw():
+    """26 labels of which most have a single patient, who is always found: where they dropped out, means would sink."""
     labels = np.concatenate([np.zeros(40, dtype=int), np.arange(1, 26)])
-    values = np.concatenate([np.zeros(40), np.ones(25)])[:, None]
+    values = np.concatenate([np.tile([0.0, 1.0], 20), np.ones(25)])[:, None]
     found = mean_intervals(values, labels, clusters=np.arange(65), n_labels=26)
     low, high = found.macro[0]
-    assert low < means_of(values, labels, n_labels=26).macro[0] == high
+    mean = means_of(values, labels, n_labels=26).macro[0]
+    # All that varies is the one label of forty patients, which is a 26th of the macro mean.
+    assert [low, high] == pytest.approx(mean + (found.label[0, 0] - 0.5) / 26)
+    assert low < mean < high
+
+
+def test_only_the_columns_that_are_asked_for_have_bounds():
+    source = np.random.default_rng(3)
+    values, labels, clusters = source.random((50, 3)), source.integers(0, 3, 50), np.arange(50) // 2
+    every = mean_intervals(values, labels, clusters=clusters, n_labels=3)
+    some = mean_intervals(values, labels, clusters=clusters, n_labels=3, columns=[2, 0])
+    for name in ("micro", "macro", "label"):
+        part, whole = getattr(some, name), getattr(every, name)
+        np.testing.assert_allclose(part[..., [0, 2], :], whole[..., [0, 2], :])
+        assert np.isnan(part[..., 1, :]).all()
 
 
 def test_queries_of_several_labels_are_resampled_once():
@@ -194,7 +204,7 @@ def test_a_label_of_nothing_available_has_no_interval():
     values = np.array([[np.nan], [np.nan], [1.0], [0.0]])
     found = mean_intervals(values, np.array([0, 0, 1, 1]), clusters=np.arange(4), n_labels=2)
     assert np.isnan(found.label[0]).all()
-    assert found.label[1].tolist() == [[0.0, 1.0]]
+    assert found.label[1, 0] == pytest.approx([0.025, 0.975], abs=0.02)
     np.testing.assert_array_equal(found.micro, found.label[1])
 
 
