@@ -18,14 +18,12 @@ import typer
 from radcbir_core.cli.application import EncoderOption, Excluded, Name, app
 from radcbir_core.cli.arguments import encoder_id_in, words_of
 from radcbir_core.cli.printing import bars, check_folder, print_table, print_written, write_csv
-from radcbir_core.cli.remedies import flag as flag_of
+from radcbir_core.cli.remedies import option_of
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation import EVALUATIONS, Protocol, Result, evaluation_of
+from radcbir_core.evaluation import EVALUATIONS, Result, evaluation_of
 from radcbir_core.evaluation.evaluation import Evaluation
-from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.hitlist import hits_csv
-from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.statistics.chance import CHANCE
 
 _DIVISOR = Annotated[
@@ -37,23 +35,19 @@ _EMPTY = Annotated[
 ]
 _KS = Annotated[list[int] | None, typer.Option("-k", "--k", help="Repeat it; 1, 3, 5 and 10 by default.")]
 _OF_PROTOCOLS = {"exclude": Excluded, "divisor": _DIVISOR, "empty": _EMPTY, "ks": _KS}
-_VERSUS = Annotated[
-    str | None,
-    typer.Option("--versus", metavar="ENC", help="Compare with a second encoder, pair by pair; or with chance."),
-]
 _HITS = Annotated[
     Path | None, typer.Option("--hits", help="Write each query's hits as CSV, best first; .csv.gz is compressed.")
 ]
 
 
 def command_of(kind: str) -> str:
-    """The command of an evaluation.
+    """The command of an evaluation; the first of them has the plain word.
 
     Example:
         >>> command_of("precision"), command_of("space")
         ('evaluate', 'evaluate-space')
     """
-    return "evaluate" if kind == Precision.kind else f"evaluate-{kind}"
+    return "evaluate" if kind == next(iter(EVALUATIONS)) else f"evaluate-{kind}"
 
 
 def _add(evaluation: type[Evaluation]) -> None:
@@ -77,44 +71,61 @@ def _add(evaluation: type[Evaluation]) -> None:
 
 
 def _options(evaluation: type[Evaluation]) -> Iterator[tuple[str, Any]]:
-    """The options of an evaluation: its choices, then the files that its tables can be written to."""
-    types = get_type_hints(evaluation)
-    items: tuple[Any, ...] = fields(evaluation)  # type: ignore[arg-type]  # evaluations are dataclasses
-    for item in items:
-        if not item.init:
-            continue
-        about = f"{item.metadata['about']}."
-        flag = flag_of(item.name)
-        flags = (flag, f"--{item.name.rstrip('s')}") if len(flag) == 2 else (flag,)
+    """The options of an evaluation: its choices, then the files that its hits and tables can be written to."""
+    for item in _choices_of(evaluation):
+        yield item.name, _option(evaluation, item)
         if item.name == "protocol":
-            yield "protocol", Annotated[str | None, typer.Option(*flags, help=about)]
             yield from ((name, _OF_PROTOCOLS[name]) for name in evaluation.protocol_choices)
-            continue
-        kind = types[item.name]
-        if get_origin(kind) is tuple:
-            said = ", ".join(f"{value:g}" for value in item.default)
-            kind, about = list[get_args(kind)[0]], f"{about[:-1]}; repeat it. {said} by default."  # type: ignore[misc]
-        elif kind not in {bool, int, float}:
-            kind = str
-        shown = "" if isinstance(item.default, tuple | bool) or item.default == "" else f"{item.default}"
-        yield item.name, Annotated[kind | None, typer.Option(*flags, help=about, show_default=shown or False)]
-    if issubclass(evaluation, Precision):
-        if evaluation is Precision:
-            yield "versus", _VERSUS
+    for name, other in evaluation.also.items():
+        item = next(item for item in _choices_of(EVALUATIONS[other]) if item.name == name)
+        yield name, _option(EVALUATIONS[other], item, instead=f"; this is {command_of(other)} then")
+    if "take_hits" in evaluation.callbacks:
         yield "hits", _HITS
     for position, (name, words) in enumerate(evaluation.table_words.items()):
-        flag = "--output" if position == 0 else f"--{name}"
-        yield f"file_{name}", Annotated[Path | None, typer.Option(flag, metavar="FILE.csv", help=f"Write: {words}.")]
+        option = "--output" if position == 0 else f"--{name}"
+        yield f"file_{name}", Annotated[Path | None, typer.Option(option, metavar="FILE.csv", help=f"Write: {words}.")]
+
+
+def _choices_of(evaluation: type[Evaluation]) -> list[Any]:
+    return [item for item in fields(evaluation) if item.init]  # type: ignore[arg-type]  # they are dataclasses
+
+
+def _option(evaluation: type[Evaluation], item: Any, *, instead: str = "") -> Any:
+    """The option of a choice.
+
+    Args:
+        evaluation: Whose.
+        item: The field.
+        instead: What choosing it does beside that, where it is offered for another evaluation.
+    """
+    kind, about = get_type_hints(evaluation)[item.name], f"{item.metadata['about']}{instead}."
+    flags = (option_of(item.name), f"--{item.name.rstrip('s')}")[: 2 if len(option_of(item.name)) == 2 else 1]
+    if get_origin(kind) is tuple:
+        default = ", ".join(f"{value:g}" for value in item.default)
+        kind, about = list[get_args(kind)[0]], f"{about[:-1]}; repeat it. {default} by default."  # type: ignore[misc]
+    elif kind not in {bool, int, float}:
+        kind = str
+    told = not instead and item.name != "protocol" and not isinstance(item.default, tuple | bool) and item.default != ""
+    return Annotated[kind | None, typer.Option(*flags, help=about, show_default=str(item.default) if told else False)]
 
 
 def _run(kind: type[Evaluation], *, name: str, encoder: str | None, hits: Path | None = None, **given: Any) -> None:
     collection = open_collection(name)
     store = collection.store(encoder_id_in(collection, encoder))
-    files = {option.removeprefix("file_"): given.pop(option) for option in list(given) if option.startswith("file_")}
-    evaluation = _evaluation(kind, collection, hits=hits, **given)
-    if isinstance(evaluation, Comparison) and kind is Precision:
-        files = {"differences": files["means"], "queries": files["queries"]}
-    for path in (*files.values(), hits):
+    paths = [given.pop(f"file_{table}") for table in kind.table_words]
+    if isinstance(given.get("exclude"), list):
+        given["exclude"] = words_of(given["exclude"], default=None)
+    if given.get("versus") not in {None, CHANCE}:
+        given["versus"] = encoder_id_in(collection, given["versus"])
+    evaluation = evaluation_of(kind.kind, **given)
+    if hits is not None and "take_hits" not in evaluation.callbacks:
+        raise EvaluationError(
+            f"Expected --hits of one encoder by itself, but this is {command_of(evaluation.kind)} and --hits = {hits}. "
+            "Write the hits of each encoder by itself."
+        )
+    # Where a choice made it another evaluation, its tables stand for those that were asked for, in their order.
+    files = dict(zip(evaluation.table_words, paths, strict=False))
+    for path in (*paths, hits):
         check_folder(path)
     evaluation.check_current(store)
     told = {} if hits is None else {"take_hits": partial(hits_csv, hits)}
@@ -127,24 +138,6 @@ def _run(kind: type[Evaluation], *, name: str, encoder: str | None, hits: Path |
     print_written(*((path, len(result.tables[table])) for table, path in files.items()))
     if hits is not None:
         print(f"Wrote the hits of {result.tables['queries']['row'].nunique()} queries to {hits}.")
-
-
-def _evaluation(kind: type[Evaluation], collection: Collection, *, hits: Path | None, **given: Any) -> Evaluation:
-    """The evaluation that these options name."""
-    if "protocol" in given and "exclude" in given:
-        given["exclude"] = words_of(given["exclude"], default=None)
-    versus = given.get("versus")
-    if versus is None and kind is Precision:
-        del given["versus"]
-    elif versus not in {None, CHANCE}:
-        given["versus"] = encoder_id_in(collection, str(versus))
-    if kind is Precision and versus is not None:
-        if hits is not None:
-            raise EvaluationError(
-                f"Expected --versus without --hits, but --hits = {hits}. Write the hits of each encoder by itself."
-            )
-        return Comparison(given.pop("versus"), Protocol.of(given.pop("protocol") or Protocol().name, **given))
-    return evaluation_of(kind.kind, **given)
 
 
 def _with_ids(collection: Collection, result: Result, table: str) -> Any:
@@ -163,5 +156,5 @@ def _print(result: Result) -> None:
         print(line)
 
 
-for _found in EVALUATIONS.values():
-    _add(_found)
+for _evaluation in EVALUATIONS.values():
+    _add(_evaluation)

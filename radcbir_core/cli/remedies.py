@@ -18,11 +18,11 @@ def program() -> str:
     return "radcbir" if Path(sys.argv[0]).stem == "radcbir" else "python -m radcbir_core"
 
 
-def flag(argument: str) -> str:
+def option_of(argument: str) -> str:
     """The option of an argument of the core.
 
     Example:
-        >>> flag("image_root"), flag("mapping")
+        >>> option_of("image_root"), option_of("mapping")
         ('--image-root', '--map')
     """
     return _FLAGS.get(argument, f"--{argument.replace('_', '-')}")
@@ -41,7 +41,7 @@ def advice(remedy: Remedy | None) -> str:
         return ""
     words = [shlex.quote(remedy.subject)] if remedy.subject else []
     for name, value in remedy.options.items():
-        words += [flag(name), blank(value) or shlex.quote(value)] if isinstance(value, str) else [flag(name)]
+        words += [option_of(name), blank(value) or shlex.quote(value)] if isinstance(value, str) else [option_of(name)]
     if remedy.action == "again":
         return f"Add: {' '.join(words)}"
     return f"Run: {' '.join([program(), remedy.action.replace('_', '-'), *words])}"

@@ -33,7 +33,8 @@ def evaluation_of(kind: str, **choices: Any) -> Evaluation:
     Args:
         kind: Of :data:`~radcbir_core.evaluation.reports.EVALUATIONS`.
         **choices: Its own; None stands for the default. A special case of an evaluation, such as "paper" of
-            "precision", is also chosen by ``protocol``, which then is its name.
+            "precision", is also chosen by ``protocol``, which then is its name; and what others choose may make it one
+            of these (:attr:`~radcbir_core.evaluation.evaluation.Evaluation.also`), as ``versus`` does.
 
     Raises:
         EvaluationError: An unknown kind, a choice that there is not, or one that cannot be.
@@ -45,9 +46,15 @@ def evaluation_of(kind: str, **choices: Any) -> Evaluation:
 relevant image left out'
         >>> evaluation_of("precision", protocol="paper") == evaluation_of("paper")
         True
+        >>> evaluation_of("precision", versus="pixels").kind
+        'comparison'
     """
     if kind not in EVALUATIONS:
         raise EvaluationError(f"Expected an evaluation of {', '.join(EVALUATIONS)}, but kind = {kind!r}. Choose one.")
+    for choice, other in EVALUATIONS[kind].also.items():
+        if choices.get(choice) is not None:
+            return evaluation_of(other, **choices)
+        choices.pop(choice, None)
     asked = choices.get("protocol")
     special = EVALUATIONS.get(asked.name if isinstance(asked, Protocol) else str(asked))
     if special is None or special.kept_as != kind:

@@ -21,12 +21,11 @@ from typing import Any, ClassVar, Literal, Self
 import pandas as pd
 
 from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
-from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.view import split_sides
+from radcbir_core.evaluation.view import asked_view, split_sides
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_of
 
@@ -101,6 +100,8 @@ class Evaluation(ABC):
         kept_as: The kind whose results are also its own, where it is a special case of another; empty otherwise.
         subject: What a result is of, as the beginning of its title.
         protocol_choices: What of a protocol can be chosen beside its name.
+        also: Choices of other evaluations that can be asked for as its own: choice → the kind that is meant then.
+        callbacks: What :meth:`run` can be told beside progress.
     """
 
     kind: ClassVar[str]
@@ -112,6 +113,8 @@ class Evaluation(ABC):
     kept_as: ClassVar[str] = ""
     subject: ClassVar[str] = "{collection} with {encoder}"
     protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "divisor", "empty", "ks")
+    also: ClassVar[Mapping[str, str]] = {}
+    callbacks: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def of(cls, **choices: Any) -> Self:
@@ -161,7 +164,7 @@ class Evaluation(ABC):
         if "split" in self.needs:
             split_sides(store)
         if "labels" in self.needs:
-            self.check_labels(store)
+            self.labelled(store)
 
     def check_current(self, store: EncoderStore) -> None:
         """Do nothing if what was built is that of the embeddings and images that are there now.
@@ -181,26 +184,24 @@ class Evaluation(ABC):
                 f"{store.encoder_id} are missing or older. Build or import them again."
             )
 
-    def check_labels(self, store: EncoderStore) -> None:
-        """Do nothing if there are labels to go by.
+    def labelled(self, store: EncoderStore) -> Any:
+        """What :meth:`compute` begins with where labels are needed: mostly who asks, and what may be returned.
 
         Raises:
-            EvaluationError: There are none.
+            EvaluationError: There are no such labels.
         """
-        level: Level = getattr(self, "level", "label")
-        if not (store.valid & (store.collection.manifest.labels(level).codes >= 0)).any():
-            raise EvaluationError(
-                f"Expected images with a label at the level {level}, but {store.collection.name} has none. "
-                "Choose another level, or import it with such columns."
-            )
+        return asked_view(store, getattr(self, "protocol", Protocol()), getattr(self, "level", "label"))
 
     @abstractmethod
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
         """Compute it anew, and keep nothing.
 
         Args:
-            store: What an encoder made of a collection, with all that :attr:`needs` names.
+            store: What an encoder made of a collection; what was built of it is current.
             progress: Told how far it is; may stop it by raising.
+
+        Raises:
+            EvaluationError: The collection lacks what the choices need.
         """
 
     @abstractmethod
@@ -222,7 +223,7 @@ class Evaluation(ABC):
         Args:
             store: What an encoder made of a collection.
             progress: Told how far it is; may stop it by raising. Nothing is kept then.
-            **told: Further callbacks of this kind of evaluation; with one it is computed in any case.
+            **told: Of :attr:`callbacks`; with one it is computed in any case.
 
         Raises:
             EvaluationError: It cannot be computed of this collection.
@@ -232,14 +233,13 @@ class Evaluation(ABC):
         kept = self.kept(store)
         if kept is not None and not told:
             return kept
-        self.check(store)
         result = self.compute(store, progress=progress, **told)
         write_result(
             self.folder(store),
             Kept(dict(result.tables), result.notes, dict(result.facts)),
             kind=self.kind,
             recipe=self.recipe,
-            choices=self._choices(),
+            choices=asdict(self),  # type: ignore[call-overload]  # subclasses are dataclasses
             made_of=self.made_of(store),
         )
         return result
@@ -267,14 +267,11 @@ class Evaluation(ABC):
 
     def folder(self, store: EncoderStore) -> Path:
         """Where the result of these choices, of these very embeddings and labels, is kept."""
-        asked = {"recipe": self.recipe, "choices": self._choices(), "made_of": self.made_of(store)}
-        digest = digest_of(json.dumps(asked, sort_keys=True))
+        choices: dict[str, Any] = asdict(self)  # type: ignore[call-overload]  # subclasses are dataclasses
+        made = {"recipe": self.recipe, "choices": choices, "made_of": self.made_of(store)}
+        digest = digest_of(json.dumps(made, sort_keys=True))
         return store.evaluation_folder / f"{self.kept_as or self.kind}-{digest[:32]}"
 
     def made_of(self, store: EncoderStore) -> list[str]:
         """The digests of all that the numbers depend on beside the choices."""
         return [store.evaluated]
-
-    def _choices(self) -> dict[str, Any]:
-        choices: dict[str, Any] = asdict(self)  # type: ignore[call-overload]  # subclasses are dataclasses
-        return choices

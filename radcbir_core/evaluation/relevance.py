@@ -198,7 +198,7 @@ class Relevance:
 
         Example:
             >>> relevance = Relevance.of_lists([["a"], ["a", "b"]], "any-shared")
-            >>> [found.tolist() for found in relevance.label_lines(np.array([1, 0]))]
+            >>> [part.tolist() for part in relevance.label_lines(np.array([1, 0]))]
             [[0, 0, 1], [0, 1, 0]]
         """
         kinds = self.kinds[query_rows]

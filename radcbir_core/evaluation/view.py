@@ -163,6 +163,31 @@ def gallery_view(
     )
 
 
+def asked_view(
+    store: EncoderStore, protocol: Protocol, relevant: Level | Relevance, *, labels: str = "a label at this level"
+) -> GalleryView:
+    """A collection as a protocol sees it, if anybody asks and anything may be returned.
+
+    Args:
+        store: What an encoder made of a collection.
+        protocol: Which.
+        relevant: As :func:`gallery_view` takes it.
+        labels: What images need to take part, for the error.
+
+    Raises:
+        EvaluationError: There are no queries, or the gallery is empty.
+        QueryError: An unknown level.
+    """
+    view = gallery_view(store, protocol, relevant)
+    if not len(view.queries) or not view.gallery.any():
+        raise EvaluationError(
+            f"Expected queries and a gallery of images with {labels}, but {store.collection.name} has "
+            f"{len(view.queries)} such queries and {int(view.gallery.sum())} such images in the gallery. "
+            "Import it with these columns, or choose another level."
+        )
+    return view
+
+
 def split_sides(store: EncoderStore) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Which images are of split train, and which of split test.
 

@@ -27,7 +27,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
 from radcbir_core.evaluation.statistics.averages import means_of
-from radcbir_core.evaluation.view import GalleryView, gallery_view, patient_notes
+from radcbir_core.evaluation.view import GalleryView, patient_notes
 from radcbir_core.progress import Progress, silent
 
 FRACTIONS = (0.05, 0.1, 0.25, 0.5, 1.0)
@@ -110,23 +110,6 @@ class IndexSize(Evaluation):
             )
         object.__setattr__(self, "fractions", wanted)
 
-    def check_labels(self, store: EncoderStore) -> None:
-        """Do nothing if there are queries and a gallery.
-
-        Raises:
-            EvaluationError: There are none.
-        """
-        self._view(store)
-
-    def _view(self, store: EncoderStore) -> GalleryView:
-        view = gallery_view(store, self.protocol, self.level)
-        if not len(view.queries) or not view.gallery.any():
-            raise EvaluationError(
-                f"Expected queries and a gallery with labels at the level {self.level}, but {store.collection.name} "
-                f"has {len(view.queries)} and {int(view.gallery.sum())}. Choose another level."
-            )
-        return view
-
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
         """P@k of every draw.
 
@@ -134,7 +117,7 @@ class IndexSize(Evaluation):
             store: What an encoder made of a collection, with its neighbor graph.
             progress: Told the number of galleries, as step "galleries".
         """
-        view = self._view(store)
+        view: GalleryView = self.labelled(store)
         smaller = [fraction for fraction in self.fractions if fraction < 1]
         total = len(smaller) * self.draws + (1.0 in self.fractions)
         results: dict[float, list[npt.NDArray[np.float64]]] = {fraction: [] for fraction in self.fractions}

@@ -43,6 +43,7 @@ class Paper(Precision):
     }
 
     kept_as: ClassVar[str] = Precision.kind
+    also: ClassVar[Mapping[str, str]] = {}
 
     protocol: Protocol = field(default=PAPER, init=False)
 

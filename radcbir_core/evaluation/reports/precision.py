@@ -54,6 +54,9 @@ class Precision(Evaluation):
         "queries": "P@k of every query",
     }
 
+    also: ClassVar[Mapping[str, str]] = {"versus": "comparison"}
+    callbacks: ClassVar[tuple[str, ...]] = ("take_hits",)
+
     protocol: Protocol = choice(
         Protocol(), "leave-one-out; split (gallery = train, queries = test); or paper, as it was published"
     )

@@ -32,7 +32,7 @@ from radcbir_core.evaluation.relevance import check_hits
 from radcbir_core.evaluation.reports.precision import with_bounds
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.statistics.logistic import Logistic, fit_logistic
-from radcbir_core.evaluation.view import GalleryView, gallery_view
+from radcbir_core.evaluation.view import GalleryView, asked_view
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 
@@ -91,61 +91,32 @@ def vote(hit_rows: npt.NDArray[Any], labels: npt.NDArray[Any], *, k: int) -> Pre
     return predicted
 
 
-def linear_probe(
-    train: npt.NDArray[np.floating[Any]],
-    train_labels: npt.NDArray[Any],
-    test: npt.NDArray[np.floating[Any]],
-    *,
-    c: float = PENALTY_C,
-    progress: Progress = silent,
-) -> tuple[Predicted, bool]:
-    """Labels by multinomial logistic regression on standardized embeddings.
+def fitted_probe(
+    train: npt.NDArray[np.floating[Any]], train_labels: npt.NDArray[Any], *, c: float, progress: Progress = silent
+) -> Logistic:
+    """Multinomial logistic regression on standardized embeddings.
 
     Args:
         train: ``(M, D)``.
         train_labels: ``(M,)`` codes of at least two labels.
-        test: ``(Q, D)``.
         c: The inverse of the strength of the L2 penalty, above 0.
         progress: Told the steps taken, as step "steps", of at most :data:`MOST_STEPS`.
 
-    Returns:
-        ``(Q,)`` codes, and whether the fit came to its end within :data:`MOST_STEPS` steps.
-
     Raises:
-        EvaluationError: A single label to learn from, or c out of range.
+        EvaluationError: A single label to learn from.
 
     Example:
         >>> train, labels = np.array([[0.0, 1.0], [0.1, 0.9], [1.0, 0.0], [0.9, 0.1]]), np.array([3, 3, 8, 8])
-        >>> linear_probe(train, labels, np.array([[0.2, 0.8], [0.7, 0.3]]))[0].tolist()
+        >>> probe = fitted_probe(train, labels, c=1)
+        >>> probe.classes[probe.scores(np.array([[0.2, 0.8], [0.7, 0.3]])).argmax(axis=1)].tolist()
         [3, 8]
     """
-    classifier = _fitted(train, train_labels, c=c, progress=progress)
-    return classifier.classes[classifier.scores(test).argmax(axis=1)], classifier.settled
-
-
-def _fitted(
-    train: npt.NDArray[np.floating[Any]], train_labels: npt.NDArray[Any], *, c: float, progress: Progress
-) -> Logistic:
-    check_penalty(c)
     n_labels = len(np.unique(train_labels))
     if n_labels < 2:
         raise EvaluationError(
             f"Expected at least two labels to learn from, but split train has {n_labels}. Choose another level."
         )
     return fit_logistic(train, train_labels, c=c, most_steps=MOST_STEPS, progress=progress)
-
-
-def check_penalty(c: float) -> None:
-    """Do nothing if ``c`` can be the inverse strength of a penalty.
-
-    Raises:
-        EvaluationError: It is not above 0.
-
-    Example:
-        >>> check_penalty(1.0)
-    """
-    if not c > 0 or not np.isfinite(c):
-        raise EvaluationError(f"Expected a penalty above 0, but c = {c}. Use 1.")
 
 
 def _votes(hit_rows: npt.NDArray[Any], labels: npt.NDArray[Any], classes: npt.NDArray[Any], *, k: int) -> Any:
@@ -186,25 +157,13 @@ class Probes(Evaluation):
 
     def __post_init__(self) -> None:
         check_ks(self.ks, n_hits=100)
-        check_penalty(self.c)
+        if not self.c > 0 or not np.isfinite(self.c):
+            raise EvaluationError(f"Expected a penalty above 0, but c = {self.c}. Use 1.")
         object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
 
-    def check_labels(self, store: EncoderStore) -> None:
-        """Do nothing if there are images to learn from and images to ask about.
-
-        Raises:
-            EvaluationError: There are none.
-        """
-        self._view(store)
-
-    def _view(self, store: EncoderStore) -> GalleryView:
-        view = gallery_view(store, Protocol.of("split", ks=self.ks), self.level)
-        if not len(view.queries) or not view.gallery.any():
-            raise EvaluationError(
-                f"Expected images with labels at the level {self.level} in train and in test, but "
-                f"{store.collection.name} has {int(view.gallery.sum())} and {len(view.queries)}. Choose another level."
-            )
-        return view
+    def labelled(self, store: EncoderStore) -> GalleryView:
+        """Whom to ask about, and what to learn from."""
+        return asked_view(store, Protocol.of("split", ks=self.ks), self.level)
 
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
         """Accuracy, balanced accuracy, macro F1 and AUROC of kNN and of a linear probe.
@@ -213,10 +172,10 @@ class Probes(Evaluation):
             store: What an encoder made of a collection, with its neighbor graph.
             progress: Told the steps of the linear probe, of at most :data:`MOST_STEPS`, as step "steps".
         """
-        view = self._view(store)
+        view = self.labelled(store)
         train, codes = np.flatnonzero(view.gallery), view.relevance.kinds.astype(np.int64)
         source = vectors_of(store)
-        classifier = _fitted(source.vectors(train), codes[train], c=self.c, progress=progress)
+        classifier = fitted_probe(source.vectors(train), codes[train], c=self.c, progress=progress)
         scores = classifier.scores(source.vectors(view.queries))
         truth = codes[view.queries]
         commonest = int(np.bincount(codes[train]).argmax())

@@ -27,7 +27,7 @@ from radcbir_core.evaluation.relevance import Relevance, check_rule, hit_grades
 from radcbir_core.evaluation.reports.precision import rule_said, with_bounds
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
-from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
+from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 from radcbir_core.search.relevant_counts import relevant_among_first
@@ -84,23 +84,10 @@ class Ranking(Evaluation):
                 f"{self.protocol.name}. Use split, which has the same queries and the same gallery."
             )
 
-    def check_labels(self, store: EncoderStore) -> None:
-        """Do nothing if there are queries and a gallery.
-
-        Raises:
-            EvaluationError: There are none.
-        """
-        self._view(store)
-
-    def _view(self, store: EncoderStore) -> GalleryView:
-        view = gallery_view(store, self.protocol, Relevance.of_manifest(store.collection.manifest, self.rule))
-        if not len(view.queries) or not view.gallery.any():
-            raise EvaluationError(
-                f"Expected images with a known modality, anatomy and pathology, but {store.collection.name} has "
-                f"{len(view.queries)} such queries and {int(view.gallery.sum())} in the gallery. "
-                "Import it with these columns."
-            )
-        return view
+    def labelled(self, store: EncoderStore) -> GalleryView:
+        """Who asks, and what may be returned."""
+        relevance = Relevance.of_manifest(store.collection.manifest, self.rule)
+        return asked_view(store, self.protocol, relevance, labels="a known modality, anatomy and pathology")
 
     def kept(self, store: EncoderStore) -> Result | None:
         """What is kept of it; that with R-precision has all the rest, too."""
@@ -115,7 +102,7 @@ class Ranking(Evaluation):
             progress: Told the number of queries, as step "search", for R-precision, and of metrics that are averaged,
                 as step "intervals".
         """
-        view = self._view(store)
+        view = self.labelled(store)
         available, ks = view.available, self.protocol.ks
         grades = hit_grades(view.hits().rows, query_rows=view.queries, relevance=view.relevance)
         columns: list[tuple[str, int | None]] = [(metric, k) for metric in METRICS[:5] for k in ks]

@@ -13,7 +13,7 @@ def test_an_option_is_the_commands_own() -> None:
         flag for command in get_command(app).commands.values() for option in command.params for flag in option.opts
     }
     for argument in ("image_root", "mapping", "encoder_id", "take_changes", "add", "format", "from", "to", "device"):
-        assert remedies.flag(argument) in flags, argument
+        assert remedies.option_of(argument) in flags, argument
 
 
 def test_the_program_is_called_as_it_was_run(monkeypatch) -> None:

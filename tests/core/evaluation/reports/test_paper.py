@@ -164,7 +164,10 @@ def test_the_command_refuses_what_it_cannot_do(data, capsys) -> None:
     write_unified(data, rows=60, dimension=8, seed=0)
     import_embeddings([data / "u.h5", data / "u.csv"], name="u", encoder_id="e")
     assert main(["evaluate", "u", "--protocol", "paper", "--versus", "chance", "--hits", "h.csv"]) == 2
-    assert "Expected --versus without --hits, but --hits = h.csv" in capsys.readouterr().err
+    assert (
+        "Expected --hits of one encoder by itself, but this is evaluate-comparison and --hits = h.csv"
+        in capsys.readouterr().err
+    )
     assert main(["evaluate", "u", "--protocol", "paper", "--hits", str(data / "nowhere" / "h.csv")]) == 2
     assert "Expected a folder that exists" in capsys.readouterr().err
 

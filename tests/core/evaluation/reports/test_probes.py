@@ -24,8 +24,8 @@ from radcbir_core.evaluation.reports import probes
 from radcbir_core.evaluation.reports.probes import (
     PROBE_COLUMNS,
     Probes,
+    fitted_probe,
     label_scores,
-    linear_probe,
     method_name,
     vote,
 )
@@ -209,8 +209,9 @@ def test_a_linear_probe_reads_what_a_vote_cannot() -> None:
     random = np.random.default_rng(0)
     vectors = random.normal(size=(600, 20)) * np.array([0.05, *[3.0] * 19])
     labels = (vectors[:, 0] > 0).astype(int)
-    predicted, ended = linear_probe(vectors[:400], labels[:400], vectors[400:])
-    assert ended
+    probe = fitted_probe(vectors[:400], labels[:400], c=1)
+    assert probe.settled
+    predicted = probe.classes[probe.scores(vectors[400:]).argmax(axis=1)]
     assert (predicted == labels[400:]).mean() > 0.9
     similarities = vectors[400:] @ vectors[:400].T
     votes = vote(np.argsort(-similarities, axis=1)[:, :5], labels[:400], k=5)
@@ -223,7 +224,8 @@ def test_a_probe_learns_anatomy_and_shuffled_labels_it_does_not(store, monkeypat
     assert found.loc["kNN", "accuracy"] > 0.9
     random = np.random.default_rng(0)
     vectors, labels = random.normal(size=(900, 4)), random.integers(0, 3, 900)
-    predicted, _ = linear_probe(vectors[:600], labels[:600], vectors[600:])
+    probe = fitted_probe(vectors[:600], labels[:600], c=1)
+    predicted = probe.classes[probe.scores(vectors[600:]).argmax(axis=1)]
     assert (predicted == labels[600:]).mean() < 0.45
 
 
@@ -233,7 +235,7 @@ def test_what_is_wrong_is_said(store, small_data, monkeypatch) -> None:
     with pytest.raises(EvaluationError, match="Expected a penalty above 0, but c = 0"):
         Probes(c=0)
     with pytest.raises(EvaluationError, match="Expected at least two labels to learn from, but split train has 1"):
-        linear_probe(np.eye(2), np.array([1, 1]), np.eye(2))
+        fitted_probe(np.eye(2), np.array([1, 1]), c=1)
     monkeypatch.setattr(probes, "MOST_STEPS", 1)
     assert any("had not settled after 1 steps" in note for note in Probes().run(store).notes)
     split = store.collection.manifest.codes("split")

@@ -15,7 +15,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation import Protocol
-from radcbir_core.evaluation.relevance import RULES
+from radcbir_core.evaluation.relevance import RULES, Relevance
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, Ranking, column_of
 from radcbir_core.importers import import_collection
@@ -49,6 +49,19 @@ def lonely(small_source, tmp_path, monkeypatch):
     collection = import_collection([folder], name="three").collection
     build(collection, load_encoder("pixels"))
     return collection.store("pixels")
+
+
+def test_what_is_relevant_is_told_once_an_evaluation(store, monkeypatch) -> None:
+    made: list[str] = []
+    of_manifest = Relevance.of_manifest
+
+    def counted(manifest, rule: str) -> Relevance:
+        made.append(rule)
+        return of_manifest(manifest, rule)
+
+    monkeypatch.setattr(Relevance, "of_manifest", counted)
+    Ranking(rule="jaccard").run(store)
+    assert made == ["jaccard"]
 
 
 def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str, str, int, str], float]:
