@@ -5,8 +5,8 @@ query, how many relevant ones are among the first R, is a reduction that reads t
 :class:`~radcbir_core.search.backend.Vectors`, so that it is also what an approximate engine is measured by and falls
 back to.
 
-Similarities are single-precision sums. A single query over half-precision vectors of this process is scanned as they
-lie on disk by NumKong; since that rounds the query to half precision too, every vector that the rounding could have
+Similarities are single-precision sums. A single query over half-precision vectors is scanned as they lie on disk by
+NumKong; since that rounds the query to half precision too, every vector that the rounding could have
 kept from the first k is looked at again in full precision. Equal similarities are put in the order of the rows.
 """
 
@@ -25,7 +25,6 @@ import numpy.typing as npt
 
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import (
-    ArrayVectors,
     Exclusion,
     Filter,
     Float32,
@@ -41,6 +40,7 @@ Products = Iterator[tuple[range, Float32]]
 """Places among the rows that are compared, and ``(queries, places)`` similarities; valid until the next is taken."""
 
 _SCANNED_QUERIES = 4
+_SCANNED_ROWS = 16_384
 # A product of this size comes close to what the processor can do. Of the rows no power of two: then all lines of a
 # product would share a few places of the cache.
 _QUERIES = 2048
@@ -100,8 +100,8 @@ class Exact:
             exclusions: What each query may not return.
         """
         rows = np.arange(self.shape[0]) if allowed is None else np.flatnonzero(allowed)
-        if len(queries) <= _SCANNED_QUERIES and isinstance(self._source, ArrayVectors) and self.dtype == np.float16:
-            return _scan(self._source.array, queries, k=k, rows=rows, exclusions=exclusions)
+        if len(queries) <= _SCANNED_QUERIES and self.dtype == np.float16:
+            return _scan(self._source, queries, k=k, rows=rows, exclusions=exclusions)
         return first_hits(
             self._source, lambda part: queries[part], queries=len(queries), k=k, rows=rows, exclusions=exclusions
         )
@@ -396,30 +396,40 @@ def _width(k: int) -> int:
     return max(_WIDTH, 2 * k)
 
 
-def _scan(array: Floats, queries: Float32, *, k: int, rows: Rows, exclusions: Sequence[Exclusion]) -> Hits:
+def _scan(source: Vectors, queries: Float32, *, k: int, rows: Rows, exclusions: Sequence[Exclusion]) -> Hits:
     """Exact search of a few queries over half-precision vectors, read as they lie on disk."""
-    import numkong
-
     hits = Hits.empty(len(queries), k)
     if not len(rows) or not k:
         return hits
-    # A scattered selection is worth copying out only when it is a small part.
-    whole = len(rows) * 5 > len(array)
-    vectors = array if whole else np.ascontiguousarray(array[rows])
-    places = rows if whole else np.arange(len(rows))
-    for q, query in enumerate(queries):
-        rounded = query.astype(np.float16)
-        # In double precision, its native result: asking for another type makes it 30 times slower.
-        scanned = np.asarray(numkong.cdist(rounded[None], vectors, metric="dot"))[0][places]
+    rounded = queries.astype(np.float16)
+    for q, (query, scanned) in enumerate(zip(queries, _half_precision_products(source, rounded, rows), strict=True)):
         for exclusion in exclusions:
             if exclusion.query_groups[q] >= 0:
                 scanned[exclusion.excluded(q, rows)] = -np.inf
         # Cauchy-Schwarz: rounding the query moves no similarity by more than this (half-precision norms are < 1.002).
-        doubt = 1.002 * float(np.linalg.norm(query - rounded.astype(np.float32))) + 1e-6
+        doubt = 1.002 * float(np.linalg.norm(query - rounded[q].astype(np.float32))) + 1e-6
         last = len(scanned) - min(k, len(scanned))
         threshold = np.partition(scanned, last)[last] - 2 * doubt
         candidates = np.flatnonzero((scanned >= threshold) & np.isfinite(scanned))
-        similarities = vectors[places[candidates]].astype(np.float32) @ query
+        similarities = _single(source, rows[candidates]) @ query
         best = np.lexsort((candidates, -similarities))[:k]
         hits.fill(q, rows[candidates[best]], similarities[best])
     return hits
+
+
+def _half_precision_products(source: Vectors, queries: npt.NDArray[np.float16], rows: Rows) -> npt.NDArray[np.float64]:
+    """``(Q, R)`` products of queries and vectors of half precision, the vectors read block by block where they lie."""
+    import numkong
+
+    products = np.empty((len(queries), len(rows)))
+    for start in range(0, len(rows), _SCANNED_ROWS):
+        part = rows[start : start + _SCANNED_ROWS]
+        span = np.arange(part[0], part[-1] + 1)
+        # A scattered selection is worth copying out only when it is a small part.
+        whole = len(part) * 5 > len(span)
+        vectors = np.ascontiguousarray(source.vectors(span if whole else part))
+        for query, line in zip(queries, products, strict=True):
+            # In double precision, its native result: asking for another type makes it 30 times slower.
+            scanned = np.asarray(numkong.cdist(query[None], vectors, metric="dot"))[0]
+            line[start : start + len(part)] = scanned[part - part[0]] if len(scanned) > len(part) else scanned
+    return products

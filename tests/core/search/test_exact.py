@@ -38,6 +38,7 @@ def test_it_agrees_with_the_oracle(number, queries, k, seed, share, dtype, block
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exact, "_ROWS", block)
+        patch.setattr(exact, "_SCANNED_ROWS", block)
         if not held:
             patch.setattr(exact, "_HELD_ELEMENTS", 0)
         hits = searched(embeddings, asked, k=k, allowed=allowed, exclusions=exclusions)
@@ -66,6 +67,7 @@ def test_a_single_half_precision_query_is_answered_as_in_single_precision() -> N
 @pytest.mark.parametrize("block", [4, 4000])
 def test_equal_similarities_are_ordered_by_row(monkeypatch, queries, block) -> None:
     monkeypatch.setattr(exact, "_ROWS", block)
+    monkeypatch.setattr(exact, "_SCANNED_ROWS", block)
     embeddings = np.tile(np.eye(4, dtype=np.float16)[0], (30, 1))
     asked = np.repeat(np.eye(4, dtype=np.float32)[:1], queries, axis=0)
     assert (searched(embeddings, asked, k=7).rows == np.arange(7)).all()

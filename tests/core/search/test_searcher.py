@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radcbir_core.errors import QueryError
+from radcbir_core.search import exact
 from radcbir_core.search.backend import ArrayVectors, Backend, Exclusion, unit
 from radcbir_core.search.exact import Exact
 from radcbir_core.search.searcher import Searcher, recall_at
@@ -124,6 +125,15 @@ def test_exact_where_cheap_and_approximate_where_not(built) -> None:
     few = np.zeros(3000, dtype=bool)
     few[10:20] = True
     assert approximate(built, exact_elements=1000).search(query, k=3, allowed=few).method == "exact"
+
+
+def test_an_exact_search_beside_the_engine_reads_half_precision_as_it_lies(built, monkeypatch) -> None:
+    """A copy of all vectors in single precision would take longer than the search."""
+    embeddings, valid, _ = built
+    monkeypatch.setattr(exact, "first_hits", lambda *_, **__: pytest.fail("all vectors were copied"))
+    query = unit(embeddings[5], dimension=32)
+    hits = approximate(built, exact_elements=3000 * 32).search(query, k=10)
+    assert_same(hits, 0, ranked(embeddings, query[0], 10, valid))
 
 
 def test_approximate_search_gives_k_valid_hits_under_filters_and_exclusions(built) -> None:
