@@ -100,8 +100,8 @@ def _kept(check: str, look: Callable[[], Iterator[Finding]]) -> list[Finding]:
 
 def _of_error(check: str, error: RadcbirError) -> Finding:
     """An error's own words: what was expected and found, and behind the last full stop but one, what to do."""
-    found, stop, advice = str(error).rpartition(". ")
-    return Finding(check, "failed", f"{found}." if stop else advice, advice if stop else "", error.remedy)
+    expectation, stop, advice = str(error).rpartition(". ")
+    return Finding(check, "failed", f"{expectation}." if stop else advice, advice if stop else "", error.remedy)
 
 
 def _line(words: object) -> str:
@@ -123,12 +123,12 @@ def check_python() -> Iterator[Finding]:
         ['ok']
     """
     version = platform.python_version()
-    found = f"{version} on {platform.system()} {platform.machine()}"
+    running = f"{version} on {platform.system()} {platform.machine()}"
     wanted = ".".join(map(str, PYTHON))
     if sys.version_info[:2] < PYTHON:
-        yield Finding("Python", "failed", found, f"Install Python {wanted} or newer, and RadCBIR with it.")
+        yield Finding("Python", "failed", running, f"Install Python {wanted} or newer, and RadCBIR with it.")
     else:
-        yield Finding("Python", "ok", found)
+        yield Finding("Python", "ok", running)
 
 
 def check_packages(requirements: Path | None = None) -> Iterator[Finding]:
@@ -186,8 +186,8 @@ def check_data_folder() -> Iterator[Finding]:
     except OSError as error:
         yield Finding("data folder", "failed", f"{nearest} cannot be written: {error.strerror}", advice)
     else:
-        found = f"{folder}, can be written" if nearest == folder else f"{folder}, not there yet; it can be made"
-        yield Finding("data folder", "ok", found)
+        state = f"{folder}, can be written" if nearest == folder else f"{folder}, not there yet; it can be made"
+        yield Finding("data folder", "ok", state)
     free = shutil.disk_usage(nearest).free
     result: Result = "failed" if free < FAILED_BYTES else "warning" if free < WARNING_BYTES else "ok"
     room = f"A collection needs about 5 kB an image and encoder. Free some space, or {advice[0].lower()}{advice[1:]}"
@@ -253,7 +253,7 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
         command: What to run; this module by default.
     """
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
-    found: list[Finding] = []
+    findings: list[Finding] = []
     errors = ""
     ended = ""
     try:
@@ -266,22 +266,22 @@ def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        found, ended = _told(error.stdout), f"had not finished after {MINUTES} minutes"
+        findings, ended = _told(error.stdout), f"had not finished after {MINUTES} minutes"
     except OSError as error:
         ended = f"could not be started: {_line(error)}"
     else:
-        found = _told(done.stdout)
+        findings = _told(done.stdout)
         errors = done.stderr.decode("utf-8", "replace").strip()
         if done.returncode:
             ended = f"ended with exit code {done.returncode}"
     if ended:
-        last = f" after {found[-1].check}" if found else ""
+        last = f" after {findings[-1].check}" if findings else ""
         words = f": {_line(errors.splitlines()[-1])}" if errors else ""
         advice = f"Close other programs to free memory and try again. {INSTALL}"
-        found.append(
+        findings.append(
             Finding("encoders and a query", "failed", f"the process that checks them {ended}{last}{words}", advice)
         )
-    return found
+    return findings
 
 
 def _told(output: bytes | None) -> list[Finding]:
@@ -346,13 +346,13 @@ def check_torch() -> Iterator[Finding]:
     from radcbir_core.encoders.torch.support import resolve_device
 
     device = resolve_device("auto")
-    found = f"{torch.__version__}, computes on {device}"
+    installed = f"{torch.__version__}, computes on {device}"
     if device == "cuda":
-        found += f": {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
+        installed += f": {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     elif device == "cpu":
-        found += f" with {torch.get_num_threads()} thread(s)"
+        installed += f" with {torch.get_num_threads()} thread(s)"
     torch.ones(2, 2, device=device).sum().item()
-    yield Finding("torch", "ok", found)
+    yield Finding("torch", "ok", installed)
 
 
 def check_torchvision() -> Iterator[Finding]:
@@ -430,16 +430,18 @@ def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Find
     started, before = time.monotonic(), len(attempts)
     with tempfile.TemporaryDirectory(prefix="radcbir-doctor-") as folder, _data_in(folder):
         similarity, hits = _ask(encoder)
-    found = (
+    answered = (
         f"{PHANTOMS} phantoms drawn and embedded; an image found itself (similarity {similarity:.3f}) and a sentence "
         f"{hits} images ({time.monotonic() - started:.1f} s)"
     )
     if similarity < 0.99:
         yield Finding(check, "failed", f"an image does not find itself: similarity {similarity:.3f}", INSTALL)
     elif tried := attempts[before:]:
-        yield Finding(check, "warning", f"{found}, but it was tried to reach {', '.join(sorted(set(tried)))}", INSTALL)
+        yield Finding(
+            check, "warning", f"{answered}, but it was tried to reach {', '.join(sorted(set(tried)))}", INSTALL
+        )
     else:
-        yield Finding(check, "ok", found)
+        yield Finding(check, "ok", answered)
 
 
 def _ask(encoder: Encoder) -> tuple[float, int]:
@@ -519,8 +521,8 @@ def _check_kit(folder: Path) -> Iterator[Finding]:
 
     started = time.monotonic()
     encoder = registry.load_encoder(f"local-dir:{folder}", device="cpu")
-    found = f"{encoder.title}; {_verified(folder, time.monotonic() - started)}"
-    yield Finding(f"kit {folder.name}", "ok", found, f"To use it, name {folder} as the encoder.")
+    verified = f"{encoder.title}; {_verified(folder, time.monotonic() - started)}"
+    yield Finding(f"kit {folder.name}", "ok", verified, f"To use it, name {folder} as the encoder.")
 
 
 if __name__ == "__main__":

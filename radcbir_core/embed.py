@@ -370,18 +370,18 @@ def _describe(collection: Collection, encoder: Encoder, layout: EncoderLayout, *
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in _RECORDED_PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _list_problems(collection: Collection, encoder: Encoder, reasons: dict[int, str]) -> None:
     rows = sorted(reasons)
-    described = collection.manifest.rows(rows, ["path", "image_id"])
-    described["source"], described["line"] = f"build {encoder.encoder_id}", ""
-    described["reason"] = [reasons[row] for row in rows]
-    collection.add_problems(described[PROBLEM_COLUMNS])
+    problems = collection.manifest.rows(rows, ["path", "image_id"])
+    problems["source"], problems["line"] = f"build {encoder.encoder_id}", ""
+    problems["reason"] = [reasons[row] for row in rows]
+    collection.add_problems(problems[PROBLEM_COLUMNS])

@@ -15,8 +15,7 @@ from radcbir_core.collections.store import IMPORTED
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.evaluation import Result, evaluate
 from radcbir_core.importers import ImportReport, ImportRequest, import_as
-from radcbir_core.pipeline import BuildReport, build_imported
-from radcbir_core.pipeline import build as build_with
+from radcbir_core.pipeline import BuildReport, build_collection, build_imported
 from radcbir_core.progress import Progress, silent
 
 
@@ -72,7 +71,7 @@ def build(
         if imported in chosen.encoder_ids() and chosen.store(imported).imported:
             return build_imported(chosen, imported, progress=progress)
         encoder = load_encoder(encoder, device=device)
-    return build_with(chosen, encoder, progress=progress)
+    return build_collection(chosen, encoder, progress=progress)
 
 
 def compare(

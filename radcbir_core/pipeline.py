@@ -50,7 +50,7 @@ class BuildReport:
         return facts(rows or {"artifacts": "all were current"}, title=title)
 
 
-def build(
+def build_collection(
     collection: Collection, encoder: Encoder, *, workers: int | None = None, progress: Progress = silent
 ) -> BuildReport:
     """Embed, index, find the neighbors, evaluate and project; whatever is current is left as it is.

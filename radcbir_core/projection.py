@@ -217,14 +217,14 @@ def _lists(
     An image with fewer neighbors has -1 at the end, which UMAP passes over, with the largest distance it has: infinity
     would make its mean distance, and with it all its links, meaningless.
     """
-    found = position[np.asarray(ids[rows, : width - 1])]
+    neighbors = position[np.asarray(ids[rows, : width - 1])]
     distances = 1 - np.asarray(similarities[rows, : width - 1], dtype=np.float32)
     # Rounded similarities may exceed 1.
-    distances = np.where(found >= 0, np.maximum(distances, 0), -1)
-    distances = np.where(found >= 0, distances, distances.max(axis=1, keepdims=True))
+    distances = np.where(neighbors >= 0, np.maximum(distances, 0), -1)
+    distances = np.where(neighbors >= 0, distances, distances.max(axis=1, keepdims=True))
     # Padding is last already and stays so: the sort is stable, and nothing is further away.
     order = np.argsort(distances, axis=1, kind="stable")
-    lists = np.column_stack([np.arange(len(rows), dtype=np.int32), np.take_along_axis(found, order, axis=1)])
+    lists = np.column_stack([np.arange(len(rows), dtype=np.int32), np.take_along_axis(neighbors, order, axis=1)])
     sorted_distances = np.take_along_axis(distances, order, axis=1)
     away = np.column_stack([np.zeros(len(rows), dtype=np.float32), sorted_distances])
     return np.ascontiguousarray(lists, dtype=np.int32), np.ascontiguousarray(away, dtype=np.float32)
@@ -280,10 +280,10 @@ def _start(
 
     number = len(rows)
     width = min(ids.shape[1], max(n_neighbors, _START_EDGES // number))
-    found = position[np.asarray(ids[rows, :width])]
-    used = found >= 0
+    neighbors = position[np.asarray(ids[rows, :width])]
+    used = neighbors >= 0
     links = sparse.csr_array(
-        (np.ones(int(used.sum())), (np.repeat(np.arange(number), used.sum(axis=1)), found[used])),
+        (np.ones(int(used.sum())), (np.repeat(np.arange(number), used.sum(axis=1)), neighbors[used])),
         shape=(number, number),
     )
     graph = links.maximum(links.T).tocsr()
@@ -334,20 +334,20 @@ def _spectral(graph: Any, *, random: np.random.Generator) -> NDArray[np.float64]
     if number <= _DENSE:
         vectors = np.linalg.eigh(normal.toarray())[1][:, -3:-1]
     else:
-        found = None
+        eigenpairs = None
         # At a loose tolerance the solver may pass over a coordinate and return the next one. That is good enough to
         # start from where a strict one is out of reach, as in long chains.
         for tolerance in (1e-6, 1e-3):
             try:
-                found = eigsh(
+                eigenpairs = eigsh(
                     normal, k=3, which="LA", v0=random.normal(size=number), tol=tolerance, ncv=40, maxiter=100
                 )
             except ArpackError:
                 continue
             break
-        if found is None:
+        if eigenpairs is None:
             return None
-        values, vectors = found
+        values, vectors = eigenpairs
         vectors = vectors[:, np.argsort(values)[:2]]
     places: NDArray[np.float64] = vectors * scale[:, None]
     extent = np.abs(places).max(axis=0)

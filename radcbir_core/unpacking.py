@@ -188,13 +188,13 @@ def checked_members(
         _check_kind(member, name)
     files = [member for member in listed if not member.is_dir()]
     added = [member for member in files if _ADDED_BY_MACOS.search(member.filename)]
-    taken = [member for member in files if not _ADDED_BY_MACOS.search(member.filename)]
-    if not taken:
+    kept = [member for member in files if not _ADDED_BY_MACOS.search(member.filename)]
+    if not kept:
         raise ArchiveError(f"Expected files in the archive, but {name} has none. Make it anew with the images.")
-    _check_distinct(taken, listed, name)
-    _check_sizes(taken, name, limits)
+    _check_distinct(kept, listed, name)
+    _check_sizes(kept, name, limits)
     notes = [f"Left out: {len(added):,} files that macOS adds to archives (__MACOSX, .DS_Store)."] if added else []
-    return taken, tuple(notes)
+    return kept, tuple(notes)
 
 
 def extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, *, name: str) -> Path:

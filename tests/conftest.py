@@ -59,7 +59,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     from radcbir_core.encoders import load_encoder
     from radcbir_core.importers import import_collection
-    from radcbir_core.pipeline import build
+    from radcbir_core.pipeline import build_collection
 
     shared = _shared(tmp_path_factory)
     data, source, done = shared / "small-data", shared / "small-data-source", shared / "small-data.done"
@@ -69,7 +69,7 @@ def small_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             source.mkdir()
             write_small_images(source)
             report = import_collection([source], name="small", title="Small & <made up>")
-            build(report.collection, load_encoder("pixels"))
+            build_collection(report.collection, load_encoder("pixels"))
             done.touch()
     return data
 

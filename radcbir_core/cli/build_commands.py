@@ -28,8 +28,7 @@ def build(
 ) -> None:
     """Embed, index, find neighbors, evaluate and project. Stopped and run again, it goes on where it stopped."""
     from radcbir_core.encoders import load_encoder
-    from radcbir_core.pipeline import build as build_all
-    from radcbir_core.pipeline import build_imported
+    from radcbir_core.pipeline import build_collection, build_imported
 
     collection = open_collection(name)
     imported = encoder.removeprefix(IMPORTED)
@@ -41,7 +40,7 @@ def build(
         loaded = load_encoder(spec_in(collection, encoder), device=device)
         encoder_id = loaded.encoder_id
         with bars() as progress:
-            report = build_all(collection, loaded, workers=workers, progress=progress)
+            report = build_collection(collection, loaded, workers=workers, progress=progress)
     rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in ARTIFACT_NAMES]
     print_table(["step", "time"], rows, title=f"{name} with {encoder_id}")
     if not math.isnan(report.recall):

@@ -26,11 +26,11 @@ from radcbir_core.errors import CollectionError, RadcbirError
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the command line
     """List the collections."""
-    found: list[dict[str, Any]] = []
+    collections: list[dict[str, Any]] = []
     for name in list_collections():
         try:
             collection = open_collection(name)
-            found.append(
+            collections.append(
                 {
                     "name": name,
                     "title": collection.title,
@@ -39,13 +39,13 @@ def list_(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the co
                 }
             )
         except RadcbirError as error:
-            found.append({"name": name, "title": "", "images": None, "encoders": [], "error": str(error)})
+            collections.append({"name": name, "title": "", "images": None, "encoders": [], "error": str(error)})
     if as_json:
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(json.dumps(collections, indent=2, ensure_ascii=False))
         return
-    rows = [[f["name"], f.get("error") or f["title"], f["images"] or "", ", ".join(f["encoders"])] for f in found]
+    rows = [[f["name"], f.get("error") or f["title"], f["images"] or "", ", ".join(f["encoders"])] for f in collections]
     print_table(["name", "title", "images", "encoders"], rows)
-    if not found:
+    if not collections:
         print(f"There is no collection yet. Import one: {program()} import SOURCE --name NAME")
         print(f"Or try everything on synthetic images: {program()} demo")
 
@@ -170,8 +170,8 @@ def relocate(
     from radcbir_core.collections.changes import images_found, relocate_images
 
     collection = relocate_images(name, image_root)
-    found, looked_for = images_found(collection)
-    print(f"The images of {name} are in {collection.image_root}: {found} of {looked_for} looked for are there.")
+    there, looked_for = images_found(collection)
+    print(f"The images of {name} are in {collection.image_root}: {there} of {looked_for} looked for are there.")
 
 
 @app.command()
@@ -211,15 +211,15 @@ def export(
             written.append(export_embeddings(store, embeddings, progress=progress))
         if archive is not None:
             written.append(write_archive(collection, archive, images=images, progress=progress))
-    for found in written:
-        for note in found.notes:
+    for exported in written:
+        for note in exported.notes:
             print(f"Note: {note}")
     root = shlex.quote(str(collection.image_root))
     if manifest is not None and manifest.suffix.lower() == ".csv" and not collection.without_images:
         print(f"Next: {program()} import {shlex.quote(str(manifest))} --name NAME --image-root {root}")
     if archive is not None:
         print(f"Next, on the other machine: {program()} import {shlex.quote(archive.name)}")
-    paths = [path for found in written for path in found.paths]
+    paths = [path for exported in written for path in exported.paths]
     sizes = ", ".join(f"{path} ({path.stat().st_size / 1e6:,.1f} MB)" for path in paths)
     print(f"Exported {name}: {sizes}.")
 
@@ -236,7 +236,7 @@ def describe(collection: Collection) -> dict[str, Any]:
             {
                 "encoder_id": encoder_id,
                 "steps": store.states(),
-                "reasons": {name: found.reason for name, found in store.standings().items() if found.reason},
+                "reasons": {name: standing.reason for name, standing in store.standings().items() if standing.reason},
                 **facts,
                 "failed": len(store.record.get("failed_rows", [])),
                 "recall_at_10": store.facts(INDEX).get("recall_at_10"),

@@ -124,30 +124,34 @@ def _look_at(request: ImportRequest, format_name: str | None) -> None:
     from radcbir_core.importers.formats import reason_for
     from radcbir_core.importers.preview import COUNTED, preview
 
-    found = preview(request, format_name=format_name)
-    for path, known in zip(request.paths, found.formats, strict=True):
+    dry_run = preview(request, format_name=format_name)
+    for path, known in zip(request.paths, dry_run.formats, strict=True):
         why = f", recognized by {reason_for(path, known)}" if format_name is None else ""
         print(f"{path}: {known.about} (--format {known.name}{why})")
-    columns = [str(name) for name in found.table if any(len(cell) for cell in found.table[name])]
-    rows = [["|".join(cell) if isinstance(cell, list) else cell for cell in row] for row in found.table[columns].values]
+    columns = [str(name) for name in dry_run.table if any(len(cell) for cell in dry_run.table[name])]
+    rows = [
+        ["|".join(cell) if isinstance(cell, list) else cell for cell in row] for row in dry_run.table[columns].values
+    ]
     print_table(columns, rows, title="The first rows")
     for name in COUNTED:
-        counts = list(found.counts[name].items())
+        counts = list(dry_run.counts[name].items())
         print_table([name, "images"], [[value, count] for value, count in counts[:15]])
         if len(counts) > 15:
             print(f"… and {len(counts) - 15:,} more")
-    changed = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in found.changes[:20]]
+    changed = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in dry_run.changes[:20]]
     print_table(["column", "in the source", "in the manifest", "rows"], changed, title="Words that would be changed")
-    reasons = found.problems["reason"].value_counts()
+    reasons = dry_run.problems["reason"].value_counts()
     print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
-    for note in found.notes:
+    for note in dry_run.notes:
         print(f"Note: {note}")
-    if found.refusal:
-        raise ManifestError(found.refusal)
-    whole = f"{found.read:,} rows" if found.complete else f"the first {found.read:,} of about {found.about:,} rows"
+    if dry_run.refusal:
+        raise ManifestError(dry_run.refusal)
+    whole = (
+        f"{dry_run.read:,} rows" if dry_run.complete else f"the first {dry_run.read:,} of about {dry_run.about:,} rows"
+    )
     print(
-        f"Nothing was written. Of {whole}, {found.problem_count - found.files_refused:,} cannot be used; of the files, "
-        f"{found.looked_at:,} were looked at, and {found.files_refused:,} of these cannot be used."
+        f"Nothing was written. Of {whole}, {dry_run.problem_count - dry_run.files_refused:,} cannot be used; of the "
+        f"files, {dry_run.looked_at:,} were looked at, and {dry_run.files_refused:,} of these cannot be used."
     )
 
 

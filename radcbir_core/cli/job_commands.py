@@ -22,15 +22,15 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:  # noqa: FBT
     """List the jobs of this data folder: imports, builds, exports, evaluations; or stop one, or go on with it."""
     if context.invoked_subcommand is not None:
         return
-    found = [(job, job.status()) for job in list_jobs()]
+    statuses = [(job, job.status()) for job in list_jobs()]
     if as_json:
-        print(json.dumps([_facts(job, status) for job, status in found], indent=2, ensure_ascii=False))
+        print(json.dumps([_facts(job, status) for job, status in statuses], indent=2, ensure_ascii=False))
         return
     print_table(
         ["id", "kind", "collection", "state", "at"],
-        [[job.id, job.kind, job.name, status.state, _at(status)] for job, status in found],
+        [[job.id, job.kind, job.name, status.state, _at(status)] for job, status in statuses],
     )
-    if not found:
+    if not statuses:
         print("There is no job. Pages begin them: imports, builds, exports, evaluations.")
 
 

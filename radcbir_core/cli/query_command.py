@@ -45,8 +45,8 @@ def query(
 
     given = [name for name, value in (("--image", image), ("--id", image_id), ("--text", text)) if value is not None]
     if len(given) != 1:
-        found = f"{' and '.join(given)} are given" if given else "none is given"
-        raise QueryError(f"Expected one of --image, --id and --text, but {found}. Give exactly one.")
+        what = f"{' and '.join(given)} are given" if given else "none is given"
+        raise QueryError(f"Expected one of --image, --id and --text, but {what}. Give exactly one.")
     collection = open_collection(name)
     if encoder is None and text is not None and len(able := text_encoders(collection)) == 1:
         encoder = able[0]

@@ -36,40 +36,41 @@ def relabel(
 
     An empty cell means that nothing is known. What was corrected is kept with the collection: see info.
     """
-    from radcbir_core.importers.relabeling import relabel as correct
+    from radcbir_core.importers.relabeling import correct_labels
 
-    found = correct(name, table, by=_login() if by is None else by, dry_run=dry_run)
+    correction = correct_labels(name, table, by=_login() if by is None else by, dry_run=dry_run)
     if cells is not None:
-        write_csv(cells, found.cells)
+        write_csv(cells, correction.cells)
     print_table(
         ["column", "in the table", "in the manifest", "rows"],
-        [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in found.changes[:_SHOWN]],
+        [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in correction.changes[:_SHOWN]],
         title="Words that were read as others",
     )
-    rows = found.cells.head(_SHOWN)[["row", "image_id", "column", "from", "to"]].values.tolist()
+    rows = correction.cells.head(_SHOWN)[["row", "image_id", "column", "from", "to"]].values.tolist()
     print_table(
         ["row", "image_id", "column", "from", "to"],
         [[*cell[:3], cell[3] or "(empty)", cell[4] or "(empty)"] for cell in rows],
         title="Cells that would change" if dry_run else "Cells that were changed",
     )
-    if len(found.cells) > _SHOWN:
-        print(f"… and {len(found.cells) - _SHOWN:,} more. All of them: --cells FILE")
-    for note in found.notes:
+    if len(correction.cells) > _SHOWN:
+        print(f"… and {len(correction.cells) - _SHOWN:,} more. All of them: --cells FILE")
+    for note in correction.notes:
         print(f"Note: {note}")
-    collection = found.collection
-    for encoder_id in collection.encoder_ids() if found.written else []:
+    collection = correction.collection
+    for encoder_id in collection.encoder_ids() if correction.written else []:
         store = collection.store(encoder_id)
         stale = [artifact for artifact, state in store.states().items() if state == "stale"]
         if stale:
             print(f"Next, for {', '.join(stale)}: {program()} build {name} --encoder {store.spec}")
-    each = ", ".join(f"{column} {count:,}" for column, count in found.columns.items())
-    what = f"{counted(len(found.cells), 'cell')} of {counted(found.images, 'image')}{f' ({each})' if each else ''}"
+    each = ", ".join(f"{column} {count:,}" for column, count in correction.columns.items())
+    by_column = f" ({each})" if each else ""
+    what = f"{counted(len(correction.cells), 'cell')} of {counted(correction.images, 'image')}{by_column}"
     if dry_run:
-        print(f"Nothing was written. Of {counted(found.lines, 'line')}, {what} would change.")
-    elif found.written:
+        print(f"Nothing was written. Of {counted(correction.lines, 'line')}, {what} would change.")
+    elif correction.written:
         print(f"Corrected {name}: {what}.")
     else:
-        print(f"Nothing to correct: {name} says of these {found.lines:,} images what the table says.")
+        print(f"Nothing to correct: {name} says of these {correction.lines:,} images what the table says.")
 
 
 def _login() -> str:

@@ -182,8 +182,8 @@ def standings(
     Example:
         >>> now = {"images": "i", "labels": "l", "encoder": "e"}
         >>> made = {"embeddings": made_record(EMBEDDINGS, of=now, digest="d")}
-        >>> found = standings(made, sources=now, missing=lambda artifact: "")
-        >>> found["embeddings"].state, found["index"].state
+        >>> standing = standings(made, sources=now, missing=lambda artifact: "")
+        >>> standing["embeddings"].state, standing["index"].state
         ('current', 'missing')
         >>> standings(made, sources=now | {"images": "others"}, missing=lambda artifact: "")["embeddings"]
         Standing(state='stale', reason='the collection has other images now')

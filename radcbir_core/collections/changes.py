@@ -36,14 +36,14 @@ def check_title(title: str) -> str:
         >>> check_title(" Chest radiographs, 2026 ")
         'Chest radiographs, 2026'
     """
-    found = title.strip()
-    unprintable = any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in found)
-    if not 1 <= len(found) <= LONGEST_TITLE or unprintable:
+    stripped = title.strip()
+    unprintable = any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in stripped)
+    if not 1 <= len(stripped) <= LONGEST_TITLE or unprintable:
         raise CollectionError(
             f"Expected a title of 1 to {LONGEST_TITLE} characters in one line, but title = {title[:80]!r}. "
             "Write another."
         )
-    return found
+    return stripped
 
 
 def rename_collection(name: str, new_name: str, *, title: str | None = None) -> Collection:

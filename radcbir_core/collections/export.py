@@ -146,8 +146,8 @@ def _csv_columns(collection: Collection) -> tuple[dict[str, str], tuple[str, ...
         _refuse_separator(collection, lists)
         kept = [name for name in asked if called[name] == name]
         cells = [_as_text(batch.column(name), name).to_pylist() for name in kept]
-        for *texts, found in set(zip(*cells, map(tuple, lists.to_pylist()), strict=True)):
-            if not _reads_the_same(dict(zip([name.lower() for name in kept], texts, strict=True)), found):
+        for *texts, pathologies in set(zip(*cells, map(tuple, lists.to_pylist()), strict=True)):
+            if not _reads_the_same(dict(zip([name.lower() for name in kept], texts, strict=True)), pathologies):
                 called |= {name: f"{EXPORTED_AS}{name}" for name in kept}
                 break
     notes = tuple(
@@ -168,7 +168,7 @@ def _refuse_separator(collection: Collection, lists: pa.ListArray) -> None:
         )
 
 
-def _reads_the_same(cells: dict[str, str], found: tuple[str, ...]) -> bool:
+def _reads_the_same(cells: dict[str, str], pathologies: tuple[str, ...]) -> bool:
     """Whether an import that meets these cells beside ``pathologies`` ends with the labels ``found``.
 
     ``pathology`` counts before ``pathologies`` unless it is empty or says "multiple"; ``labels_all`` only where both
@@ -177,21 +177,21 @@ def _reads_the_same(cells: dict[str, str], found: tuple[str, ...]) -> bool:
     single = cells.get("pathology", "")
     if single.strip() and tidy(single).casefold() != "multiple":
         read = [normal_pathology(single)]
-    elif found:
+    elif pathologies:
         return True
     else:
         read = [normal_pathology(word) for word in cells.get("labels_all", "").split(SEPARATOR)]
-    return [word.casefold() for word in read if word] == [word.casefold() for word in found]
+    return [word.casefold() for word in read if word] == [word.casefold() for word in pathologies]
 
 
 def _copy(source: Path, target: Path, progress: Progress) -> None:
     """Copy a file in one step, telling how many megabytes are done."""
     total = max(1, source.stat().st_size // 1_000_000)
     progress(STEP, 0, total)
-    with atomic_path(target) as partial, source.open("rb") as taken, partial.open("wb") as given:
-        while piece := taken.read(_COPIED):
-            given.write(piece)
-            progress(STEP, min(given.tell() // 1_000_000, total), total)
+    with atomic_path(target) as partial, source.open("rb") as reader, partial.open("wb") as writer:
+        while piece := reader.read(_COPIED):
+            writer.write(piece)
+            progress(STEP, min(writer.tell() // 1_000_000, total), total)
     progress(STEP, total, total)
 
 

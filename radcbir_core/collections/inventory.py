@@ -109,7 +109,7 @@ def listed() -> list[Listed]:
     folder = collections_folder()
     if not folder.is_dir():
         return []
-    found = []
+    collections = []
     for entry in sorted(folder.iterdir()):
         if not entry.is_dir() or entry.name.startswith("."):
             continue
@@ -118,13 +118,13 @@ def listed() -> list[Listed]:
                 f"Expected a collection.json, but {entry} has none. Copy it back from where the folder came from, "
                 "or delete the folder."
             )
-            found.append(Listed(entry.name, None, reason))
+            collections.append(Listed(entry.name, None, reason))
             continue
         try:
-            found.append(Listed(entry.name, open_collection(entry.name)))
+            collections.append(Listed(entry.name, open_collection(entry.name)))
         except RadcbirError as error:
-            found.append(Listed(entry.name, None, str(error)))
-    return found
+            collections.append(Listed(entry.name, None, str(error)))
+    return collections
 
 
 def counts_of(collection: Collection) -> Counts:

@@ -116,7 +116,7 @@ class Manifest:
     def frame(self) -> pd.DataFrame:
         """The whole table as pandas, rows in order. A copy: on millions of rows prefer the other methods."""
         frame: pd.DataFrame = self.table.to_pandas()
-        frame["pathologies"] = [list(found) for found in frame["pathologies"]]
+        frame["pathologies"] = [list(labels) for labels in frame["pathologies"]]
         return frame
 
     def rows(self, rows: npt.ArrayLike, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -129,7 +129,7 @@ class Manifest:
         table = self.table.select(list(columns)) if columns is not None else self.table
         frame: pd.DataFrame = table.take(pa.array(np.asarray(rows, dtype=np.int64))).to_pandas()
         if "pathologies" in frame:
-            frame["pathologies"] = [list(found) for found in frame["pathologies"]]
+            frame["pathologies"] = [list(labels) for labels in frame["pathologies"]]
         return frame
 
     def record(self, row: int) -> dict[str, Any]:
@@ -189,13 +189,13 @@ class Manifest:
         """
         candidates = [name for name in self.column_names if name not in _NEVER_A_MEASURE]
         table = self.rows(rows, candidates)
-        found = []
+        measures = []
         for name in candidates:
             values = table[name].replace("", None).dropna()
             numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64)
             if len(numbers) and np.isfinite(numbers).all() and np.ptp(numbers) > 0:
-                found.append(name)
-        return found
+                measures.append(name)
+        return measures
 
     def labels(self, level: Level) -> Codes:
         """What each image is, at one level; -1 where an image has no label at that level.
@@ -230,8 +230,8 @@ class Manifest:
     @cached_property
     def pathology_counts(self) -> dict[str, int]:
         """How many images show each pathology, most frequent first; an image with two counts for both."""
-        found = pc.value_counts(pc.list_flatten(self.table.column("pathologies"))).to_pylist()
-        return {item["values"]: item["counts"] for item in sorted(found, key=lambda i: (-i["counts"], i["values"]))}
+        counts = pc.value_counts(pc.list_flatten(self.table.column("pathologies"))).to_pylist()
+        return {item["values"]: item["counts"] for item in sorted(counts, key=lambda i: (-i["counts"], i["values"]))}
 
     def groups(self, exclusion: Exclusion) -> npt.NDArray[np.int32]:
         """Which images belong together: equal numbers share a patient (study, series, duplicate group).

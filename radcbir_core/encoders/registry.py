@@ -29,6 +29,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from radcbir_core import installation
 from radcbir_core.encoders import naming
 from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
 from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
@@ -49,15 +50,13 @@ from radcbir_core.encoders.kits.kit_json import KIT
 from radcbir_core.encoders.kits.kit_probe import check_probe
 from radcbir_core.encoders.torch.support import resolve_device
 from radcbir_core.errors import EncoderError
-from radcbir_core.installation import ROOT as INSTALLED
 
 if TYPE_CHECKING:
     from radcbir_core.encoders.families.pixels import PixelsEncoder
 
 
-ROOT = INSTALLED
+ROOT = installation.ROOT
 """What the path of a committed encoder starts from: beside the code, wherever ``RADCBIR_DATA`` is."""
-
 
 OUTPUTS = ("cls", "mean", "pooled", "logits")
 """What ``?output=`` may be: the class token, the mean over all patches (or over space), what the network itself makes
@@ -373,8 +372,8 @@ def _identify_folder(path: str) -> tuple[str, str]:
         return named
     encoder_id = folder_safe(name)
     # A folder that has the name of a committed one is most often a copy of it: it shares the name, as two folders do.
-    taken = {entry.encoder_id for entry in ENTRIES if not _is_committed(entry)}
-    if re.sub(rf"(-({'|'.join((*OUTPUTS, *FITS))}))+$", "", encoder_id) in taken:
+    reserved = {entry.encoder_id for entry in ENTRIES if not _is_committed(entry)}
+    if re.sub(rf"(-({'|'.join((*OUTPUTS, *FITS))}))+$", "", encoder_id) in reserved:
         encoder_id = f"local-{encoder_id}"
     return encoder_id, shown(name)
 

@@ -33,7 +33,7 @@ class Usable:
     note: str = ""
 
 
-def usable_encoders(places: Sequence[Path] = ()) -> list[Usable]:
+def find_usable_encoders(places: Sequence[Path] = ()) -> list[Usable]:
     """The encoders whose files are on this machine, those with a name of their own first.
 
     Args:
@@ -41,7 +41,7 @@ def usable_encoders(places: Sequence[Path] = ()) -> list[Usable]:
             ``data/encoders`` of the repository.
 
     Example:
-        >>> [encoder.spec for encoder in usable_encoders()][0]
+        >>> [encoder.spec for encoder in find_usable_encoders()][0]
         'pixels'
     """
     usable = []

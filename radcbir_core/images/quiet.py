@@ -23,15 +23,15 @@ class _Gate(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._here = threading.local()
+        self._of_thread = threading.local()
 
     @property
     def depth(self) -> int:
-        return cast(int, getattr(self._here, "depth", 0))
+        return cast(int, getattr(self._of_thread, "depth", 0))
 
     @depth.setter
     def depth(self, value: int) -> None:
-        self._here.depth = value
+        self._of_thread.depth = value
 
     def filter(self, record: logging.LogRecord) -> bool:  # noqa: ARG002 - the base class sets the signature
         """Let a log record pass unless this thread is decoding."""

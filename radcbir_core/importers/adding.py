@@ -171,7 +171,7 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
         return _Joined(None, here, problems, notes, 0, history)
     if not len(fresh) and "path" not in changed:
         # Only labels: the images are, and are named, as before, wherever the table that says so lies.
-        table, root = _with(table, "path", before.manifest.table.column("path")), here
+        table, root = _with_column(table, "path", before.manifest.table.column("path")), here
     groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
     table = table.set_column(table.column_names.index("duplicate_group"), "duplicate_group", groups)
     return _Joined(table.combine_chunks(), root, problems, notes, len(fresh), history)
@@ -182,10 +182,10 @@ def _below(table: pa.Table, start: Path, root: Path) -> pa.Table:
     if start == root:
         return table
     longer = pc.binary_join_element_wise(f"{start.relative_to(root).as_posix()}/", table.column("path"), "")
-    return _with(table, "path", longer)
+    return _with_column(table, "path", longer)
 
 
-def _with(table: pa.Table, name: str, column: Any) -> pa.Table:
+def _with_column(table: pa.Table, name: str, column: Any) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, column)
 
 
@@ -213,12 +213,12 @@ def _spelled_as(new: pa.Table, there: pa.Table) -> pa.Table:
     respelled = _respelling(pc.unique(new.column("anatomy")).to_pylist(), anatomies)
     if respelled:
         words = [respelled.get(word, word) for word in new.column("anatomy").to_pylist()]
-        new = _with(new, "anatomy", pa.array(words, pa.string()))
+        new = _with_column(new, "anatomy", pa.array(words, pa.string()))
     pathologies = pc.unique(pc.list_flatten(there.column("pathologies"))).to_pylist()
     respelled = _respelling(pc.unique(pc.list_flatten(new.column("pathologies"))).to_pylist(), pathologies)
     if respelled:
         lists = [[respelled.get(word, word) for word in words] for words in new.column("pathologies").to_pylist()]
-        new = _with(new, "pathologies", pa.array(lists, pa.list_(pa.string())))
+        new = _with_column(new, "pathologies", pa.array(lists, pa.list_(pa.string())))
     return new
 
 
@@ -286,7 +286,7 @@ def _taken(
         source = np.arange(there.num_rows)
         source[position[rows]] = there.num_rows + rows
         both = pa.chunked_array([*there.column(name).chunks, *new.column(name).chunks])
-        there = _with(there, name, both.take(pa.array(source)))
+        there = _with_column(there, name, both.take(pa.array(source)))
     return there
 
 

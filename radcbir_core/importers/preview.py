@@ -142,8 +142,8 @@ def preview(
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
         >>> _ = (folder / "manifest.csv").write_text("path,modality\nnone.png,X-ray\n")
-        >>> found = preview(ImportRequest([folder], "any"))
-        >>> found.formats[0].name, found.read, found.problems["reason"].tolist()
+        >>> looked = preview(ImportRequest([folder], "any"))
+        >>> looked.formats[0].name, looked.read, looked.problems["reason"].tolist()
         ('manifest', 1, ['Expected an image file, but there is none at this path.'])
     """
     if request.check not in CHECKS:
@@ -246,10 +246,10 @@ class _Reading:
     def _lines(self, number: int, most: int) -> Iterator[_Line]:
         """The next rows of a source that its importer takes for images; what ends the import is noted."""
         rows = self._rows[number]
-        taken = 0
+        count = 0
         try:
             for row in islice(rows, most):
-                taken += 1
+                count += 1
                 self.read += 1
                 self.sources[number].seen += 1
                 line = self._line(number, row)
@@ -258,7 +258,7 @@ class _Reading:
         except ManifestError as error:
             self.refusal = str(error)
         else:
-            if taken < most:
+            if count < most:
                 self._ended.add(number)
 
     def _line(self, number: int, row: Row) -> _Line | None:

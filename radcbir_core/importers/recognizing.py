@@ -61,7 +61,7 @@ def recognize(there: pa.Table, new: pa.Table, origins: Origins) -> Recognized:
     known = np.flatnonzero(position >= 0)
     datasets = _datasets(there, new, files, new_files, position=position, known=known, origins=origins)
     _name_as_the_known(there, new, position, ids=ids, datasets=datasets, origins=origins)
-    return Recognized(_with(_with(new, "image_id", ids), "dataset", datasets), position)
+    return Recognized(_with_cells(_with_cells(new, "image_id", ids), "dataset", datasets), position)
 
 
 def _datasets(
@@ -99,7 +99,7 @@ def _name_as_the_known(
     origins: Origins,
 ) -> None:
     """Let the new images of a source belong to the one data set of those that are known, where its table says none."""
-    taken: set[str] = set()
+    used: set[str] = set()
     for source, folder in enumerate(origins.names):
         mine = origins.without_dataset & (origins.sources == source)
         known = {datasets[row] for row in np.flatnonzero(mine & (position >= 0)).tolist() if row in datasets}
@@ -110,12 +110,12 @@ def _name_as_the_known(
         said = new.column("image_id").take(pa.array(fresh)).to_pylist()
         named = [f"{dataset}/{image_id.removeprefix(f'{folder}/')}" for image_id in said]
         free = _places_of(pa.chunked_array([pa.array(named, pa.string())]), there.column("image_id")) < 0
-        taken = taken or set(new.column("image_id").to_pylist())
+        used = used or set(new.column("image_id").to_pylist())
         for row, image_id, name, is_free in zip(fresh.tolist(), said, named, free.tolist(), strict=True):
             datasets[row] = dataset
-            if is_free and name not in taken and origins.is_made_of_folder(row, image_id):
+            if is_free and name not in used and origins.is_made_of_folder(row, image_id):
                 ids[row] = name
-                taken.add(name)
+                used.add(name)
 
 
 def _files(table: pa.Table) -> pa.ChunkedArray:
@@ -138,7 +138,7 @@ def _single(words: pa.ChunkedArray) -> Rows:
     return np.flatnonzero(np.bincount(codes)[codes] == 1) if len(codes) else codes.astype(np.int64)
 
 
-def _with(table: pa.Table, name: str, cells: dict[int, str]) -> pa.Table:
+def _with_cells(table: pa.Table, name: str, cells: dict[int, str]) -> pa.Table:
     if not cells:
         return table
     rows = np.fromiter(cells, dtype=np.int64)

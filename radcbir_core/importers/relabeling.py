@@ -67,7 +67,7 @@ class Relabeling:
         return {str(name): int(count) for name, count in self.cells["column"].value_counts().items()}
 
 
-def relabel(name: str, table: Path, *, by: str = "", dry_run: bool = False) -> Relabeling:
+def correct_labels(name: str, table: Path, *, by: str = "", dry_run: bool = False) -> Relabeling:
     """Correct labels of a collection by a table, in one step; embeddings, graph and map stay as they are.
 
     The table has a column ``image_id``, or ``path`` as the collection has it, and the columns to change: those of a

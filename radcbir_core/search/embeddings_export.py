@@ -69,8 +69,8 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
 
         def vectors() -> Iterator[Floats]:
             progress(STEP, 0, len(rows))
-            for part, found in in_blocks(source, rows, size=_ROWS):
-                yield found
+            for part, block in in_blocks(source, rows, size=_ROWS):
+                yield block
                 progress(STEP, int(part[-1]) + 1, len(rows))
 
         write_array(path, vectors(), shape=source.shape, dtype=source.dtype)

@@ -56,14 +56,14 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict
         progress(artifacts.NEIGHBORS.name, 0, number)
         for start in range(0, number, _CHUNK):
             rows = np.arange(start, min(start + _CHUNK, number))
-            found = np.full((len(rows), width), -1, dtype=np.int32)
+            nearest = np.full((len(rows), width), -1, dtype=np.int32)
             usable = store.valid[rows]
             if width and usable.any():
                 asked = rows[usable]
                 itself = [Exclusion(everyone, asked)]
                 hits = searcher.search(searcher.queries_of(asked), k=width, exclusions=itself, method=method)
-                found[usable], similarities[asked] = hits.rows, hits.similarities
-            yield found
+                nearest[usable], similarities[asked] = hits.rows, hits.similarities
+            yield nearest
             progress(artifacts.NEIGHBORS.name, start + len(rows), number)
 
     write_array(store.neighbor_ids_path, ids(), shape=(number, width), dtype=np.int32)
@@ -125,6 +125,10 @@ def ranked_hits(
     if len(again):
         searcher = searcher_of(store)
         vectors = searcher.queries_of(queries[again])
-        found = searcher.search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
-        hits.rows[again], hits.similarities[again], hits.counts[again] = found.rows, found.similarities, found.counts
+        complete = searcher.search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
+        hits.rows[again], hits.similarities[again], hits.counts[again] = (
+            complete.rows,
+            complete.similarities,
+            complete.counts,
+        )
     return hits

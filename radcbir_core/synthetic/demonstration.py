@@ -1,7 +1,7 @@
 """The demonstration: the phantom collection, built with the encoder that comes with RadCBIR.
 
-Owns what is made and in which order. Drawing is ``phantom_collection``'s business, building ``build``'s, and that it is
-made once whoever asks for it at once ``radcbir_core.jobs``'.
+Owns what is made and in which order. Drawing is ``phantom_collection``'s business, building ``pipeline``'s, and that it
+is made once whoever asks for it at once ``radcbir_core.jobs``'.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import check_name, list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionExistsError, Remedy
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 from radcbir_core.progress import Progress, silent
 from radcbir_core.synthetic.phantom_collection import DEFAULT_IMAGES, DEFAULT_NAME, TITLE, make_phantoms
 
@@ -72,7 +72,7 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
         started = time.monotonic()
         make_phantoms(name=name, images=DEFAULT_IMAGES if images is None else images, progress=progress)
         seconds["draw"] = time.monotonic() - started
-    report = build(open_collection(name), encoder, progress=progress)
+    report = build_collection(open_collection(name), encoder, progress=progress)
     return DemoReport(name, report.images, seconds | report.seconds)
 
 

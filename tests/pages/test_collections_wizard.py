@@ -35,7 +35,7 @@ def controls(copied_data, tmp_path, monkeypatch):
     monkeypatch.setenv(server_folders.VARIABLE, str(tmp_path))
     # Looking for real ones imports open_clip, which takes seconds.
     here = [Usable("pixels", "Pixels", False, "The baseline."), Usable("radcbir-mini", "Mini", True, "A small one.")]
-    monkeypatch.setattr("pages.parts.frame.loaders.found_encoders", lambda _: here)
+    monkeypatch.setattr("pages.parts.frame.loaders.find_usable_encoders", lambda _: here)
     loaders.usable_encoders.clear()
     yield quick_jobs.prepare(monkeypatch, tmp_path / "quick")
     quick_jobs.end()

@@ -282,7 +282,7 @@ def test_a_build_is_stopped_and_goes_on(two, in_threads, monkeypatch):
         time.sleep(0.3)
         progress("embeddings", 20, 61)
 
-    monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build", slow)
+    monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build_collection", slow)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
     wait_for(lambda: list_jobs()[0].status().stage == "embeddings")
@@ -303,7 +303,7 @@ def test_a_build_that_fails_says_why(two, in_threads, monkeypatch):
     def full(collection, encoder, *, progress):
         raise StorageError("Expected room on the disk, but it is full. Free some.")
 
-    monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build", full)
+    monkeypatch.setattr("radcbir_core.jobs.kinds.import_and_build.build_collection", full)
     at = page(encoder="second", versus="pixels")
     button(at, "Build pixels now").click().run()
     wait()

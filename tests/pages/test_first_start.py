@@ -68,14 +68,14 @@ def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
 
 def test_a_link_that_names_the_collection_and_its_encoder_waits_for_them(first_start, monkeypatch):
     embedding, go_on = threading.Event(), threading.Event()
-    real = demonstration.build
+    real = demonstration.build_collection
 
     def later(*arguments, **options):
         embedding.set()
         go_on.wait(60)
         return real(*arguments, **options)
 
-    monkeypatch.setattr("radcbir_core.synthetic.demonstration.build", later)
+    monkeypatch.setattr("radcbir_core.synthetic.demonstration.build_collection", later)
     link = {"collection": "phantoms", "encoder": "radcbir-mini", "text": SENTENCE}
     try:
         first_start()

@@ -16,7 +16,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 from radcbir_core.search.graph import ranked_hits
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
@@ -356,7 +356,7 @@ def test_using_a_hit_as_query_keeps_the_collection(app):
 def with_ages(folder, ages):
     """The collection with a further column, as if its source had had it."""
     change_manifest(folder, lambda table: table.append_column("age", pa.array(ages, pa.string())))
-    build(open_collection("small"), load_encoder("pixels"))
+    build_collection(open_collection("small"), load_encoder("pixels"))
 
 
 def test_precision_is_shown_against_what_was_measured(app, copied_data):

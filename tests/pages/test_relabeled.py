@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.importers.relabeling import relabel
+from radcbir_core.importers.relabeling import correct_labels
 from tests.pages.reading import cards, complaints, html, words
 
 
@@ -19,7 +19,7 @@ def correct(copied_data, tmp_path):
         image_id = open_collection("small").manifest.record(row)["image_id"]
         table = Path(tmp_path / "corrections.csv")
         table.write_text(f"image_id,{','.join(cells)}\n{image_id},{','.join(cells.values())}\n")
-        assert relabel("small", table, by="<b>me</b>").written
+        assert correct_labels("small", table, by="<b>me</b>").written
         return str(image_id)
 
     return correct

@@ -29,8 +29,7 @@ from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
-from radcbir_core.encoders.usable import Usable
-from radcbir_core.encoders.usable import usable_encoders as found_encoders
+from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.search.retriever import Retriever
@@ -219,7 +218,7 @@ def sizes(opened: Collection) -> Sizes:
 @st.cache_data(ttl=60, show_spinner="Looking which encoders are here…")
 def usable_encoders() -> list[Usable]:
     """The encoders that can be used on this machine without a network; looked for again every minute."""
-    return found_encoders([data_folder().absolute() / "encoders"])
+    return find_usable_encoders([data_folder().absolute() / "encoders"])
 
 
 def problems(opened: Collection) -> pd.DataFrame:

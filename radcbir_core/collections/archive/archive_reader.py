@@ -169,16 +169,16 @@ def _label(archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], called
             remedy=Remedy("export", options={"zip": FILE}),
         )
     label = _json_of(archive, by_name, LABEL, called)
-    found = label.get("version")
-    if label.get("format") != FORMAT or not isinstance(found, int):
+    version = label.get("version")
+    if label.get("format") != FORMAT or not isinstance(version, int):
         raise ArchiveError(
             f"Expected format {FORMAT}, but {LABEL} in {called} says {str(label.get('format'))[:80]!r}. "
             "Export the collection again."
         )
-    if found != VERSION:
+    if version != VERSION:
         raise ArchiveError(
-            f"Expected version {VERSION} of {FORMAT}, but {called} has {found}. "
-            + ("Open it with a newer RadCBIR." if found > VERSION else "Export the collection again.")
+            f"Expected version {VERSION} of {FORMAT}, but {called} has {version}. "
+            + ("Open it with a newer RadCBIR." if version > VERSION else "Export the collection again.")
         )
     return label
 
@@ -260,17 +260,17 @@ def _unpack(
     called: str,
     progress: Progress,
 ) -> None:
-    total = sum(member.bytes for member in listed)
-    megabytes = max(1, total // _MEGABYTE)
-    done = 0
-    progress(STEP, 0, megabytes)
+    total_bytes = sum(member.bytes for member in listed)
+    total_megabytes = max(1, total_bytes // _MEGABYTE)
+    done_bytes = 0
+    progress(STEP, 0, total_megabytes)
     for member in listed:
         file = extract(archive, by_name[member.path], folder, name=called)
         if file.stat().st_size != member.bytes or digest_file(file) != member.sha256:
             raise _other_bytes(member.path, called)
-        done += member.bytes
-        progress(STEP, min(done // _MEGABYTE, megabytes), megabytes)
-    progress(STEP, megabytes, megabytes)
+        done_bytes += member.bytes
+        progress(STEP, min(done_bytes // _MEGABYTE, total_megabytes), total_megabytes)
+    progress(STEP, total_megabytes, total_megabytes)
 
 
 def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:

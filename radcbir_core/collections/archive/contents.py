@@ -110,9 +110,9 @@ def read_list(handle: IO[str], *, name: str) -> list[Member]:
     rows = csv.reader(handle, strict=True)
     try:
         header = next(rows, None)
-        found = [Member(sha256, int(length), path) for sha256, length, path in rows]
+        members = [Member(sha256, int(length), path) for sha256, length, path in rows]
     except (ValueError, csv.Error) as error:
         raise no_list from error
     if header != _LIST_COLUMNS:
         raise no_list
-    return found
+    return members

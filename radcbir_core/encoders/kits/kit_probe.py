@@ -228,11 +228,11 @@ def _recorded(encoder: Encoder, kit: Kit) -> str:
     recorded = kit.record.get("preprocessing")
     if not isinstance(recorded, Mapping):
         return ""
-    here = encoder.preprocessing.as_dict()
+    current = encoder.preprocessing.as_dict()
     differing = [
-        f"{key} = {here[key]!r} instead of {recorded[key]!r}"
-        for key in here
-        if key in recorded and here[key] != recorded[key]
+        f"{key} = {current[key]!r} instead of {recorded[key]!r}"
+        for key in current
+        if key in recorded and current[key] != recorded[key]
     ]
     return f" The kit was made with other settings: {shown('; '.join(differing), longest=300)}." if differing else ""
 
@@ -267,13 +267,13 @@ def _cosines(embeddings: Float32Array, expected: Float32Array) -> npt.NDArray[np
 
 def _what_to_do(kit: Kit) -> str:
     """Which versions made the kit, where they are not those of here, and what there is to do about it."""
-    made_with, here = kit.record.get("versions"), versions()
+    made_with, installed = kit.record.get("versions"), versions()
     differing = []
     if isinstance(made_with, Mapping):
         differing = [
-            f"{shown(str(name))} {shown(str(version))}, here {here.get(name, 'none')}"
+            f"{shown(str(name))} {shown(str(version))}, here {installed.get(name, 'none')}"
             for name, version in made_with.items()
-            if here.get(name) != version
+            if installed.get(name) != version
         ]
     if not differing:
         return kit.restore

@@ -205,16 +205,16 @@ class _Reader:
         volumes: dict[bytes, list[int]] = defaultdict(list)
         for number, item in enumerate(slices):
             volumes[item.series].append(number)
-        taken: set[int] = set()
+        sampled: set[int] = set()
         for members in volumes.values():
             members.sort(key=lambda number: (slices[number].place, slices[number].frame or 0, number))
             # From the middle of the first stretch on, so that the ends of a volume, often empty, are not preferred.
-            taken.update(members[min(every // 2, len(members) // 2) :: every])
+            sampled.update(members[min(every // 2, len(members) // 2) :: every])
         for number, item in enumerate(slices):
-            if number in taken:
+            if number in sampled:
                 yield _row(item)
         self._notes.append(
-            f"Of {len(slices)} slices and frames, {len(taken)} were taken: one of {every} in each series."
+            f"Of {len(slices)} slices and frames, {len(sampled)} were taken: one of {every} in each series."
         )
 
     def _slices(self, files: Iterable[str]) -> Iterator[_Slice | Row]:

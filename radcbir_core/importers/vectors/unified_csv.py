@@ -127,11 +127,11 @@ def _label_columns(path: Path, header: Sequence[str], delimiter: str) -> list[st
     """The columns whose first cells are all 0, 1 or empty, and not all empty."""
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as handle:
         lines = list(islice(csv.reader(handle, delimiter=delimiter), 1, _LOOKED_AT + 1))
-    taken = {*UNIFIED_COLUMNS, *COLUMNS, "series_id"}
+    reserved = {*UNIFIED_COLUMNS, *COLUMNS, "series_id"}
     label_columns = []
     for position, name in enumerate(header):
         cells = {line[position].strip() for line in lines if position < len(line)}
-        if name in taken or not name:
+        if name in reserved or not name:
             continue
         if cells <= _MARKS and cells - {""}:
             label_columns.append(name)

@@ -21,7 +21,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.jobs.kinds import Telling, collection_place
-from radcbir_core.pipeline import build, build_imported
+from radcbir_core.pipeline import build_collection, build_imported
 
 IMPORT: Final = "import"
 LOAD: Final = "load"
@@ -119,7 +119,7 @@ class ImportAndBuild:
                 refused.append(error)
                 continue
             telling(LOAD, 1, 1)
-            build(collection, encoder, progress=telling)
+            build_collection(collection, encoder, progress=telling)
             telling.finished(spec)
         _count(open_collection(self.name), telling)
         if refused:

@@ -103,7 +103,7 @@ class Batches:
 
     def _rows(self, generator: np.random.Generator, findings_weight: float) -> npt.NDArray[np.int64]:
         """The images of a batch: kinds in turn until it is full."""
-        taken: list[npt.NDArray[np.int64]] = []
+        images: list[npt.NDArray[np.int64]] = []
         left = self._images
         shares = np.where(self._differing, findings_weight, 1.0) * self._shares
         for kind in generator.choice(len(self._kinds), len(self._kinds), replace=False, p=shares / shares.sum()):
@@ -115,11 +115,11 @@ class Batches:
             for place, label in enumerate(chosen):
                 each = count // several + (place < count % several)
                 rows = labels[label]
-                taken.append(generator.choice(rows, each, replace=len(rows) < each))
+                images.append(generator.choice(rows, each, replace=len(rows) < each))
             left -= count
             if left <= 0:
                 break
-        return np.concatenate(taken)
+        return np.concatenate(images)
 
     def draw(self, generator: np.random.Generator, *, findings_weight: float = 1.0) -> Batch:
         """One batch.

@@ -154,11 +154,11 @@ def _run(
     pixels: npt.NDArray[np.uint8], extents: npt.NDArray[np.int16], model: Path, progress: Progress
 ) -> npt.NDArray[np.float32]:
     interpreter = _interpreter(model)
-    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    _, height, width, _ = taken["shape"]
-    interpreter.resize_tensor_input(taken["index"], [_BATCH, height, width, 3])
+    input_tensor, output_tensor = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    _, height, width, _ = input_tensor["shape"]
+    interpreter.resize_tensor_input(input_tensor["index"], [_BATCH, height, width, 3])
     interpreter.allocate_tensors()
-    scale, zero = given["quantization"]
+    scale, zero = output_tensor["quantization"]
     features = []
     for start in range(0, len(pixels), _BATCH):
         rows = range(start, min(start + _BATCH, len(pixels)))
@@ -167,9 +167,9 @@ def _run(
             down, across = extents[row]
             image = Image.fromarray(pixels[row, :down, :across]).resize((width, height), Image.Resampling.BILINEAR)
             batch[place] = np.asarray(image)[:, :, None]
-        interpreter.set_tensor(taken["index"], batch)
+        interpreter.set_tensor(input_tensor["index"], batch)
         interpreter.invoke()
-        outputs = interpreter.get_tensor(given["index"]).reshape(_BATCH, -1)[: len(rows)]
+        outputs = interpreter.get_tensor(output_tensor["index"]).reshape(_BATCH, -1)[: len(rows)]
         features.append((outputs.astype(np.float32) - zero) * scale)
         if start % (32 * _BATCH) == 0:
             progress("teacher", start, len(pixels))

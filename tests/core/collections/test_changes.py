@@ -18,7 +18,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_everything_comes_along(small) -> None:
     with pytest.raises(CollectionNotFoundError, match=r"name = 'small'\. There is chest-2\."):
         open_collection("small")
     # It goes on being one like any other.
-    assert build(renamed, load_encoder("pixels")).seconds == {}
+    assert build_collection(renamed, load_encoder("pixels")).seconds == {}
 
 
 def test_what_is_computed_meanwhile_leaves_nothing_at_the_old_place(small) -> None:

@@ -10,7 +10,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionNotFoundError, ImageError
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 
 
 def test_what_is_not_there_is_said(copied) -> None:
@@ -40,12 +40,12 @@ def test_a_file_that_is_gone_is_named(copied) -> None:
 
 def test_steps_that_are_current_are_not_made_again(copied) -> None:
     encoder = load_encoder("pixels")
-    assert build(copied, encoder).seconds == {}
+    assert build_collection(copied, encoder).seconds == {}
     store = copied.store("pixels")
     store.projection_path.unlink()
     store.index_path.unlink()
     before = store.embeddings_path.stat().st_mtime_ns
-    assert set(build(copied, encoder).seconds) == {"index", "projection"}
+    assert set(build_collection(copied, encoder).seconds) == {"index", "projection"}
     assert store.embeddings_path.stat().st_mtime_ns == before
     assert copied.store("pixels").states() == dict.fromkeys(ARTIFACT_NAMES, "current")
 
@@ -53,12 +53,12 @@ def test_steps_that_are_current_are_not_made_again(copied) -> None:
 def test_a_build_with_another_version_makes_everything_anew_unless_its_numbers_are_the_same(copied) -> None:
     encoder = load_encoder("pixels")
     encoder.fingerprint = "0" * 64
-    report = build(copied, encoder)
+    report = build_collection(copied, encoder)
     assert set(report.seconds) == {"embeddings"}, "the bytes are the same, and so is all that was made of them"
     assert copied.store("pixels").record["fingerprint"] == "0" * 64
     original = encoder.encode_prepared
     encoder.encode_prepared = lambda inputs: original(inputs)[:, ::-1]
     encoder.fingerprint = "1" * 64
-    report = build(copied, encoder)
+    report = build_collection(copied, encoder)
     assert set(report.seconds) == set(ARTIFACT_NAMES)
     assert report.recall > 0.9

@@ -20,7 +20,7 @@ from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.embed import embed
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError
-from radcbir_core.pipeline import build, build_imported
+from radcbir_core.pipeline import build_collection, build_imported
 from radcbir_core.storage import digest_file, digest_of, write_json
 
 ONE = {"embeddings": "embed"}
@@ -95,20 +95,20 @@ def test_it_opens_and_what_was_current_is_so_still(old) -> None:
 
 def test_a_build_leaves_all_bytes_but_the_evaluations(old) -> None:
     before = contents(old)
-    assert set(build(open_collection("small"), load_encoder("pixels")).seconds) == {"evaluation"}
+    assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"evaluation"}
     assert contents(old) == before
     assert open_collection("small").store("pixels").is_current()
-    assert build(open_collection("small"), load_encoder("pixels")).seconds == {}
+    assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}
 
 
 def test_one_label_corrected_makes_only_the_evaluation_stale(old) -> None:
-    build(open_collection("small"), load_encoder("pixels"))
+    build_collection(open_collection("small"), load_encoder("pixels"))
     before = contents(old)
     relabel(old)
     store = open_collection("small").store("pixels")
     assert {name for name, state in store.states().items() if state != "current"} == {"evaluation"}
     assert store.standings()["evaluation"].reason == "labels have changed since"
-    assert set(build(open_collection("small"), load_encoder("pixels")).seconds) == {"evaluation"}
+    assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"evaluation"}
     after = contents(old)
     assert {name for name in before if before[name] != after[name]} == {"manifest.parquet"}
     assert set(open_collection("small").store("pixels").states().values()) == {"current"}

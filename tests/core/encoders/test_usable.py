@@ -8,7 +8,7 @@ import pytest
 
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.files import hub
-from radcbir_core.encoders.usable import usable_encoders
+from radcbir_core.encoders.usable import find_usable_encoders
 from radcbir_core.errors import EncoderUnavailableError
 
 
@@ -24,7 +24,7 @@ def nobody_is_asked(monkeypatch, tmp_path):
 
 
 def test_with_an_empty_cache_there_are_those_that_need_none(mini):
-    found = usable_encoders()
+    found = find_usable_encoders()
     assert [(encoder.spec, encoder.supports_text) for encoder in found] == [("pixels", False), ("radcbir-mini", True)]
     for encoder in found:
         assert load_encoder(encoder.spec, device="cpu").encoder_id == encoder.spec
@@ -35,7 +35,7 @@ def test_kits_in_a_folder_are_found_and_damaged_ones_passed_over(mini, tmp_path)
     (tmp_path / "kits" / "broken").mkdir()
     (tmp_path / "kits" / "broken" / "kit.json").write_text("{")
     (tmp_path / "kits" / "notes.txt").touch()
-    found = [encoder.spec for encoder in usable_encoders([tmp_path / "kits", tmp_path / "none"])]
+    found = [encoder.spec for encoder in find_usable_encoders([tmp_path / "kits", tmp_path / "none"])]
     assert found == ["pixels", "radcbir-mini", f"local-dir:{tmp_path / 'kits' / 'mine'}"]
 
 
@@ -43,7 +43,7 @@ def test_a_damaged_encoder_of_the_repository_is_not_offered(mini, tiny_root, tmp
     shutil.copytree(tiny_root, tmp_path / "root")
     monkeypatch.setattr("radcbir_core.encoders.registry.ROOT", tmp_path / "root")
     (tmp_path / "root/data/encoders/radcbir-mini/open_clip_model.safetensors").unlink()
-    assert [encoder.spec for encoder in usable_encoders()] == ["pixels"]
+    assert [encoder.spec for encoder in find_usable_encoders()] == ["pixels"]
 
 
 def test_the_hub_is_asked_again_afterwards(monkeypatch):

@@ -21,7 +21,7 @@ from radcbir_core.errors import (
 )
 from radcbir_core.importers import ImportRequest, adding, import_as
 from radcbir_core.importers.adding import GONE, NOTHING_NEW
-from radcbir_core.importers.relabeling import relabel
+from radcbir_core.importers.relabeling import correct_labels
 from tests.core.importers.datasets.test_dicom_tree import instance
 from tests.kept_embeddings import kept_embeddings
 
@@ -215,7 +215,7 @@ def test_a_correction_that_was_made_meanwhile_is_not_lost(source, table, tmp_pat
     def corrected_meanwhile(*given, **told):
         gathered = gather(*given, **told)
         table(tmp_path / "corrections.csv", ["image_id", "pathologies"], [["id0", "mass"]])
-        relabel("c", tmp_path / "corrections.csv")
+        correct_labels("c", tmp_path / "corrections.csv")
         return gathered
 
     with monkeypatch.context() as patch:

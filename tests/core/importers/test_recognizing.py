@@ -13,7 +13,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.adding import NOTHING_NEW
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 from tests.core.importers.datasets.test_dicom_tree import instance
 
 PLAIN = ["path", "modality", "anatomy", "pathologies", "patient_id"]
@@ -57,7 +57,7 @@ def labels(report, column) -> list[tuple[str, str, list[str]]]:
 def test_an_edited_copy_in_another_folder_changes_labels_and_doubles_nothing(write, column, tmp_path, header) -> None:
     source = write("set", ["a.png", "b.png"], header=header)
     collection = import_as(ImportRequest([source], "c")).collection
-    build(collection, load_encoder("pixels"))
+    build_collection(collection, load_encoder("pixels"))
     before = labels(None, column)
     write("edits", ["a.png", "b.png"], images=False, header=header, b="mass")
     told = add(tmp_path / "edits", image_root=source)
@@ -70,7 +70,7 @@ def test_an_edited_copy_in_another_folder_changes_labels_and_doubles_nothing(wri
     assert column(open_collection("c"), "path") == ["a.png", "b.png"]
     states = open_collection("c").store("pixels").states()
     assert {name for name, state in states.items() if state != "current"} == {"evaluation"}
-    assert set(build(open_collection("c"), load_encoder("pixels")).seconds) == {"evaluation"}
+    assert set(build_collection(open_collection("c"), load_encoder("pixels")).seconds) == {"evaluation"}
     history = read_corrections(open_collection("c"))
     assert history[["column", "from", "to", "source"]].values.tolist() == [
         ["pathologies", "nodule", "mass", "manifest.csv"]

@@ -24,8 +24,8 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, ManifestError, StaleError, StorageError
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.importers import import_collection
-from radcbir_core.importers.relabeling import relabel
-from radcbir_core.pipeline import build
+from radcbir_core.importers.relabeling import correct_labels
+from radcbir_core.pipeline import build_collection
 from tests.core.collections.test_migration import contents
 
 
@@ -62,7 +62,7 @@ def test_one_corrected_label_leaves_pixels_alone(small, csv) -> None:
     (first, *_) = ids(small)
     before, was = contents(small.folder), small.manifest.record(0)["pathologies"]
     numbers = Precision().run(small.store("pixels")).table
-    found = relabel("small", csv(f"image_id,pathologies\n{first},corrected\n"), by="me")
+    found = correct_labels("small", csv(f"image_id,pathologies\n{first},corrected\n"), by="me")
     assert cells(found) == [("0", "pathologies", "|".join(was), "corrected")]
     assert found.written
     collection = found.collection
@@ -72,7 +72,7 @@ def test_one_corrected_label_leaves_pixels_alone(small, csv) -> None:
     store = collection.store("pixels")
     assert {name for name, state in store.states().items() if state != "current"} == {"evaluation"}
     assert store.standings()["evaluation"].reason == "labels have changed since"
-    assert set(build(collection, load_encoder("pixels")).seconds) == {"evaluation"}
+    assert set(build_collection(collection, load_encoder("pixels")).seconds) == {"evaluation"}
     after = contents(small.folder)
     assert {name: after.get(name) for name in before} == before, "also the manifest of before, for who reads it still"
     assert {name for name in after if name not in before} == {collection.manifest_path.name, "corrections.csv"}
@@ -85,14 +85,14 @@ def test_the_real_collection(real_images, tmp_path, monkeypatch) -> None:
     """As above on real radiographs, by a path, with hashes and times."""
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     collection = import_collection([real_images / "nih_cxr14_64px"], name="real").collection
-    build(collection, load_encoder("pixels"))
+    build_collection(collection, load_encoder("pixels"))
     before = contents(collection.folder)
     path = collection.manifest.record(7)["path"]
     table = tmp_path / "t.csv"
     table.write_text(f"path,pathologies,view\n{path},Cardiomegaly|Corrected,lateral\n")
-    found = relabel("real", table)
+    found = correct_labels("real", table)
     assert set(found.cells["column"]) <= {"pathologies", "view"}
-    assert set(build(found.collection, load_encoder("pixels")).seconds) == {"evaluation"}
+    assert set(build_collection(found.collection, load_encoder("pixels")).seconds) == {"evaluation"}
     after = contents(collection.folder)
     assert {name: after.get(name) for name in before} == before
     assert open_collection("real").store("pixels").is_current()
@@ -101,7 +101,7 @@ def test_the_real_collection(real_images, tmp_path, monkeypatch) -> None:
 def test_words_become_the_manifests_and_it_is_said(small, csv) -> None:
     one, two, three, four = ids(small)
     anatomy = small.manifest.record(0)["anatomy"]
-    found = relabel(
+    found = correct_labels(
         "small",
         csv(
             f"""
@@ -135,26 +135,26 @@ def test_a_dry_run_writes_nothing_and_is_what_then_happens(small, csv) -> None:
     first, second, *_ = ids(small)
     table = csv(f"image_id,view,patient_id,split\n{first},lateral,somebody,test\n{second},,,\n")
     before = {path: path.read_bytes() for path in small.folder.rglob("*") if path.is_file()}
-    told = relabel("small", table, dry_run=True)
+    told = correct_labels("small", table, dry_run=True)
     assert {path: path.read_bytes() for path in small.folder.rglob("*") if path.is_file()} == before
-    done = relabel("small", table)
+    done = correct_labels("small", table)
     assert told.cells.equals(done.cells)
     assert (told.written, done.written) == (False, True)
     assert (told.images, told.lines) == (done.images, 2)
     assert sum(told.columns.values()) == len(told.cells)
-    again = relabel("small", table)
+    again = correct_labels("small", table)
     assert (len(again.cells), again.written) == (0, False)
 
 
 def test_an_edited_export_is_a_table_of_corrections(small, tmp_path) -> None:
     path = tmp_path / "edited.csv"
     export_manifest(small, path)
-    assert not len(relabel("small", path).cells), "as exported, nothing changes"
+    assert not len(correct_labels("small", path).cells), "as exported, nothing changes"
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     frame.loc[5, "pathologies"] = "edited|twice"
     frame.loc[6, "sha256"] = "no matter"
     frame.to_csv(path, index=False)
-    found = relabel("small", path)
+    found = correct_labels("small", path)
     assert [(row, column, to) for row, column, _, to in cells(found)] == [("5", "pathologies", "edited|twice")]
     assert found.notes == ["Computed from the files, and not changed: sha256, width, height, duplicate_group."]
     assert open_collection("small").manifest.record(5)["pathologies"] == ["edited", "twice"]
@@ -164,8 +164,8 @@ def test_the_history_grows_travels_and_is_shown(small, csv, tmp_path, monkeypatc
     assert read_corrections(small).empty
     first, second, *_ = ids(small)
     was = small.manifest.record(0)["view"]
-    relabel("small", csv(f"image_id,view\n{first},one\n"), by="A. Reader")
-    relabel("small", csv(f"image_id,view,caption\n{first},two,said\n{second},two,said\n"))
+    correct_labels("small", csv(f"image_id,view\n{first},one\n"), by="A. Reader")
+    correct_labels("small", csv(f"image_id,view,caption\n{first},two,said\n{second},two,said\n"))
     history = read_corrections(open_collection("small"))
     assert tuple(history.columns) == COLUMNS
     assert history[["image_id", "column", "from", "to"]].values.tolist() == [
@@ -195,17 +195,17 @@ def test_who_has_it_open_reads_on(small, csv) -> None:
     first, *_ = ids(small)
     was = small.manifest.record(0)["view"]
     before = open_collection("small")
-    relabel("small", csv(f"image_id,view\n{first},corrected\n"))
+    correct_labels("small", csv(f"image_id,view\n{first},corrected\n"))
     assert before.manifest.record(0)["view"] == was
     assert before.store("pixels").is_current()
     assert open_collection("small").manifest.record(0)["view"] == "corrected"
-    relabel("small", csv(f"image_id,view\n{first},again\n"))
+    correct_labels("small", csv(f"image_id,view\n{first},again\n"))
     manifests = sorted(path.name for path in small.folder.glob("manifest*"))
     assert len(manifests) == 2, "that of now, and that of before for who reads it"
     assert before.manifest.record(0)["view"] == was, "it has read it"
     unread = before.__class__(small.folder)
     for word in ("once", "and again"):
-        relabel("small", csv(f"image_id,view\n{first},{word}\n"))
+        correct_labels("small", csv(f"image_id,view\n{first},{word}\n"))
     with pytest.raises(StaleError, match=r"but it has been changed since\. Open it again"):
         len(unread.manifest)
 
@@ -214,7 +214,7 @@ def test_who_has_it_open_reads_on(small, csv) -> None:
 def test_old_or_new_whenever_it_is_killed(small, csv, monkeypatch, at) -> None:
     """Stopped at any write, the collection is as before, and the next correction cleans up and counts right."""
     first, second, *_ = ids(small)
-    relabel("small", csv(f"image_id,view\n{first},one\n"))
+    correct_labels("small", csv(f"image_id,view\n{first},one\n"))
     before = open_collection("small")
 
     def killed(*_: object, **__: object) -> None:
@@ -223,12 +223,12 @@ def test_old_or_new_whenever_it_is_killed(small, csv, monkeypatch, at) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(f"radcbir_core.collections.corrections.{at}", killed)
         with pytest.raises(KeyboardInterrupt):
-            relabel("small", csv(f"image_id,view\n{second},two\n"))
+            correct_labels("small", csv(f"image_id,view\n{second},two\n"))
     now = open_collection("small")
     assert (now.digest, now.digests) == (before.digest, before.digests)
     assert now.manifest.table.equals(before.manifest.table)
     assert len(read_corrections(now)) == 1
-    relabel("small", csv(f"image_id,view\n{second},three\n"))
+    correct_labels("small", csv(f"image_id,view\n{second},three\n"))
     now = open_collection("small")
     assert [now.manifest.record(row)["view"] for row in (0, 1)] == ["one", "three"]
     assert read_corrections(now)["to"].tolist() == ["one", "three"]
@@ -243,13 +243,13 @@ import os, signal
 from pathlib import Path
 from radcbir_core.collections import corrections
 corrections.write_record = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-from radcbir_core.importers.relabeling import relabel
-relabel("small", Path({str(table)!r}))
+from radcbir_core.importers.relabeling import correct_labels
+correct_labels("small", Path({str(table)!r}))
 """
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert done.returncode == -9, done.stderr
     assert open_collection("small").digest == small.digest
-    assert relabel("small", table).written, "its locks are gone with it"
+    assert correct_labels("small", table).written, "its locks are gone with it"
     assert len(read_corrections(open_collection("small"))) == 1
 
 
@@ -261,7 +261,7 @@ def test_a_full_disk_changes_nothing(small, csv, monkeypatch) -> None:
 
     monkeypatch.setattr("radcbir_core.collections.manifest.pq.write_table", full)
     with pytest.raises(StorageError, match="space left on the disk"):
-        relabel("small", csv(f"image_id,view\n{first},corrected\n"))
+        correct_labels("small", csv(f"image_id,view\n{first},corrected\n"))
     assert open_collection("small").digest == small.digest
 
 
@@ -270,9 +270,9 @@ def test_it_is_refused_while_somebody_builds(small, csv) -> None:
     table = csv(f"image_id,view\n{first},corrected\n")
     with small.building("pixels"):
         with pytest.raises(CollectionError, match="is being built with pixels"):
-            relabel("small", table)
-        assert len(relabel("small", table, dry_run=True).cells) == 1
-    assert relabel("small", table).written
+            correct_labels("small", table)
+        assert len(correct_labels("small", table, dry_run=True).cells) == 1
+    assert correct_labels("small", table).written
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ def test_mistakes_are_named_with_their_line_and_change_nothing(small, csv, text,
     table.write_text(text.replace("FIRST", ids(small)[0]))
     for dry_run in (True, False):
         with pytest.raises(ManifestError, match=message):
-            relabel("small", table, dry_run=dry_run)
+            correct_labels("small", table, dry_run=dry_run)
     assert open_collection("small").digest == small.digest
     assert not (small.folder / "corrections.csv").exists()
 
@@ -305,7 +305,7 @@ def test_mistakes_are_named_with_their_line_and_change_nothing(small, csv, text,
 def test_images_may_be_named_by_their_file(small, csv) -> None:
     path = small.manifest.record(2)["path"]
     for name in (path, f"./{path}", str(small.image_root / path)):
-        assert cells(relabel("small", csv(f"path,view\n{name},odd\n"), dry_run=True))[0][0] == "2", name
+        assert cells(correct_labels("small", csv(f"path,view\n{name},odd\n"), dry_run=True))[0][0] == "2", name
 
 
 def test_the_command_says_what_changes_and_what_comes_next(small, csv, capsys, tmp_path) -> None:
@@ -343,7 +343,7 @@ def test_told_is_exactly_what_differs(small, tmp_path, said) -> None:
     pd.DataFrame(
         [[names[row], *words] for row, words in said.items()], columns=["image_id", "pathologies", "view"]
     ).to_csv(table, index=False)
-    found = relabel("small", table)
+    found = correct_labels("small", table)
     after = open_collection("small")
     assert digests_of(after.manifest.table) == after.digests
     one, other = before.manifest.frame, after.manifest.frame
@@ -390,7 +390,7 @@ def test_labels_that_are_said_twice_are_corrected_in_either(twice, tmp_path, edi
     for column, word in edit.items():
         frame.loc[0, column] = word
     frame.to_csv(path, index=False)
-    found = relabel("twice", path)
+    found = correct_labels("twice", path)
     now = open_collection("twice").manifest
     assert [word.casefold() for word in now.record(0)["pathologies"]] == expected
     assert now.record(1)["pathologies"] == ["nodule", "mass"]
@@ -404,13 +404,13 @@ def test_two_corrections_of_one_label_are_refused(twice, tmp_path) -> None:
         r"line 2 of .*edited\.csv has 'cyst' in pathologies and 'mass' in pathology\. Take one of these columns out"
     )
     with pytest.raises(ManifestError, match=message):
-        relabel("twice", path)
+        correct_labels("twice", path)
 
 
 def test_columns_of_a_source_mean_what_they_mean_in_an_import(twice, tmp_path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("path,split_hint,pathology\nb.png,validation,No finding\n")
-    found = relabel("twice", path)
+    found = correct_labels("twice", path)
     assert {(column, to) for _, column, _, to in cells(found)} == {
         ("split", "val"),
         ("split_hint", "validation"),
@@ -422,14 +422,14 @@ def test_columns_of_a_source_mean_what_they_mean_in_an_import(twice, tmp_path) -
 def test_an_export_after_a_correction_is_a_table_again(twice, tmp_path) -> None:
     path = tmp_path / "edited.csv"
     path.write_text("path,pathologies\na.png,cyst\n")
-    relabel("twice", path)
+    correct_labels("twice", path)
     export_manifest(open_collection("twice"), path)
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     assert "source_pathology" in frame, "the source says otherwise now, and an import would believe it"
-    assert not len(relabel("twice", path).cells), "as exported, nothing changes"
+    assert not len(correct_labels("twice", path).cells), "as exported, nothing changes"
     frame.loc[1, ["pathologies", "source_pathology"]] = ["mass", "as it was"]
     frame.to_csv(path, index=False)
-    assert {(row, column, to) for row, column, _, to in cells(relabel("twice", path))} == {
+    assert {(row, column, to) for row, column, _, to in cells(correct_labels("twice", path))} == {
         ("1", "pathologies", "mass"),
         ("1", "pathology", "as it was"),
     }
@@ -440,7 +440,7 @@ def test_a_list_of_a_programming_language_is_no_pathology(twice, tmp_path, cell)
     path = tmp_path / "t.csv"
     pd.DataFrame({"path": ["a.png"], "pathologies": [cell]}).to_csv(path, index=False)
     with pytest.raises(ManifestError, match=r"with \| between them, but line 2 of .*t\.csv has the list"):
-        relabel("twice", path)
+        correct_labels("twice", path)
 
 
 def test_an_id_beside_the_path_of_another_image_is_refused(small, csv) -> None:
@@ -449,7 +449,7 @@ def test_an_id_beside_the_path_of_another_image_is_refused(small, csv) -> None:
     paths = small.manifest.table.column("path").to_pylist()
     table = csv(f"image_id,path,view\n{first},{paths[0]},PA\n{second},{paths[0]},PA\n")
     with pytest.raises(ManifestError, match=r"line 3 of .*t\.csv has image_id = .* and the path of another"):
-        relabel("small", table)
+        correct_labels("small", table)
     assert open_collection("small").manifest.record(0)["view"] != "PA", "nothing was written"
     elsewhere = csv(f"image_id,path,view\n{first},{paths[0]},PA\n{second},from/another/folder.png,PA\n")
-    assert relabel("small", elsewhere).images == 2
+    assert correct_labels("small", elsewhere).images == 2

@@ -390,8 +390,8 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     drawn = []
     for _ in range(images):
         plane = scanner.plane(generator, body.bend)
-        here = float(np.clip(level + generator.normal(0, 0.02), 0.15, 0.9))
-        organs = body.parts(here)
+        slice_level = float(np.clip(level + generator.normal(0, 0.02), 0.15, 0.9))
+        organs = body.parts(slice_level)
         densities = _slice(body, organs, lesion, plane)
         tissue_share = ((densities > -20) & (densities < 260)).astype(np.float32)
         densities = densities + soften(tissue_share, 0.7) * plane.field(grain, extent=420) * np.float32(4)

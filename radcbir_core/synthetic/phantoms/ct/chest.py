@@ -308,9 +308,9 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     drawn = []
     for _ in range(images):
         plane = scanner.plane(generator, chest.bend)
-        here = float(np.clip(level + generator.normal(0, 0.025), 0, 1))
-        lungs = chest.lungs(here)
-        densities, share = _body(chest, lungs, plane, here)
+        slice_level = float(np.clip(level + generator.normal(0, 0.025), 0, 1))
+        lungs = chest.lungs(slice_level)
+        densities, share = _body(chest, lungs, plane, slice_level)
         stir = plane.bent(Bend.of(generator, length=70, height=1.6))
         vessels = plane.shares()
         _paint_vessels(vessels, tree, less=1.0 if lesion is None else lesion.vessels, plane=stir)
@@ -322,10 +322,10 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
             lung, mask = lesion.within(lung, Cut(lungs, share, plane, generator))
         lung = mixed(lung, vessels.done(), 40.0)
         densities = mixed(densities, share, lung)
-        if _BRONCHI[0] < here < _BRONCHI[-1]:
+        if _BRONCHI[0] < slice_level < _BRONCHI[-1]:
             for wide, value in ((1.35, tissue.MUSCLE - 40), (1.0, tissue.AIR)):
                 airways = plane.shares()
-                _paint_bronchi(airways, chest, here, wide)
+                _paint_bronchi(airways, chest, slice_level, wide)
                 densities = mixed(densities, airways.done(), value)
         if lesion is not None and mask is not None:
             densities, more = lesion.over(densities, Cut(lungs, share, plane, generator))

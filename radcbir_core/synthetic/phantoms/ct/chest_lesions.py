@@ -161,13 +161,13 @@ def _ground_glass(generator: np.random.Generator, lungs: Lungs, side: int, level
     patches: list[Points] = []
     places: list[str] = []
     for number in range(count):
-        here = side if number == 0 or generator.random() < 0.5 else -side
-        lung = lungs.of(here)
+        lung_side = side if number == 0 or generator.random() < 0.5 else -side
+        lung = lungs.of(lung_side)
         radius = log_uniform(generator, 18, 44) * (1.0 if number == 0 else 0.8)
         x, y = _spot(generator, lung, 0.35 * radius, 40)
         stretch, angle = float(generator.uniform(1, 1.6)), float(generator.uniform(0, np.pi))
         patches.append(blob(generator, x, y, radius, stretch=stretch, angle=angle, rough=0.16, waves=7))
-        places.append(_lobe(here, y, level))
+        places.append(_lobe(lung_side, y, level))
     value = tissue.GROUND_GLASS + float(generator.uniform(-75, 110))
     soft = log_uniform(generator, 1.2, 5)
     ragged = Bend.of(generator, length=26, height=2.5, waves=6)
@@ -194,15 +194,15 @@ def _emphysema(generator: np.random.Generator, lungs: Lungs, side: int, level: f
     holes: list[Points] = []
     bullae: list[Points] = []
     worse = float(generator.uniform(0.5, 1))
-    for here in (side, -side):
-        lung = lungs.of(here)
+    for lung_side in (side, -side):
+        lung = lungs.of(lung_side)
         low, high = lung.min(axis=0), lung.max(axis=0)
-        amount = 1.0 if here == side else worse
+        amount = 1.0 if lung_side == side else worse
         for _ in range(int(generator.integers(60, 130) * amount)):
             x, y = generator.uniform(low, high)
             radius = log_uniform(generator, 2.5, 7.5)
             holes.append(blob(generator, float(x), float(y), radius, rough=0.2))
-        for _ in range(int(generator.integers(2, 6)) if here == side else int(generator.integers(0, 4))):
+        for _ in range(int(generator.integers(2, 6)) if lung_side == side else int(generator.integers(0, 4))):
             radius = log_uniform(generator, 8, 25)
             x, y = _spot(generator, lung, 0.55 * radius, 0.8 * radius)
             bullae.append(blob(generator, x, y, radius, stretch=float(generator.uniform(1, 1.5)), rough=0.08))
@@ -247,7 +247,7 @@ def _effusion(generator: np.random.Generator, side: int) -> Finding:
     value = float(generator.normal(tissue.SEROUS + 4, 6))
     collapsed = float(generator.uniform(3, 14))
 
-    def fluid(lung: Points, depth: float, here: int) -> Points:
+    def fluid(lung: Points, depth: float, lung_side: int) -> Points:
         """The region behind a meniscus that climbs along the wall, outward."""
         back, outer = float(lung[:, 1].max()), float(np.abs(lung[:, 0]).max())
         inner = float(np.abs(lung[:, 0]).min())
@@ -255,21 +255,21 @@ def _effusion(generator: np.random.Generator, side: int) -> Finding:
         x = inner + (outer - inner) * way
         front = back - depth - 26 * curved * ((way - 0.45) / 0.55) ** 2 * np.sign(way - 0.45 + 1e-6).clip(0.25, 1)
         front += tilt * (x - (inner + outer) / 2)
-        edge = np.stack([here * x, front], axis=1)
-        corners = mm([(here * (outer + 30), back + 30), (here * (inner - 20), back + 30)])
+        edge = np.stack([lung_side * x, front], axis=1)
+        corners = mm([(lung_side * (outer + 30), back + 30), (lung_side * (inner - 20), back + 30)])
         return np.concatenate([mm(edge), corners])
 
     def over(below: Field, cut: Cut) -> tuple[Field, Field]:
         size = float(cut.generator.uniform(0.88, 1.08))
         worst: Field | None = None
-        for here, depth in depths.items():
-            lung = cut.lungs.of(here)
+        for lung_side, depth in depths.items():
+            lung = cut.lungs.of(lung_side)
             outline = cut.plane.shares()
             outline.fill(lung)
             inside = outline.done()
             region, squeezed = cut.plane.shares(), cut.plane.shares()
-            region.fill(fluid(lung, depth * size, here))
-            squeezed.fill(fluid(lung, depth * size + collapsed, here))
+            region.fill(fluid(lung, depth * size, lung_side))
+            squeezed.fill(fluid(lung, depth * size + collapsed, lung_side))
             fade = soften(squeezed.done(), 2.2 / cut.plane.mm_per_pixel) * inside
             mask = region.done() * inside
             below = mixed(below, fade * np.float32(0.5), -150.0)

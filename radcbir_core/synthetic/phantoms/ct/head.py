@@ -275,8 +275,8 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
     drawn = []
     for _ in range(images):
         plane = scanner.plane(generator, head.bend)
-        here = level + float(generator.normal(0, 0.035))
-        densities, share, inner = _slice(head, lesion, plane, here)
+        slice_level = level + float(generator.normal(0, 0.035))
+        densities, share, inner = _slice(head, lesion, plane, slice_level)
         densities = densities + share * plane.field(grain, extent=220) * np.float32(1.2)
         # Beam hardening leaves the brain brighter next to bone (Barrett and Keat, RadioGraphics 2004).
         densities += share * soften((densities > 300).astype(np.float32), 4.0) * np.float32(9)

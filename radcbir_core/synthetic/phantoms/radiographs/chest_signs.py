@@ -108,11 +108,11 @@ def _effusion(generator: np.random.Generator, build: Build, trees: list[Tree]) -
 
     def apply(trunk: Trunk, frame: Frame) -> Finding:
         del frame
-        here = trunk.x * np.float32(side) > 0
+        on_side = trunk.x * np.float32(side) > 0
         off = np.maximum(trunk.wall, 0)
         surface = np.float32(base - deep) + np.float32(climb) * (1 - np.exp(-off / np.float32(2.4)))
         surface = surface - np.float32(0.35 * climb) * np.clip((off - 7) / 4, 0, 1)
-        fluid = np.where(here, smooth_step(np.asarray(surface - trunk.y, dtype=np.float32), soft), 0)
+        fluid = np.where(on_side, smooth_step(np.asarray(surface - trunk.y, dtype=np.float32), soft), 0)
         trunk.air = trunk.air * (1 - fluid)
         trunk.vessels = trunk.vessels * (1 - fluid)
         mask = fluid * (trunk.wall > 0) * (trunk.cavity > 0.05)
@@ -135,7 +135,7 @@ def _pneumothorax(generator: np.random.Generator, build: Build, trees: list[Tree
 
     def apply(trunk: Trunk, frame: Frame) -> Finding:
         del frame
-        here = trunk.x * np.float32(side) > 0
+        on_side = trunk.x * np.float32(side) > 0
         share = np.clip(trunk.y / np.float32(build.inspiration), 0, 1)
         width = np.float32(gap) + np.float32(base - gap) * share + np.float32(wave) * np.sin(trunk.y / 2.2 + phase)
         roof = trunk.y + np.float32(0.4) - np.float32(top - gap) * smooth_step(trunk.wall - 9, 8.0)
@@ -144,9 +144,9 @@ def _pneumothorax(generator: np.random.Generator, build: Build, trees: list[Tree
         both = np.float32(5.0)
         blend = np.clip(both - np.abs(trunk.wall - roof), 0, None)
         lung = nearest - blend * blend / (4 * both) - width
-        gone = np.where(here, smooth_step(lung, 0.25), 0)
-        edge = np.where(here, np.exp(-((lung / np.float32(0.16)) ** 2)), 0) * trunk.inside
-        trunk.air = trunk.air * np.where(here, collapse, 1)
+        gone = np.where(on_side, smooth_step(lung, 0.25), 0)
+        edge = np.where(on_side, np.exp(-((lung / np.float32(0.16)) ** 2)), 0) * trunk.inside
+        trunk.air = trunk.air * np.where(on_side, collapse, 1)
         full = np.float32(0.985 / (1 - build.lung))
         trunk.air = trunk.air * (1 - gone) + full * gone
         trunk.vessels = trunk.vessels * (1 - gone) + np.float32(line) * edge

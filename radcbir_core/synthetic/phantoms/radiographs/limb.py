@@ -95,11 +95,11 @@ def clipped(outline: Points, point: npt.ArrayLike, normal: npt.ArrayLike) -> Poi
     away = (outline - np.asarray(point)) @ np.asarray(normal, dtype=np.float64)
     following, next_away = np.roll(outline, -1, axis=0), np.roll(away, -1)
     kept: list[Points] = []
-    for at, after, here, there in zip(outline, following, away, next_away, strict=True):
-        if here >= 0:
+    for at, after, distance, next_distance in zip(outline, following, away, next_away, strict=True):
+        if distance >= 0:
             kept.append(at)
-        if (here >= 0) != (there >= 0):
-            kept.append(at + (after - at) * (here / (here - there)))
+        if (distance >= 0) != (next_distance >= 0):
+            kept.append(at + (after - at) * (distance / (distance - next_distance)))
     return np.array(kept).reshape(-1, 2)
 
 

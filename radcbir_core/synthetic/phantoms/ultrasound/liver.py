@@ -45,9 +45,9 @@ def _spots(
     top: float,
     bottom: float,
     sizes: list[float],
-    taken: list[tuple[float, float, float]],
+    occupied: list[tuple[float, float, float]],
 ) -> list[tuple[float, float, float]]:
-    """Places (x, z, half size) in the field for lesions of these half sizes, apart from each other and what is taken.
+    """Places (x, z, half size) in the field for lesions of these half sizes, apart from each other and the occupied.
 
     The largest lesion comes first and always finds a place; a further one is left out where there is no room.
     """
@@ -60,7 +60,9 @@ def _spots(
             angle = float(generator.uniform(-0.55, 0.55) if number == 0 else generator.uniform(-0.8, 0.8))
             angle *= probe.half_angle
             spot = ((probe.radius + depth) * np.sin(angle), (probe.radius + depth) * np.cos(angle) - probe.radius)
-            gap = min((np.hypot(spot[0] - x, spot[1] - z) - half - other for x, z, other in taken + spots), default=1.0)
+            gap = min(
+                (np.hypot(spot[0] - x, spot[1] - z) - half - other for x, z, other in occupied + spots), default=1.0
+            )
             if gap > room:
                 best, room = (float(spot[0]), float(spot[1]), half), float(gap)
             if room > 3:
@@ -71,14 +73,19 @@ def _spots(
 
 
 def _metastases(
-    generator: np.random.Generator, probe: Probe, *, top: float, bottom: float, taken: list[tuple[float, float, float]]
+    generator: np.random.Generator,
+    probe: Probe,
+    *,
+    top: float,
+    bottom: float,
+    occupied: list[tuple[float, float, float]],
 ) -> list[_Metastasis]:
     count = int(generator.integers(3, 8))
     largest = log_uniform(generator, 0.085, 0.15) * (bottom - top + 40)
     sizes = [largest] + [largest * float(generator.uniform(0.4, 0.95)) for _ in range(count - 1)]
     kind = generator.choice(["dark", "target", "bright"], p=[0.4, 0.38, 0.22])
     metastases = []
-    for x, z, half in _spots(generator, probe, top=top, bottom=bottom, sizes=sizes, taken=taken):
+    for x, z, half in _spots(generator, probe, top=top, bottom=bottom, sizes=sizes, occupied=occupied):
         ratio = float(generator.uniform(0.8, 1.25))
         shape = waves(generator, float(generator.uniform(0.02, 0.08)), range(2, 7))
         outline = Outline((x, z), (half * ratio**0.5, half / ratio**0.5), float(generator.uniform(0, np.pi)), shape)
@@ -113,7 +120,7 @@ class _Patient:
     """What belongs to the patient, the lesions aside.
 
     Attributes:
-        taken: Where no liver is seen: (x, z, half size) in mm.
+        occupied: Where no liver is seen: (x, z, half size) in mm.
     """
 
     def __init__(self, generator: np.random.Generator, probe: Probe, *, fatty: bool) -> None:
@@ -132,20 +139,20 @@ class _Patient:
             echo=LIVER + float(generator.normal(0, 0.8)) + (3 + 5 * self.grade if fatty else 0),
             loss=FATTY_LOSS[0] + (FATTY_LOSS[1] - FATTY_LOSS[0]) * self.grade if fatty else NEUTRAL,
         )
-        self.taken: list[tuple[float, float, float]] = []
+        self.occupied: list[tuple[float, float, float]] = []
         self.kidney = None
         if generator.random() < 0.45:
             side = 1 if generator.random() < 0.8 else -1
             at = (side * float(generator.uniform(0.5, 0.68)) * probe.half_width(0.7 * depth), 0.7 * depth)
             angle = side * float(generator.uniform(0.2, 0.7))
             self.kidney = Kidney(generator, probe, at=at, long=True, size=0.8, angle=angle)
-            self.taken.append((*at, 0.16 * depth))
+            self.occupied.append((*at, 0.16 * depth))
         self.bowel = None
         if generator.random() < 0.3:
             side = 1 if generator.random() < 0.5 else -1
             at = (side * 0.85 * probe.half_width(0.45 * depth), float(generator.uniform(0.35, 0.6)) * depth)
             self.bowel = Bowel(generator, probe, at=at, half=float(generator.uniform(12, 20)))
-            self.taken += [(*at, 24.0), (at[0] * 1.2, at[1] + 35, 24.0)]
+            self.occupied += [(*at, 24.0), (at[0] * 1.2, at[1] + 35, 24.0)]
 
     def paint_liver(self, body: Body, off: float) -> None:
         """Paints liver everywhere."""
@@ -181,12 +188,12 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
         place = "whole liver"
     elif pathology == "liver cyst":
         half = log_uniform(generator, 0.06, 0.14) * depth
-        spot = _spots(generator, probe, top=top + 4, bottom=0.92 * bottom, sizes=[half], taken=patient.taken)[0]
+        spot = _spots(generator, probe, top=top + 4, bottom=0.92 * bottom, sizes=[half], occupied=patient.occupied)[0]
         ratio = float(generator.uniform(0.85, 1.2))
         shape = waves(generator, float(generator.uniform(0, 0.04)), range(2, 5))
         cyst = Outline(spot[:2], (half * ratio**0.5, half / ratio**0.5), float(generator.uniform(0, np.pi)), shape)
     elif pathology == "liver metastases":
-        metastases = _metastases(generator, probe, top=top, bottom=bottom, taken=patient.taken)
+        metastases = _metastases(generator, probe, top=top, bottom=bottom, occupied=patient.occupied)
 
     def image(view: View) -> Drawn:
         body = Body(probe, view)

@@ -164,18 +164,18 @@ def _rays(generator: np.random.Generator, chest: _Chest, reach: float) -> list[_
 def _paint_rays(body: Body, chest: _Chest, rays: list[_Ray], below: Field, off: float) -> tuple[Field, Field]:
     """Paints B-lines; returns where they are and, (1, BEAMS), how much of each beam they take."""
     along = chest.along(body, below)
-    taken = np.zeros((1, BEAMS), dtype=np.float32)
+    covered = np.zeros((1, BEAMS), dtype=np.float32)
     level = np.full((1, BEAMS), -60, dtype=np.float32)
     for number, ray in enumerate(rays):
         sway = 1.2 * off * (1 if number % 2 else -1)  # they move with the sliding lung
         share = np.exp(-(np.abs((along - np.float32(ray.at + sway)) / np.float32(ray.half)) ** 3))
-        taken = np.maximum(taken, share)
+        covered = np.maximum(covered, share)
         level = np.maximum(level, np.float32(ray.level) + 20 * np.log10(share + np.float32(1e-3)))
     rungs = chest.haze.at(body.x * 0.3, body.z * 1.6, body.turn)  # a ray is a ladder of short lines
     lung = body.inside(-below)
     echo = level + 1.4 * rungs + np.float32(0.15) * np.maximum(below, 0) / 10
-    body.fill(lung * taken, echo=np.maximum(echo, body.echo), loss=0.5)
-    return np.asarray(lung * taken, dtype=np.float32), np.asarray(taken, dtype=np.float32)
+    body.fill(lung * covered, echo=np.maximum(echo, body.echo), loss=0.5)
+    return np.asarray(lung * covered, dtype=np.float32), np.asarray(covered, dtype=np.float32)
 
 
 def _patch(generator: np.random.Generator, chest: _Chest, reach: float) -> _Patch:
@@ -261,9 +261,9 @@ def _draw(pathology: str, generator: np.random.Generator, images: int) -> list[D
             clean = np.clip((np.abs(along - np.float32(patch.at)) / np.float32(patch.half) - 0.9) * 5, 0, 1)
         chest.paint_lung(body, below, clean=clean)
         if rays:
-            mask, taken = _paint_rays(body, chest, rays, below, view.off)
-            whole = whole * (1 - 0.25 * taken)
-            size = float((taken > 0.5).mean()) * 2 * probe.half_width(chest.pleura)
+            mask, covered = _paint_rays(body, chest, rays, below, view.off)
+            whole = whole * (1 - 0.25 * covered)
+            size = float((covered > 0.5).mean()) * 2 * probe.half_width(chest.pleura)
         elif patch is not None:
             mask = _paint_patch(body, chest, patch, below=below, inner=inner, off=view.off)
             beside = np.clip((np.abs(body.x - np.float32(patch.at)) / np.float32(patch.half) - 0.8) * 5, 0, 1)

@@ -24,8 +24,8 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, ImageError, RadcbirError
-from radcbir_core.importers.relabeling import relabel
-from radcbir_core.pipeline import build
+from radcbir_core.importers.relabeling import correct_labels
+from radcbir_core.pipeline import build_collection
 from radcbir_core.search.retriever import Retriever
 from tests.core.collections.archive.collection_files import EMBEDDINGS, contents
 from tests.core.collections.test_migration import NOW, as_form_one
@@ -62,7 +62,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     np.testing.assert_array_equal(again.rows, hits.rows)
     np.testing.assert_array_equal(again.similarities, hits.similarities)
     assert there.thumbnail(0) is not None
-    assert build(there, load_encoder("pixels")).seconds == {}
+    assert build_collection(there, load_encoder("pixels")).seconds == {}
 
     # The images are found later.
     with pytest.raises(ImageError, match=r"opened from an archive\. To see its images, say which folder they are in"):
@@ -71,7 +71,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert found.read_image(0).pixels.shape == (48, 48)
     monkeypatch.setattr("radcbir_core.pipeline.project_store", project_quickly)
     shutil.rmtree(found.encoder_folder("pixels"))
-    assert build(open_collection("small"), load_encoder("pixels")).failed == 0
+    assert build_collection(open_collection("small"), load_encoder("pixels")).failed == 0
 
 
 def test_images_go_with_it_on_request(small, tmp_path, elsewhere) -> None:
@@ -304,7 +304,7 @@ def test_an_archive_of_the_version_before_opens(good) -> None:
     assert len(there.manifest) == 61
     corrected = good.parent / "t.csv"
     corrected.write_text(f"image_id,view\n{there.manifest.record(0)['image_id']},corrected\n")
-    relabel("small", corrected)
+    correct_labels("small", corrected)
     states = open_collection("small").store("pixels").states()
     assert {name for name, state in states.items() if state != "current"} == {"evaluation"}
 

@@ -19,7 +19,7 @@ from radcbir_core.evaluation import Protocol, keeping
 from radcbir_core.evaluation.reports.precision import MEANS_COLUMNS, Precision, of_level, rule_said
 from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.importers import import_collection
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 from tests.kept_embeddings import kept_embeddings
 
 
@@ -168,7 +168,7 @@ def test_queries_that_no_encoder_could_answer_are_counted(store, tmp_path, small
         "path,modality,anatomy,pathology\nchest_00.png,XR,chest,a\nchest_01.png,XR,chest,a\nbrain_03.png,MR,brain,b\n"
     )
     collection = import_collection([folder], name="three").collection
-    build(collection, load_encoder("pixels"))
+    build_collection(collection, load_encoder("pixels"))
     store = collection.store("pixels")
     for empty, values, asked, said in (
         ("skip", [1, 1 / 3, 1 / 5, 1 / 10], 2, "left out: 1 of 3"),
@@ -208,7 +208,7 @@ def test_a_collection_without_splits_says_so(store, tmp_path, small_source) -> N
         (tmp_path / "plain").mkdir(exist_ok=True)
         shutil.copy(small_source / name, tmp_path / "plain" / f"{number}.png")
     collection = import_collection([tmp_path / "plain"], name="plain").collection
-    build(collection, load_encoder("pixels"))
+    build_collection(collection, load_encoder("pixels"))
     with pytest.raises(EvaluationError, match="images of split train and of split test, but plain has no split at all"):
         Precision(Protocol.of("split")).run(collection.store("pixels"))
     table = Precision().run(collection.store("pixels")).table
@@ -220,7 +220,7 @@ def test_the_reference_figures_on_the_real_images(real_images, tmp_path, monkeyp
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path))
     sources = [path for path in sorted(real_images.iterdir()) if path.is_dir() and path.name != "dicom_samples"]
     collection = import_collection(sources, name="real").collection
-    build(collection, load_encoder("pixels"))
+    build_collection(collection, load_encoder("pixels"))
     table = Precision().run(collection.store("pixels")).table
     at_1 = table[table["k"] == 1].set_index(["level", "averaging"])
     assert at_1.loc[("modality", "micro"), "precision"] == pytest.approx(0.975, abs=0.01)

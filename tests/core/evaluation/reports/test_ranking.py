@@ -19,7 +19,7 @@ from radcbir_core.evaluation.relevance import RULES, Relevance
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, Ranking, column_of
 from radcbir_core.importers import import_collection
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 from radcbir_core.search import relevant_counts
 from tests.core.evaluation.metrics.rankings import by_definition
 from tests.core.evaluation.test_relevance import slow_grade
@@ -47,7 +47,7 @@ def lonely(small_source, tmp_path, monkeypatch):
         "brain_03.png,MR,brain,b,test\n"
     )
     collection = import_collection([folder], name="three").collection
-    build(collection, load_encoder("pixels"))
+    build_collection(collection, load_encoder("pixels"))
     return collection.store("pixels")
 
 

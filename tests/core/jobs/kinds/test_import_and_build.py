@@ -23,7 +23,7 @@ from radcbir_core.jobs import Job, at_work_on, list_jobs, start
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
 from radcbir_core.jobs.liveness import number_of
-from radcbir_core.pipeline import build
+from radcbir_core.pipeline import build_collection
 from tests import quick_jobs
 from tests.quick_jobs import Controls, ended, wait_for
 from tests.small_images import draw, write_small_images
@@ -113,7 +113,7 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(
         from tests.stand_ins import project_quickly
 
         patch.setattr("radcbir_core.pipeline.project_store", project_quickly)
-        build(other, load_encoder("pixels"))
+        build_collection(other, load_encoder("pixels"))
     for name in ("embeddings_path", "neighbor_ids_path"):
         one, two = (getattr(opened.store("pixels"), name).read_bytes() for opened in (collection, other))
         assert one == two, name
