@@ -28,8 +28,11 @@ def page() -> None:
         return
     with shell.errors_shown():
         if (job := first_start.wanted_job()) is not None:
-            before = steps_of_demo()
-            first_start.show(job, ready=lambda: steps_of_demo() != before)
+            if first_start.concerns(job, collection.name):
+                before = steps_of_demo()
+                first_start.show(job, ready=lambda: steps_of_demo() != before)
+            else:
+                first_start.show_small(job)
         facts = loaders.facts(collection)
         problems = collection.problems()
         overview(collection, facts, problems=len(problems))

@@ -31,9 +31,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal, get_args
 
-Action = Literal["build", "import", "remove", "relocate", "export", "fetch_encoder", "demo", "again"]
+Action = Literal["build", "import", "relabel", "remove", "relocate", "export", "fetch_encoder", "demo", "again"]
 
 
 FOLDER: Final = "<FOLDER>"
@@ -79,6 +79,31 @@ class Remedy:
         if self.action == "again":
             return f"the same with {', '.join(options)}"
         return f"{_CALLS[self.action]}({', '.join([repr(self.subject) if self.subject else '…', *options])})"
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return {"action": self.action, "subject": self.subject, "options": dict(self.options)}
+
+    @classmethod
+    def from_json(cls, record: object) -> Remedy:
+        """The inverse of :meth:`to_json`.
+
+        Raises:
+            ValueError: It is no such record.
+
+        Example:
+            >>> remedy = Remedy("build", "mine", {"encoder": "pixels"})
+            >>> Remedy.from_json(remedy.to_json()) == remedy
+            True
+        """
+        if not isinstance(record, Mapping) or set(record) != {"action", "subject", "options"}:
+            raise ValueError("a remedy has an action, a subject and options")
+        action, subject, options = record["action"], record["subject"], record["options"]
+        if action not in get_args(Action) or not isinstance(subject, str) or not isinstance(options, Mapping):
+            raise ValueError("a remedy's action is a known one, its subject a text, its options have names")
+        if not all(isinstance(name, str) and isinstance(value, str | bool) for name, value in options.items()):
+            raise ValueError("a remedy's options are texts and switches")
+        return cls(action, subject, dict(options))
 
 
 def blank(value: object) -> str:

@@ -25,23 +25,25 @@ _TEMPORARY_MARK = ".partial-"
 _FROM_HERE, _EXCHANGE = -100, 2
 """AT_FDCWD, and RENAME_EXCHANGE of Linux, which is RENAME_SWAP of macOS."""
 
+_REFUSED = "permission to read and write here, but it was refused. Change the permissions, or use another folder"
+_NO_LOCKS = "a disk on which files can be locked, but this one cannot do that. Keep the data on a local disk"
 _DISK_ADVICE = {
-    errno.ENOSPC: "space left on the disk, but there is none. Free some space and run the same command again; "
-    "it goes on from what is finished",
-    errno.EDQUOT: "room within the disk quota, but it is used up. Free some space and run the same command again; "
-    "it goes on from what is finished",
-    errno.EROFS: "a folder that can be written, but it is read-only. Set RADCBIR_DATA to a folder you can write to",
-    errno.EACCES: "permission to write here, but it was refused. Set RADCBIR_DATA to a folder you can write to, "
-    "or change the permissions",
-    errno.ENOTDIR: "a folder, but a part of its path is a file. Set RADCBIR_DATA to a folder",
-    errno.EPERM: "permission to write here, but it was refused. Set RADCBIR_DATA to a folder you can write to, "
-    "or change the permissions",
+    errno.ENOSPC: "space left on the disk, but there is none. Free some space, and do the same again",
+    errno.EDQUOT: "room within the disk quota, but it is used up. Free some space, and do the same again",
+    errno.EROFS: "a folder that can be written, but it is read-only. Make it writable, or use another folder",
+    errno.EACCES: _REFUSED,
+    errno.EPERM: _REFUSED,
+    errno.ENOTDIR: "a folder, but a part of its path is a file. Move that file away, or use another folder",
+    errno.ENOLCK: _NO_LOCKS,
+    errno.ENOSYS: _NO_LOCKS,
 }
+"""What is said of a disk, whoever wrote there and whatever for: a message must be true of an export to a stick, of a
+correction that begins anew, and of a page."""
 
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full, read-only or forbidden disk into a :class:`StorageError` that names ``path``.
+    """Turn a disk that is full, read-only, forbidden or without locks into a :class:`StorageError` that names ``path``.
 
     Other operating-system errors pass through: they are not the user's to mend.
     """

@@ -9,6 +9,7 @@ import typer
 
 from radcbir_core.cli.application import AsJson, app
 from radcbir_core.cli.printing import print_table
+from radcbir_core.cli.remedies import advice, program
 from radcbir_core.jobs import Job, Status, job_called, list_jobs
 
 jobs = typer.Typer(no_args_is_help=False, invoke_without_command=True)
@@ -42,7 +43,7 @@ def stop(job_id: JobId) -> None:
         print(f"{job.id} is not at work: {job.status().state}.")
         return
     job.stop()
-    print(f"Asked {job.id} to stop. It can go on later: python -m radcbir_core jobs resume {job.id}")
+    print(f"Asked {job.id} to stop. It can go on later: {program()} jobs resume {job.id}")
 
 
 @jobs.command()
@@ -50,7 +51,7 @@ def resume(job_id: JobId) -> None:
     """Go on with a job that was stopped, was interrupted or failed, in a process of its own."""
     job = job_called(job_id)
     job.resume(runner="process")  # a thread of this command would end with it
-    print(f"{job.id} goes on by itself. How far it is: python -m radcbir_core jobs")
+    print(f"{job.id} goes on by itself. How far it is: {program()} jobs")
 
 
 @jobs.command()
@@ -68,7 +69,9 @@ def _facts(job: Job, status: Status) -> dict[str, Any]:
 def _at(status: Status) -> str:
     """How far it is, in one line."""
     if status.error:
-        return status.error
+        # Options to add are for the command or the page that asked for it, and not for going on with it.
+        command = "" if status.remedy is None or status.remedy.action == "again" else advice(status.remedy)
+        return f"{status.error} {command}".rstrip()
     parts = [part for part in (status.part, status.stage) if part]
     if status.total > 1:
         parts.append(f"{status.done:,} of {status.total:,}")

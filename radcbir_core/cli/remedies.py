@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from radcbir_core.errors import RadcbirError, Remedy, blank
+from radcbir_core.errors import Action, RadcbirError, Remedy, blank
 
 _FLAGS: Final = {"fractions": "--fraction", "ks": "-k", "mapping": "--map", "rule": "--relevance"}
 """Flags that are not the argument's own name."""
+_THEN: Final[dict[Action, tuple[str, ...]]] = {"relabel": ("TABLE.csv",)}
+"""What a command needs behind its subject, for the reader to fill in."""
 
 
 def program() -> str:
@@ -36,10 +38,13 @@ def advice(remedy: Remedy | None) -> str:
         'Run: python -m radcbir_core build mine --encoder pixels'
         >>> advice(Remedy("again", options={"take_changes": True}))
         'Add: --take-changes'
+        >>> advice(Remedy("relabel", "mine"))
+        'Run: python -m radcbir_core relabel mine TABLE.csv'
     """
     if remedy is None:
         return ""
     words = [shlex.quote(remedy.subject)] if remedy.subject else []
+    words += _THEN.get(remedy.action, ())
     for name, value in remedy.options.items():
         words += [option_of(name), blank(value) or shlex.quote(value)] if isinstance(value, str) else [option_of(name)]
     if remedy.action == "again":

@@ -16,7 +16,7 @@ from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.groups import clusters_of, groups_of
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.errors import EvaluationError
+from radcbir_core.errors import EvaluationError, Remedy
 from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.relevance import Available, Relevance, available_to, relevant_hits
@@ -183,7 +183,8 @@ def asked_view(
         raise EvaluationError(
             f"Expected queries and a gallery of images with {labels}, but {store.collection.name} has "
             f"{len(view.queries)} such queries and {int(view.gallery.sum())} such images in the gallery. "
-            "Import it with these columns, or choose another level."
+            "Fill these columns by a table of corrections, or choose another level.",
+            remedy=Remedy("relabel", store.collection.name),
         )
     return view
 
@@ -199,7 +200,8 @@ def split_sides(store: EncoderStore) -> tuple[npt.NDArray[np.bool_], npt.NDArray
         there = ", ".join(f"{n} {value}" for value, n in split.counts().items()) or "no split at all"
         raise EvaluationError(
             f"Expected images of split train and of split test, but {store.collection.name} has {there}. "
-            "Choose the protocol leave-one-out, or import a manifest with a column 'split'."
+            "Choose the protocol leave-one-out, or fill its column split by a table of corrections.",
+            remedy=Remedy("relabel", store.collection.name),
         )
     train, test = (split.codes == split.values.index(name) for name in ("train", "test"))
     return train, test

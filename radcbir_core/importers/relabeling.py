@@ -145,7 +145,9 @@ class _Corrections:
                     values[column][0].append(row)
                     values[column][1].append(after)
         if not lines:
-            raise ManifestError(f"Expected at least one correction, but {self.path} has no rows. Check the file.")
+            raise ManifestError(
+                f"Expected at least one correction, but {self.path} has a header and no line below it. Add one."
+            )
         corrected = self.manifest.table
         for column, (positions, new) in values.items():
             if positions:

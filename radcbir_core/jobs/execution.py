@@ -10,9 +10,9 @@ import contextlib
 import time
 from dataclasses import dataclass, field, replace
 
-from radcbir_core.errors import RadcbirError, StorageError
+from radcbir_core.errors import RadcbirError, Remedy, StorageError
 from radcbir_core.jobs.job import Job
-from radcbir_core.jobs.status import START, Status
+from radcbir_core.jobs.status import START, State, Status
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import write_json
 
@@ -77,9 +77,9 @@ class Teller:
         """Note what is to be said of what was made; written with what comes next."""
         self.status = replace(self.status, counts={**self.status.counts, **counts})
 
-    def ended(self, state: str, error: str = "") -> None:
+    def ended(self, state: State, error: str = "", *, remedy: Remedy | None = None) -> None:
         """Write the last word."""
-        self.status = replace(self.status, state=state, error=error, rate=0.0)  # type: ignore[arg-type]
+        self.status = replace(self.status, state=state, error=error, remedy=remedy, rate=0.0)
         self.write()
 
     def write(self) -> None:
@@ -115,7 +115,7 @@ def execute(job: Job, *, progress: Progress = silent) -> object:
         teller.ended("stopped")
         raise
     except RadcbirError as error:
-        teller.ended("failed", str(error))
+        teller.ended("failed", str(error), remedy=error.remedy)
         raise
     except BaseException as error:
         # A mistake of ours, or an answer of the operating system that nobody thought of: told, not swallowed.

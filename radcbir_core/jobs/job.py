@@ -20,7 +20,7 @@ from typing import Final
 import filelock
 
 from radcbir_core.collections.layout import data_folder
-from radcbir_core.errors import CollectionError, CollectionNotFoundError
+from radcbir_core.errors import CollectionError, CollectionNotFoundError, StorageError
 from radcbir_core.jobs.kinds import Request, request_in
 from radcbir_core.jobs.liveness import Hold, is_held, take
 from radcbir_core.jobs.runners import RUNNERS, runner_of
@@ -99,16 +99,23 @@ class Job:
     def status(self) -> Status:
         """How far it is; read from disk each time, never an error."""
         # The lock comes first: one that ends between the two looks has written its last word before.
-        alive = self.is_alive()
+        try:
+            alive = self.is_alive()
+        except StorageError as error:
+            return Status(state="failed", error=str(error))
         try:
             self.request  # noqa: B018 - only to see whether it can be read
             status = Status.from_json(read_json(self.status_path))
         except CollectionError as error:
-            return Status(state="running" if alive else "failed", error=str(error))
+            return Status(state="running" if alive else "failed", error=str(error), remedy=error.remedy)
         return status.as_seen(alive=alive, asked_to_stop=self.stop_path.exists())
 
     def is_alive(self) -> bool:
-        """Whether anybody is at it."""
+        """Whether anybody is at it.
+
+        Raises:
+            StorageError: It cannot be told: no permission, or a disk without locks.
+        """
         return is_held(self.folder)
 
     def wait(self, seconds: float = float("inf")) -> Status:
@@ -157,7 +164,13 @@ class Job:
             runner = runner or self.request.runner
             carrier = runner_of(runner)
             hold = self.prepare(Status(runner=runner, started=before.started, counts=before.counts))
-            carrier.begin(self, hold)
+            try:
+                carrier.begin(self, hold)
+            except BaseException:
+                with contextlib.suppress(StorageError):
+                    write_json(self.status_path, before.to_json())  # it is what it was
+                hold.release()
+                raise
 
     def prepare(self, status: Status) -> Hold:
         """Take its lock and write its first status; what is to be said while the lock is held.
@@ -206,13 +219,25 @@ def jobs_folder() -> Path:
 
 
 def list_jobs() -> list[Job]:
-    """All jobs, the newest first."""
+    """All jobs, the newest first; also those that may not be read, whose status says so.
+
+    Raises:
+        StorageError: No permission to see what jobs there are.
+    """
     jobs = []
     for folder in (jobs_folder(), jobs_folder().with_name(OLD_FOLDER)):
-        if folder.is_dir():
-            entries = [entry for entry in folder.iterdir() if _ID.fullmatch(entry.name)]
-            jobs += [Job(entry) for entry in entries if (entry / REQUEST).is_file()]
+        with disk_errors(folder):
+            if folder.is_dir():
+                entries = [entry for entry in folder.iterdir() if _ID.fullmatch(entry.name)]
+                jobs += [Job(entry) for entry in entries if _has_request(entry)]
     return sorted(jobs, key=lambda job: job.id, reverse=True)
+
+
+def _has_request(folder: Path) -> bool:
+    try:
+        return (folder / REQUEST).is_file()
+    except PermissionError:  # somebody else's: that nobody may look is no reason to say that there is none
+        return True
 
 
 def job_at(place: str) -> Job | None:
@@ -232,7 +257,7 @@ def job_called(job_id: str) -> Job:
         CollectionNotFoundError: There is none.
     """
     for folder in (jobs_folder(), jobs_folder().with_name(OLD_FOLDER)):
-        if _ID.fullmatch(job_id) and (folder / job_id / REQUEST).is_file():
+        if _ID.fullmatch(job_id) and _has_request(folder / job_id):
             return Job(folder / job_id)
     raise CollectionNotFoundError(f"Expected the id of a job, but id = {job_id[:80]!r}. See the list of jobs.")
 
@@ -265,7 +290,7 @@ def turn() -> Iterator[None]:
     folder = jobs_folder()
     with disk_errors(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / ".lock", timeout=_TURN_SECONDS)
+        lock = filelock.FileLock(folder / ".lock", timeout=_TURN_SECONDS, fallback_to_soft=False)
         try:
             with lock:
                 yield

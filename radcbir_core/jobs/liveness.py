@@ -47,7 +47,7 @@ class Hold(Protocol):
         """Write down the number of the process that may be ended to end the job."""
 
     def release(self) -> None:
-        """Let go of it."""
+        """Let go of it; nothing where that was done before."""
 
 
 def take(folder: Path) -> Hold:
@@ -55,7 +55,7 @@ def take(folder: Path) -> Hold:
 
     Raises:
         CollectionError: Somebody is at it.
-        StorageError: No permission.
+        StorageError: No permission, or a disk without locks.
     """
     hold = _take_inheritable(folder) if INHERITED else _take_alone(folder)
     if hold is None:
@@ -66,25 +66,34 @@ def take(folder: Path) -> Hold:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether somebody is at work on the job in a folder."""
-    if not INHERITED:
-        return _is_held_alone(folder / _LOCK) or _is_held_alone(folder / _BIRTH)
-    try:
-        descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
-        return False
-    finally:
-        os.close(descriptor)
+    """Whether somebody is at work on the job in a folder.
+
+    Raises:
+        StorageError: It cannot be told: no permission, or a disk without locks.
+    """
+    with disk_errors(folder / _LOCK):
+        if not INHERITED:
+            return _is_held_alone(folder / _LOCK) or _is_held_alone(folder / _BIRTH)
+        try:
+            descriptor = os.open(folder / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            return False
+        finally:
+            os.close(descriptor)
 
 
 def number_of(folder: Path) -> int | None:
-    """The number of the process to end; None where nobody holds the lock, or it is not a process of its own."""
+    """The number of the process to end; None where nobody holds the lock, or it is not a process of its own.
+
+    Raises:
+        StorageError: It cannot be told whether somebody holds it.
+    """
     path = folder / (_LOCK if INHERITED else _NUMBER)
     try:
         number = int(path.read_text(encoding="ascii"))
@@ -111,8 +120,11 @@ class InheritableHold:
 
     def release(self) -> None:
         """As :class:`Hold` says; a child that was born with it goes on holding it."""
-        with contextlib.suppress(OSError):
-            os.close(self.descriptor)
+        # Once only: the same number may be another open file by the second time.
+        descriptor, self.descriptor = self.descriptor, -1
+        if descriptor >= 0:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
 
 class LoneHold:
@@ -140,10 +152,17 @@ def birth(folder: Path, *, is_over: Callable[[], bool]) -> Iterator[None]:
         is_over: Whether the process has ended already.
 
     Raises:
-        CollectionError: The process does not come to take the lock.
+        CollectionError: The process does not come to take the lock, or another one is being born.
+        StorageError: No permission, or a disk without locks.
     """
     lock = _file_lock(folder / _BIRTH)
-    lock.acquire(timeout=_TAKE_SECONDS)
+    with disk_errors(folder / _BIRTH):
+        try:
+            lock.acquire(timeout=_TAKE_SECONDS)
+        except filelock.Timeout as error:
+            raise CollectionError(
+                f"Expected nobody else to begin the job {folder.name}, but another process is. Wait for it."
+            ) from error
     try:
         yield
         until = time.monotonic() + _BIRTH_SECONDS
@@ -161,20 +180,29 @@ def birth(folder: Path, *, is_over: Callable[[], bool]) -> Iterator[None]:
 def _take_inheritable(folder: Path) -> InheritableHold | None:
     path = folder / _LOCK
     with disk_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    until = time.monotonic() + _TAKE_SECONDS
-    while True:
+        hold = InheritableHold(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # Somebody who only asks whether it is held holds it for a moment too.
-            if time.monotonic() > until:
-                os.close(descriptor)
-                return None
-            time.sleep(_ASK_SECONDS)
-        else:
-            os.ftruncate(descriptor, 0)  # whose number stood there holds it no longer
-            return InheritableHold(descriptor)
+            until = time.monotonic() + _TAKE_SECONDS
+            while not _is_locked_now(hold.descriptor):
+                # Somebody who only asks whether it is held holds it for a moment too.
+                if time.monotonic() > until:
+                    hold.release()
+                    return None
+                time.sleep(_ASK_SECONDS)
+            os.ftruncate(hold.descriptor, 0)  # whose number stood there holds it no longer
+        except BaseException:
+            hold.release()
+            raise
+        return hold
+
+
+def _is_locked_now(descriptor: int) -> bool:
+    """Lock an open file, unless somebody else has."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _take_alone(folder: Path) -> LoneHold | None:
@@ -184,8 +212,13 @@ def _take_alone(folder: Path) -> LoneHold | None:
             lock.acquire(timeout=_TAKE_SECONDS)
         except filelock.Timeout:
             return None
-    (folder / _NUMBER).unlink(missing_ok=True)
-    return LoneHold(folder, lock)
+        hold = LoneHold(folder, lock)
+        try:
+            (folder / _NUMBER).unlink(missing_ok=True)
+        except BaseException:
+            hold.release()
+            raise
+        return hold
 
 
 def _is_held_alone(path: Path) -> bool:
@@ -195,12 +228,13 @@ def _is_held_alone(path: Path) -> bool:
     try:
         # Others who only ask hold it for a moment too.
         lock.acquire(timeout=3 * _ASK_SECONDS, poll_interval=_ASK_SECONDS)
-    except (filelock.Timeout, OSError):
+    except filelock.Timeout:
         return True
     lock.release()
     return False
 
 
 def _file_lock(path: Path) -> filelock.BaseFileLock:
-    # Not of one thread: the thread that starts a job is not the one that ends it.
-    return filelock.FileLock(path, thread_local=False)
+    # Not of one thread: the thread that starts a job is not the one that ends it. And never a file whose being there
+    # is the lock: it would outlive whoever is killed.
+    return filelock.FileLock(path, thread_local=False, fallback_to_soft=False)

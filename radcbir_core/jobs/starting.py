@@ -53,6 +53,7 @@ def start(request: Request, *, runner: str | None = None) -> Job:
         try:
             carrier.begin(job, hold)
         except BaseException:
+            hold.release()
             shutil.rmtree(job.folder, ignore_errors=True)
             raise
     return job

@@ -6,11 +6,12 @@ nothing.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, Remedy
 
 State = Literal["running", "stopping", "stopped", "interrupted", "failed", "done"]
 STATES: tuple[State, ...] = get_args(State)
@@ -36,6 +37,7 @@ class Status:
         started: When it began for the first time, in seconds since 1970.
         updated: When this was written.
         error: What went wrong, one line; "" where nothing did.
+        remedy: What mends it, where it is something that RadCBIR does.
         counts: What is to be said of what was made, by name: "images", "problems".
         finished: The parts that are finished: "import", then the specs of encoders.
         runner: What carries it out, or did last: a name of :data:`~radcbir_core.jobs.runners.RUNNERS`, or "terminal".
@@ -50,6 +52,7 @@ class Status:
     started: float = 0.0
     updated: float = 0.0
     error: str = ""
+    remedy: Remedy | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     finished: tuple[str, ...] = ()
     runner: str = "process"
@@ -98,7 +101,8 @@ class Status:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         record = {item.name: getattr(self, item.name) for item in fields(self)}
-        return record | {"counts": dict(self.counts), "finished": list(self.finished)}
+        remedy = None if self.remedy is None else self.remedy.to_json()
+        return record | {"counts": dict(self.counts), "finished": list(self.finished), "remedy": remedy}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Status:
@@ -121,6 +125,8 @@ class Status:
             what = f"it also has {strange[0][:40]!r}" if strange else f"state = {str(values.get('state'))[:40]!r}"
             raise CollectionError(f"Expected the status of a job, but {what}. Dismiss it, and start it anew.")
         values["finished"] = tuple(told) if isinstance(told := values.get("finished", ()), list) else told
+        with contextlib.suppress(ValueError):
+            values["remedy"] = None if (told := values.get("remedy")) is None else Remedy.from_json(told)
         for item in fields(cls):
             if item.name in values and not _is_like(values[item.name], item.name):
                 raise CollectionError(
@@ -135,6 +141,8 @@ _NUMBERS = {"done", "total", "rate", "started", "updated"}
 
 def _is_like(value: object, name: str) -> bool:
     """Whether a value can be that of a field: a damaged one must not reach whoever counts with it."""
+    if name == "remedy":
+        return value is None or isinstance(value, Remedy)
     if name == "counts":
         return isinstance(value, Mapping) and all(type(count) is int for count in value.values())
     if name == "finished":

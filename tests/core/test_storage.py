@@ -43,11 +43,12 @@ def test_a_failed_write_leaves_what_was_there(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("number", "message"),
     [
-        (errno.ENOSPC, "Expected space left on the disk, but there is none. Free some space and run the same command"),
+        (errno.ENOSPC, "Expected space left on the disk, but there is none. Free some space, and do the same again"),
         (errno.EDQUOT, "Expected room within the disk quota"),
-        (errno.EROFS, "it is read-only. Set RADCBIR_DATA"),
-        (errno.EACCES, "Expected permission to write here, but it was refused"),
-        (errno.ENOTDIR, "Expected a folder, but a part of its path is a file. Set RADCBIR_DATA"),
+        (errno.EROFS, "it is read-only. Make it writable, or use another folder"),
+        (errno.EACCES, "Expected permission to read and write here, but it was refused"),
+        (errno.ENOTDIR, "Expected a folder, but a part of its path is a file. Move that file away"),
+        (errno.ENOLCK, "Expected a disk on which files can be locked"),
     ],
 )
 def test_disk_errors_say_what_to_do(tmp_path, number, message) -> None:

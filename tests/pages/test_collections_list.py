@@ -22,7 +22,9 @@ from radcbir_core.collections.export import export_manifest
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.encoders.usable import Usable
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, Remedy, StaleError
+from radcbir_core.evaluation import evaluation_of
+from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from radcbir_core.jobs.kinds.export_file import ExportFile
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from tests.pages.conftest import wait
@@ -382,7 +384,7 @@ def test_an_export_that_fails_says_why(copied_data, app, tmp_path) -> None:
     at.button(key="radcbir:write-small-with-images.zip").click().run()
     wait()
     at.run()
-    assert "small-with-images.zip could not be written. Expected all images of small below /gone" in complaints(at)
+    assert "Write small-with-images.zip]: Expected all images of small below /gone" in complaints(at)
     assert not (tmp_path / "data" / "exports" / "small-with-images.zip").exists()
     button(at, "Dismiss").click().run()
     assert not complaints(at)
@@ -432,19 +434,49 @@ def test_an_export_can_be_stopped_and_begins_anew(copied_data, app, monkeypatch,
         at.button(key="radcbir:write-small.zip").click().run()
         assert going.wait(30)
         at.run()
-        assert "small.zip" in at.get("progress")[0].proto.text.replace("\\", "")
+        assert "small.zip · 0 of 90 MB" in at.get("progress")[0].proto.text.replace("\\", "")
         assert at.button(key="radcbir:write-small.zip").disabled
         button(at, "Stop").click().run()
         assert button(at, "Stopping…").disabled
         go_on.set()
         wait()
         at.run()
-    assert "The writing of small.zip was stopped. Nothing of it was kept." in words(at)
+    assert "Write small.zip] was stopped. Nothing of it was kept." in words(at)
     button(at, "Go on").click().run()
     wait()
     at.run()
     assert not complaints(at)
     assert (tmp_path / "data" / "exports" / "small.zip").is_file()
+
+
+def test_jobs_of_every_kind_are_listed_with_what_mends_them(copied_data, app, monkeypatch) -> None:
+    def stale(*_) -> None:
+        raise StaleError("Expected a graph, but it is older. Build small.", remedy=Remedy("build", "small"))
+
+    going, go_on = threading.Event(), threading.Event()
+
+    def rest(_, telling) -> None:
+        telling("archive", 0, 90)
+        going.set()
+        assert go_on.wait(30)
+
+    monkeypatch.setattr(EvaluateEncoder, "carry_out", stale)
+    monkeypatch.setattr(ExportFile, "carry_out", rest)
+    jobs.start(EvaluateEncoder("small", "pixels", evaluation_of("precision", protocol="leave-one-out"))).wait(30)
+    jobs.start(ExportFile("small", "archive", ".zip"))
+    try:
+        assert going.wait(30)
+        at = app("collections")
+        assert "small** :gray[Evaluate pixels: Precision]: Expected a graph, but it is older." in complaints(at)
+        assert "Build it on the Collections page" in [link.proto.label for link in at.get("page_link")]
+        assert "small** :gray[Write small.zip]" in words(at)
+        assert "small.zip · 0 of 90 MB" in at.get("progress")[0].proto.text.replace("\\", "")
+        assert {"Stop", "Try again", "Dismiss"} <= {one.label for one in at.button}
+    finally:
+        go_on.set()
+    wait()
+    at.run()
+    assert "Write small.zip" not in words(at), "what is done is seen in the list of files"
 
 
 def test_a_collection_without_encoders_can_be_shown_too(copied_data, app) -> None:

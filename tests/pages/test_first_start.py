@@ -14,13 +14,16 @@ from pages.parts.jobs import stages
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.jobs import Status, list_jobs
-from radcbir_core.storage import disk_errors
+from radcbir_core.jobs.job import jobs_folder
+from radcbir_core.jobs.kinds import record_of
+from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+from radcbir_core.storage import disk_errors, write_json
 from radcbir_core.synthetic import demonstration
 from radcbir_core.synthetic.demonstration import make_demo
 from tests.pages.conftest import wait
 from tests.pages.reading import cards, complaints, html, words
 from tests.quick_jobs import wait_for
-from tests.stand_ins import project_quickly
+from tests.stand_ins import project_quickly, use_stand_ins
 
 SENTENCE = "CT of the head with hemorrhage"
 
@@ -254,6 +257,39 @@ def test_beside_a_collection_of_ones_own_nothing_is_made_but_the_command_is_offe
     assert starting.wanted_job() is None
     assert "`python -m radcbir_core demo`" in words(at)
     assert not at.get("progress")
+
+
+def test_beside_a_collection_of_ones_own_one_that_was_begun_is_seen_and_goes_on(
+    copied_data, app, tiny_root, monkeypatch
+):
+    use_stand_ins(monkeypatch, tiny_root)
+    monkeypatch.setattr(MakeDemonstration, "runner", "thread")
+    record = Status("interrupted", "draw", done=20, total=60, updated=time.time() - 1e6)
+    job = jobs_folder() / "20260101-000000-phantoms-abcdef"
+    job.mkdir(parents=True)
+    write_json(job / "request.json", record_of(MakeDemonstration(images=60)))
+    write_json(job / "status.json", record.to_json())
+    at = app("retrieval")
+    assert not complaints(at)
+    assert [job.kind for job in list_jobs()] == ["demonstration"]
+    wait()
+    assert open_collection("phantoms").store("radcbir-mini").is_current()
+    assert starting.wanted_job() is None
+    assert not complaints(app())
+
+
+@pytest.mark.parametrize("state", ["stopped", "failed"])
+def test_beside_a_collection_of_ones_own_one_that_has_ended_is_left_to_the_list_of_jobs(copied_data, app, state):
+    job = jobs_folder() / "20260101-000000-phantoms-abcdef"
+    job.mkdir(parents=True)
+    write_json(job / "request.json", record_of(MakeDemonstration()))
+    write_json(job / "status.json", Status(state, "draw", error="Expected more. Mend it.").to_json())
+    assert starting.wanted_job() is None
+    at = app("collections")
+    said = {"stopped": "Make the demonstration collection] was stopped.", "failed": "Expected more. Mend it."}[state]
+    assert said in words(at)
+    button(at, "Dismiss").click().run()
+    assert not list_jobs()
 
 
 def test_rates_and_times_left_are_said_in_words():

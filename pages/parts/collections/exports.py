@@ -15,24 +15,22 @@ import streamlit as st
 
 from pages.parts.collections.sizes import said
 from pages.parts.frame import loaders, shell
-from pages.parts.frame.text import literal, message
-from pages.parts.jobs import controls, stages
-from pages.parts.jobs.waiting import POLL_SECONDS
+from pages.parts.frame.text import literal
+from pages.parts.jobs import controls
 from radcbir_core.collections.archive.archive_writer import DICOM_NOTE
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.export import csv_bytes_about
-from radcbir_core.jobs import Job, at_work_at, list_jobs, start
+from radcbir_core.jobs import at_work_at, start
 from radcbir_core.jobs.kinds.export_file import ExportFile, exports_folder
 
 DOWNLOADED: Final = 50_000_000
 """Up to so many bytes, an export is made for the browser at once; above, it is written on the server."""
 HANDED_OUT: Final = 200_000_000
 """Up to so many bytes, a file on the server is offered to the browser: it is held in memory meanwhile."""
-_BEGUN_ANEW: Final = "What was written until then is removed; gone on with, it begins anew."
 
 
 def draw(collection: Collection) -> None:
-    """Draw what can be exported, what is being written, and what has been."""
+    """Draw what can be exported, and what has been; what is being written is in the list of jobs above."""
     manifest, embeddings, archive = st.columns(3, gap="medium")
     with manifest, shell.errors_shown():
         _manifest(collection)
@@ -40,7 +38,6 @@ def draw(collection: Collection) -> None:
         _embeddings(collection)
     with archive, shell.errors_shown():
         _archive(collection)
-    _jobs(collection)
     _written(collection)
 
 
@@ -97,12 +94,12 @@ def _embeddings(collection: Collection) -> None:
 def _archive(collection: Collection) -> None:
     st.html('<h4 class="radcbir-part">All of it, for another machine</h4>')
     own = collection.image_root.is_relative_to(collection.folder)
-    found = loaders.sizes(collection)
+    room = loaders.sizes(collection)
     with_images = st.checkbox(
         "With the image files", value=own, key=f"radcbir:export-images-{collection.name}", help=DICOM_NOTE
     )
     st.caption(
-        f"One ZIP file, about {said(found.total - found.parts['images'])} without images: table, thumbnails, problems, "
+        f"One ZIP file, about {said(room.total - room.parts['images'])} without images: table, thumbnails, problems, "
         "and all that encoders have made, with a SHA-256 of each. "
         "`import FILE.zip` opens it. Private files, such as the salt of pseudonyms, stay here."
         + (f" {DICOM_NOTE}" if with_images else " Without the image files, it opens with thumbnails.")
@@ -129,13 +126,14 @@ def _offer(request: ExportFile, *, size: int, about: bool, mime: str, both: bool
 
 
 def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary"]) -> None:
+    at_work = at_work_at(request.place) is not None
     controls.button(
-        "Write on the server",
+        "Being written, see above" if at_work else "Write on the server",
         partial(start, request),
         key=f"radcbir:write-{request.file}",
         icon=":material/save:",
         type=kind,
-        disabled=at_work_at(request.place) is not None,
+        disabled=at_work,
         help=f"Into {exports_folder()}",
     )
 
@@ -146,40 +144,6 @@ def _made(request: ExportFile) -> bytes:
         path = Path(folder) / request.file
         request.write(path)
         return path.read_bytes()
-
-
-def _jobs(collection: Collection) -> None:
-    """The exports of this collection that are being written, or ended otherwise than well."""
-    controls.say_error()
-    for job in list_jobs():
-        if job.name != collection.name or not isinstance(job.request, ExportFile):
-            continue
-        status = job.status()
-        if not status.ended:
-            _running(job, job.request.file)
-        elif status.state != "done":
-            _ended(job, job.request.file)
-
-
-@st.fragment(run_every=POLL_SECONDS)
-def _running(job: Job, file: str) -> None:
-    status = job.status()
-    if status.ended:
-        st.rerun()
-    stages.show_bar(status, file)
-    controls.stop(job, status, says=_BEGUN_ANEW)
-
-
-def _ended(job: Job, file: str) -> None:
-    status = job.status()
-    if status.state == "failed":
-        st.error(f"{literal(file)} could not be written. {message(status.error)}", icon=":material/error:")
-    else:
-        st.info(f"The writing of {literal(file)} was {status.state}. Nothing of it was kept.", icon=":material/stop:")
-    with st.container(horizontal=True, gap="small"):
-        controls.resume(job, status)
-        controls.dismiss(job)
-        controls.log(job, status)
 
 
 def _written(collection: Collection) -> None:

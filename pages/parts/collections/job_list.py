@@ -1,7 +1,7 @@
-"""The imports and builds: how far each is, stopping it, going on with it, and what became of it.
+"""All jobs there are, of whatever kind: how far each is, stopping it, going on with it, and what became of it.
 
-Owns how these jobs are shown. All that is known of them is read from disk each second, so that a page opened anew shows
-the same.
+Owns how they are listed. All that is known of them is read from disk each second, so that a page opened anew shows the
+same, wherever a job was begun: here, on a page that evaluates, at the first start, or in a terminal.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.parts.frame import shell
-from pages.parts.frame.text import counted, literal, message
-from pages.parts.jobs import controls, stages
+from pages.parts.frame.text import counted, literal
+from pages.parts.jobs import controls, job_words, stages
 from pages.parts.jobs.waiting import POLL_SECONDS
-from radcbir_core.jobs import Job, Status, list_jobs
+from radcbir_core.collections.layout import list_collections
+from radcbir_core.jobs import Job, Request, Status, list_jobs
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
 
 
 def draw() -> None:
-    """Draw all imports and builds, the newest first; anew each second while one is running."""
+    """Draw the jobs, the newest first; anew each second while one is running."""
     jobs = _listed()
     if not jobs:
-        return
-    if any(not job.status().ended for job in jobs):
+        controls.say_error()
+    elif any(not job.status().ended for job in jobs):
         _running(_state_of(jobs))
     else:
         _all(jobs)
@@ -36,14 +38,15 @@ def _running(before: tuple[tuple[str, ...], ...]) -> None:
 
 
 def _listed() -> list[Job]:
-    """The imports and builds, and what cannot be read and so cannot be known to be another thing."""
-    return [job for job in list_jobs() if job.kind in {ImportAndBuild.kind, ""}]
+    """All jobs but those that are done and whose result is seen elsewhere."""
+    return [job for job in list_jobs() if job.is_listed or job.status().state != "done"]
 
 
 def _state_of(jobs: list[Job]) -> tuple[tuple[str, ...], ...]:
     """What the rest of the page depends on."""
     states = [(job.id, job.status()) for job in jobs]
-    return tuple((name, status.state if status.ended else "", *status.finished) for name, status in states)
+    of_jobs = [(name, status.state if status.ended else "", *status.finished) for name, status in states]
+    return (*of_jobs, tuple(list_collections()))
 
 
 def _all(jobs: list[Job]) -> None:
@@ -54,37 +57,39 @@ def _all(jobs: list[Job]) -> None:
 
 
 def _one(job: Job, status: Status) -> None:
-    request = job.request if job.kind else ImportAndBuild(job.id)  # of a damaged record, only its error is said
-    if not isinstance(request, ImportAndBuild):
-        return
-    name = literal(request.name)
+    request = job.request if job.kind else None  # of a damaged record, only its error is said
+    words = job_words.Words("") if request is None else job_words.words_of(request)
+    name = f"**{literal(job.name or job.id)}**"
+    what = f" :gray[{literal(words.what)}]" if words.what else ""
     if not status.ended:
-        st.markdown(f"**{name}** :gray[{_what(request)}. It goes on when this page is closed.]")
-        stages.show_bar(status)
+        where = "It goes on when this page is closed." if status.runner == "process" else f"In a {status.runner}."
+        st.markdown(f"{name}{what} :gray[{where}]")
+        stages.show_bar(status, words.made)
         stages.show_list(_lines(request, status))
         with st.container(horizontal=True):
-            controls.stop(job, status)
+            controls.stop(job, status, says=words.once_stopped)
         return
     if status.state == "done":
         _done(status, name)
     elif status.state == "failed":
-        st.error(f"**{name}**: {message(status.error)}", icon=":material/error:")
-    elif status.state == "stopped":
-        st.info(f"**{name}** was stopped. {_kept(status)}", icon=":material/stop:")
+        controls.say_failure(status, of=f"{name}{what}: ")
     else:
-        st.warning(
-            f"**{name}** was interrupted: its process has ended without a word. {_kept(status)}",
-            icon=":material/power_off:",
+        kept = _kept(status) if isinstance(request, ImportAndBuild) else words.kept
+        how = "was stopped." if status.state == "stopped" else "was interrupted: its process has ended without a word."
+        (st.info if status.state == "stopped" else st.warning)(
+            f"{name}{what} {how} {kept}",
+            icon=":material/stop:" if status.state == "stopped" else ":material/power_off:",
         )
     with st.container(horizontal=True, vertical_alignment="center"):
-        if status.state == "done" and (_built(status) or request.archive is not None):
+        opened = isinstance(request, ImportAndBuild) and request.archive is not None
+        if status.state == "done" and (_built(status) or opened):
             st.page_link(
                 "pages/retrieval.py",
-                label=f"Search in {name}",
+                label=f"Search in {literal(job.name)}",
                 icon=":material/image_search:",
                 query_params={"collection": job.name},
             )
-        if status.can_resume and job.kind:
+        if status.can_resume and request is not None:
             controls.resume(job, status)
         controls.dismiss(job)
         controls.log(job, status)
@@ -92,11 +97,11 @@ def _one(job: Job, status: Status) -> None:
 
 def _done(status: Status, name: str) -> None:
     built = _built(status)
-    images, problems = (status.counts.get(name, 0) for name in ("images", "problems"))
+    images, problems = (status.counts.get(of_what, 0) for of_what in ("images", "problems"))
     with_problems = f", {counted(problems, 'problem')} (in the list below)" if problems else ""
     with_encoders = f", built with {', '.join(built)}" if built else ""
     st.success(
-        f"**{name}** is ready: {counted(images, 'image')}{literal(with_encoders)}{with_problems}.",
+        f"{name} is ready: {counted(images, 'image')}{literal(with_encoders)}{with_problems}.",
         icon=":material/check:",
     )
 
@@ -112,16 +117,12 @@ def _kept(status: Status) -> str:
     return "Nothing was imported yet."
 
 
-def _what(request: ImportAndBuild) -> str:
-    encoders = ", ".join(literal(spec) for spec in request.encoders)
-    if not request.brings_in:
-        return f"Build with {encoders}"
-    first = "Open an archive" if request.archive is not None else "Import"
-    return f"{first}{f' and build with {encoders}' if encoders else ''}"
-
-
-def _lines(request: ImportAndBuild, status: Status) -> list[tuple[str, stages.Place]]:
-    """The stages of the whole work: the import, then one encoder after the other, the one at work in full."""
+def _lines(request: Request | None, status: Status) -> list[tuple[str, stages.Place]]:
+    """The stages of the whole work, where they are known: of an import, and then of one encoder after the other."""
+    if isinstance(request, MakeDemonstration):
+        return stages.of_demonstration(status)
+    if not isinstance(request, ImportAndBuild):
+        return []
     lines: list[tuple[str, stages.Place]] = []
     if request.brings_in:
         first = stages.IMPORT["import" if request.archive is None else "archive"]

@@ -173,20 +173,21 @@ def can_run(opened: Opened, protocol: Protocol) -> bool:
     return False
 
 
-def say_no_split(opened: Opened, what: str, *, instead: str = "Choose leave-one-out above, or import") -> None:
+def say_no_split(opened: Opened, what: str, *, instead: str = "Choose leave-one-out above, or fill") -> None:
     """Say that something needs a split into train and test that the collection has not, and what would change that.
 
     Args:
         opened: The open collection.
         what: Needs it, with its article.
-        instead: What to do, up to the import of the images.
+        instead: What to do, up to the column that is to be filled.
     """
     splits = loaders.facts(opened.collection).splits
-    found = ", ".join(f"{count:,} of {name}" for name, count in splits.items()) or "no split at all"
+    there = ", ".join(f"{count:,} of {name}" for name, count in splits.items()) or "no split at all"
     shell.say_command(
-        f"{what} needs images of split train and of split test, but this collection has {literal(found)}. "
-        f"{instead} the images again from a manifest with a column `split`.",
-        *("import", "MANIFEST_CSV", "--name", "NAME"),
+        f"{what} needs images of split train and of split test, but this collection has {literal(there)}. "
+        f"{instead} its column `split` by a table that names images by image_id. What was computed of the images "
+        "stays.",
+        *("relabel", opened.collection.name, "TABLE.csv"),
     )
 
 
@@ -211,8 +212,9 @@ def say_no_labels(opened: Opened, level: Level) -> None:
     what = "full label" if level == "label" else level
     shell.say_command(
         f"No query of **{literal(opened.collection.name)}** has a known {what}, so there is no P@k at this level. "
-        f"Choose another level, or import the images again from a manifest with {needs}.",
-        *("import", "MANIFEST_CSV", "--name", "NAME"),
+        f"Choose another level, or fill {needs} by a table that names images by image_id. What was computed of the "
+        "images stays.",
+        *("relabel", opened.collection.name, "TABLE.csv"),
     )
 
 

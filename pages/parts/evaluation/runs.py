@@ -13,9 +13,10 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts.frame import loaders, shell
+from pages.parts.frame import loaders
 from pages.parts.frame.text import literal
 from pages.parts.jobs import controls, stages
+from pages.parts.jobs.job_words import words_of
 from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
@@ -30,7 +31,6 @@ QUICKER: Final = {"precision": 5, "paper": 5, "space": 5, "comparison": 25, "nei
 """So many times as many for those that take less: the neighbor graph answers most of them without a search."""
 QUICKER_EXACT: Final = {"comparison": 2}
 """The same where they search exactly instead."""
-_ANEW: Final = "It begins anew when it is computed again."
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _offer(work: _Work, ended: Status | None) -> None:
     """The button that begins the work, and how the last one ended."""
     controls.say_error()
     if ended is not None and ended.state == "failed":
-        shell.show_error(ended.error)
+        controls.say_failure(ended)
     stopped = ended is not None and ended.state in {"stopped", "interrupted"}
     how = f"was {ended.state}" if ended is not None and stopped else "has not been computed yet"
     st.info(
@@ -124,7 +124,7 @@ def _running(work: _Work, job: Job) -> None:
         st.rerun()
     st.markdown(f"**{literal(work.what)} is being computed.**")
     stages.show_bar(status, "Reading the collection" if status.stage == START else "")
-    controls.stop(job, status, says=_ANEW)
+    controls.stop(job, status, says=words_of(work.request).once_stopped)
 
 
 class _NothingError(Exception):

@@ -207,10 +207,10 @@ def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
     names = loaders.collection_names()
     if not names:
         job = first_start.wanted_job()
+        if title == "Collections":
+            return Choice(None, None)  # this page imports one itself, and lists all jobs
         if job is not None:
             first_start.show(job, ready=lambda: bool(loaders.collection_names()))
-        if title == "Collections":
-            return Choice(None, None)  # this page imports one itself
         say_command(
             "There is no collection yet. Import your own from a folder or a table of images "
             "(`manifest.csv` with a column `path`), build an encoder for it, then reload this page.",

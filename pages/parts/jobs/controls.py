@@ -11,14 +11,25 @@ from typing import Final
 
 import streamlit as st
 
+from pages.parts.frame import remedies
 from pages.parts.frame.text import message
+from pages.parts.jobs.job_words import Words
 from radcbir_core.errors import RadcbirError
 from radcbir_core.jobs import Job, Status
 
 _ERROR: Final = "radcbir:job-error"
 _LOG_LINES: Final = 12
 
-CAN_RESUME: Final = "It stops at the next step of its progress. What is finished stays; it can go on later."
+
+def say_failure(status: Status, *, of: str = "") -> None:
+    """Say why a job failed, with the way to what mends it, where a page does that.
+
+    Args:
+        status: Of the job.
+        of: What failed, Markdown, before the error itself.
+    """
+    st.error(f"{of}{message(status.error)}", icon=":material/error:")
+    remedies.link(status.remedy)
 
 
 def say_error() -> None:
@@ -27,7 +38,7 @@ def say_error() -> None:
         st.error(message(error), icon=":material/error:")
 
 
-def stop(job: Job, status: Status, *, says: str = CAN_RESUME) -> None:
+def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> None:
     """The button that stops a job, and the one that ends it wherever it is once it has been asked to stop.
 
     Args:

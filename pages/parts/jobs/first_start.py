@@ -30,15 +30,10 @@ def wanted_job() -> Job | None:
     """The job that makes the demonstration, begun now where it is wanted; None where there is nothing to do.
 
     One that failed or was stopped is not begun again by itself. One that was interrupted before this server began goes
-    on by itself: the machine was turned off.
+    on by itself, whatever other collections there are: the machine was turned off.
     """
     try:
-        if not demonstration.is_wanted():
-            return None
-    except CollectionError:
-        return None  # damaged: the page that opens it says so
-    try:
-        return _job_now()
+        return _job_now() if _is_wanted() or _is_unfinished() else None
     except RadcbirError as error:
         st.error(f"The demonstration collection could not be made. {message(str(error))}", icon=":material/error:")
         return None
@@ -78,6 +73,21 @@ def show_small(job: Job) -> None:
         _small(job)
 
 
+def _is_wanted() -> bool:
+    try:
+        return demonstration.is_wanted()
+    except CollectionError:
+        return False  # damaged: the page that opens it says so
+
+
+def _is_unfinished() -> bool:
+    """Whether somebody has begun it, and neither they nor a mistake has ended it."""
+    job = job_at(collection_place(demonstration.NAME))
+    if job is None or job.kind != MakeDemonstration.kind:
+        return False
+    return job.status().state in {"running", "stopping", "interrupted"}
+
+
 def _job_now() -> Job | None:
     job = job_at(collection_place(demonstration.NAME))
     status = None if job is None else job.status()
@@ -106,9 +116,7 @@ def _running(job: Job, ready: Callable[[], bool], waiting_for: str) -> None:
         "embeddings are there, the other pages as soon as their part is."
     )
     stages.show_bar(status)
-    names = list(stages.DEMONSTRATION)
-    labels = list(stages.DEMONSTRATION.values())
-    stages.show_list(list(zip(labels, stages.places(names, status.stage), strict=True)))
+    stages.show_list(stages.of_demonstration(status))
     controls.stop(job, status)
 
 
@@ -126,10 +134,13 @@ def _ended(job: Job, status: Status) -> None:
     """What a job that did not reach its end left: why, and the button to go on."""
     controls.say_error()
     if status.state == "failed":
-        st.error(f"The demonstration collection could not be made. {message(status.error)}", icon=":material/error:")
+        controls.say_failure(status, of="The demonstration collection could not be made. ")
     else:
         st.info(
             f"The making of the demonstration collection was {status.state}. What is finished stays.",
             icon=":material/stop:",
         )
-    controls.resume(job, status)
+    with st.container(horizontal=True, gap="small"):
+        controls.resume(job, status)
+        if not _is_wanted():  # else it would be begun again at once
+            controls.dismiss(job)

@@ -139,6 +139,11 @@ def show_list(lines: Sequence[tuple[str, Place]]) -> None:
     st.html(f'<ol class="radcbir-stages">{items}</ol>')
 
 
+def of_demonstration(status: Status) -> list[tuple[str, Place]]:
+    """The stages of the demonstration, each with where it is."""
+    return list(zip(DEMONSTRATION.values(), places(list(DEMONSTRATION), status.stage), strict=True))
+
+
 def places(stages: Sequence[str], now: str) -> list[Place]:
     """Where each of some stages is, while one is at work.
 

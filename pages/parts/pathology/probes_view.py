@@ -40,7 +40,7 @@ def show(opened: Opened) -> None:
     level = protocol_choice.choose_level(bar, what="What is predicted.")
     tiles.explain(_SAID)
     if not {"train", "test"} <= set(loaders.facts(opened.collection).splits):
-        protocol_choice.say_no_split(opened, "This view", instead="Import")
+        protocol_choice.say_no_split(opened, "This view", instead="Fill")
         return
     result = runs.result(opened.collection, opened.encoder_id, Probes(level))
     if result is None:

@@ -19,7 +19,7 @@ import pandas as pd
 from radcbir_core.collections.groups import groups_of
 from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.errors import EvaluationError, QueryError
+from radcbir_core.errors import EvaluationError, QueryError, Remedy
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice
 from radcbir_core.evaluation.metrics.silhouette import places_of
 from radcbir_core.evaluation.metrics.similarity import Similarities, label_similarities
@@ -75,7 +75,8 @@ class Space(Evaluation):
         if not any((store.valid & (manifest.labels(level).codes >= 0)).any() for level in LEVELS):
             raise EvaluationError(
                 f"Expected images with a modality, an anatomy or a label, but {store.collection.name} has none. "
-                "Import it with such columns."
+                "Fill such columns by a table of corrections.",
+                remedy=Remedy("relabel", store.collection.name),
             )
 
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:

@@ -109,11 +109,12 @@ class CsvTable:
             first = handle.readline(_LONGEST_LINE)
             if not first.strip():
                 raise ManifestError(
-                    f"Expected a table with a header line, but {path} is empty. Give a CSV with a column 'path'."
+                    f"Expected a table with a header line, but {path} is empty. Give a CSV whose first line names its "
+                    "columns."
                 )
             self._delimiter = max(_DELIMITERS, key=first.count)
         with self._reading() as handle:
-            header = next(self._reader(handle))
+            header = next(self._read(handle))[1]
         while header and not header[-1].strip():
             header.pop()  # some tables end each line with a comma
         self._header = [name.strip().lower() if lower else name.strip() for name in header]
@@ -149,10 +150,9 @@ class CsvTable:
         """
         width = len(self._header)
         with self._reading() as handle:
-            reader = self._reader(handle)
-            next(reader)
-            for cells in reader:
-                line = reader.line_num  # type: ignore[attr-defined]  # csv.reader objects have it, iterators do not
+            lines = self._read(handle)
+            next(lines)
+            for line, cells in lines:
                 while len(cells) > width and not cells[-1].strip():
                     cells.pop()
                 if len(cells) == width:
@@ -182,8 +182,21 @@ class CsvTable:
         whole = size * (_UNPACKED if packed else 1)
         return max(1, round(sum(whole / len(means) / mean for mean in means)) - 1)
 
-    def _reader(self, handle: TextIO) -> Iterator[list[str]]:
-        return csv.reader(self._lines(handle), delimiter=self._delimiter)
+    def _read(self, handle: TextIO) -> Iterator[tuple[int, list[str]]]:
+        """The number of the line that a row ends on, and its cells."""
+        reader = csv.reader(self._lines(handle), delimiter=self._delimiter)
+        try:
+            for cells in reader:
+                yield reader.line_num, cells
+        except csv.Error as error:
+            if "field limit" in str(error):
+                raise ManifestError(
+                    f"Expected cells of at most {csv.field_size_limit():,} characters, but line {reader.line_num} of "
+                    f"{self.path} has a longer one. Shorten it; or close the quotation mark that opens it."
+                ) from error
+            raise ManifestError(
+                f"Expected a CSV table, but line {reader.line_num} of {self.path} is none: {error}. Correct it."
+            ) from error
 
     def _lines(self, handle: TextIO) -> Iterator[str]:
         """The lines of the file; a line without end, as of a binary or a bomb, is never read whole."""
@@ -210,8 +223,6 @@ class CsvTable:
                 f"Expected text in UTF-8, but {self.path} has other bytes at position {error.start}. "
                 "Save it as UTF-8 CSV."
             ) from error
-        except csv.Error as error:
-            raise ManifestError(f"Expected a CSV table, but {self.path}: {error}. Save it as UTF-8 CSV.") from error
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise ManifestError(
                 f"Expected a whole gzip file, but {self.path} is damaged or cut off. Copy it again from its source."

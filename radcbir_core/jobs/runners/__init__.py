@@ -32,7 +32,7 @@ class Runner(Protocol):
         Args:
             job: Which.
             hold: Its lock, which the runner has from now on: it must be held without a gap until the job has ended,
-                and be free then.
+                and be free then. Where this raises, whoever called lets go of it.
 
         Raises:
             CollectionError: It cannot be begun.

@@ -7,6 +7,7 @@ to its death.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from radcbir_core.collections.layout import data_folder
+from radcbir_core.errors import CollectionError
 from radcbir_core.jobs.liveness import Hold, InheritableHold, birth, number_of
 from radcbir_core.storage import disk_errors
 
@@ -31,7 +33,8 @@ def begin(job: Job, hold: Hold) -> None:
     if isinstance(hold, InheritableHold):
         try:
             child = _spawn(job, ["--lock", str(hold.descriptor)], pass_fds=(hold.descriptor,))
-            hold.note(child.pid)
+            with contextlib.suppress(OSError):  # it is at work all the same; then it can be stopped, but not ended
+                hold.note(child.pid)
         finally:
             hold.release()
     else:
@@ -60,12 +63,20 @@ def _spawn(job: Job, options: Sequence[str], **inherited: Any) -> subprocess.Pop
     else:
         inherited["start_new_session"] = True  # what ends the terminal or the server does not end it
     with disk_errors(job.log_path), job.log_path.open("ab") as log:
-        return subprocess.Popen(  # noqa: S603 - this very Python, and a module of this program
-            [sys.executable, "-m", "radcbir_core.jobs", job.id, *options],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=ROOT,
-            env=environment,
-            **inherited,
-        )
+        try:
+            return subprocess.Popen(  # noqa: S603 - this very Python, and a module of this program
+                [sys.executable, "-m", "radcbir_core.jobs", job.id, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=environment,
+                **inherited,
+            )
+        except OSError as error:
+            if error.errno not in {errno.EAGAIN, errno.ENOMEM}:
+                raise
+            raise CollectionError(
+                f"Expected to begin a process for {job.id}, but the system refuses another one: {error.strerror}. "
+                "End some that are not needed, and try again."
+            ) from error

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from radcbir_core.errors import CollectionError
 from radcbir_core.jobs.liveness import Hold
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 def begin(job: Job, hold: Hold) -> None:
     """As :class:`~radcbir_core.jobs.runners.Runner` says."""
-    threading.Thread(target=_run, args=(job, hold), name=job.id, daemon=True).start()
+    try:
+        threading.Thread(target=_run, args=(job, hold), name=job.id, daemon=True).start()
+    except RuntimeError as error:
+        raise CollectionError(
+            f"Expected to begin a thread for {job.id}, but the system refuses another one. End some work that is not "
+            "needed, and try again."
+        ) from error
 
 
 def end(job: Job) -> None:

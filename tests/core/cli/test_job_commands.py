@@ -7,6 +7,7 @@ import json
 import pytest
 
 from radcbir_core.cli import main
+from radcbir_core.errors import Remedy, StaleError
 from radcbir_core.jobs import start
 from radcbir_core.jobs.kinds import KINDS
 from tests.core.jobs.counting import Count
@@ -38,6 +39,17 @@ def test_a_job_that_failed_is_listed_with_its_reason_and_dismissed(folder, capsy
     assert main(["jobs", "dismiss", job.id]) == 0
     assert main(["jobs", "--json"]) == 0
     assert capsys.readouterr().out == f"Forgot {job.id}.\n[]\n"
+
+
+def test_a_failure_has_the_command_that_mends_it(folder, capsys, monkeypatch):
+    def stale(*_):
+        raise StaleError("Expected a graph, but it is older.", remedy=Remedy("build", "mine", {"encoder": "pixels"}))
+
+    monkeypatch.setattr(Count, "carry_out", stale)
+    start(Count("mine", str(folder))).wait(60)
+    assert main(["jobs"]) == 0
+    said = "but it is older. Run: python -m radcbir_core build mine --encoder pixels"
+    assert said in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("command", ["stop", "resume", "dismiss"])

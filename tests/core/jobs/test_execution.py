@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from radcbir_core.errors import Remedy, StaleError
 from radcbir_core.jobs import Status, execution, start
 from tests.core.jobs.counting import Count
 from tests.quick_jobs import wait_for
+
+
+def test_what_mends_an_error_is_kept_with_it(folder, monkeypatch):
+    remedy = Remedy("build", "mine", {"encoder": "pixels"})
+
+    def stale(*_):
+        raise StaleError("Expected a graph, but it is older. Build mine.", remedy=remedy)
+
+    monkeypatch.setattr(Count, "carry_out", stale)
+    job = start(Count("mine", str(folder)))
+    status = job.wait(60)
+    assert (status.error, status.remedy) == ("Expected a graph, but it is older. Build mine.", remedy)
+    assert job.status().to_json()["remedy"]["options"] == {"encoder": "pixels"}
 
 
 def test_the_status_is_written_seldom_and_the_rate_is_of_this_run(folder, monkeypatch):

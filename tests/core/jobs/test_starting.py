@@ -17,7 +17,7 @@ def test_a_folder_that_cannot_be_written_is_said(folder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     with monkeypatch.context() as patch:
         patch.setenv("RADCBIR_DATA", str(tmp_path / "file" / "data"))
-        with pytest.raises(StorageError, match="Set RADCBIR_DATA to a folder"):
+        with pytest.raises(StorageError, match="a part of its path is a file"):
             start(Count("mine", str(folder)))
 
 

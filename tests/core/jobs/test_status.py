@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.jobs import Status
 
 
 def test_a_record_keeps_all_it_says():
-    status = Status(
-        "failed", "embeddings", "pixels", 5, 61, 2.5, 1.0, 2.0, "No.", {"images": 61}, ("import",), "thread"
-    )
+    told = ("failed", "embeddings", "pixels", 5, 61, 2.5, 1.0, 2.0, "No.")
+    remedy = Remedy("build", "mine", {"encoder": "pixels", "rebuild": True})
+    status = Status(*told, remedy=remedy, counts={"images": 61}, finished=("import",), runner="thread")
     assert Status.from_json(json.loads(json.dumps(status.to_json()))) == status
 
 
@@ -23,6 +23,8 @@ def test_a_record_keeps_all_it_says():
         ({}, "state = 'None'"),
         ({"state": "dancing"}, "state = 'dancing'"),
         ({"state": "done", "tune": 1}, "it also has 'tune'"),
+        ({"state": "failed", "remedy": {"action": "dance", "subject": "", "options": {}}}, "remedy = "),
+        ({"state": "failed", "remedy": {"action": "build", "subject": "", "options": {"a": 1}}}, "remedy = "),
     ],
 )
 def test_what_is_no_record_is_said(record, said):

@@ -190,7 +190,7 @@ def test_a_read_only_data_folder_is_one_error(data, monkeypatch) -> None:
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(StorageError, match=r"it is read-only\. Set RADCBIR_DATA to a folder you can write to"):
+    with pytest.raises(StorageError, match=r"it is read-only\. Make it writable, or use another folder"):
         run_here(MakeDemonstration())
 
 

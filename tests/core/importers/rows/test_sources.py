@@ -55,15 +55,16 @@ def test_required_columns_are_named(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.csv", b"", "is empty. Give a CSV with a column 'path'"),
+        ("t.csv", b"", "is empty. Give a CSV whose first line names its columns"),
         ("t.csv", b" \na,b\n", "is empty"),
         ("t.csv", b"a,b,a\n", "has the column 'a' twice. Rename one of them"),
         ("t.csv", "ä\n".encode("latin-1"), "has other bytes at position 0. Save it as UTF-8 CSV"),
         ("t.csv.gz", b"a,b\n", "is damaged or cut off. Copy it again from its source"),
         ("t.csv.gz", gzip.compress(b"a,b\n")[:12], "is damaged or cut off"),
         ("t.csv", b"x" * 5_000_000, "has a longer one. Give a CSV table"),
+        ("t.csv", b"x" * 200_000, "Expected cells of at most 131,072 characters, but line 1 of "),
     ],
-    ids=["empty", "blank", "a column twice", "Latin-1", "no gzip", "cut gzip", "no lines"],
+    ids=["empty", "blank", "a column twice", "Latin-1", "no gzip", "cut gzip", "no lines", "a huge name"],
 )
 def test_what_is_no_table(tmp_path, name, content, message) -> None:
     path = written(tmp_path, content, name)
@@ -83,6 +84,14 @@ def test_damage_further_on_is_met_when_it_is_reached(tmp_path) -> None:
     assert next(rows).cells == {"a": "1"}
     with pytest.raises(ManifestError, match="other bytes at position"):
         list(rows)
+
+
+def test_a_cell_without_an_end_is_told_with_its_line(tmp_path) -> None:
+    table = CsvTable(written(tmp_path, 'a,b\n1,2\n3,"' + "x\n" * 100_000))
+    with pytest.raises(
+        ManifestError, match=r"of at most 131,072 characters, but line \d+ of .*t\.csv has a longer one"
+    ):
+        list(table.rows())
 
 
 def test_a_gzip_bomb_is_not_unpacked(tmp_path) -> None:

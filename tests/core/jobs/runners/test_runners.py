@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from radcbir_core.errors import CollectionError
 from radcbir_core.jobs import at_work_at, at_work_on, job_at, list_jobs, start
+from radcbir_core.jobs.liveness import is_held
 from radcbir_core.jobs.runners import RUNNERS, runner_of
 from tests.core.jobs.counting import Count, rests
 from tests.quick_jobs import wait_for
@@ -171,7 +173,10 @@ def test_what_cannot_begin_leaves_nothing(folder, runner, monkeypatch):
     with pytest.raises(CollectionError, match="a runner among process, thread, but runner = 'ray'"):
         start(Count("mine", str(folder)), runner="ray")
 
-    def broken(*_, **__):
+    held = []
+
+    def broken(job, hold):
+        held.append(job.folder)
         raise OSError("no more of them")
 
     with monkeypatch.context() as patch:
@@ -179,9 +184,33 @@ def test_what_cannot_begin_leaves_nothing(folder, runner, monkeypatch):
         with pytest.raises(OSError, match="no more of them"):
             start(Count("mine", str(folder)), runner=runner)
     assert list_jobs() == []
+    held[0].mkdir()
+    assert not is_held(held[0])
+
+
+def test_what_cannot_go_on_is_what_it_was(folder, runner, monkeypatch):
+    job = start(Count("mine", str(folder), fault="said"), runner=runner)
+    before = job.wait(60)
+    wait_for(lambda: not job.is_alive())
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", raising(RuntimeError("can't start new thread")))
+        patch.setattr(subprocess, "Popen", raising(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")))
+        with pytest.raises(CollectionError, match="but the system refuses another one"):
+            job.resume(runner=runner)
+    assert job.status() == before
+    (folder / "mended").touch()
+    job.resume(runner=runner)
+    assert job.wait(60).state == "done"
+
+
+def raising(error):
+    def refused(*_, **__):
+        raise error
+
+    return refused
 
 
 def test_an_engine_of_ones_own_is_one_module(folder, monkeypatch):
-    monkeypatch.setitem(RUNNERS, "here", "tests.core.jobs.here_runner")
-    job = start(Count("mine", str(folder)), runner="here")
-    assert (job.status().state, job.status().runner) == ("done", "here")
+    monkeypatch.setitem(RUNNERS, "immediate", "tests.core.jobs.immediate_runner")
+    job = start(Count("mine", str(folder)), runner="immediate")
+    assert (job.status().state, job.status().runner) == ("done", "immediate")

@@ -1,0 +1,67 @@
+"""What a job is called on pages, and what stays of what it made, kind by kind.
+
+Owns these words. How far a job is is said by ``stages.py``; a kind without words of its own goes by its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from radcbir_core.jobs import Request
+from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
+from radcbir_core.jobs.kinds.export_file import ExportFile
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+
+_STAYS: Final = "What is finished stays; it can go on later."
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said of a job.
+
+    Attributes:
+        what: What it does, as the beginning of a sentence.
+        once_stopped: What becomes of it when it is stopped, for the help of the button.
+        kept: What stays of one that ended before its end, a sentence.
+        made: What its bar is of; the stage at work where empty.
+    """
+
+    what: str
+    once_stopped: str = f"It stops at the next step of its progress. {_STAYS}"
+    kept: str = "What is finished stays."
+    made: str = ""
+
+
+def words_of(request: Request) -> Words:
+    """The words for what was asked for; plain text.
+
+    Example:
+        >>> words_of(ExportFile("mine", "archive", ".zip")).what
+        'Write mine.zip'
+        >>> words_of(ImportAndBuild("mine", encoders=("pixels", "radcbir-mini"))).what
+        'Build with pixels, radcbir-mini'
+    """
+    if isinstance(request, ExportFile):
+        return Words(
+            f"Write {request.file}",
+            "What was written until then is removed; gone on with, it begins anew.",
+            "Nothing of it was kept.",
+            made=request.file,
+        )
+    if isinstance(request, EvaluateEncoder):
+        return Words(
+            f"Evaluate {request.encoder_id}: {request.evaluation.name}",
+            "It begins anew when it is computed again.",
+            "It begins anew when it is computed again.",
+        )
+    if isinstance(request, MakeDemonstration):
+        return Words("Make the demonstration collection")
+    if isinstance(request, ImportAndBuild):
+        with_encoders = f"uild with {', '.join(request.encoders)}"
+        if not request.brings_in:
+            return Words(f"B{with_encoders}")
+        first = "Open an archive" if request.archive is not None else "Import"
+        return Words(f"{first} and b{with_encoders}" if request.encoders else first)
+    return Words(request.kind.capitalize())
