@@ -150,7 +150,7 @@ def test_without_a_split_it_says_what_is_missing(app, copied_data, query, who) -
     assert not complaints(at)
     needs = f"{who} needs images of split train and of split test, but this collection has no split at all."
     assert needs in words(at)
-    assert any("import MANIFEST_CSV" in code.value for code in at.code)
+    assert any("relabel " in code.value for code in at.code)
     assert not at.dataframe
 
 
