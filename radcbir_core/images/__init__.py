@@ -1,10 +1,23 @@
 """From a file or an upload to the pixels of an image: formats, DICOM's display pipeline, limits.
 
-Owns everything about reading image files; nothing else in RadCBIR opens one. Start at `decode_image`.
+Owns everything about reading image files; nothing else in RadCBIR opens one. Start at `decode_image`,
+which is two steps: `read_stored`, what a file holds, and `display_image`, what is shown of it.
 """
 
-from radcbir_core.images.decode import decode_image
+from radcbir_core.images.decode import decode_image, read_stored
 from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
+from radcbir_core.images.display import display_image
 from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
+from radcbir_core.images.stored_image import StoredImage
 
-__all__ = ["IMAGE_SUFFIXES", "DecodedImage", "Limits", "Window", "decode_image", "is_image_name"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "DecodedImage",
+    "Limits",
+    "StoredImage",
+    "Window",
+    "decode_image",
+    "display_image",
+    "is_image_name",
+    "read_stored",
+]

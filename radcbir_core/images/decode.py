@@ -1,6 +1,7 @@
 """The way in: a file or its bytes, of whatever format, to a decoded image.
 
-Owns the routing by content, the check of the file's size, and the border behind which nothing but an ImageError leaves.
+Owns the routing by content and the check of the file's size. Decoding is two steps, each of which can be had by itself:
+what the file holds, and how that is shown.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images.decoded_image import DecodedImage, Limits
-from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.decoding_request import COPY_AGAIN, Request, only_image_errors
+from radcbir_core.images.display import display_image
 from radcbir_core.images.file_types import HEAD_BYTES, describe, sniff
-from radcbir_core.images.quiet import quiet
-from radcbir_core.images.raster import decode_raster
+from radcbir_core.images.raster import read_raster
+from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
 
@@ -28,9 +29,9 @@ def decode_image(
     window: tuple[float, float] | None = None,
     limits: Limits = _DEFAULT_LIMITS,
 ) -> DecodedImage:
-    """Decode one image; safe to call from several threads.
+    """Decode one image as it is shown: :func:`read_stored`, then :func:`~radcbir_core.images.display.display_image`.
 
-    The content decides the format, never the name: PNG, JPEG, TIFF, WebP, BMP, or DICOM with or without its preamble.
+    Safe to call from several threads.
 
     Args:
         source: a file, or the content of one.
@@ -57,17 +58,47 @@ def decode_image(
         >>> image.format, image.pixels.shape, int(image.pixels.max()), image.window
         ('PNG', (3, 4), 200, None)
     """
+    return display_image(read_stored(source, name=name, frame=frame, limits=limits), window=window)
+
+
+def read_stored(
+    source: Path | bytes, *, name: str | None = None, frame: int | None = None, limits: Limits = _DEFAULT_LIMITS
+) -> StoredImage:
+    """Read what one image file holds, before anything of it is shown; safe to call from several threads.
+
+    The content decides the format, never the name: PNG, JPEG, TIFF, WebP, BMP, or DICOM with or without its preamble.
+
+    Args:
+        source: a file, or the content of one.
+        name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
+        frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
+        limits: what the file may cost; checked before anything is decoded.
+
+    Raises:
+        ImageError: there is no such file, or it is empty, damaged, cut off, an animation, or none of these formats.
+        ImageTooLargeError: over a limit.
+        NoPixelDataError: a DICOM object without a picture in it.
+
+    Example:
+        >>> from io import BytesIO
+        >>> import numpy as np
+        >>> from PIL import Image
+        >>> file = BytesIO()
+        >>> Image.fromarray(np.array([[0, 40_000]], np.uint16)).save(file, "PNG")
+        >>> read_stored(file.getvalue()).values().tolist()
+        [[0.0, 40000.0]]
+    """
     if isinstance(source, bytes):
-        request = Request(name or "the upload", frame, window, limits)
-        return _decode(BytesIO(source), size=len(source), request=request)
-    request = Request(name or source.name, frame, window, limits)
+        request = Request(name or "the upload", frame, limits)
+        return _read(BytesIO(source), size=len(source), request=request)
+    request = Request(name or source.name, frame, limits)
     try:
         status = source.stat()
         if not stat.S_ISREG(status.st_mode):  # a folder; or a pipe, which would never end
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
             raise request.error("an image file", kind, remedy="Name an image file.")
         with source.open("rb") as file:
-            return _decode(file, size=status.st_size, request=request)
+            return _read(file, size=status.st_size, request=request)
     except FileNotFoundError as error:
         raise request.error("an image file", "not there", remedy="Check the path.") from error
     except OSError as error:
@@ -76,8 +107,8 @@ def decode_image(
         ) from error
 
 
-def _decode(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
-    """Decode an open file of `size` bytes."""
+def _read(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
+    """Read an open file of `size` bytes."""
     if size == 0:
         raise request.error("an image file", "empty (0 bytes)", remedy=COPY_AGAIN)
     request.check_bytes(size)
@@ -90,30 +121,15 @@ def _decode(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
             describe(head),
             remedy="Convert it to one of these, or leave it out.",
         )
-    try:
-        with quiet():
-            image = _decode_as(image_format, file, size=size, request=request)
-    except ImageError:
-        raise
-    except MemoryError as error:
-        raise request.error(
-            "an image that fits into memory",
-            "too large for this machine",
-            remedy="Make it smaller.",
-            kind=ImageTooLargeError,
-        ) from error
-    except Exception as error:
-        # Pillow, pydicom and the decoders under them raise whatever comes up on damaged data: OSError, SyntaxError,
-        # struct.error, zlib.error, AttributeError, NotImplementedError, … It is one thing to the caller. Their texts
-        # may quote the file's header, so they stay in the cause.
-        raise request.damaged(image_format) from error
-    image.pixels.flags.writeable = False
+    with only_image_errors(request.name, image_format):
+        image = _read_as(image_format, file, size=size, request=request)
+    image.stored.flags.writeable = False
     return image
 
 
-def _decode_as(image_format: str, file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
+def _read_as(image_format: str, file: BinaryIO, *, size: int, request: Request) -> StoredImage:
     if image_format == "DICOM":
-        from radcbir_core.images.dicom.reading import decode_dicom  # pydicom takes a third of a second to import
+        from radcbir_core.images.dicom.reading import read_dicom  # pydicom takes a third of a second to import
 
-        return decode_dicom(file, size=size, request=request)
-    return decode_raster(file.read(), image_format, request=request)
+        return read_dicom(file, size=size, request=request)
+    return read_raster(file.read(), image_format, request=request)

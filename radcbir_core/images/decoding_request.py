@@ -1,15 +1,18 @@
-"""What one decoding was asked for, and how it says no.
+"""What one reading was asked for, and how decoding says no.
 
-Owns the wording of every error of an image and the checks that all formats share. It reads no file.
+Owns the wording of every error of an image, the border that errors pass, and the checks that all formats share. It
+reads no file.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images.decoded_image import Limits, Window
+from radcbir_core.images.decoded_image import Limits
+from radcbir_core.images.quiet import quiet
 
 COPY_AGAIN = "Copy it again from its source."
 LONGEST_NAME = 120
@@ -17,36 +20,30 @@ LONGEST_NAME = 120
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One call of ``decode_image``: which file, which frame, which window, which limits.
+    """One file that is to be read: which frame of it, under which limits.
 
     Attributes:
         name: what messages call the file.
         frame: the frame asked for, counted from 0, or None for the middle one.
-        window: (center, width) asked for, or None for the file's own.
         limits: what the file may cost.
     """
 
     name: str
     frame: int | None
-    window: tuple[float, float] | None
     limits: Limits
 
     def error(self, rule: str, actual: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
         """An error in one line that names the file; the caller raises it.
 
         Example:
-            >>> str(Request("a.png", None, None, Limits()).error("an image", "empty (0 bytes)", remedy=COPY_AGAIN))
+            >>> str(Request("a.png", None, Limits()).error("an image", "empty (0 bytes)", remedy=COPY_AGAIN))
             'Expected an image, but a.png = empty (0 bytes). Copy it again from its source.'
         """
-        return kind(f"Expected {rule}, but {shown(self.name)} = {actual}. {remedy}")
+        return image_error(self.name, rule, actual, remedy=remedy, kind=kind)
 
     def damaged(self, image_format: str) -> ImageError:
         """The error for a file whose content breaks off or makes no sense."""
-        return self.error(
-            f"a whole, readable {image_format} file",
-            "damaged, cut off, or of a kind that cannot be read",
-            remedy="Copy it again from its source, or convert it.",
-        )
+        return _damaged(self.name, image_format)
 
     def check_bytes(self, size: int) -> None:
         """Raise ImageTooLargeError if `size` bytes are over the limit."""
@@ -75,7 +72,7 @@ class Request:
             ImageError: the file has no such frame.
 
         Example:
-            >>> [Request("a.dcm", None, None, Limits()).choose_frame(n) for n in (1, 2, 3, 10)]
+            >>> [Request("a.dcm", None, Limits()).choose_frame(n) for n in (1, 2, 3, 10)]
             [0, 1, 1, 5]
         """
         if self.frame is None:
@@ -86,27 +83,51 @@ class Request:
             raise self.error(rule, f"asked for frame {self.frame}", remedy="Ask for another frame.")
         return self.frame
 
-    def given_window(self) -> Window | None:
-        """The window asked for, or None.
 
-        Raises:
-            ImageError: center or width is not a finite number, or the width is under 1 (DICOM PS3.3 C.11.2.1.2.1).
-        """
-        if self.window is None:
-            return None
-        center, width = self.window
-        if not (math.isfinite(center) and math.isfinite(width) and width >= 1):
-            raise self.error(
-                "a window with a finite center and a width of at least 1",
-                f"asked for center {center}, width {width}",
-                remedy="Give another window.",
-            )
-        return Window(float(center), float(width), "given")
+def image_error(name: str, rule: str, actual: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
+    """An error in one line that names the file; the caller raises it."""
+    return kind(f"Expected {rule}, but {shown(name)} = {actual}. {remedy}")
 
-    def refuse_window(self) -> None:
-        """Raise ImageError if a window was asked for: the image is in color."""
-        if self.window is not None:
-            raise self.error("a gray image to apply a window to", "in color", remedy="Leave the window out.")
+
+@contextmanager
+def only_image_errors(name: str, image_format: str) -> Iterator[None]:
+    """The border behind which nothing but an ImageError leaves, and no library says a word.
+
+    Args:
+        name: what messages call the file.
+        image_format: of the file.
+
+    Raises:
+        ImageError: whatever was raised in the block.
+        ImageTooLargeError: there was not enough memory.
+    """
+    try:
+        with quiet():
+            yield
+    except ImageError:
+        raise
+    except MemoryError as error:
+        raise image_error(
+            name,
+            "an image that fits into memory",
+            "too large for this machine",
+            remedy="Make it smaller.",
+            kind=ImageTooLargeError,
+        ) from error
+    except Exception as error:
+        # Pillow, pydicom and the decoders under them raise whatever comes up on damaged data: OSError, SyntaxError,
+        # struct.error, zlib.error, AttributeError, NotImplementedError, … It is one thing to the caller. Their texts
+        # may quote the file's header, so they stay in the cause.
+        raise _damaged(name, image_format) from error
+
+
+def _damaged(name: str, image_format: str) -> ImageError:
+    return image_error(
+        name,
+        f"a whole, readable {image_format} file",
+        "damaged, cut off, or of a kind that cannot be read",
+        remedy="Copy it again from its source, or convert it.",
+    )
 
 
 def shown(name: str) -> str:

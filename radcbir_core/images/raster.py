@@ -1,6 +1,6 @@
 """PNG, JPEG, TIFF, WebP and BMP, by Pillow.
 
-Owns the way from such a file to gray or RGB pixels. Pillow's plugins are called by name, never through
+Owns the way from such a file to gray or RGB values. Pillow's plugins are called by name, never through
 ``Image.open``: no other format can get in, and the limits are ours instead of Pillow's process-wide
 ``MAX_IMAGE_PIXELS``. A file that breaks off is an error (``LOAD_TRUNCATED_IMAGES`` stays False), never filled up.
 """
@@ -20,9 +20,8 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from radcbir_core.images.decoded_image import DecodedImage, Window
 from radcbir_core.images.decoding_request import Request
-from radcbir_core.images.grayscale import Rescale, to_display, window_shades
+from radcbir_core.images.stored_image import StoredImage
 
 _PLUGINS: dict[str, type[ImageFile]] = {
     "PNG": PngImageFile,
@@ -55,12 +54,11 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def decode_raster(data: bytes, image_format: str, *, request: Request) -> DecodedImage:
-    """Decode one image of a format that Pillow reads.
+def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredImage:
+    """Read one image of a format that Pillow reads.
 
-    Gray of eight bits keeps the file's own values. Deeper gray (16 bit, 32 bit, float) is spread over the full range of
-    the image unless a window is given. Color of 16 bits a channel keeps the upper eight, as Pillow does. What is
-    transparent is laid on black.
+    Gray of eight bits is shown as it is; deeper gray (16 bit, 32 bit, float) says nothing of how it is to be shown.
+    Color of 16 bits a channel keeps the upper eight, as Pillow does. What is transparent is laid on black.
 
     Args:
         data: the whole file.
@@ -68,9 +66,9 @@ def decode_raster(data: bytes, image_format: str, *, request: Request) -> Decode
         request: what is wanted; its limits are checked on the file's header.
 
     Raises:
-        ImageError: an animation, a frame that is not there, a window for a color image.
+        ImageError: an animation, a frame that is not there, a color mode that is not supported.
         ImageTooLargeError: over the pixel limit.
-        Exception: whatever Pillow raises on a damaged file; `decode_image` turns it into an ImageError.
+        Exception: whatever Pillow raises on a damaged file; `read_stored` turns it into an ImageError.
     """
     if image_format == "WEBP":
         request.check_pixels(*_webp_size(data))  # Pillow allocates the whole canvas when it opens the file
@@ -86,34 +84,32 @@ def decode_raster(data: bytes, image_format: str, *, request: Request) -> Decode
         request.check_pixels(*image.size)
         _check_all_rows_stored(image)
         image.load()
-        pixels, window = _to_pixels(image, request)
+        stored = _stored_values(image, request)
+        as_is, inverted = not _is_deep_gray(image), _is_white_zero(image)
         if image_format != "TIFF":  # Pillow turns a TIFF upright by itself
             turn = _UPRIGHT.get(_orientation(image))
-            pixels = pixels if turn is None else turn(pixels)
-    return DecodedImage(np.ascontiguousarray(pixels), window, frame if frames > 1 else None, frames, image_format)
+            stored = stored if turn is None else turn(stored)
+    return StoredImage(
+        name=request.name,
+        stored=np.ascontiguousarray(stored),
+        format=image_format,
+        frame=frame if frames > 1 else None,
+        frames=frames,
+        as_is=as_is,
+        inverted=inverted,
+    )
 
 
-def gray_if_equal(pixels: np.ndarray) -> np.ndarray:
-    """(H, W) if the three channels of (H, W, 3) are equal everywhere, else `pixels` itself.
-
-    Many radiographs are saved as RGB. Equal channels are what Pillow's ``convert("L")`` gives for them, exactly.
-
-    Example:
-        >>> gray_if_equal(np.full((2, 2, 3), 7, np.uint8)).shape, gray_if_equal(np.eye(3, dtype=np.uint8)[None]).shape
-        ((2, 2), (1, 3, 3))
-    """
-    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
-    # A few rows tell a color image from a gray one nearly always, and cost nothing beside all of them.
-    for rows in (slice(None, None, 16), slice(None)):
-        if not (np.array_equal(red[rows], green[rows]) and np.array_equal(green[rows], blue[rows])):
-            return pixels
-    return red
-
-
-def _to_pixels(image: Image, request: Request) -> tuple[np.ndarray, Window | None]:
-    """Gray or RGB pixels of a loaded image, and the window that was needed."""
-    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        return _deep_gray(image, request)
+def _stored_values(image: Image, request: Request) -> np.ndarray:
+    """Gray or RGB values of a loaded image."""
+    if _is_deep_gray(image):
+        stored = np.asarray(image)
+        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        if isinstance(image, TiffImageFile) and image.mode == "I":
+            sample_format = image.tag_v2.get(_TIFF_SAMPLE_FORMAT, (_TIFF_UNSIGNED,))
+            if sample_format[0] == _TIFF_UNSIGNED:
+                stored = stored.view(np.uint32)  # Pillow keeps 32 unsigned bits in a signed type
+        return stored
     if image.mode not in _MODES:
         raise request.error(
             "gray, RGB, palette or CMYK pixels", f"in color mode {image.mode}", remedy="Convert it to RGB."
@@ -121,31 +117,23 @@ def _to_pixels(image: Image, request: Request) -> tuple[np.ndarray, Window | Non
     if image.mode == "La":
         image = image.convert("LA")  # the one mode that has no direct way to RGBA
     if "transparency" in image.info or image.mode in _MODES_WITH_ALPHA:
-        pixels = _on_black(np.asarray(image.convert("RGBA")))
-    elif image.mode in {"L", "RGB"}:
-        pixels = np.asarray(image)  # convert() would copy
-    else:
-        pixels = np.asarray(image.convert("L" if image.mode == "1" else "RGB"))
-    if pixels.ndim == 3:
-        pixels = gray_if_equal(pixels)
-    if pixels.ndim == 2:
-        window = request.given_window()
-        return (pixels, None) if window is None else (window_shades(pixels.astype(np.float64), window), window)
-    request.refuse_window()
-    return pixels, None
+        return _on_black(np.asarray(image.convert("RGBA")))
+    if image.mode in {"L", "RGB"}:
+        return np.asarray(image)  # convert() would copy
+    return np.asarray(image.convert("L" if image.mode == "1" else "RGB"))
 
 
-def _deep_gray(image: Image, request: Request) -> tuple[np.ndarray, Window]:
-    stored = np.asarray(image)
-    stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
-    inverted = False
-    if isinstance(image, TiffImageFile):
-        sample_format = image.tag_v2.get(_TIFF_SAMPLE_FORMAT, (_TIFF_UNSIGNED,))
-        if image.mode == "I" and sample_format[0] == _TIFF_UNSIGNED:
-            stored = stored.view(np.uint32)  # Pillow keeps 32 unsigned bits in a signed type
-        if image.tag_v2.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO:
-            inverted = True  # Pillow inverts such a TIFF up to 8 bits only
-    return to_display(stored, modality=Rescale(), voi=request.given_window(), inverted=inverted)
+def _is_deep_gray(image: Image) -> bool:
+    return image.mode in {"I", "F"} or image.mode.startswith("I;16")
+
+
+def _is_white_zero(image: Image) -> bool:
+    """Whether zero is white in a TIFF of deep gray; Pillow inverts one of up to eight bits by itself."""
+    return (
+        isinstance(image, TiffImageFile)
+        and _is_deep_gray(image)
+        and image.tag_v2.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO
+    )
 
 
 def _on_black(rgba: np.ndarray) -> np.ndarray:

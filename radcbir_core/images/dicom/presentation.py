@@ -7,7 +7,7 @@ The arithmetic on gray values is `grayscale`'s.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from pydicom.pixels.processing import apply_color_lut
 
 from radcbir_core.images.decoded_image import Window
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
-from radcbir_core.images.grayscale import LookupTable, Rescale, full_range, to_display
+from radcbir_core.images.grayscale import LookupTable, Rescale, full_range
+from radcbir_core.images.stored_image import StoredImage
 
 _COLORS = ("Red", "Green", "Blue")
 PALETTE_ELEMENTS = tuple(
@@ -24,6 +25,9 @@ PALETTE_ELEMENTS = tuple(
     for color in _COLORS
     for prefix, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 )
+# Defined terms of Modality LUT Type and Rescale Type (C.11.1.1.2) but for US, unspecified. Whatever else is written
+# there may be about a patient.
+_UNITS = frozenset({"OD", "HU", "MGML", "Z_EFF", "ED", "EDW", "HU_MOD", "PCT"})
 _FUNCTIONS = {"LINEAR": "linear", "LINEAR_EXACT": "linear exact", "SIGMOID": "sigmoid"}
 
 
@@ -63,38 +67,37 @@ class FrameHeader:
         return self.header
 
 
-def show_gray(
-    values: np.ndarray, context: FrameHeader, *, photometric: str, request: Request
-) -> tuple[np.ndarray, Window]:
-    """Show stored gray values: modality LUT or rescale, VOI, inversion (PS3.4 N.2).
+def with_presentation(image: StoredImage, context: FrameHeader, *, photometric: str, request: Request) -> StoredImage:
+    """Stored gray values with what the header says of them: modality, unit, VOI, padding, inversion (PS3.4 N.2).
 
-    The VOI is the window asked for; else the first VOI LUT; else the first window; else, for eight bits or fewer that
-    nothing rescales, all that the type holds; else the darkest to the brightest value. Low values are white with
-    MONOCHROME1 or Presentation LUT Shape INVERSE. Padding is black.
+    The VOI is the first VOI LUT; else the first window; else, for eight bits or fewer that nothing rescales, all that
+    the type holds; else none. Low values are white with MONOCHROME1 or Presentation LUT Shape INVERSE.
 
     Args:
-        values: (H, W) stored values.
+        image: with (H, W) stored values.
         context: the frame's header.
         photometric: ``MONOCHROME1`` or ``MONOCHROME2``.
-        request: for the window asked for, and for messages.
-
-    Returns:
-        (H, W) uint8 and the window that was applied.
+        request: for messages.
 
     Raises:
         ImageError: a rescale slope of 0.
     """
     modality = _modality(context, request)
-    voi = request.given_window() or _voi(context)
-    if voi is None and values.dtype.kind == "u" and context.bits_stored <= 8 and modality == Rescale():
+    voi = _voi(context)
+    if voi is None and image.stored.dtype.kind == "u" and context.bits_stored <= 8 and modality == Rescale():
         voi = full_range(0.0, float(2**context.bits_stored - 1))
-    # INVERSE comes with MONOCHROME1 and says the same again (C.11.6.1.2), so together they invert once.
-    inverted = photometric == "MONOCHROME1" or str(context.header.get("PresentationLUTShape", "")) == "INVERSE"
-    padding = _padding(context.header, values.dtype)
-    return to_display(values, modality=modality, voi=voi, padding=padding, inverted=inverted)
+    return replace(
+        image,
+        modality=modality,
+        unit=_unit(context),
+        voi=voi,
+        padding=_padding(context.header, image.stored.dtype),
+        # INVERSE comes with MONOCHROME1 and says the same again (C.11.6.1.2), so together they invert once.
+        inverted=photometric == "MONOCHROME1" or str(context.header.get("PresentationLUTShape", "")) == "INVERSE",
+    )
 
 
-def show_palette(places: np.ndarray, context: FrameHeader) -> np.ndarray:
+def palette_colors(places: np.ndarray, context: FrameHeader) -> np.ndarray:
     """(H, W, 3) uint8 colors of (H, W) places in the palette (C.7.6.3.1.5, C.7.9)."""
     header = context.header
     count, first, bits = (int(number) for number in header.RedPaletteColorLookupTableDescriptor)
@@ -112,14 +115,6 @@ def show_palette(places: np.ndarray, context: FrameHeader) -> np.ndarray:
     return chosen
 
 
-def show_color(values: np.ndarray, context: FrameHeader) -> np.ndarray:
-    """(H, W, 3) uint8 of RGB values: the upper eight of the bits stored."""
-    if values.dtype == np.uint8:
-        return values
-    upper: np.ndarray = np.clip(values >> max(0, context.bits_stored - 8), 0, 255).astype(np.uint8)
-    return upper
-
-
 def _modality(context: FrameHeader, request: Request) -> Rescale | LookupTable:
     """The modality LUT, or the rescale, or the identity (C.11.1)."""
     tables = context.header.get("ModalityLUTSequence")
@@ -130,6 +125,22 @@ def _modality(context: FrameHeader, request: Request) -> Rescale | LookupTable:
     if slope == 0:
         raise request.error("a rescale slope other than 0", "RescaleSlope 0", remedy=COPY_AGAIN)
     return Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
+
+
+def _unit(context: FrameHeader) -> str:
+    """What the values after the modality LUT or rescale are measured in; empty where the header names no such unit.
+
+    Rescale Type of a CT image is left out only where it is HU (C.8.2.1).
+    """
+    tables = context.header.get("ModalityLUTSequence")
+    if tables:
+        named = tables[0].get("ModalityLUTType")
+    else:
+        group = context.group("PixelValueTransformationSequence")
+        named = group.get("RescaleType")
+        if not named and context.header.get("Modality") == "CT" and group.get("RescaleIntercept") is not None:
+            named = "HU"
+    return str(named) if str(named) in _UNITS else ""
 
 
 def _voi(context: FrameHeader) -> Window | LookupTable | None:

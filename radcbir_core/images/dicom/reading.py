@@ -1,4 +1,4 @@
-"""DICOM: which objects are images, and the way from a file to the frame that is shown.
+"""DICOM: which objects are images, and the way from a file to the values of a frame.
 
 Owns the reading of the header. It reads only the elements that are needed, none of which name a patient. It imports
 pydicom, so it is itself imported when the first DICOM file is met.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import (
@@ -25,13 +25,13 @@ from pydicom.uid import (
 )
 
 from radcbir_core.errors import ImageError, NoPixelDataError
-from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
+from radcbir_core.images.decoded_image import Limits
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
-from radcbir_core.images.dicom.presentation import PALETTE_ELEMENTS, FrameHeader, show_color, show_gray, show_palette
+from radcbir_core.images.dicom.presentation import PALETTE_ELEMENTS, FrameHeader, palette_colors, with_presentation
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
 from radcbir_core.images.quiet import quiet
-from radcbir_core.images.raster import gray_if_equal
+from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
 _ELEMENTS = [
@@ -51,6 +51,7 @@ _ELEMENTS = [
     "PixelPaddingRangeLimit",
     "RescaleIntercept",
     "RescaleSlope",
+    "RescaleType",
     "ModalityLUTSequence",
     "VOILUTSequence",
     "VOILUTFunction",
@@ -73,8 +74,8 @@ _NO_PICTURE_CLASSES = {
 _NO_PICTURE_MODALITIES = {"SEG": "a segmentation (a map of labels)", "RTDOSE": "a radiotherapy dose"}
 
 
-def decode_dicom(file: BinaryIO, *, size: int, request: Request) -> DecodedImage:
-    """Decode one frame of a DICOM object as it would be shown.
+def read_dicom(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
+    """Read one frame of a DICOM object, and how it is to be shown.
 
     Args:
         file: the file, at its start.
@@ -82,14 +83,14 @@ def decode_dicom(file: BinaryIO, *, size: int, request: Request) -> DecodedImage
         request: what is wanted.
 
     Returns:
-        Gray as `show_gray` shows it, color as RGB. Overlays and ICC profiles are not applied.
+        Gray values as they are stored, color as RGB. Overlays and ICC profiles are not applied.
 
     Raises:
         NoPixelDataError: an object without a picture: a report, a plan, a segmentation, a dose.
         ImageTooLargeError: over the pixel limit, or over the byte limit once inflated.
         ImageError: a transfer syntax or a color space that is not supported, a frame that is not there, a file that is
             cut off.
-        Exception: whatever pydicom or a decoder raises on a damaged file; `decode_image` turns it into an ImageError.
+        Exception: whatever pydicom or a decoder raises on a damaged file; `read_stored` turns it into an ImageError.
     """
     file, size, deflated = _inflate(file, size=size, request=request)
     header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_ELEMENTS)
@@ -111,14 +112,14 @@ def decode_dicom(file: BinaryIO, *, size: int, request: Request) -> DecodedImage
         file, header, syntax=syntax, element=element, frame=frame, frames=frames, request=request
     )
     context = FrameHeader(header, frame, byte_order)
-    window: Window | None = None
+    image = StoredImage(
+        name=request.name, stored=values, format="DICOM", frame=frame if frames > 1 else None, frames=frames
+    )
     if photometric.startswith("MONOCHROME"):
-        pixels, window = show_gray(values, context, photometric=photometric, request=request)
-    else:
-        request.refuse_window()
-        show = show_palette if photometric == "PALETTE COLOR" else show_color
-        pixels = gray_if_equal(show(values, context))
-    return DecodedImage(np.ascontiguousarray(pixels), window, frame if frames > 1 else None, frames, "DICOM")
+        return with_presentation(image, context, photometric=photometric, request=request)
+    if photometric == "PALETTE COLOR":
+        return replace(image, stored=palette_colors(values, context))
+    return replace(image, bits=context.bits_stored)
 
 
 def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> Dataset:
@@ -135,7 +136,7 @@ def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DE
     Raises:
         ImageError: the file is not there, is no DICOM, or is damaged.
     """
-    request = Request(source.name, None, None, limits)
+    request = Request(source.name, None, limits)
     try:
         with source.open("rb") as stream, quiet():
             is_dicom = sniff(stream.read(HEAD_BYTES)) == "DICOM"

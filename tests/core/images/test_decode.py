@@ -159,7 +159,7 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("radcbir_core.images.decode.decode_raster", exhausted)
+    monkeypatch.setattr("radcbir_core.images.decode.read_raster", exhausted)
     with pytest.raises(ImageTooLargeError) as caught:
         decode_image(png(), name="x")
     assert str(caught.value) == (

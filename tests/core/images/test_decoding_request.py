@@ -1,4 +1,4 @@
-"""What one decoding was asked for: the choice of frame and window, the limits, and the wording of errors."""
+"""What one decoding was asked for: the choice of frame, the limits, and the wording of errors."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images import Limits, Window
-from radcbir_core.images.decoding_request import LONGEST_NAME, Request, shown
+from radcbir_core.images import Limits
+from radcbir_core.images.decoding_request import LONGEST_NAME, Request, only_image_errors, shown
 
 
-def request(*, frame=None, window=None, **limits) -> Request:
-    return Request("a.dcm", frame, window, Limits(**limits))
+def request(*, frame=None, **limits) -> Request:
+    return Request("a.dcm", frame, Limits(**limits))
 
 
 @given(st.integers(1, 10_000))
@@ -36,15 +36,15 @@ def test_limits_are_the_last_that_is_allowed() -> None:
     assert str(caught.value) == "Expected at most 12 pixels, but a.dcm = 13 x 1 = 13 pixels. Make the image smaller."
 
 
-def test_windows() -> None:
-    assert request().given_window() is None
-    assert request(window=(40, 1)).given_window() == Window(40.0, 1.0, "given", "linear")
-    for window in ((0, 0.999), (float("inf"), 9), (0, float("nan"))):
-        with pytest.raises(ImageError, match="a window with a finite center and a width of at least 1"):
-            request(window=window).given_window()
-    request().refuse_window()
-    with pytest.raises(ImageError, match=r"a\.dcm = in color\. Leave the window out"):
-        request(window=(40, 400)).refuse_window()
+def test_the_border_lets_nothing_but_image_errors_out() -> None:
+    with pytest.raises(ImageError) as caught, only_image_errors("x", "TIFF"):
+        raise ValueError("the name of a patient")
+    assert str(caught.value).startswith("Expected a whole, readable TIFF file, but x = damaged")
+    assert "patient" not in str(caught.value)
+    with pytest.raises(ImageTooLargeError, match="too large for this machine"), only_image_errors("x", "TIFF"):
+        raise MemoryError
+    with pytest.raises(ImageError, match=r"^as it was$"), only_image_errors("x", "TIFF"):
+        raise ImageError("as it was")
 
 
 @given(st.text())
@@ -53,7 +53,7 @@ def test_a_name_is_one_short_printable_line(name) -> None:
     assert len(line) <= LONGEST_NAME
     assert all(character.isprintable() for character in line)
     assert shown(line) == line
-    assert str(Request(name, None, None, Limits()).damaged("PNG")).count("\n") == 0
+    assert str(Request(name, None, Limits()).damaged("PNG")).count("\n") == 0
 
 
 def test_names_are_cut_with_a_sign() -> None:
