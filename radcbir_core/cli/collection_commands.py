@@ -1,4 +1,4 @@
-"""``list``, ``info``, ``encoders``, ``doctor``, ``remove``, ``rename``, ``relocate``, ``export``: what is there."""
+"""``list``, ``info``, ``encoders``, ``doctor``, ``sbom``, ``remove``, ``rename``, ``relocate`` and ``export``."""
 
 from __future__ import annotations
 
@@ -130,6 +130,14 @@ def doctor(as_json: AsJson = False) -> None:  # noqa: FBT002 - a switch on the c
         print(f"{count['failed']} failed, {count['warning']} warnings, {count['ok']} ok.")
     if count["failed"]:
         raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def sbom() -> None:
+    """Print a software bill of materials: every package installed for RadCBIR, its version and licence (CycloneDX)."""
+    from radcbir_core.software_bill import software_bill
+
+    print(json.dumps(software_bill(), indent=2, ensure_ascii=False))
 
 
 @app.command()
