@@ -9,7 +9,7 @@ import pytest
 
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.registry import ROOT
-from radcbir_core.synthetic.phantoms.patients import draw, patient
+from radcbir_core.synthetic.phantoms.patients import patient
 
 FOLDER = ROOT / "data" / "encoders" / "radcbir-mini"
 
@@ -42,7 +42,8 @@ def test_it_finds_the_kind_of_a_phantom_by_image_and_by_text(encoder) -> None:
         who = patient(number, left=9, seed=9)
         kind = (who.scene.modality, who.scene.anatomy)
         if len(drawn.setdefault(kind, [])) < 2:
-            drawn[kind].append(draw(who, seed=9)[0].pixels)
+            (image,) = who.scene.draw(who.pathology, np.random.default_rng([9, number]), 1)
+            drawn[kind].append(image.pixels)
     kinds = [kind for kind in drawn for _ in range(2)]
     assert len(drawn) == 16
     images = encoder.encode_images([pixels for pair in drawn.values() for pixels in pair])

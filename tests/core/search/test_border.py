@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,11 +30,14 @@ KNOWS_THE_PATH = {
 }
 
 
-def sources() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def sources() -> list[tuple[str, ast.Module]]:
+    trees = []
     for path in [REPOSITORY / "app.py", *REPOSITORY.glob("radcbir_core/**/*.py"), *REPOSITORY.glob("pages/**/*.py")]:
         name = path.relative_to(REPOSITORY).as_posix()
         if not name.startswith("radcbir_core/search/"):
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
+            trees.append((name, ast.parse(path.read_text(encoding="utf-8"))))
+    return trees
 
 
 def opens_an_array(tree: ast.AST) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from radcbir_core.cli import main
 from radcbir_core.errors import CollectionError
 from radcbir_core.jobs import at_work_at, at_work_on, job_at, list_jobs, start
 from radcbir_core.jobs.liveness import is_held
@@ -60,35 +61,35 @@ def test_stopped_it_keeps_what_is_finished_and_goes_on(folder, runner):
     assert len(job.request.lines) == 10
 
 
-def ask(*words: str, data: Path) -> subprocess.CompletedProcess[str]:
-    """Say something to the command line, in a process of its own that knows nothing of this one."""
-    return subprocess.run(
-        [sys.executable, "-m", "radcbir_core", "jobs", *words],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=REPOSITORY,
-        env={**os.environ, "RADCBIR_DATA": str(data)},
-    )
+def ask_a_stranger(*words: str) -> str:
+    """What the command line answers in a process of its own, which knows nothing of this one."""
+    command = [sys.executable, "-m", "radcbir_core", "jobs", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY).stdout
 
 
-def test_everybody_sees_the_same_job_and_can_stop_it(folder, runner, tmp_path):
+def test_everybody_sees_the_same_job_and_can_stop_it(folder, runner, capsys):
+    def ask(*words: str) -> str:
+        capsys.readouterr()
+        assert main(["jobs", *words]) == 0
+        return capsys.readouterr().out
+
     (folder / "rest").touch()
     job = start(Count("mine", str(folder)), runner=runner)
     wait_for(lambda: rests(job))
-    (seen,) = json.loads(ask("--json", data=tmp_path / "data").stdout)
+    (seen,) = json.loads(ask("--json"))
     assert (seen["id"], seen["kind"], seen["collection"]) == (job.id, "count", "mine")
     assert (seen["state"], seen["done"], seen["total"]) == ("running", 5, 10)
-    assert "Asked" in ask("stop", job.id, data=tmp_path / "data").stdout
+    assert "Asked" in ask_a_stranger("stop", job.id)
     assert job.wait(60).state == "stopped"
-    assert ask("stop", job.id, data=tmp_path / "data").stdout == f"{job.id} is not at work: stopped.\n"
+    assert ask("stop", job.id) == f"{job.id} is not at work: stopped.\n"
     (folder / "rest").unlink()
-    assert "goes on by itself" in ask("resume", job.id, data=tmp_path / "data").stdout
+    assert "goes on by itself" in ask("resume", job.id)
     assert job.wait(60).state == "done"
     assert len(job.request.lines) == 10
-    assert job.id in ask(data=tmp_path / "data").stdout
-    ask("dismiss", job.id, data=tmp_path / "data")
-    assert "There is no job." in ask(data=tmp_path / "data").stdout
+    assert job.id in ask()
+    wait_for(lambda: not job.is_alive())
+    ask("dismiss", job.id)
+    assert "There is no job." in ask()
 
 
 def test_of_many_who_ask_for_the_same_at_once_all_get_one_job(folder, runner):

@@ -64,8 +64,8 @@ def test_another_seed_is_another_patient() -> None:
 
 
 def test_captions_vary_and_name_what_there_is() -> None:
-    said = {image.caption for number in range(12) for image in draw(patient(number, left=9, seed=4), seed=4)}
-    assert len(said) > 24
+    said = {image.caption for number in range(5) for image in draw(patient(number, left=9, seed=4), seed=4)}
+    assert len(said) > 9
     assert all(caption.endswith(".") and caption[0].isupper() and "  " not in caption for caption in said)
 
 
