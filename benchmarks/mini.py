@@ -123,7 +123,8 @@ def precision_at_1(
 ) -> dict:
     """Micro and macro P@1: the nearest other image with a label, of another patient, has the same label.
 
-    With ``apart``, hits of the query's data set do not count either; asked are queries whose label others have as well.
+    Asked are the queries for which there is an image with their label to find. With ``apart``, hits of the query's data
+    set do not count either.
     """
     labels = images.labels(level)
     known = labels != ""
@@ -137,8 +138,8 @@ def precision_at_1(
         allowed &= images.sha256 != images.sha256[query]
         if apart:
             allowed &= images.dataset != images.dataset[query]
-            if not (allowed & (labels == labels[query])).any():
-                continue
+        if not (allowed & (labels == labels[query])).any():
+            continue
         similarities = np.where(allowed, embeddings @ embeddings[query], -2)
         hits.setdefault(str(labels[query]), []).append(bool(labels[similarities.argmax()] == labels[query]))
     every = [hit for found in hits.values() for hit in found]
