@@ -263,14 +263,13 @@ def relevant_hits(
         >>> relevant_hits(np.array([[1, 2, -1], [0, 3, 2]]), query_rows=np.array([0, 3]), relevance=same).tolist()
         [[True, False, False], [False, False, False]]
     """
-    relevant: npt.NDArray[np.bool_] | None = None
-    for rows, mine, theirs, shape in _kinds(hit_rows, query_rows, relevance):
-        relevant = np.zeros(shape, dtype=np.bool_) if relevant is None else relevant
+    relevant = np.zeros(np.shape(hit_rows), dtype=np.bool_)
+    for rows, mine, theirs in _kinds(hit_rows, query_rows, relevance):
         if relevance.single:
             np.equal(theirs, np.where(mine < 0, -2, mine)[:, None], out=relevant[rows])
         else:
             relevant[rows] = _grades_of(relevance, mine, theirs) > 0
-    return np.zeros(np.shape(hit_rows), dtype=np.bool_) if relevant is None else relevant
+    return relevant
 
 
 def hit_grades(
@@ -296,21 +295,21 @@ def hit_grades(
         [[0.5, 0.0, 0.0]]
     """
     grades = np.zeros(np.shape(hit_rows), dtype=np.float64)
-    for rows, mine, theirs, _ in _kinds(hit_rows, query_rows, relevance):
+    for rows, mine, theirs in _kinds(hit_rows, query_rows, relevance):
         grades[rows] = _grades_of(relevance, mine, theirs)
     return grades
 
 
 def _kinds(
     hit_rows: npt.NDArray[Any], query_rows: npt.NDArray[Any], relevance: Relevance
-) -> Iterator[tuple[slice, npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]]:
-    """Some queries at a time: their kinds, those of their hits (padding has -1), and the shape of the whole table."""
+) -> Iterator[tuple[slice, npt.NDArray[np.int32], npt.NDArray[np.int32]]]:
+    """Some queries at a time: their kinds, and those of their hits (padding has -1)."""
     queries = check_codes(query_rows, name="query_rows")
     hits = check_hits(hit_rows, n_queries=len(queries), n_rows=len(relevance.kinds))
     # Padding (-1) reads the last element, which therefore is one that takes no part.
     padded = np.append(relevance.kinds, np.int32(-1))
     for rows in row_chunks(*hits.shape):
-        yield rows, padded[queries[rows]], padded[hits[rows]], hits.shape
+        yield rows, padded[queries[rows]], padded[hits[rows]]
 
 
 def _grades_of(
@@ -319,7 +318,8 @@ def _grades_of(
     grades = np.zeros(theirs.shape)
     own = np.broadcast_to(mine[:, None], theirs.shape)
     both = (own >= 0) & (theirs >= 0)
-    grades[both] = _look_up(relevance.grades, own[both], theirs[both])
+    if both.any():
+        grades[both] = np.asarray(relevance.grades[own[both], theirs[both]]).reshape(-1)
     return grades
 
 
@@ -394,39 +394,17 @@ def available_to(
             f"Expected rows from 0 to {len(kinds) - 1}, but query_rows = {int(rows.min())} to {int(rows.max())}. "
             "Pass queries of this collection."
         )
-    from scipy import sparse
-
-    table = relevance.grades
-    grades, places = np.unique(table.data, return_inverse=True)
-    # Positions instead of grades, from 1, because a sparse 0 means that there is none.
-    position = sparse.csr_array((places.reshape(-1) + 1, table.indices, table.indptr), shape=table.shape)
-    members = np.flatnonzero(gallery & (kinds >= 0))
-    by_kind = np.zeros((len(relevance.sets) + 1, len(grades)), dtype=np.int64)  # the last line is that of no kind
-    pairs = position.tocoo()
-    np.add.at(by_kind, (pairs.row, pairs.data - 1), np.bincount(kinds[members], minlength=table.shape[0])[pairs.col])
-    counts = by_kind[kinds[rows]]
-    grouped = np.zeros(len(rows), dtype=np.bool_)
-    for group in known:
-        grouped |= group[rows] >= 0
-    # The query is a member of all its groups; only where it has none has it to be taken out by itself.
-    alone = np.flatnonzero(~grouped & gallery[rows] & (kinds[rows] >= 0))
-    own = _look_up(position, kinds[rows[alone]], kinds[rows[alone]])
-    counts[alone[own > 0], own[own > 0] - 1] -= 1
-    for sign, keys in _combinations(known):
-        counts -= sign * _sharing(
-            keys,
-            kinds,
-            rows=rows,
-            members=members,
-            position=position,
-            width=len(grades),
-            single=relevance.single,
-        )
+    grades = np.unique(relevance.grades.data)
+    counts = np.zeros((len(rows), len(grades)), dtype=np.int64)
+    # Who is in no group is kept from itself alone. All of the gallery, less what shares a group with the query:
+    alone = np.where(np.all([group < 0 for group in known], axis=0), np.arange(len(kinds)), -1)
+    for sign, keys in ((1, np.zeros(len(kinds), dtype=np.int64)), *_combinations([alone, *known])):
+        counts += sign * _sharing(keys, rows, relevance=relevance, gallery=gallery, grades=grades)
     return Available(grades=grades, counts=counts)
 
 
 def _combinations(groups: Sequence[npt.NDArray[Any]]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Every combination of groups: its sign in the count of their union, and what images share if they share them all.
+    """Every combination of groups: its sign in all less their union, and what images share if they share them all.
 
     The keys are ``(N,)``, -1 where one of the groups is not known.
     """
@@ -439,47 +417,38 @@ def _combinations(groups: Sequence[npt.NDArray[Any]]) -> Iterator[tuple[int, npt
                 pairs = keys[both] * (int(group.max(initial=0)) + 1) + group[both]
                 keys = np.full(len(keys), -1, dtype=np.int64)
                 keys[both] = np.unique(pairs, return_inverse=True)[1]
-            yield (-1) ** (size + 1), keys
+            if (keys >= 0).any():
+                yield (-1) ** size, keys
 
 
 def _sharing(
     keys: npt.NDArray[np.int64],
-    kinds: npt.NDArray[np.int32],
-    *,
     rows: npt.NDArray[Any],
-    members: Rows,
-    position: sparse.csr_array,
-    width: int,
-    single: bool,
+    *,
+    relevance: Relevance,
+    gallery: npt.NDArray[np.bool_],
+    grades: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.int64]:
-    """``(Q, G)``; for each query, the members that have its key, by the position of their grade."""
-    size = max(1, position.shape[0])
-    counts = np.zeros((len(rows), width), dtype=np.int64)
-    asking, there = np.flatnonzero((keys[rows] >= 0) & (kinds[rows] >= 0)), members[keys[members] >= 0]
-    # Each key and kind once, sorted by key: queries of one kind and group have the same to lose.
-    pairs, numbers = np.unique(keys[there] * size + kinds[there], return_counts=True)
-    wanted, of_query = np.unique(keys[rows[asking]] * size + kinds[rows[asking]], return_inverse=True)
-    # All kinds of its group can be relevant to a query, or, of single labels, its own alone.
-    lowest, span = (wanted, 1) if single else (wanted // size * size, size)
-    first, last = (np.searchsorted(pairs, lowest + edge) for edge in (0, span))
-    ends = np.cumsum(last - first)
-    by_wanted = np.zeros((len(wanted), width), dtype=np.int64)
-    start = 0
-    while start < len(wanted):
-        before = int(ends[start - 1]) if start else 0
-        stop = max(start + 1, int(np.searchsorted(ends, before + _PAIRS, "right")))
-        reach = (last - first)[start:stop]
-        line = np.repeat(np.arange(start, stop), reach)
-        met = first[line] + np.arange(len(line)) - np.repeat(np.cumsum(reach) - reach, reach)
-        grade = _look_up(position, wanted[line] % size, pairs[met] % size)
-        np.add.at(by_wanted, (line[grade > 0], grade[grade > 0] - 1), numbers[met[grade > 0]])
-        start = stop
-    counts[asking] = by_wanted[of_query.reshape(-1)]
+    """``(Q, G)``: how many images of the gallery that have a query's key are of each grade to it."""
+    from scipy import sparse
+
+    kinds, size = relevance.kinds, len(relevance.sets)
+    there = np.flatnonzero(gallery & (kinds >= 0) & (keys >= 0))
+    asking = np.flatnonzero((kinds[rows] >= 0) & (keys[rows] >= 0))
+    # How many images of each key are of each kind. Queries of one key and kind are asked about once.
+    ones, shape = np.ones(len(there), dtype=np.int64), (int(keys.max(initial=0)) + 1, size)
+    images = sparse.csr_array((ones, (keys[there], kinds[there])), shape=shape)
+    pairs, of_query = np.unique(keys[rows[asking]] * size + kinds[rows[asking]], return_inverse=True)
+    by_pair = np.zeros((len(pairs), len(grades)), dtype=np.int64)
+    step = max(1, _PAIRS // max(1, int(np.diff(images.indptr).max(initial=0))))
+    for start in range(0, len(pairs) if images.nnz else 0, step):
+        part = pairs[start : start + step]
+        met = images[part // size]
+        line = np.repeat(np.arange(len(part)), np.diff(met.indptr))
+        grade = np.asarray(relevance.grades[part[line] % size, met.indices]).reshape(-1)
+        relevant = grade > 0
+        places = (start + line[relevant], np.searchsorted(grades, grade[relevant]))
+        np.add.at(by_pair, places, met.data[relevant])
+    counts = np.zeros((len(rows), len(grades)), dtype=np.int64)
+    counts[asking] = by_pair[of_query.reshape(-1)]
     return counts
-
-
-def _look_up(table: sparse.csr_array, rows: npt.NDArray[Any], columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Single elements of a sparse table, 0 where it has none."""
-    if not len(rows):
-        return np.zeros(0, dtype=table.dtype)
-    return np.asarray(table[rows, columns]).reshape(-1)
