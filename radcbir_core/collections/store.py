@@ -118,16 +118,6 @@ class EncoderStore:
         return self.layout.files(INDEX)[0]
 
     @property
-    def neighbor_ids_path(self) -> Path:
-        """``(N, W)`` int32, -1 padded."""
-        return self.layout.files(NEIGHBORS)[0]
-
-    @property
-    def neighbor_similarities_path(self) -> Path:
-        """``(N, W)`` float16."""
-        return self.layout.files(NEIGHBORS)[1]
-
-    @property
     def projection_path(self) -> Path:
         """Columns x, y, preservation; float32."""
         return self.layout.files(PROJECTION)[0]
@@ -177,12 +167,12 @@ class EncoderStore:
     @cached_property
     def neighbor_ids(self) -> npt.NDArray[np.int32]:
         """``(N, W)`` int32, best first, -1 padded, memory-mapped; an image is never its own neighbor."""
-        return self.open_array(self.neighbor_ids_path)
+        return self.open_array(self.layout.files(NEIGHBORS)[0])
 
     @cached_property
     def neighbor_similarities(self) -> npt.NDArray[np.float16]:
         """``(N, W)`` float16 cosine similarities, memory-mapped."""
-        return self.open_array(self.neighbor_similarities_path)
+        return self.open_array(self.layout.files(NEIGHBORS)[1])
 
     def projection(self) -> pd.DataFrame | None:
         """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map."""

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from radcbir_core.collections.groups import check_exclusions
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.metrics.precision_at_k import check_rules
+from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES, Divisor, Empty
 
 ProtocolName = Literal["leave-one-out", "split"]
 PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
@@ -47,8 +47,8 @@ class Protocol:
 
     name: str = "leave-one-out"
     exclude: tuple[str, ...] = ("patient",)
-    divisor: str = "k"
-    empty: str = "skip"
+    divisor: Divisor = "k"
+    empty: Empty = "skip"
     ks: tuple[int, ...] = KS
     levels: tuple[Level, ...] = LEVELS
     split: bool = False
@@ -90,13 +90,21 @@ class Protocol:
         if name not in PROTOCOLS:
             known = ", ".join((*PROTOCOLS, *FIXED))
             raise EvaluationError(f"Expected a protocol of {known}, but protocol = {name!r}. Use one.")
-        chosen, ks = divisor or "k", KS if ks is None else ks
-        check_rules(chosen, empty or "skip")
+        ks = KS if ks is None else ks
+        chosen = next((known for known in DIVISORS if known == (divisor or "k")), None)
+        if chosen is None:
+            raise EvaluationError(f'Expected "k" or "available", but divisor = {divisor!r}. Use one of the two.')
+        rule = next((known for known in EMPTY_RULES if known == (empty or "skip")), None)
+        if rule is None:
+            raise EvaluationError(
+                f'Expected "skip" (queries without a relevant image are left out) or "zero" (they count 0), but '
+                f"empty = {empty!r}. Use one of the two."
+            )
         if not ks or not all(1 <= k <= 100 for k in ks):
             raise EvaluationError(f"Expected k's from 1 to 100, but ks = {tuple(ks)}. Choose such.")
         default = ("patient",) if name == "leave-one-out" else ()
         left_out = tuple(check_exclusions(default if exclude is None else exclude))
-        return cls(name, left_out, chosen, empty or "skip", tuple(sorted(set(ks))), split=name == "split")
+        return cls(name, left_out, chosen, rule, tuple(sorted(set(ks))), split=name == "split")
 
     def _with_nothing_else(
         self,

@@ -445,6 +445,8 @@ def _sharing(
         part = pairs[start : start + step]
         met = images[part // size]
         line = np.repeat(np.arange(len(part)), np.diff(met.indptr))
+        if not len(line):  # a sparse table gives another sparse one for no elements
+            continue
         grade = np.asarray(relevance.grades[part[line] % size, met.indices]).reshape(-1)
         relevant = grade > 0
         places = (start + line[relevant], np.searchsorted(grades, grade[relevant]))

@@ -51,11 +51,6 @@ class GalleryView:
     groups: tuple[npt.NDArray[np.int32], ...]
     clusters: npt.NDArray[np.int64]
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the labels that queries are averaged by."""
-        return self.relevance.labels
-
     @cached_property
     def lines(self) -> tuple[Rows, npt.NDArray[np.int64]]:
         """A line a query and label that it counts under: the position of the query, and the code of the label."""

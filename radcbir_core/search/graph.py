@@ -66,8 +66,9 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict
             yield nearest
             progress(artifacts.NEIGHBORS.name, start + len(rows), number)
 
-    write_array(store.neighbor_ids_path, ids(), shape=(number, width), dtype=np.int32)
-    write_array(store.neighbor_similarities_path, [similarities], shape=(number, width), dtype=np.float16)
+    ids_path, similarities_path = store.layout.files(artifacts.NEIGHBORS)
+    write_array(ids_path, ids(), shape=(number, width), dtype=np.int32)
+    write_array(similarities_path, [similarities], shape=(number, width), dtype=np.float16)
     if not approximate:
         return {"method": "exact", "engine": engine.name if engine.method == "exact" else "exact"}
     return {"method": "approximate", "engine": engine.name, "recall_at_10": engine.recall}

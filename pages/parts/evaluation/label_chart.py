@@ -116,7 +116,7 @@ def pair(
         label_width: Of the table's column of labels, in pixels.
     """
     names = table["label"].tolist()
-    left, right = halves("radcbir-half-labels", [1, 1])
+    left, right = st.container(key="radcbir-half-labels").columns([1, 1], gap="medium")
     height = min(int(figure.layout.height) + 4, HEIGHT)
     with left.container(height=height, border=False, key="radcbir-bars"):
         st.plotly_chart(
@@ -128,40 +128,20 @@ def pair(
             config={"displayModeBar": False, "scrollZoom": False},
             alt=alt,
         )
-    with right:
-        labels_table(table, columns, label=label, label_width=label_width)
-
-
-def labels_table(
-    table: pd.DataFrame, columns: Mapping[str, Any], *, label: str | None, height: int = HEIGHT, label_width: int = 246
-) -> None:
-    """The table by itself."""
-    names = table["label"].tolist()
     cells = [(names.index(label), "label")] if label in names else []
     st.session_state[_TABLE] = {"selection": {"rows": [], "columns": [], "cells": cells}}
-    st.dataframe(
+    right.dataframe(
         table[["label", *columns]],
         key=_TABLE,
         hide_index=True,
         width="stretch",
-        height=min(ROW_HEIGHT * len(table) + 38, height),
+        height=min(ROW_HEIGHT * len(table) + 38, HEIGHT),
         row_height=ROW_HEIGHT,
         placeholder="–",
         on_select=lambda: pick_cell(names),
         selection_mode="single-cell",
         column_config={"label": st.column_config.TextColumn("Label", width=label_width), **columns},
     )
-
-
-def halves(key: str, widths: Sequence[float]) -> list[Any]:
-    """Two columns side by side, one above the other where there is no room.
-
-    Args:
-        key: Unique on the page, begins with ``radcbir-half``.
-        widths: Of the two, in relation to each other.
-    """
-    columns: list[Any] = st.container(key=key).columns(widths, gap="medium")
-    return columns
 
 
 def pick_bar(labels: Sequence[str]) -> None:

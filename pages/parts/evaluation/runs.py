@@ -7,7 +7,6 @@ and a button to stop. Keeping results on disk is the core's; here they are also 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -33,21 +32,6 @@ QUICKER_EXACT: Final = {"comparison": 2}
 """The same where they search exactly instead."""
 
 
-@dataclass(frozen=True)
-class _Work:
-    """An evaluation that a page wants to show, of one encoder."""
-
-    what: str
-    key: Hashable
-    store: EncoderStore
-    evaluation: Evaluation
-
-    @property
-    def request(self) -> EvaluateEncoder:
-        """What computes it where that takes long."""
-        return EvaluateEncoder(self.store.collection.name, self.store.encoder_id, self.evaluation)
-
-
 def result(
     collection: Collection, encoder_id: str, evaluation: Evaluation, *, what: str = "This evaluation"
 ) -> Result | None:
@@ -66,25 +50,26 @@ def result(
     """
     store = loaders.store(collection, encoder_id)
     key = (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
-    work = _Work(what, key, store, evaluation)
-    kept = _kept(work)
+    kept = _kept(key, evaluation, store)
     if kept is not None:
         return kept
-    evaluation.check(store)
-    job = job_at(work.request.place)
-    status = None if job is None else job.status()
-    if job is not None and status is not None and not status.ended:
-        _running(work, job)
-        return None
-    if status is not None and status.state == "done":
-        if (kept := _kept(work)) is not None:
-            return kept
-        status = None  # done, but no longer kept: it was deleted since
-    if status is None and len(collection) <= quick_images(evaluation):
+    if len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
             evaluation.run(store)
-        return _kept(work)
-    _offer(work, status)
+        return _kept(key, evaluation, store)
+    evaluation.check(store)
+    request = EvaluateEncoder(collection.name, encoder_id, evaluation)
+    job = job_at(request.place)
+    status = None if job is None else job.status()
+    if job is not None and status is not None and not status.ended:
+        _running(what, request, job)
+        return None
+    if status is not None and status.state == "done":
+        kept = _kept(key, evaluation, store)
+        if kept is not None:
+            return kept
+        status = None  # done, but no longer kept: it was deleted since
+    _offer(what, request, status)
     return None
 
 
@@ -96,7 +81,7 @@ def quick_images(evaluation: Evaluation) -> int:
     return times * QUICK_IMAGES
 
 
-def _offer(work: _Work, ended: Status | None) -> None:
+def _offer(what: str, request: EvaluateEncoder, ended: Status | None) -> None:
     """The button that begins the work, and how the last one ended."""
     controls.say_error()
     if ended is not None and ended.state == "failed":
@@ -104,13 +89,13 @@ def _offer(work: _Work, ended: Status | None) -> None:
     stopped = ended is not None and ended.state in {"stopped", "interrupted"}
     how = f"was {ended.state}" if ended is not None and stopped else "has not been computed yet"
     st.info(
-        f"{literal(work.what)} {how} for these choices. The work goes on while you look at other pages and can be "
+        f"{literal(what)} {how} for these choices. The work goes on while you look at other pages and can be "
         "stopped; its result is kept, and the next visit is instant.",
         icon=":material/calculate:",
     )
     controls.button(
         "Compute again" if stopped else "Compute",
-        partial(start, work.request),
+        partial(start, request),
         icon=":material/play_arrow:",
         type="primary",
         key="radcbir:compute",
@@ -118,29 +103,29 @@ def _offer(work: _Work, ended: Status | None) -> None:
 
 
 @st.fragment(run_every=POLL_SECONDS)
-def _running(work: _Work, job: Job) -> None:
+def _running(what: str, request: EvaluateEncoder, job: Job) -> None:
     status = job.status()
     if status.ended:
         st.rerun()
-    st.markdown(f"**{literal(work.what)} is being computed.**")
+    st.markdown(f"**{literal(what)} is being computed.**")
     stages.show_bar(status, "Reading the collection" if status.stage == START else "")
-    controls.stop(job, status, says=words_of(work.request).once_stopped)
+    controls.stop(job, status, says=words_of(request).once_stopped)
 
 
 class _NothingError(Exception):
     """Nothing is kept: an exception, for only answers are kept in the cache."""
 
 
-def _kept(work: _Work) -> Result | None:
+def _kept(key: Hashable, evaluation: Evaluation, store: EncoderStore) -> Result | None:
     try:
-        return _cached(work.key, work)
+        return _cached(key, evaluation, store)
     except _NothingError:
         return None
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _cached(key: Hashable, _work: _Work) -> Result:  # noqa: ARG001 - the key is the cache's
-    kept = _work.evaluation.kept(_work.store)
+def _cached(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result:  # noqa: ARG001 - the key is the cache's
+    kept = _evaluation.kept(_store)
     if kept is None:
         raise _NothingError
     return kept

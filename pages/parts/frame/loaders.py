@@ -134,7 +134,7 @@ def encoder_digest(opened: Collection, encoder_id: str) -> str:
     Raises:
         CollectionError: The collection has no such encoder.
     """
-    path = opened.store(encoder_id).folder / "encoder.json"
+    path = opened.layout.encoder(encoder_id).record
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -157,9 +157,9 @@ def store(opened: Collection, encoder_id: str) -> EncoderStore:
     """What the encoder has made of the collection, its arrays opened once (memory-mapped, read-only) and shared.
 
     Raises:
-        CollectionError: As :func:`retriever`.
+        CollectionError: The collection has no such encoder.
     """
-    return retriever(opened, encoder_id).store
+    return _store(encoder_key(opened, encoder_id))
 
 
 def encoder(opened: Collection, encoder_id: str) -> Encoder:
@@ -292,6 +292,11 @@ def collection_by(key: CollectionKey) -> Collection:
     return opened
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _store(key: EncoderKey) -> EncoderStore:
+    return collection_by(key.collection).store(key.encoder_id)
+
+
 @st.cache_resource(max_entries=4, show_spinner="Opening the index…")
 def retriever_by(key: EncoderKey) -> Retriever:
     """The retriever of a key, opened once and shared."""
@@ -310,7 +315,7 @@ def _precision_by_row(
     level: Level,
     k: int,
 ) -> np.ndarray:
-    table = of_level(Precision().run(retriever_by(key).store).tables["queries"], level)
+    table = of_level(Precision().run(_store(key)).tables["queries"], level)
     found = np.full(len(collection_by(key.collection)), np.nan)
     found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
     return found

@@ -46,7 +46,7 @@ def show(opened: Opened) -> None:
     rule = empty_rule(protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
     said = f"{protocol.describe().capitalize()}: {rule.split(': ')[1]} with the whole gallery."
     tiles.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
-    left, right = label_chart.halves("radcbir-half-sizes", [1, 1])
+    left, right = st.container(key="radcbir-half-sizes").columns([1, 1], gap="medium")
     with left:
         st.plotly_chart(
             charts.size_curve(at_k, k=k),

@@ -21,7 +21,7 @@ KS_SHOWN: Final = (*KS, 20, 50, 100)
 def show(opened: Opened, result: Result) -> None:
     """Draw the curve and its table."""
     table = result.tables["curve"]
-    left, right = label_chart.halves("radcbir-half-paper", [1, 1])
+    left, right = st.container(key="radcbir-half-paper").columns([1, 1], gap="medium")
     with left:
         st.plotly_chart(
             charts.paper_curve(table, PUBLISHED),

@@ -33,8 +33,8 @@ def precision_at_k(
     ks: Sequence[int],
     *,
     available: NDArray[Any],
-    divisor: str = "k",
-    empty: str = "skip",
+    divisor: Divisor = "k",
+    empty: Empty = "skip",
 ) -> NDArray[np.float64]:
     """P@k of each query.
 
@@ -58,7 +58,7 @@ def precision_at_k(
         (Q, len(ks)) float64 in [0, 1], NaN only as said above.
 
     Raises:
-        EvaluationError: A k is out of range, or the divisor or the rule is unknown.
+        EvaluationError: A k is out of range.
         ValueError: The arrays do not fit together, or a query has more relevant hits than are available to it.
 
     Example:
@@ -76,7 +76,6 @@ def precision_at_k(
             "Pass the result of relevant_hits."
         )
     wanted = check_ks(ks, n_hits=table.shape[1])
-    check_rules(divisor, empty)
     there = check_codes(available, name="available")
     if len(there) != len(table) or (there.size and int(there.min()) < 0):
         raise ValueError(
@@ -143,21 +142,3 @@ def check_ks(ks: Sequence[int], *, n_hits: int) -> list[int]:
                 "Choose a smaller k, or search for more hits."
             )
     return [int(k) for k in wanted]
-
-
-def check_rules(divisor: str, empty: str) -> None:
-    """Do nothing if ``divisor`` is one of :data:`DIVISORS` and ``empty`` one of :data:`EMPTY_RULES`.
-
-    Raises:
-        EvaluationError: One is something else.
-
-    Example:
-        >>> check_rules("available", "skip")
-    """
-    if divisor not in DIVISORS:
-        raise EvaluationError(f'Expected "k" or "available", but divisor = {divisor!r}. Use one of the two.')
-    if empty not in EMPTY_RULES:
-        raise EvaluationError(
-            f'Expected "skip" (queries without a relevant image are left out) or "zero" (they count 0), but '
-            f"empty = {empty!r}. Use one of the two."
-        )

@@ -50,7 +50,7 @@ class Comparison(Evaluation):
     """
 
     kind: ClassVar[str] = "comparison"
-    recipe: ClassVar[int] = 5
+    recipe: ClassVar[int] = 6
     name: ClassVar[str] = "Comparison"
     about: ClassVar[str] = "Two encoders query by query: P at k of both, and the difference with its interval."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors",)
@@ -115,7 +115,7 @@ class Comparison(Evaluation):
                     for i, k in enumerate(protocol.ks)
                 }
             )
-            per_query.insert(0, "label", np.asarray(view.labels, dtype=object)[view.lines[1]])
+            per_query.insert(0, "label", np.asarray(view.relevance.labels, dtype=object)[view.lines[1]])
             per_query.insert(0, "row", view.queries.astype(np.int32))
             per_query.insert(0, "level", level)
             queries.append(per_query)
@@ -229,7 +229,7 @@ def paired_intervals(
         >>> change = np.repeat([[1.0], [-1.0]], 10, axis=0)
         >>> bounds = paired_intervals(change, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1)
         >>> bounds.micro.round(2).tolist()
-        [[-0.6, 0.57]]
+        [[-0.6, 0.6]]
     """
     moved = mean_intervals((differences + 1) / 2, query_labels, clusters=clusters, n_labels=n_labels, columns=columns)
     return replace(moved, micro=2 * moved.micro - 1, macro=2 * moved.macro - 1, label=2 * moved.label - 1)
@@ -254,7 +254,7 @@ def _precision(
 def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], *, tested: bool) -> pd.DataFrame:
     """All rows of one level: micro, macro, then the labels in the order of their codes, each at every k."""
     ks, codes, clusters = view.protocol.ks, view.lines[1], view.clusters[view.queries]
-    n_labels = len(view.labels)
+    n_labels = len(view.relevance.labels)
     chosen = [ks.index(k) for k in view.protocol.interval_ks]
     difference = b - a
     intervals = paired_intervals(difference, codes, clusters=clusters, n_labels=n_labels, columns=chosen)
@@ -262,9 +262,8 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
     if tested and n_labels:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
         p[:, chosen] = swap_p_values(difference[:, chosen], codes, clusters=clusters, n_labels=n_labels)
         corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
-    both = [
-        summarize(values, codes, labels=view.labels, columns={"k": ks}, empty=view.available.empty) for values in (a, b)
-    ]
+    labels, empty = view.relevance.labels, view.available.empty
+    both = [summarize(values, codes, labels=labels, columns={"k": ks}, empty=empty) for values in (a, b)]
     table = both[0].rename(columns={"precision": "a"}).assign(b=both[1]["precision"])
     table["difference"] = table["b"] - table["a"]
     present = np.unique(codes)
@@ -317,7 +316,8 @@ def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:
         if alone:
             notes.append(
                 f"At the level {labels['level'].iloc[0]}, labels with queries of a single patient: {alone} of "
-                f"{len(labels)}. They have no interval, and make the macro interval narrower than it should be."
+                f"{len(labels)}. They have no interval, and are missing from many of the resampled sets: the macro "
+                "interval is the less sure for it."
             )
     return notes
 

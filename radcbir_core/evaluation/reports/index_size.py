@@ -173,7 +173,7 @@ class IndexSize(Evaluation):
 
 def _measured(view: GalleryView) -> npt.NDArray[np.float64]:
     """``(n_k, 5)``: micro and macro P@k, images of the gallery, queries that count, and queries without anything."""
-    means = means_of(view.precision(view.hits()), view.lines[1], n_labels=len(view.labels))
+    means = means_of(view.precision(view.hits()), view.lines[1], n_labels=len(view.relevance.labels))
     size, empty = (np.full(len(means.micro), value) for value in (view.gallery.sum(), view.available.empty.sum()))
     return np.column_stack([means.micro, means.macro, size, means.n_queries, empty])
 

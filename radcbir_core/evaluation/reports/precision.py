@@ -43,7 +43,7 @@ class Precision(Evaluation):
     """
 
     kind: ClassVar[str] = "precision"
-    recipe: ClassVar[int] = 4
+    recipe: ClassVar[int] = 5
     name: ClassVar[str] = "Precision"
     about: ClassVar[str] = (
         "P at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."
@@ -82,7 +82,7 @@ class Precision(Evaluation):
             values = view.precision(hits)
             means.append(means_table(view, values).assign(level=level))
             per_query = pd.DataFrame({f"p@{k}": values[:, i] for i, k in enumerate(protocol.ks)})
-            per_query.insert(0, "label", np.asarray(view.labels, dtype=object)[view.lines[1]])
+            per_query.insert(0, "label", np.asarray(view.relevance.labels, dtype=object)[view.lines[1]])
             per_query.insert(0, "row", view.queries.astype(np.int32))
             per_query.insert(0, "level", level)
             queries.append(per_query)
@@ -167,14 +167,14 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFr
         view: Who asked.
         values: ``(Q, len(ks))`` P@k.
     """
-    protocol, codes, number = view.protocol, view.lines[1], len(view.labels)
+    protocol, codes, number = view.protocol, view.lines[1], len(view.relevance.labels)
     chosen = [protocol.ks.index(k) for k in protocol.interval_ks]
     clusters = view.clusters[view.queries]
     bounds = mean_intervals(values, codes, clusters=clusters, n_labels=number, columns=chosen)
     table = summarize(
         values,
         codes,
-        labels=view.labels,
+        labels=view.relevance.labels,
         columns={"k": protocol.ks},
         empty=view.available.empty,
         intervals=bounds,

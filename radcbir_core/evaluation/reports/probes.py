@@ -140,7 +140,7 @@ class Probes(Evaluation):
     """
 
     kind: ClassVar[str] = "probes"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "kNN & linear probe"
     about: ClassVar[str] = (
         "Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."
@@ -190,8 +190,8 @@ class Probes(Evaluation):
         methods.append(("linear", None, classifier.classes[scores.argmax(axis=1)], area))
         right = np.column_stack([predicted == truth for _, _, predicted, _ in methods]).astype(np.float64)
         # Of right or wrong answers, the mean over queries is the accuracy, that over labels the balanced accuracy.
-        bounds = mean_intervals(right, truth, clusters=view.clusters[view.queries], n_labels=len(view.labels))
-        names = np.array([*view.labels, ""], dtype=object)
+        bounds = mean_intervals(right, truth, clusters=view.clusters[view.queries], n_labels=len(view.relevance.labels))
+        names = np.array([*view.relevance.labels, ""], dtype=object)
         lines, said = [], {"row": view.queries.astype(np.int32), "label": names[truth]}
         for position, (method, voting, predicted, area) in enumerate(methods):
             balanced = [right[truth == code, position].mean() for code in np.unique(truth)]

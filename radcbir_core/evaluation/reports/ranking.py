@@ -58,7 +58,7 @@ class Ranking(Evaluation):
     """
 
     kind: ClassVar[str] = "ranking"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "Ranking metrics"
     about: ClassVar[str] = (
         "NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."
@@ -123,7 +123,7 @@ class Ranking(Evaluation):
         means = summarize(
             values,
             labels,
-            labels=view.labels,
+            labels=view.relevance.labels,
             columns={"metric": [metric for metric, _ in columns], "k": [k for _, k in columns]},
             name="value",
             lines=lines,
@@ -197,7 +197,7 @@ def _intervals(view: GalleryView, values: npt.NDArray[np.float64], *, progress: 
     for start in range(0, number, _AT_ONCE):
         part = values[:, start : start + _AT_ONCE]
         clusters = view.clusters[view.queries]
-        parts.append(mean_intervals(part, labels, clusters=clusters, n_labels=len(view.labels), lines=lines))
+        parts.append(mean_intervals(part, labels, clusters=clusters, n_labels=len(view.relevance.labels), lines=lines))
         progress("intervals", min(start + _AT_ONCE, number), number)
     return Intervals(
         micro=np.concatenate([part.micro for part in parts]),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radcbir_core.evaluation.metrics.precision_at_k import check_rules
+from radcbir_core.evaluation.metrics.precision_at_k import Divisor, Empty
 from radcbir_core.search.backend import Exclusion, Hits
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MOST_DRAWS = 256
 
 
 def expected_precision(
-    available: NDArray[Any], allowed: NDArray[Any], ks: Sequence[int], *, divisor: str = "k", empty: str = "skip"
+    available: NDArray[Any], allowed: NDArray[Any], ks: Sequence[int], *, divisor: Divisor = "k", empty: Empty = "skip"
 ) -> NDArray[np.float64]:
     """P@k to be expected of images drawn at random, without repetition: the mean of the hypergeometric distribution.
 
@@ -43,16 +43,12 @@ def expected_precision(
     Returns:
         (Q, len(ks)) float64.
 
-    Raises:
-        EvaluationError: An unknown divisor or rule.
-
     Example:
         >>> expected_precision(np.array([3]), np.array([12]), (1, 10)).tolist()
         [[0.25, 0.25]]
         >>> expected_precision(np.array([1]), np.array([4]), (10,)).tolist()
         [[0.1]]
     """
-    check_rules(divisor, empty)
     relevant, images = np.asarray(available, dtype=np.float64), np.asarray(allowed, dtype=np.float64)
     share = np.divide(relevant, images, out=np.zeros(len(relevant)), where=images > 0)
     if empty == "skip":

@@ -13,7 +13,7 @@ from tests.stale import outdate
 
 def test_damaged_parts_are_named(copied) -> None:
     store = copied.store("pixels")
-    np.save(store.neighbor_ids_path, np.zeros((3, 2), dtype=np.int32))
+    np.save(store.layout.files(NEIGHBORS)[0], np.zeros((3, 2), dtype=np.int32))
     with pytest.raises(CollectionError, match=r"Expected 61 rows, but .*neighbor_ids\.npy has 3"):
         _ = store.neighbor_ids
     store.projection_path.write_bytes(b"PAR1")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from radcbir_core.cli import main
+from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.errors import EvaluationError, StaleError
@@ -128,10 +129,11 @@ def test_it_refuses_with_what_is_missing(collection, kind, monkeypatch) -> None:
     evaluation, store = chosen(kind), collection.store("pixels")
     assert evaluation.needs
     if "neighbors" in evaluation.needs:
-        store.neighbor_ids_path.rename(store.folder / "hidden.npy")
+        ids = store.layout.files(NEIGHBORS)[0]
+        ids.rename(store.folder / "hidden.npy")
         with pytest.raises(StaleError, match="Expected a neighbor graph of the embeddings that are there now"):
             evaluation.run(collection.store("pixels"))
-        (store.folder / "hidden.npy").rename(store.neighbor_ids_path)
+        (store.folder / "hidden.npy").rename(ids)
     if "split" in evaluation.needs:
         with monkeypatch.context() as patch:
             split = collection.manifest.codes("split")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import radcbir_core.search.graph as graph
 from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
+from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.search.graph import build_neighbors, ranked_hits
 from radcbir_core.search.opening import build_index, searcher_of
@@ -35,7 +36,7 @@ class FakeStore:
         self.folder, self.embeddings, self.valid, self.collection = folder, embeddings, valid, collection
         self.record = {"neighbors": {"method": "exact"}}
         self.encoder_id = "fake"
-        self.neighbor_ids_path, self.neighbor_similarities_path = folder / "ids.npy", folder / "similarities.npy"
+        self.layout = EncoderLayout(folder)
         self.embeddings_path, self.index_path = folder / "embeddings.npy", folder / "index.usearch"
         np.save(self.embeddings_path, embeddings)
 
@@ -55,11 +56,11 @@ class FakeStore:
 
     @property
     def neighbor_ids(self):
-        return np.load(self.neighbor_ids_path, mmap_mode="r")
+        return np.load(self.layout.files(NEIGHBORS)[0], mmap_mode="r")
 
     @property
     def neighbor_similarities(self):
-        return np.load(self.neighbor_similarities_path, mmap_mode="r")
+        return np.load(self.layout.files(NEIGHBORS)[1], mmap_mode="r")
 
 
 def store(folder, number: int, *, seed: int = 0, patients: int = 5, invalid: float = 0.1) -> FakeStore:

@@ -19,6 +19,7 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collections.archive import is_archive, open_archive, write_archive
 from radcbir_core.collections.archive.contents import LABEL, LIST, Member, write_list
+from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.changes import relocate_images
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
@@ -93,7 +94,7 @@ def test_images_go_with_it_on_request(small, tmp_path, elsewhere) -> None:
 def test_a_collection_that_has_grown_since_it_was_built_opens_too(small, tmp_path, elsewhere) -> None:
     """Its embeddings have fewer rows than its manifest, and are stale there as here."""
     store = small.store("pixels")
-    for path in (store.embeddings_path, store.neighbor_ids_path, store.neighbor_similarities_path):
+    for path in (store.embeddings_path, *store.layout.files(NEIGHBORS)):
         np.save(path, np.minimum(np.load(path)[:60], 59))
     outdate(store)
     notes = write_archive(small, tmp_path / "s.zip").notes

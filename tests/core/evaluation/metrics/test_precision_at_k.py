@@ -24,9 +24,9 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision_at_k import (
     DIVISORS,
     EMPTY_RULES,
-    check_rules,
     precision_at_k,
 )
+from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.relevance import Relevance, available_to, relevant_hits
 from radcbir_core.evaluation.statistics.averages import means_of
 
@@ -378,12 +378,12 @@ PLENTY = np.array([3, 3])
             for k in (0, 4, -1, 1.5, True)
         ),
         (
-            lambda: check_rules("hits", "skip"),
+            lambda: Protocol.of(divisor="hits"),
             EvaluationError,
             'Expected "k" or "available", but divisor = \'hits\'. Use one of the two.',
         ),
         (
-            lambda: check_rules("k", "drop"),
+            lambda: Protocol.of(empty="drop"),
             EvaluationError,
             'Expected "skip" (queries without a relevant image are left out) or "zero" (they count 0), but '
             "empty = 'drop'. Use one of the two.",

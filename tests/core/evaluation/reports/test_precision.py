@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, QueryError, StaleError
@@ -198,7 +199,7 @@ def test_protocols_that_cannot_be(store) -> None:
         Protocol.of(ks=[0])
     with pytest.raises(QueryError, match="exclude = 'hospital'"):
         Protocol.of(exclude=["hospital"])
-    (store.neighbor_ids_path).unlink()
+    store.layout.files(NEIGHBORS)[0].unlink()
     with pytest.raises(StaleError, match="Expected a neighbor graph"):
         Precision(Protocol.of(ks=[2])).run(store)
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from radcbir_core.cli import main
+from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EvaluationError, StaleError
@@ -163,7 +164,7 @@ def test_notes_and_errors(store, small_data, tmp_path, monkeypatch) -> None:
     shutil.copytree(small_data, tmp_path / "data")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     other = open_collection("small").store("pixels")
-    other.neighbor_ids_path.unlink()
+    other.layout.files(NEIGHBORS)[0].unlink()
     with pytest.raises(StaleError, match="Expected a neighbor graph"):
         Ranking().run(other)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from radcbir_core.collections.archive import write_archive
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EMBEDDINGS, NEIGHBORS
 from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import list_collections
@@ -114,9 +114,9 @@ def test_killed_in_the_middle_it_goes_on_and_ends_with_the_same_bytes(
 
         patch.setattr("radcbir_core.pipeline.project_store", project_quickly)
         build_collection(other, load_encoder("pixels"))
-    for name in ("embeddings_path", "neighbor_ids_path"):
-        one, two = (getattr(opened.store("pixels"), name).read_bytes() for opened in (collection, other))
-        assert one == two, name
+    for artifact in (EMBEDDINGS, NEIGHBORS):
+        one, two = (opened.store("pixels").layout.files(artifact)[0].read_bytes() for opened in (collection, other))
+        assert one == two, artifact.name
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
 
 
