@@ -21,6 +21,7 @@ name   = "pixels" | "biomedclip" | "dinov2-vit-b-14" …  an entry of the table
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import re
 import unicodedata
@@ -362,6 +363,15 @@ def _absolute(path: str) -> str:
     absolute = os.path.normpath(Path.cwd() / expanded)
     if not path or not Path(absolute).name:
         raise EncoderError(f"Expected the path of a folder, but local-dir = '{shown(path)}'. Name the folder.")
+    try:
+        os.lstat(Path(absolute) / KIT)
+    except ValueError:
+        pass  # a zero byte: there is no such folder, as is said where it is opened
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise EncoderError(
+                f"Expected a path that this system can open, but local-dir = '{shown(path)}' is too long. Shorten it."
+            ) from error
     return absolute
 
 

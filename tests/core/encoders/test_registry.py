@@ -64,6 +64,8 @@ def test_encoder_ids(spec: str, encoder_id: str) -> None:
 @example("local-dir:")
 @example("?fit=pad")
 @example("local-dir:\x00")
+@example("local-dir:" + "x" * 300)
+@example("local-dir:" + "x/" * 2045)
 @example("open_clip::")
 @example("hf-hub:a/..")
 @example("local-dir:~nobody-of-that-name/x")
