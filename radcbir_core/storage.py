@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,8 @@ import numpy.typing as npt
 
 from radcbir_core.errors import CollectionError, StorageError
 
+KEPT_FREE = 500_000_000
+"""Bytes that stay free on a disk, for all else that is written there meanwhile."""
 _TEMPORARY_MARK = ".partial-"
 _FROM_HERE, _EXCHANGE = -100, 2
 """AT_FDCWD, and RENAME_EXCHANGE of Linux, which is RENAME_SWAP of macOS."""
@@ -54,6 +57,26 @@ def disk_errors(path: Path) -> Iterator[None]:
         if advice is None:
             raise
         raise StorageError(f"Expected {advice}: {path}") from error
+
+
+def refuse_full_disk(folder: Path, total: int, *, purpose: str, kept_free: int = KEPT_FREE) -> None:
+    """Refuse what would not leave room on a folder's disk, before anything of it is written.
+
+    Args:
+        folder: One that is there, on that disk.
+        total: Bytes that are to be written.
+        purpose: What for, to be read after "to".
+        kept_free: Bytes that are to be left after that.
+
+    Raises:
+        StorageError: There is less than both.
+    """
+    free = shutil.disk_usage(folder).free
+    if total + kept_free > free:
+        raise StorageError(
+            f"Expected {(total + kept_free) / 1e9:,.1f} GB of free space to {purpose}, but {folder} has "
+            f"{free / 1e9:,.1f} GB. Free some space, or use another disk."
+        )
 
 
 @contextmanager

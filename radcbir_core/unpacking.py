@@ -26,7 +26,7 @@ from typing import IO
 
 from radcbir_core.errors import ArchiveError, StorageError
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import disk_errors
+from radcbir_core.storage import disk_errors, refuse_full_disk
 
 _GIBIBYTE = 1024**3
 _CHUNK = 1024 * 1024
@@ -34,7 +34,6 @@ _ENCRYPTED = 0x1 | 0x40
 _METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _LONGEST_NAME = 255
 _LONGEST_PATH = 1000
-_KEPT_FREE = 500_000_000
 _DRIVE = re.compile(r"[A-Za-z]:")
 # What Finder adds to archives beside each file: resource forks, named like the images that they belong to.
 _ADDED_BY_MACOS = re.compile(r"(^|/)__MACOSX/|(^|/)\.DS_Store$|(^|/)\._[^/]*$")
@@ -121,7 +120,7 @@ def unpack(
         members, notes = checked_members(archive, name=called, limits=limits)
         total = sum(member.file_size for member in members)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_full_disk(folder.parent, total, called)
+        refuse_full_disk(folder.parent, total, purpose=f"unpack {called}")
         if folder.exists():
             raise StorageError(f"Expected a folder that is not there yet, but {folder} is. Choose another.")
         try:
@@ -336,15 +335,6 @@ def _check_sizes(files: Sequence[zipfile.ZipInfo], called: str, limits: ZipLimit
         raise ArchiveError(
             f"Expected an archive that unpacks to at most {limits.ratio:g} times its size, but {called} unpacks from "
             f"{packed:,} to {total:,} bytes, as a ZIP bomb does. {advice}"
-        )
-
-
-def _refuse_full_disk(folder: Path, total: int, called: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if total + _KEPT_FREE > free:
-        raise StorageError(
-            f"Expected {(total + _KEPT_FREE) / 1e9:,.1f} GB of free space to unpack {called}, but {folder} has "
-            f"{free / 1e9:,.1f} GB. Free some space, or set RADCBIR_DATA to another disk."
         )
 
 

@@ -163,6 +163,31 @@ class Backend(Vectors, Protocol):
         """
 
 
+class OverVectors:
+    """What an engine says of vectors that are kept elsewhere: theirs are its own.
+
+    Args:
+        source: Where the vectors are.
+    """
+
+    def __init__(self, source: Vectors) -> None:
+        self.source = source
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many vectors there are, and their dimension."""
+        return self.source.shape
+
+    @property
+    def dtype(self) -> np.dtype[np.floating[Any]]:
+        """The type they are kept in."""
+        return self.source.dtype
+
+    def vectors(self, rows: Rows) -> Floats:
+        """``(R, D)`` in their own type."""
+        return self.source.vectors(rows)
+
+
 class ArrayVectors:
     """Vectors in an array of this process, in memory or mapped from a file.
 

@@ -28,10 +28,10 @@ from radcbir_core.search.backend import (
     Exclusion,
     Filter,
     Float32,
-    Floats,
     Hits,
     Mask,
     Method,
+    OverVectors,
     Rows,
     Vectors,
 )
@@ -57,7 +57,7 @@ _LOW = np.int64(0x7FFFFFFF)
 Keys = npt.NDArray[np.int64]
 
 
-class Exact:
+class Exact(OverVectors):
     """The engine that compares all rows.
 
     Args:
@@ -70,23 +70,6 @@ class Exact:
     filters: frozenset[Filter] = frozenset({"allowed", "exclusions"})
     rounded = False
     exact_elements = 0
-
-    def __init__(self, source: Vectors) -> None:
-        self._source = source
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """How many vectors there are, and their dimension."""
-        return self._source.shape
-
-    @property
-    def dtype(self) -> np.dtype[np.floating[Any]]:
-        """The type they are kept in."""
-        return self._source.dtype
-
-    def vectors(self, rows: Rows) -> Floats:
-        """``(R, D)`` in their own type."""
-        return self._source.vectors(rows)
 
     def search(
         self, queries: Float32, *, k: int, allowed: Mask | None = None, exclusions: Sequence[Exclusion] = ()
@@ -101,9 +84,9 @@ class Exact:
         """
         rows = np.arange(self.shape[0]) if allowed is None else np.flatnonzero(allowed)
         if len(queries) <= _SCANNED_QUERIES and self.dtype == np.float16:
-            return _scan(self._source, queries, k=k, rows=rows, exclusions=exclusions)
+            return _scan(self.source, queries, k=k, rows=rows, exclusions=exclusions)
         return first_hits(
-            self._source, lambda part: queries[part], queries=len(queries), k=k, rows=rows, exclusions=exclusions
+            self.source, lambda part: queries[part], queries=len(queries), k=k, rows=rows, exclusions=exclusions
         )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.errors import CollectionError
-from radcbir_core.search.backend import Exclusion, Filter, Float32, Floats, Hits, Mask, Method, Rows, Vectors, in_blocks
+from radcbir_core.search.backend import Exclusion, Filter, Float32, Hits, Mask, Method, OverVectors, Vectors, in_blocks
 from radcbir_core.storage import atomic_path
 
 EXACT_ELEMENTS = 64_000_000
@@ -28,7 +28,7 @@ _EXPANSION_SEARCH = 128
 _ADDED_AT_ONCE = 8192
 
 
-class USearch:
+class USearch(OverVectors):
     """A USearch index over the valid rows of some vectors; opened when it is first asked.
 
     Args:
@@ -53,25 +53,11 @@ class USearch:
         recall: float = math.nan,
         exact_elements: int = EXACT_ELEMENTS,
     ) -> None:
-        self._source = source
+        super().__init__(source)
         self._path = path
         self._size_bytes = size_bytes
         self.recall = recall
         self.exact_elements = exact_elements
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """How many vectors there are, and their dimension."""
-        return self._source.shape
-
-    @property
-    def dtype(self) -> np.dtype[np.floating[Any]]:
-        """The type they are kept in."""
-        return self._source.dtype
-
-    def vectors(self, rows: Rows) -> Floats:
-        """``(R, D)`` in their own type; from the array, of which the index has only roundings."""
-        return self._source.vectors(rows)
 
     def search(
         self, queries: Float32, *, k: int, allowed: Mask | None = None, exclusions: Sequence[Exclusion] = ()
@@ -84,9 +70,9 @@ class USearch:
         """
         if allowed is not None or exclusions:
             raise ValueError("Expected no filter, which USearch does not have. Search through a Searcher.")
-        found = self._index.search(queries.astype(np.float16), min(k, len(self._index)))
-        keys, distances = np.atleast_2d(found.keys), np.atleast_2d(found.distances)
-        counts = np.atleast_1d(getattr(found, "counts", len(found.keys)))
+        matches = self._index.search(queries.astype(np.float16), min(k, len(self._index)))
+        keys, distances = np.atleast_2d(matches.keys), np.atleast_2d(matches.distances)
+        counts = np.atleast_1d(getattr(matches, "counts", len(matches.keys)))
         hits = Hits.empty(len(queries), k, method=self.method, engine=self.name, recall=self.recall)
         for query, count in enumerate(counts.tolist()):
             hits.fill(query, keys[query, :count].astype(np.int32), 1 - distances[query, :count])

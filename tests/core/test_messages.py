@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import struct
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.messages import receive, send
+from radcbir_core.messages import end_helper, receive, send
 
 MESSAGES = st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()))
 
@@ -51,3 +53,14 @@ def test_each_message_is_sent_at_once() -> None:
     pipe = Pipe()
     send(pipe, {}, data=b"abc")
     assert pipe.flushed == len(pipe.getvalue()) == 21
+
+
+def test_a_helper_is_ended_with_what_was_not_sent_yet() -> None:
+    waiting = [sys.executable, "-c", "import sys; sys.stdin.buffer.read()"]
+    helper = subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    helper.stdin.write(b"in the buffer of a process that is gone")
+    end_helper(helper)
+    assert helper.returncode is not None
+    assert helper.stdin.closed
+    assert helper.stdout.closed
+    end_helper(helper)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from radcbir_core.storage import (
     digest_of,
     disk_errors,
     read_json,
+    refuse_full_disk,
     remove_partials,
     write_array,
     write_json,
@@ -122,3 +124,15 @@ def test_digest_of_a_file(tmp_path) -> None:
     path.write_bytes(b"abc")
     # FIPS 180-2, appendix B.1
     assert digest_file(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_leaves_no_room_is_refused_before(tmp_path, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=2_000_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    refuse_full_disk(tmp_path, 1_500_000_000, purpose="open a.zip")
+    refuse_full_disk(tmp_path, 2_000_000_000, purpose="write a.zip", kept_free=0)
+    with pytest.raises(StorageError) as caught:
+        refuse_full_disk(tmp_path, 1_600_000_000, purpose="open a.zip")
+    assert str(caught.value) == (
+        f"Expected 2.1 GB of free space to open a.zip, but {tmp_path} has 2.0 GB. Free some space, or use another disk."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import stat
 import struct
 import zipfile
@@ -12,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcbir_core import unpacking
 from radcbir_core.errors import ArchiveError, StorageError
 from radcbir_core.unpacking import ZipLimits, content_folder, unpack
 
@@ -217,7 +217,7 @@ def test_a_folder_that_is_there_is_not_touched(tmp_path):
 
 def test_a_full_disk_is_said_before_and_a_read_only_one_too(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(unpacking.shutil, "disk_usage", lambda _: _usage(free=1000))
+        patch.setattr(shutil, "disk_usage", lambda _: _usage(free=1000))
         with pytest.raises(StorageError, match=r"Expected 0\.5 GB of free space to unpack a\.zip"):
             unpack(zipped([("1.png", b"x")]), tmp_path / "t", name="a.zip")
     (tmp_path / "file").touch()

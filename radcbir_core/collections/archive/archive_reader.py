@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,15 +57,14 @@ from radcbir_core.collections.migration import (
 )
 from radcbir_core.collections.record import ARCHIVED, digests_in
 from radcbir_core.collections.writing import new_collection, refuse_existing
-from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy, StorageError
+from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import digest_file, write_json
+from radcbir_core.storage import digest_file, refuse_full_disk, write_json
 from radcbir_core.unpacking import ZipLimits, checked_members, extract, opened
 
 LIMITS = ZipLimits(files=4_000_000, file_bytes=1024**4, total_bytes=4 * 1024**4)
 """What an archive may hold: 1.6 million images with their files fit in well; the disk's free space counts besides."""
 
-_KEPT_FREE = 500_000_000
 _LONGEST_JSON = 64 * 1024 * 1024
 _LONGEST_LINE = 16 * 1024
 _ROWS = 16_384
@@ -132,7 +130,7 @@ def open_archive(
         check_name(chosen)
         refuse_existing(chosen)
         with new_collection(chosen) as folder:
-            _refuse_full_disk(folder, sum(member.bytes for member in listed), called)
+            refuse_full_disk(folder.parent, sum(member.bytes for member in listed), purpose=f"open {called}")
             _unpack(archive, by_name, listed, folder=folder, called=called, progress=progress)
             _check_parts(folder, record, called)
             pictures = sum(is_image(member.path) for member in listed)
@@ -425,15 +423,6 @@ def _text_of(
         )
     with archive.open(info) as handle:
         return handle.read(info.file_size)
-
-
-def _refuse_full_disk(folder: Path, total: int, called: str) -> None:
-    free = shutil.disk_usage(folder).free
-    if total + _KEPT_FREE > free:
-        raise StorageError(
-            f"Expected {(total + _KEPT_FREE) / 1e9:,.1f} GB of free space to open {called}, but {folder.parent} has "
-            f"{free / 1e9:,.1f} GB. Free some space, or set RADCBIR_DATA to another disk."
-        )
 
 
 def _other_bytes(member: str, called: str) -> ArchiveError:

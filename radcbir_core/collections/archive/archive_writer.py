@@ -49,7 +49,7 @@ from radcbir_core.collections.record import write_record
 from radcbir_core.collections.writing import link_or_copy, unfinished_folder
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import atomic_path, disk_errors, read_json
+from radcbir_core.storage import atomic_path, disk_errors, read_json, refuse_full_disk
 
 _CHUNK = 1024 * 1024
 _ROWS = 16_384
@@ -90,7 +90,7 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
         total += sum(size for *_, size in _image_files(collection)) if images else 0
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        _refuse_full_disk(path, total)
+        refuse_full_disk(path.parent, total, purpose=f"write {path.name}", kept_free=0)
         with (
             atomic_path(path) as partial,
             zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, allowZip64=True) as archive,
@@ -269,15 +269,6 @@ def _has_dicom(collection: Collection) -> bool:
         if FRAME_COLUMN in file.schema_arrow.names:
             return True
     return any(path.lower().endswith((".dcm", ".dicom", ".ima")) or "." not in path for path in _paths(collection))
-
-
-def _refuse_full_disk(path: Path, total: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if total > free:
-        raise CollectionError(
-            f"Expected {total / 1e9:,.1f} GB of free space for {path}, but there is {free / 1e9:,.1f} GB. "
-            "Free some space, or write it to another disk."
-        )
 
 
 def _own_version() -> str:

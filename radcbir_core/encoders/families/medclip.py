@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from radcbir_core.encoders.base import Fit, Preprocessing
 from radcbir_core.encoders.families.open_clip_sources import TOKENIZER_MARKERS, TOKENIZER_PATTERNS, tokenizer_files
@@ -19,7 +19,7 @@ from radcbir_core.encoders.files.hub import cached_file
 from radcbir_core.encoders.files.own_files import given_weights
 from radcbir_core.encoders.files.weights import check_floating, misfit, read_weights, state_digest
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -98,19 +98,14 @@ class MedClipEncoder(TorchEncoder):
 
     Args:
         checkpoint: The authors' file, with the sizes of the towers in its recipe.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the paper's fit.
+        **named: As of every :class:`~radcbir_core.encoders.torch.torch_encoder.TorchEncoder`.
 
     Raises:
         EncoderError: The weights are not exactly those of these networks.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         recipe = {"vision_config": VISION, "text_config": TEXT, "size": 512, **checkpoint.recipe}
         side = int(recipe["vision_config"]["image_size"])
         preprocessing = Preprocessing(
@@ -128,16 +123,13 @@ class MedClipEncoder(TorchEncoder):
         self._words = int(recipe["text_config"]["vocab_size"])
         super().__init__(
             build_model(state, recipe, path=path),
-            spec=spec,
-            encoder_id=encoder_id,
-            title=title,
-            device=device,
             dimension=int(recipe["size"]),
             preprocessing=preprocessing.with_fit(fit),
             record={"recipe": RECIPE, "model": recipe},
             configuration="weights",
             no_text="" if tokenizer_files(checkpoint.files) else f"vocab.txt of {TOKENIZER} is not beside its weights",
             digest=state_digest(state),
+            **named,
         )
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:

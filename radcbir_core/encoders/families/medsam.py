@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from radcbir_core.encoders.base import Fit, Preprocessing
 from radcbir_core.encoders.families.transformers import load_model
@@ -18,7 +18,7 @@ from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.own_files import given_weights
 from radcbir_core.encoders.files.weights import misfit, read_weights
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -104,19 +104,14 @@ class MedSamEncoder(TorchEncoder):
 
     Args:
         checkpoint: The authors' file, with the sizes of the network in its recipe.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the published fit.
+        **named: As of every :class:`~radcbir_core.encoders.torch.torch_encoder.TorchEncoder`.
 
     Raises:
         EncoderError: The weights are not exactly those of this network.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         sizes = checkpoint.recipe.get("vision_config", VIT_B)
         side = int(sizes["image_size"])
         preprocessing = Preprocessing(
@@ -132,15 +127,12 @@ class MedSamEncoder(TorchEncoder):
         )
         super().__init__(
             build_model(checkpoint, sizes),
-            spec=spec,
-            encoder_id=encoder_id,
-            title=title,
-            device=device,
             dimension=int(sizes["output_channels"]),
             preprocessing=preprocessing.with_fit(fit),
             record={"recipe": RECIPE, "model": dict(sizes)},
             configuration="weights",
             no_text="it was trained on images alone",
+            **named,
         )
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:

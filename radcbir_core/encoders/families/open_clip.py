@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from radcbir_core.encoders.families.open_clip_sources import (
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.weights import load_strictly, read_weights
 from radcbir_core.encoders.torch.support import first_line, import_open_clip, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -42,33 +42,25 @@ class OpenClipEncoder(TorchEncoder):
 
     Args:
         checkpoint: The model's files, of the family ``open_clip``.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the published fit.
+        **named: As of every :class:`~radcbir_core.encoders.torch.torch_encoder.TorchEncoder`.
 
     Raises:
         EncoderError: The model cannot be built, or its weights are not exactly its own.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         model_cfg, preprocess_cfg = read_configuration(checkpoint.files[CONFIGURATION])
         model = build_model(checkpoint)
         self._text_cfg: dict[str, Any] = model_cfg["text_cfg"]
         self._checkpoint = checkpoint
         super().__init__(
             model,
-            spec=spec,
-            encoder_id=encoder_id,
-            title=title,
-            device=device,
             dimension=int(model_cfg["embed_dim"]),
             preprocessing=published_preprocessing(preprocess_cfg, size=model.visual.image_size, fit=fit),
             record={"recipe": RECIPE, "model": model_cfg},
             configuration=CONFIGURATION,
+            **named,
         )
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from radcbir_core.encoders.base import Fit, Preprocessing
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.own_files import given_weights
 from radcbir_core.encoders.files.weights import load_strictly, misfit, read_weights
 from radcbir_core.encoders.torch.support import prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import Named, TorchEncoder
 
 if TYPE_CHECKING:
     import torch
@@ -54,19 +54,14 @@ class RadImageNetEncoder(TorchEncoder):
 
     Args:
         checkpoint: The authors' file.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the published fit.
+        **named: As of every :class:`~radcbir_core.encoders.torch.torch_encoder.TorchEncoder`.
 
     Raises:
         EncoderError: The weights are not exactly those of this network.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         preprocessing = Preprocessing(
             size=(224, 224),
             fit="squash",
@@ -77,15 +72,12 @@ class RadImageNetEncoder(TorchEncoder):
         )
         super().__init__(
             build_model(checkpoint),
-            spec=spec,
-            encoder_id=encoder_id,
-            title=title,
-            device=device,
             dimension=FEATURES,
             preprocessing=preprocessing.with_fit(fit),
             record={"recipe": RECIPE},
             configuration="weights",
             no_text="it was trained on images alone",
+            **named,
         )
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from radcbir_core.encoders.base import Fit, Preprocessing, shown
 from radcbir_core.encoders.files.checkpoint import Checkpoint, json_object
 from radcbir_core.encoders.files.hub import fetch_file
 from radcbir_core.encoders.files.weights import load_strictly, read_weights, weights_in
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -81,29 +81,20 @@ class TimmEncoder(TorchEncoder):
 
     Args:
         checkpoint: The model's files, of the family ``timm``.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the published fit.
+        **named: As of every :class:`~radcbir_core.encoders.torch.torch_encoder.TorchEncoder`.
 
     Raises:
         EncoderError: The model cannot be built, has no such output, or its weights are not exactly its own.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         written = checkpoint.read_json(CONFIGURATION)
         place = checkpoint.place_of(CONFIGURATION)
         model = build_model(checkpoint, written)
         self._output = _chosen_output(checkpoint, model, place=place)
         super().__init__(
             model,
-            spec=spec,
-            encoder_id=encoder_id,
-            title=title,
-            device=device,
             dimension=int(_width(model, self._output)),
             preprocessing=read_preprocessing(model, place=place).with_fit(fit),
             record={
@@ -115,6 +106,7 @@ class TimmEncoder(TorchEncoder):
             },
             configuration=CONFIGURATION,
             no_text="it was trained on images alone",
+            **named,
         )
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from radcbir_core.encoders.base import Fit, shown
 from radcbir_core.encoders.families import siglip_tokenizer
@@ -19,7 +19,7 @@ from radcbir_core.encoders.families.transformers_sources import CONFIGURATION, W
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.weights import check_floating, misfit, read_weights, state_digest
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -64,19 +64,14 @@ class TransformersEncoder(TorchEncoder):
 
     Args:
         checkpoint: The model's files, of the family ``transformers``.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         fit: Overrides the published fit.
+        **named: As of every :class:`~radcbir_core.encoders.torch.torch_encoder.TorchEncoder`.
 
     Raises:
         EncoderError: The model cannot be built, has no such output, or its weights are not exactly its own.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, spec: str, encoder_id: str, title: str, device: str, fit: Fit | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         written = checkpoint.read_json(CONFIGURATION)
         model_type = str(written.get("model_type"))
         self._output = chosen_output(checkpoint, written)
@@ -94,10 +89,6 @@ class TransformersEncoder(TorchEncoder):
         self._masked = model_type == "vit_mae"
         super().__init__(
             model,
-            spec=spec,
-            encoder_id=encoder_id,
-            title=title,
-            device=device,
             dimension=_dimension(model.config, self._output, place=checkpoint.place_of(CONFIGURATION)),
             preprocessing=preprocessing,
             record={
@@ -108,6 +99,7 @@ class TransformersEncoder(TorchEncoder):
             configuration=CONFIGURATION,
             no_text=_why_no_text(model_type, checkpoint),
             digest=state_digest(state),
+            **named,
         )
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:

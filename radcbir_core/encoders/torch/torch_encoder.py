@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,22 @@ BUILD_ERRORS = (
 """Whatever a configuration that does not fit a library's classes may run into there."""
 
 
+class Named(TypedDict):
+    """What the user called a network, and where it is to compute; every family passes it on.
+
+    Attributes:
+        spec: What the user wrote.
+        encoder_id: Its folder-safe name.
+        title: A name for people.
+        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
+    """
+
+    spec: str
+    encoder_id: str
+    title: str
+    device: str
+
+
 class TorchEncoder(ABC):
     """A frozen torch network; see :class:`~radcbir_core.encoders.base.Encoder` for the attributes.
 
@@ -50,10 +66,6 @@ class TorchEncoder(ABC):
 
     Args:
         model: With its weights, on the CPU, in float32 and evaluation mode.
-        spec: What the user wrote.
-        encoder_id: Its folder-safe name.
-        title: A name for people.
-        device: As :func:`~radcbir_core.encoders.torch.support.resolve_device` gives it.
         dimension: Length of an embedding.
         preprocessing: From a decoded image to the input.
         record: Plain JSON values: the recipe, the architecture and whatever else decides an image's embedding, beside
@@ -62,26 +74,25 @@ class TorchEncoder(ABC):
         no_text: Why there is no text tower; empty where there is one.
         digest: SHA-256, hex, of the weights; computed from the model where it is empty. A library that renames a
             file's weights in its modules may rename them otherwise in its next version.
+        **named: What it is called, and where it computes; see :class:`Named`.
     """
 
     def __init__(
         self,
         model: Any,
         *,
-        spec: str,
-        encoder_id: str,
-        title: str,
-        device: str,
         dimension: int,
         preprocessing: Preprocessing,
         record: dict[str, Any],
         configuration: str,
         no_text: str = "",
         digest: str = "",
+        **named: Unpack[Named],
     ) -> None:
-        self.spec = spec
-        self.encoder_id = encoder_id
-        self.title = title
+        self.spec = named["spec"]
+        self.encoder_id = named["encoder_id"]
+        self.title = named["title"]
+        self.device = device = named["device"]
         self.dimension = dimension
         self.supports_text = not no_text
         self.preprocessing = preprocessing
@@ -90,7 +101,6 @@ class TorchEncoder(ABC):
         self.fingerprint = fingerprint_of(
             {**record, "weights": self.weights_digest, "preprocessing": preprocessing.as_dict()}
         )
-        self.device = device
         self.batch_size = _first_batch_size(preprocessing.size, device=device)
         self.precision = Precision()
         self._precision_settled = not device.startswith("cuda")

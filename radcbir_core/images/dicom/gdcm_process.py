@@ -17,7 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from radcbir_core.messages import receive, send
+from radcbir_core.messages import end_helper, receive, send
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
@@ -81,12 +81,12 @@ def _ask(helper: subprocess.Popen[bytes], frame: bytes, *, options: dict[str, An
         answer = receive(cast(BinaryIO, helper.stdout))
     except (OSError, EOFError) as error:
         stuck = watch.stop()
-        _end(helper)
+        end_helper(helper)
         if stuck:
             raise ValueError("the decoder was stuck in this frame") from error
         raise _HelperGoneError from error
     if watch.stop():
-        _end(helper)  # it answered just when it was given up
+        end_helper(helper)  # it answered just when it was given up
     else:
         _idle.put(helper)
     return answer
@@ -128,20 +128,10 @@ def _start() -> subprocess.Popen[bytes]:
     )
 
 
-def _end(helper: subprocess.Popen[bytes]) -> None:
-    helper.kill()
-    helper.wait()
-    for stream in (helper.stdin, helper.stdout):
-        try:
-            cast(BinaryIO, stream).close()
-        except OSError:
-            continue  # what was still to be written went to a process that is gone
-
-
 def _end_all() -> None:
     while True:
         try:
-            _end(_idle.get_nowait())
+            end_helper(_idle.get_nowait())
         except queue.Empty:
             return
 

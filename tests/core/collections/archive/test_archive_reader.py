@@ -398,9 +398,7 @@ def test_what_is_cut_off_or_no_archive_is_refused(good, tmp_path) -> None:
 
 
 def test_a_full_disk_is_said_before_anything_is_written(good, monkeypatch) -> None:
-    monkeypatch.setattr(
-        "radcbir_core.collections.archive.archive_reader.shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0)
-    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
     refused(good, r"Expected 0\.5 GB of free space to open .*s\.zip")
 
 
