@@ -27,8 +27,11 @@ from tests.small_images import draw
 LABELS = (("XR", "chest", "pleural effusion"), ("CT", "head", "hemorrhage"), ("MR", "brain", "meningioma"))
 
 
-def make_small_phantoms(*, name: str, images: int = 60, seed: int = 0, progress: Progress = silent) -> Collection:
+def make_small_phantoms(
+    *, name: str, images: int = 60, seed: int = 0, labels: int | None = None, progress: Progress = silent
+) -> Collection:
     """As ``make_phantoms``, from rings, stripes and blocks; every call leaves a line in ``drawn.txt``."""
+    assert labels is None or 1 <= labels <= images
     from radcbir_core.importers import import_collection
     from radcbir_core.synthetic.phantom_collection import TITLE
 

@@ -18,6 +18,7 @@ from radcbir_core.errors import CollectionExistsError, Remedy
 from radcbir_core.pipeline import build_collection
 from radcbir_core.progress import Progress, silent
 from radcbir_core.synthetic.phantom_collection import DEFAULT_IMAGES, DEFAULT_NAME, TITLE, make_phantoms
+from radcbir_core.synthetic.phantoms.patients import labels_for
 
 NAME: Final = DEFAULT_NAME
 ENCODER: Final = "radcbir-mini"
@@ -47,7 +48,8 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
 
     Args:
         name: The collection's name.
-        images: How many phantoms; by default 2,400, or those there are.
+        images: How many phantoms; by default 2,400, or those there are. Few show fewer labels, so that each has several
+            patients and every evaluation has something to find.
         progress: Told how far each of :data:`STAGES` is.
 
     Raises:
@@ -70,7 +72,8 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
     progress("load", 1, 1)
     if not exists:
         started = time.monotonic()
-        make_phantoms(name=name, images=DEFAULT_IMAGES if images is None else images, progress=progress)
+        number = DEFAULT_IMAGES if images is None else images
+        make_phantoms(name=name, images=number, labels=labels_for(number), progress=progress)
         seconds["draw"] = time.monotonic() - started
     report = build_collection(open_collection(name), encoder, progress=progress)
     return DemoReport(name, report.images, seconds | report.seconds)

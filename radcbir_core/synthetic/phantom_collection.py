@@ -29,7 +29,7 @@ from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.collections.writing import refuse_existing, resumable_collection, write_collection
 from radcbir_core.errors import CollectionError
-from radcbir_core.messages import receive, send
+from radcbir_core.messages import end_helper, receive, send
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_bytes
 from radcbir_core.synthetic.phantoms.patients import Patient, patients
@@ -70,6 +70,7 @@ def make_phantoms(
     images: int = DEFAULT_IMAGES,
     seed: int = DEFAULT_SEED,
     split: str | None = None,
+    labels: int | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Collection:
@@ -82,6 +83,7 @@ def make_phantoms(
         images: How many, at least 1.
         seed: 0 or more; another seed gives other patients.
         split: Put all patients on this side; by default six of ten train, one validates and three test.
+        labels: How many labels the images have together; all by default, so that of few images each has another.
         workers: Drawing processes; one a CPU core by default.
         progress: Told the number of images, as step "draw".
 
@@ -96,9 +98,22 @@ def make_phantoms(
         raise CollectionError(
             f"Expected at least 1 image and a seed of at least 0, but images = {images}, seed = {seed}. Correct them."
         )
-    key = "-".join(["phantoms", str(VERSION), str(images), str(seed), *([split] if split else [])])
+    key = "-".join(
+        [
+            "phantoms",
+            str(VERSION),
+            str(images),
+            str(seed),
+            *([split] if split else []),
+            *([f"{labels} labels"] if labels else []),
+        ]
+    )
     with resumable_collection(name, key=key) as folder:
-        tables = list(_drawn(folder, images=images, seed=seed, workers=workers or os.cpu_count() or 1, told=progress))
+        tables = list(
+            _drawn(
+                folder, images=images, seed=seed, labels=labels, workers=workers or os.cpu_count() or 1, told=progress
+            )
+        )
         if split:
             tables = [_on_one_side(table, split) for table in tables]
         write_collection(
@@ -121,7 +136,9 @@ def make_phantoms(
     return open_collection(name)
 
 
-def _drawn(folder: Path, *, images: int, seed: int, workers: int, told: Progress) -> Iterator[pa.Table]:
+def _drawn(
+    folder: Path, *, images: int, seed: int, labels: int | None, workers: int, told: Progress
+) -> Iterator[pa.Table]:
     """The manifest's rows, part by part; draws what is not there yet, a bounded number of parts ahead."""
     done = 0
     told("draw", 0, images)
@@ -129,8 +146,8 @@ def _drawn(folder: Path, *, images: int, seed: int, workers: int, told: Progress
     pool = ThreadPoolExecutor(workers, thread_name_prefix="draw")
     try:
         submitted: Iterator[Future[pa.Table]] = (
-            pool.submit(_part, folder, number, part, seed=seed, helpers=helpers)
-            for number, part in enumerate(_parts(patients(images, seed=seed)))
+            pool.submit(_part, folder, number, part, seed=seed, labels=labels, helpers=helpers)
+            for number, part in enumerate(_parts(patients(images, seed=seed, labels=labels)))
         )
         waiting = deque(islice(submitted, 2 * workers))
         while waiting:
@@ -154,14 +171,16 @@ def _parts(everyone: Iterator[Patient]) -> Iterator[list[Patient]]:
         yield part
 
 
-def _part(folder: Path, number: int, part: list[Patient], *, seed: int, helpers: _Helpers) -> pa.Table:
+def _part(
+    folder: Path, number: int, part: list[Patient], *, seed: int, labels: int | None, helpers: _Helpers
+) -> pa.Table:
     """The rows of one part; its images are drawn and written unless an earlier run has done so."""
     record = folder / PARTS / f"{number:06d}.json"
     if record.is_file():
         return pa.Table.from_pylist(json.loads(record.read_text(encoding="utf-8")), schema=_SCHEMA)
     rows = []
     for patient in part:
-        facts, data = helpers.draw({"number": patient.number, "left": patient.kept, "seed": seed})
+        facts, data = helpers.draw({"number": patient.number, "left": patient.kept, "seed": seed, "labels": labels})
         start = 0
         for place, image in enumerate(facts, start=1):
             file = data[start : start + image["bytes"]]
@@ -248,10 +267,4 @@ class _Helpers:
     def end(self) -> None:
         """End all processes."""
         for helper in self._all:
-            helper.kill()
-            helper.wait()
-            for stream in (helper.stdin, helper.stdout):
-                try:
-                    cast(BinaryIO, stream).close()
-                except OSError:
-                    continue  # what was still to be written went to a process that is gone
+            end_helper(helper)

@@ -18,6 +18,8 @@ from radcbir_core.synthetic.phantoms.captions import caption
 from radcbir_core.synthetic.phantoms.scenes import Lesion, Scene
 
 _IMAGES = (2, 3, 4, 5)
+_IMAGES_A_LABEL = 8
+"""Two patients have seven on average."""
 # Of ten patients of a label six train, one validates and three test; spread so that a few patients have some of each.
 _SPLITS = ("train", "test", "train", "val", "train", "train", "test", "train", "train", "test")
 
@@ -91,35 +93,55 @@ def all_labels() -> tuple[str, ...]:
     return tuple(sorted(label for scene in all_scenes() for label in scene.labels))
 
 
-def patients(images: int, *, seed: int) -> Iterator[Patient]:
+def labels_for(images: int) -> int | None:
+    """How many labels that many images can show with two patients of each, of which one trains and one tests.
+
+    With one patient a label there is nothing to find for a query of it, and nothing in split test.
+
+    Returns:
+        For :func:`patients`; None where there are enough for all.
+
+    Example:
+        >>> labels_for(1), labels_for(150), labels_for(2400)
+        (1, 18, None)
+    """
+    labels = max(1, images // _IMAGES_A_LABEL)
+    return labels if labels < len(_choices()) else None
+
+
+def patients(images: int, *, seed: int, labels: int | None = None) -> Iterator[Patient]:
     """The patients of a collection, in order; every label comes up before any comes up again.
 
     Args:
         images: Of all patients together, at least 1; the last patient may keep fewer than 2 for that.
         seed: 0 or more; another seed gives other patients.
+        labels: How many labels they have together, at least 1; all by default.
 
     Raises:
-        ValueError: ``images`` or ``seed`` is out of range.
+        ValueError: ``images``, ``seed`` or ``labels`` is out of range.
     """
     if images < 1 or seed < 0:
         raise ValueError(f"Expected images >= 1 and seed >= 0, but images = {images}, seed = {seed}.")
+    if labels is not None and not 1 <= labels <= len(_choices()):
+        raise ValueError(f"Expected 1 to {len(_choices())} labels, but labels = {labels}.")
     left, number = images, 0
     while left:
-        drawn = patient(number, left=left, seed=seed)
+        drawn = patient(number, left=left, seed=seed, labels=labels)
         yield drawn
         left -= drawn.kept
         number += 1
 
 
-def patient(number: int, *, left: int, seed: int) -> Patient:
+def patient(number: int, *, left: int, seed: int, labels: int | None = None) -> Patient:
     """The plan of one patient.
 
     Args:
         number: 0 for the first.
         left: How many images the collection has room for from this patient on, at least 1.
         seed: The collection's.
+        labels: How many labels the collection has; all by default.
     """
-    choices = _choices()
+    choices = _choices()[:labels]
     scene, pathology = choices[number % len(choices)]
     images = _IMAGES[int(_generator(seed, number, 0).integers(len(_IMAGES)))]
     split = _SPLITS[number // len(choices) % len(_SPLITS)]

@@ -22,7 +22,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more.
 
     Args:
-        requests: Messages with ``number``, ``images`` (of the collection that are left for this patient) and ``seed``.
+        requests: Messages with ``number``, ``left`` (images of the collection that are left for this patient), ``seed``
+            and ``labels``.
         answers: Messages with ``images``, a list of objects with ``bytes``, ``view``, ``caption`` and ``lesion``, and
             the PNG files one after the other.
     """
@@ -31,7 +32,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             request, _ = receive(requests)
         except EOFError:
             return
-        drawn = draw(patient(request["number"], left=request["left"], seed=request["seed"]), seed=request["seed"])
+        who = patient(request["number"], left=request["left"], seed=request["seed"], labels=request["labels"])
+        drawn = draw(who, seed=request["seed"])
         files = [as_png(image) for image in drawn]
         facts = [_facts(image, file) for image, file in zip(drawn, files, strict=True)]
         send(answers, {"images": facts}, data=b"".join(files))

@@ -78,7 +78,7 @@ def test_stopped_and_moved_and_made_by_other_numbers_of_processes(data, tmp_path
 
 
 def test_the_manifest_holds_the_truth() -> None:
-    collection = make_phantoms(images=90, seed=5)
+    collection = make_phantoms(images=90, seed=5, labels=11)
     frame = collection.manifest.frame
     assert [column for column in TRUTH_COLUMNS if column in frame] == list(TRUTH_COLUMNS)
     normal = frame["pathologies"].map(lambda names: names == [NORMAL])
@@ -90,7 +90,9 @@ def test_the_manifest_holds_the_truth() -> None:
     sizes = frame.groupby("patient_id").size()
     assert sizes.iloc[:-1].between(2, 5).all()
     labels = collection.manifest.labels("label")
-    assert set(labels.values) <= set(all_labels())
+    assert set(labels.values) < set(all_labels())
+    assert len(labels.values) == 11
+    assert {"train", "test"} <= set(frame["split"])
     recorded = [collection.read_image(row).pixels for row in (0, 1)]
     assert not np.array_equal(*recorded)
 

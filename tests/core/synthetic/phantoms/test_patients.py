@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.synthetic.phantoms import words
-from radcbir_core.synthetic.phantoms.patients import all_labels, all_scenes, draw, patient, patients
+from radcbir_core.synthetic.phantoms.patients import all_labels, all_scenes, draw, labels_for, patient, patients
 
 
 def test_there_are_four_modalities_twelve_anatomies_and_45_labels() -> None:
@@ -69,6 +69,29 @@ def test_captions_vary_and_name_what_there_is() -> None:
     assert all(caption.endswith(".") and caption[0].isupper() and "  " not in caption for caption in said)
 
 
+@pytest.mark.parametrize("images", [24, 60, 150, 300, 471])
+def test_few_images_show_labels_of_several_patients_on_both_sides(images) -> None:
+    labels = labels_for(images)
+    assert labels is not None
+    everyone = list(patients(images, seed=20, labels=labels))
+    sides: dict[tuple[str, str, str], set[str]] = {}
+    for one in everyone:
+        sides.setdefault((one.scene.modality, one.scene.anatomy, one.pathology), set()).add(one.split)
+    assert len(sides) == labels
+    assert sum({"train", "test"} <= each for each in sides.values()) >= 0.9 * labels
+    again = [patient(one.number, left=one.kept, seed=20, labels=labels) for one in everyone]
+    assert again == everyone, "as a drawing process plans it"
+
+
+def test_enough_images_show_all_labels() -> None:
+    assert labels_for(472) is None
+    assert labels_for(471) == 58 < len(all_labels())
+    assert [labels_for(images) for images in (1, 8, 16)] == [1, 1, 2]
+
+
 def test_out_of_range() -> None:
+    for labels in (0, len(all_labels()) + 1):
+        with pytest.raises(ValueError, match=f"Expected 1 to {len(all_labels())} labels, but labels = {labels}"):
+            next(patients(1, seed=0, labels=labels))
     with pytest.raises(ValueError, match="images >= 1 and seed >= 0, but images = 0, seed = 0"):
         next(patients(0, seed=0))
