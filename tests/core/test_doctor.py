@@ -50,15 +50,15 @@ def test_all_is_well_here_without_network(small, capsys) -> None:
     findings = [Finding(**facts) for facts in json.loads(capsys.readouterr().out)]
     faults = [finding for finding in findings if finding.result == "failed"]
     assert (code, faults) == (0, [])
-    found = {finding.check: finding for finding in findings}
-    assert found["a query without network"].result == "ok"
-    assert found["a query without network"].found.startswith(
+    by_check = {finding.check: finding for finding in findings}
+    assert by_check["a query without network"].result == "ok"
+    assert by_check["a query without network"].found.startswith(
         "12 phantoms drawn and embedded; an image found itself (similarity 1.000) and a sentence 5 images"
     )
-    assert "files verified" in found["encoder radcbir-mini"].found
-    assert found["collection small, pixels"].found == "61 embeddings; all 5 steps current"
+    assert "files verified" in by_check["encoder radcbir-mini"].found
+    assert by_check["collection small, pixels"].found == "61 embeddings; all 5 steps current"
     assert {"Python", "packages", "data folder", "disk space", "torch", "torchvision", "encoder biomedclip"} <= set(
-        found
+        by_check
     )
 
 
@@ -197,13 +197,13 @@ class TestCollections:
     def test_a_damaged_one_is_one_failure_beside_the_others(self, small, damage) -> None:
         shutil.copytree(small / "collections/small", small / "collections/other")
         damage(small / "collections/other")
-        found = list(doctor.check_collections())
-        faults = [finding for finding in found if finding.result == "failed"]
+        findings = list(doctor.check_collections())
+        faults = [finding for finding in findings if finding.result == "failed"]
         assert len(faults) == 1
         assert faults[0].check.startswith("collection other")
         assert faults[0].found.startswith("Expected ")
         assert faults[0].advice
-        assert results(found)["collection small"] == "ok"
+        assert results(findings)["collection small"] == "ok"
 
 
 class TestItsOwnProcess:
@@ -347,18 +347,18 @@ class TestEncoders:
             raise EncoderUnavailableError("Expected it here, but it is not. Fetch it.")
 
         monkeypatch.setattr("radcbir_core.encoders.registry.find_checkpoint", find)
-        found = {finding.check: finding for finding in doctor.check_encoders()}
-        assert found["encoder pixels"] == Finding("encoder pixels", "ok", "needs no files")
-        assert found["encoder biomedclip"] == Finding("encoder biomedclip", "ok", "in the local cache, 3 MB")
-        assert found["encoder clip-vit-l-14"] == Finding(
+        by_check = {finding.check: finding for finding in doctor.check_encoders()}
+        assert by_check["encoder pixels"] == Finding("encoder pixels", "ok", "needs no files")
+        assert by_check["encoder biomedclip"] == Finding("encoder biomedclip", "ok", "in the local cache, 3 MB")
+        assert by_check["encoder clip-vit-l-14"] == Finding(
             "encoder clip-vit-l-14",
             "failed",
             "Expected one weights file in the cache, but it holds two.",
             "Remove one.",
         )
-        assert "encoder radcbir-mini" not in found
-        rest = [f for f in found.values() if f.found == "not on this machine"]
-        assert len(rest) == len(found) - 3
+        assert "encoder radcbir-mini" not in by_check
+        rest = [f for f in by_check.values() if f.found == "not on this machine"]
+        assert len(rest) == len(by_check) - 3
         for finding in rest:
             name = finding.check.removeprefix("encoder ")
             assert finding.advice.startswith("If it is wanted: ")

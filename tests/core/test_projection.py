@@ -137,48 +137,48 @@ def test_parts_that_nothing_connects_and_images_without_neighbors():
     ids[rows] = np.where(parts_ids >= 0, rows[parts_ids], -1)
     similarities[rows] = np.where(parts_ids >= 0, parts_similarities, np.nan)
 
-    found = project(ids, similarities, seed=3)
-    assert np.flatnonzero(np.isnan(found.coordinates).any(axis=1)).tolist() == [0, 50, number - 1]
-    np.testing.assert_array_equal(np.isnan(found.preservation), np.isnan(found.coordinates[:, 0]))
-    assert found.coordinates.tobytes() == project(ids, similarities, seed=3).coordinates.tobytes()
-    centers = np.array([found.coordinates[rows][labels == label].mean(axis=0) for label in range(7)])
-    nearest = np.linalg.norm(found.coordinates[rows][:, None] - centers[None], axis=2).argmin(axis=1)
+    projection = project(ids, similarities, seed=3)
+    assert np.flatnonzero(np.isnan(projection.coordinates).any(axis=1)).tolist() == [0, 50, number - 1]
+    np.testing.assert_array_equal(np.isnan(projection.preservation), np.isnan(projection.coordinates[:, 0]))
+    assert projection.coordinates.tobytes() == project(ids, similarities, seed=3).coordinates.tobytes()
+    centers = np.array([projection.coordinates[rows][labels == label].mean(axis=0) for label in range(7)])
+    nearest = np.linalg.norm(projection.coordinates[rows][:, None] - centers[None], axis=2).argmin(axis=1)
     assert np.mean(nearest == labels) > 0.95
-    np.testing.assert_allclose(found.preservation, oracle_preservation(found.coordinates, ids, 15))
+    np.testing.assert_allclose(projection.preservation, oracle_preservation(projection.coordinates, ids, 15))
 
 
 def test_images_that_are_all_the_same():
-    found = project(*graph_of(np.tile(np.eye(4)[:1], (30, 1)), 29))
-    assert np.isfinite(found.coordinates).all()
-    assert len(np.unique(found.coordinates, axis=0)) == 30
-    assert ((found.preservation >= 0) & (found.preservation <= 1)).all()
+    projection = project(*graph_of(np.tile(np.eye(4)[:1], (30, 1)), 29))
+    assert np.isfinite(projection.coordinates).all()
+    assert len(np.unique(projection.coordinates, axis=0)) == 30
+    assert ((projection.preservation >= 0) & (projection.preservation <= 1)).all()
 
 
 @pytest.mark.parametrize("number", [4, 5, 16, 17])
 def test_collections_smaller_than_a_neighborhood_or_little_larger(number):
     vectors, _ = clusters([number], spread=1.0)
-    found = project(*graph_of(vectors, 100))
-    assert np.isfinite(found.coordinates).all()
-    assert found.start == "spectral"
-    assert (found.preservation == 1).all() == (number <= 16)
+    projection = project(*graph_of(vectors, 100))
+    assert np.isfinite(projection.coordinates).all()
+    assert projection.start == "spectral"
+    assert (projection.preservation == 1).all() == (number <= 16)
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3])
 def test_fewer_than_four_images_are_put_at_equal_distances(number):
     vectors, _ = clusters([number], spread=1.0)
     ids, similarities = graph_of(vectors, 100) if number else (np.empty((0, 0), dtype=int), np.empty((0, 0)))
-    found = project(ids, similarities)
-    assert found.start == "none"
-    assert found.coordinates.shape == (number, 2)
-    assert found.preservation.shape == (number,)
+    projection = project(ids, similarities)
+    assert projection.start == "none"
+    assert projection.coordinates.shape == (number, 2)
+    assert projection.preservation.shape == (number,)
     if number < 2:  # one image has no neighbors
-        assert np.isnan(found.coordinates).all()
-        assert np.isnan(found.preservation).all()
+        assert np.isnan(projection.coordinates).all()
+        assert np.isnan(projection.preservation).all()
     else:
-        away = [np.linalg.norm(found.coordinates[row] - found.coordinates[row - 1]) for row in range(number)]
+        away = [np.linalg.norm(projection.coordinates[row] - projection.coordinates[row - 1]) for row in range(number)]
         np.testing.assert_allclose(away, away[0], rtol=1e-5)
         assert away[0] > 1
-        assert found.preservation.tolist() == [1.0] * number
+        assert projection.preservation.tolist() == [1.0] * number
 
 
 @pytest.mark.parametrize(("failures", "start"), [(1, "spectral"), (2, "random")])
@@ -197,12 +197,12 @@ def test_where_the_solver_gives_up_it_is_asked_for_less_and_then_starts_at_rando
     monkeypatch.setattr(linalg, "eigsh", gives_up)
     vectors, _ = clusters([150, 151], spread=0.5)  # one part, too large for the dense solver
     graph = graph_of(vectors, 200)
-    found = project(*graph)
+    projection = project(*graph)
     assert asked == [1e-6, 1e-3]
-    assert found.start == start
-    assert np.isfinite(found.coordinates).all()
+    assert projection.start == start
+    assert np.isfinite(projection.coordinates).all()
     asked.clear()
-    assert found.coordinates.tobytes() == project(*graph).coordinates.tobytes()
+    assert projection.coordinates.tobytes() == project(*graph).coordinates.tobytes()
 
 
 # --- the start --------------------------------------------------------------------------------------------------------
@@ -251,10 +251,10 @@ def test_preservation_equals_the_oracle(number, width, n_neighbors, seed, chunk)
     before = module._CHUNK
     module._CHUNK = chunk
     try:
-        found = module._preservation(coordinates, ids, n_neighbors=n_neighbors)
+        preservation = module._preservation(coordinates, ids, n_neighbors=n_neighbors)
     finally:
         module._CHUNK = before
-    np.testing.assert_allclose(found, oracle_preservation(coordinates, ids, n_neighbors), rtol=1e-6)
+    np.testing.assert_allclose(preservation, oracle_preservation(coordinates, ids, n_neighbors), rtol=1e-6)
 
 
 def test_on_one_spot_an_image_is_not_its_own_neighbor():
@@ -296,7 +296,7 @@ def test_the_map_of_a_store_is_written_with_what_made_it(tmp_path):
     assert re.fullmatch(r"\d+\.\d+\.\d+", facts["umap"])
     project_store(store, seed=5)
     assert path.read_bytes() == first
-    assert [found.name for found in tmp_path.iterdir()] == ["projection.parquet"]
+    assert [projection.name for projection in tmp_path.iterdir()] == ["projection.parquet"]
 
 
 def test_the_map_of_a_single_image_is_empty_and_says_so(tmp_path):

@@ -52,8 +52,8 @@ def test_folders_and_files_come_out_as_they_were(tmp_path):
     content = zipped(
         [("site/", b""), ("site/manifest.csv", b"path\n1.png\n"), ("site/deep/er/1.png", bytes(3_000_000))]
     )
-    found = unpack(content, tmp_path / "a" / "b", progress=lambda *facts: told.append(facts))
-    assert (found.files, found.total_bytes, found.notes) == (2, 3_000_011, ())
+    unpacked = unpack(content, tmp_path / "a" / "b", progress=lambda *facts: told.append(facts))
+    assert (unpacked.files, unpacked.total_bytes, unpacked.notes) == (2, 3_000_011, ())
     assert (tmp_path / "a/b/site/manifest.csv").read_bytes() == b"path\n1.png\n"
     assert (tmp_path / "a/b/site/deep/er/1.png").stat().st_size == 3_000_000
     assert told[0] == ("unpack", 0, 3_000_011)
@@ -201,9 +201,9 @@ def test_an_empty_archive_is_refused(tmp_path):
 
 def test_what_macos_adds_is_left_out_and_said(tmp_path):
     names = ("site/1.png", "__MACOSX/site/._1.png", "site/.DS_Store", "site/._2.png", "site/my__MACOSX.png")
-    found = unpack(zipped([(name, b"x") for name in names]), tmp_path / "t")
-    assert found.files == 2
-    assert found.notes == ("Left out: 3 files that macOS adds to archives (__MACOSX, .DS_Store).",)
+    unpacked = unpack(zipped([(name, b"x") for name in names]), tmp_path / "t")
+    assert unpacked.files == 2
+    assert unpacked.notes == ("Left out: 3 files that macOS adds to archives (__MACOSX, .DS_Store).",)
     assert sorted(path.name for path in (tmp_path / "t/site").iterdir()) == ["1.png", "my__MACOSX.png"]
 
 

@@ -42,13 +42,13 @@ def made(sources: Mapping[str, str] = NOW) -> dict[str, dict]:
 
 
 def states(records, *, sources=NOW, missing=lambda artifact: "") -> dict[str, str]:
-    return {name: found.state for name, found in standings(records, sources=sources, missing=missing).items()}
+    return {name: standing.state for name, standing in standings(records, sources=sources, missing=missing).items()}
 
 
 def behind(name: str) -> set[str]:
     """What is made of a source or an artifact, directly or not."""
-    found = {artifact.name for artifact in ARTIFACTS if name in artifact.of}
-    return found.union(*(behind(one) for one in found))
+    makes = {artifact.name for artifact in ARTIFACTS if name in artifact.of}
+    return makes.union(*(behind(one) for one in makes))
 
 
 def test_everything_follows_from_the_table(tmp_path) -> None:
@@ -85,16 +85,16 @@ def test_labels_void_no_pixels() -> None:
 
 @given(st.sampled_from([*SOURCES]))
 def test_what_changes_makes_stale_what_is_made_of_it(source) -> None:
-    found = states(made(), sources=NOW | {source: "other"})
-    assert {name for name, state in found.items() if state == "stale"} == behind(source)
+    standing = states(made(), sources=NOW | {source: "other"})
+    assert {name for name, state in standing.items() if state == "stale"} == behind(source)
 
 
 @given(st.sampled_from(ARTIFACTS))
 def test_what_is_made_again_with_other_content_makes_stale_what_is_made_of_it(artifact) -> None:
     records = made()
     records[artifact.name] = records[artifact.name] | {"digest": "other bytes"}
-    found = states(records)
-    assert {name for name, state in found.items() if state == "stale"} == behind(artifact.name)
+    standing = states(records)
+    assert {name for name, state in standing.items() if state == "stale"} == behind(artifact.name)
     records[artifact.name] = records[artifact.name] | {"digest": f"digest of {artifact.name}"}
     assert set(states(records).values()) == {"current"}, "the same bytes again: nothing has happened"
 
@@ -103,32 +103,32 @@ def test_what_is_made_again_with_other_content_makes_stale_what_is_made_of_it(ar
 def test_a_newer_recipe_makes_it_and_what_is_made_of_it_stale(artifact) -> None:
     records = made()
     records[artifact.name] = records[artifact.name] | {"recipe": artifact.recipe - 1}
-    found = standings(records, sources=NOW, missing=lambda _: "")
-    assert {name for name, one in found.items() if one.state == "stale"} == {artifact.name} | behind(artifact.name)
-    assert found[artifact.name].reason == (
+    standing = standings(records, sources=NOW, missing=lambda _: "")
+    assert {name for name, one in standing.items() if one.state == "stale"} == {artifact.name} | behind(artifact.name)
+    assert standing[artifact.name].reason == (
         f"made by version {artifact.recipe - 1} of its recipe, which is {artifact.recipe} now"
     )
 
 
 @given(st.sets(st.sampled_from(ARTIFACT_NAMES)))
 def test_files_that_are_gone_are_missing_and_void_nothing(gone) -> None:
-    found = states(made(), missing=lambda artifact: "its file" if artifact.name in gone else "")
-    assert found == {name: "missing" if name in gone else "current" for name in ARTIFACT_NAMES}
+    standing = states(made(), missing=lambda artifact: "its file" if artifact.name in gone else "")
+    assert standing == {name: "missing" if name in gone else "current" for name in ARTIFACT_NAMES}
 
 
 def test_the_reasons_are_said() -> None:
     records = made()
-    found = standings(records, sources=NOW | {"images": "others"}, missing=lambda _: "")
-    assert found["embeddings"] == Standing("stale", "the collection has other images now")
-    assert found["projection"].reason == (
+    standing = standings(records, sources=NOW | {"images": "others"}, missing=lambda _: "")
+    assert standing["embeddings"] == Standing("stale", "the collection has other images now")
+    assert standing["projection"].reason == (
         "made of neighbors that are not current: made of embeddings that are not current: "
         "the collection has other images now"
     )
     del records["neighbors"]
-    found = standings(records, sources=NOW, missing=lambda artifact: "x.npy" if artifact is EMBEDDINGS else "")
-    assert found["embeddings"] == Standing("missing", "x.npy is not there")
-    assert found["neighbors"] == Standing("missing", "not made yet")
-    assert found["evaluation"] == Standing("stale", "made of neighbors that are not current: not made yet")
+    standing = standings(records, sources=NOW, missing=lambda artifact: "x.npy" if artifact is EMBEDDINGS else "")
+    assert standing["embeddings"] == Standing("missing", "x.npy is not there")
+    assert standing["neighbors"] == Standing("missing", "not made yet")
+    assert standing["evaluation"] == Standing("stale", "made of neighbors that are not current: not made yet")
 
 
 @given(

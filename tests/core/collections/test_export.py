@@ -48,8 +48,8 @@ def with_column(collection: Collection, name: str, cells: list[str]) -> Collecti
 
 def test_a_csv_says_what_the_manifest_says(small, tmp_path) -> None:
     told: list[tuple[str, int, int]] = []
-    found = export_manifest(small, tmp_path / "m.csv", progress=lambda *now: told.append(now))
-    assert (found.paths, found.rows, found.notes) == ((tmp_path / "m.csv",), 61, ())
+    exported = export_manifest(small, tmp_path / "m.csv", progress=lambda *now: told.append(now))
+    assert (exported.paths, exported.rows, exported.notes) == ((tmp_path / "m.csv",), 61, ())
     assert told[0] == ("export", 0, 61)
     assert told[-1] == ("export", 61, 61)
     table = pd.read_csv(tmp_path / "m.csv", dtype=str, keep_default_na=False)
@@ -120,8 +120,8 @@ def test_a_column_that_an_import_would_take_for_the_labels_is_renamed(small, tmp
     assert export_manifest(collection, tmp_path / "a.csv").notes == ()
     assert "pathology" in pd.read_csv(tmp_path / "a.csv")
     raw = with_column(open_collection("small"), "labels_all", ["something else"] * 61)
-    found = export_manifest(raw, tmp_path / "b.csv")
-    assert found.notes == tuple(
+    exported = export_manifest(raw, tmp_path / "b.csv")
+    assert exported.notes == tuple(
         f"The source's column {name} is called source_{name}, so that an import reads the same from the table."
         for name in ("pathology", "labels_all")
     )

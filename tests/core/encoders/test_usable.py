@@ -24,9 +24,9 @@ def nobody_is_asked(monkeypatch, tmp_path):
 
 
 def test_with_an_empty_cache_there_are_those_that_need_none(mini):
-    found = find_usable_encoders()
-    assert [(encoder.spec, encoder.supports_text) for encoder in found] == [("pixels", False), ("radcbir-mini", True)]
-    for encoder in found:
+    usable = find_usable_encoders()
+    assert [(encoder.spec, encoder.supports_text) for encoder in usable] == [("pixels", False), ("radcbir-mini", True)]
+    for encoder in usable:
         assert load_encoder(encoder.spec, device="cpu").encoder_id == encoder.spec
 
 
@@ -35,8 +35,8 @@ def test_kits_in_a_folder_are_found_and_damaged_ones_passed_over(mini, tmp_path)
     (tmp_path / "kits" / "broken").mkdir()
     (tmp_path / "kits" / "broken" / "kit.json").write_text("{")
     (tmp_path / "kits" / "notes.txt").touch()
-    found = [encoder.spec for encoder in find_usable_encoders([tmp_path / "kits", tmp_path / "none"])]
-    assert found == ["pixels", "radcbir-mini", f"local-dir:{tmp_path / 'kits' / 'mine'}"]
+    usable = [encoder.spec for encoder in find_usable_encoders([tmp_path / "kits", tmp_path / "none"])]
+    assert usable == ["pixels", "radcbir-mini", f"local-dir:{tmp_path / 'kits' / 'mine'}"]
 
 
 def test_a_damaged_encoder_of_the_repository_is_not_offered(mini, tiny_root, tmp_path, monkeypatch):

@@ -31,48 +31,48 @@ def test_it_says_what_the_import_then_does(tmp_path, data):
     source = tmp_path / "source"
     source.mkdir()
     write_small_images(source)
-    found = preview(ImportRequest([source], "any"))
+    dry_run = preview(ImportRequest([source], "any"))
     assert not data.exists(), "a dry run writes nothing"
     report = import_as(ImportRequest([source], "real"))
     manifest = report.collection.manifest
-    assert (found.formats[0].name, found.complete, found.refusal) == ("manifest", True, "")
-    assert (found.looked_at, found.read, found.about) == (63, 63, 63)
-    assert found.usable == report.images == 61
-    assert found.problem_count == found.files_refused == report.problems == 2
+    assert (dry_run.formats[0].name, dry_run.complete, dry_run.refusal) == ("manifest", True, "")
+    assert (dry_run.looked_at, dry_run.read, dry_run.about) == (63, 63, 63)
+    assert dry_run.usable == report.images == 61
+    assert dry_run.problem_count == dry_run.files_refused == report.problems == 2
     for column in ("dataset", "split", "modality", "anatomy"):
-        assert found.counts[column] == manifest.codes(column).counts(), column
-    assert found.counts["pathology"] == manifest.pathology_counts
-    assert found.unlabeled == sum(not labels for labels in manifest.frame["pathologies"])
-    assert found.patients == len(manifest.codes("patient_id").values)
-    assert found.with_patient == int((manifest.codes("patient_id").codes >= 0).sum())
-    assert sorted(map(str, found.changes)) == sorted(map(str, report.changes))
-    assert found.problems["reason"].tolist() == report.collection.problems()["reason"].tolist()
-    assert found.problems["line"].astype(str).tolist() == report.collection.problems()["line"].tolist()
-    assert [source.dataset for source in found.sources] == ["source"]
+        assert dry_run.counts[column] == manifest.codes(column).counts(), column
+    assert dry_run.counts["pathology"] == manifest.pathology_counts
+    assert dry_run.unlabeled == sum(not labels for labels in manifest.frame["pathologies"])
+    assert dry_run.patients == len(manifest.codes("patient_id").values)
+    assert dry_run.with_patient == int((manifest.codes("patient_id").codes >= 0).sum())
+    assert sorted(map(str, dry_run.changes)) == sorted(map(str, report.changes))
+    assert dry_run.problems["reason"].tolist() == report.collection.problems()["reason"].tolist()
+    assert dry_run.problems["line"].astype(str).tolist() == report.collection.problems()["line"].tolist()
+    assert [source.dataset for source in dry_run.sources] == ["source"]
 
 
 def test_the_first_rows_are_shown_with_their_pictures(tmp_path):
     write_small_images(tmp_path)
     (tmp_path / "chest_01.png").unlink()
-    found = preview(ImportRequest([tmp_path], "any"))
-    assert len(found.table) == len(found.thumbnails) == SHOWN
-    assert found.table["path"].tolist() == [f"chest_{n:02d}.png" for n in range(SHOWN)]
-    assert found.table["problem"].tolist() == ["", NOT_THERE, *[""] * (SHOWN - 2)]
-    assert found.table["modality"].tolist()[:2] == ["XR", "XR"]
-    assert found.table["pathologies"].tolist()[:3] == [["pneumonia"], ["normal"], ["pneumonia", "effusion"]]
-    assert "patient_id" not in found.table
-    assert found.thumbnails[1] is None
-    assert Image.open(io.BytesIO(found.thumbnails[0])).size == (48, 48)
+    dry_run = preview(ImportRequest([tmp_path], "any"))
+    assert len(dry_run.table) == len(dry_run.thumbnails) == SHOWN
+    assert dry_run.table["path"].tolist() == [f"chest_{n:02d}.png" for n in range(SHOWN)]
+    assert dry_run.table["problem"].tolist() == ["", NOT_THERE, *[""] * (SHOWN - 2)]
+    assert dry_run.table["modality"].tolist()[:2] == ["XR", "XR"]
+    assert dry_run.table["pathologies"].tolist()[:3] == [["pneumonia"], ["normal"], ["pneumonia", "effusion"]]
+    assert "patient_id" not in dry_run.table
+    assert dry_run.thumbnails[1] is None
+    assert Image.open(io.BytesIO(dry_run.thumbnails[0])).size == (48, 48)
 
 
 def test_several_sources_are_all_shown(tmp_path, table, picture):
     for name in "abc":
         many(tmp_path / name, table, picture, rows=40)
-    found = preview(ImportRequest([tmp_path], "any"), rows=30)
-    assert [source.dataset for source in found.sources] == ["a", "b", "c"]
-    assert (found.looked_at, found.read) == (30, 120)
-    assert found.counts["dataset"] == {"a": 40, "b": 40, "c": 40}
-    assert found.table["dataset"].tolist() == ["a"] * 6 + ["b"] * 6 + ["c"] * 6
+    dry_run = preview(ImportRequest([tmp_path], "any"), rows=30)
+    assert [source.dataset for source in dry_run.sources] == ["a", "b", "c"]
+    assert (dry_run.looked_at, dry_run.read) == (30, 120)
+    assert dry_run.counts["dataset"] == {"a": 40, "b": 40, "c": 40}
+    assert dry_run.table["dataset"].tolist() == ["a"] * 6 + ["b"] * 6 + ["c"] * 6
 
 
 def test_of_many_rows_few_files_are_looked_at(tmp_path, table, picture, monkeypatch):
@@ -80,9 +80,9 @@ def test_of_many_rows_few_files_are_looked_at(tmp_path, table, picture, monkeypa
     looked = []
     real = module.Checker._look_at
     monkeypatch.setattr(module.Checker, "_look_at", lambda *wanted: looked.append(wanted) or real(*wanted))
-    found = preview(ImportRequest([path], "any"), rows=100)
-    assert len(looked) == found.looked_at == 100
-    assert (found.read, found.complete) == (5000, True)
+    dry_run = preview(ImportRequest([path], "any"), rows=100)
+    assert len(looked) == dry_run.looked_at == 100
+    assert (dry_run.read, dry_run.complete) == (5000, True)
 
 
 def test_without_end_it_stops_by_the_clock_and_says_how_far_it_came(tmp_path, table, picture, monkeypatch):
@@ -99,28 +99,28 @@ def test_without_end_it_stops_by_the_clock_and_says_how_far_it_came(tmp_path, ta
         return sources
 
     monkeypatch.setattr(module, "sources_of", endless)
-    found = preview(ImportRequest([path], "any"), rows=20, seconds=0.3)
-    assert found.looked_at <= 20
-    assert 10 < found.read < 10**6
-    assert (found.complete, found.about) == (False, 10**9)
+    dry_run = preview(ImportRequest([path], "any"), rows=20, seconds=0.3)
+    assert dry_run.looked_at <= 20
+    assert 10 < dry_run.read < 10**6
+    assert (dry_run.complete, dry_run.about) == (False, 10**9)
 
 
 def test_nothing_usable_is_said_as_what_would_end_the_import(tmp_path, table):
     path = table(tmp_path / "manifest.csv", ["path"], [["none.png"], ["neither.png"]])
-    found = preview(ImportRequest([path], "any"))
-    assert found.refusal == (
+    dry_run = preview(ImportRequest([path], "any"))
+    assert dry_run.refusal == (
         f"Expected at least one usable image, but none of 2 rows can be used. The first: {NOT_THERE}"
     )
-    assert found.usable == 0
+    assert dry_run.usable == 0
 
 
 def test_a_table_that_breaks_off_is_said_with_what_came_before(tmp_path, table, picture):
     path = many(tmp_path, table, picture, rows=5000)
     with path.open("ab") as handle:
         handle.write(b"\xff\xfe,1.png,CT\n")
-    found = preview(ImportRequest([path], "any"))
-    assert "Expected text in UTF-8" in found.refusal
-    assert found.counts["modality"]["CT"] > 1000
+    dry_run = preview(ImportRequest([path], "any"))
+    assert "Expected text in UTF-8" in dry_run.refusal
+    assert dry_run.counts["modality"]["CT"] > 1000
     with pytest.raises(ManifestError, match="Expected text in UTF-8"):
         import_as(ImportRequest([path], "real"))
 
@@ -128,18 +128,18 @@ def test_a_table_that_breaks_off_is_said_with_what_came_before(tmp_path, table, 
 def test_repeated_image_ids_are_problems(tmp_path, table, picture):
     picture(tmp_path / "1.png")
     path = table(tmp_path / "manifest.csv", ["image_id", "path"], [["a", "1.png"], ["a", "1.png"]])
-    found = preview(ImportRequest([path], "any"))
-    assert (found.usable, found.problem_count) == (1, 1)
-    assert "image_id = 'a' stands on an earlier line too" in found.problems["reason"][0]
+    dry_run = preview(ImportRequest([path], "any"))
+    assert (dry_run.usable, dry_run.problem_count) == (1, 1)
+    assert "image_id = 'a' stands on an earlier line too" in dry_run.problems["reason"][0]
 
 
 def test_options_and_mappings_are_the_imports_own(tmp_path, table, picture):
     picture(tmp_path / "1.png")
     path = table(tmp_path / "t.csv", ["File", "Mass", "Age"], [["1.png", "1", "40"]])
-    found = preview(ImportRequest([path], "any", mapping={"path": "File", "pathologies": "Mass,Age"}))
-    assert "Expected 0 or 1 in a column of findings" in found.problems["reason"][0]
-    found = preview(ImportRequest([path], "any", mapping={"path": "File", "pathologies": "Mass"}, anatomy="Chest"))
-    assert (found.formats[0].name, found.counts["anatomy"], found.further) == (
+    dry_run = preview(ImportRequest([path], "any", mapping={"path": "File", "pathologies": "Mass,Age"}))
+    assert "Expected 0 or 1 in a column of findings" in dry_run.problems["reason"][0]
+    dry_run = preview(ImportRequest([path], "any", mapping={"path": "File", "pathologies": "Mass"}, anatomy="Chest"))
+    assert (dry_run.formats[0].name, dry_run.counts["anatomy"], dry_run.further) == (
         "csv",
         {"Chest": 1},
         ("file", "mass", "age"),
@@ -156,12 +156,12 @@ def test_no_patient_of_a_dicom_file_is_shown(tmp_path):
     for number in range(3):
         content = dicom_bytes(np.full((8, 8), number, np.uint16), SOPInstanceUID=f"1.2.{number}", PatientID=SECRET)
         (tmp_path / f"{number}.dcm").write_bytes(content)
-    found = preview(ImportRequest([tmp_path], "any", every=2))
-    assert (found.formats[0].name, found.patients, found.with_patient) == ("dicom", 1, 3)
-    assert "path" not in found.table
-    assert SECRET not in repr(found) + found.table.to_csv() + found.problems.to_csv()
-    assert any("takes one of 2 in each series" in note for note in found.notes)
-    assert all(found.thumbnails)
+    dry_run = preview(ImportRequest([tmp_path], "any", every=2))
+    assert (dry_run.formats[0].name, dry_run.patients, dry_run.with_patient) == ("dicom", 1, 3)
+    assert "path" not in dry_run.table
+    assert SECRET not in repr(dry_run) + dry_run.table.to_csv() + dry_run.problems.to_csv()
+    assert any("takes one of 2 in each series" in note for note in dry_run.notes)
+    assert all(dry_run.thumbnails)
 
 
 def test_medmnist_is_looked_at_without_being_written(tmp_path, data):
@@ -170,12 +170,12 @@ def test_medmnist_is_looked_at_without_being_written(tmp_path, data):
         arrays[f"{split}_images"] = np.full((count, 28, 28), 9, np.uint8)
         arrays[f"{split}_labels"] = np.zeros((count, 1), np.uint8)
     np.savez_compressed(tmp_path / "pneumoniamnist.npz", **arrays)
-    found = preview(ImportRequest([tmp_path / "pneumoniamnist.npz"], "any"))
+    dry_run = preview(ImportRequest([tmp_path / "pneumoniamnist.npz"], "any"))
     assert not data.exists()
-    assert (found.formats[0].name, found.read, found.looked_at) == ("medmnist", 40, 0)
-    assert found.counts["split"] == {"train": 30, "test": 6, "val": 4}
-    assert len(found.thumbnails) == SHOWN
-    assert np.asarray(Image.open(io.BytesIO(found.thumbnails[7]))).mean() == pytest.approx(9, abs=1)
+    assert (dry_run.formats[0].name, dry_run.read, dry_run.looked_at) == ("medmnist", 40, 0)
+    assert dry_run.counts["split"] == {"train": 30, "test": 6, "val": 4}
+    assert len(dry_run.thumbnails) == SHOWN
+    assert np.asarray(Image.open(io.BytesIO(dry_run.thumbnails[7]))).mean() == pytest.approx(9, abs=1)
 
 
 def test_embeddings_are_joined_and_not_read(tmp_path, data):
@@ -184,11 +184,11 @@ def test_embeddings_are_joined_and_not_read(tmp_path, data):
             file[name] = np.ones(4, np.float32)
     (tmp_path / "ds.csv").write_text("path,modality,patient_id\na.png,X-ray,7\nb.png,CT,\nz.png,CT,\n")
     paths = [tmp_path / "ds.h5", tmp_path / "ds.csv"]
-    found = preview(ImportRequest(paths, "any", encoder_id="mine"), format_name="embeddings")
+    dry_run = preview(ImportRequest(paths, "any", encoder_id="mine"), format_name="embeddings")
     assert not data.exists()
-    assert (found.usable, found.problem_count, found.patients) == (2, 2, 1)
-    assert found.counts["modality"] == {"CT": 1, "XR": 1}
-    assert found.table["path"].tolist() == ["a.png", "b.png"]
-    assert "2 rows have one of 3 vectors of dimension 4 (float32)" in found.notes[0]
+    assert (dry_run.usable, dry_run.problem_count, dry_run.patients) == (2, 2, 1)
+    assert dry_run.counts["modality"] == {"CT": 1, "XR": 1}
+    assert dry_run.table["path"].tolist() == ["a.png", "b.png"]
+    assert "2 rows have one of 3 vectors of dimension 4 (float32)" in dry_run.notes[0]
     report = import_as(ImportRequest(paths, "real", encoder_id="mine"), format_name="embeddings")
     assert (report.images, report.problems) == (2, 2)

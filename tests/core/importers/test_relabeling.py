@@ -53,8 +53,8 @@ def ids(collection: Collection, count: int = 4) -> list[str]:
     return collection.manifest.table.column("image_id").to_pylist()[:count]
 
 
-def cells(found) -> list[tuple[str, ...]]:
-    return [tuple(map(str, row)) for row in found.cells[["row", "column", "from", "to"]].itertuples(index=False)]
+def cells(correction) -> list[tuple[str, ...]]:
+    return [tuple(map(str, row)) for row in correction.cells[["row", "column", "from", "to"]].itertuples(index=False)]
 
 
 def test_one_corrected_label_leaves_pixels_alone(small, csv) -> None:
@@ -62,10 +62,10 @@ def test_one_corrected_label_leaves_pixels_alone(small, csv) -> None:
     (first, *_) = ids(small)
     before, was = contents(small.folder), small.manifest.record(0)["pathologies"]
     numbers = Precision().run(small.store("pixels")).table
-    found = correct_labels("small", csv(f"image_id,pathologies\n{first},corrected\n"), by="me")
-    assert cells(found) == [("0", "pathologies", "|".join(was), "corrected")]
-    assert found.written
-    collection = found.collection
+    correction = correct_labels("small", csv(f"image_id,pathologies\n{first},corrected\n"), by="me")
+    assert cells(correction) == [("0", "pathologies", "|".join(was), "corrected")]
+    assert correction.written
+    collection = correction.collection
     assert collection.manifest.record(0)["pathologies"] == ["corrected"]
     assert collection.digests.images == small.digests.images
     assert collection.digests.labels != small.digests.labels
@@ -90,9 +90,9 @@ def test_the_real_collection(real_images, tmp_path, monkeypatch) -> None:
     path = collection.manifest.record(7)["path"]
     table = tmp_path / "t.csv"
     table.write_text(f"path,pathologies,view\n{path},Cardiomegaly|Corrected,lateral\n")
-    found = correct_labels("real", table)
-    assert set(found.cells["column"]) <= {"pathologies", "view"}
-    assert set(build_collection(found.collection, load_encoder("pixels")).seconds) == {"evaluation"}
+    correction = correct_labels("real", table)
+    assert set(correction.cells["column"]) <= {"pathologies", "view"}
+    assert set(build_collection(correction.collection, load_encoder("pixels")).seconds) == {"evaluation"}
     after = contents(collection.folder)
     assert {name: after.get(name) for name in before} == before
     assert open_collection("real").store("pixels").is_current()
@@ -101,7 +101,7 @@ def test_the_real_collection(real_images, tmp_path, monkeypatch) -> None:
 def test_words_become_the_manifests_and_it_is_said(small, csv) -> None:
     one, two, three, four = ids(small)
     anatomy = small.manifest.record(0)["anatomy"]
-    found = correct_labels(
+    correction = correct_labels(
         "small",
         csv(
             f"""
@@ -114,12 +114,12 @@ def test_words_become_the_manifests_and_it_is_said(small, csv) -> None:
         ),
         dry_run=True,
     )
-    after = {(row, column): to for row, column, _, to in cells(found)}
+    after = {(row, column): to for row, column, _, to in cells(correction)}
     assert after[("0", "modality")] == "MR"
     assert ("0", "anatomy") not in after, "the collection's own spelling"
     assert (after[("3", "pathologies")], after[("3", "anatomy")]) == ("new word", "Elbow")
     assert after.get(("2", "anatomy"), "") == ""
-    words = {(change["column"], change["from"], change["to"]) for change in found.changes}
+    words = {(change["column"], change["from"], change["to"]) for change in correction.changes}
     assert {
         ("modality", "MRI", "MR"),
         ("pathology", "No Finding", "normal"),
@@ -128,7 +128,7 @@ def test_words_become_the_manifests_and_it_is_said(small, csv) -> None:
         ("anatomy", anatomy.upper(), anatomy),
         ("pathology", "unknown", ""),
     } <= words
-    assert not found.written
+    assert not correction.written
 
 
 def test_a_dry_run_writes_nothing_and_is_what_then_happens(small, csv) -> None:
@@ -154,9 +154,9 @@ def test_an_edited_export_is_a_table_of_corrections(small, tmp_path) -> None:
     frame.loc[5, "pathologies"] = "edited|twice"
     frame.loc[6, "sha256"] = "no matter"
     frame.to_csv(path, index=False)
-    found = correct_labels("small", path)
-    assert [(row, column, to) for row, column, _, to in cells(found)] == [("5", "pathologies", "edited|twice")]
-    assert found.notes == ["Computed from the files, and not changed: sha256, width, height, duplicate_group."]
+    correction = correct_labels("small", path)
+    assert [(row, column, to) for row, column, _, to in cells(correction)] == [("5", "pathologies", "edited|twice")]
+    assert correction.notes == ["Computed from the files, and not changed: sha256, width, height, duplicate_group."]
     assert open_collection("small").manifest.record(5)["pathologies"] == ["edited", "twice"]
 
 
@@ -343,7 +343,7 @@ def test_told_is_exactly_what_differs(small, tmp_path, said) -> None:
     pd.DataFrame(
         [[names[row], *words] for row, words in said.items()], columns=["image_id", "pathologies", "view"]
     ).to_csv(table, index=False)
-    found = correct_labels("small", table)
+    correction = correct_labels("small", table)
     after = open_collection("small")
     assert digests_of(after.manifest.table) == after.digests
     one, other = before.manifest.frame, after.manifest.frame
@@ -357,7 +357,7 @@ def test_told_is_exactly_what_differs(small, tmp_path, said) -> None:
             else one[column][row] != other[column][row]
         )
     }
-    assert {(int(row), column) for row, column, *_ in cells(found)} == differing
+    assert {(int(row), column) for row, column, *_ in cells(correction)} == differing
     assert differing <= {(row, column) for row in said for column in ("pathologies", "view")}
 
 
@@ -390,11 +390,11 @@ def test_labels_that_are_said_twice_are_corrected_in_either(twice, tmp_path, edi
     for column, word in edit.items():
         frame.loc[0, column] = word
     frame.to_csv(path, index=False)
-    found = correct_labels("twice", path)
+    correction = correct_labels("twice", path)
     now = open_collection("twice").manifest
     assert [word.casefold() for word in now.record(0)["pathologies"]] == expected
     assert now.record(1)["pathologies"] == ["nodule", "mass"]
-    assert set(found.cells["column"]) <= {"pathologies", "pathology", "labels_all"}
+    assert set(correction.cells["column"]) <= {"pathologies", "pathology", "labels_all"}
 
 
 def test_two_corrections_of_one_label_are_refused(twice, tmp_path) -> None:
@@ -410,8 +410,8 @@ def test_two_corrections_of_one_label_are_refused(twice, tmp_path) -> None:
 def test_columns_of_a_source_mean_what_they_mean_in_an_import(twice, tmp_path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("path,split_hint,pathology\nb.png,validation,No finding\n")
-    found = correct_labels("twice", path)
-    assert {(column, to) for _, column, _, to in cells(found)} == {
+    correction = correct_labels("twice", path)
+    assert {(column, to) for _, column, _, to in cells(correction)} == {
         ("split", "val"),
         ("split_hint", "validation"),
         ("pathologies", "normal"),

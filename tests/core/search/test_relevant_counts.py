@@ -52,7 +52,7 @@ def test_it_counts_as_a_full_sort_does(rows, kind, elements, held, seed) -> None
         patch.setattr(exact, "_ROWS", 7)
         if not held:
             patch.setattr(exact, "_HELD_ELEMENTS", 0)
-        found = relevant_among_first(
+        counts = relevant_among_first(
             ArrayVectors(vectors),
             queries=queries,
             gallery=gallery,
@@ -62,7 +62,7 @@ def test_it_counts_as_a_full_sort_does(rows, kind, elements, held, seed) -> None
             groups=groups,
             progress=lambda *step: told.append(step),
         )
-    assert found.tolist() == slow(vectors, queries, gallery, depths, kinds, table, groups)
+    assert counts.tolist() == slow(vectors, queries, gallery, depths, kinds, table, groups)
     assert told[0] == ("search", 0, len(queries))
     assert told[-1][1] in ({len(queries)} if gallery.any() else {0})
 
@@ -71,10 +71,10 @@ def test_of_equal_similarities_the_earlier_row_comes_first() -> None:
     vectors = np.ones((5, 1), dtype=np.float32)
     kinds = np.array([0, 1, 0, 1, 0])
     same = {"kinds": kinds, "relevant_to": lambda kind: np.arange(2) == kind}
-    found = relevant_among_first(
+    counts = relevant_among_first(
         ArrayVectors(vectors), queries=np.array([4, 1]), gallery=np.ones(5, dtype=bool), depths=np.array([2, 3]), **same
     )
-    assert found.tolist() == [1, 1]  # of rows 0, 1: row 0; of rows 0, 2, 3: row 3
+    assert counts.tolist() == [1, 1]  # of rows 0, 1: row 0; of rows 0, 2, 3: row 3
 
 
 def test_it_can_be_stopped() -> None:

@@ -201,8 +201,8 @@ def test_a_folder_gives_what_the_library_gives(
     np.testing.assert_allclose(prepared, inputs.numpy(), rtol=0, atol=2e-6)
     with torch.no_grad():
         expected = unit(forward(model, inputs))
-    found = encoder.encode_images(images)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+    embeddings = encoder.encode_images(images)
+    np.testing.assert_allclose(embeddings, expected, rtol=0, atol=2e-6)
     assert encoder.dimension == expected.shape[1]
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
     assert encoder.encoder_id == ("published" + (f"-{output}" if output else ""))
@@ -382,10 +382,10 @@ class TestText:
         with torch.no_grad():
             pooled = model.text_model(input_ids=tokens).pooler_output
             expected = unit(model.text_projection(pooled) if folder.name == "clip" else pooled)
-        found = encoder.encode_texts(texts)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
-        assert np.abs(found[0] - found[1]).max() > 1e-3
-        assert found.shape[1] == encoder.dimension
+        embeddings = encoder.encode_texts(texts)
+        np.testing.assert_allclose(embeddings, expected, rtol=0, atol=2e-6)
+        assert np.abs(embeddings[0] - embeddings[1]).max() > 1e-3
+        assert embeddings.shape[1] == encoder.dimension
         # A start, an end and ten words fill the context of 12.
         assert encoder.truncated(["ct " * 10, "ct " * 11]) == [False, True]
 

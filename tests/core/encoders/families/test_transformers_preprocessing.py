@@ -55,11 +55,11 @@ def test_the_same_numbers_as_transformers(
         }[kind],
     }  # fmt: skip
     named = {**written, "image_processor_type": f"{kind}ImageProcessor"}
-    found = Transform(read_preprocessing(named, model_type="", place="preprocessor_config.json"))(pixels)
+    prepared = Transform(read_preprocessing(named, model_type="", place="preprocessor_config.json"))(pixels)
     processor = getattr(transformers, f"{kind}ImageProcessorPil")(**written)
     expected = processor(Image.fromarray(pixels).convert("RGB"), return_tensors="np")["pixel_values"][0]
-    assert found.shape == expected.shape == (3, side, side)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6)
+    assert prepared.shape == expected.shape == (3, side, side)
+    np.testing.assert_allclose(prepared, expected, rtol=0, atol=2e-6)
 
 
 def test_squashed_and_then_cut() -> None:
@@ -105,10 +105,10 @@ def test_sam_s_margin_is_zero_in_the_normalised_input() -> None:
     ],
 )  # fmt: skip
 def test_a_thin_strip_is_prepared(made: Preprocessing, shape: tuple[int, int]) -> None:
-    found = Transform(made)(np.full(shape, 255, dtype=np.uint8))
-    assert found.shape == (3, 32, 32)
-    assert np.isfinite(found).all()
-    assert found.max() == pytest.approx(1)
+    prepared = Transform(made)(np.full(shape, 255, dtype=np.uint8))
+    assert prepared.shape == (3, 32, 32)
+    assert np.isfinite(prepared).all()
+    assert prepared.max() == pytest.approx(1)
 
 
 def test_what_is_not_written_is_the_library_s_default() -> None:

@@ -77,9 +77,9 @@ class TestFromTheHubToAMachineWithoutNetwork:
         hub.files["example/biomed"] |= {"LICENSE": b"Do what you like.", "README.md": b"---\nlicense: mit\n---"}
         kit = fetch_kit("hf-hub:example/biomed", tmp_path / "kit")
         assert kit.encoder_id == "example--biomed"
-        found = names_in(tmp_path / "kit")
-        assert {"open_clip_config.json", WEIGHTS, "text/config.json", "tokenizer.json", "vocab.txt"} <= found
-        assert found == {*kit.files, "kit.json"}
+        in_folder = names_in(tmp_path / "kit")
+        assert {"open_clip_config.json", WEIGHTS, "text/config.json", "tokenizer.json", "vocab.txt"} <= in_folder
+        assert in_folder == {*kit.files, "kit.json"}
         assert (tmp_path / "kit/LICENSE").read_bytes() == b"Do what you like."
         assert (tmp_path / "kit/MODEL_CARD.md").read_bytes().startswith(b"---\nlicense: mit")
         for name, source in (("open_clip_config.json", biomed), (WEIGHTS, biomed), ("tokenizer.json", tiny_bert)):

@@ -310,19 +310,19 @@ def test_without_a_text_tower(kit: Path) -> None:
     files, record = make_probe(Mute(), encoded=6)  # type: ignore[arg-type]
     assert (record["texts"], record["text_embeddings"]) == ([], None)
     assert "probe/text_embeddings.npy" not in files
-    found = read_kit(kit)
-    assert found is not None
+    kit_as_read = read_kit(kit)
+    assert kit_as_read is not None
     with pytest.raises(EncoderError, match="Expected an encoder with a text tower, as when the kit was made, but tiny"):
-        check_probe(Mute(), found)  # type: ignore[arg-type]
-    check_probe(Mute(), replace(found, record={**found.record, "probe": record}))  # type: ignore[arg-type]
-    check_probe(Mute(), replace(found, record={"files": {}}))  # type: ignore[arg-type]
+        check_probe(Mute(), kit_as_read)  # type: ignore[arg-type]
+    check_probe(Mute(), replace(kit_as_read, record={**kit_as_read.record, "probe": record}))  # type: ignore[arg-type]
+    check_probe(Mute(), replace(kit_as_read, record={"files": {}}))  # type: ignore[arg-type]
 
 
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.float32, (2, 5), elements=st.floats(-1e3, 1e3, width=32)), st.floats(0.125, 8.0))
 def test_cosines(rows: np.ndarray, factor: float) -> None:
-    found = _cosines(rows, (rows * np.float32(factor)).astype(np.float32))
-    for row, cosine in zip(rows, found, strict=True):
+    cosines = _cosines(rows, (rows * np.float32(factor)).astype(np.float32))
+    for row, cosine in zip(rows, cosines, strict=True):
         if np.linalg.norm(row) > 1e-3:
             assert cosine == pytest.approx(1, abs=1e-6)
     exact = [
@@ -344,8 +344,8 @@ def test_a_zero_is_no_embedding_of_anything_else() -> None:
 
 def test_threads_and_batches_change_too_little_to_matter(kit: Path) -> None:
     encoder = load_encoder(str(kit), device="cpu")
-    found = read_kit(kit)
-    assert found is not None
+    kit_as_read = read_kit(kit)
+    assert kit_as_read is not None
     images = probe_images()
     expected = np.load(kit / "probe" / "image_embeddings.npy")
     threads = torch.get_num_threads()
@@ -354,6 +354,6 @@ def test_threads_and_batches_change_too_little_to_matter(kit: Path) -> None:
             torch.set_num_threads(count)
             one_by_one = np.concatenate([encoder.encode_images([image]) for image in images])
             assert _cosines(one_by_one, expected).min() > 0.999999
-            check_probe(encoder, found)
+            check_probe(encoder, kit_as_read)
     finally:
         torch.set_num_threads(threads)

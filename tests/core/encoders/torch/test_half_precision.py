@@ -24,11 +24,11 @@ def test_a_faithful_network_may_compute_in_half_precision() -> None:
         with torch.inference_mode(), support.in_precision("cpu", half=half):
             return layer(inputs.flatten(1))
 
-    found = choose_precision(encode, INPUTS)
-    assert found.name == "float16"
-    assert found.half
-    assert found.least_cosine is not None
-    assert FAITHFUL <= found.least_cosine <= 1
+    precision = choose_precision(encode, INPUTS)
+    assert precision.name == "float16"
+    assert precision.half
+    assert precision.least_cosine is not None
+    assert FAITHFUL <= precision.least_cosine <= 1
     assert encode(INPUTS, half=True).dtype == torch.float16
     assert encode(INPUTS, half=False).dtype == torch.float32
 
@@ -52,9 +52,9 @@ def test_the_least_faithful_image_decides(angle: float, name: str) -> None:
         turned = angle if half else 0.0
         return torch.tensor([[1.0, 0.0], [np.cos(turned), np.sin(turned)]])
 
-    found = choose_precision(encode, INPUTS)
-    assert found.name == name
-    assert found.least_cosine == pytest.approx(np.cos(angle), abs=1e-6)
+    precision = choose_precision(encode, INPUTS)
+    assert precision.name == name
+    assert precision.least_cosine == pytest.approx(np.cos(angle), abs=1e-6)
 
 
 def test_on_a_cpu_nothing_is_measured(tiny: Path, images: list[np.ndarray]) -> None:

@@ -36,21 +36,21 @@ def by_pydicom(path: Path) -> dict[str, Any] | None:
         header = read_elements(path, KEYWORDS, limits=Limits())
     except ImageError:
         return None
-    found = {}
+    elements = {}
     for keyword in KEYWORDS:
         value = header.get(keyword)
         if value is None or value == "":
             continue
         if isinstance(value, str) and keyword in {"InstanceNumber", "NumberOfFrames"}:  # no number after all
-            found[keyword] = str(value)
+            elements[keyword] = str(value)
             continue
         if keyword in {"ImagePositionPatient", "ImageOrientationPatient"}:
-            found[keyword] = [float(part) for part in value] if isinstance(value, MultiValue) else float(value)
+            elements[keyword] = [float(part) for part in value] if isinstance(value, MultiValue) else float(value)
         elif keyword in {"Rows", "Columns", "NumberOfFrames", "InstanceNumber"}:
-            found[keyword] = value if isinstance(value, MultiValue) else int(value)
+            elements[keyword] = value if isinstance(value, MultiValue) else int(value)
         else:
-            found[keyword] = float(value) if keyword == "SliceThickness" else str(value)
-    return found
+            elements[keyword] = float(value) if keyword == "SliceThickness" else str(value)
+    return elements
 
 
 def write(path: Path, *, syntax: str = uid.ExplicitVRLittleEndian, **elements: Any) -> Path:
@@ -86,12 +86,12 @@ def test_a_header_with_sequences(tmp_path, syntax, undefined) -> None:
     header = dcmread(path)
     header["ReferencedStudySequence"].is_undefined_length = undefined
     header.save_as(path)
-    found = quick_elements(str(path), KEYWORDS, required=REQUIRED)
-    assert found == by_pydicom(path)
-    assert found is not None
-    assert (found["Modality"], found["Rows"], found["SliceThickness"]) == ("CT", 4, 2.5)
-    assert found["ImagePositionPatient"] == [-1.5, 2.0, 0.001]
-    assert "ViewPosition" not in found
+    elements = quick_elements(str(path), KEYWORDS, required=REQUIRED)
+    assert elements == by_pydicom(path)
+    assert elements is not None
+    assert (elements["Modality"], elements["Rows"], elements["SliceThickness"]) == ("CT", 4, 2.5)
+    assert elements["ImagePositionPatient"] == [-1.5, 2.0, 0.001]
+    assert "ViewPosition" not in elements
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,10 @@ def test_real_files(folder) -> None:
         pytest.skip(f"there is no {folder.name}")
     answered = 0
     for path in files:
-        found = quick_elements(str(path), KEYWORDS, required=REQUIRED)
-        if found is not None:
+        elements = quick_elements(str(path), KEYWORDS, required=REQUIRED)
+        if elements is not None:
             answered += 1
-            assert found == by_pydicom(path), path.name
+            assert elements == by_pydicom(path), path.name
     assert answered > 0.75 * sum("Rows" in (by_pydicom(path) or {}) for path in files)
 
 
@@ -166,9 +166,9 @@ def test_damaged_files(tmp_path) -> None:
                 case 3:
                     content[place:place] = dice.randbytes(dice.randint(1, 4))
         path.write_bytes(content)
-        found = quick_elements(str(path), KEYWORDS, required=REQUIRED)
-        other = by_pydicom(path) if found is not None else None
-        if found is not None and other is not None:
+        elements = quick_elements(str(path), KEYWORDS, required=REQUIRED)
+        other = by_pydicom(path) if elements is not None else None
+        if elements is not None and other is not None:
             both += 1
-            assert found.items() <= other.items()
+            assert elements.items() <= other.items()
     assert both > 200

@@ -69,13 +69,13 @@ def test_rows_that_are_no_images_of_it(release, table) -> None:
     paths = ["XR/chest/normal/1.png", "CT/../../../etc/passwd", "CT/lung/x/gone.png", FILES["train"][2]]
     table(release / "RadiologyAI_val.csv", ["filename", "label"], [[f"radiology_ai/{path}", ""] for path in paths])
     report = import_as(ImportRequest([release], "c"))
-    found = report.collection.problems()
-    found = found[found["source"].str.endswith("_val.csv")]
-    assert found["line"].tolist() == ["2", "3", "4", "5"]
-    assert "the path has other folders" in found["reason"].iloc[0]
-    assert "the path has other folders" in found["reason"].iloc[1]
-    assert "there is none at this path" in found["reason"].iloc[2]
-    assert "stands on an earlier line too" in found["reason"].iloc[3]
+    problems = report.collection.problems()
+    problems = problems[problems["source"].str.endswith("_val.csv")]
+    assert problems["line"].tolist() == ["2", "3", "4", "5"]
+    assert "the path has other folders" in problems["reason"].iloc[0]
+    assert "the path has other folders" in problems["reason"].iloc[1]
+    assert "there is none at this path" in problems["reason"].iloc[2]
+    assert "stands on an earlier line too" in problems["reason"].iloc[3]
 
 
 def test_what_is_missing(release, tmp_path, table) -> None:

@@ -23,8 +23,8 @@ def verdict(claim: Claim, examples, row: int) -> bool | None:
         known = anatomy_of(examples.anatomy[row])
         answers.append(None if not known else known == claim.anatomy)
     if claim.finding is not None:
-        found = findings_of(examples.pathologies[row])
-        answers.append(None if not found else (claim.finding in found) != claim.negated)
+        findings = findings_of(examples.pathologies[row])
+        answers.append(None if not findings else (claim.finding in findings) != claim.negated)
     if False in answers:
         return False
     return None if None in answers else True
@@ -110,32 +110,32 @@ def test_losses_against_loops() -> None:
     open_for = torch.zeros_like(true_of)
     open_for[2, 4] = True
     scale = torch.tensor(3.0)
-    found = losses.text_image_loss(images, texts, scale, true_of=true_of, open_for=open_for)
+    loss = losses.text_image_loss(images, texts, scale, true_of=true_of, open_for=open_for)
     table = [[-1e4 if open_for[t, i] else 3.0 * float(texts[t] @ images[i]) for i in range(5)] for t in range(4)]
     forward = soft_cross_entropy(table, true_of.float().tolist())
     back = soft_cross_entropy([list(c) for c in zip(*table, strict=True)], true_of.T.float().tolist())
-    assert float(found) == pytest.approx((forward + back) / 2, rel=1e-5)
+    assert float(loss) == pytest.approx((forward + back) / 2, rel=1e-5)
 
     alike = torch.tensor([[1, 0.5, 0, 0, 0], [0.5, 1, 0, 0, 0], [0, 0, 1, 0, 1], [0, 0, 0, 1, 0], [0, 0, 1, 0, 1.0]])
     ignored = torch.zeros(5, 5, dtype=torch.bool)
     ignored[0, 3] = True
-    found = losses.image_image_loss(images, alike=alike, ignored=ignored)
+    loss = losses.image_image_loss(images, alike=alike, ignored=ignored)
     table = [
         [-1e4 if i == j or ignored[i, j] else float(images[i] @ images[j]) / losses.TEMPERATURE for j in range(5)]
         for i in range(5)
     ]
     wanted = [[0.0 if i == j or ignored[i, j] else float(alike[i, j]) for j in range(5)] for i in range(5)]
-    assert float(found) == pytest.approx(soft_cross_entropy(table, wanted), rel=1e-5)
+    assert float(loss) == pytest.approx(soft_cross_entropy(table, wanted), rel=1e-5)
 
     anchors = torch.nn.functional.normalize(torch.randn(3, 7, generator=generator), dim=1)
     shows = torch.tensor([[1, 0, 0], [0, 0.5, 0.5], [0, 0, 0], [0, 1, 0], [0, 0, 1.0]])
     possible = torch.tensor([[1, 1, 0], [1, 1, 1], [1, 1, 1], [0, 1, 0], [1, 0, 1]], dtype=torch.bool)
-    found = losses.anchor_loss(images, anchors, shows=shows, possible=possible)
+    loss = losses.anchor_loss(images, anchors, shows=shows, possible=possible)
     table = [
         [float(images[i] @ anchors[j]) / losses.TEMPERATURE if possible[i, j] else -1e4 for j in range(3)]
         for i in range(5)
     ]
-    assert float(found) == pytest.approx(soft_cross_entropy(table, shows.tolist()), rel=1e-5)
+    assert float(loss) == pytest.approx(soft_cross_entropy(table, shows.tolist()), rel=1e-5)
 
     features = torch.tensor([[1.0, 0], [0, 0], [0, 2.0]])
     predicted = torch.tensor([[1.0, 1], [5, 5], [0, -1.0]])

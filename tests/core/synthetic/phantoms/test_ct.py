@@ -125,13 +125,13 @@ def test_stone_is_the_brightest_in_its_kidney():
 
 
 def test_clot_is_brighter_than_the_other_half_of_the_brain():
-    found = 0
+    brighter = 0
     for seed in range(8):
         image = _scene("head").draw("hemorrhage", np.random.default_rng([5, seed]), 1)[0]
         x, y = int(image.lesion.x * SIDE), int(image.lesion.y * SIDE)
         brain = image.pixels[(image.pixels > 60) & (image.pixels < 250)]
-        found += image.pixels[y - 2 : y + 3, x - 2 : x + 3].mean() > np.median(brain) + 20
-    assert found >= 6
+        brighter += image.pixels[y - 2 : y + 3, x - 2 : x + 3].mean() > np.median(brain) + 20
+    assert brighter >= 6
 
 
 def test_the_window_is_linear_and_clips():

@@ -171,5 +171,5 @@ def test_herniation_is_darker_than_the_fluid_around_it_in_t2() -> None:
 
 def test_most_lesions_are_seen_at_a_glance() -> None:
     for anatomy, pathology in (("brain", "glioma"), ("brain", "meningioma"), ("breast", "malignant tumor")):
-        found = [image.lesion for (image,) in _patients(anatomy, pathology, 5)]
-        assert np.median([abs(lesion.contrast) for lesion in found if lesion is not None]) > 0.05
+        lesions = [image.lesion for (image,) in _patients(anatomy, pathology, 5)]
+        assert np.median([abs(lesion.contrast) for lesion in lesions if lesion is not None]) > 0.05

@@ -199,15 +199,15 @@ def test_gallstones_lie_low_in_bile_and_shadow_the_beams_behind_them() -> None:
 def test_a_fatty_liver_fades_with_depth() -> None:
     ratios = {}
     for pathology in ("normal", "steatosis"):
-        found = []
+        lesions = []
         for seed in range(5):
             pixels = _draw(_scene("liver"), pathology, seed, 1)[0].pixels.astype(float)
             middle = pixels[:, 90:134].mean(axis=1)
             rows = np.flatnonzero(middle > 8)
             depth = rows[-1] - rows[0]
             upper, lower = (middle[rows[0] + int(share * depth) :][:20].mean() for share in (0.3, 0.62))
-            found.append(lower / upper)
-        ratios[pathology] = np.mean(found)
+            lesions.append(lower / upper)
+        ratios[pathology] = np.mean(lesions)
     assert ratios["steatosis"] < 0.85 * ratios["normal"]
 
 
