@@ -32,7 +32,7 @@ def page() -> None:
         picked = selection.selected(collection.manifest, points)
         basis = (
             collection.name,
-            loaders.encoder_digest(collection, encoder_id),
+            loaders.encoder_key(collection, encoder_id).record,
             *astuple(colors),
             repr(where),
             image_id,

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.arrays import check_codes
 from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import QueryError
 
 Groups = npt.NDArray[np.int32]
+_CLUSTERS: tuple[Exclusion, ...] = ("patient", "duplicate")
 
 
 def check_exclusions(exclude: Sequence[str]) -> list[Exclusion]:
@@ -59,7 +59,9 @@ def groups_of(store: EncoderStore, exclude: Sequence[str]) -> list[Groups]:
 def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:
     """The cluster of each image: what is resampled as one, because its images are not independent evidence.
 
-    It is the patient where that is known, else the group of exact copies, else the image by itself.
+    It is the patient where that is known, else the group of exact copies, else the image by itself. Two images share a
+    cluster only by the same kind of group: where one of two copies has a known patient and the other has not, they stay
+    apart.
 
     Args:
         store: What an encoder made of a collection.
@@ -67,39 +69,11 @@ def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:
     Returns:
         ``(N,)`` codes from 0 without gaps.
     """
-    return cluster_codes(groups_of(store, ("patient", "duplicate"))[::-1], n_rows=len(store.collection))
-
-
-def cluster_codes(groups: Sequence[npt.NDArray[np.integer[Any]]], *, n_rows: int) -> npt.NDArray[np.int64]:
-    """Give each image one cluster: the first group that is known of it, in the order of ``groups``.
-
-    An image of which none is known is a cluster by itself. Two images share a cluster only by the same kind of group:
-    where one of two duplicates has a known patient and the other has not, they stay apart.
-
-    Args:
-        groups: Arrays (N,) of group codes, -1 = not known.
-        n_rows: N.
-
-    Returns:
-        (N,) int64, codes from 0 without gaps.
-
-    Raises:
-        ValueError: A group is not an array of N codes.
-
-    Example:
-        >>> patient, duplicate = np.array([5, 5, -1, -1, -1]), np.array([-1, 0, 0, 0, -1])
-        >>> cluster_codes([patient, duplicate], n_rows=5)
-        array([0, 0, 1, 1, 2])
-    """
-    codes = np.full(n_rows, -1, dtype=np.int64)
+    number = len(store.collection)
+    codes = np.full(number, -1, dtype=np.int64)
     offset = 0
-    for number, values in enumerate([*groups, np.arange(n_rows)]):
-        group = check_codes(values, name=f"groups[{number}]")
-        if len(group) != n_rows:
-            raise ValueError(
-                f"Expected one group code an image ({n_rows}), but len(groups[{number}]) = {len(group)}. "
-                "Pass groups of the whole collection."
-            )
+    by_image: list[npt.NDArray[np.integer[Any]]] = [np.arange(number)]
+    for group in [*(store.collection.manifest.groups(name) for name in _CLUSTERS), *by_image]:
         use = (codes < 0) & (group >= 0)
         codes[use] = group[use].astype(np.int64) + offset
         offset += int(group.max(initial=-1)) + 1

@@ -148,14 +148,9 @@ class EncoderStore:
         return self.spec.startswith(IMPORTED)
 
     @property
-    def digest(self) -> str:
-        """Identifies these very embeddings, whatever the images are labelled."""
-        return digest_in(self._made, EMBEDDINGS.name)
-
-    @property
     def evaluated(self) -> str:
         """Identifies these very embeddings with the labels of now: what results of evaluations are kept by."""
-        return digest_of(self.digest, self.collection.digests.all_labels)
+        return digest_of(digest_in(self._made, EMBEDDINGS.name), self.collection.digests.all_labels)
 
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:

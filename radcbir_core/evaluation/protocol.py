@@ -177,21 +177,3 @@ skips."""
 
 FIXED = {PAPER.name: PAPER}
 """The protocols that have no choices."""
-
-
-def empty_rule(empty: str, *, n_empty: int, n_queries: int) -> str:
-    """The rule for queries that have nothing to find, and how many it was used for; for the title of a table or chart.
-
-    Args:
-        empty: "skip" or "zero".
-        n_empty: Queries without a relevant image.
-        n_queries: The queries behind the figure, without those that are left out.
-
-    Example:
-        >>> empty_rule("skip", n_empty=312, n_queries=947)
-        'queries without a relevant image left out: 312 of 1,259'
-        >>> empty_rule("zero", n_empty=312, n_queries=1259)
-        'queries without a relevant image counted as 0: 312 of 1,259'
-    """
-    asked = n_queries + n_empty if empty == "skip" else n_queries
-    return f"queries without a relevant image {EMPTY_SAID[empty]}: {n_empty:,} of {asked:,}"

@@ -53,10 +53,10 @@ def result(
     kept = _kept(key, evaluation, store)
     if kept is not None:
         return kept
+    _kept.clear(key, evaluation, store)  # only answers are kept in memory; the next run looks again
     if len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
-            evaluation.run(store)
-        return _kept(key, evaluation, store)
+            return evaluation.run(store)
     evaluation.check(store)
     request = EvaluateEncoder(collection.name, encoder_id, evaluation)
     job = job_at(request.place)
@@ -65,7 +65,7 @@ def result(
         _running(what, request, job)
         return None
     if status is not None and status.state == "done":
-        kept = _kept(key, evaluation, store)
+        kept = evaluation.kept(store)  # it may have ended a moment ago
         if kept is not None:
             return kept
         status = None  # done, but no longer kept: it was deleted since
@@ -112,20 +112,6 @@ def _running(what: str, request: EvaluateEncoder, job: Job) -> None:
     controls.stop(job, status, says=words_of(request).once_stopped)
 
 
-class _NothingError(Exception):
-    """Nothing is kept: an exception, for only answers are kept in the cache."""
-
-
-def _kept(key: Hashable, evaluation: Evaluation, store: EncoderStore) -> Result | None:
-    try:
-        return _cached(key, evaluation, store)
-    except _NothingError:
-        return None
-
-
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _cached(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result:  # noqa: ARG001 - the key is the cache's
-    kept = _evaluation.kept(_store)
-    if kept is None:
-        raise _NothingError
-    return kept
+def _kept(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result | None:  # noqa: ARG001 - the key is the cache's
+    return _evaluation.kept(_store)

@@ -125,23 +125,15 @@ def encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
     Raises:
         CollectionError: The collection has no such encoder.
     """
-    return EncoderKey(collection_key(opened), encoder_id, encoder_digest(opened, encoder_id))
-
-
-def encoder_digest(opened: Collection, encoder_id: str) -> str:
-    """A digest over the encoder's record; it changes whenever the encoder is built again.
-
-    Raises:
-        CollectionError: The collection has no such encoder.
-    """
     path = opened.layout.encoder(encoder_id).record
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        record = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         message = f"Expected a readable record of the encoder {encoder_id!r}, but {path} = {error.strerror}. "
         raise CollectionError(
             message + f"Run: python -m radcbir_core build {opened.name} --encoder {encoder_id}"
         ) from error
+    return EncoderKey(collection_key(opened), encoder_id, record)
 
 
 def retriever(opened: Collection, encoder_id: str) -> Retriever:

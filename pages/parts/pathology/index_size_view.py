@@ -16,8 +16,9 @@ from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted
-from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.index_size import DRAWS, IndexSize
+from radcbir_core.evaluation.reports.precision import rule_said
 
 _SAID: Final = (
     "What would a hospital with fewer images have seen? The gallery is made smaller by leaving out whole patients at "
@@ -42,8 +43,7 @@ def show(opened: Opened) -> None:
         return
     table = result.table
     at_k = table[table["k"] == k]
-    whole = at_k[(at_k["averaging"] == "micro") & (at_k["fraction"] == at_k["fraction"].max())].iloc[0]
-    rule = empty_rule(protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
+    rule = rule_said(at_k[at_k["fraction"] == at_k["fraction"].max()], protocol)
     said = f"{protocol.describe().capitalize()}: {rule.split(': ')[1]} with the whole gallery."
     tiles.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
     left, right = st.container(key="radcbir-half-sizes").columns([1, 1], gap="medium")

@@ -20,8 +20,8 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import counted
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.metrics.average_precision import AP_DIVISORS
-from radcbir_core.evaluation.protocol import empty_rule
 from radcbir_core.evaluation.relevance import RULES, Relevance
+from radcbir_core.evaluation.reports.precision import rule_said
 from radcbir_core.evaluation.reports.ranking import METRICS, Ranking, column_of
 from radcbir_core.evaluation.view import gallery_view
 from radcbir_core.search.backend import Hits
@@ -104,9 +104,7 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
     table = result.table
     rows = table[(table["metric"] == metric) & (table["k"].isna() if k is None else table["k"] == k)]
     labels = label_chart.by_value(rows[rows["averaging"] == "label"], "value", "n_queries")
-    micro = rows[rows["averaging"] == "micro"].iloc[0]
-    empty = chosen.protocol.empty
-    rule = empty_rule(empty, n_empty=int(micro["n_empty"]), n_queries=int(micro["n_queries"]))
+    rule = rule_said(rows, chosen.protocol)
     _headline(result, evaluation, rows, labels, name=name, rule=rule)
     label = label_chart.chosen(opened, labels["label"].tolist(), "label")
     _means(result)

@@ -85,7 +85,7 @@ def embed(upload: Upload, image: DecodedImage, collection: Collection, encoder_i
         EncoderError: The encoder cannot be loaded here.
         StaleError: The encoder here is another version than the one that made the collection's embeddings.
     """
-    key = (upload.sha256, image.frame, collection.name, encoder_id, loaders.encoder_digest(collection, encoder_id))
+    key = (upload.sha256, image.frame, collection.name, encoder_id, loaders.encoder_key(collection, encoder_id).record)
     kept: tuple[Any, EmbeddedQuery] | None = st.session_state.get(_EMBEDDED)
     if kept is not None and kept[0] == key:
         return kept[1]

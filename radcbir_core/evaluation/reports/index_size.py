@@ -25,7 +25,8 @@ from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
-from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
+from radcbir_core.evaluation.reports.precision import rule_said
 from radcbir_core.evaluation.statistics.averages import means_of
 from radcbir_core.evaluation.view import GalleryView, patient_notes
 from radcbir_core.progress import Progress, silent
@@ -44,7 +45,7 @@ def nested_galleries(
 
     Args:
         gallery: ``(N,)``; which images may be returned.
-        clusters: ``(N,)`` from :func:`~radcbir_core.collections.groups.cluster_codes`.
+        clusters: ``(N,)`` from :func:`~radcbir_core.collections.groups.clusters_of`.
         fractions: Of the gallery's clusters, above 0 to 1; at least one cluster is taken.
         seed: Same seed and draw, same galleries.
         draw: Which drawing.
@@ -136,8 +137,8 @@ class IndexSize(Evaluation):
 
     def title(self, result: Result) -> str:
         """The level, the protocol, and how many draws."""
-        whole = result.table.iloc[-1]
-        rule = empty_rule(self.protocol.empty, n_empty=round(whole["n_empty"]), n_queries=round(whole["n_queries"]))
+        sizes = result.table
+        rule = rule_said(sizes[sizes["fraction"] == sizes["fraction"].max()], self.protocol)
         said = f"{self.protocol.describe()}: {rule.split(': ')[1]} with the largest gallery"
         return f", level {self.level}: {said}; {self.draws} draws"
 

@@ -16,7 +16,7 @@ import pandas as pd
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
-from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol, empty_rule
+from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.deviation import deviations_of
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
@@ -114,11 +114,21 @@ def rule_said(table: pd.DataFrame, protocol: Protocol) -> str:
     """The rule for queries that have nothing to find and how many there are, for the title of a table or a chart.
 
     Args:
-        table: Of one level and one k, with the micro mean in it.
+        table: Of one level and one k, with the micro mean in it: ``averaging``, ``n_empty``, and ``n_queries``, the
+            queries behind the figure.
         protocol: By which it was made.
+
+    Example:
+        >>> table = pd.DataFrame({"averaging": ["micro"], "n_empty": [312], "n_queries": [947]})
+        >>> rule_said(table, Protocol())
+        'queries without a relevant image left out: 312 of 1,259'
+        >>> rule_said(table.assign(n_queries=1259), Protocol(empty="zero"))
+        'queries without a relevant image counted as 0: 312 of 1,259'
     """
     micro = table[table["averaging"] == "micro"].iloc[0]
-    return empty_rule(protocol.empty, n_empty=int(micro["n_empty"]), n_queries=int(micro["n_queries"]))
+    n_empty, n_queries = round(micro["n_empty"]), round(micro["n_queries"])
+    asked = n_queries + n_empty if protocol.empty == "skip" else n_queries
+    return f"queries without a relevant image {EMPTY_SAID[protocol.empty]}: {n_empty:,} of {asked:,}"
 
 
 def empty_counts(table: pd.DataFrame, protocol: Protocol) -> str:

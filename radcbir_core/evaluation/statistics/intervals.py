@@ -80,7 +80,7 @@ def mean_intervals(
         values: (Q, n_k) from 0 to 1; NaN is left out.
         query_labels: (Q,) label codes, or (M,) with ``lines``; -1 is left out.
         clusters: (Q,) cluster code of each query, at least 0, from
-            :func:`~radcbir_core.collections.groups.cluster_codes`.
+            :func:`~radcbir_core.collections.groups.clusters_of`.
         n_labels: L, above the highest label code.
         lines: (M,) the query of each line, where a query counts under several labels.
         columns: Which of the n_k values have intervals; all by default. The bounds of the others are NaN.
@@ -107,7 +107,7 @@ def mean_intervals(
     if len(codes) != len(table) or (codes.size and int(codes.min()) < 0):
         raise ValueError(
             f"Expected one cluster of at least 0 a query ({len(table)}), but clusters has {len(codes)} values from "
-            f"{int(codes.min(initial=0))}. Pass the result of cluster_codes for these queries."
+            f"{int(codes.min(initial=0))}. Pass those of clusters_of for these queries."
         )
     if draws < 1:
         raise ValueError(f"Expected at least one draw, but draws = {draws}. Use 1000 or more.")

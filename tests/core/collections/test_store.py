@@ -25,14 +25,14 @@ def test_what_is_made_is_recorded_with_what_it_is_made_of(copied) -> None:
     store = copied.store("pixels")
     made = store.record["artifacts"]
     assert made["embeddings"]["of"] == {"images": copied.digests.images, "encoder": store.record["fingerprint"]}
-    assert made["neighbors"]["of"] == {"embeddings": store.digest}
+    assert made["neighbors"]["of"] == {"embeddings": made["embeddings"]["digest"]}
     assert made["projection"]["of"] == {"neighbors": made["neighbors"]["digest"]}
     assert made["evaluation"]["of"] == {
         "neighbors": made["neighbors"]["digest"],
         "labels": copied.digests.all_labels,
     }
     assert {record["recipe"] for record in made.values()} == {artifact.recipe for artifact in ARTIFACTS}
-    assert store.digest == digest_of(digest_file(store.embeddings_path))
+    assert made["embeddings"]["digest"] == digest_of(digest_file(store.embeddings_path))
 
 
 def test_facts_are_told_beside_what_was_made(copied) -> None:

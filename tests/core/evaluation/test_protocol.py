@@ -6,7 +6,6 @@ import pytest
 
 from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation import FIXED, KS, PAPER, Protocol
-from radcbir_core.evaluation.protocol import empty_rule
 
 
 def test_what_is_left_open_has_a_default() -> None:
@@ -44,11 +43,6 @@ def test_the_paper_s_is_one_that_is_fixed() -> None:
     assert PAPER.interval_ks == KS
     assert not Protocol().fixed
     assert not Protocol().split
-
-
-def test_the_number_of_queries_stands_beside_the_rule() -> None:
-    assert empty_rule("skip", n_empty=312, n_queries=947).endswith("left out: 312 of 1,259")
-    assert empty_rule("zero", n_empty=312, n_queries=1259).endswith("counted as 0: 312 of 1,259")
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.groups import cluster_codes
+from radcbir_core.collections.groups import clusters_of
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.index_size import SIZE_COLUMNS, IndexSize, nested_galleries
@@ -81,7 +81,7 @@ def test_every_figure_agrees_with_the_oracle(store, name, divisor, empty) -> Non
     table = IndexSize(protocol, "anatomy", fractions, 3, 4).run(store).table
     assert tuple(table.columns) == SIZE_COLUMNS
     manifest = store.collection.manifest
-    clusters = cluster_codes([manifest.groups("patient"), manifest.groups("duplicate")], n_rows=len(manifest))
+    clusters = clusters_of(store)
     gallery = np.asarray(manifest.column("split") == "train") if name == "split" else np.ones(len(manifest), dtype=bool)
     draws = [nested_galleries(gallery, clusters, fractions, seed=4, draw=draw) for draw in range(3)]
     for position, fraction in enumerate(fractions):

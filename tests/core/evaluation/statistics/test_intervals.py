@@ -246,7 +246,7 @@ CODES = np.array([0, 1])
         (
             lambda: mean_intervals(VALUES, CODES, clusters=np.array([0, -1]), n_labels=2),
             "Expected one cluster of at least 0 a query (2), but clusters has 2 values from -1. "
-            "Pass the result of cluster_codes for these queries.",
+            "Pass those of clusters_of for these queries.",
         ),
         (
             lambda: mean_intervals(VALUES, CODES, clusters=np.array([0]), n_labels=2),
