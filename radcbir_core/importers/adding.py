@@ -138,23 +138,23 @@ class _Joined:
 
 
 def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _Joined:
-    here = Path(os.path.realpath(before.image_root))
-    root = Path(os.path.commonpath([here, gathered.root]))
-    there = _below(before.manifest.table, here, root)
-    new = _spelled_as(_below(gathered.manifest.table, gathered.root, root), there)
-    there, new = _same_columns(there, new)
+    existing_root = Path(os.path.realpath(before.image_root))
+    root = Path(os.path.commonpath([existing_root, gathered.root]))
+    existing = _below(before.manifest.table, existing_root, root)
+    new = _spelled_as(_below(gathered.manifest.table, gathered.root, root), existing)
+    existing, new = _same_columns(existing, new)
 
-    recognized = recognize(there, new, gathered.origins)
+    recognized = recognize(existing, new, gathered.origins)
     new, position = recognized.table, recognized.position
     known, fresh = np.flatnonzero(position >= 0), np.flatnonzero(position < 0)
-    _refuse_other_images(before.name, there, new, position=position, known=known)
+    _refuse_other_images(before.name, existing, new, position=position, known=known)
     notes = []
     history = history_of({key: [] for key in ("image_id", "column", "from", "to")}, source="")
-    changed = _changes(there, new, position=position, known=known)
-    table = there
+    changed = _changes(existing, new, position=position, known=known)
+    table = existing
     if changed and take_changes:
-        table = _taken(there, new, changed, position=position)
-        history = _history(before, there, new, changed, position=position, sources=gathered.facts["sources"])
+        table = _with_changes(existing, new, changed, position=position)
+        history = _history(before, existing, new, changed, position=position, sources=gathered.facts["sources"])
         notes.append(f"Otherwise in the source than before, and taken: {_told(changed, new)}.")
     elif changed:
         notes.append(
@@ -163,15 +163,15 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
         )
     if len(fresh):
         table = pa.concat_tables([table, new.take(pa.array(fresh))])
-        notes.append(f"New, after the {len(there)} images that were there: {len(fresh)}.")
-    problems, gone = _problems(before, gathered, there, matched=position[known])
+        notes.append(f"New, after the {len(existing)} images that were there: {len(fresh)}.")
+    problems, gone = _problems(before, gathered, existing, matched=position[known])
     if gone:
         notes.append(f"Not in the source any more, kept and listed in problems.csv: {gone}.")
-    if table is there:
-        return _Joined(None, here, problems, notes, 0, history)
+    if table is existing:
+        return _Joined(None, existing_root, problems, notes, 0, history)
     if not len(fresh) and "path" not in changed:
         # Only labels: the images are, and are named, as before, wherever the table that says so lies.
-        table, root = _with_column(table, "path", before.manifest.table.column("path")), here
+        table, root = _with_column(table, "path", before.manifest.table.column("path")), existing_root
     groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
     table = table.set_column(table.column_names.index("duplicate_group"), "duplicate_group", groups)
     return _Joined(table.combine_chunks(), root, problems, notes, len(fresh), history)
@@ -189,10 +189,10 @@ def _with_column(table: pa.Table, name: str, column: Any) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, column)
 
 
-def _same_columns(there: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
+def _same_columns(existing: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Both with the columns of both, of the types of the collection; a further column that one lacks is empty there."""
-    names = [*there.column_names, *(name for name in new.column_names if name not in there.column_names)]
-    types = {name: there.schema.field(name).type if name in there.column_names else pa.string() for name in names}
+    names = [*existing.column_names, *(name for name in new.column_names if name not in existing.column_names)]
+    types = {name: existing.schema.field(name).type if name in existing.column_names else pa.string() for name in names}
 
     def complete(table: pa.Table) -> pa.Table:
         return pa.table(
@@ -204,17 +204,17 @@ def _same_columns(there: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
             }
         )
 
-    return complete(there), complete(new)
+    return complete(existing), complete(new)
 
 
-def _spelled_as(new: pa.Table, there: pa.Table) -> pa.Table:
+def _spelled_as(new: pa.Table, existing: pa.Table) -> pa.Table:
     """The new rows with the collection's spelling of words that differ from its own in case only."""
-    anatomies = pc.unique(there.column("anatomy")).to_pylist()
+    anatomies = pc.unique(existing.column("anatomy")).to_pylist()
     respelled = _respelling(pc.unique(new.column("anatomy")).to_pylist(), anatomies)
     if respelled:
         words = [respelled.get(word, word) for word in new.column("anatomy").to_pylist()]
         new = _with_column(new, "anatomy", pa.array(words, pa.string()))
-    pathologies = pc.unique(pc.list_flatten(there.column("pathologies"))).to_pylist()
+    pathologies = pc.unique(pc.list_flatten(existing.column("pathologies"))).to_pylist()
     respelled = _respelling(pc.unique(pc.list_flatten(new.column("pathologies"))).to_pylist(), pathologies)
     if respelled:
         lists = [[respelled.get(word, word) for word in words] for words in new.column("pathologies").to_pylist()]
@@ -228,12 +228,12 @@ def _respelling(words: Sequence[str], known: Sequence[str]) -> dict[str, str]:
 
 
 def _refuse_other_images(
-    name: str, there: pa.Table, new: pa.Table, *, position: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
+    name: str, existing: pa.Table, new: pa.Table, *, position: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
 ) -> None:
     """Do nothing if what has a known image_id is that image."""
     ours, theirs = (
         table.select(["image_id", "dataset", "sha256"]).take(pa.array(rows))
-        for table, rows in ((there, position[known]), (new, known))
+        for table, rows in ((existing, position[known]), (new, known))
     )
     both = pc.and_(pc.not_equal(ours.column("sha256"), ""), pc.not_equal(theirs.column("sha256"), ""))
     other = np.asarray(pc.and_(both, pc.not_equal(ours.column("sha256"), theirs.column("sha256"))))
@@ -254,14 +254,14 @@ def _refuse_other_images(
 
 
 def _changes(
-    there: pa.Table, new: pa.Table, *, position: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
+    existing: pa.Table, new: pa.Table, *, position: npt.NDArray[np.int64], known: npt.NDArray[np.int64]
 ) -> dict[str, npt.NDArray[np.int64]]:
     """Column → the rows of ``new`` that say otherwise than the collection."""
     changes = {}
-    for name in there.column_names:
+    for name in existing.column_names:
         if name in _MADE_HERE:
             continue
-        ours = _comparable(there.column(name).take(pa.array(position[known])))
+        ours = _comparable(existing.column(name).take(pa.array(position[known])))
         theirs = _comparable(new.column(name).take(pa.array(known)))
         differs = np.asarray(pc.not_equal(ours, theirs))
         if name in _OF_THE_FILE:  # not known this time: no change
@@ -278,21 +278,21 @@ def _comparable(column: pa.ChunkedArray, *, separator: str = "\x1f") -> pa.Chunk
     return pc.fill_null(column.cast(pa.string()), "")
 
 
-def _taken(
-    there: pa.Table, new: pa.Table, changed: dict[str, npt.NDArray[np.int64]], *, position: npt.NDArray[np.int64]
+def _with_changes(
+    existing: pa.Table, new: pa.Table, changed: dict[str, npt.NDArray[np.int64]], *, position: npt.NDArray[np.int64]
 ) -> pa.Table:
     """The collection's rows with the cells that changed."""
     for name, rows in changed.items():
-        source = np.arange(there.num_rows)
-        source[position[rows]] = there.num_rows + rows
-        both = pa.chunked_array([*there.column(name).chunks, *new.column(name).chunks])
-        there = _with_column(there, name, both.take(pa.array(source)))
-    return there
+        source = np.arange(existing.num_rows)
+        source[position[rows]] = existing.num_rows + rows
+        both = pa.chunked_array([*existing.column(name).chunks, *new.column(name).chunks])
+        existing = _with_column(existing, name, both.take(pa.array(source)))
+    return existing
 
 
 def _history(
     before: Collection,
-    there: pa.Table,
+    existing: pa.Table,
     new: pa.Table,
     changed: dict[str, npt.NDArray[np.int64]],
     *,
@@ -306,7 +306,7 @@ def _history(
             continue
         cells["image_id"] += new.column("image_id").take(pa.array(rows)).to_pylist()
         cells["column"] += [name] * len(rows)
-        for key, table, places in (("from", there, position[rows]), ("to", new, rows)):
+        for key, table, places in (("from", existing, position[rows]), ("to", new, rows)):
             cells[key] += _comparable(table.column(name).take(pa.array(places)), separator=SEPARATOR).to_pylist()
     return history_of(cells, source=", ".join(Path(str(source["origin"])).name for source in sources))
 
@@ -321,16 +321,16 @@ def _told(changed: dict[str, npt.NDArray[np.int64]], new: pa.Table) -> str:
 
 
 def _problems(
-    before: Collection, gathered: Gathered, there: pa.Table, *, matched: npt.NDArray[np.int64]
+    before: Collection, gathered: Gathered, existing: pa.Table, *, matched: npt.NDArray[np.int64]
 ) -> tuple[pd.DataFrame, int]:
     """The problems that are not listed yet, and how many images their sources do not have any more."""
     datasets = pa.array([source["dataset"] for source in gathered.facts["sources"]], pa.string())
-    own = np.asarray(pc.is_in(there.column("dataset"), value_set=datasets))
+    own = np.asarray(pc.is_in(existing.column("dataset"), value_set=datasets))
     own[matched] = False
     ids = pa.array(gathered.problems["image_id"].astype(str), pa.string())
-    own &= ~np.asarray(pc.is_in(there.column("image_id"), value_set=ids))
+    own &= ~np.asarray(pc.is_in(existing.column("image_id"), value_set=ids))
     rows = np.flatnonzero(own)
-    gone = there.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
+    gone = existing.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
     gone["source"], gone["line"], gone["reason"] = "adding", "", GONE
     problems = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)
     listed = set(before.problems()[PROBLEM_COLUMNS].itertuples(index=False, name=None))

@@ -36,22 +36,22 @@ class Recognized:
     position: Rows
 
 
-def recognize(there: pa.Table, new: pa.Table, origins: Origins) -> Recognized:
+def recognize(existing: pa.Table, new: pa.Table, origins: Origins) -> Recognized:
     """Find the images of a source in a collection.
 
     Args:
-        there: The collection's manifest.
+        existing: The collection's manifest.
         new: The source's, its paths from the same folder.
         origins: Where the source's rows come from, and what their tables did not say.
     """
-    position = _places_of(new.column("image_id"), there.column("image_id"))
-    files, new_files = _files(there), _files(new)
+    position = _places_of(new.column("image_id"), existing.column("image_id"))
+    files, new_files = _files(existing), _files(new)
     by_file = np.where(position < 0, _places_of(new_files, files), -1)
     # A file that the collection has as several images, or that one of these rows is already, says nothing.
     by_file[~np.isin(by_file, np.setdiff1d(_single(files), position))] = -1
     ids: dict[int, str] = {}
     rows = np.flatnonzero(by_file >= 0)
-    own = there.select(["image_id", "dataset"]).take(pa.array(by_file[rows])).to_pylist()
+    own = existing.select(["image_id", "dataset"]).take(pa.array(by_file[rows])).to_pylist()
     said = new.select(["image_id"]).take(pa.array(rows)).column(0).to_pylist()
     for row, image, image_id in zip(rows.tolist(), own, said, strict=True):
         # Ids that two sources share are put behind their data sets' names where both are imported at once.
@@ -59,13 +59,13 @@ def recognize(there: pa.Table, new: pa.Table, origins: Origins) -> Recognized:
         if told_apart or origins.is_made_of_folder(row, image_id):
             position[row], ids[row] = by_file[row], image["image_id"]
     known = np.flatnonzero(position >= 0)
-    datasets = _datasets(there, new, files, new_files, position=position, known=known, origins=origins)
-    _name_as_the_known(there, new, position, ids=ids, datasets=datasets, origins=origins)
+    datasets = _datasets(existing, new, files, new_files, position=position, known=known, origins=origins)
+    _name_as_the_known(existing, new, position, ids=ids, datasets=datasets, origins=origins)
     return Recognized(_with_cells(_with_cells(new, "image_id", ids), "dataset", datasets), position)
 
 
 def _datasets(
-    there: pa.Table,
+    existing: pa.Table,
     new: pa.Table,
     files: pa.ChunkedArray,
     new_files: pa.ChunkedArray,
@@ -83,14 +83,14 @@ def _datasets(
     rows, places = pa.array(known), pa.array(position[known])
     alike = pc.equal(new_files.take(rows), files.take(places))
     bytes_of = new.column("sha256").take(rows)
-    same_bytes = pc.and_(pc.not_equal(bytes_of, ""), pc.equal(bytes_of, there.column("sha256").take(places)))
+    same_bytes = pc.and_(pc.not_equal(bytes_of, ""), pc.equal(bytes_of, existing.column("sha256").take(places)))
     same = np.asarray(pc.or_(alike, same_bytes), dtype=bool)
-    names = there.column("dataset").take(places).to_pylist()
+    names = existing.column("dataset").take(places).to_pylist()
     return {int(row): name for row, name, one in zip(known.tolist(), names, same.tolist(), strict=True) if one}
 
 
 def _name_as_the_known(
-    there: pa.Table,
+    existing: pa.Table,
     new: pa.Table,
     position: Rows,
     *,
@@ -109,7 +109,7 @@ def _name_as_the_known(
         (dataset,) = known
         said = new.column("image_id").take(pa.array(fresh)).to_pylist()
         named = [f"{dataset}/{image_id.removeprefix(f'{folder}/')}" for image_id in said]
-        free = _places_of(pa.chunked_array([pa.array(named, pa.string())]), there.column("image_id")) < 0
+        free = _places_of(pa.chunked_array([pa.array(named, pa.string())]), existing.column("image_id")) < 0
         used = used or set(new.column("image_id").to_pylist())
         for row, image_id, name, is_free in zip(fresh.tolist(), said, named, free.tolist(), strict=True):
             datasets[row] = dataset

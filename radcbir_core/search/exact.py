@@ -298,8 +298,8 @@ class _Best:
         width = product.shape[1]
         if self._blocks == 0:
             for group, mine in self._barred:
-                here = group[places.start : places.stop : places.step]
-                product[(here[None, :] == mine[:, None]) & (mine >= 0)[:, None]] = -np.inf
+                of_block = group[places.start : places.stop : places.step]
+                product[(of_block[None, :] == mine[:, None]) & (mine >= 0)[:, None]] = -np.inf
             if width > self._k:
                 # The k-th of some places is a floor for all of them.
                 self._floor = np.partition(product[:, : max(_FIRST, 2 * self._k)], -self._k, axis=1)[:, -self._k]

@@ -307,9 +307,9 @@ def load_model(kind: Any, config: Any, state: Mapping[str, torch.Tensor], *, pat
     if missing or unexpected:
         raise misfit(path, missing=missing, unexpected=unexpected)
     if report["mismatched_keys"]:
-        name, here, wanted = sorted(report["mismatched_keys"])[0]
+        name, own, wanted = sorted(report["mismatched_keys"])[0]
         raise EncoderError(
-            f"Expected weights of this architecture's shapes, but {path} has {shown(str(name))} {tuple(here)} instead "
+            f"Expected weights of this architecture's shapes, but {path} has {shown(str(name))} {tuple(own)} instead "
             f"of {tuple(wanted)}. Use the configuration that belongs to these weights."
         )
     return model.float().eval().requires_grad_(requires_grad=False)
