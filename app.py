@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.parts.frame import counts, encoder_states, loaders, shell, state
-from pages.parts.frame.text import counted, literal, markup
+from pages.parts.frame.text import literal, markup
 from pages.parts.images import gallery
 from pages.parts.jobs import first_start, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.synthetic import demonstration
+from radcbir_core.wording import counted
 
 INVITATIONS = {
     "Retrieval": "Search with an image or a sentence",
@@ -56,14 +57,14 @@ def page() -> None:
 def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> None:
     """Title, and the size of the collection in numbers."""
     st.markdown(f"**{literal(collection.title)}** \u2002:gray[{literal(_provenance(collection))}]")
-    known = f"known of {facts.with_patient:,} images" if facts.patients else "not known of any image"
+    known = f"known of {counted(facts.with_patient, 'image')}" if facts.patients else "not known of any image"
     copies = (
         f"images in {counted(facts.duplicate_groups, 'group')}" if facts.duplicate_groups else "no file is there twice"
     )
     numbers = [
         ("Images", f"{facts.images:,}", f"{counted(len(facts.datasets), 'dataset')}"),
         ("Patients", f"{facts.patients:,}" if facts.patients else "none", known),
-        ("Pathologies", f"{len(facts.pathologies):,}", f"{facts.unlabelled:,} images not labelled"),
+        ("Pathologies", f"{len(facts.pathologies):,}", f"{counted(facts.unlabeled, 'image')} not labeled"),
         ("Several labels", f"{facts.multi_label:,}", "images with two or more"),
         ("Exact copies", f"{facts.duplicate_images:,}", copies),
         ("Problems", f"{problems:,}", "listed below" if problems else "every row could be read"),
@@ -102,7 +103,7 @@ def show_origins(facts: loaders.Facts) -> None:
     with first:
         counts.bars("Dataset", facts.datasets)
     with second:
-        counts.bars("Split", facts.splits, note=f"{without:,} images without" if without else "")
+        counts.bars("Split", facts.splits, note=f"{counted(without, 'image')} without" if without else "")
 
 
 def show_encoders(collection: Collection) -> None:

@@ -179,7 +179,7 @@ def text_figures(
     """(what, P@10 over five phrasings, prevalence, images) for each kind (prevalence 0) and each pathology in it."""
     kinds = np.array([f"{m}/{a}" for m, a in zip(images.modality, images.anatomy, strict=True)])
     everything = np.ones(len(kinds), dtype=bool)
-    labelled = np.array([bool(p) for p in images.pathologies])
+    labeled = np.array([bool(p) for p in images.pathologies])
     found = []
     for kind in sorted(set(kinds)):
         modality, anatomy = kind.split("/")
@@ -196,8 +196,8 @@ def text_figures(
                 continue
             subject = PHRASINGS[0].format(m=SPOKEN[modality], a=anatomy)
             texts = [form.format(s=subject, p=pathology) for form in forms]
-            prevalence = float(shows[of_kind & labelled].mean())
-            precision = text_precision(encoder, embeddings, texts, shows, labelled)
+            prevalence = float(shows[of_kind & labeled].mean())
+            precision = text_precision(encoder, embeddings, texts, shows, labeled)
             found.append((f"{kind}/{pathology}", precision, prevalence, int(shows.sum())))
     return found
 

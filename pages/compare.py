@@ -16,13 +16,14 @@ from pages.parts.evaluation import protocol_choice
 from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
 from pages.parts.frame import chart_selection, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, literal, markup
+from pages.parts.frame.text import literal, markup
 from pages.parts.images import filters, gallery, picker, pictures
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.comparison import label_note, labels_of, means_of_comparison, verdict
 from radcbir_core.evaluation.reports.disagreements import Disagreements
 from radcbir_core.evaluation.reports.neighborhoods import agreement_by_label
+from radcbir_core.wording import counted
 
 SECTIONS: Final = {
     "figures": "Figures",

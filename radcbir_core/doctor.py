@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from radcbir_core.errors import EncoderUnavailableError, RadcbirError, Remedy, StaleError
 from radcbir_core.installation import INSTALL, PACKAGE, ROOT
+from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
     from radcbir_core.encoders import Encoder, EncoderEntry
@@ -217,12 +218,12 @@ def _check_collection(name: str) -> Iterator[Finding]:
         yield Finding(
             check,
             "warning",
-            f"{images:,} images; their folder {collection.image_root} is not here",
+            f"{counted(images, 'image')}; their folder {collection.image_root} is not here",
             "Bring it back to open images large and to embed with further encoders; searching works without.",
         )
     for encoder_id in collection.encoder_ids():
         yield from _kept(f"{check}, {encoder_id}", partial(_check_store, name, encoder_id))
-    yield Finding(check, "ok", f"{images:,} images, {len(collection.encoder_ids())} encoder(s)")
+    yield Finding(check, "ok", f"{counted(images, 'image')}, {counted(len(collection.encoder_ids()), 'encoder')}")
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
@@ -350,7 +351,7 @@ def check_torch() -> Iterator[Finding]:
     if device == "cuda":
         installed += f": {torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}"
     elif device == "cpu":
-        installed += f" with {torch.get_num_threads()} thread(s)"
+        installed += f" with {counted(torch.get_num_threads(), 'thread')}"
     torch.ones(2, 2, device=device).sum().item()
     yield Finding("torch", "ok", installed)
 
@@ -407,11 +408,11 @@ def _verified(folder: Path, seconds: float) -> str:
     if kit is None:
         return "no kit.json to verify it by"
     if kit.probe is None:
-        return f"{len(kit.files)} files verified, no probe ({seconds:.1f} s)"
+        return f"{counted(len(kit.files), 'file')} verified, no probe ({seconds:.1f} s)"
     images, texts = kit.probe.get("encoded", len(kit.probe["images"])), len(kit.probe["texts"])
     return (
-        f"{len(kit.files)} files verified; {images} images and {texts} texts of its probe give the recorded embeddings "
-        f"({seconds:.1f} s)"
+        f"{counted(len(kit.files), 'file')} verified; {counted(images, 'image')} and {counted(texts, 'text')} of its "
+        f"probe give the recorded embeddings ({seconds:.1f} s)"
     )
 
 

@@ -145,7 +145,7 @@ def embed(
                     else:
                         reasons[item.row] = (
                             f"Expected an embedding of finite, non-zero length, but {encoder.encoder_id} gave none: "
-                            "the image may be one flat colour."
+                            "the image may be one flat color."
                         )
                 done += len(batch)
                 progress(EMBEDDINGS.name, done, len(collection))

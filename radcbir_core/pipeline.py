@@ -25,6 +25,7 @@ from radcbir_core.projection import project_store
 from radcbir_core.search.graph import build_neighbors
 from radcbir_core.search.opening import build_index
 from radcbir_core.storage import remove_partials
+from radcbir_core.wording import counted
 
 
 @dataclass(slots=True)
@@ -46,7 +47,7 @@ class BuildReport:
     def _repr_html_(self) -> str:
         """How long each artifact took, as a notebook shows it."""
         rows = {artifact: f"{seconds:.1f} s" for artifact, seconds in self.seconds.items()}
-        title = f"Built: {self.images:,} images, {self.failed:,} failed"
+        title = f"Built: {counted(self.images, 'image')}, {self.failed:,} failed"
         return facts(rows or {"artifacts": "all were current"}, title=title)
 
 

@@ -27,6 +27,7 @@ from typing import IO
 from radcbir_core.errors import ArchiveError, StorageError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import disk_errors, refuse_full_disk
+from radcbir_core.wording import counted
 
 _GIBIBYTE = 1024**3
 _CHUNK = 1024 * 1024
@@ -192,8 +193,9 @@ def checked_members(
         raise ArchiveError(f"Expected files in the archive, but {name} has none. Make it anew with the images.")
     _check_distinct(kept, listed, name)
     _check_sizes(kept, name, limits)
-    notes = [f"Left out: {len(added):,} files that macOS adds to archives (__MACOSX, .DS_Store)."] if added else []
-    return kept, tuple(notes)
+    if not added:
+        return kept, ()
+    return kept, (f"Left out: {counted(len(added), 'file')} that macOS adds to archives (__MACOSX, .DS_Store).",)
 
 
 def extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, *, name: str) -> Path:

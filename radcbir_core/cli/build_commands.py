@@ -17,6 +17,7 @@ from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import IMPORTED
 from radcbir_core.installation import IN_REPOSITORY
+from radcbir_core.wording import counted
 
 
 @app.command()
@@ -47,7 +48,7 @@ def build(
         print(f"Recall@10 of the approximate index against exact search: {report.recall:.4f}")
     if report.failed:
         print(f"Could not be embedded: {report.failed}, listed in {collection.folder / 'problems.csv'}")
-    print(f"Built {name} with {encoder_id}: {report.images} images, {report.failed} failed.")
+    print(f"Built {name} with {encoder_id}: {counted(report.images, 'image')}, {report.failed:,} failed.")
 
 
 @app.command()
@@ -72,7 +73,7 @@ def demo(
     print(f"Next: {'streamlit run app.py' if IN_REPOSITORY else f'{program()} serve'}")
     print(f'Or:   {program()} query {name} --text "chest radiograph with pleural effusion"')
     done = "Made" if made else "Everything was there already:"
-    print(f"{done} {name} with {ENCODER}: {report.images} images.")
+    print(f"{done} {name} with {ENCODER}: {counted(report.images, 'image')}.")
 
 
 @app.command("train-mini")
@@ -153,4 +154,4 @@ def fetch_encoder(
     ]
     print_table(["what", "in the kit"], rows, title=kit.title)
     print(f"Next, wherever the folder is: {program()} build NAME --encoder {shlex.quote(str(to))}")
-    print(f"Made the kit of {kit.encoder_id}: {kit.folder}, {len(kit.files)} files, {size / 1e6:,.1f} MB.")
+    print(f"Made the kit of {kit.encoder_id}: {kit.folder}, {counted(len(kit.files), 'file')}, {size / 1e6:,.1f} MB.")

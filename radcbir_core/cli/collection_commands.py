@@ -13,7 +13,7 @@ import typer
 
 from radcbir_core.cli.application import EXIT_FAILED, AsJson, EncoderOption, Name, app, complaints
 from radcbir_core.cli.arguments import encoder_id_in
-from radcbir_core.cli.printing import bars, counted, print_table
+from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX
 from radcbir_core.collections.changes import remove_collection
@@ -21,6 +21,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import read_corrections
 from radcbir_core.collections.layout import Layout, collections_folder, list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
+from radcbir_core.wording import counted
 
 
 @app.command("list")

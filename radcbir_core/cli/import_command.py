@@ -12,6 +12,7 @@ from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import program
 from radcbir_core.collections.record import ARCHIVED
 from radcbir_core.errors import ManifestError
+from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
     from radcbir_core.importers import ImportRequest
@@ -114,8 +115,8 @@ def import_(
         print(f"Note: {note}")
     print(f"Next: {program()} build {name} --encoder {encoder_id or 'pixels'}")
     print(
-        f"Imported {report.images} images into {name}; {report.problems} problems; "
-        f"{report.duplicates} exact duplicates in {report.duplicate_groups} groups."
+        f"Imported {counted(report.images, 'image')} into {name}; {counted(report.problems, 'problem')}; "
+        f"{counted(report.duplicates, 'exact duplicate')} in {counted(report.duplicate_groups, 'group')}."
     )
 
 
@@ -147,7 +148,9 @@ def _look_at(request: ImportRequest, format_name: str | None) -> None:
     if dry_run.refusal:
         raise ManifestError(dry_run.refusal)
     whole = (
-        f"{dry_run.read:,} rows" if dry_run.complete else f"the first {dry_run.read:,} of about {dry_run.about:,} rows"
+        counted(dry_run.read, "row")
+        if dry_run.complete
+        else f"the first {dry_run.read:,} of about {dry_run.about:,} rows"
     )
     print(
         f"Nothing was written. Of {whole}, {dry_run.problem_count - dry_run.files_refused:,} cannot be used; of the "
@@ -168,4 +171,4 @@ def _open_archive(path: Path, name: str | None, *, title: str | None, image_root
     built = ", ".join(collection.encoder_ids()) or "no encoder"
     if not collection.record[ARCHIVED].get("images") and image_root is None:
         print(f"Next, for its images: {program()} relocate {collection.name} --image-root FOLDER")
-    print(f"Opened {path} as {collection.name}: {len(collection)} images, built with {built}.")
+    print(f"Opened {path} as {collection.name}: {counted(len(collection), 'image')}, built with {built}.")

@@ -18,21 +18,12 @@ from rich.text import Text
 from radcbir_core.cli.application import complaints
 from radcbir_core.errors import QueryError
 from radcbir_core.storage import atomic_bytes
+from radcbir_core.wording import counted
 
 
 def number(value: float, *, sign: str = "-") -> str:
     """Three decimals, or nothing where there is no number."""
     return "" if math.isnan(value) else f"{value:{sign}.3f}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number of things, in words.
-
-    Example:
-        >>> counted(1, "cell"), counted(2000, "image")
-        ('1 cell', '2,000 images')
-    """
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
@@ -98,4 +89,4 @@ def print_written(*written: tuple[Path | None, int]) -> None:
     """How many rows went to which file; nothing of files that were not asked for."""
     for path, rows in written:
         if path is not None:
-            print(f"Wrote {rows} rows to {path}.")
+            print(f"Wrote {counted(rows, 'row')} to {path}.")

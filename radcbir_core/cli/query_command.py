@@ -14,6 +14,7 @@ from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
 from radcbir_core.cli.printing import print_table
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
+from radcbir_core.wording import counted
 
 
 @app.command()
@@ -81,7 +82,7 @@ def query(
         for hit in table.to_dict("records")
     ]
     print_table(["rank", measure.replace("_", " "), "modality", "anatomy", "pathologies", "image_id"], rows)
-    print(f"{len(rows)} hits, {answer.hits.found_by()}.")
+    print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
     if measure == "text_similarity":
         print(
             "Text similarity is the cosine between the sentence and an image; that of two images is on another scale."

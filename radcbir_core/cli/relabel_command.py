@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from radcbir_core.cli.application import Name, app
-from radcbir_core.cli.printing import counted, print_table, write_csv
+from radcbir_core.cli.printing import print_table, write_csv
 from radcbir_core.cli.remedies import program
+from radcbir_core.wording import counted
 
 _SHOWN = 30
 

@@ -65,7 +65,7 @@ class Counts:
         images: Rows.
         patients: Distinct patients.
         with_patient: Images whose patient is known.
-        unlabelled: Images without a pathology.
+        unlabeled: Images without a pathology.
         labels: Distinct full labels, ``modality/anatomy/pathology``.
         pathologies: Images by pathology; an image with several counts for each.
         modalities: Images by modality.
@@ -77,7 +77,7 @@ class Counts:
     images: int
     patients: int
     with_patient: int
-    unlabelled: int
+    unlabeled: int
     labels: int
     pathologies: dict[str, int]
     modalities: dict[str, int]
@@ -151,12 +151,12 @@ def counts_of(collection: Collection) -> Counts:
     padded = {name: table.column(name) if name in _COUNTED else pa.nulls(rows) for name in COLUMNS}
     manifest = Manifest(pa.table(padded), digest="")
     patients = manifest.codes("patient_id")
-    labelled = pc.list_value_length(table.column("pathologies"))
+    labeled = pc.list_value_length(table.column("pathologies"))
     return Counts(
         images=rows,
         patients=len(patients.values),
         with_patient=int((patients.codes >= 0).sum()),
-        unlabelled=int(pc.sum(pc.equal(labelled, 0)).as_py() or 0),
+        unlabeled=int(pc.sum(pc.equal(labeled, 0)).as_py() or 0),
         labels=len(manifest.labels("label").values),
         pathologies=dict(manifest.pathology_counts),
         modalities=manifest.codes("modality").counts(),

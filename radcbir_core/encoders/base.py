@@ -40,10 +40,10 @@ class Preprocessing:
         size: Height and width of the input, pixels.
         fit: One of :data:`FITS`.
         interpolation: ``bilinear`` or ``bicubic``, both as Pillow resizes (antialiased).
-        color: ``L`` (one channel, ITU-R 601 luma) or ``RGB`` (a greyscale image is repeated in all three).
+        color: ``L`` (one channel, ITU-R 601 luma) or ``RGB`` (a grayscale image is repeated in all three).
         mean: Subtracted from each channel after scaling to 0..1; empty where no such step exists.
         std: Each channel is divided by it after that; empty where no such step exists.
-        fill: Grey level, 0..255, of what ``pad`` adds; None for zeros in the normalised input, as SAM was published.
+        fill: Gray level, 0..255, of what ``pad`` adds; None for zeros in the normalized input, as SAM was published.
         resize: Side, pixels, that the shorter side (``crop``) or both sides (``squash``) are resized to before the
             middle is cut out; None where that is ``size`` itself.
         anchor: Where ``pad`` puts the image: in the ``center``, or in the upper left ``corner``.
@@ -109,7 +109,7 @@ class Precision:
 class Encoder(Protocol):
     """A frozen network or recipe: image, and for some text, to a unit vector.
 
-    An image (or text) that an encoder can make nothing of, such as a uniformly grey one for ``pixels``, gets a vector
+    An image (or text) that an encoder can make nothing of, such as a uniformly gray one for ``pixels``, gets a vector
     of zeros: it is finite, similar to nothing, and to be treated as "no embedding".
 
     Attributes:

@@ -25,9 +25,9 @@ def identify_repository(name: str) -> tuple[str, str]:
     """
     if "/" not in name or not is_repository(name):
         raise EncoderError(
-            f"Expected hf-hub:organisation/name, but encoder = hf-hub:{shown(name)}. Copy the name from the hub."
+            f"Expected hf-hub:organization/name, but encoder = hf-hub:{shown(name)}. Copy the name from the hub."
         )
-    # No organisation and no repository may contain two hyphens, so that two repositories cannot share an id.
+    # No organization and no repository may contain two hyphens, so that two repositories cannot share an id.
     return folder_safe(name.replace("/", "--")), name
 
 
@@ -39,7 +39,7 @@ def identify_model(name: str) -> tuple[str, str]:
     """
     if "/" not in name or not is_repository(name):
         raise EncoderError(
-            f"Expected hf:organisation/name, but encoder = hf:{shown(name)}. Copy the name from the hub."
+            f"Expected hf:organization/name, but encoder = hf:{shown(name)}. Copy the name from the hub."
         )
     # Another id than hf-hub: gives the same repository, which may hold a model of open_clip's as well.
     return folder_safe(f"hf--{name.replace('/', '--')}"), name
@@ -53,14 +53,14 @@ def identify_timm(name: str) -> tuple[str, str]:
     """
     if not is_repository(name):
         raise EncoderError(
-            f"Expected timm:name or timm:organisation/name, but encoder = timm:{shown(name)}. "
+            f"Expected timm:name or timm:organization/name, but encoder = timm:{shown(name)}. "
             "Write, for example, timm:vit_base_patch16_224.augreg_in21k."
         )
     return folder_safe(f"timm-{name.replace('/', '--')}"), f"{name} (timm)"
 
 
 def timm_repository(name: str) -> str:
-    """The repository of what follows ``timm:``; one without an organisation is timm's own.
+    """The repository of what follows ``timm:``; one without an organization is timm's own.
 
     Example:
         >>> timm_repository("vit_base_patch16_224.augreg_in21k")

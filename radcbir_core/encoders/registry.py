@@ -10,10 +10,10 @@ option = "fit=" ( "crop" | "pad" | "squash" )          how an oblong image is fi
        | "output=" ( "cls" | "mean" | "pooled" | "logits" )   which output; for hf:, timm: and their folders
 name   = "pixels" | "biomedclip" | "dinov2-vit-b-14" …  an entry of the table
        | "open_clip:" architecture ":" tag              built into open_clip, weights from the hub
-       | "hf-hub:" organisation "/" repository          a hub repository with open_clip_config.json
-       | "hf:" organisation "/" repository              a hub repository of transformers
+       | "hf-hub:" organization "/" repository          a hub repository with open_clip_config.json
+       | "hf:" organization "/" repository              a hub repository of transformers
        | "timm:" name                                   a repository of timm's on the hub
-       | "local-dir:" path                              a folder, recognised by its files; no network
+       | "local-dir:" path                              a folder, recognized by its files; no network
        | path                                           the same, if the folder exists
 ```
 """
@@ -413,14 +413,14 @@ _FORMS = {
         lambda name, path: open_clip_sources.from_tag(*naming.architecture_and_tag(name), path=path),
     ),
     "hf-hub": _Form(
-        "hf-hub:organisation/name",
+        "hf-hub:organization/name",
         naming.identify_repository,
         lambda name, path: (
             open_clip_sources.from_hub(name) if path is None else open_clip_sources.from_folder(_folder(path))
         ),
     ),
     "hf": _Form(
-        "hf:organisation/name",
+        "hf:organization/name",
         naming.identify_model,
         lambda name, path: (
             transformers_sources.from_hub(name) if path is None else transformers_sources.from_folder(_folder(path))

@@ -1,4 +1,4 @@
-"""From a decoded image to a network's input: resize, crop or pad, scale, normalise.
+"""From a decoded image to a network's input: resize, crop or pad, scale, normalize.
 
 Owns the arithmetic that a :class:`~radcbir_core.encoders.base.Preprocessing` with ``color="RGB"`` stands for. It uses
 Pillow and numpy alone, so that it runs in decode threads (both release the interpreter lock in their loops) and needs
@@ -25,9 +25,9 @@ class Transform:
     """Turns decoded images into (3, H, W) float32 inputs; holds no state that changes, so threads may share one.
 
     Example:
-        >>> grey = Preprocessing(size=(2, 2), fit="crop", interpolation="bilinear", color="RGB",
+        >>> gray = Preprocessing(size=(2, 2), fit="crop", interpolation="bilinear", color="RGB",
         ...                      mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-        >>> Transform(grey)(np.full((4, 6), 255, dtype=np.uint8)).tolist()[0]
+        >>> Transform(gray)(np.full((4, 6), 255, dtype=np.uint8)).tolist()[0]
         [[1.0, 1.0], [1.0, 1.0]]
     """
 
@@ -39,7 +39,7 @@ class Transform:
         self._resize = preprocessing.resize
         self._corner = preprocessing.anchor == "corner"
         self._as_transformers = preprocessing.rounding == "transformers"
-        # A pixel has 256 values: what scaling and normalising make of each is looked up, in the same float32 steps
+        # A pixel has 256 values: what scaling and normalizing make of each is looked up, in the same float32 steps
         # (divide by 255, subtract, divide) as torchvision's ToTensor and Normalize take.
         levels = np.arange(256, dtype=np.float32) / np.float32(255)
         mean = np.asarray(preprocessing.mean, dtype=np.float32)[:, None]
@@ -54,16 +54,16 @@ class Transform:
         """
         image = Image.fromarray(np.ascontiguousarray(checked_pixels(pixels)))
         if self._fit != "pad" or self._fill is not None:
-            return self._normalised(self._fitted(image))
-        # Zeros in the normalised input are no grey level, so the image is put among them once it is normalised.
+            return self._normalized(self._fitted(image))
+        # Zeros in the normalized input are no gray level, so the image is put among them once it is normalized.
         resized_height, resized_width = self._resized_size(image.height, image.width)
         top, left = self._place(resized_height, resized_width)
         canvas = np.zeros((3, *self._size), dtype=np.float32)
-        inner = self._normalised(image.resize((resized_width, resized_height), self._method))
+        inner = self._normalized(image.resize((resized_width, resized_height), self._method))
         canvas[:, top : top + resized_height, left : left + resized_width] = inner
         return canvas
 
-    def _normalised(self, image: Image.Image) -> Float32Array:
+    def _normalized(self, image: Image.Image) -> Float32Array:
         levels = np.asarray(image)
         channels = [levels] * 3 if levels.ndim == 2 else [levels[:, :, channel] for channel in range(3)]
         return np.stack([values[channel] for values, channel in zip(self._table, channels, strict=True)])

@@ -164,7 +164,7 @@ class Evaluation(ABC):
         if "split" in self.needs:
             split_sides(store)
         if "labels" in self.needs:
-            self.labelled(store)
+            self.labeled(store)
 
     def check_current(self, store: EncoderStore) -> None:
         """Do nothing if what was built is that of the embeddings and images that are there now.
@@ -184,7 +184,7 @@ class Evaluation(ABC):
                 f"{store.encoder_id} are missing or older. Build or import them again."
             )
 
-    def labelled(self, store: EncoderStore) -> Any:
+    def labeled(self, store: EncoderStore) -> Any:
         """What :meth:`compute` begins with where labels are needed: mostly who asks, and what may be returned.
 
         Raises:

@@ -36,6 +36,7 @@ from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import duplicate_groups
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
+from radcbir_core.wording import counted
 
 NOTHING_NEW = "Nothing is new: the collection has been left as it was."
 GONE = "Expected the image in its source as before, but it is not there any more. It stays in the collection."
@@ -163,7 +164,7 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
         )
     if len(fresh):
         table = pa.concat_tables([table, new.take(pa.array(fresh))])
-        notes.append(f"New, after the {len(existing)} images that were there: {len(fresh)}.")
+        notes.append(f"New, after the {counted(len(existing), 'image')} there before: {len(fresh)}.")
     problems, gone = _problems(before, gathered, existing, matched=position[known])
     if gone:
         notes.append(f"Not in the source any more, kept and listed in problems.csv: {gone}.")

@@ -239,7 +239,7 @@ def unit(vectors: npt.ArrayLike, *, dimension: int) -> Float32:
     if not np.isfinite(norms).all() or (norms == 0).any():
         raise QueryError(
             "Expected query vectors of finite, non-zero length, but one is not. "
-            "The image may be one flat colour: choose another."
+            "The image may be one flat color: choose another."
         )
     scaled: Float32 = queries / norms
     return scaled

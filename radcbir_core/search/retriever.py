@@ -23,6 +23,7 @@ from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.backend import Hits, Mask
 from radcbir_core.search.opening import searcher_of
 from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
+from radcbir_core.wording import counted
 
 HIT_COLUMNS = (
     "rank",
@@ -104,7 +105,7 @@ class Answer:
             about = str(line["image_id"])
             cards.append(Card(self.collection.thumbnail(row), [str(word) for word in words if word], about))
         measure = "similarity" if self.measure == "similarity" else "text-image cosine"
-        title = f"{len(cards)} hits in {self.collection.title} by {self.encoder_id}: rank · {measure}"
+        title = f"{counted(len(cards), 'hit')} in {self.collection.title} by {self.encoder_id}: rank · {measure}"
         return gallery(cards, title=title, notes=(*self.notes, f"{self.hits.method.capitalize()} search."))
 
 

@@ -158,7 +158,7 @@ def test_images_that_fail_are_listed_and_the_rest_goes_on(collection) -> None:
     ours = problems[problems["source"] == "build pixels"]
     assert ours["image_id"].tolist() == [collection.manifest.record(row)["image_id"] for row in (3, 5, 8)]
     assert "is not there" in ours["reason"].iloc[0]
-    assert "one flat colour" in ours["reason"].iloc[2]
+    assert "one flat color" in ours["reason"].iloc[2]
     shutil.rmtree(store.folder)
     embed(collection, load_encoder("pixels"))
     assert len(collection.problems()) == len(problems), "the same problem is not listed twice"

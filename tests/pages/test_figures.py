@@ -231,7 +231,7 @@ def test_an_image_with_several_pathologies_is_of_neither():
         "a": [0],
         "b": [3],
         "several at once": [1],
-        "not labelled": [2],
+        "not labeled": [2],
     }
 
 

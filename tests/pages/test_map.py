@@ -122,7 +122,7 @@ def test_pathologies_are_told_apart_word_for_word(app):
     shown = {name.replace("<br>", "").replace(" ", "") for name in names(at)}
     escaped = HTML_LABEL.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     assert escaped.replace(" ", "") in shown
-    assert {"severalatonce", "notlabelled"} <= shown
+    assert {"severalatonce", "notlabeled"} <= shown
     assert not any("<b onclick" in name for name in names(at))
 
 
@@ -143,8 +143,8 @@ def test_hovering_says_what_a_point_is(app, places):
         f"{record['dataset']} · {record['split']}",
         f"P@10 {precision.loc[row]:.2f} (full label)",
     ]
-    unlabelled = next(row for row in range(61) if not manifest.record(row)["pathologies"])
-    assert seen[unlabelled].split("<br>")[2] == "not labelled"
+    unlabeled = next(row for row in range(61) if not manifest.record(row)["pathologies"])
+    assert seen[unlabeled].split("<br>")[2] == "not labeled"
     assert not any("P@10" in seen[row] for row in range(61) if row not in precision.index)
     assert not any("<b onclick" in text for text in seen.values())
 

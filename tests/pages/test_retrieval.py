@@ -100,15 +100,15 @@ def test_each_hit_says_whether_anatomy_and_pathology_are_the_same(app):
         said.setdefault((anatomy["word"], pathology["word"], pathology["value"]), 0)
         said[anatomy["word"], pathology["word"], pathology["value"]] += 1
         assert anatomy["sign"] == {"same": "✓", "other": "✗"}[anatomy["word"]]
-        assert pathology["sign"] == {"same": "✓", "in part": "≈", "other": "✗", "not labelled": "?"}[pathology["word"]]
+        assert pathology["sign"] == {"same": "✓", "in part": "≈", "other": "✗", "not labeled": "?"}[pathology["word"]]
     assert said["same", "same", "pneumonia, effusion"] == 4
     assert said["same", "in part", "pneumonia"] == 6
     assert said["same", "other", "normal"] == 5
-    assert said["same", "not labelled", "not labelled"] == 5
+    assert said["same", "not labeled", "not labeled"] == 5
     assert said["other", "other", HTML_LABEL] == 10
     summary = re.search(r'radcbir-summary">(.*?)</p>', html(at)).group(1)
     assert "<b>20 of 60</b> same anatomy" in summary
-    assert "<b>4 of 60</b> same pathology, 6 in part, 5 not labelled" in summary
+    assert "<b>4 of 60</b> same pathology, 6 in part, 5 not labeled" in summary
 
 
 def test_beside_a_query_without_a_label_nothing_agrees_or_disagrees(app):

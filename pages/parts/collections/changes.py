@@ -13,11 +13,12 @@ import streamlit as st
 from pages.parts.collections import sizes
 from pages.parts.collections.wizard import server_folders
 from pages.parts.frame import loaders, shell, state
-from pages.parts.frame.text import counted, literal
+from pages.parts.frame.text import literal
 from radcbir_core import jobs
 from radcbir_core.collections.changes import images_found, relocate_images, remove_collection, rename_collection
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import CollectionError, RadcbirError
+from radcbir_core.wording import counted
 
 _SAID: Final = "radcbir:collections-said"
 

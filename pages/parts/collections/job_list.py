@@ -9,13 +9,14 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.parts.frame import shell
-from pages.parts.frame.text import counted, literal
+from pages.parts.frame.text import literal
 from pages.parts.jobs import controls, job_words, stages
 from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.jobs import Job, Request, Status, list_jobs
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+from radcbir_core.wording import counted
 
 
 def draw() -> None:

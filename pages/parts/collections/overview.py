@@ -15,7 +15,7 @@ import streamlit as st
 from pages.parts.collections import sizes
 from pages.parts.frame import counts as count_tables
 from pages.parts.frame import encoder_states, loaders, shell, state
-from pages.parts.frame.text import counted, csv_bytes, literal, markup
+from pages.parts.frame.text import csv_bytes, literal, markup
 from radcbir_core import jobs
 from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
 from radcbir_core.collections.changes import images_found
@@ -28,6 +28,7 @@ from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import RadcbirError
 from radcbir_core.jobs.kinds import collection_place
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.wording import counted
 
 _ROWS: Final = 1000
 _CORRECTIONS: Final = 200
@@ -42,15 +43,15 @@ def overview(collection: Collection) -> None:
     """Counts, and room on disk part by part."""
     counts = loaders.counts(collection)
     found = loaders.sizes(collection)
-    labelled = counts.images - counts.unlabelled
+    labeled = counts.images - counts.unlabeled
     numbers = [
         ("Images", f"{counts.images:,}", counted(len(counts.datasets), "dataset")),
         (
             "Patients",
             f"{counts.patients:,}" if counts.patients else "none",
-            f"known of {counts.with_patient:,} images" if counts.patients else "not known of any image",
+            f"known of {counted(counts.with_patient, 'image')}" if counts.patients else "not known of any image",
         ),
-        ("Pathologies", f"{len(counts.pathologies):,}", f"on {labelled:,} images"),
+        ("Pathologies", f"{len(counts.pathologies):,}", f"on {counted(labeled, 'image')}"),
         ("Labels", f"{counts.labels:,}", "modality/anatomy/pathology"),
         ("On disk", sizes.said(found.total), "its images too" if found.parts["images"] else "without source images"),
     ]
@@ -236,7 +237,7 @@ def provenance(collection: Collection) -> None:
             ],
         )
         licences = record.get("licences")
-        _rows("Licences", ["licence", "images"], licences.items() if isinstance(licences, Mapping) else [])
+        _rows("Licenses", ["license", "images"], licences.items() if isinstance(licences, Mapping) else [])
         changes = [one for one in _list(record.get("changes")) if isinstance(one, Mapping)]
         _rows(
             "Words that were changed",
@@ -309,7 +310,7 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
         ["fingerprint", record.get("fingerprint", "")],
         ["dimension", f"{record.get('dimension', '')}, {record.get('dtype', '')}"],
         ["made on", record.get("device", "")],
-        ["without embedding", f"{len(record.get('failed_rows', [])):,} images"],
+        ["without embedding", counted(len(record.get("failed_rows", [])), "image")],
         [
             "index",
             f"recall@10 {index['recall_at_10']}" if "recall_at_10" in index else "",

@@ -13,11 +13,12 @@ import pandas as pd
 from pages.parts.compare import comparator, difference_tables
 from pages.parts.compare.difference_figures import difference_text
 from pages.parts.evaluation.protocol_choice import Chosen
-from pages.parts.frame.text import counted, markup
+from pages.parts.frame.text import markup
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import labels_of, verdict
 from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedPair
+from radcbir_core.wording import counted
 
 
 def headline(found: Result, chosen: Chosen) -> str:

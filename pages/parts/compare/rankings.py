@@ -100,8 +100,8 @@ def _cells(
             "link": state.link("compare", **_here(record["image_id"])),
             "modality": record["modality"] or "–",
             "color": colors.get(record["modality"], palette.NO_VALUE),
-            "anatomy": record["anatomy"] or "not labelled",
-            "pathology": ", ".join(record["pathologies"]) or "not labelled",
+            "anatomy": record["anatomy"] or "not labeled",
+            "pathology": ", ".join(record["pathologies"]) or "not labeled",
             "similarity": None if np.isnan(similarity) else f"{similarity:.3f}",
             "source": pictures.small(
                 collection, row, [record["modality"], record["anatomy"], ", ".join(record["pathologies"])]

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 
 from pages.parts.frame.figures import SCALE, frame, hover_line, plain, wrapped
 from pages.parts.frame.palette import GROUND, LINES, QUIET, TEXT, TRACK
-from pages.parts.frame.text import counted
+from radcbir_core.wording import counted
 
 MICRO: Final[dict[str, Any]] = {"color": "#56B4E9", "dash": "solid", "symbol": "circle"}
 MACRO: Final[dict[str, Any]] = {"color": "#E69F00", "dash": "dash", "symbol": "square-open"}

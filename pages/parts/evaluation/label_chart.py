@@ -15,9 +15,10 @@ import streamlit as st
 
 from pages.parts.frame import chart_selection, palette, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, csv_bytes, literal, markup
+from pages.parts.frame.text import csv_bytes, literal, markup
 from pages.parts.images import filters
 from radcbir_core.collections.manifest import Level
+from radcbir_core.wording import counted
 
 HEIGHT: Final = 400  # pixels of the chart and of the table; both scroll beyond
 ROW_HEIGHT: Final = 33

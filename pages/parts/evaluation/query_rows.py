@@ -14,9 +14,10 @@ import streamlit as st
 
 from pages.parts.frame import palette, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, literal, markup
+from pages.parts.frame.text import literal, markup
 from pages.parts.images import gallery
 from radcbir_core.search.backend import Hits
+from radcbir_core.wording import counted
 
 QUERIES_A_PAGE: Final = 5
 MOST_HITS: Final = 20

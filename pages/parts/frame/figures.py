@@ -19,8 +19,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.parts.frame import palette
-from pages.parts.frame.text import counted
 from radcbir_core.evaluation.evaluation import lines_of
+from radcbir_core.wording import counted
 
 # Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018: the same to all kinds of color vision) from its first
 # third on, whose dark end would vanish on a dark ground, and lightened there.

@@ -73,7 +73,7 @@ class Facts:
         with_patient: Number of images whose patient is known.
         duplicate_groups: Number of groups of byte-identical files.
         duplicate_images: Number of images in those groups.
-        unlabelled: Number of images without a pathology label.
+        unlabeled: Number of images without a pathology label.
         multi_label: Number of images with more than one pathology label.
         modalities: Images by modality.
         anatomies: Images by anatomy.
@@ -88,7 +88,7 @@ class Facts:
     with_patient: int
     duplicate_groups: int
     duplicate_images: int
-    unlabelled: int
+    unlabeled: int
     multi_label: int
     modalities: dict[str, int]
     anatomies: dict[str, int]
@@ -359,7 +359,7 @@ def _facts(key: CollectionKey) -> Facts:
         with_patient=int((patients >= 0).sum()),
         duplicate_groups=int(np.unique(duplicates[duplicates >= 0]).size),
         duplicate_images=int((duplicates >= 0).sum()),
-        unlabelled=int((labels == 0).sum()),
+        unlabeled=int((labels == 0).sum()),
         multi_label=int((labels > 1).sum()),
         modalities=manifest.codes("modality").counts(),
         anatomies=manifest.codes("anatomy").counts(),

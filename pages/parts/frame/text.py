@@ -51,15 +51,6 @@ def markup(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
-def counted(number: int, singular: str, plural: str | None = None) -> str:
-    """A count with its noun.
-
-    >>> counted(1, "image"), counted(2778, "image"), counted(2, "query", "queries")
-    ('1 image', '2,778 images', '2 queries')
-    """
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 def csv_bytes(table: pd.DataFrame) -> bytes:
     r"""A table as CSV (UTF-8), safe to open in a spreadsheet.
 

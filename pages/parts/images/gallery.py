@@ -19,12 +19,13 @@ from PIL import Image
 
 from pages.parts.frame import palette, shell, state
 from pages.parts.frame.palette import Agreement
-from pages.parts.frame.text import counted, markup, message
+from pages.parts.frame.text import markup, message
 from pages.parts.images import pictures
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.images import DecodedImage
 from radcbir_core.search.query import Measure
+from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent
 _CARD_COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")
@@ -35,7 +36,7 @@ _WORDS: Final[dict[Agreement, str]] = {
     "same": "same",
     "shared": "in part",
     "other": "other",
-    "unknown": "not labelled",
+    "unknown": "not labeled",
 }
 
 
@@ -46,7 +47,7 @@ class Labels:
     Attributes:
         modality: Its modality; empty when not known.
         anatomy: Its anatomy; empty when not known.
-        pathologies: Its pathologies; empty when not labelled.
+        pathologies: Its pathologies; empty when not labeled.
     """
 
     modality: str
@@ -218,7 +219,7 @@ def image_facts(collection: Collection, row: int) -> list[tuple[str, str]]:
             others = int((collection.manifest.groups("duplicate") == value).sum()) - 1 if value >= 0 else 0
             text = counted(others, "other file", "other files") + " with the same bytes" if others else ""
         elif name == "pathologies":
-            text = ", ".join(value) or "not labelled"
+            text = ", ".join(value) or "not labeled"
         else:
             text = "" if value is None else str(value)
         pairs.append((name.replace("_", " "), text))
@@ -310,7 +311,7 @@ def _agreement_table(query: Labels, hit: Labels) -> None:
     ):
         found = agreement(mine, theirs)
         words = f"{_WORDS[found]} as the query" if found in {"same", "shared"} else _WORDS[found]
-        words = words if any(mine) else "the query is not labelled"
+        words = words if any(mine) else "the query is not labeled"
         mark = f'<span style="color:{palette.AGREEMENT_COLORS[found]}">{palette.SIGNS[found]} {words}</span>'
         lines.append(f"<tr><th>{name}</th><td>{mark}</td></tr>")
     st.html(f'<table class="radcbir-facts">{"".join(lines)}</table>')
@@ -332,7 +333,7 @@ def _card(collection: Collection, row: int, record: Mapping[str, Any], query: La
         ("anatomy", labels.anatomy, [query.anatomy] if query else [], [labels.anatomy]),
         ("pathology", ", ".join(labels.pathologies), query.pathologies if query else (), labels.pathologies),
     ):
-        line = {"name": name, "value": value or "not labelled", "known": bool(value)}
+        line = {"name": name, "value": value or "not labeled", "known": bool(value)}
         if any(mine):  # beside a query without that label, nothing agrees or disagrees
             found = agreement(mine, theirs)
             line |= {"sign": palette.SIGNS[found], "word": _WORDS[found], "color": palette.AGREEMENT_COLORS[found]}

@@ -14,9 +14,10 @@ import streamlit as st
 
 from pages.parts.frame import state
 from pages.parts.frame.shell import errors_shown
-from pages.parts.frame.text import counted, literal
+from pages.parts.frame.text import literal
 from pages.parts.images import gallery
 from radcbir_core.collections.collection import Collection
+from radcbir_core.wording import counted
 
 ANY: Final = "any"
 _COLUMNS: Final = {"modality": "Modality", "anatomy": "Anatomy", "pathologies": "Pathology"}

@@ -1,4 +1,4 @@
-"""What stands for an image on a page: its thumbnail, its picture, or a labelled placeholder.
+"""What stands for an image on a page: its thumbnail, its picture, or a labeled placeholder.
 
 Owns the placeholder, and when it is used: a collection that was imported as embeddings may have no images at hand, and
 its pages work all the same. In any other collection an image that is missing is an error, and is shown as one.
@@ -61,7 +61,7 @@ def placeholder(lines: Sequence[str]) -> bytes:
     >>> placeholder(["<script>"]).count(b"<script>")
     0
     """
-    wrapped = [part for line in lines if line for part in textwrap.wrap(line, _LETTERS)] or ["not labelled"]
+    wrapped = [part for line in lines if line for part in textwrap.wrap(line, _LETTERS)] or ["not labeled"]
     if len(wrapped) > _LINES:
         wrapped = [*wrapped[: _LINES - 1], "…"]
     top = 100 - 11 * (len(wrapped) - 1)

@@ -12,10 +12,11 @@ from typing import Final, Literal
 
 import streamlit as st
 
-from pages.parts.frame.text import counted, literal, markup
+from pages.parts.frame.text import literal, markup
 from radcbir_core.collections.artifacts import ARTIFACTS
 from radcbir_core.jobs import Status
 from radcbir_core.jobs.status import START
+from radcbir_core.wording import counted
 
 Place = Literal["done", "now", "later"]
 

@@ -15,13 +15,14 @@ import streamlit as st
 
 from pages.parts.frame import chart_selection, figures, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, literal
+from pages.parts.frame.text import literal
 from pages.parts.map import coloring, map_data
 from pages.parts.map.color_choice import PRECISION, Colors
 from pages.parts.map.coloring import COLUMNS
 from pages.parts.map.points import Points
 from pages.parts.map.selection import IMAGE
 from radcbir_core.collections.manifest import Manifest
+from radcbir_core.wording import counted
 
 HEIGHT: Final = 640  # pixels of the chart and of the panel beside it
 

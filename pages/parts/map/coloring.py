@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from pages.parts.frame import palette
 from pages.parts.frame.figures import NO_SIGN, SYMBOLS, Group
-from pages.parts.frame.text import counted
 from radcbir_core.collections.manifest import Codes
+from radcbir_core.wording import counted
 
 MOST: Final = 12
 """So many categories have a color and a sign of their own; the rest are "other"."""
@@ -71,9 +71,9 @@ def no_value(column: str) -> str:
     """What is said of an image without a value in a column.
 
     >>> no_value("pathologies"), no_value("split")
-    ('not labelled', 'no split')
+    ('not labeled', 'no split')
     """
-    return "not labelled" if column == "pathologies" else f"no {COLUMNS[column].lower()}"
+    return "not labeled" if column == "pathologies" else f"no {COLUMNS[column].lower()}"
 
 
 def groups_of(column: str, members: Members, rows: npt.NDArray[np.int64]) -> tuple[list[Group], str]:

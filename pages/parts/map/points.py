@@ -83,7 +83,7 @@ def _texts(manifest: Manifest, rows: npt.NDArray[np.int64]) -> list[str]:
             [
                 f"<b>{hover_line(image_id)}</b>",
                 " · ".join(plain(value) for value in (modality, anatomy) if value) or "no modality, no anatomy",
-                hover_line(", ".join(pathologies)) or "not labelled",
+                hover_line(", ".join(pathologies)) or "not labeled",
                 " · ".join(plain(value) for value in (dataset, split) if value),
             ]
         )

@@ -15,10 +15,10 @@ from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.index_size import DRAWS, IndexSize
 from radcbir_core.evaluation.reports.precision import rule_said
+from radcbir_core.wording import counted
 
 _SAID: Final = (
     "What would a hospital with fewer images have seen? The gallery is made smaller by leaving out whole patients at "

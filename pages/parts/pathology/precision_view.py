@@ -18,7 +18,7 @@ from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, palette, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, markup
+from pages.parts.frame.text import markup
 from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
@@ -26,6 +26,7 @@ from radcbir_core.evaluation.metrics.confusion import confusion
 from radcbir_core.evaluation.reports.precision import rule_said
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.search.backend import Hits
+from radcbir_core.wording import counted
 
 
 def show(opened: Opened) -> None:

@@ -17,12 +17,13 @@ from pages.parts.evaluation.protocol_choice import LEVEL_NAMES
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, loaders, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, markup
+from pages.parts.frame.text import markup
 from pages.parts.images import gallery
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.probes import Probes, label_scores, method_name
+from radcbir_core.wording import counted
 
 WORDS: Final = {"majority": "always the commonest", "linear": "linear probe"}
 _SAID: Final = (

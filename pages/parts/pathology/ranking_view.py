@@ -17,7 +17,6 @@ from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, loaders, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.metrics.average_precision import AP_DIVISORS
 from radcbir_core.evaluation.relevance import RULES, Relevance
@@ -25,6 +24,7 @@ from radcbir_core.evaluation.reports.precision import rule_said
 from radcbir_core.evaluation.reports.ranking import METRICS, Ranking, column_of
 from radcbir_core.evaluation.view import gallery_view
 from radcbir_core.search.backend import Hits
+from radcbir_core.wording import counted
 
 RULE_WORDS: Final = {
     "same-label": "one pathology, the same",

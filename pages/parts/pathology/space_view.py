@@ -16,11 +16,11 @@ from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted
 from pages.parts.images import gallery
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.space import Space, label_silhouettes
+from radcbir_core.wording import counted
 
 MOST_LABELS: Final = 200
 _SAID: Final = (

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import counted, csv_bytes, literal, markup
+from pages.parts.frame.text import csv_bytes, literal, markup
 from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval.query_panel import Asked, use_image
@@ -19,6 +19,7 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import EXCLUSIONS
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.query import Query
+from radcbir_core.wording import counted
 
 MOST_HITS: Final = 100
 
@@ -110,7 +111,7 @@ def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = Fal
     parts = []
     for title, mine, theirs in compared:
         if not any(mine):
-            labels = Counter(name or "not labelled" for found in theirs for name in found or ("",))
+            labels = Counter(name or "not labeled" for found in theirs for name in found or ("",))
             parts.append(
                 f"{title.capitalize()}: "
                 + ", ".join(f"<b>{count}</b> {markup(name)}" for name, count in labels.most_common(6))
@@ -121,7 +122,7 @@ def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = Fal
         if counts["shared"]:
             text += f", {counts['shared']} in part"
         if counts["unknown"]:
-            text += f", {counts['unknown']} not labelled"
+            text += f", {counts['unknown']} not labeled"
         parts.append(text)
     return " &emsp; ".join(parts)
 

@@ -203,7 +203,7 @@ def published_preprocessing(
     fill = preprocess_cfg.get("fill_color") or 0
     if not isinstance(fill, int) or not 0 <= fill <= 255:
         raise EncoderError(
-            f"Expected a grey level of 0 to 255, but fill_color = {fill!r} in preprocess_cfg. "
+            f"Expected a gray level of 0 to 255, but fill_color = {fill!r} in preprocess_cfg. "
             "Correct it in open_clip_config.json."
         )
     return Preprocessing(

@@ -1,6 +1,6 @@
-"""The ``pixels`` encoder: the image itself, small and grey. The baseline that every encoder has to beat.
+"""The ``pixels`` encoder: the image itself, small and gray. The baseline that every encoder has to beat.
 
-Owns one recipe and needs neither weights nor torch: greyscale, bilinear 32 x 32, mean removed, L2-normalised.
+Owns one recipe and needs neither weights nor torch: grayscale, bilinear 32 x 32, mean removed, L2-normalized.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from radcbir_core.encoders.base import (
     unit_rows,
 )
 from radcbir_core.errors import EncoderError
+from radcbir_core.wording import counted
 
 SIDE = 32
 RECIPE = "pixels/1"
@@ -31,7 +32,7 @@ RECIPE = "pixels/1"
 class PixelsEncoder:
     """Similarity of two images as the correlation of their 32 x 32 thumbnails; 1,024 dimensions, no text.
 
-    The luma is Pillow's (ITU-R 601, integer), the resizing Pillow's antialiased bilinear. An image of one grey level
+    The luma is Pillow's (ITU-R 601, integer), the resizing Pillow's antialiased bilinear. An image of one gray level
     has nothing left once its mean is removed: its embedding is all zeros, which means "no embedding".
 
     Example:
@@ -99,6 +100,6 @@ class PixelsEncoder:
     @staticmethod
     def _refuse_text(texts: Sequence[str]) -> NoReturn:
         raise EncoderError(
-            f"Expected an encoder with a text tower for {len(texts)} text(s), but encoder = pixels. "
+            f"Expected an encoder with a text tower for {counted(len(texts), 'text')}, but encoder = pixels. "
             "Choose one that has a text tower, such as biomedclip."
         )

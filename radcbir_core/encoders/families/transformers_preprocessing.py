@@ -2,7 +2,7 @@
 
 Owns the reading of transformers' image processors, whose defaults are the library's own classes', and the refusal of
 what our transform does not do. It computes nothing: :mod:`~radcbir_core.encoders.transform` does, in the steps of the
-library's processors on Pillow (resize, crop, scale, normalise, pad).
+library's processors on Pillow (resize, crop, scale, normalize, pad).
 """
 
 from __future__ import annotations

@@ -28,10 +28,10 @@ def find_in_folder(folder: Path, *, restore: str = RESTORE) -> Checkpoint:
     if not folder.is_dir():
         raise EncoderError(f"Expected a folder, but local-dir = {shown(str(folder))} is none. Check the path.")
     kit = check_kit(folder, restore=restore)
-    return kit.checkpoint if kit is not None and kit.whole else _recognised(folder)
+    return kit.checkpoint if kit is not None and kit.whole else _recognized(folder)
 
 
-def _recognised(folder: Path) -> Checkpoint:
+def _recognized(folder: Path) -> Checkpoint:
     if (folder / open_clip_sources.CONFIGURATION).is_file():
         return open_clip_sources.from_folder(folder)
     path = folder / transformers_sources.CONFIGURATION

@@ -55,7 +55,7 @@ the encoder.
 
 
 def is_repository(name: str) -> bool:
-    """Whether ``name`` can be a repository's: ``organisation/name``, or the bare ``name`` that a few old ones have.
+    """Whether ``name`` can be a repository's: ``organization/name``, or the bare ``name`` that a few old ones have.
 
     Example:
         >>> is_repository("microsoft/resnet-50"), is_repository("../../etc/passwd"), is_repository("a/b/c")
@@ -73,7 +73,7 @@ def cached_file(repository: str, filename: str) -> Path | None:
     """
     if not is_repository(repository):
         raise EncoderError(
-            f"Expected organisation/name of a repository, but repository = '{shown(repository)}'. Check the name."
+            f"Expected organization/name of a repository, but repository = '{shown(repository)}'. Check the name."
         )
     from huggingface_hub import try_to_load_from_cache
 
@@ -85,7 +85,7 @@ def fetch_file(repository: str, filenames: Sequence[str]) -> Path:
     """The first of ``filenames`` that is in the cache, else the first that the hub has, downloaded into the cache.
 
     Args:
-        repository: ``organisation/name``.
+        repository: ``organization/name``.
         filenames: Alternatives, the preferred one first.
 
     Raises:
@@ -106,7 +106,7 @@ def fetch_folder(repository: str, *, patterns: Sequence[str], markers: Sequence[
     """A folder with those files of ``repository`` that match ``patterns``, from the cache or else the hub.
 
     Args:
-        repository: ``organisation/name``.
+        repository: ``organization/name``.
         patterns: Which files to download, such as ``tokenizer*``.
         markers: The cache counts as complete when it holds one of these; what is downloaded must hold one too.
 

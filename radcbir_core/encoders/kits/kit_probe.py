@@ -26,7 +26,7 @@ LEAST_COSINE: Final = 0.999
 """Between an embedding of the kit and the same one computed here. Devices, batch sizes and versions of torch change
 the last bits of single precision, which leaves more than 0.99999."""
 MOST_DIFFERENCE: Final = 0.02
-"""Mean absolute difference of two prepared inputs, in the encoder's normalised units. One grey level is 0.004 of the
+"""Mean absolute difference of two prepared inputs, in the encoder's normalized units. One gray level is 0.004 of the
 range before it is divided by the standard deviation, of about 0.25: 0.016."""
 TEXTS: Final = ("chest radiograph with pleural effusion", "CT of the head without finding")
 
@@ -41,7 +41,7 @@ _PREPARED = f"{PROBE_FOLDER}prepared.npy"
 
 
 def probe_images() -> list[npt.NDArray[np.uint8]]:
-    """Six images that try all of the preprocessing, the first one most: wide and tall, grey and color, large and small.
+    """Six images that try all of the preprocessing, the first one most: wide and tall, gray and color, large and small.
 
     Made by integer arithmetic alone, so that they are the same with every version of every library.
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from radcbir_core.encoders.base import Float32Array, shown
 from radcbir_core.errors import EncoderError, Remedy
+from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +81,7 @@ def resolve_device(name: str) -> str:
 def _found(gpus: int) -> str:
     import torch
 
-    return f"torch {torch.__version__} finds {gpus} CUDA device(s) here"
+    return f"torch {torch.__version__} finds {counted(gpus, 'CUDA device')} here"
 
 
 class _Hush:
@@ -205,7 +206,7 @@ def encode_shrinking(
         half: In torch's mixed half precision; see :mod:`radcbir_core.encoders.torch.half_precision`.
 
     Returns:
-        The features, (B, D) float32, not normalised, and the batch size that fitted.
+        The features, (B, D) float32, not normalized, and the batch size that fitted.
 
     Raises:
         EncoderError: Not even one input fits.

@@ -29,6 +29,7 @@ from radcbir_core.encoders.torch.half_precision import choose_precision
 from radcbir_core.encoders.torch.support import ON_CPU, encode_shrinking, first_line, quiet
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
+from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
     import torch
@@ -200,8 +201,8 @@ class TorchEncoder(ABC):
 
     def _refuse_text(self, texts: Sequence[str]) -> NoReturn:
         raise EncoderError(
-            f"Expected an encoder with a text tower for {len(texts)} text(s), but encoder = {self.encoder_id}: "
-            f"{self._no_text}. Choose one that has a text tower, such as biomedclip."
+            f"Expected an encoder with a text tower for {counted(len(texts), 'text')}, but encoder = "
+            f"{self.encoder_id}: {self._no_text}. Choose one that has a text tower, such as biomedclip."
         )
 
     def _settle_precision(self) -> None:

@@ -30,6 +30,7 @@ from radcbir_core.evaluation.statistics.intervals import Intervals, mean_interva
 from radcbir_core.evaluation.statistics.randomization import holm, swap_p_values
 from radcbir_core.evaluation.view import GalleryView, gallery_view, patient_notes
 from radcbir_core.progress import Progress, silent
+from radcbir_core.wording import counted
 
 COMPARISON_COLUMNS = (
     *("level", "label", "averaging", "k", "a", "b", "difference", "low", "high", "n_queries", "n_patients"),
@@ -159,7 +160,7 @@ class Comparison(Evaluation):
         for level in self.protocol.levels:
             labels = labels_of(result, level, k)
             if len(labels) > 1:
-                said.append(f"{level}, P@{k} of {len(labels)} labels: {label_note(labels)}")
+                said.append(f"{level}, P@{k} of {counted(len(labels), 'label')}: {label_note(labels)}")
         return said
 
 

@@ -118,7 +118,7 @@ class IndexSize(Evaluation):
             store: What an encoder made of a collection, with its neighbor graph.
             progress: Told the number of galleries, as step "galleries".
         """
-        view: GalleryView = self.labelled(store)
+        view: GalleryView = self.labeled(store)
         smaller = [fraction for fraction in self.fractions if fraction < 1]
         total = len(smaller) * self.draws + (1.0 in self.fractions)
         results: dict[float, list[npt.NDArray[np.float64]]] = {fraction: [] for fraction in self.fractions}

@@ -35,6 +35,7 @@ from radcbir_core.evaluation.statistics.logistic import Logistic, fit_logistic
 from radcbir_core.evaluation.view import GalleryView, asked_view
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
+from radcbir_core.wording import counted
 
 KNN_KS = (1, 5, 20)
 PENALTY_C = 1.0
@@ -161,7 +162,7 @@ class Probes(Evaluation):
             raise EvaluationError(f"Expected a penalty above 0, but c = {self.c}. Use 1.")
         object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
 
-    def labelled(self, store: EncoderStore) -> GalleryView:
+    def labeled(self, store: EncoderStore) -> GalleryView:
         """Whom to ask about, and what to learn from."""
         return asked_view(store, Protocol.of("split", ks=self.ks), self.level)
 
@@ -172,7 +173,7 @@ class Probes(Evaluation):
             store: What an encoder made of a collection, with its neighbor graph.
             progress: Told the steps of the linear probe, of at most :data:`MOST_STEPS`, as step "steps".
         """
-        view = self.labelled(store)
+        view = self.labeled(store)
         train, codes = np.flatnonzero(view.gallery), view.relevance.kinds.astype(np.int64)
         source = vectors_of(store)
         classifier = fitted_probe(source.vectors(train), codes[train], c=self.c, progress=progress)
@@ -287,8 +288,11 @@ def _notes(view: GalleryView, train: npt.NDArray[np.intp], *, unseen: npt.NDArra
         notes.append(f"Patients that are both in train and in test: {shared}. The split is not patient-disjoint.")
     elif not unknown:
         notes.append(
-            f"The two sides are patient-disjoint: {len(sides[0])} patients in train, {len(sides[1])} others in test."
+            f"The two sides are patient-disjoint: {counted(len(sides[0]), 'patient')} in train, "
+            f"{counted(len(sides[1]), 'other')} in test."
         )
     if unknown:
-        notes.append(f"{unknown:,} images have no patient_id: whether their patients are on both sides is not known.")
+        notes.append(
+            f"{counted(unknown, 'image')} without patient_id: whether their patients are on both sides is not known."
+        )
     return notes

@@ -84,7 +84,7 @@ class Ranking(Evaluation):
                 f"{self.protocol.name}. Use split, which has the same queries and the same gallery."
             )
 
-    def labelled(self, store: EncoderStore) -> GalleryView:
+    def labeled(self, store: EncoderStore) -> GalleryView:
         """Who asks, and what may be returned."""
         relevance = Relevance.of_manifest(store.collection.manifest, self.rule)
         return asked_view(store, self.protocol, relevance, labels="a known modality, anatomy and pathology")
@@ -102,7 +102,7 @@ class Ranking(Evaluation):
             progress: Told the number of queries, as step "search", for R-precision, and of metrics that are averaged,
                 as step "intervals".
         """
-        view = self.labelled(store)
+        view = self.labeled(store)
         available, ks = view.available, self.protocol.ks
         grades = hit_grades(view.hits().rows, query_rows=view.queries, relevance=view.relevance)
         columns: list[tuple[str, int | None]] = [(metric, k) for metric in METRICS[:5] for k in ks]

@@ -69,7 +69,7 @@ class Space(Evaluation):
                 f"Expected a level of {', '.join(LEVELS)}, but level = {self.level!r}. Choose one of these."
             )
 
-    def labelled(self, store: EncoderStore) -> None:
+    def labeled(self, store: EncoderStore) -> None:
         """Do nothing if there are labels at any level."""
         manifest = store.collection.manifest
         if not any((store.valid & (manifest.labels(level).codes >= 0)).any() for level in LEVELS):
@@ -86,7 +86,7 @@ class Space(Evaluation):
             store: What an encoder made of a collection; no neighbor graph is needed.
             progress: Told the number of images, as step "images"; each is read twice.
         """
-        self.labelled(store)
+        self.labeled(store)
         manifest = store.collection.manifest
         apart = None if self.exclude == "none" else groups_of(store, [self.exclude])[0]
         lines: list[dict[str, Any]] = []

@@ -27,6 +27,7 @@ from radcbir_core.importers.datasets.manifest_tables import dataset_names, image
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.checking import file_below
 from radcbir_core.importers.rows.sources import Cell, Row, Source, real
+from radcbir_core.wording import counted
 
 SALT_NAME = "pseudonyms.salt"
 IDENTIFIERS = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -307,7 +308,7 @@ class _Reader:
                 "."
             )
         for keyword, count in self._dropped.items():
-            self._notes.append(f"{keyword} was no coded word in {count} files, and was left out.")
+            self._notes.append(f"{keyword} was no coded word in {counted(count, 'file')}, and was left out.")
 
 
 def _digest(salt: bytes, kind: str, value: str) -> bytes:

@@ -29,6 +29,7 @@ from radcbir_core.importers.rows.normalizing import Cells, Changes, further_colu
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.progress import Progress
 from radcbir_core.vocabulary import is_known, spelling_to_use
+from radcbir_core.wording import counted
 
 _BATCH_ROWS = 64
 _CHUNK_ROWS = 16_384
@@ -303,6 +304,6 @@ def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]
     first = next(problem for problem in problems if problem["reason"] == reason)
     where = f"{first['source']} line {first['line']}" + (f" ({first['path']})" if first["path"] else "")
     return (
-        f"Expected at least one usable image, but all {len(problems)} rows of {len(sources)} source(s) have problems; "
-        f"the most frequent ({count}): {reason} First at {where}."
+        f"Expected at least one usable image, but {counted(len(problems), 'row')} of {counted(len(sources), 'source')} "
+        f"cannot be used; the most frequent reason ({count}): {reason} First at {where}."
     )

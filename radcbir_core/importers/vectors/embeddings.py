@@ -35,6 +35,7 @@ from radcbir_core.importers.vectors.unified_csv import UNIFIED_COLUMNS, header_o
 from radcbir_core.importers.vectors.vector_files import SUFFIXES, VectorFile, open_vectors
 from radcbir_core.importers.vectors.vector_tables import read_vector_table
 from radcbir_core.progress import Progress, silent
+from radcbir_core.wording import counted
 
 FORMAT = "embeddings"
 
@@ -240,14 +241,14 @@ def _sorted_out(paths: Sequence[Path]) -> tuple[list[Path], list[Path]]:
     tables = [path for path in files if path.suffix.lower() in _TABLES]
     others = [path for path in paths if path.is_file() and path not in vectors and path not in tables]
     if not vectors or not tables or others:
-        counted = (
+        given_instead = (
             f"{others[0]} is neither"
             if others
-            else f"there are {len(vectors)} files of vectors and {len(tables)} tables"
+            else f"those given are {counted(len(vectors), 'file')} of vectors and {counted(len(tables), 'table')}"
         )
         raise ManifestError(
             f"Expected vectors ({', '.join(SUFFIXES)}) and the table that says what they are of "
-            f"({', '.join(_TABLES)}), but {counted}. Give both, such as: ds.h5 ds.csv"
+            f"({', '.join(_TABLES)}), but {given_instead}. Give both, such as: ds.h5 ds.csv"
         )
     return vectors, tables
 

@@ -21,6 +21,7 @@ from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.importers.vectors.vector_files import VectorFile, some
+from radcbir_core.wording import counted
 
 
 @dataclass(slots=True)
@@ -127,14 +128,15 @@ def _by_order(
     """Row i of a table has vector i of the file beside it; both are taken in the order given."""
     if len(tables) != len(vectors):
         raise ManifestError(
-            f"Expected one table a file of vectors without names, but there are {len(vectors)} files and {len(tables)} "
-            "tables. Give each file with its table, in the same order."
+            "Expected one table a file of vectors without names, but those given are "
+            f"{counted(len(vectors), 'file')} and {counted(len(tables), 'table')}. Give each file with its table, in "
+            "the same order."
         )
     for table, file in zip(tables, vectors, strict=True):
         if table.total != len(file):
             raise ManifestError(
-                f"Expected as many rows as vectors, but {table.origin} has {table.total} rows and {file.path} "
-                f"{len(file)} vectors without names. Give the table of these vectors."
+                f"Expected as many rows as vectors, but {table.origin} has {counted(table.total, 'row')} and "
+                f"{file.path} {counted(len(file), 'vector')} without names. Give the table of these vectors."
             )
     files = np.repeat(np.arange(len(tables)), [t.table.num_rows for t in tables]).astype(np.int64)
     return files, np.concatenate([t.positions for t in tables]).astype(np.int64)

@@ -185,7 +185,7 @@ def _compressed(images: torch.Tensor, generator: torch.Generator, strength: floa
 
 
 def _covered(images: torch.Tensor, generator: torch.Generator, strength: float) -> torch.Tensor:
-    """Markers and other things that are burned in: small rectangles of one grey level, at any place."""
+    """Markers and other things that are burned in: small rectangles of one gray level, at any place."""
     import torch
 
     images = images.clone()

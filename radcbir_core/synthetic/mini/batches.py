@@ -35,7 +35,7 @@ class Batch:
         same_kind: (B, B) bool: same modality and anatomy, both known.
         same_kind_drawn: (B, B) bool: the same, and both phantoms or both not.
         same_findings: (B, B) float32: shared findings over all findings of two images of the same kind, 0 to 1.
-        unlabelled: (B,) bool: no pathology is known.
+        unlabeled: (B,) bool: no pathology is known.
         shows: (B, L) float32: each image's labels, of all that are trained on; a row sums to 1, or to 0 without label.
         possible: (B, L) bool: labels of the image's modality and anatomy.
     """
@@ -47,7 +47,7 @@ class Batch:
     same_kind: npt.NDArray[np.bool_]
     same_kind_drawn: npt.NDArray[np.bool_]
     same_findings: npt.NDArray[np.float32]
-    unlabelled: npt.NDArray[np.bool_]
+    unlabeled: npt.NDArray[np.bool_]
     shows: npt.NDArray[np.float32]
     possible: npt.NDArray[np.bool_]
 
@@ -155,7 +155,7 @@ class Batches:
             same_kind=same_kind,
             same_kind_drawn=same_kind & (drawn[:, None] == drawn[None, :]),
             same_findings=shared * same_kind,
-            unlabelled=np.array([not names for names in findings]),
+            unlabeled=np.array([not names for names in findings]),
             shows=shows,
             possible=kinds[:, None] == of_labels[None, :],
         )
@@ -182,7 +182,7 @@ class Batches:
         true_of, open_for = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
         modalities = np.array([self._examples.modality[row] for row in rows])
         anatomies = np.array([self._anatomies[row] for row in rows])
-        labelled = np.array([bool(self._findings[row]) for row in rows])
+        labeled = np.array([bool(self._findings[row]) for row in rows])
         names = {claim.finding for claim in claims if claim.finding}
         shows = {name: np.array([name in self._findings[row] for row in rows]) for name in names}
         for place, claim in enumerate(claims):
@@ -192,9 +192,9 @@ class Batches:
                     unsure |= known == ""
                     fits &= (known == said) | (known == "")
             if claim.finding is not None:
-                unsure |= ~labelled
+                unsure |= ~labeled
                 shown = shows[claim.finding] != claim.negated
-                fits &= shown | ~labelled
+                fits &= shown | ~labeled
             true_of[place], open_for[place] = fits & ~unsure, fits & unsure
         return true_of, open_for
 

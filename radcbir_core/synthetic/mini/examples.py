@@ -41,12 +41,12 @@ class Examples:
     """N images with what is known of them.
 
     Attributes:
-        pixels: (N, 160, 160) uint8, greyscale, whole image in the upper left, padded with black.
+        pixels: (N, 160, 160) uint8, grayscale, whole image in the upper left, padded with black.
         extents: (N, 2) int16, height and width of the image in ``pixels``.
         prepared: (N, 128, 128) uint8, as the encoder's own preprocessing shows the image to the network.
         modality: N modalities, "" where not known.
         anatomy: N anatomies, "" where not known.
-        pathologies: N tuples, empty where not labelled.
+        pathologies: N tuples, empty where not labeled.
         captions: N captions of the source, "" where there is none.
         views: N views, "" where there is none.
         sources: N names of collection and dataset.
@@ -215,7 +215,7 @@ def preparation() -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]:
 
 
 def shrink(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """One decoded image as greyscale whose longest side is :data:`CACHE_SIDE` pixels, (H, W) uint8.
+    """One decoded image as grayscale whose longest side is :data:`CACHE_SIDE` pixels, (H, W) uint8.
 
     Example:
         >>> shrink(np.zeros((320, 80), dtype=np.uint8)).shape

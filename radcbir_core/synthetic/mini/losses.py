@@ -52,7 +52,7 @@ def image_image_loss(images: torch.Tensor, *, alike: torch.Tensor, ignored: torc
 def anchor_loss(
     images: torch.Tensor, anchors: torch.Tensor, *, shows: torch.Tensor, possible: torch.Tensor
 ) -> torch.Tensor:
-    """Cross entropy of each labelled image over the anchors of the labels that it could have.
+    """Cross entropy of each labeled image over the anchors of the labels that it could have.
 
     Args:
         images: (B, D) of norm 1.

@@ -50,7 +50,7 @@ def ring_levels(images: torch.Tensor) -> torch.Tensor:
         images: (B, 128, 128), 0 to 1.
 
     Returns:
-        (B, 20), from the mean grey level's ring to the finest detail.
+        (B, 20), from the mean gray level's ring to the finest detail.
     """
     import torch
 

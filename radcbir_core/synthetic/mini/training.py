@@ -328,8 +328,8 @@ class _Work:
         def on(array: npt.NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(array).to(self.device)
 
-        unlabelled, kind = on(batch.unlabelled), on(batch.same_kind)
-        unsaid = unlabelled[:, None] | unlabelled[None, :]
+        unlabeled, kind = on(batch.unlabeled), on(batch.same_kind)
+        unsaid = unlabeled[:, None] | unlabeled[None, :]
         parts = {
             "text": losses.text_image_loss(
                 images, texts, model.logit_scale.exp(), true_of=on(batch.true_of), open_for=on(batch.open_for)

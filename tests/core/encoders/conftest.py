@@ -91,7 +91,7 @@ def tiny_bert(tmp_path_factory: pytest.TempPathFactory, open_clip: Any) -> Path:
 
 @pytest.fixture(scope="session")
 def images() -> list[np.ndarray]:
-    """Grey and colour, wide and tall, large and smaller than any input."""
+    """Gray and color, wide and tall, large and smaller than any input."""
     random = np.random.default_rng(7)
     shapes = [(40, 64), (64, 40), (33, 33), (70, 200, 3), (199, 71, 3), (20, 16), (5, 9, 3), (32, 32), (128, 257)]
     return [random.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]

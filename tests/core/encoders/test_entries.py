@@ -120,8 +120,8 @@ def test_every_long_form_is_its_entry() -> None:
         ("pixels?output=cls", "Expected pixels without options, but output = cls."),
         ("resnet50?output=cls&output=cls", "but option = .output=cls&output=cls. Correct or remove it."),
         ("resnet50?output=best", "but option = .output=best"),
-        ("hf:microsoft", "Expected hf:organisation/name, but encoder = hf:microsoft."),
-        ("timm:../x", "Expected timm:name or timm:organisation/name, but encoder = timm:../x."),
+        ("hf:microsoft", "Expected hf:organization/name, but encoder = hf:microsoft."),
+        ("timm:../x", "Expected timm:name or timm:organization/name, but encoder = timm:../x."),
         ("medsam:x", "Expected one of pixels"),
     ],
 )

@@ -35,10 +35,10 @@ def test_parts_of_a_name() -> None:
 @pytest.mark.parametrize(
     ("identify", "name", "message"),
     [
-        (identify_repository, "name", "Expected hf-hub:organisation/name, but encoder = hf-hub:name. Copy the name"),
-        (identify_repository, "a/../b", "Expected hf-hub:organisation/name, but encoder = hf-hub:a/../b."),
-        (identify_model, "name", "Expected hf:organisation/name, but encoder = hf:name."),
-        (identify_timm, "a/b/c", "Expected timm:name or timm:organisation/name, but encoder = timm:a/b/c."),
+        (identify_repository, "name", "Expected hf-hub:organization/name, but encoder = hf-hub:name. Copy the name"),
+        (identify_repository, "a/../b", "Expected hf-hub:organization/name, but encoder = hf-hub:a/../b."),
+        (identify_model, "name", "Expected hf:organization/name, but encoder = hf:name."),
+        (identify_timm, "a/b/c", "Expected timm:name or timm:organization/name, but encoder = timm:a/b/c."),
         (identify_timm, "", "Write, for example, timm:vit_base_patch16_224.augreg_in21k."),
         (identify_builtin, "ViT-B-32", "Expected open_clip:architecture:tag, but encoder = open_clip:ViT-B-32."),
         (identify_builtin, "ViT-B-32:a/b", "Expected open_clip:architecture:tag, but"),

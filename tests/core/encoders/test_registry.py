@@ -111,8 +111,8 @@ def test_names_that_lose_letters_stay_apart() -> None:
         ("BiomedCLIP", "Did you mean biomedclip?"),
         (
             "zzz",
-            "but encoder = 'zzz'. Or use open_clip:architecture:tag, hf-hub:organisation/name, "
-            "hf:organisation/name, timm:name or local-dir:path.",
+            "but encoder = 'zzz'. Or use open_clip:architecture:tag, hf-hub:organization/name, "
+            "hf:organization/name, timm:name or local-dir:path.",
         ),
         ("openclip:ViT-B-32:openai", "Did you mean open_clip:ViT-B-32:openai?"),
         ("microsoft/resnet-50", " or hf:microsoft/resnet-50 or hf-hub:microsoft/resnet-50?"),
@@ -120,8 +120,8 @@ def test_names_that_lose_letters_stay_apart() -> None:
         ("open_clip:qqqqqqqq:openai", "open_clip.list_models.. names them all."),
         ("open_clip:ViT-B-32", "Expected open_clip:architecture:tag, but encoder = open_clip:ViT-B-32. Add a pretr"),
         ("open_clip:ViT-B-32:../x", "Expected open_clip:architecture:tag"),
-        ("hf-hub:microsoft", "Expected hf-hub:organisation/name, but encoder = hf-hub:microsoft. Copy the name"),
-        ("hf-hub:../../etc/passwd", "Expected hf-hub:organisation/name"),
+        ("hf-hub:microsoft", "Expected hf-hub:organization/name, but encoder = hf-hub:microsoft. Copy the name"),
+        ("hf-hub:../../etc/passwd", "Expected hf-hub:organization/name"),
         ("local-dir:", "Expected the path of a folder, but local-dir = ''. Name the folder."),
         ("local-dir:/", "Expected the path of a folder, but local-dir = '/'"),
         ("local-dir:~nobody-of-that-name/x", "Expected a path, but local-dir = '~nobody"),
@@ -204,7 +204,7 @@ def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [resolve_device(name) for name in ("auto", "cpu", "cuda", "cuda:1", "cuda:01")] == [
         "cuda", "cpu", "cuda", "cuda:1", "cuda:1",
     ]  # fmt: skip
-    with pytest.raises(EncoderError, match=r"but device = cuda:2 and torch .* finds 2 CUDA device.s. here. Use auto"):
+    with pytest.raises(EncoderError, match=r"but device = cuda:2 and torch .* finds 2 CUDA devices here. Use auto"):
         resolve_device("cuda:2")
     machine(gpus=0, apple=True)
     assert resolve_device("auto") == resolve_device("mps") == "mps"

@@ -148,7 +148,7 @@ def test_the_interpolation_recorded_is_the_one_used() -> None:
         ({"mean": "dark"}, "Expected three numbers, but mean = 'dark'"),
         ({"mean": float("nan")}, "Expected three numbers, but mean = nan"),
         ({"std": [0.5, 0.0, 0.5]}, "Expected three positive numbers, but std = "),
-        ({"fill_color": 300}, "Expected a grey level of 0 to 255, but fill_color = 300"),
+        ({"fill_color": 300}, "Expected a gray level of 0 to 255, but fill_color = 300"),
     ],
 )
 def test_what_open_clip_does_not_know_is_refused(cfg: dict[str, Any], message: str) -> None:

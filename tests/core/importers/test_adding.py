@@ -75,7 +75,7 @@ def test_new_images_come_after_the_old(source, column) -> None:
     report = add(source([0, 1, 2, 3, 4]))
     assert column(report.collection, "image_id") == ["id3", "id1", "id2", "id0", "id4"]
     assert (report.images, report.problems) == (5, 0)
-    assert "New, after the 3 images that were there: 2." in report.notes
+    assert "New, after the 3 images there before: 2." in report.notes
     assert report.collection.digest != before.digest
     assert len(open_collection("c").manifest) == 5
     record = report.collection.record

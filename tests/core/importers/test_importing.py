@@ -216,7 +216,7 @@ def test_each_row_that_cannot_be_used_is_listed_with_a_reason(tmp_path) -> None:
 def test_paths_may_start_from_another_root(tmp_path) -> None:
     picture(tmp_path / "pool" / "1.png")
     path = table(tmp_path / "tables", ["path"], [["1.png"], [str(tmp_path / "pool" / "1.png")]])
-    with pytest.raises(ManifestError, match="all 2 rows"):
+    with pytest.raises(ManifestError, match="but 2 rows"):
         import_collection([path], name="c")
     report = import_collection([path], name="c", image_root=tmp_path / "pool")
     assert column(report.collection, "path") == ["1.png", "1.png"]
@@ -233,7 +233,7 @@ def test_paths_may_start_from_another_root(tmp_path) -> None:
         (b"path\n", "has a header and no rows"),
         ("path\nä.png\n".encode("latin-1"), "Expected text in UTF-8"),
         (b"path\n\x00\n", r"the cell has a zero byte in it|line contains NUL"),
-        (b"path,image\ngone.png,1\n", r"all 1 rows of 1 source.* there is none at this path. First at .* line 2"),
+        (b"path,image\ngone.png,1\n", r"but 1 row of 1 source.* there is none at this path. First at .* line 2"),
     ],
 )
 def test_tables_that_cannot_be_read(tmp_path, content, message) -> None:

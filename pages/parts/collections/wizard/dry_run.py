@@ -14,8 +14,9 @@ import streamlit as st
 
 from pages.parts.collections.wizard.draft import Draft
 from pages.parts.frame import counts, shell
-from pages.parts.frame.text import counted, csv_bytes, literal, message
+from pages.parts.frame.text import csv_bytes, literal, message
 from radcbir_core.importers.preview import Preview, preview
+from radcbir_core.wording import counted
 
 COLUMNS: Final = {
     "picture": st.column_config.ImageColumn("", width="small"),

@@ -15,12 +15,13 @@ import streamlit as st
 from pages.parts.collections.wizard import server_folders
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft, again
 from pages.parts.frame import shell
-from pages.parts.frame.text import counted, literal
+from pages.parts.frame.text import literal
 from radcbir_core.collections.archive import is_archive
 from radcbir_core.importers.formats import detect, reason_for
 from radcbir_core.importers.uploads.kept_uploads import TABLES, VECTORS, keep_upload, remove_unused
 from radcbir_core.jobs import Request, list_jobs
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.wording import counted
 
 SERVER: Final = "A folder or table on the server"
 UPLOAD: Final = "Upload a table or a ZIP"

@@ -26,7 +26,7 @@ TEXTS = ["chest radiograph with pleural effusion", "CT of the head", "a"]
 def by_open_clip(
     open_clip: Any, folder: Path, images: list[np.ndarray], texts: list[str]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings through open_clip's own loading, transform, tokenizer and normalisation."""
+    """Embeddings through open_clip's own loading, transform, tokenizer and normalization."""
     model, transform = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     model.eval()
@@ -269,7 +269,7 @@ class TestTransformersTextTower:
 
 def test_fit_overrides_the_published_one(tiny: Path) -> None:
     wide = np.zeros((32, 96), dtype=np.uint8)
-    wide[:, :20] = 255  # what a centre crop cuts off
+    wide[:, :20] = 255  # what a center crop cuts off
     crop = load_encoder(f"local-dir:{tiny}", device="cpu")
     pad = load_encoder(f"local-dir:{tiny}?fit=pad", device="cpu")
     same = load_encoder(f"local-dir:{tiny}?fit=crop", device="cpu")
@@ -349,7 +349,7 @@ def _set(path: Path, keys: str, value: Any) -> None:
         ("preprocess_cfg", [1], "Expected model_cfg with embed_dim"),
         ("preprocess_cfg.resize_mode", "stretch", "Expected shortest or longest or squash"),
         (
-            "model_cfg.vision_cfg.colour",
+            "model_cfg.vision_cfg.color",
             "red",
             "Expected a configuration that open_clip can build, but it gave TypeError",
         ),

@@ -106,9 +106,7 @@ def test_from_the_hub_s_cache(tmp_path: Path, hub_cache: Any, images: list[np.nd
     np.testing.assert_array_equal(local.encode_images(images), encoder.encode_images(images))
     hub_cache("example/vit", {path.name: path for path in folder.iterdir()})
     assert load_encoder("timm:example/vit?output=cls", device="cpu").encoder_id == "timm-example--vit-cls"
-    with pytest.raises(
-        EncoderError, match=r"text tower for 1 text.s., but encoder = timm-vit_mine.v1: it was trained on"
-    ):
+    with pytest.raises(EncoderError, match=r"text tower for 1 text, but encoder = timm-vit_mine.v1: it was trained on"):
         encoder.encode_texts(["chest"])
 
 

@@ -413,9 +413,7 @@ class TestText:
         encoder = load_encoder(str(folder), device="cpu")
         assert not encoder.supports_text
         for ask in (encoder.encode_texts, encoder.truncated):
-            with pytest.raises(
-                EncoderError, match=r"text tower for 1 text.s., but encoder = .*: its folder holds no tok"
-            ):
+            with pytest.raises(EncoderError, match=r"text tower for 1 text, but encoder = .*: its folder holds no tok"):
                 ask(["chest"])
 
     def test_a_damaged_tokenizer_is_named(self, made: tuple[Path, Any, Any]) -> None:

@@ -72,7 +72,7 @@ def test_squashed_and_then_cut() -> None:
     np.testing.assert_allclose(Transform(made)(pixels)[0], whole[4:36, 4:36], rtol=0, atol=1e-6)
 
 
-def test_sam_s_margin_is_zero_in_the_normalised_input() -> None:
+def test_sam_s_margin_is_zero_in_the_normalized_input() -> None:
     written = {
         "image_processor_type": "SamImageProcessor",
         "size": {"longest_edge": 32},

@@ -230,7 +230,7 @@ def test_repository_names() -> None:
     bad = ["", "/", "a/", "a/b/c", "../b", "a/..", "a--b/c", "a/b.", "-a/b", "a b/c", "x" * 97, "a/b\n"]
     assert [is_repository(name) for name in good] == [True] * len(good)
     assert [is_repository(name) for name in bad] == [False] * len(bad)
-    with pytest.raises(EncoderError, match=r"Expected organisation/name of a repository, but repository = '../x'"):
+    with pytest.raises(EncoderError, match=r"Expected organization/name of a repository, but repository = '../x'"):
         fetch_file("../x", ("config.json",))
 
 

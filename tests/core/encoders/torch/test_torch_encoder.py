@@ -172,7 +172,7 @@ def test_an_encoder_without_a_text_tower_says_why() -> None:
     encoder = Sides(no_text="it was trained on images alone")
     assert not encoder.supports_text
     for ask in (encoder.encode_texts, encoder.truncated):
-        with pytest.raises(EncoderError, match=r"for 1 text\(s\), but encoder = sides: it was trained on images alone"):
+        with pytest.raises(EncoderError, match=r"for 1 text, but encoder = sides: it was trained on images alone"):
             ask(["chest"])
 
 

@@ -167,7 +167,7 @@ def test_nothing_usable_names_the_most_frequent_reason_and_its_first_line(folder
     with pytest.raises(ManifestError) as caught:
         accepted(source(folder, {"path": ""}, {"path": "gone.png"}, {"path": "lost.png"}))
     assert str(caught.value) == (
-        "Expected at least one usable image, but all 3 rows of 1 source(s) have problems; the most frequent (2): "
+        "Expected at least one usable image, but 3 rows of 1 source cannot be used; the most frequent reason (2): "
         "Expected an image file, but there is none at this path. "
         f"First at {folder / 't.csv'} line 3 (gone.png)."
     )
@@ -177,7 +177,7 @@ def test_nothing_usable_names_the_most_frequent_reason_and_its_first_line(folder
         folder, {"path": "0.png", "pathology": "a"}, {"path": "copy.png", "pathology": "b"}, one_label_a_file=True
     )
     rows = accepted(contradicting)
-    with pytest.raises(ManifestError, match="all 2 rows of 1 source"):
+    with pytest.raises(ManifestError, match="but 2 rows of 1 source"):
         rows.manifest()[0]
 
 

@@ -365,7 +365,7 @@ def test_vectors_by_order(source) -> None:
     np.save(source / "u.npy", vectors[:59])
     with pytest.raises(ManifestError, match=r"u\.csv has 60 rows and .*u\.npy 59 vectors without names"):
         imported(source, "u.npy", "u.csv", name="v")
-    with pytest.raises(ManifestError, match="there are 1 files and 2 tables"):
+    with pytest.raises(ManifestError, match="those given are 1 file and 2 tables"):
         imported(source, "u.npy", "u.csv", "u.csv", name="v")
 
 
@@ -418,7 +418,7 @@ def test_other_mistakes(source, capsys) -> None:
     write_h5(source / "zeros.h5", {name: np.zeros(8, dtype=np.float32) for name in frame["filepath"]})
     with pytest.raises(ManifestError, match="all 60 have problems; the first: Expected a vector of non-zero"):
         imported(source, "zeros.h5", "u.csv")
-    with pytest.raises(ManifestError, match="there are 1 files of vectors and 0 tables"):
+    with pytest.raises(ManifestError, match="those given are 1 file of vectors and 0 tables"):
         imported(source, "u.h5")
     with pytest.raises(ManifestError, match=r"gone\.h5 does not exist"):
         imported(source, "gone.h5", "u.csv")

@@ -96,8 +96,8 @@ def test_by_order_where_one_file_has_no_names() -> None:
         ([table("t", ["a"])], [Vectors("v", ["a", "a"])], "but a is in v and again in v. Give each vector once."),
         ([table("t", ["a"])], [Vectors("v", ["b"])], "none does: the first row is 'a', the first vector 'b'."),
         ([table("t", [])], [Vectors("v", ["b"])], "the first row is 'no usable row', the first vector 'b'."),
-        ([table("t", ["a"])], [Vectors("v", None, 2)], "but t has 1 rows and v 2 vectors without names."),
-        ([table("t", ["a"])], [Vectors("v", None, 1), Vectors("w", None, 1)], "there are 2 files and 1 tables."),
+        ([table("t", ["a"])], [Vectors("v", None, 2)], "but t has 1 row and v 2 vectors without names."),
+        ([table("t", ["a"])], [Vectors("v", None, 1), Vectors("w", None, 1)], "those given are 2 files and 1 table."),
     ],
 )
 def test_what_does_not_belong_together(tables, vectors, message) -> None:
