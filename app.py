@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts.frame import counts, encoder_states, loaders, shell, state
+from pages.parts.frame import counts, encoder_states, loaders, problem_table, shell, state
 from pages.parts.frame.text import literal, markup
 from pages.parts.images import gallery
 from pages.parts.jobs import first_start, waiting
@@ -39,7 +39,7 @@ def page() -> None:
         overview(collection, facts, problems=len(problems))
         if collection.encoder_ids():  # thumbnails come with the first encoder
             gallery.show(collection, loaders.samples(collection, 10), key="samples", columns=10)
-        left, right = st.columns([5, 4], gap="large")
+        left, right = st.container(key="radcbir-home").columns([5, 4], gap="large")
         with left:
             show_counts(facts)
         with right:
@@ -51,7 +51,7 @@ def page() -> None:
             st.caption(
                 "These rows are not in the collection, or have no embedding; everything else works without them."
             )
-            st.dataframe(problems, hide_index=True, width="stretch", height=min(36 * len(problems) + 38, 320))
+            problem_table.draw(problems, height=320)
 
 
 def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> None:

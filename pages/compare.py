@@ -16,7 +16,7 @@ from pages.parts.evaluation import protocol_choice
 from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
 from pages.parts.frame import chart_selection, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import literal, markup
+from pages.parts.frame.text import literal, markup, percent
 from pages.parts.images import filters, gallery, picker, pictures
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
@@ -61,7 +61,7 @@ def page() -> None:
         label_visibility="collapsed",
         width="stretch",
     )
-    chosen = protocol_choice.choose(opened, k=1, hidden=_WITHOUT.get(section, ()))
+    chosen = protocol_choice.choose(opened, hidden=_WITHOUT.get(section, ()))
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
     with shell.errors_shown():
@@ -135,7 +135,7 @@ def show_pathologies(pair: Pair, found: Result, labels: pd.DataFrame, chosen: Ch
         return
     label = _chosen_label(pair, labels, chosen.level)
     names = shown["label"].tolist()
-    left, right = st.container(key="radcbir-labels").columns([9, 11], gap="medium")
+    left, right = st.container(key="radcbir-labels").columns([8, 12], gap="medium")
     figure = difference_figures.difference_rows(shown, k=chosen.k)
     with left.container(height=min(int(figure.layout.height) + 4, HEIGHT), border=False, key="radcbir-bars"):
         st.plotly_chart(
@@ -318,7 +318,7 @@ def _parted(pair: Pair, chosen: Chosen, found: Disagreements) -> None:
         if pair.by_chance:
             lines.append(
                 f"B is one random draw a query, always the same; on average it would be right for "
-                f"{100 * found.expected:.1f} %."
+                f"{percent(found.expected)}."
             )
         lines.append("Click an image to open it large, <b>Query</b> to see what both encoders return for it.")
         st.html(f'<p class="radcbir-said">{"<br>".join(lines)}</p>')

@@ -12,7 +12,7 @@ from pages.parts.retrieval import hits_panel, query_panel, text_box
 def page() -> None:
     """Draw the page."""
     opened = shell.begin("Retrieval", "embeddings")
-    left, right = st.columns([2, 7], gap="medium")
+    left, right = st.container(key="radcbir-query-and-hits").columns([2, 7], gap="medium")
     with left:
         source = query_panel.choose_source()
         asked = query_panel.show(opened, source, beside=right)

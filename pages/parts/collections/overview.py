@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.parts.collections import sizes
 from pages.parts.frame import counts as count_tables
-from pages.parts.frame import encoder_states, loaders, shell, state
+from pages.parts.frame import encoder_states, loaders, problem_table, shell, state
 from pages.parts.frame.text import csv_bytes, literal, markup
 from radcbir_core import jobs
 from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
@@ -217,9 +217,7 @@ def problems(collection: Collection) -> None:
         "everything else works without them."
     )
     if len(shown):
-        st.dataframe(
-            shown.head(_ROWS), hide_index=True, width="stretch", height=min(36 * len(shown) + 40, 420), key="problems"
-        )
+        problem_table.draw(shown.head(_ROWS), height=420, key="problems")
 
 
 def provenance(collection: Collection) -> None:

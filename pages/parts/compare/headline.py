@@ -5,15 +5,13 @@ Owns these pieces and the page's style sheet. Every label is escaped.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from pages.parts.compare import comparator, difference_tables
 from pages.parts.compare.difference_figures import difference_text
 from pages.parts.evaluation.protocol_choice import Chosen
-from pages.parts.frame.text import markup
+from pages.parts.frame.text import markup, percent
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import labels_of, verdict
@@ -66,8 +64,8 @@ def two_by_two(found: Disagreements) -> str:
     """How many queries both, one, or none of the two get right."""
 
     def cell(rows: np.ndarray, kind: str) -> str:
-        share = 100 * len(rows) / found.n_queries
-        return f'<td class="{kind}"><b>{len(rows):,}</b> <small>{share:.1f} %</small></td>'
+        share = markup(percent(len(rows) / found.n_queries))
+        return f'<td class="{kind}"><b>{len(rows):,}</b> <small>{share}</small></td>'
 
     head = f"<tr><th></th><th>{comparator.badge('B')} ✓ right</th><th>{comparator.badge('B')} ✗ wrong</th></tr>"
     first = f"<tr><th>{comparator.badge('A')} ✓ right</th>{cell(found.both, 'same')}{cell(found.only_a, 'a')}</tr>"
@@ -83,7 +81,7 @@ def agreement_table(table: pd.DataFrame, near: int) -> str:
         chosen = ' class="chosen"' if row.k == near else ""
         lines.append(
             f'<tr{chosen}><td>{row.k} nearest</td><td class="bar">{_bar(row.agreement)}'
-            f"</td><td>{_percent(row.agreement)}</td><td>{_percent(row.random)}</td><td>{times}</td></tr>"
+            f"</td><td>{markup(percent(row.agreement))}</td><td>{markup(percent(row.random))}</td><td>{times}</td></tr>"
         )
     head = "<tr><th></th><th></th><th>shared</th><th>random</th><th></th></tr>"
     return f'<table class="radcbir-agreement">{head}{"".join(lines)}</table>'
@@ -95,7 +93,7 @@ def agreement_bars(table: pd.DataFrame, title: str) -> str:
         return '<p class="radcbir-said">No image has a label at this level.</p>'
     lines = "".join(
         f'<tr><td class="name" title="{markup(row.label)}">{markup(row.label)}</td><td class="bar">'
-        f"{_bar(row.agreement)}</td><td>{_percent(row.agreement)}</td><td>{row.n_images:,}</td></tr>"
+        f"{_bar(row.agreement)}</td><td>{markup(percent(row.agreement))}</td><td>{row.n_images:,}</td></tr>"
         for row in lines_of(table)
     )
     head = "<tr><th></th><th></th><th>shared</th><th>images</th></tr>"
@@ -107,7 +105,3 @@ def agreement_bars(table: pd.DataFrame, title: str) -> str:
 
 def _bar(share: float) -> str:
     return f'<div style="width:{max(100 * share, 0.6):.1f}%"></div>'
-
-
-def _percent(share: Any) -> str:
-    return f"{100 * share:.1f} %" if share >= 0.001 or share == 0 else f"{100 * share:.3f} %"

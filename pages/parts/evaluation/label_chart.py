@@ -105,6 +105,7 @@ def pair(
     label: str | None,
     alt: str,
     label_width: int = 246,
+    widths: Sequence[float] = (1, 1),
 ) -> None:
     """The chart and the table; a click on either writes the label to the URL.
 
@@ -115,9 +116,10 @@ def pair(
         label: The one that is open.
         alt: The chart in words.
         label_width: Of the table's column of labels, in pixels.
+        widths: Of the chart and the table, in relation to each other.
     """
     names = table["label"].tolist()
-    left, right = st.container(key="radcbir-half-labels").columns([1, 1], gap="medium")
+    left, right = st.container(key="radcbir-half-labels").columns(widths, gap="medium")
     height = min(int(figure.layout.height) + 4, HEIGHT)
     with left.container(height=height, border=False, key="radcbir-bars"):
         st.plotly_chart(
@@ -188,6 +190,11 @@ def colors(opened: Opened, level: Level, labels: Sequence[str]) -> dict[str, str
     return {
         label: known.get(label if level != "label" else label.split("/", 1)[0], palette.HUES[0]) for label in labels
     }
+
+
+def percent_column(name: str, *, width: int = 66, about: str | None = None) -> Any:
+    """A column of shares in percent, of figures from 0 to 100."""
+    return st.column_config.NumberColumn(name, format="%.1f %%", width=width, help=about)
 
 
 def figure_column(name: str, *, format_text: str = "%.3f", width: int = 66, about: str | None = None) -> Any:

@@ -66,7 +66,6 @@ def choose_level(bar: Any, *, what: str = "") -> Level:
 def choose(
     opened: Opened,
     *,
-    k: int,
     hidden: Collection[str] = (),
     clears: Sequence[str] = (),
     fixed_ks: Sequence[int] = KS,
@@ -77,13 +76,12 @@ def choose(
 
     Args:
         opened: The open collection.
-        k: The default k.
         hidden: URL parameters whose controls would change nothing now; what they say still holds, and is kept.
         clears: URL parameters that mean nothing under other choices.
         fixed_ks: The k's that are offered under a fixed protocol; none, where such are not offered.
     """
     known = loaders.facts(opened.collection).known_groups
-    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls")
     offered_protocols = [*PROTOCOLS, *(FIXED if fixed_ks else [])]
     asked_protocol = state.get("protocol")
     fixed = FIXED.get(str(asked_protocol)) if asked_protocol in offered_protocols else None
@@ -107,7 +105,7 @@ def choose(
             help="What has to agree for a hit to count. The full label is modality/anatomy/pathology, and is given to "
             "images with exactly one pathology.",
         )
-    chosen = one("k", ks, name="k", default=str(k), clears=clears)
+    chosen = one("k", ks, name="k", default=str(state.DEFAULT_K), clears=clears)
     # What only one of the protocols knows goes when another is chosen.
     gone = ["label", *clears, *(["k"] if chosen not in {str(value) for value in KS} else [])]
     name = one(

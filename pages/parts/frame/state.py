@@ -27,6 +27,9 @@ import streamlit as st
 from pages.parts.frame.text import literal
 
 SHARED: Final = ("collection", "encoder")
+DEFAULT_K: Final = 10
+"""How many hits are shown, and how many P@k is of, where nobody has chosen: the same on every page."""
+
 NOTHING: Final = "none"
 """The value of a repeated parameter whose list was emptied on purpose (a missing parameter means its default)."""
 

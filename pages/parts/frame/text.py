@@ -51,6 +51,15 @@ def markup(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
+def percent(share: float) -> str:
+    """A share in percent, everywhere with one digit; what is more than nothing never looks like it.
+
+    >>> percent(0.6941), percent(1), percent(0), percent(0.0002)
+    ('69.4 %', '100.0 %', '0.0 %', '<0.1 %')
+    """
+    return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
+
+
 def csv_bytes(table: pd.DataFrame) -> bytes:
     r"""A table as CSV (UTF-8), safe to open in a spreadsheet.
 

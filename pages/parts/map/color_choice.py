@@ -50,7 +50,7 @@ def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Col
         format_func=lambda column: COLUMNS.get(column, "P@k"),
     )
     known = [level for level in LEVELS if (manifest.labels(level).codes >= 0).any()] or [LEVELS[0]]
-    level, k = str(known[-1]), str(KS[-1])
+    level, k = str(known[-1]), str(state.DEFAULT_K)
     if column == PRECISION:
         level = state.choice(
             box.selectbox, "Level", known, name="level", default=level, format_func=LEVEL_NAMES.get, width=130

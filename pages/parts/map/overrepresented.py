@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.frame.text import markup
+from pages.parts.frame.text import markup, percent
 from pages.parts.map.coloring import Members, no_value
 
 
@@ -53,13 +53,9 @@ def show(table: pd.DataFrame, column: str) -> None:
             f'<tr title="{markup(name)}: {word}"><td><span>{markup(name)}</span><div class="track">'
             f'<div class="bar" style="width:{100 * share:.1f}%"></div>'
             f'<div class="base" style="left:{100 * base:.1f}%"></div></div></td>'
-            f"<td>{selected:,}</td><td>{_percent(share)}</td><td>{_percent(base)}</td>"
+            f"<td>{selected:,}</td><td>{markup(percent(share))}</td><td>{markup(percent(base))}</td>"
             f"<td>{sign} {ratio:.1f}×</td></tr>"
         )
     head = "<tr><th></th><th>images</th><th>share</th><th>of all</th><th></th></tr>"
     table_html = f"<table><thead>{head}</thead><tbody>{''.join(lines)}</tbody></table>"
     st.html(f'<div class="radcbir-shares" tabindex="0">{table_html}</div>')
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"

@@ -29,7 +29,7 @@ _SAID: Final = (
 
 def show(opened: Opened) -> None:
     """Draw the view."""
-    chosen = protocol_choice.choose(opened, k=10, fixed_ks=())
+    chosen = protocol_choice.choose(opened, fixed_ks=())
     level, k, protocol = chosen.level, chosen.k, chosen.protocol
     tiles.explain(_SAID)
     if not protocol_choice.can_run(opened, protocol):

@@ -18,7 +18,7 @@ from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, palette, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import markup
+from pages.parts.frame.text import markup, percent
 from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
@@ -31,7 +31,7 @@ from radcbir_core.wording import counted
 
 def show(opened: Opened) -> None:
     """Draw the view."""
-    chosen = protocol_choice.choose(opened, k=10, clears=["page"], fixed_ks=paper_view.KS_SHOWN)
+    chosen = protocol_choice.choose(opened, clears=["page"], fixed_ks=paper_view.KS_SHOWN)
     tiles.explain(
         "P@k: of the first k hits of a query, the share that has the query's label. Higher is better; what is near the "
         "bottom is what the encoder cannot find."
@@ -122,7 +122,7 @@ def show_label(opened: Opened, result: Result, figure: pd.Series, chosen: Chosen
     said = figures.precision_text(figure["precision"], figure["low"], figure["high"], k=k)
     empty = f"; nothing to find: {int(figure['n_empty']):,}" if figure["n_empty"] else ""
     label_chart.title(label, f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')}{empty}")
-    left, right = st.columns([5, 20], gap="small")
+    left, right = st.container(key="radcbir-label-and-queries").columns([5, 20], gap="small")
     codes = opened.collection.manifest.labels(chosen.level)
     with left:
         show_confusion(queries, codes.values, codes.codes, label=label, k=k)
@@ -149,7 +149,7 @@ def show_confusion(queries: LabelQueries, labels: Sequence[str], codes: np.ndarr
         f'<tr title="{markup(name)}"><td class="sign" style="color:{palette.AGREEMENT_COLORS[kind]}">'
         f"{palette.SIGNS[kind]}</td><td>{markup(name)}"
         f'<div style="width:{max(100 * share, 0.6):.1f}%;background:{palette.AGREEMENT_COLORS[kind]}"></div></td>'
-        f'<td class="share">{100 * share:.1f} %</td></tr>'
+        f'<td class="share">{markup(percent(share))}</td></tr>'
         for kind, name, share in lines
     )
     title = "The first hits are" if k == 1 else f"The first {k} hits are"

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
-from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.label_chart import figure_column, percent_column
 from pages.parts.evaluation.protocol_choice import LEVEL_NAMES
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, loaders, state
@@ -102,18 +102,19 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
     labels = shown["label"].tolist()
     label_chart.pair(
         figures.precision_bars(bars, k=1, colors=label_chart.colors(opened, level, labels), name="Right"),
-        shown,
+        shown.assign(share=100 * shown["share"]),
         {
             "right": figure_column("Right", about="Share of the label's test images that were given this label"),
             "precision": figure_column(
                 "Precision", about="Share of the images given this label that have it", width=74
             ),
             "n_images": figure_column("Images", format_text="localized", width=62),
-            "taken_for": st.column_config.TextColumn("Mostly taken for", width=190),
-            "share": figure_column("Share", about="Of the label's images", width=60),
+            "taken_for": st.column_config.TextColumn("Mostly taken for", width=175),
+            "share": percent_column("Share", about="Of the label's images", width=60),
         },
         label=label,
         label_width=150,
+        widths=(4, 5.5),
         alt=f"Bar chart: share right of {len(labels)} labels, from {labels[0]} down to {labels[-1]}",
     )
     if label is None:

@@ -55,7 +55,7 @@ AP_WORDS: Final = {"available": "min(k, available)", "relevant": "all relevant",
 
 def show(opened: Opened) -> None:
     """Draw the view."""
-    chosen = protocol_choice.choose(opened, k=10, clears=["page"], hidden=("level", "divisor"), fixed_ks=())
+    chosen = protocol_choice.choose(opened, clears=["page"], hidden=("level", "divisor"), fixed_ks=())
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-rules")
     rule = state.choice(
         bar.segmented_control,

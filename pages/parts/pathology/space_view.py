@@ -12,10 +12,11 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
-from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.label_chart import figure_column, percent_column
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import loaders, state
 from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import percent
 from pages.parts.images import gallery
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
@@ -98,25 +99,18 @@ def _show(opened: Opened, result: Result, means: pd.DataFrame, *, level: Level, 
     names = shown["label"].tolist()
     label_chart.pair(
         charts.silhouette_boxes(known, names, colors=label_chart.colors(opened, level, names)),
-        shown,
+        shown.assign(nearer=100 * shown["nearer"]),
         {
             "silhouette": figure_column("Silhouette", width=76, about="Mean over the label's images"),
-            "nearer": st.column_config.NumberColumn(
-                "Nearer",
-                format="percent",
-                width=62,
-                help="Share of its images with a silhouette below 0",
-            ),
-            "nearest": st.column_config.TextColumn("Mostly nearest", width=170, help="Other label, of most images"),
-            "within": figure_column("Within", width=58, about="Mean cosine of pairs of the label's images"),
-            "between": figure_column(
-                "Between", width=64, about="Mean cosine of an image of the label and one of another"
-            ),
-            "relative_gap": figure_column("Rel. gap", width=64),
-            "n_images": figure_column("Images", format_text="localized", width=60),
+            "nearer": percent_column("Nearer", width=62, about="Share of its images with a silhouette below 0"),
+            "nearest": st.column_config.TextColumn("Mostly nearest", width=150, help="Other label, of most images"),
+            "relative_gap": figure_column("Rel. gap", width=62, about="As above; within and between are in the file"),
+            "within": figure_column("Within", width=56, about="Mean cosine of pairs of the label's images"),
+            "n_images": figure_column("Images", format_text="localized", width=56),
         },
         label=label,
         label_width=150,
+        widths=(4, 5.5),
         alt=f"Boxes: silhouettes of {len(names)} labels, from {names[0]} (lowest) to {names[-1]}",
     )
     if label is None:
@@ -129,7 +123,7 @@ def _show(opened: Opened, result: Result, means: pd.DataFrame, *, level: Level, 
 def _headline(result: Result, known: pd.DataFrame, labels: pd.DataFrame, means: pd.DataFrame, *, exclude: str) -> None:
     nearer = float((known["silhouette"] < 0).mean()) if len(known) else float("nan")
     by = {row["averaging"]: row for row in means[means["averaging"] != "label"].to_dict("records")}
-    share = "–" if np.isnan(nearer) else f"{100 * nearer:.1f} % of them lie nearer to another label"
+    share = "–" if np.isnan(nearer) else f"{percent(nearer)} of them lie nearer to another label"
     numbers = [
         Tile(
             "Micro silhouette",

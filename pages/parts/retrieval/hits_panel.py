@@ -30,8 +30,8 @@ def show(opened: Opened, asked: Asked) -> None:
     """Draw the controls and the hits."""
     collection, query = opened.collection, asked.query
     of_text = query.measure == "text_similarity"
-    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
-    k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=10, width=110)
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls")
+    k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=state.DEFAULT_K, width=110)
     exclude = choose_exclusions(controls, collection, query)
     where = filters.choose(controls, collection)
     with shell.errors_shown():
