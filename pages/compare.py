@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -12,13 +11,12 @@ import streamlit as st
 from pages.parts.compare import comparator, difference_figures, difference_tables, headline, paired, rankings
 from pages.parts.compare.difference_figures import difference_text
 from pages.parts.compare.paired import Pair
-from pages.parts.evaluation import protocol_choice
+from pages.parts.evaluation import label_chart, protocol_choice
 from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
-from pages.parts.frame import chart_selection, shell, state
+from pages.parts.frame import shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup, percent
 from pages.parts.images import filters, gallery, picker, pictures
-from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.comparison import label_note, labels_of, means_of_comparison, verdict
 from radcbir_core.evaluation.reports.disagreements import Disagreements
@@ -42,7 +40,6 @@ _WITHOUT: Final = {
 }
 
 _CHART: Final = "radcbir:difference-chart"
-_LINE: Final = "radcbir:difference-line"
 _TABLE: Final = "radcbir:difference-table"
 
 
@@ -68,17 +65,17 @@ def page() -> None:
         if section == "neighborhoods":
             show_neighborhoods(pair, chosen)
             return
-        found = paired.comparison(pair, chosen.protocol)
-        if found is None:
+        comparison = paired.comparison(pair, chosen.protocol)
+        if comparison is None:
             return
-        labels = labels_of(found, chosen.level, chosen.k)
+        labels = labels_of(comparison, chosen.level, chosen.k)
         if not len(labels) and section != "rankings":
             protocol_choice.say_no_labels(opened, chosen.level)
             return
         if section == "figures":
-            show_figures(pair, found, chosen)
+            show_figures(pair, comparison, chosen)
         elif section == "pathologies":
-            show_pathologies(pair, found, labels, chosen)
+            show_pathologies(pair, comparison, labels, chosen)
         elif section == "rankings":
             show_rankings(opened, pair, chosen)
         else:
@@ -90,10 +87,10 @@ def use_image(image_id: str) -> None:
     state.update(image=image_id, section="rankings", view=None)
 
 
-def show_figures(pair: Pair, found: Result, chosen: Chosen) -> None:
+def show_figures(pair: Pair, comparison: Result, chosen: Chosen) -> None:
     """P@k of both at every level, and B − A with its interval."""
-    means = means_of_comparison(found)
-    st.html(headline.headline(found, chosen))
+    means = means_of_comparison(comparison)
+    st.html(headline.headline(comparison, chosen))
     left, right = st.container(key="radcbir-figures").columns([9, 10], gap="medium")
     with left:
         figure = difference_figures.difference_overview(means, names=LEVEL_NAMES, chosen=(chosen.level, chosen.k))
@@ -105,14 +102,14 @@ def show_figures(pair: Pair, found: Result, chosen: Chosen) -> None:
             alt=f"Dots and whiskers: B − A of P@k for {counted(len(means), 'mean')}",
         )
     with right:
-        difference_tables.means(found, pair, chosen.protocol, height=max(int(figure.layout.height) - 110, 310))
+        difference_tables.means(comparison, pair, chosen.protocol, height=max(int(figure.layout.height) - 110, 310))
         st.caption(
             "Whiskers, low and high: 95 % interval of the difference. Patients are resampled, the same ones for both "
             "encoders, so it is narrower than the intervals of the two would suggest."
         )
 
 
-def show_pathologies(pair: Pair, found: Result, labels: pd.DataFrame, chosen: Chosen) -> None:
+def show_pathologies(pair: Pair, comparison: Result, labels: pd.DataFrame, chosen: Chosen) -> None:
     """B − A of every label, B's largest gain first, as a chart and a table; both can be clicked."""
     bar = st.container(horizontal=True, vertical_alignment="center", gap="medium")
     shown = filters.by_label(bar, labels, name="filter")
@@ -128,12 +125,12 @@ def show_pathologies(pair: Pair, found: Result, labels: pd.DataFrame, chosen: Ch
     )
     shown = (shown if first == "B" else shown[::-1]).reset_index(drop=True)
     of_all = f" of {len(labels):,}" if text else ""
-    rule = difference_tables.rule_of(found, chosen)
+    rule = difference_tables.rule_of(comparison, chosen)
     bar.caption(f"B − A of P@{chosen.k}, {counted(len(shown), 'label')}{of_all}; {rule}", width="stretch")
     if not len(shown):
         st.info(f"No label contains {literal(text or '')}. Shorten the text.", icon=":material/info:")
         return
-    label = _chosen_label(pair, labels, chosen.level)
+    label = label_chart.chosen(pair.collection, labels["label"].tolist(), chosen.level)
     names = shown["label"].tolist()
     left, right = st.container(key="radcbir-labels").columns([8, 12], gap="medium")
     figure = difference_figures.difference_rows(shown, k=chosen.k)
@@ -142,14 +139,19 @@ def show_pathologies(pair: Pair, found: Result, labels: pd.DataFrame, chosen: Ch
             figure,
             key=_CHART,
             theme=None,
-            on_select=lambda: pick_line(names),
+            on_select=lambda: label_chart.pick_bar(names, chart=_CHART),
             selection_mode="points",
             config={"displayModeBar": False, "scrollZoom": False},
             alt=f"Dots and whiskers: B − A of P@{chosen.k} of {len(names)} labels, from {names[0]} down to {names[-1]}",
         )
     with right:
         difference_tables.labels(
-            pair, shown, label=label, key=_TABLE, height=HEIGHT, on_select=lambda: pick_cell(names)
+            pair,
+            shown,
+            label=label,
+            key=_TABLE,
+            height=HEIGHT,
+            on_select=lambda: label_chart.pick_cell(names, table=_TABLE),
         )
     st.caption(
         f"{label_note(labels)} The correction asks much: a label of fewer than a dozen patients can hardly pass it."
@@ -160,45 +162,9 @@ def show_pathologies(pair: Pair, found: Result, labels: pd.DataFrame, chosen: Ch
         st.caption("Click a label in the chart or in the table to see its queries.")
         return
     row = labels[labels["label"] == label].iloc[0]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<h3 class="radcbir-label">{markup(label)}</h3>', width="content")
-        said = difference_text(row["difference"], row["low"], row["high"])
-        st.caption(f"P@{chosen.k} of A {row['a']:.3f}, of B {row['b']:.3f}, B − A {said}", width="stretch")
-        st.button("Close", icon=":material/close:", type="tertiary", on_click=state.update, kwargs={"label": None})
+    said = difference_text(row["difference"], row["low"], row["high"])
+    label_chart.title(label, f"P@{chosen.k} of A {row['a']:.3f}, of B {row['b']:.3f}, B − A {said}")
     _parted(pair, chosen, paired.parted(pair, chosen.protocol, chosen.level, chosen.k, label))
-
-
-def _chosen_label(pair: Pair, labels: pd.DataFrame, level: Level) -> str | None:
-    """The label that the URL names, if it has queries; where it has none, or does not exist, that is said."""
-    asked = state.get("label")
-    if asked is None or (labels["label"] == asked).any():
-        return asked
-    if asked in pair.collection.manifest.labels(level).values:
-        st.info(f"No query of this protocol has the label {literal(asked)}.", icon=":material/info:")
-    else:
-        state.report("label", asked, labels["label"].tolist(), then="No label is opened")
-    return None
-
-
-def pick_line(labels: Sequence[str]) -> None:
-    """Open the label whose line was clicked; a second click on it closes it.
-
-    A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
-    a first one.
-    """
-    rows = chart_selection.from_event(st.session_state.get(_CHART)).rows
-    before = st.session_state.get(_LINE)
-    label = labels[rows[0]] if rows and rows[0] < len(labels) else None
-    if label is None and state.get("label") != before:
-        label = before
-    st.session_state[_LINE] = label or before
-    state.update(label=label)
-
-
-def pick_cell(labels: Sequence[str]) -> None:
-    """Open the label whose row was clicked; clearing the table's selection closes it."""
-    cells = st.session_state[_TABLE].selection.cells
-    state.update(label=labels[cells[0][0]] if cells and 0 <= cells[0][0] < len(labels) else None)
 
 
 def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
@@ -206,16 +172,8 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
     left, right = st.container(key="radcbir-pair-of-rankings").columns([2, 9], gap="medium")
     collection = pair.collection
     image_id = state.get("image")
-    with left, st.container(horizontal=True, gap="small"):
-        st.button(
-            "Browse", icon=":material/grid_view:", on_click=state.update, kwargs={"view": "browse"}, width="stretch"
-        )
-        st.button(
-            "Random",
-            icon=":material/casino:",
-            on_click=lambda: use_image(picker.random_image(collection)),
-            width="stretch",
-        )
+    with left:
+        picker.buttons(collection, on_query=use_image)
     if image_id is None or state.get("view") == "browse":
         with left:
             st.caption("Choose a query on the right, take a random one, or one from the section Disagreements.")
@@ -247,9 +205,9 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
                 bar.segmented_control, "Hits", list(HITS), name="hits", label_visibility="collapsed", width="content"
             )
         )
-        found = paired.rankings(pair, chosen.protocol, chosen.level, row, hits)
-        bar.html(f'<p class="radcbir-summary">{headline.pair_summary(found, chosen)}</p>')
-        rankings.show(pair, found, key="compare-rankings", on_query=use_image)
+        ranked = paired.rankings(pair, chosen.protocol, chosen.level, row, hits)
+        bar.html(f'<p class="radcbir-summary">{headline.pair_summary(ranked, chosen)}</p>')
+        rankings.show(pair, ranked, key="compare-rankings", on_query=use_image)
         st.caption(
             "Numbers on the right of each hit are similarities, each on the scale of its encoder: they cannot be "
             "compared with each other."
@@ -261,10 +219,10 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
 def _next_buttons(pair: Pair, chosen: Chosen, row: int) -> None:
     """One click to the next query that only one of the two gets right."""
     with shell.errors_shown():
-        found = paired.parted(pair, chosen.protocol, chosen.level, chosen.k)
+        disagreements = paired.parted(pair, chosen.protocol, chosen.level, chosen.k)
         st.caption(f"Next query that only one gets right at k = {chosen.k}:")
         with st.container(horizontal=True, gap="small"):
-            for letter, rows in (("A", found.only_a), ("B", found.only_b)):
+            for letter, rows in (("A", disagreements.only_a), ("B", disagreements.only_b)):
                 following = next_of(rows, row)
                 st.button(
                     f"Only {letter}",
@@ -298,32 +256,35 @@ def show_disagreements(pair: Pair, chosen: Chosen) -> None:
     _parted(pair, chosen, paired.parted(pair, chosen.protocol, chosen.level, chosen.k))
 
 
-def _parted(pair: Pair, chosen: Chosen, found: Disagreements) -> None:
+def _parted(pair: Pair, chosen: Chosen, disagreements: Disagreements) -> None:
     """The two-by-two table, what it adds up to, and both galleries."""
-    if not found.n_queries:
+    if not disagreements.n_queries:
         st.info("No query is left: there was nothing relevant to find for any.", icon=":material/info:")
         return
     left, right = st.columns([4, 7], gap="medium", vertical_alignment="center")
     with left:
-        st.html(headline.two_by_two(found))
+        st.html(headline.two_by_two(disagreements))
     with right:
         what = "the first hit is" if chosen.k == 1 else f"at least one of the first {chosen.k} hits is"
-        share = difference_text(found.difference, found.low, found.high)
+        share = difference_text(disagreements.difference, disagreements.low, disagreements.high)
         lines = [
             f"Right: {what} relevant, at the level {markup(chosen.level_name)}.",
             f"B − A in the share of queries that are right: <b>{share}</b> of "
-            f"{counted(found.n_queries, 'query', 'queries')} &ensp;{comparator.said(verdict(found.low, found.high))}",
+            f"{counted(disagreements.n_queries, 'query', 'queries')} &ensp;"
+            f"{comparator.said(verdict(disagreements.low, disagreements.high))}",
             "95 % interval, by resampling patients. Largest lead in P@10 first.",
         ]
         if pair.by_chance:
             lines.append(
                 f"B is one random draw a query, always the same; on average it would be right for "
-                f"{percent(found.expected)}."
+                f"{percent(disagreements.expected)}."
             )
         lines.append("Click an image to open it large, <b>Query</b> to see what both encoders return for it.")
         st.html(f'<p class="radcbir-said">{"<br>".join(lines)}</p>')
     columns = st.columns(2, gap="medium")
-    for column, right_one, wrong_one, rows in zip(columns, "AB", "BA", (found.only_a, found.only_b), strict=True):
+    for column, right_one, wrong_one, rows in zip(
+        columns, "AB", "BA", (disagreements.only_a, disagreements.only_b), strict=True
+    ):
         with column:
             st.html(
                 f'<h3 class="radcbir-label">{comparator.badge(right_one)} right, {comparator.badge(wrong_one)} wrong '

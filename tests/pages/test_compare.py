@@ -72,7 +72,7 @@ def test_with_one_encoder_it_compares_with_chance(app, copied_data):
     assert box.value == "chance"
     store = open_collection("small").store("pixels")
     found = Comparison("chance").run(store).table
-    row = found[(found["level"] == "label") & (found["k"] == 1) & (found["averaging"] == "micro")].iloc[0]
+    row = found[(found["level"] == "label") & (found["k"] == 10) & (found["averaging"] == "micro")].iloc[0]
     assert f"<b>{row['a']:.3f}</b>" in html(at)
     assert f"<b>{row['b']:.3f}</b>" in html(at)
     assert "it is computed, not drawn" in html(at)
@@ -185,7 +185,7 @@ def test_the_next_disagreement_is_one_click_away(two):
     found = disagreements(a, Comparison(b.encoder_id), level="label", k=1)
     manifest = a.collection.manifest
     rows = found.only_b if len(found.only_b) > 1 else found.only_a
-    at = page(section="rankings", image=manifest.record(int(rows[0]))["image_id"])
+    at = page(section="rankings", image=manifest.record(int(rows[0]))["image_id"], k="1")
     button(at, "Only B" if rows is found.only_b else "Only A").click().run()
     assert not complaints(at)
     assert parameter(at, "image") == manifest.record(int(rows[1]))["image_id"]

@@ -45,12 +45,12 @@ def offer_removal(name: str, collection: Collection | None) -> None:
     lost = "its folder, as far as it is there"
     kept = "Source images outside that folder stay where they are."
     if collection is not None:
-        found = loaders.sizes(collection)
+        room = loaders.sizes(collection)
         built = ", ".join(collection.encoder_ids())
-        lost = f"{sizes.said(found.total)}: its table of {counted(len(collection), 'image')}, thumbnails"
+        lost = f"{sizes.said(room.total)}: its table of {counted(len(collection), 'image')}, thumbnails"
         lost += f", and all that was computed with {built}" if built else ""
-        if found.parts["images"]:
-            lost += f", and the images themselves, {sizes.said(found.parts['images'])}, which are in its folder"
+        if room.parts["images"]:
+            lost += f", and the images themselves, {sizes.said(room.parts['images'])}, which are in its folder"
         elif not collection.image_root.is_relative_to(collection.folder):
             kept = f"The source images in {collection.image_root} are not touched."
     st.markdown(f"This removes {literal(lost)}. {literal(kept)} It cannot be undone.")
@@ -95,10 +95,10 @@ def _rename(collection: Collection) -> None:
 def _relocate(collection: Collection) -> None:
     st.html('<h4 class="radcbir-part">Where its images are</h4>')
     with shell.errors_shown():
-        found, looked_for = images_found(collection)
-        where = "are there" if found else "is there: thumbnails are shown, and no image can be opened large"
+        present, looked_for = images_found(collection)
+        where = "are there" if present else "is there: thumbnails are shown, and no image can be opened large"
         st.caption(
-            f"{literal(str(collection.image_root))}: {found:,} of {looked_for:,} looked for {where}.",
+            f"{literal(str(collection.image_root))}: {present:,} of {looked_for:,} looked for {where}.",
         )
     folder = st.text_input(
         "Folder on the server",

@@ -32,14 +32,14 @@ _SEGMENTS: Final = 8
 
 def draw() -> None:
     """Draw the list, and the collection chosen in it."""
-    found = listed()
+    entries = listed()
     st.subheader("Collections here", anchor=False)
     changes.say_what_was_done()
-    if not found:
+    if not entries:
         st.caption("There is none yet. Import one above; it will be listed here.")
         return
-    _table(found)
-    names = [one.name for one in found]
+    _table(entries)
+    names = [one.name for one in entries]
     opened = state.get("collection")
     few: Callable[..., Any] = st.segmented_control
     many: Callable[..., Any] = st.selectbox
@@ -50,7 +50,7 @@ def draw() -> None:
         name="show",
         default=opened if opened in names else names[0],
     )
-    shown = next(one for one in found if one.name == chosen)
+    shown = next(one for one in entries if one.name == chosen)
     if shown.collection is None:
         _damaged(shown)
         return
@@ -99,9 +99,9 @@ def _open(name: str) -> None:
     state.update(collection=name, encoder=None, show=None)
 
 
-def _table(found: list[Listed]) -> None:
+def _table(entries: list[Listed]) -> None:
     opened = state.get("collection")
-    rows = "".join(_row(one, is_open=one.name == opened) for one in found)
+    rows = "".join(_row(one, is_open=one.name == opened) for one in entries)
     head = "".join(
         f"<th{kind}>{word}</th>"
         for word, kind in (
@@ -126,8 +126,8 @@ def _row(one: Listed, *, is_open: bool) -> str:
     if one.collection is not None:
         try:
             return _cells(one.collection, sign)
-        except RadcbirError as found:
-            error = str(found)
+        except RadcbirError as failure:
+            error = str(failure)
     return (
         f'<tr><td class="name">{markup(one.name)}{sign}</td>'
         f'<td colspan="9" class="damaged"><b>! damaged</b> {markup(error)}</td></tr>'
@@ -136,9 +136,9 @@ def _row(one: Listed, *, is_open: bool) -> str:
 
 def _cells(collection: Collection, sign: str) -> str:
     counts = loaders.counts(collection)
-    complete, there = encoder_states.complete(collection)
-    kind = "current" if there and complete == there else "stale" if there else "missing"
-    built = f"{complete} of {there}" if there else "none"
+    complete, total = encoder_states.complete(collection)
+    kind = "current" if total and complete == total else "stale" if total else "missing"
+    built = f"{complete} of {total}" if total else "none"
     without = counts.images - sum(counts.splits.values())
     splits = counts.splits | ({"none": without} if without and counts.splits else {})
     number = loaders.problem_count(collection)

@@ -42,7 +42,7 @@ _PART_NAMES: Final = {
 def overview(collection: Collection) -> None:
     """Counts, and room on disk part by part."""
     counts = loaders.counts(collection)
-    found = loaders.sizes(collection)
+    room = loaders.sizes(collection)
     labeled = counts.images - counts.unlabeled
     numbers = [
         ("Images", f"{counts.images:,}", counted(len(counts.datasets), "dataset")),
@@ -53,7 +53,7 @@ def overview(collection: Collection) -> None:
         ),
         ("Pathologies", f"{len(counts.pathologies):,}", f"on {counted(labeled, 'image')}"),
         ("Labels", f"{counts.labels:,}", "modality/anatomy/pathology"),
-        ("On disk", sizes.said(found.total), "its images too" if found.parts["images"] else "without source images"),
+        ("On disk", sizes.said(room.total), "its images too" if room.parts["images"] else "without source images"),
     ]
     tiles = "".join(
         f"<div><span>{markup(name)}</span><b>{markup(number)}</b><small>{markup(note)}</small></div>"
@@ -62,9 +62,9 @@ def overview(collection: Collection) -> None:
     st.html(f'<div class="radcbir-tiles">{tiles}</div>')
     left, middle, right = st.columns([4, 4, 4], gap="medium")
     with left:
-        sizes.table({_PART_NAMES.get(part, part): size for part, size in found.parts.items()}, title="Room on disk")
-        if found.encoders:
-            sizes.table(found.encoders, title="Of that, by encoder")
+        sizes.table({_PART_NAMES.get(part, part): size for part, size in room.parts.items()}, title="Room on disk")
+        if room.encoders:
+            sizes.table(room.encoders, title="Of that, by encoder")
     with middle:
         count_tables.bars("Modality", counts.modalities, column="modality")
         count_tables.bars("Split", counts.splits)
@@ -145,9 +145,9 @@ def _buildable(collection: Collection, unfinished: Sequence[str]) -> dict[str, s
     offered = {spec: f"{spec.removeprefix(IMPORTED)} · go on" for spec in unfinished if spec.startswith(IMPORTED)}
     if collection.without_images and not images_found(collection)[0]:
         return offered
-    found = loaders.usable_encoders() if st.session_state.get(_ALL) else _with_radcbir()
-    offered |= {one.spec: f"{one.title} · go on" for one in found if one.spec in unfinished}
-    for one in found:
+    usable = loaders.usable_encoders() if st.session_state.get(_ALL) else _with_radcbir()
+    offered |= {one.spec: f"{one.title} · go on" for one in usable if one.spec in unfinished}
+    for one in usable:
         try:
             new = encoder_id_of(one.spec) not in built
         except RadcbirError:
@@ -251,13 +251,13 @@ def provenance(collection: Collection) -> None:
         if notes:
             _rows("Notes", ["what has to be known about its numbers"], [[note] for note in notes])
     with right:
-        found, looked_for = images_found(collection)
+        present, looked_for = images_found(collection)
         facts = [
             ["name", collection.name],
             ["made", record.get("created", "")],
             ["checked at import", _CHECKED.get(str(record.get("checked", "")), str(record.get("checked", "")))],
             ["images", f"{collection.image_root}"],
-            ["of these found", f"{found:,} of {looked_for:,} looked for"],
+            ["of these found", f"{present:,} of {looked_for:,} looked for"],
             ["exact copies", f"{record.get('duplicates', 0):,} in {record.get('duplicate_groups', 0):,} groups"],
             ["manifest", f"SHA-256 {collection.digest}"],
             ["schema", record.get("schema_version", "")],

@@ -24,15 +24,15 @@ from radcbir_core.evaluation.reports.precision import rule_said
 ROW_HEIGHT: Final = 33
 
 
-def rule_of(found: Result, chosen: Chosen) -> str:
+def rule_of(result: Result, chosen: Chosen) -> str:
     """The rule for queries that have nothing to find, and how many there are at the level."""
-    table = found.table
+    table = result.table
     return rule_said(table[(table["level"] == chosen.level) & (table["k"] == chosen.k)], chosen.protocol)
 
 
-def means(found: Result, pair: Pair, protocol: Protocol, *, height: int) -> None:
+def means(result: Result, pair: Pair, protocol: Protocol, *, height: int) -> None:
     """Micro and macro P@k at every level and k, and the whole comparison as a file."""
-    rows = means_of_comparison(found)
+    rows = means_of_comparison(result)
     rows = rows.sort_values(["level", "k"], key=_in_order, kind="stable")
     says = [_says(row.low, row.high) for row in lines_of(rows)]
     columns = ["level", "averaging", "k", "a", "b", "difference", "low", "high", "says"]
@@ -59,7 +59,7 @@ def means(found: Result, pair: Pair, protocol: Protocol, *, height: int) -> None
     )
     st.download_button(
         "CSV",
-        lambda: csv_bytes(found.table),
+        lambda: csv_bytes(result.table),
         file_name=f"compare-{pair.collection.name}-{pair.a}-{pair.b}-{protocol.name}.csv",
         mime="text/csv",
         icon=":material/download:",

@@ -19,16 +19,16 @@ from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedP
 from radcbir_core.wording import counted
 
 
-def headline(found: Result, chosen: Chosen) -> str:
+def headline(result: Result, chosen: Chosen) -> str:
     """Micro and macro P@k of both at one level and k, and what one has to know to read them."""
-    means = found.table[found.table["averaging"] != "label"]
-    here = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
+    means = result.table[result.table["averaging"] != "label"]
+    at_level = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
     tiles = []
-    for row in here.to_dict("records"):
+    for row in at_level.to_dict("records"):
         over = (
             counted(int(row["n_queries"]), "query", "queries")
             if row["averaging"] == "micro"
-            else counted(len(labels_of(found, chosen.level, chosen.k)), "label")
+            else counted(len(labels_of(result, chosen.level, chosen.k)), "label")
         )
         tiles.append(
             f"<div><span>{row['averaging'].capitalize()} P@{chosen.k}, {markup(chosen.level_name)}, mean over "
@@ -36,40 +36,42 @@ def headline(found: Result, chosen: Chosen) -> str:
             f"<b>{row['b']:.3f}</b></p><small>B − A {difference_text(row['difference'], row['low'], row['high'])} "
             f"&ensp;{comparator.said(verdict(row['low'], row['high']))}</small></div>"
         )
-    rule = difference_tables.rule_of(found, chosen).split(": ")[1]
-    notes = [f"{chosen.protocol.describe().capitalize()}: {rule}.", *found.notes]
+    rule = difference_tables.rule_of(result, chosen).split(": ")[1]
+    notes = [f"{chosen.protocol.describe().capitalize()}: {rule}.", *result.notes]
     said = "".join(f"<li>{markup(note)}</li>" for note in notes)
     return f'<div class="radcbir-pair">{"".join(tiles)}<ul tabindex="0">{said}</ul></div>'
 
 
-def pair_summary(found: RankedPair, chosen: Chosen) -> str:
+def pair_summary(ranked: RankedPair, chosen: Chosen) -> str:
     """What two rankings have in common and how often each is right, as HTML."""
-    depth = max(int(found.a.counts[0]), int(found.b.counts[0]))
+    depth = max(int(ranked.a.counts[0]), int(ranked.b.counts[0]))
     if not depth:
         return "No image is left to be a hit."
-    parts = [f"<b>{found.shared} of {depth}</b> hits shared", f"rank-biased overlap <b>{found.overlap:.2f}</b>"]
-    if found.relevant_a is None or found.relevant_b is None:
+    parts = [f"<b>{ranked.shared} of {depth}</b> hits shared", f"rank-biased overlap <b>{ranked.overlap:.2f}</b>"]
+    if ranked.relevant_a is None or ranked.relevant_b is None:
         parts.append(f"the query has no {markup(chosen.level_name)}, so nothing is relevant or not")
     else:
         parts.append(
             f'<span style="white-space:nowrap">relevant ({markup(chosen.level_name)}): '
-            f"{comparator.badge('A')} <b>{int(found.relevant_a.sum())}</b> "
-            f"&ensp;{comparator.badge('B')} <b>{int(found.relevant_b.sum())}</b></span>"
+            f"{comparator.badge('A')} <b>{int(ranked.relevant_a.sum())}</b> "
+            f"&ensp;{comparator.badge('B')} <b>{int(ranked.relevant_b.sum())}</b></span>"
         )
     help_text = "0: nothing shared; 1: identical. The first ten ranks carry 86 % of the weight (p = 0.9)."
     return f'<span title="{markup(help_text)}">{" &emsp; ".join(parts)}</span>'
 
 
-def two_by_two(found: Disagreements) -> str:
+def two_by_two(disagreements: Disagreements) -> str:
     """How many queries both, one, or none of the two get right."""
 
     def cell(rows: np.ndarray, kind: str) -> str:
-        share = markup(percent(len(rows) / found.n_queries))
+        share = markup(percent(len(rows) / disagreements.n_queries))
         return f'<td class="{kind}"><b>{len(rows):,}</b> <small>{share}</small></td>'
 
     head = f"<tr><th></th><th>{comparator.badge('B')} ✓ right</th><th>{comparator.badge('B')} ✗ wrong</th></tr>"
-    first = f"<tr><th>{comparator.badge('A')} ✓ right</th>{cell(found.both, 'same')}{cell(found.only_a, 'a')}</tr>"
-    second = f"<tr><th>{comparator.badge('A')} ✗ wrong</th>{cell(found.only_b, 'b')}{cell(found.neither, 'same')}</tr>"
+    right = f"{cell(disagreements.both, 'same')}{cell(disagreements.only_a, 'a')}"
+    wrong = f"{cell(disagreements.only_b, 'b')}{cell(disagreements.neither, 'same')}"
+    first = f"<tr><th>{comparator.badge('A')} ✓ right</th>{right}</tr>"
+    second = f"<tr><th>{comparator.badge('A')} ✗ wrong</th>{wrong}</tr>"
     return f'<table class="radcbir-cells">{head}{first}{second}</table>'
 
 

@@ -26,17 +26,17 @@ _HERE: Final = Path(__file__).parent
 _COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")
 
 
-def show(pair: Pair, found: RankedPair, *, key: str, on_query: Callable[[str], None]) -> None:
+def show(pair: Pair, ranked: RankedPair, *, key: str, on_query: Callable[[str], None]) -> None:
     """Draw both rankings; each hit opens large and becomes the next query with one click.
 
     Args:
         pair: Whose rankings.
-        found: The hits of both.
+        ranked: The hits of both.
         key: Unique on the page.
         on_query: Called with the image_id before the page runs again, when "Query" is clicked.
     """
-    data = drawn(pair, found)
-    rows = {side: hits.rows[0][: hits.counts[0]] for side, hits in (("A", found.a), ("B", found.b))}
+    data = drawn(pair, ranked)
+    rows = {side: hits.rows[0][: hits.counts[0]] for side, hits in (("A", ranked.a), ("B", ranked.b))}
 
     def use() -> None:
         result = st.session_state.get(key)
@@ -50,33 +50,37 @@ def show(pair: Pair, found: RankedPair, *, key: str, on_query: Callable[[str], N
         return
     side, row = clicked["side"], clicked.get("row")
     if row in rows[side]:
-        hits = found.a if side == "A" else found.b
+        hits = ranked.a if side == "A" else ranked.b
         known = not np.isnan(hits.similarities[0][: hits.counts[0]]).any()
         gallery.open_large(
             pair.collection,
             rows[side],
             int(np.flatnonzero(rows[side] == row)[0]),
             similarities=hits.similarities[0][: hits.counts[0]] if known else None,
-            query=gallery.labels_of(pair.collection, found.row),
+            query=gallery.labels_of(pair.collection, ranked.row),
             on_query=on_query,
         )
 
 
-def drawn(pair: Pair, found: RankedPair) -> dict[str, Any]:
+def drawn(pair: Pair, ranked: RankedPair) -> dict[str, Any]:
     """What the browser gets: the cells of both sides, and which of them are the same image.
 
     Returns:
         ``a`` and ``b``: a cell a hit, best first; ``links``: ``[position in a, position in b, number]`` a shared hit,
         numbered from 1 in A's order; ``names`` and ``colors`` of both sides.
     """
-    first, second = (hits.rows[0][: hits.counts[0]].tolist() for hits in (found.a, found.b))
+    first, second = (hits.rows[0][: hits.counts[0]].tolist() for hits in (ranked.a, ranked.b))
     place = {row: position for position, row in enumerate(second)}
     links = [[position, place[row], 0] for position, row in enumerate(first) if row in place]
-    links = [[here, there, number] for number, (here, there, _) in enumerate(links, 1)]
+    links = [[place_a, place_b, number] for number, (place_a, place_b, _) in enumerate(links, 1)]
     at_a, at_b = ({link[side]: link for link in links} for side in (0, 1))
     return {
-        "a": _cells(pair.collection, found.a, found.relevant_a, {p: (n, there) for p, (_, there, n) in at_a.items()}),
-        "b": _cells(pair.collection, found.b, found.relevant_b, {p: (n, here) for p, (here, _, n) in at_b.items()}),
+        "a": _cells(
+            pair.collection, ranked.a, ranked.relevant_a, {p: (n, place_b) for p, (_, place_b, n) in at_a.items()}
+        ),
+        "b": _cells(
+            pair.collection, ranked.b, ranked.relevant_b, {p: (n, place_a) for p, (place_a, _, n) in at_b.items()}
+        ),
         "links": links,
         "names": {"A": pair.a, "B": "chance" if pair.by_chance else pair.b},
         "colors": {side: COLORS[side] for side in "AB"},

@@ -114,17 +114,17 @@ def silhouette_boxes(images: pd.DataFrame, labels: Sequence[str], *, colors: Map
         colors: Label → color.
     """
     lines = [wrapped(label, width=_LABEL_WIDTH) for label in labels]
-    heights = np.array([_LINE * len(found) + _GAP for found in lines], dtype=np.float64)
+    heights = np.array([_LINE * len(parts) + _GAP for parts in lines], dtype=np.float64)
     middles = np.cumsum(heights) - heights / 2
     groups = {name: values.to_numpy() for name, values in images.groupby("label")["silhouette"]}
-    spread = np.array([np.quantile(groups[label], [0.05, 0.25, 0.5, 0.75, 0.95]) for label in labels])
+    quantiles = np.array([np.quantile(groups[label], [0.05, 0.25, 0.5, 0.75, 0.95]) for label in labels])
     shared: dict[str, Any] = {
         "y": middles,
         "customdata": [[position] for position in range(len(labels))],
         "hovertext": [
             f"<b>{hover_line(label)}</b><br>median {middle[2]:.3f}, middle half {middle[1]:.3f} to {middle[3]:.3f}<br>"
             f"{counted(len(groups[label]), 'image')}"
-            for label, middle in zip(labels, spread, strict=True)
+            for label, middle in zip(labels, quantiles, strict=True)
         ],
         "hovertemplate": "%{hovertext}<extra></extra>",
         "orientation": "h",
@@ -134,20 +134,20 @@ def silhouette_boxes(images: pd.DataFrame, labels: Sequence[str], *, colors: Map
     figure = go.Figure()
     figure.add_bar(x=np.full(len(labels), 2.0), base=-1, width=heights - 3, marker={"color": TRACK}, **shared)
     figure.add_bar(
-        x=spread[:, 3] - spread[:, 1],
-        base=spread[:, 1],
+        x=quantiles[:, 3] - quantiles[:, 1],
+        base=quantiles[:, 1],
         width=9,
         marker={"color": [colors[label] for label in labels]},
         **shared,
     )
     pairs = np.full((len(labels), 3), np.nan)
-    pairs[:, 0], pairs[:, 1] = spread[:, 0], spread[:, 4]
+    pairs[:, 0], pairs[:, 1] = quantiles[:, 0], quantiles[:, 4]
     places = np.column_stack([middles, middles, np.full(len(labels), np.nan)])
     figure.add_scatter(
         x=pairs.ravel(), y=places.ravel(), mode="lines", line={"color": TEXT, "width": 1.2}, hoverinfo="skip"
     )
     figure.add_scatter(
-        x=spread[:, 2],
+        x=quantiles[:, 2],
         y=middles,
         mode="markers",
         marker={"symbol": "line-ns-open", "size": 11, "color": "#FFFFFF", "line": {"width": 2.5}},
@@ -156,7 +156,7 @@ def silhouette_boxes(images: pd.DataFrame, labels: Sequence[str], *, colors: Map
         unselected={"marker": {"opacity": 1}},
     )
     total = float(heights.sum())
-    longest = max((len(line) for found in lines for line in found), default=0)
+    longest = max((len(line) for parts in lines for line in parts), default=0)
     figure.update_layout(
         **frame(height=round(total) + 34, left=14 + round(longest * 6.7), right=14, top=30, bottom=4),
         barmode="overlay",

@@ -17,6 +17,7 @@ from pages.parts.frame import chart_selection, palette, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import csv_bytes, literal, markup
 from pages.parts.images import filters
+from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
 from radcbir_core.wording import counted
 
@@ -24,7 +25,6 @@ HEIGHT: Final = 400  # pixels of the chart and of the table; both scroll beyond
 ROW_HEIGHT: Final = 33
 
 _CHART: Final = "radcbir:precision-chart"
-_BAR: Final = "radcbir:precision-bar"
 _TABLE: Final = "radcbir:precision-table"
 
 
@@ -34,11 +34,13 @@ def by_value(table: pd.DataFrame, column: str, number: str) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def chosen(opened: Opened, labels: Sequence[str], level: Level, *, what: str = "query of this protocol") -> str | None:
+def chosen(
+    collection: Collection, labels: Sequence[str], level: Level, *, what: str = "query of this protocol"
+) -> str | None:
     """The label that the URL names, if the view has it; where it has not, or there is none, that is said.
 
     Args:
-        opened: The open collection.
+        collection: The open one.
         labels: Those that the view has.
         level: Of the labels.
         what: What none of has the label, where the collection knows it.
@@ -46,7 +48,7 @@ def chosen(opened: Opened, labels: Sequence[str], level: Level, *, what: str = "
     asked = state.get("label")
     if asked is None or asked in set(labels):
         return asked
-    if asked in opened.collection.manifest.labels(level).values:
+    if asked in collection.manifest.labels(level).values:
         st.info(f"No {what} has the label {literal(asked)}.", icon=":material/info:")
     else:
         state.report("label", asked, list(labels), then="No label is opened")
@@ -147,24 +149,24 @@ def pair(
     )
 
 
-def pick_bar(labels: Sequence[str]) -> None:
+def pick_bar(labels: Sequence[str], *, chart: str = _CHART) -> None:
     """Open the label whose bar was clicked; a second click on it closes it.
 
     A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
     a first one.
     """
-    rows = chart_selection.from_event(st.session_state.get(_CHART)).rows
-    before = st.session_state.get(_BAR)
+    rows = chart_selection.from_event(st.session_state.get(chart)).rows
+    before = st.session_state.get(f"{chart}-bar")
     label = labels[rows[0]] if rows and rows[0] < len(labels) else None
     if label is None and state.get("label") != before:
         label = before
-    st.session_state[_BAR] = label or before
+    st.session_state[f"{chart}-bar"] = label or before
     state.update(label=label, page=None)
 
 
-def pick_cell(labels: Sequence[str]) -> None:
+def pick_cell(labels: Sequence[str], *, table: str = _TABLE) -> None:
     """Open the label whose row was clicked; clearing the table's selection closes it."""
-    cells = st.session_state[_TABLE].selection.cells
+    cells = st.session_state[table].selection.cells
     label = labels[cells[0][0]] if cells and 0 <= cells[0][0] < len(labels) else None
     state.update(label=label, page=None)
 

@@ -62,7 +62,7 @@ def show(
         first_hits = hits.rows[line][: hits.counts[line]][:first]
         similarities = hits.similarities[line][: len(first_hits)]
         signs = "".join(sign("same" if mine else "other") for mine in relevant[line][: len(first_hits)].tolist())
-        one, many = st.columns([1, 5], gap="small")
+        one, many = st.container(key=f"radcbir-one-and-many-{line}").columns([1, 5], gap="small")
         with one:
             st.html(f'<p class="radcbir-query">Query &ensp;<b>{markup(said_of(position))}</b></p>')
             gallery.show(opened.collection, [row], key=f"query-{row}", columns=1)

@@ -64,14 +64,14 @@ def from_event(event: Any) -> Selection:
     selection = event.get("selection") if isinstance(event, Mapping) else None
     if not isinstance(selection, Mapping):
         return Selection()
-    found = [
+    regions = [
         region
         for kind in ("box", "lasso")
         for shape in _list(selection.get(kind))
         if isinstance(shape, Mapping) and (region := _region(kind, shape.get("x"), shape.get("y"))) is not None
     ]
-    if found:
-        return Selection(regions=tuple(found[:_MOST_REGIONS]))
+    if regions:
+        return Selection(regions=tuple(regions[:_MOST_REGIONS]))
     rows = [_row(point.get("customdata")) for point in _list(selection.get("points")) if isinstance(point, Mapping)]
     return Selection(rows=tuple(sorted({row for row in rows if row is not None})))
 
@@ -117,14 +117,14 @@ def inside(
     >>> inside([Region("lasso", (0, 2, 0), (0, 0, 2))], np.array([0.5, 1.5]), np.array([0.5, 1.5]))
     array([ True, False])
     """
-    found = np.zeros(len(x), dtype=bool)
+    within = np.zeros(len(x), dtype=bool)
     for region in regions:
         near = (x >= min(region.x)) & (x <= max(region.x)) & (y >= min(region.y)) & (y <= max(region.y))
         if region.kind == "lasso":
             candidates = np.flatnonzero(near)
             near[candidates] = _odd(region, x[candidates].astype(np.float64), y[candidates].astype(np.float64))
-        found |= near
-    return found
+        within |= near
+    return within
 
 
 def as_layout(region: Region) -> dict[str, Any]:
@@ -183,9 +183,9 @@ def _odd(region: Region, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64])
 
 
 def _numbers(values: Any) -> list[float] | None:
-    found = _list(values)
-    fit = all(isinstance(v, int | float) and not isinstance(v, bool) and -_FAR < v < _FAR for v in found)
-    return [float(v) for v in found] if fit and found else None
+    listed = _list(values)
+    fit = all(isinstance(v, int | float) and not isinstance(v, bool) and -_FAR < v < _FAR for v in listed)
+    return [float(v) for v in listed] if fit and listed else None
 
 
 def _row(customdata: Any) -> int | None:

@@ -26,17 +26,18 @@ def table(collection: Collection) -> None:
         with shell.errors_shown():
             store = collection.store(encoder_id)
             cells = "".join(
-                f'<td style="color:{COLORS[found.state]}"{_hint(found)}>{SIGNS[found.state]} {found.state}</td>'
-                for found in store.standings().values()
+                f'<td style="color:{COLORS[standing.state]}"{_hint(standing)}>'
+                f"{SIGNS[standing.state]} {standing.state}</td>"
+                for standing in store.standings().values()
             )
             title = markup(store.title)
             rows.append(f'<tr><td class="name">{markup(encoder_id)}<small>{title}</small></td>{cells}</tr>')
     st.html(f'<table class="radcbir-encoders"><tr><th>encoder</th>{head}</tr>{"".join(rows)}</table>')
 
 
-def _hint(found: Standing) -> str:
+def _hint(standing: Standing) -> str:
     """Why an artifact is not current, to be read where the pointer rests on its state."""
-    return f' title="{markup(found.reason)}"' if found.reason else ""
+    return f' title="{markup(standing.reason)}"' if standing.reason else ""
 
 
 def complete(collection: Collection) -> tuple[int, int]:

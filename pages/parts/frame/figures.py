@@ -107,7 +107,7 @@ def wrapped(text: str, *, width: int) -> list[str]:
         while _columns(line) > width:
             cut = next(n for n in range(len(line), 0, -1) if n == 1 or _columns(line[:n]) <= width)
             lines, line = [*lines, line[:cut]], line[cut:]
-    return [found for found in [*lines, line.rstrip()] if found] or [""]
+    return [part for part in [*lines, line.rstrip()] if part] or [""]
 
 
 def hover_line(text: str) -> str:

@@ -226,10 +226,10 @@ def problem_count(opened: Collection) -> int:
 def _stamp(opened: Collection) -> tuple[int, int]:
     """What changes when problems.csv is written anew."""
     try:
-        found = (opened.folder / "problems.csv").stat()
+        stat = (opened.folder / "problems.csv").stat()
     except OSError:
         return 0, 0
-    return found.st_mtime_ns, found.st_size
+    return stat.st_mtime_ns, stat.st_size
 
 
 def samples(opened: Collection, count: int) -> list[int]:
@@ -308,9 +308,9 @@ def _precision_by_row(
     k: int,
 ) -> np.ndarray:
     table = of_level(Precision().run(_store(key)).tables["queries"], level)
-    found = np.full(len(collection_by(key.collection)), np.nan)
-    found[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
-    return found
+    precision = np.full(len(collection_by(key.collection)), np.nan)
+    precision[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
+    return precision
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -166,8 +166,8 @@ def say_command(text: str, *arguments: str) -> None:
 def say_not_built(opened: Opened, step: str) -> None:
     """Say that an artifact of the open encoder is missing or stale and why, and the command that makes it."""
     store = opened.collection.store(opened.encoder_id)
-    found = store.standings()[step]
-    what = "has not been made yet" if found.state == "missing" else f"is not current: {literal(found.reason)}"
+    standing = store.standings()[step]
+    what = "has not been made yet" if standing.state == "missing" else f"is not current: {literal(standing.reason)}"
     say_command(
         f"The step **{literal(step)}** of the encoder **{literal(opened.encoder_id)}** {what}. "
         "This command makes it; then reload this page.",

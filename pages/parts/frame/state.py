@@ -208,14 +208,14 @@ def conditions(name: str) -> dict[str, list[str]]:
 
     A text without ``=`` is reported and left out.
     """
-    found: dict[str, list[str]] = {}
+    conditions: dict[str, list[str]] = {}
     for text in get_all(name):
         column, sign, value = text.partition("=")
         if not sign or not column:
             st.warning(f"Expected {name} as column=value, but {name} = {literal(text[:80])}. It is left out.")
             continue
-        found.setdefault(column, []).append(value)
-    return found
+        conditions.setdefault(column, []).append(value)
+    return conditions
 
 
 def set_conditions(name: str, where: Mapping[str, Sequence[str]]) -> None:
@@ -243,7 +243,7 @@ def _now() -> dict[str, list[str]]:
 
 
 def _write(parameters: Mapping[str, Sequence[str]]) -> None:
-    st.query_params.from_dict({name: found if len(found) > 1 else found[0] for name, found in parameters.items()})
+    st.query_params.from_dict({name: texts if len(texts) > 1 else texts[0] for name, texts in parameters.items()})
 
 
 def _key(name: str) -> str:

@@ -309,10 +309,10 @@ def _agreement_table(query: Labels, hit: Labels) -> None:
         ("anatomy", [query.anatomy], [hit.anatomy]),
         ("pathology", query.pathologies, hit.pathologies),
     ):
-        found = agreement(mine, theirs)
-        words = f"{_WORDS[found]} as the query" if found in {"same", "shared"} else _WORDS[found]
+        kind = agreement(mine, theirs)
+        words = f"{_WORDS[kind]} as the query" if kind in {"same", "shared"} else _WORDS[kind]
         words = words if any(mine) else "the query is not labeled"
-        mark = f'<span style="color:{palette.AGREEMENT_COLORS[found]}">{palette.SIGNS[found]} {words}</span>'
+        mark = f'<span style="color:{palette.AGREEMENT_COLORS[kind]}">{palette.SIGNS[kind]} {words}</span>'
         lines.append(f"<tr><th>{name}</th><td>{mark}</td></tr>")
     st.html(f'<table class="radcbir-facts">{"".join(lines)}</table>')
 
@@ -335,8 +335,8 @@ def _card(collection: Collection, row: int, record: Mapping[str, Any], query: La
     ):
         line = {"name": name, "value": value or "not labeled", "known": bool(value)}
         if any(mine):  # beside a query without that label, nothing agrees or disagrees
-            found = agreement(mine, theirs)
-            line |= {"sign": palette.SIGNS[found], "word": _WORDS[found], "color": palette.AGREEMENT_COLORS[found]}
+            kind = agreement(mine, theirs)
+            line |= {"sign": palette.SIGNS[kind], "word": _WORDS[kind], "color": palette.AGREEMENT_COLORS[kind]}
         lines.append(line)
     return {
         "row": row,

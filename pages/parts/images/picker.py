@@ -62,6 +62,25 @@ def browse(collection: Collection, *, on_query: Callable[[str], None]) -> None:
             )
 
 
+def buttons(collection: Collection, *, on_query: Callable[[str], None]) -> None:
+    """The buttons above a query: to the browse view, and to a random image.
+
+    Args:
+        collection: Where the images are.
+        on_query: As in :func:`browse`.
+    """
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Browse", icon=":material/grid_view:", on_click=state.update, kwargs={"view": "browse"}, width="stretch"
+        )
+        st.button(
+            "Random",
+            icon=":material/casino:",
+            on_click=lambda: on_query(random_image(collection)),
+            width="stretch",
+        )
+
+
 def random_image(collection: Collection) -> str:
     """The image_id of a random image among those the browse view shows; of all where it shows none."""
     where = {column: [value] for column in _COLUMNS if (value := state.get(f"of_{column}")) and value != ANY}

@@ -119,9 +119,9 @@ def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:
     """The chart; a selection made in it goes to the URL."""
 
     def keep() -> None:
-        found = chart_selection.from_event(st.session_state.get(shown.key))
-        texts = [chart_selection.to_text(region) for region in found.regions]
-        texts += [IMAGE + str(manifest.record(row)["image_id"]) for row in found.rows[:1] if row < len(manifest)]
+        selected = chart_selection.from_event(st.session_state.get(shown.key))
+        texts = [chart_selection.to_text(region) for region in selected.regions]
+        texts += [IMAGE + str(manifest.record(row)["image_id"]) for row in selected.rows[:1] if row < len(manifest)]
         shown.reported = tuple(texts)
         state.update(select=texts)
 

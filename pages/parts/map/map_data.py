@@ -45,14 +45,14 @@ def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _projection(key: EncoderKey) -> pd.DataFrame:
     store = loaders.collection_by(key.collection).store(key.encoder_id)
-    found = store.projection()
-    if found is None:
+    projection = store.projection()
+    if projection is None:
         name = store.collection.name
         raise StaleError(
             f"Expected a map of {name} by {key.encoder_id}, but there is none. Build {name} with {key.encoder_id}.",
             remedy=store.rebuild,
         )
-    return found
+    return projection
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -60,10 +60,10 @@ def _members(key: CollectionKey, column: str) -> Members:
     manifest = loaders.collection_by(key).manifest
     if column != "pathologies":
         return Members.of(manifest.codes(column))
-    found = manifest.table.column(column).combine_chunks()
+    lists = manifest.table.column(column).combine_chunks()
     values = tuple(sorted(manifest.pathology_counts))
-    codes = pc.index_in(pc.list_flatten(found), value_set=pa.array(values, pa.string()))
-    rows = np.asarray(pc.list_parent_indices(found), dtype=np.int64)
+    codes = pc.index_in(pc.list_flatten(lists), value_set=pa.array(values, pa.string()))
+    rows = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
     return Members(values, rows, np.asarray(codes, dtype=np.int32), len(manifest))
 
 

@@ -53,7 +53,7 @@ def show(opened: Opened) -> None:
     headline(result, table, chosen, labels=int(labels["precision"].notna().sum()))
     if fixed:
         paper_view.show(opened, result)
-    label = label_chart.chosen(opened, labels["label"].tolist(), chosen.level)
+    label = label_chart.chosen(opened.collection, labels["label"].tolist(), chosen.level)
     show_labels(opened, result, labels, chosen, label=label, rule=rule_said(table, chosen.protocol))
     if label is None:
         st.caption("Click a label in the chart or in the table to see what it is taken for, and its queries.")

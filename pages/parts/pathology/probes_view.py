@@ -86,7 +86,7 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
     )
     tiles.headline(numbers, result, first=[first])
     table = label_scores(result.tables["predictions"], method)
-    label = label_chart.chosen(opened, table["label"].tolist(), level, what="test image")
+    label = label_chart.chosen(opened.collection, table["label"].tolist(), level, what="test image")
     _methods(opened, result, names, level=level)
     shown = label_chart.bar(
         table,

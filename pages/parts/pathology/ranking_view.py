@@ -106,7 +106,7 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
     labels = label_chart.by_value(rows[rows["averaging"] == "label"], "value", "n_queries")
     rule = rule_said(rows, chosen.protocol)
     _headline(result, evaluation, rows, labels, name=name, rule=rule)
-    label = label_chart.chosen(opened, labels["label"].tolist(), "label")
+    label = label_chart.chosen(opened.collection, labels["label"].tolist(), "label")
     _means(result)
     shown = label_chart.bar(
         labels,

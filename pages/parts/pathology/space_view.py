@@ -71,7 +71,7 @@ def _show(opened: Opened, result: Result, means: pd.DataFrame, *, level: Level, 
         return
     table = labels.merge(means[means["averaging"] == "label"].drop(columns=["n_images"]), on="label", how="left")
     table = table.merge(_nearest(known), on="label", how="left")
-    label = label_chart.chosen(opened, table["label"].tolist(), level, what="image with a silhouette")
+    label = label_chart.chosen(opened.collection, table["label"].tolist(), level, what="image with a silhouette")
     shown = label_chart.bar(
         table,
         csv=lambda: table[

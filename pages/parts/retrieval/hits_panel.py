@@ -51,9 +51,9 @@ def show(opened: Opened, asked: Asked) -> None:
             help="The hits as a table",
             on_click="ignore",
         )
-        found = [gallery.labels_of(collection, int(row)) for row in rows]
+        hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]
         st.html(
-            f'<p class="radcbir-summary">{summary(asked.labels, found, of_text=of_text)}<br><small>'
+            f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
             f"{markup(how_found(collection, answer.hits, k=k, where=where, milliseconds=milliseconds))}"
             f"{_SCALE if of_text else ''}</small></p>"
         )
@@ -111,13 +111,13 @@ def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = Fal
     parts = []
     for title, mine, theirs in compared:
         if not any(mine):
-            labels = Counter(name or "not labeled" for found in theirs for name in found or ("",))
+            labels = Counter(name or "not labeled" for hit in theirs for name in hit or ("",))
             parts.append(
                 f"{title.capitalize()}: "
                 + ", ".join(f"<b>{count}</b> {markup(name)}" for name, count in labels.most_common(6))
             )
             continue
-        counts = Counter(gallery.agreement(mine, found) for found in theirs)
+        counts = Counter(gallery.agreement(mine, hit) for hit in theirs)
         text = f"<b>{counts['same']} of {len(hits)}</b> same {title}"
         if counts["shared"]:
             text += f", {counts['shared']} in part"

@@ -72,16 +72,7 @@ def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Ask
 
 
 def _from_collection(collection: Collection) -> Asked | None:
-    with st.container(horizontal=True, gap="small"):
-        st.button(
-            "Browse", icon=":material/grid_view:", on_click=state.update, kwargs={"view": "browse"}, width="stretch"
-        )
-        st.button(
-            "Random",
-            icon=":material/casino:",
-            on_click=lambda: use_image(picker.random_image(collection)),
-            width="stretch",
-        )
+    picker.buttons(collection, on_query=use_image)
     image_id = state.get("image")
     if image_id is None:
         st.caption("No query yet: choose an image on the right, take a random one, upload your own, or describe one.")

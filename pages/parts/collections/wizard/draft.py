@@ -92,23 +92,25 @@ class Draft:
         self.values[name] = value
         return value
 
-    def choose(self, paths: Sequence[Path], name: str, *, found: tuple[str, str], notes: Sequence[str] = ()) -> None:
+    def choose(
+        self, paths: Sequence[Path], name: str, *, recognized: tuple[str, str], notes: Sequence[str] = ()
+    ) -> None:
         """Take a source, and forget what was said of another one.
 
         Args:
             paths: What to import.
             name: What to call that for people.
-            found: Its format, and what it was recognized by; :data:`ARCHIVE` for a collection that is only opened.
+            recognized: Its format, and what it was recognized by; :data:`ARCHIVE` for a collection that is only opened.
             notes: What is to be said of the upload.
         """
-        self.found_format = found
+        self.found_format = recognized
         if tuple(paths) != self.paths:
             self.format_name, self.options, self.looked = "", {}, None
             for key in [key for key in self.values if not key.startswith("source")]:
                 del self.values[key]
                 st.session_state.pop(f"{_DRAFT}:{key}", None)
         self.paths, self.source_name, self.notes = tuple(paths), name, tuple(notes)
-        if found[0] == ARCHIVE:
+        if recognized[0] == ARCHIVE:
             # There is nothing to ask about it, and nothing to look at: it is checked as it is opened.
             self.format_name, self.step = ARCHIVE, 3
         else:

@@ -33,19 +33,19 @@ def draw(draft: Draft) -> None:
     if draft.looked is None or draft.looked[0] != draft.identity:
         with st.spinner("Looking at the first images, nothing is written…", show_time=True):
             draft.looked = (draft.identity, preview(draft.request(), format_name=draft.format_name))
-    found = draft.looked[1]
-    st.markdown(f"**{literal(_summary(found))}** :gray[{literal(_looked(found))}]")
-    if found.refusal:
-        shell.show_error(found.refusal)
-    elif found.looked_at and found.files_refused == found.looked_at:
+    dry_run = draft.looked[1]
+    st.markdown(f"**{literal(_summary(dry_run))}** :gray[{literal(_looked(dry_run))}]")
+    if dry_run.refusal:
+        shell.show_error(dry_run.refusal)
+    elif dry_run.looked_at and dry_run.files_refused == dry_run.looked_at:
         st.warning("None of the files looked at can be used; see why below.", icon=":material/warning:")
-    for note in found.notes:
+    for note in dry_run.notes:
         st.caption(message(note))
-    _rows(found)
-    _labels(found)
-    _changes(found)
-    _problems(found)
-    columns = ", ".join(found.further[:40]) + (" …" if len(found.further) > 40 else "")
+    _rows(dry_run)
+    _labels(dry_run)
+    _changes(dry_run)
+    _problems(dry_run)
+    columns = ", ".join(dry_run.further[:40]) + (" …" if len(dry_run.further) > 40 else "")
     if columns:
         st.caption(f"Further columns, kept as they are: {literal(columns)}")
     st.button(
@@ -55,38 +55,38 @@ def draw(draft: Draft) -> None:
         icon_position="right",
         on_click=draft.go,
         args=(3,),
-        disabled=bool(found.refusal),
+        disabled=bool(dry_run.refusal),
     )
 
 
-def _summary(found: Preview) -> str:
-    parts = [f"{'' if found.complete else 'about '}{counted(found.about, 'row')}"]
-    rows = found.problem_count - found.files_refused
+def _summary(dry_run: Preview) -> str:
+    parts = [f"{'' if dry_run.complete else 'about '}{counted(dry_run.about, 'row')}"]
+    rows = dry_run.problem_count - dry_run.files_refused
     if rows:
-        parts.append(f"{rows:,} of {counted(found.read, 'row')} read cannot be used")
-    if found.files_refused:
-        parts.append(f"{found.files_refused:,} of {counted(found.looked_at, 'file')} looked at cannot be used")
+        parts.append(f"{rows:,} of {counted(dry_run.read, 'row')} read cannot be used")
+    if dry_run.files_refused:
+        parts.append(f"{dry_run.files_refused:,} of {counted(dry_run.looked_at, 'file')} looked at cannot be used")
     elif not rows:
-        parts.append("no problem" if found.complete else "no problem so far")
-    if found.patients:
-        parts.append(f"{counted(found.patients, 'patient')}")
-    if len(found.sources) > 1:
-        parts.append(f"{len(found.sources)} tables or folders")
+        parts.append("no problem" if dry_run.complete else "no problem so far")
+    if dry_run.patients:
+        parts.append(f"{counted(dry_run.patients, 'patient')}")
+    if len(dry_run.sources) > 1:
+        parts.append(f"{len(dry_run.sources)} tables or folders")
     return " · ".join(parts)
 
 
-def _looked(found: Preview) -> str:
+def _looked(dry_run: Preview) -> str:
     """How much was looked at, plainly."""
-    rows = "all rows" if found.complete else f"the first {counted(found.read, 'row')}"
-    if found.looked_at:
-        return f"Counted over {rows}; the files of {found.looked_at:,} were looked at."
+    rows = "all rows" if dry_run.complete else f"the first {counted(dry_run.read, 'row')}"
+    if dry_run.looked_at:
+        return f"Counted over {rows}; the files of {dry_run.looked_at:,} were looked at."
     return f"Counted over {rows}; no file was looked at yet."
 
 
-def _rows(found: Preview) -> None:
-    table = found.table.copy()
-    table.insert(0, "picture", [_data_url(picture) for picture in found.thumbnails])
-    if not any(found.thumbnails):
+def _rows(dry_run: Preview) -> None:
+    table = dry_run.table.copy()
+    table.insert(0, "picture", [_data_url(picture) for picture in dry_run.thumbnails])
+    if not any(dry_run.thumbnails):
         table = table.drop(columns="picture")
     # What no row has is left out, so that what there is has room.
     empty = [name for name in table if name not in {"image_id", "picture"} and not _has_any(table[name])]
@@ -106,50 +106,50 @@ def _has_any(column: pd.Series[Any]) -> bool:
     return any(bool(len(value)) if isinstance(value, list | str) else value is not None for value in column)
 
 
-def _labels(found: Preview) -> None:
+def _labels(dry_run: Preview) -> None:
     boxes = st.columns([3, 3, 4], gap="medium")
     for box, (name, title) in zip(boxes, _TITLES.items(), strict=True):
         with box:
-            without = found.unlabeled if name == "pathology" else 0
+            without = dry_run.unlabeled if name == "pathology" else 0
             note = f"{counted(without, 'image')} without" if without else ""
-            counts.bars(title, found.counts[name], column="" if name == "pathology" else name, note=note, rows=6)
+            counts.bars(title, dry_run.counts[name], column="" if name == "pathology" else name, note=note, rows=6)
     few = [
-        f"{name}s: " + ", ".join(f"{value} {count:,}" for value, count in list(found.counts[name].items())[:8])
+        f"{name}s: " + ", ".join(f"{value} {count:,}" for value, count in list(dry_run.counts[name].items())[:8])
         for name in ("dataset", "split")
-        if found.counts[name]
+        if dry_run.counts[name]
     ]
     if few:
         st.caption(literal(" · ".join(few)))
 
 
-def _changes(found: Preview) -> None:
-    if found.changes:
-        with st.expander(f"Words that are changed ({len(found.changes):,})"):
+def _changes(dry_run: Preview) -> None:
+    if dry_run.changes:
+        with st.expander(f"Words that are changed ({len(dry_run.changes):,})"):
             st.dataframe(
-                pd.DataFrame(found.changes).rename(columns={"from": "in the source", "to": "in the manifest"}),
+                pd.DataFrame(dry_run.changes).rename(columns={"from": "in the source", "to": "in the manifest"}),
                 hide_index=True,
                 width="stretch",
-                height=min(36 * len(found.changes) + 38, 250),
+                height=min(36 * len(dry_run.changes) + 38, 250),
             )
 
 
-def _problems(found: Preview) -> None:
-    if not len(found.problems):
+def _problems(dry_run: Preview) -> None:
+    if not len(dry_run.problems):
         return
-    st.markdown(f"**Problems** :gray[{literal(counted(found.problem_count, 'row'))} that the import would leave out]")
-    reasons = found.problems["reason"].value_counts()
+    st.markdown(f"**Problems** :gray[{literal(counted(dry_run.problem_count, 'row'))} that the import would leave out]")
+    reasons = dry_run.problems["reason"].value_counts()
     for reason, count in list(reasons.items())[:3]:
         st.caption(f"{count:,} × {message(str(reason))}")
     st.dataframe(
-        found.problems,
+        dry_run.problems,
         hide_index=True,
         width="stretch",
-        height=min(36 * len(found.problems) + 38, 220),
+        height=min(36 * len(dry_run.problems) + 38, 220),
         column_order=("path", "line", "reason", "source"),
     )
     st.download_button(
         "Problems as CSV",
-        csv_bytes(found.problems),
+        csv_bytes(dry_run.problems),
         file_name="problems.csv",
         mime="text/csv",
         icon=":material/download:",

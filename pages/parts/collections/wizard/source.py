@@ -29,13 +29,13 @@ UPLOAD: Final = "Upload a table or a ZIP"
 
 def draw(draft: Draft) -> None:
     """Draw the step."""
-    here = server_folders.root() is not None
-    ways = [SERVER, UPLOAD] if here else [UPLOAD]
+    may_browse = server_folders.root() is not None
+    ways = [SERVER, UPLOAD] if may_browse else [UPLOAD]
     key = draft.key("source way", ways[0], options=ways)
     way = draft.keep(
         "source way", st.segmented_control("Where are the images?", ways, key=key, label_visibility="collapsed")
     )
-    if not here:
+    if not may_browse:
         st.caption(
             "This server can be reached from other machines, so its own folders are not offered. Whoever runs it can "
             f"set `{server_folders.VARIABLE}` to a folder that may be imported from."
@@ -66,8 +66,8 @@ def _server(draft: Draft) -> None:
         with shell.errors_shown():
             path = server_folders.allowed(text)
             with st.spinner("Looking what this is…"):
-                found = _found([path])
-            draft.choose([path], str(path), found=found)
+                recognized = _found([path])
+            draft.choose([path], str(path), recognized=recognized)
             again()
 
 
@@ -102,10 +102,10 @@ def _upload(draft: Draft) -> None:
             kept = keep_upload([(file.name, file) for file in files], stays_packed=is_archive, progress=told)
         finally:
             bar.empty()
-        found = _found(kept.paths)
+        recognized = _found(kept.paths)
         names = ", ".join(file.name for file in files)
         called = f"the upload {names} ({counted(kept.files, 'file')})"
-        draft.choose(kept.paths, called, found=found, notes=kept.notes)
+        draft.choose(kept.paths, called, recognized=recognized, notes=kept.notes)
         again()
 
 

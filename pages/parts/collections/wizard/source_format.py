@@ -47,12 +47,12 @@ UNCERTAIN: Final = {
 def draw(draft: Draft) -> None:
     """Draw the step."""
     say_notes(draft)
-    found, reason = draft.found_format
-    st.markdown(f"Recognized as **{literal(ABOUT[found])}**, by {literal(reason)}.")
+    recognized, reason = draft.found_format
+    st.markdown(f"Recognized as **{literal(ABOUT[recognized])}**, by {literal(reason)}.")
     names = [known.name for known in FORMATS]
     left, right = st.columns(2, gap="medium")
     with left:
-        key = draft.key("format", found, options=names)
+        key = draft.key("format", recognized, options=names)
         name = draft.keep(
             "format",
             st.selectbox(
