@@ -184,7 +184,7 @@ def test_a_box_in_the_url_is_a_selection(app, places):
     assert {card["row"] for card in cards(at)} <= expected
     assert len(cards(at)) == min(24, len(expected))
     line = re.search(r'<tr title="brain: more than among all points">(.*?)</tr>', html(at)).group(1)
-    assert f"<td>20</td><td>{100 * 20 / len(expected):.0f} %</td><td>33 %</td>" in line
+    assert f"<td>20</td><td>{100 * 20 / len(expected):.1f} %</td><td>32.8 %</td>" in line
     assert f"▲ {20 / len(expected) / (20 / 61):.1f}×" in line
     (outline,) = figure(at)["layout"]["selections"]
     assert outline["type"] == "rect"

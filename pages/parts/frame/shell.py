@@ -19,7 +19,7 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts.frame import loaders, remedies, state, stylesheet
+from pages.parts.frame import garbage, loaders, remedies, state, stylesheet
 from pages.parts.frame.text import literal, message
 from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
@@ -115,6 +115,7 @@ def choose(title: str) -> Choice:
         menu_items={"About": "RadCBIR: content-based retrieval of radiological images. Research use only."},
     )
     keep_uploads_in_memory()
+    garbage.leave_out_modules(title)
     st.logo(_LOGO, size="large", icon_image=_ICON)
     stylesheet.draw()
     state.enter(title.lower())

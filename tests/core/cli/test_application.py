@@ -16,7 +16,7 @@ from tests.core.cli.running import process, run
 def test_from_images_to_figures(data, small_source, tmp_path, capsys) -> None:
     code, out, _ = run(capsys, "import", str(small_source), "--name", "s", "--title", "Small ones")
     assert code == 0
-    assert out.splitlines()[-1] == "Imported 61 images into s; 2 problems; 2 exact duplicates in 1 groups."
+    assert out.splitlines()[-1] == "Imported 61 images into s; 2 problems; 2 exact duplicates in 1 group."
     assert "X-ray" in out
     code, out, _ = run(capsys, "build", "s", "--encoder", "pixels")
     assert code == 0
