@@ -60,7 +60,7 @@ def overview(collection: Collection) -> None:
         for name, number, note in numbers
     )
     st.html(f'<div class="radcbir-tiles">{tiles}</div>')
-    left, middle, right = st.columns([4, 4, 4], gap="medium")
+    left, middle, right = st.container(key="radcbir-overview").columns(3, gap="medium")
     with left:
         sizes.table({_PART_NAMES.get(part, part): size for part, size in room.parts.items()}, title="Room on disk")
         if room.encoders:

@@ -221,7 +221,7 @@ def _limit(table: pd.DataFrame) -> float:
 
 
 def _ticks(limit: float) -> Sequence[float]:
-    step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.25, 0.5) if limit / step <= 4.3)
+    step = next(step for step in (0.02, 0.05, 0.1, 0.2, 0.25, 0.5) if limit / step <= 2.3)
     count = int(limit / step)
     return [round(step * n, 3) for n in range(-count, count + 1)]
 
@@ -257,6 +257,7 @@ def _layout(height: int, *, left: int, limit: float) -> dict[str, Any]:
             "range": [-limit, limit],
             "side": "top",
             "tickvals": ticks,
+            "tickangle": 0,
             "ticktext": ["0" if tick == 0 else f"{tick:+.2f}".replace("-", "−") for tick in ticks],
             "showgrid": True,
             "gridcolor": LINES,
