@@ -157,7 +157,10 @@ def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, controls):
     at.run()
     wait_for(lambda: not work.is_alive())
     at.run()
-    assert "**mine** was stopped. Its 61 images are imported; the rest can go on where it stopped." in words(at)
+    assert (
+    said = "**mine** :gray[Import and build with pixels, radcbir-mini] was stopped. Its 61 images are imported"
+    assert f"{said}; the rest can go on where it stopped." in words(at)
+    )
     controls.go_on()
     assert button(at, "Go on")
 
@@ -169,7 +172,10 @@ def test_interrupted_work_says_so_and_goes_on(source, controls):
     os.kill(number_of(work.folder), signal.SIGKILL)
     wait_for(lambda: not work.is_alive())
     at = run_page("collections")
-    assert "**mine** was interrupted: its process has ended without a word." in complaints(at)
+    assert (
+        "**mine** :gray[Import and build with pixels] was interrupted: its process has ended without a word."
+        in complaints(at)
+    )
     controls.go_on()
     button(at, "Go on").click()
     at.run()
@@ -179,7 +185,7 @@ def test_interrupted_work_says_so_and_goes_on(source, controls):
 def test_what_went_wrong_is_said_with_a_way_on(source, tmp_path):
     work = ended(start(ImportAndBuild("mine", ImportRequest([tmp_path / "gone"], "mine"))))
     at = run_page("collections")
-    assert "**mine**: Expected a table or a folder to import, but" in complaints(at)
+    assert "**mine** :gray[Import]: Expected a table or a folder to import, but" in complaints(at)
     assert "Try again" in labels(at)
     assert "Error: Expected a table" in words(at)
     (tmp_path / "gone").symlink_to(source, target_is_directory=True)
