@@ -157,10 +157,8 @@ def test_it_shows_how_far_it_is_and_a_reload_shows_the_same(source, controls):
     at.run()
     wait_for(lambda: not work.is_alive())
     at.run()
-    assert (
     said = "**mine** :gray[Import and build with pixels, radcbir-mini] was stopped. Its 61 images are imported"
     assert f"{said}; the rest can go on where it stopped." in words(at)
-    )
     controls.go_on()
     assert button(at, "Go on")
 
