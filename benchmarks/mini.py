@@ -244,8 +244,8 @@ def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[s
         queries = images.split == "test" if name == "phantoms" else None
         embeddings = {who: images.of(contender) for who, contender in contenders.items()}
         lines += [
-            f"\n**{name.capitalize()} images, image to image**, P@1, the patient excluded where known "
-            f"({len(images.where)} images)\n",
+            f"\n**{name.capitalize()} images, image to image**, P@1, the patient excluded where known, "
+            f"what has nothing to find left out ({len(images.where)} images)\n",
             f"| level | queries | {' | '.join(f'{who} micro / macro' for who in contenders)} |",
             f"|---|---|{'---|' * len(contenders)}",
         ]
