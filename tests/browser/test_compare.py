@@ -37,7 +37,7 @@ def parameter(page, name):
 
 
 def test_from_the_choice_of_b_to_both_rankings_of_a_disagreement(two_encoders, page):
-    page.goto(f"{two_encoders}/compare?encoder=pixels&versus=chance")
+    page.goto(f"{two_encoders}/compare?encoder=pixels&versus=chance&k=1")
     page.get_by_text("it is computed, not drawn").wait_for()
     page.get_by_role("link", name="Compare").wait_for()
 
