@@ -28,7 +28,7 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.migration import migrated_parts
 from radcbir_core.collections.record import PROBLEM_COLUMNS
-from radcbir_core.collections.store import write_encoder_record
+from radcbir_core.collections.store import void_embeddings, write_encoder_record
 from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
@@ -337,10 +337,12 @@ def _finish(collection: Collection, encoder: Encoder, shards: Path, number: int)
     layout = collection.layout.encoder(encoder.encoder_id)
     path = layout.files(EMBEDDINGS)[0]
     parts = (np.load(_shard_path(shards, shard), allow_pickle=False) for shard in range(number))
+    void_embeddings(layout)
     write_array(path, parts, shape=(len(collection), encoder.dimension), dtype=np.float16)
-    _describe(collection, encoder, layout, failed=sorted(reasons))
+    # The record last: once it says that all is there, nobody looks again for what is not.
     if reasons:
         _list_problems(collection, encoder, reasons)
+    _describe(collection, encoder, layout, failed=sorted(reasons))
     shutil.rmtree(shards)
     return sorted(reasons)
 

@@ -6,12 +6,14 @@ Owns atomic writes, JSON on disk and the translation of the operating system's d
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import hashlib
 import json
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +30,8 @@ _TEMPORARY_MARK = ".partial-"
 _FROM_HERE, _EXCHANGE = -100, 2
 """AT_FDCWD, and RENAME_EXCHANGE of Linux, which is RENAME_SWAP of macOS."""
 
+_TOLD_LATE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""What a disk may say of what was written before."""
 _REFUSED = "permission to read and write here, but it was refused. Change the permissions, or use another folder"
 _NO_LOCKS = "a disk on which files can be locked, but this one cannot do that. Keep the data on a local disk"
 _DISK_ADVICE = {
@@ -37,6 +41,11 @@ _DISK_ADVICE = {
     errno.EACCES: _REFUSED,
     errno.EPERM: _REFUSED,
     errno.ENOTDIR: "a folder, but a part of its path is a file. Move that file away, or use another folder",
+    errno.EIO: "a disk that works, but it reports a fault. Check the disk, and do the same again",
+    errno.EFBIG: "a disk that takes files of this size, but it does not. Use another folder",
+    errno.ENAMETOOLONG: "a path that the disk takes, but it is too long. Use a folder with a shorter path",
+    errno.EMFILE: "another open file, but too many are open. Close some programs, and do the same again",
+    errno.ENFILE: "another open file, but too many are open. Close some programs, and do the same again",
     errno.ENOLCK: _NO_LOCKS,
     errno.ENOSYS: _NO_LOCKS,
 }
@@ -97,16 +106,83 @@ def atomic_path(path: Path) -> Iterator[Path]:
         >>> target.read_text()
         'whole or not at all'
     """
-    partial = path.with_name(f"{_TEMPORARY_MARK}{os.getpid()}-{path.name}")
+    partial = path.with_name(f"{_TEMPORARY_MARK}{os.getpid()}-{threading.get_ident()}-{path.name}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield partial
-            with partial.open("rb+") as handle:
-                os.fsync(handle.fileno())
+            sync_file(partial)
             partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        except BaseException:
+            with contextlib.suppress(OSError):  # what went wrong first is what is told
+                partial.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Have the content of a file on the disk itself, so that a power cut after a rename does not leave it empty."""
+    with path.open("rb+") as handle:
+        os.fsync(handle.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder on the disk itself, where the system can do that.
+
+    Raises:
+        StorageError: No space left, or the disk reports a fault.
+    """
+    with disk_errors(folder), _opened_folder(folder) as descriptor:
+        try:
+            if descriptor is not None:
+                os.fsync(descriptor)
+        except OSError as error:
+            if error.errno in _TOLD_LATE:
+                raise  # others mean that this disk cannot be asked; the names are written all the same
+
+
+@contextmanager
+def _opened_folder(folder: Path) -> Iterator[int | None]:
+    """A folder's descriptor; None where there is none to be had, as on Windows."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def sync_disk(folder: Path) -> None:
+    """Have all that was written to a folder's disk on the disk itself: for many files that were written plainly.
+
+    Raises:
+        StorageError: No space left, or the disk reports a fault.
+
+    Example:
+        >>> import tempfile
+        >>> sync_disk(Path(tempfile.mkdtemp()))
+    """
+    library: Any = ctypes.CDLL(None, use_errno=True) if os.name != "nt" else None
+    if not hasattr(library, "syncfs"):  # Linux has it, and only there does sync() wait as well
+        getattr(os, "sync", lambda: None)()
+        return
+    with disk_errors(folder), _opened_folder(folder) as descriptor:
+        if descriptor is not None and library.syncfs(descriptor) and ctypes.get_errno() in _TOLD_LATE:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+
+
+def sync_tree(folder: Path) -> None:
+    """Have all names below a folder on the disk itself; the files that :func:`atomic_path` wrote are already.
+
+    Example:
+        >>> import tempfile
+        >>> sync_tree(Path(tempfile.mkdtemp()))
+    """
+    for top, _, _ in os.walk(folder):
+        sync_folder(Path(top))
 
 
 def exchange(one: Path, other: Path) -> bool:

@@ -6,6 +6,7 @@ says what the folder is called, and rows are images whatever folder their files 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import unicodedata
@@ -17,10 +18,10 @@ import pyarrow.parquet as pq
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import Layout, check_name, collections_folder
 from radcbir_core.collections.locks import at_rest
-from radcbir_core.collections.record import read_record, write_record
+from radcbir_core.collections.record import RENAMED, read_record, write_record
 from radcbir_core.collections.writing import refuse_existing, unfinished_folder
-from radcbir_core.errors import CollectionError, CollectionExistsError
-from radcbir_core.storage import disk_errors
+from radcbir_core.errors import CollectionError, CollectionExistsError, StorageError
+from radcbir_core.storage import disk_errors, sync_folder
 
 LONGEST_TITLE = 200
 _LOOKED_FOR = 1000
@@ -67,31 +68,37 @@ def rename_collection(name: str, new_name: str, *, title: str | None = None) -> 
     title = None if title is None else check_title(title)
     with at_rest(name) as folder:
         final = collections_folder() / new_name
-        record = Layout(folder).record
-        before = record.read_bytes()
         told = read_record(folder)
         if title is None and told.get("title") == name:
             title = new_name
-        told |= {"name": new_name} | ({} if title is None else {"title": title})
+        change = {"name": new_name} | ({} if title is None else {"title": title})
         if new_name == name:
-            write_record(folder, told)
+            write_record(folder, told | change)
             return open_collection(name)
         try:
-            with filelock.FileLock(Layout(final).gate, blocking=False):
+            with filelock.FileLock(Layout(final).gate, blocking=False, fallback_to_soft=False):
                 refuse_existing(new_name)
-                # First the record, because that is what a full disk refuses; the folder's name is what counts.
-                write_record(folder, told)
-                try:
-                    folder.rename(final)
-                except OSError as error:
-                    record.write_bytes(before)
-                    if final.exists():
-                        raise _taken(new_name) from error
-                    raise
+                # The record says what the collection is under either name. So the folder's name, which changes at one
+                # instant, is all that counts.
+                write_record(folder, told | {RENAMED: change})
+                _rename_folder(folder, final)
+                with contextlib.suppress(StorageError):
+                    write_record(final, told | change)
         except filelock.Timeout as error:
             raise _taken(new_name) from error
-        Layout(folder).gate.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Layout(folder).gate.unlink()
     return open_collection(new_name)
+
+
+def _rename_folder(folder: Path, final: Path) -> None:
+    try:
+        folder.rename(final)
+    except OSError as error:
+        if final.exists():
+            raise _taken(final.name) from error
+        raise
+    sync_folder(final.parent)
 
 
 def _taken(name: str) -> CollectionExistsError:
@@ -134,8 +141,11 @@ def remove_collection(name: str) -> None:
     with at_rest(name) as folder:
         doomed = unfinished_folder()
         folder.rename(doomed)
-        shutil.rmtree(doomed)
-        Layout(folder).gate.unlink(missing_ok=True)
+        sync_folder(doomed.parent)
+        # It is gone from here on. What cannot be removed of it now goes with the next import a day later.
+        shutil.rmtree(doomed, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            Layout(folder).gate.unlink()
 
 
 def checked_root(image_root: Path, manifest: Path) -> Path:

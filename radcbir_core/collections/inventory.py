@@ -29,6 +29,7 @@ from radcbir_core.collections.layout import (
 )
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.errors import CollectionError, RadcbirError
+from radcbir_core.swapping import finish_swaps
 
 PARTS = ("manifest", "thumbnails", "images", "problems", *ARTIFACT_NAMES, "other")
 """The parts whose sizes are told, in this order."""
@@ -109,6 +110,7 @@ def listed() -> list[Listed]:
     folder = collections_folder()
     if not folder.is_dir():
         return []
+    finish_swaps(folder)
     collections = []
     for entry in sorted(folder.iterdir()):
         if not entry.is_dir() or entry.name.startswith("."):

@@ -15,6 +15,7 @@ from typing import Final
 from radcbir_core.collections.artifacts import Artifact
 from radcbir_core.errors import CollectionError, CollectionNotFoundError
 from radcbir_core.installation import default_data_folder
+from radcbir_core.swapping import finish_swaps
 
 RECORD: Final = "collection.json"
 MANIFEST: Final = "manifest.parquet"
@@ -62,6 +63,7 @@ def list_collections() -> list[str]:
     folder = collections_folder()
     if not folder.is_dir():
         return []
+    finish_swaps(folder)
     return sorted(
         entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name) and Layout(entry).record.is_file()
     )
@@ -77,6 +79,8 @@ def folder_of(name: str) -> Path:
     folder = collections_folder() / check_name(name)
     if not Layout(folder).record.is_file():
         known = list_collections()
+        if name in known:
+            return folder  # somebody was killed while it was being replaced; it stands again
         has = f"There is {', '.join(known)}." if known else "There is none yet: import one first."
         raise CollectionNotFoundError(f"Expected the name of a collection, but name = {name!r}. {has}")
     return folder

@@ -50,7 +50,7 @@ def gate(folder: Path, *, doing: str) -> Iterator[None]:
         CollectionError: Another process holds it.
     """
     try:
-        with filelock.FileLock(Layout(folder).gate, blocking=False):
+        with filelock.FileLock(Layout(folder).gate, blocking=False, fallback_to_soft=False):
             yield
     except filelock.Timeout as error:
         raise CollectionError(
@@ -68,7 +68,7 @@ def no_builds(folder: Path) -> Iterator[None]:
     with ExitStack() as held:
         for lock in Layout(folder).build_locks():
             try:
-                held.enter_context(filelock.FileLock(lock, blocking=False))
+                held.enter_context(filelock.FileLock(lock, blocking=False, fallback_to_soft=False))
             except filelock.Timeout as error:
                 raise CollectionError(
                     f"Expected a collection that nobody is building, but {folder.name} is being built with "
@@ -93,11 +93,11 @@ def building(folder: Path, encoder_id: str) -> Iterator[None]:
     with disk_errors(encoder.folder), ExitStack() as held:
         try:
             # Only while the lock is taken: what is at rest stays so, and encoders can be built side by side.
-            with filelock.FileLock(Layout(folder).gate, timeout=_GATE_SECONDS):
+            with filelock.FileLock(Layout(folder).gate, timeout=_GATE_SECONDS, fallback_to_soft=False):
                 if not Layout(folder).record.is_file():
                     folder_of(folder.name)
                 encoder.folder.mkdir(parents=True, exist_ok=True)
-                held.enter_context(filelock.FileLock(encoder.lock, blocking=False))
+                held.enter_context(filelock.FileLock(encoder.lock, blocking=False, fallback_to_soft=False))
         except filelock.Timeout as error:
             raise CollectionError(
                 f"Expected nobody else to be building {folder.name} with {encoder_id}, but another process is. "

@@ -23,6 +23,9 @@ from radcbir_core.storage import atomic_bytes, digest_file, read_json, write_jso
 ARCHIVED: Final = "archive"
 """What collection.json tells of the archive that a collection was opened from."""
 
+RENAMED: Final = "renamed"
+"""What a collection is under another name of its folder: ``name``, and ``title`` if that changes too."""
+
 PROBLEM_COLUMNS: Final = ["source", "line", "path", "image_id", "reason"]
 
 
@@ -45,7 +48,15 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"Expected schema version {SCHEMA_VERSION} or lower, but {path} has {version}. "
             "Open it with a newer RadCBIR."
         )
-    return migrated_collection(record)
+    return _as_called(folder.name, migrated_collection(record))
+
+
+def _as_called(name: str, record: dict[str, Any]) -> dict[str, Any]:
+    """A record under the name that its folder has: whoever is killed while renaming leaves one that tells of both."""
+    told = record.pop(RENAMED, None)
+    if not isinstance(told, Mapping) or told.get("name") != name:
+        return record
+    return record | {key: told[key] for key in ("name", "title") if isinstance(told.get(key), str)}
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:

@@ -71,6 +71,22 @@ def write_encoder_record(layout: EncoderLayout, facts: dict[str, Any], *, images
     write_json(layout.record, {"schema_version": SCHEMA_VERSION, **facts, "artifacts": artifacts, **kept})
 
 
+def void_embeddings(layout: EncoderLayout) -> None:
+    """Record that an encoder's embeddings are about to be replaced, so that nobody takes the new for the old.
+
+    Whoever is killed before :func:`write_encoder_record` leaves embeddings that are known not to be current.
+
+    Raises:
+        CollectionError: The record is damaged.
+        StorageError: No space left, or no permission.
+    """
+    before = read_encoder_record(layout)
+    artifacts = _artifacts(before)
+    if EMBEDDINGS.name in artifacts:
+        others = {name: made for name, made in artifacts.items() if name != EMBEDDINGS.name}
+        write_json(layout.record, before | {"artifacts": others})
+
+
 def content_digest(artifact: Artifact, layout: EncoderLayout) -> str:
     """What identifies the content of an artifact's files; "" for one that is a folder."""
     if artifact.folder:

@@ -6,6 +6,7 @@ that is there, to be revised. What fills them is the business of imports.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import shutil
@@ -18,12 +19,20 @@ from typing import Any, Final
 
 import pandas as pd
 
-from radcbir_core.collections.layout import UNFINISHED, Layout, check_name, collections_folder, folder_of
+from radcbir_core.collections.layout import (
+    UNFINISHED,
+    Layout,
+    check_name,
+    collections_folder,
+    folder_of,
+    list_collections,
+)
 from radcbir_core.collections.locks import gate, no_builds
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, new_record, read_record, write_problems, write_record
 from radcbir_core.errors import CollectionExistsError, Remedy, StaleError
-from radcbir_core.storage import disk_errors, exchange, remove_partials
+from radcbir_core.storage import disk_errors, remove_partials, sync_file, sync_folder, sync_tree
+from radcbir_core.swapping import being_swapped, finish_swaps, take_place
 
 _ABANDONED_AFTER: Final = 24 * 3600.0
 
@@ -34,7 +43,7 @@ def refuse_existing(name: str) -> None:
     Raises:
         CollectionExistsError: There is something of that name.
     """
-    if (collections_folder() / check_name(name)).exists():
+    if (collections_folder() / check_name(name)).exists() or name in list_collections():
         raise CollectionExistsError(
             f"Expected a new collection name, but name = {name!r} exists already. Choose another, or remove it first.",
             remedy=Remedy("remove", name),
@@ -62,10 +71,17 @@ def new_collection(name: str) -> Iterator[Path]:
             unfinished.mkdir(parents=True)
             _remove_abandoned(final.parent)
             yield unfinished
-            refuse_existing(name)
-            unfinished.rename(final)
+            _give_name(unfinished, final)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _give_name(unfinished: Path, final: Path) -> None:
+    """Make a collection of a folder that is complete."""
+    sync_tree(unfinished)
+    refuse_existing(final.name)
+    unfinished.rename(final)
+    sync_folder(final.parent)
 
 
 @contextmanager
@@ -84,27 +100,27 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
     """
     final = collections_folder() / check_name(name)
     refuse_existing(name)
-    unfinished = final.with_name(f"{UNFINISHED}{name}-{key}")
+    # No name has a plus in it: what begins like this is of no other collection.
+    unfinished = final.with_name(f"{UNFINISHED}{name}+{key}")
     with disk_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         with gate(final, doing="making"):
             refuse_existing(name)
-            for other in final.parent.glob(f"{UNFINISHED}{glob.escape(name)}-*"):
+            for other in final.parent.glob(f"{UNFINISHED}{glob.escape(name)}+*"):
                 if other != unfinished:
                     shutil.rmtree(other, ignore_errors=True)
             unfinished.mkdir(exist_ok=True)
             remove_partials(unfinished)
             yield unfinished
-            unfinished.rename(final)
+            _give_name(unfinished, final)
 
 
 @contextmanager
 def revised_collection(name: str, *, digest: str) -> Iterator[Path]:
     """Give a copy of a collection's folder to change; on leaving without error it takes the collection's place.
 
-    In one step, where the system and the disk can exchange two names; elsewhere there is a moment without either. The
-    copy's files are links to the same bytes: they may be replaced, as everything here is written, but not changed where
-    they are.
+    At every instant the one or the other stands (:mod:`radcbir_core.swapping`). The copy's files are links to the same
+    bytes: they may be replaced, as everything here is written, but not changed where they are.
 
     Args:
         name: The collection's name.
@@ -118,43 +134,62 @@ def revised_collection(name: str, *, digest: str) -> Iterator[Path]:
         StorageError: No space left, or no permission.
     """
     final = folder_of(name)
-    revised, doomed = unfinished_folder(), unfinished_folder()
-    with disk_errors(final):
+    revised = unfinished_folder()
+    with disk_errors(final), gate(final, doing="changing"), no_builds(final):
+        if read_record(final).get("manifest_digest") != digest:
+            raise StaleError(f"Expected {name} as it was when this began, but it has been changed since. Begin again.")
         try:
-            with gate(final, doing="changing"), no_builds(final):
-                if read_record(final).get("manifest_digest") != digest:
-                    raise StaleError(
-                        f"Expected {name} as it was when this began, but it has been changed since. Begin again."
-                    )
-                shutil.copytree(final, revised, copy_function=link_or_copy)
-                yield revised
-                if exchange(revised, final):
-                    return
-                final.rename(doomed)
-                try:
-                    revised.rename(final)
-                except OSError:
-                    doomed.rename(final)
-                    raise
+            _link_tree(final, revised)
+            yield revised
+            sync_tree(revised)
+            take_place(revised, final)
         finally:
-            for folder in (revised, doomed):
-                shutil.rmtree(folder, ignore_errors=True)
+            # What has this name now is a copy that nobody wants, or the one of before; never the only one there is.
+            if revised.name not in being_swapped(final.parent):
+                shutil.rmtree(revised, ignore_errors=True)
 
 
-def link_or_copy(source: str, target: str) -> str:
-    """Make ``target`` another name of the file ``source``, or a copy of it where the disk knows no such names."""
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make ``target`` another name of the file ``source``, or a copy of it where the disk knows no such names.
+
+    Raises:
+        FileNotFoundError: The source is gone.
+        OSError: No space left, or no permission.
+    """
     try:
-        os.link(source, target)
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
     except OSError:
         shutil.copy2(source, target)
-    return target
+        sync_file(target)
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Make a folder with the files of another, as :func:`link_or_copy` does."""
+    target.mkdir()
+    shutil.copymode(source, target)
+    with os.scandir(source) as entries:
+        for entry in entries:
+            # Kept evaluations are replaced by whoever looks at one, and made again where a part is missing.
+            with contextlib.suppress(FileNotFoundError):
+                (_link_tree if entry.is_dir() else link_or_copy)(Path(entry.path), target / entry.name)
 
 
 def _remove_abandoned(folder: Path) -> None:
     """Remove what killed imports and removals left behind; a day old, so that none that is still at work is met."""
+    finish_swaps(folder)
+    swapped = being_swapped(folder)
     for abandoned in folder.glob(f"{UNFINISHED}*/"):
-        if time.time() - abandoned.stat().st_mtime > _ABANDONED_AFTER:
+        if abandoned.name not in swapped and _is_old(abandoned):
             shutil.rmtree(abandoned, ignore_errors=True)
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > _ABANDONED_AFTER
+    except OSError:  # somebody else has removed it
+        return False
 
 
 def write_collection(

@@ -76,7 +76,8 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
             write_json(unfinished / _RECORD, record)
             _take_place(unfinished, folder)
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            for left in (unfinished, unfinished.with_name(f"{unfinished.name}-before")):
+                shutil.rmtree(left, ignore_errors=True)
     _remove_unread(folder.parent)
 
 
@@ -85,7 +86,9 @@ def _take_place(unfinished: Path, folder: Path) -> None:
     if folder.is_dir():
         if exchange(unfinished, folder):
             return
-        shutil.rmtree(folder)
+        # A moment without either: whoever looks then computes the same again.
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(unfinished.with_name(f"{unfinished.name}-before"))
     try:
         unfinished.rename(folder)
     except OSError:

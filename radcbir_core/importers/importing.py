@@ -194,6 +194,8 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, from its first byte on."""
+    """Write a file that only its owner may read, from its first byte on; it is on the disk itself then."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
         handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())

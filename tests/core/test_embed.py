@@ -164,6 +164,33 @@ def test_images_that_fail_are_listed_and_the_rest_goes_on(collection) -> None:
     assert len(collection.problems()) == len(problems), "the same problem is not listed twice"
 
 
+@pytest.mark.parametrize("step", ["write_array", "_list_problems", "_describe"])
+def test_killed_while_another_version_takes_the_place_nothing_is_taken_for_current(
+    collection, monkeypatch, step
+) -> None:
+    (collection.image_root / "chest_01.png").write_bytes(b"no image any more")
+    encoder = load_encoder("pixels")
+    embed(collection, encoder)
+    before = written(collection)
+    (collection.folder / "problems.csv").unlink()
+    monkeypatch.setattr(encoder, "fingerprint", "another")
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    real = getattr(embedding, step)
+    with monkeypatch.context() as patch:
+        # Shards are written by write_array too: only the whole is killed.
+        patch.setattr(embedding, step, lambda path, *a, **k: real(path, *a, **k) if "shards" in str(path) else killed())
+        with pytest.raises(KeyboardInterrupt):
+            embed(collection, encoder)
+    assert collection.store("pixels").states()["embeddings"] == "missing"
+    embed(collection, encoder)
+    assert collection.store("pixels").is_current(EMBEDDINGS)
+    assert written(collection) == before
+    assert collection.problems()["image_id"].str.contains("chest_01").any(), "what failed is listed"
+
+
 def test_nothing_to_embed_is_an_error_and_leaves_no_embeddings(collection) -> None:
     shutil.rmtree(collection.image_root)
     with pytest.raises(CollectionError, match="all 61 of c failed; the first: Expected the image file"):

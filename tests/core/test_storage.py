@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from radcbir_core.storage import (
     read_json,
     refuse_full_disk,
     remove_partials,
+    sync_folder,
     write_array,
     write_json,
 )
@@ -84,6 +87,29 @@ def test_an_array_written_in_chunks_is_the_whole_or_nothing(tmp_path) -> None:
     np.testing.assert_array_equal(np.load(path), whole.astype(np.float16))
     write_array(path, [], shape=(0, 3), dtype=np.int32)
     assert np.load(path).shape == (0, 3)
+
+
+def test_a_fault_that_the_disk_tells_late_is_told_and_others_are_not(tmp_path, monkeypatch) -> None:
+    for number, told in ((errno.EIO, True), (errno.ENOSPC, True), (errno.EINVAL, False)):
+
+        def refused(_: int, number: int = number) -> None:
+            raise OSError(number, "of the system")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", refused)
+            if told:
+                with pytest.raises(StorageError):
+                    sync_folder(tmp_path)
+            else:
+                sync_folder(tmp_path)
+    sync_folder(tmp_path / "gone")
+
+
+def test_two_threads_that_write_one_file_do_not_meet(tmp_path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: atomic_bytes(tmp_path / "a", b"%d" % number * 10_000), range(200)))
+    assert len(set((tmp_path / "a").read_bytes().decode())) <= 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full on this system")

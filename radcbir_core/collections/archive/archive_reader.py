@@ -59,7 +59,7 @@ from radcbir_core.collections.record import ARCHIVED, digests_in
 from radcbir_core.collections.writing import new_collection, refuse_existing
 from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import digest_file, refuse_full_disk, write_json
+from radcbir_core.storage import digest_file, refuse_full_disk, sync_disk, write_json
 from radcbir_core.unpacking import ZipLimits, checked_members, extract, opened
 
 LIMITS = ZipLimits(files=4_000_000, file_bytes=1024**4, total_bytes=4 * 1024**4)
@@ -146,6 +146,7 @@ def open_archive(
             told = {**origin, "opened": datetime.now(UTC).isoformat(timespec="seconds")}
             write_json(folder / RECORD, record | {"name": chosen, "image_root": str(root), ARCHIVED: told})
             _check_history(Collection(folder), called)
+            sync_disk(folder)
     return open_collection(chosen)
 
 

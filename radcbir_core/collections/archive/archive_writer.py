@@ -193,13 +193,13 @@ def _snapshot(collection: Collection) -> Iterator[Path]:
         with at_rest(collection.name) as folder:
             snapshot.mkdir()
             now = Collection(folder)
-            link_or_copy(str(now.manifest_path), str(Layout(snapshot).manifest))
+            link_or_copy(now.manifest_path, Layout(snapshot).manifest)
             write_record(snapshot, now.record | {"manifest": MANIFEST})
             for name in set(_files(folder)) - {MANIFEST, RECORD}:
                 target = snapshot / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 try:
-                    link_or_copy(str(folder / name), str(target))
+                    link_or_copy(folder / name, target)
                 except FileNotFoundError:
                     # Kept evaluations are replaced by whoever looks at one, and made again where a part is missing.
                     if f"/{EVALUATION.folder}/" not in name:

@@ -6,6 +6,7 @@ import json
 import shutil
 import stat
 import threading
+from pathlib import Path
 
 import filelock
 import pytest
@@ -158,6 +159,24 @@ def test_a_full_disk_changes_nothing(small, monkeypatch) -> None:
             rename_collection("small", "x", title="y")
     assert list_collections() == ["small"]
     assert open_collection("small").record == small.record
+
+
+def test_between_the_record_and_the_folder_it_is_what_it_was(small, monkeypatch) -> None:
+    """The folder's name decides, at one instant, under which name and title the collection is."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", killed)
+        with pytest.raises(KeyboardInterrupt):
+            rename_collection("small", "x", title="y")
+    assert (open_collection("small").title, open_collection("small").record) == (small.title, small.record)
+    small.folder.rename(small.folder.with_name("x"))
+    assert (open_collection("x").title, open_collection("x").record["name"]) == ("y", "x")
+    (small.folder.with_name("x")).rename(small.folder)
+    assert rename_collection("small", "z").title == small.title
+    assert "renamed" not in json.loads((small.folder.with_name("z") / "collection.json").read_text())
 
 
 def test_removing_leaves_nothing_behind(small) -> None:

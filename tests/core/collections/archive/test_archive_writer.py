@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -75,10 +76,10 @@ def test_it_waits_for_no_build_and_is_refused_during_one(small, tmp_path) -> Non
 def test_an_evaluation_that_is_replaced_meanwhile_is_left_out(small, tmp_path, monkeypatch) -> None:
     from radcbir_core.collections.archive import archive_writer
 
-    def vanishing(source: str, target: str) -> str:
-        if source.endswith(("queries.parquet", vanished)):
-            raise FileNotFoundError(2, "No such file or directory", source)
-        return shutil.copy2(source, target)
+    def vanishing(source: Path, target: Path) -> None:
+        if source.name.endswith(("queries.parquet", vanished)):
+            raise FileNotFoundError(2, "No such file or directory", str(source))
+        shutil.copy2(source, target)
 
     monkeypatch.setattr(archive_writer, "link_or_copy", vanishing)
     vanished = "queries.parquet"
