@@ -126,7 +126,7 @@ def read_stored_values(
         raise request.error("a DICOM header with " + " and ".join(missing), f"without {missing[0]}", remedy=COPY_AGAIN)
     rows, columns = int(header.Rows), int(header.Columns)
     request.check_pixels(columns, rows)
-    options = _options(header, element, frames=frames)
+    options = _options(header, element, frames=frames, compressed=syntax not in _NATIVE)
     photometric = str(options["photometric_interpretation"])
     samples = options["samples_per_pixel"]
     if photometric not in _ONE_SAMPLE | _THREE_SAMPLES or samples != (1 if photometric in _ONE_SAMPLE else 3):
@@ -162,7 +162,7 @@ def read_stored_values(
     return values.astype(values.dtype.newbyteorder("="), copy=False), str(decoded_as["photometric_interpretation"])
 
 
-def _options(header: Dataset, element: PixelElement, *, frames: int) -> dict[str, Any]:
+def _options(header: Dataset, element: PixelElement, *, frames: int, compressed: bool) -> dict[str, Any]:
     """The options of pydicom's decoders, which are given a place in a file instead of a data set."""
     options: dict[str, Any] = {
         "pixel_keyword": element.keyword,
@@ -178,7 +178,9 @@ def _options(header: Dataset, element: PixelElement, *, frames: int) -> dict[str
         options["bits_stored"] = int(header.get("BitsStored", header.BitsAllocated))
         options["pixel_representation"] = int(header.get("PixelRepresentation", 0))
     if options["samples_per_pixel"] > 1:
-        options["planar_configuration"] = int(header.get("PlanarConfiguration", 0))
+        # How compressed samples lie is the matter of their stream, and of the plug-in that unpacks it; the attribute
+        # means nothing there, and writers leave in it what the image had before (PS3.3 C.7.6.3.1.3; PS3.5, 8.2).
+        options["planar_configuration"] = 0 if compressed else int(header.get("PlanarConfiguration") or 0)
     return options
 
 

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import jpeg_ls
 import numpy as np
 import pytest
 from PIL import Image
@@ -156,6 +157,60 @@ def test_extended_jpeg_of_12_bits() -> None:
 def test_htj2k(syntax: str) -> None:
     data = encapsulated_bytes(HTJ2K_VALUES, [HTJ2K_FRAME], syntax)
     assert np.array_equal(decode_image(data).pixels, decode_image(dicom_bytes(HTJ2K_VALUES)).pixels)
+
+
+COLOR_ENCODERS: dict[str, tuple[Callable[..., bytes], int]] = {
+    "JPEG": (lambda a, **o: encapsulated_bytes(a, [jpeg(a, subsampling=0)], uid.JPEGBaseline8Bit, **o), 8),
+    "JPEG in RGB": (lambda a, **o: encapsulated_bytes(a, [jpeg(a, keep_rgb=True)], uid.JPEGExtended12Bit, **o), 8),
+    "lossless JPEG": (lambda a, **o: encapsulated_bytes(a, [lossless_jpeg(a, 8)], uid.JPEGLosslessSV1, **o), 0),
+    "JPEG-LS by plane": (lambda a, **o: encapsulated_bytes(a, [jpeg_ls_frame(a, 0)], uid.JPEGLSLossless, **o), 0),
+    "JPEG-LS by line": (lambda a, **o: encapsulated_bytes(a, [jpeg_ls_frame(a, 1)], uid.JPEGLSLossless, **o), 0),
+    "JPEG-LS by pixel": (lambda a, **o: encapsulated_bytes(a, [jpeg_ls_frame(a, 2)], uid.JPEGLSLossless, **o), 0),
+    "JPEG 2000": (lambda a, **o: encapsulated_bytes(a, [jpeg_2000_frame(a)], uid.JPEG2000Lossless, **o), 0),
+    "RLE": (lambda a, **o: encapsulated_bytes(a, [rle_frame(a)], uid.RLELossless, **o), 0),
+}
+
+
+def jpeg_ls_frame(pixels: np.ndarray, interleave_mode: int) -> bytes:
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)) if interleave_mode == 0 else pixels
+    return bytes(jpeg_ls.encode_array(planes, interleave_mode=interleave_mode))
+
+
+def jpeg_2000_frame(pixels: np.ndarray) -> bytes:
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG2000", irreversible=False, no_jp2=True)
+    return file.getvalue()
+
+
+def rle_frame(pixels: np.ndarray) -> bytes:
+    header = make_header(pixels)
+    header.compress(uid.RLELossless, pixels, encoding_plugin="pydicom", generate_instance_uid=False)
+    return get_frame(header.PixelData, 0, number_of_frames=1)
+
+
+@pytest.mark.parametrize("kind", COLOR_ENCODERS)
+def test_planar_configuration_means_nothing_where_pixels_are_compressed(kind: str) -> None:
+    encode, tolerance = COLOR_ENCODERS[kind]
+    for planar in (0, 1, None):  # the attribute may be missing, too
+        pixels = decode_image(encode(SMOOTH_COLOR, PlanarConfiguration=planar)).pixels
+        assert np.abs(pixels.astype(int) - SMOOTH_COLOR).max() <= tolerance, planar
+
+
+@pytest.mark.parametrize(
+    "syntax", [uid.ImplicitVRLittleEndian, uid.ExplicitVRBigEndian, uid.DeflatedExplicitVRLittleEndian]
+)
+def test_planar_configuration_is_kept_where_pixels_are_not_compressed(syntax: str) -> None:
+    planes = np.ascontiguousarray(SMOOTH_COLOR.transpose(2, 0, 1)).reshape(SMOOTH_COLOR.shape)
+    data = dicom_bytes(planes, syntax=syntax, PlanarConfiguration=1)
+    assert np.array_equal(decode_image(data).pixels, SMOOTH_COLOR)
+
+
+def test_a_compressed_file_that_was_stored_by_plane_once() -> None:
+    folder = Path(__file__).parents[5] / "shared" / "cases" / "01_planar1_compressed_color"
+    if not folder.is_dir():
+        pytest.skip("the files of this case are not here")
+    truth = np.asarray(Image.open(folder / "truth.png")).astype(int)
+    assert np.abs(decode_image(folder / "jpeg_pc1.dcm").pixels - truth).max() <= 14
 
 
 def test_every_syntax_is_tested_here() -> None:
