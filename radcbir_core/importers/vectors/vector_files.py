@@ -6,13 +6,18 @@ of labels; whether a vector can be used is decided here alone.
 The paper's form (Denner et al., arXiv 2403.06567, ``src/embeddings/create_embeddings.py`` of their code) is one HDF5
 file a data set, with one HDF5 data set an image, named like the image's path. HDF5's own calls are used where h5py's
 objects would take three times as long.
+
+Nothing outside the file is read. HDF5 itself follows external storage, external links and virtual data sets to whatever
+file they name, and loads a filter's code from a folder of plugins: a stranger's file would read the files of this
+machine, and give them back as vectors.
 """
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,8 +32,14 @@ SUFFIXES = (".h5", ".hdf5", ".hdf", ".npy", ".npz", ".parquet")
 KEY_NAMES = ("filepath", "path", "image_id")
 VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "features")
 
+MOST_NUMBERS = 65_536
+"""The most numbers a vector may have: more than any encoder gives, and few enough that an unfilled shape is seen."""
+
 _LOOKED_AT = 101
+_CHECKED_AT_ONCE = 4096
 _NAMED = 3
+# What HDF5 and h5py bring: deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf. Others come from plugins.
+_OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
 
 class VectorFile(Protocol):
@@ -75,18 +86,18 @@ def open_vectors(path: Path) -> VectorFile:
     if suffix not in SUFFIXES:
         raise ManifestError(f"Expected vectors in a file of {', '.join(SUFFIXES)}, but {path} is none. Convert it.")
     try:
-        if suffix == ".npy":
-            return _array_file(path)
-        if suffix == ".npz":
-            return _archive(path)
-        if suffix == ".parquet":
-            return _ParquetVectors(path)
-        return Hdf5Vectors(path)
+        opened = _OPENERS[suffix](path)
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         raise ManifestError(
             f"Expected a complete {suffix} file, but {path} cannot be read: {reason}. Copy or make it again."
         ) from error
+    if opened.dimension > MOST_NUMBERS:
+        raise ManifestError(
+            f"Expected vectors of at most {MOST_NUMBERS:,} numbers, but those in {path} have {opened.dimension:,}. "
+            "Give embeddings, not images."
+        )
+    return opened
 
 
 def _h5py() -> Any:
@@ -102,23 +113,29 @@ def _h5py() -> Any:
 class Hdf5Vectors:
     """The paper's form: one data set an image, each ``(D,)`` or ``(1, D)``.
 
+    All links are looked at before any data set is opened, and each data set before any of it is read: most at once, of
+    many only some, because that takes as long as reading them.
+
     Args:
         path: The file.
 
     Raises:
-        ManifestError: It has no data sets, or no floating-point vectors.
+        ManifestError: It has no data sets, or no floating-point vectors, or names other files.
         OSError: It is damaged.
     """
 
     def __init__(self, path: Path) -> None:
         h5py = _h5py()
         self.path = path
-        self._file = h5py.File(path, "r")
+        # The driver is named, because one that the environment names could take a file for a part of several.
+        self._file = h5py.File(path, "r", driver=None if sys.platform == "win32" else "sec2")
         self._low = h5py
         self._names = self._links()
         if not self._names:
             raise ManifestError(f"Expected one HDF5 data set an image, but {path} has none. Give another file.")
         self.keys: Sequence[str] | None = [name.decode("utf-8", "replace") for name in self._names]
+        for name in self._names[:: max(1, len(self._names) // _CHECKED_AT_ONCE)]:
+            self._opened(name)
         seen = [self._shape_and_type(name) for name in self._names[:: max(1, len(self._names) // _LOOKED_AT)]]
         usable = Counter(
             (shape[-1], kind)
@@ -139,19 +156,16 @@ class Hdf5Vectors:
     def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
         """See :class:`VectorFile`; in the order given, which is quickest when it is the file's."""
         h5py = self._low
-        open_dataset, everything, file, names, kind = (
-            h5py.h5d.open,
-            h5py.h5s.ALL,
-            self._file.id,
-            self._names,
-            self._type,
-        )
+        open_dataset, everything, names, kind = self._opened, h5py.h5s.ALL, self._names, self._type
         wanted = {(self.dimension,), (1, self.dimension)}
         vectors: Floats = np.zeros((len(places), self.dimension), dtype=self.dtype)
         reasons: dict[int, str] = {}
         for number, place in enumerate(places.tolist()):
             try:
-                dataset = open_dataset(file, names[place])
+                dataset = open_dataset(names[place])
+                if dataset is None:
+                    reasons[number] = "Expected a readable data set, but there is none: a link to nothing, or damaged."
+                    continue
                 shape = dataset.shape
                 if shape in wanted and dataset.get_type() == kind:
                     dataset.read(everything, everything, vectors[number], kind)
@@ -175,19 +189,65 @@ class Hdf5Vectors:
             vectors[number] = content.reshape(-1)
 
     def _links(self) -> list[bytes]:
-        """The names of all data sets. Links are listed without opening what they point at, which is far quicker."""
+        """The names of all data sets. Links are listed without opening what they point at, which is far quicker.
+
+        Raises:
+            ManifestError: One leads to another file.
+        """
         names: list[bytes] = []
+        within = {self._low.h5l.TYPE_HARD, self._low.h5l.TYPE_SOFT}
+        leading_out: list[bytes] = []
+
+        def look(name: bytes, link: Any) -> None:
+            names.append(name)
+            if link.type not in within:  # an external link, or one whose meaning its user defines
+                leading_out.append(name)
+
         root = self._low.h5g.open(self._file.id, b"/")
-        root.links.visit(names.append)
+        root.links.visit(look, info=True)
+        if leading_out:
+            raise self._leads_out(leading_out[0], "a link to another file")
         groups = {name.rpartition(b"/")[0] for name in names}
         return [name for name in names if name not in groups]
 
-    def _shape_and_type(self, name: bytes) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+    def _opened(self, name: bytes) -> Any | None:
+        """A data set, if all of it is in this file; ``None`` where the name leads to none.
+
+        Even its shape is not asked for before: that of a virtual data set is looked up in the files it is made of.
+
+        Raises:
+            ManifestError: Its numbers are in other files, or a plugin would have to unpack them.
+        """
         try:
             dataset = self._low.h5d.open(self._file.id, name)
-        except (RuntimeError, KeyError, TypeError, OSError):
-            return None  # a group without members, or a link to nothing
-        return tuple(dataset.shape), dataset.dtype
+            if dataset.get_offset() is not None:  # one piece of this very file, as most are
+                return dataset
+            how = dataset.get_create_plist()
+            virtual, elsewhere = how.get_layout() == self._low.h5d.VIRTUAL, how.get_external_count()
+            filters = {how.get_filter(number)[0] for number in range(how.get_nfilters())}
+        except (RuntimeError, KeyError, TypeError, ValueError, OSError):
+            return None  # a group without members, a link to nothing, or damaged
+        if virtual or elsewhere:
+            raise self._leads_out(name, "a virtual data set" if virtual else "external storage")
+        if foreign := filters - _OWN_FILTERS:
+            raise ManifestError(
+                f"Expected numbers that HDF5 unpacks by itself, but {self.path} has {_shown(name)} with filter "
+                f"{min(foreign)}, which is a plugin. Save it again with gzip, or without compression."
+            )
+        return dataset
+
+    def _leads_out(self, name: bytes, what: str) -> ManifestError:
+        return ManifestError(
+            f"Expected all vectors in the file itself, but {self.path} has {_shown(name)}, which is {what}. "
+            "Save the vectors themselves into one file."
+        )
+
+    def _shape_and_type(self, name: bytes) -> tuple[tuple[int, ...], np.dtype[Any]] | None:
+        dataset = self._opened(name)
+        try:
+            return None if dataset is None else (tuple(dataset.shape), dataset.dtype)
+        except (RuntimeError, KeyError, TypeError, ValueError, OSError):
+            return None  # of a type that NumPy has not, or damaged
 
 
 class _ArrayVectors:
@@ -321,6 +381,20 @@ class _ParquetVectors:
             table = self._file.read_row_group(number, columns=[self._column])
             self._held = (number, table.column(0).combine_chunks())
         return self._held[1]
+
+
+_OPENERS: dict[str, Callable[[Path], VectorFile]] = {
+    ".npy": _array_file,
+    ".npz": _archive,
+    ".parquet": _ParquetVectors,
+    ".h5": Hdf5Vectors,
+    ".hdf5": Hdf5Vectors,
+    ".hdf": Hdf5Vectors,
+}
+
+
+def _shown(name: bytes) -> str:
+    return repr(name.decode("utf-8", "replace")[:120])
 
 
 def _is_one_vector(shape: Iterable[int]) -> bool:

@@ -65,7 +65,7 @@ def test_hdf5_of_mixed_shapes_takes_the_most_frequent(tmp_path) -> None:
     assert vectors.tolist() == [[1.0] * 3] * 3 + [[0.0] * 3] * 4
     assert reasons[3] == "Expected a vector of dimension 3, but its shape is (3, 1)."
     assert reasons[4] == "Expected a floating-point vector, but its type is int64."
-    assert reasons[5].startswith("Expected a readable data set, but HDF5 says: ")
+    assert reasons[5] == "Expected a readable data set, but there is none: a link to nothing, or damaged."
     assert reasons[6] == "Expected a vector of dimension 3, but its shape is ()."
 
 
@@ -142,3 +142,118 @@ def test_files_without_usable_vectors(tmp_path) -> None:
 
 def test_a_few_names() -> None:
     assert [some(list("abcd")[:n]) for n in range(1, 5)] == ["a", "a, b", "a, b, c", "a, b, c and 1 more"]
+
+
+def external_storage(file: h5py.File, secret: Path) -> None:
+    file.create_dataset("leak", shape=(5,), dtype="f4", external=[(str(secret), 0, 20)])
+
+
+def external_storage_in_pieces(file: h5py.File, secret: Path) -> None:
+    pieces = [(str(secret), 0, 8), (secret.name, 8, h5py.h5f.UNLIMITED)]
+    file.create_dataset("deep/er/leak", shape=(5,), maxshape=(None,), dtype="f4", external=pieces)
+
+
+def external_link(file: h5py.File, secret: Path) -> None:
+    file["leak"] = h5py.ExternalLink(str(secret), "/vector")
+
+
+def external_link_to_a_group(file: h5py.File, secret: Path) -> None:
+    file["deep/leak"] = h5py.ExternalLink(str(secret), "/")
+
+
+def soft_link_to_an_external_link(file: h5py.File, secret: Path) -> None:
+    file["a"] = h5py.SoftLink("/z/leak")
+    file["z/leak"] = h5py.ExternalLink(str(secret), "/vector")
+
+
+def virtual_data_set(file: h5py.File, secret: Path) -> None:
+    layout = h5py.VirtualLayout(shape=(5,), dtype="f4")
+    layout[:] = h5py.VirtualSource(str(secret), "vector", shape=(5,))
+    file.create_virtual_dataset("leak", layout)
+
+
+def soft_link_to_a_virtual_data_set(file: h5py.File, secret: Path) -> None:
+    virtual_data_set(file, secret)
+    file["a"] = h5py.SoftLink("/leak")
+
+
+@pytest.mark.parametrize(
+    ("lead_out", "what"),
+    [
+        (external_storage, "external storage"),
+        (external_storage_in_pieces, "external storage"),
+        (external_link, "a link to another file"),
+        (external_link_to_a_group, "a link to another file"),
+        (soft_link_to_an_external_link, "a link to another file"),
+        (virtual_data_set, "a virtual data set"),
+        (soft_link_to_a_virtual_data_set, "a virtual data set"),
+    ],
+)
+def test_hdf5_that_leads_to_another_file_is_refused_as_a_whole(tmp_path, lead_out, what) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["vector"] = VECTORS[0]
+    write_h5(tmp_path / "v.h5")
+    with h5py.File(tmp_path / "v.h5", "a") as file:
+        lead_out(file, tmp_path / "secret.h5")
+    with pytest.raises(ManifestError, match=rf"v\.h5 has '(a|.*leak)', which is {what}\. Save the vectors themselves"):
+        open_vectors(tmp_path / "v.h5")
+
+
+def test_among_many_data_sets_one_that_leads_out_is_refused_before_it_is_read(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("radcbir_core.importers.vectors.vector_files._CHECKED_AT_ONCE", 2)
+    monkeypatch.setattr("radcbir_core.importers.vectors.vector_files._LOOKED_AT", 2)
+    (tmp_path / "secret").write_bytes(b"secret" * 10)
+    write_h5(tmp_path / "v.h5")
+    with h5py.File(tmp_path / "v.h5", "a") as file:
+        del file["group/n003"]
+        file.create_dataset("group/n003", shape=(5,), dtype="f4", external=[(str(tmp_path / "secret"), 0, 20)])
+    vectors = open_vectors(tmp_path / "v.h5")
+    vectors.read(np.arange(3))
+    with pytest.raises(ManifestError, match="'group/n003', which is external storage"):
+        vectors.read(np.arange(5))
+
+
+def test_hdf5_of_every_layout_that_is_its_own_is_read(tmp_path) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["contiguous"] = VECTORS[0]
+        file.create_dataset("gzip", data=VECTORS[1], compression="gzip", shuffle=True, fletcher32=True)
+        file.create_dataset("lzf", data=VECTORS[2], compression="lzf")
+        file.create_dataset("unfilled", shape=(5,), dtype="f4", fillvalue=2)
+        file["zsoft"] = h5py.SoftLink("/gzip")
+        compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        compact.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple((5,))
+        low = h5py.h5d.create(file.id, b"compact", h5py.h5t.NATIVE_FLOAT, space, dcpl=compact)
+        low.write(h5py.h5s.ALL, h5py.h5s.ALL, VECTORS[3])
+    opened = open_vectors(tmp_path / "v.h5")
+    assert opened.keys == ["compact", "contiguous", "gzip", "lzf", "unfilled", "zsoft"]
+    vectors, reasons = opened.read(np.arange(6))
+    assert reasons == {}
+    np.testing.assert_array_equal(vectors, [*VECTORS[[3, 0, 1, 2]], [2] * 5, VECTORS[1]])
+
+
+def test_a_filter_that_is_a_plugin_is_refused(tmp_path) -> None:
+    optional = h5py.h5z.FLAG_OPTIONAL
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        how.set_chunk((5,))
+        how.set_filter(32001, optional)
+        h5py.h5d.create(file.id, b"blosc", h5py.h5t.NATIVE_FLOAT, h5py.h5s.create_simple((5,)), dcpl=how)
+    with pytest.raises(ManifestError, match=r"'blosc' with filter 32001, which is a plugin\. Save it again with gzip"):
+        open_vectors(tmp_path / "v.h5")
+
+
+def test_references_are_no_vectors(tmp_path) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["a"] = VECTORS[0]
+        file["b"] = np.array([file["a"].ref] * 5, dtype=h5py.ref_dtype)
+        file["c"] = np.array([file["a"].regionref[:2]] * 5, dtype=h5py.regionref_dtype)
+    _, reasons = open_vectors(tmp_path / "v.h5").read(np.arange(3))
+    assert reasons == dict.fromkeys((1, 2), "Expected a floating-point vector, but its type is object.")
+
+
+def test_a_shape_that_nobody_filled_is_no_vector(tmp_path) -> None:
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_dataset("a", shape=(10**12,), dtype="f4", chunks=(4096,))
+    with pytest.raises(ManifestError, match=r"at most 65,536 numbers, but those in .* have 1,000,000,000,000"):
+        open_vectors(tmp_path / "v.h5")
