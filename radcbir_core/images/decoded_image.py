@@ -67,6 +67,7 @@ class DecodedImage:
         frame: which frame this is, counted from 0; None for a file with one frame.
         frames: how many frames the file has.
         format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"`` or ``"DICOM"``.
+        remarks: what the file says of its picture and could not be used, a sentence each; never a value of the file.
     """
 
     pixels: np.ndarray
@@ -74,6 +75,7 @@ class DecodedImage:
     frame: int | None
     frames: int
     format: str
+    remarks: tuple[str, ...] = ()
 
     def _repr_png_(self) -> bytes:
         """The picture, as a notebook shows it."""

@@ -37,7 +37,7 @@ def display_image(image: StoredImage, *, window: tuple[float, float] | None = No
         pixels, applied = (_color if image.is_color else _gray)(image, window)
         pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return DecodedImage(pixels, applied, image.frame, image.frames, image.format)
+    return DecodedImage(pixels, applied, image.frame, image.frames, image.format, image.remarks)
 
 
 def gray_if_equal(pixels: np.ndarray) -> np.ndarray:

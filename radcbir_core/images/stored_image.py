@@ -33,6 +33,7 @@ class StoredImage:
         padding: first and last stored value that stand for "nothing here" (C.7.5.1.1.2), or None.
         inverted: whether the lowest value is white (MONOCHROME1).
         bits: how many bits of a stored color count.
+        remarks: what the file says of its picture and could not be used, a sentence each; never a value of the file.
 
     Example:
         >>> scan = StoredImage(
@@ -54,6 +55,7 @@ class StoredImage:
     padding: tuple[float, float] | None = None
     inverted: bool = False
     bits: int = 8
+    remarks: tuple[str, ...] = ()
 
     @property
     def is_color(self) -> bool:

@@ -6,8 +6,7 @@ The arithmetic on gray values is `grayscale`'s.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,11 @@ from pydicom.pixels.processing import apply_color_lut
 
 from radcbir_core.images.decoded_image import Window
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.grayscale import LookupTable, Rescale, full_range
 from radcbir_core.images.stored_image import StoredImage
 
+NO_NUMBER = "{keyword} is no number, and counts as not there."
 _COLORS = ("Red", "Green", "Blue")
 PALETTE_ELEMENTS = tuple(
     f"{prefix}{color}PaletteColorLookupTable{part}"
@@ -39,11 +40,13 @@ class FrameHeader:
         header: the header.
         frame: the frame, counted from 0.
         byte_order: of the words in it that pydicom leaves as bytes, ``"<"`` or ``">"``.
+        remarks: what was found to be unusable; grows as the header is read.
     """
 
     header: Dataset
     frame: int
     byte_order: str
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def signed(self) -> bool:
@@ -54,6 +57,19 @@ class FrameHeader:
     def bits_stored(self) -> int:
         """How many bits of a stored value count."""
         return int(self.header.get("BitsStored", self.header.BitsAllocated))
+
+    def number(self, group: Dataset, keyword: str, *, several: bool = False) -> float | None:
+        """The number that an element holds, or the first where it may hold several; None where there is none.
+
+        What is no number is remarked.
+        """
+        values = numbers(group, keyword)
+        number = values[0] if values and (several or len(values) == 1) else None
+        if values and number is None:
+            remark = NO_NUMBER.format(keyword=keyword)
+            if remark not in self.remarks:
+                self.remarks.append(remark)
+        return number
 
     def group(self, macro: str) -> Dataset:
         """Where the elements of a functional group are: with the frame, else shared, else at the top (C.7.6.16)."""
@@ -93,6 +109,7 @@ def with_presentation(image: StoredImage, context: FrameHeader, *, photometric: 
         voi=voi,
         padding=_padding(context.header, image.stored.dtype),
         # INVERSE comes with MONOCHROME1 and says the same again (C.11.6.1.2), so together they invert once.
+        remarks=tuple(context.remarks),
         inverted=photometric == "MONOCHROME1" or str(context.header.get("PresentationLUTShape", "")) == "INVERSE",
     )
 
@@ -121,7 +138,7 @@ def _modality(context: FrameHeader, request: Request) -> Rescale | LookupTable:
     if tables:
         return _table(tables[0], byte_order=context.byte_order, signed=context.signed)
     group = context.group("PixelValueTransformationSequence")
-    slope, intercept = (_first_number(group, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
+    slope, intercept = (context.number(group, keyword) for keyword in ("RescaleSlope", "RescaleIntercept"))
     if slope == 0:
         raise request.error("a rescale slope other than 0", "RescaleSlope 0", remedy=COPY_AGAIN)
     return Rescale(1.0 if slope is None else slope, 0.0 if intercept is None else intercept)
@@ -137,8 +154,10 @@ def _unit(context: FrameHeader) -> str:
         named = tables[0].get("ModalityLUTType")
     else:
         group = context.group("PixelValueTransformationSequence")
+        if any(is_no_number(group, keyword) for keyword in ("RescaleSlope", "RescaleIntercept")):
+            return ""  # values that were not rescaled as the header meant are in no unit
         named = group.get("RescaleType")
-        if not named and context.header.get("Modality") == "CT" and group.get("RescaleIntercept") is not None:
+        if not named and context.header.get("Modality") == "CT" and numbers(group, "RescaleIntercept"):
             named = "HU"
     return str(named) if str(named) in _UNITS else ""
 
@@ -153,9 +172,9 @@ def _voi(context: FrameHeader) -> Window | LookupTable | None:
     tables = group.get("VOILUTSequence")
     if tables and "LUTDescriptor" in tables[0] and "LUTData" in tables[0]:
         # The table's inputs may be negative if the modality's outputs can be (C.11.2.1.1).
-        intercept = _first_number(context.group("PixelValueTransformationSequence"), "RescaleIntercept")
+        intercept = context.number(context.group("PixelValueTransformationSequence"), "RescaleIntercept")
         return _table(tables[0], byte_order=context.byte_order, signed=context.signed or (intercept or 0) < 0)
-    center, width = _first_number(group, "WindowCenter"), _first_number(group, "WindowWidth")
+    center, width = (context.number(group, keyword, several=True) for keyword in ("WindowCenter", "WindowWidth"))
     function = _FUNCTIONS.get(str(group.get("VOILUTFunction") or "LINEAR").upper())
     if center is None or width is None or function is None:
         return None
@@ -169,14 +188,14 @@ def _padding(header: Dataset, kind: np.dtype[Any]) -> tuple[float, float] | None
 
     Writers give the value as unsigned for signed pixels, so it is read as the bit pattern that it stands for.
     """
-    value, limit = _first_number(header, "PixelPaddingValue"), _first_number(header, "PixelPaddingRangeLimit")
+    value, limit = (_stored_number(header, keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit"))
     if value is None or kind.kind not in "iu":
         return None
     ends = [_as_stored(number, kind) for number in (value, value if limit is None else limit)]
     return min(ends), max(ends)
 
 
-def _as_stored(number: float, kind: np.dtype[Any]) -> float:
+def _as_stored(number: int, kind: np.dtype[Any]) -> float:
     """The stored value whose bit pattern is that of `number`.
 
     Example:
@@ -184,20 +203,14 @@ def _as_stored(number: float, kind: np.dtype[Any]) -> float:
         (-2000.0, -2000.0)
     """
     bits = kind.itemsize * 8
-    pattern = int(number) % 2**bits
+    pattern = number % 2**bits
     return float(pattern - 2**bits if kind.kind == "i" and pattern >= 2 ** (bits - 1) else pattern)
 
 
-def _first_number(group: Dataset, keyword: str) -> float | None:
-    """The first value of an element as a finite number, or None where there is none."""
-    try:
-        value: Any = group.get(keyword)
-        if hasattr(value, "__iter__"):
-            value = next(iter(value), None)
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+def _stored_number(header: Dataset, keyword: str) -> int | None:
+    """The value of an element that is of the pixels' own type (US or SS), or None where it holds anything else."""
+    value: Any = header.get(keyword)
+    return value if isinstance(value, int) else None
 
 
 def _table(item: Dataset, *, byte_order: str, signed: bool) -> LookupTable:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import dcmread
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
@@ -106,14 +107,20 @@ def read_dicom(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
             remedy="Export it uncompressed, or as JPEG 2000.",
         )
 
-    frames = max(1, int(header.get("NumberOfFrames") or 1))
+    context = FrameHeader(header, 0, byte_order)
+    frames = max(1, int(context.number(header, "NumberOfFrames") or 1))
     frame = request.choose_frame(frames)
+    context = replace(context, frame=frame)
     values, photometric = read_stored_values(
         file, header, syntax=syntax, element=element, frame=frame, frames=frames, request=request
     )
-    context = FrameHeader(header, frame, byte_order)
     image = StoredImage(
-        name=request.name, stored=values, format="DICOM", frame=frame if frames > 1 else None, frames=frames
+        name=request.name,
+        stored=values,
+        format="DICOM",
+        frame=frame if frames > 1 else None,
+        frames=frames,
+        remarks=tuple(context.remarks),
     )
     if photometric.startswith("MONOCHROME"):
         return with_presentation(image, context, photometric=photometric, request=request)
@@ -145,7 +152,10 @@ def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DE
                 file, _, _ = _inflate(stream, size=os.fstat(stream.fileno()).st_size, request=request)
                 header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
                 for keyword in keywords:
-                    header.get(keyword)  # values are decoded when they are asked for: now, where a fault is caught
+                    # Values are decoded when they are asked for: now, where a fault is caught. Numbers in text are
+                    # left as they are written, for `numbers` to judge.
+                    if dictionary_VR(keyword) not in {"DS", "IS"}:
+                        header.get(keyword)
                 return header
     except ImageError:
         raise

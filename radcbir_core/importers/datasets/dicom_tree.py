@@ -22,6 +22,7 @@ from typing import Any
 
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
+from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.dicom.quick_header import quick_elements
 from radcbir_core.importers.datasets.manifest_tables import dataset_names, image_files
 from radcbir_core.importers.request import ImportRequest
@@ -36,7 +37,8 @@ IDENTIFIERS = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "SeriesInst
 ALLOWED = ("Modality", "BodyPartExamined", "ViewPosition", "ImageLaterality", "Laterality", "SliceThickness")
 """Elements whose values may reach the manifest."""
 
-_GEOMETRY = ("ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber")
+_PLANE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6}
+_GEOMETRY = (*_PLANE, "InstanceNumber")
 _OTHERS = ("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "BurnedInAnnotation", "SpecificCharacterSet")
 _ELEMENTS = (*IDENTIFIERS, *ALLOWED, *_GEOMETRY, *_OTHERS)
 _QUICK = tuple(name for name in _ELEMENTS if name != "SpecificCharacterSet")
@@ -166,8 +168,13 @@ class _Slice:
     path: str
     cells: dict[str, Cell]
     series: bytes
-    place: float
+    place: float | None
     frame: int | None = None
+    number: float = 0.0
+
+    def order(self, *, placed: bool) -> float:
+        """By what the slices of a series are sorted: their place, or their number."""
+        return self.place if placed and self.place is not None else self.number
 
 
 class _Reader:
@@ -182,6 +189,7 @@ class _Reader:
         self._seen: set[bytes] = set()
         self._burned = 0
         self._dropped: dict[str, int] = defaultdict(int)
+        self._no_number: dict[str, int] = defaultdict(int)
         # The slices of a series come one after the other: most patients, studies and series are those of the last file.
         self._digest = lru_cache(maxsize=1024)(partial(_digest, request.salt))
 
@@ -208,7 +216,9 @@ class _Reader:
             volumes[item.series].append(number)
         sampled: set[int] = set()
         for members in volumes.values():
-            members.sort(key=lambda number: (slices[number].place, slices[number].frame or 0, number))
+            # Millimeters and numbers in a series cannot be compared: one slice without a place and all go by number.
+            placed = all(slices[number].place is not None for number in members)
+            members.sort(key=lambda number: (slices[number].order(placed=placed), slices[number].frame or 0, number))
             # From the middle of the first stretch on, so that the ends of a volume, often empty, are not preferred.
             sampled.update(members[min(every // 2, len(members) // 2) :: every])
         for number, item in enumerate(slices):
@@ -256,9 +266,10 @@ class _Reader:
         self._burned += str(header.get("BurnedInAnnotation") or "") == "YES"
         cells = self._cells(path, header, image_id=f"{self._dataset}/{key.hex()}")
         series = self._digest("series", str(header.get("SeriesInstanceUID") or path))
-        frames = _whole_number(header.get("NumberOfFrames"))
+        frames = int(sum(self._numbers(header, "NumberOfFrames", 1)))
         if frames <= 1:
-            yield _Slice(path, cells, series, _place(header))
+            place = _place(*(self._numbers(header, keyword, count) for keyword, count in _PLANE.items()))
+            yield _Slice(path, cells, series, place, number=sum(self._numbers(header, "InstanceNumber", 1)))
             return
         size = (self._folder / path).stat().st_size
         if frames > min(_MOST_FRAMES, size):
@@ -269,7 +280,7 @@ class _Reader:
         # A file with several frames is a volume or a film of its own, even among others of its series.
         for frame in range(frames):
             own = {**cells, "image_id": f"{cells['image_id']}-{frame}", FRAME_COLUMN: str(frame)}
-            yield _Slice(path, own, key, float(frame), frame)
+            yield _Slice(path, own, key, None, frame)
 
     def _cells(self, path: str, header: Any, *, image_id: str) -> dict[str, Cell]:
         patient = str(header.get("PatientID") or "").strip()
@@ -287,7 +298,7 @@ class _Reader:
             "series_id": self._pseudonym("series", str(header.get("SeriesInstanceUID") or "")),
             "dicom_modality": modality,
             "laterality": laterality,
-            "slice_thickness_mm": _number(header.get("SliceThickness")),
+            "slice_thickness_mm": "".join(f"{number:g}" for number in self._numbers(header, "SliceThickness", 1)),
         }
 
     def _code(self, header: Any, keyword: str) -> str:
@@ -297,6 +308,14 @@ class _Reader:
             return text
         self._dropped[keyword] += 1
         return ""
+
+    def _numbers(self, header: Any, keyword: str, count: int) -> tuple[float, ...]:
+        """The ``count`` numbers of an element, or none of them; an element that holds anything else is counted."""
+        values = [value for value in numbers(header, keyword) if value is not None]
+        if is_no_number(header, keyword, count=count):
+            self._no_number[keyword] += 1
+            return ()
+        return tuple(values)
 
     def _pseudonym(self, kind: str, value: str) -> str:
         return f"{kind}-{self._digest(kind, value).hex()}" if value else ""
@@ -309,6 +328,8 @@ class _Reader:
             )
         for keyword, count in self._dropped.items():
             self._notes.append(f"{keyword} was no coded word in {counted(count, 'file')}, and was left out.")
+        for keyword, count in self._no_number.items():
+            self._notes.append(f"{keyword} was no number in {counted(count, 'file')}, and counts as not there.")
 
 
 def _digest(salt: bytes, kind: str, value: str) -> bytes:
@@ -319,27 +340,10 @@ def _row(item: _Slice) -> Row:
     return Row(0, item.cells, frame=item.frame)
 
 
-def _number(value: Any) -> str:
-    try:
-        return "" if value is None else f"{float(value):g}"
-    except (TypeError, ValueError):
-        return ""
-
-
-def _whole_number(value: Any) -> int:
-    try:
-        return int(value or 0)
-    except (TypeError, ValueError):
-        return 0
-
-
-def _place(header: Any) -> float:
-    """Where a slice lies along the normal of its plane, in mm (PS3.3 C.7.6.2.1.1); else its number in the series."""
-    try:
-        position = [float(number) for number in header.get("ImagePositionPatient")]
-        orientation = list(header.get("ImageOrientationPatient"))
-        row, column = ([float(number) for number in orientation[start : start + 3]] for start in (0, 3))
-        normal = [row[(i + 1) % 3] * column[(i + 2) % 3] - row[(i + 2) % 3] * column[(i + 1) % 3] for i in range(3)]
-        return sum(a * b for a, b in zip(position, normal, strict=True))
-    except (TypeError, ValueError, IndexError):
-        return float(_whole_number(header.get("InstanceNumber")))
+def _place(position: Sequence[float], orientation: Sequence[float]) -> float | None:
+    """Where a slice lies along the normal of its plane, in mm (PS3.3 C.7.6.2.1.1); None where that is not known."""
+    if len(position) != 3 or len(orientation) != 6:
+        return None
+    row, column = orientation[:3], orientation[3:]
+    normal = [row[(i + 1) % 3] * column[(i + 2) % 3] - row[(i + 2) % 3] * column[(i + 1) % 3] for i in range(3)]
+    return sum(a * b for a, b in zip(position, normal, strict=True))

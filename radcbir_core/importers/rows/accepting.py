@@ -82,6 +82,7 @@ class AcceptedRows:
         self._anatomies: Counter[str] = Counter()
         self._pathologies: Counter[str] = Counter()
         self._licences: Counter[str] = Counter()
+        self._remarks: Counter[tuple[int, str]] = Counter()
         self._accepted = 0
 
     def accept_all(self, checker: Checker, progress: Progress) -> None:
@@ -104,6 +105,8 @@ class AcceptedRows:
             done = self._accepted + len(self.problems)
             progress("import", done, max(done, sum(source.expected for source in self.sources)))
         self._flush()
+        for (number, remark), images in self._remarks.items():
+            self.sources[number].notes.append(f"In {counted(images, 'image')}: {remark}")
         progress("import", done := self._accepted + len(self.problems), done)
         if not self._accepted:
             raise ManifestError(_nothing_usable(self.sources, self.problems))
@@ -139,6 +142,7 @@ class AcceptedRows:
         self._seen[number].add(image_id)
         self._accepted += 1
         self.sources[number].images += 1
+        self._remarks.update((number, remark) for remark in checked.remarks)
         self._anatomies[str(cells["anatomy"])] += 1
         self._pathologies.update(cells["pathologies"])
         licence = next((str(cells[name]) for name in _LICENCE_COLUMNS if cells.get(name)), "")

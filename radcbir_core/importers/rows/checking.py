@@ -51,6 +51,7 @@ class Checked:
         width: In pixels; ``None`` where it was not decoded.
         height: In pixels; ``None`` where it was not decoded.
         reason: Why it cannot be used; "" where it can.
+        remarks: What its file says of its picture and could not be used; nothing where it was not decoded.
     """
 
     path: str = ""
@@ -58,6 +59,7 @@ class Checked:
     width: int | None = None
     height: int | None = None
     reason: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 class Checker:
@@ -114,7 +116,7 @@ class Checker:
         except ImageError as error:
             return Checked(reason=str(error))
         height, width = image.pixels.shape[:2]
-        return Checked(file, _digest(hashlib.sha256(content).hexdigest(), frame), width, height)
+        return Checked(file, _digest(hashlib.sha256(content).hexdigest(), frame), width, height, remarks=image.remarks)
 
     def _file_of(self, root: str, path: str) -> str:
         """The file that a row names, if it may be read.

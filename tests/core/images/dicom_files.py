@@ -6,6 +6,7 @@ All of them carry a patient called SECRET, who must never show up in a message.
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 from pydicom import uid
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
@@ -118,6 +120,17 @@ def write(header: Dataset) -> bytes:
     file = BytesIO()
     dcmwrite(file, header, enforce_file_format=True)
     return file.getvalue()
+
+
+def with_text(data: bytes, keyword: str, text: str) -> bytes:
+    """`data` with an element, which is there already, holding this text instead, whatever the standard says."""
+    tag = tag_for_keyword(keyword) or 0
+    key = struct.pack("<HH", tag >> 16, tag & 0xFFFF) + dictionary_VR(keyword).encode()
+    place = data.index(key) + len(key)
+    (length,) = struct.unpack_from("<H", data, place)
+    value = text.encode("latin-1")
+    value += b" " * (len(value) % 2)
+    return data[:place] + struct.pack("<H", len(value)) + value + data[place + 2 + length :]
 
 
 def jpeg(pixels: np.ndarray, **options: Any) -> bytes:

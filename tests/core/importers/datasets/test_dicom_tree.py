@@ -17,7 +17,7 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.datasets.dicom_tree import PATHS_KEPT, SALT_NAME
 from radcbir_core.importers.formats import detect
-from tests.core.images.dicom_files import SECRET, dicom_bytes
+from tests.core.images.dicom_files import SECRET, dicom_bytes, with_text
 
 
 def instance(path: Path, number: int, *, shape=(8, 6), frames: int | None = None, **elements) -> Path:
@@ -101,6 +101,32 @@ def test_every_nth_slice_in_the_order_of_anatomy(tmp_path, column) -> None:
     report = import_as(ImportRequest([tmp_path / "scans"], "c", every=3))
     assert column(report.collection, "path") == ["2.dcm", "5.dcm", "8.dcm", "alone.dcm"]
     assert report.notes[-1] == "Of 11 slices and frames, 4 were taken: one of 3 in each series."
+
+
+def test_numbers_that_are_none_count_as_not_there_and_are_said(tmp_path, column) -> None:
+    """A slice without a place puts its whole series in the order of its numbers."""
+    for number in range(6):
+        path = instance(
+            tmp_path / "scans" / f"{number}.dcm",
+            number,
+            ImagePositionPatient=[0, 0, -5.0 * number],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            WindowCenter="300",
+            WindowWidth="400",
+        )
+        if number in {2, 4}:
+            data = with_text(path.read_bytes(), "ImagePositionPatient", "0\\0\\-10,5")
+            data = with_text(with_text(data, "SliceThickness", "2,5"), "WindowCenter", "300,5")
+            path.write_bytes(with_text(data, "InstanceNumber", str(number)))
+    report = import_as(ImportRequest([tmp_path / "scans"], "c", every=3))
+    assert column(report.collection, "path") == ["1.dcm", "4.dcm"]
+    assert column(report.collection, "slice_thickness_mm") == ["2.5", ""]
+    assert [note for note in report.notes if "no number" in note] == [
+        "SliceThickness was no number in 2 files, and counts as not there.",
+        "ImagePositionPatient was no number in 2 files, and counts as not there.",
+        "In 1 image: WindowCenter is no number, and counts as not there.",
+    ]
+    assert "10,5" not in texts(report.collection)
 
 
 def test_frames_of_one_file_are_images_of_their_own(tmp_path, column) -> None:
