@@ -89,11 +89,16 @@ def refuse_full_disk(folder: Path, total: int, *, purpose: str, kept_free: int =
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, sync_name: bool = True) -> Iterator[Path]:
     """Give a temporary path beside ``path``; on leaving without error, it becomes ``path`` in one step.
 
     On an error the temporary file is removed and ``path`` stays what it was. What a killed process leaves behind
     is found by :func:`remove_partials`.
+
+    Args:
+        path: What it becomes.
+        sync_name: Whether the name is on the disk itself then; of many files in one folder, :func:`sync_folder` has all
+            names there at once.
 
     Raises:
         StorageError: No space left, or no permission.
@@ -117,7 +122,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
             with contextlib.suppress(OSError):  # what went wrong first is what is told
                 partial.unlink(missing_ok=True)
             raise
-        sync_folder(path.parent)
+        if sync_name:
+            sync_folder(path.parent)
 
 
 def sync_file(path: Path) -> None:
@@ -219,13 +225,13 @@ def exchange(one: Path, other: Path) -> bool:
     raise OSError(number, os.strerror(number), str(one), None, str(other))
 
 
-def atomic_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` in one step.
+def atomic_bytes(path: Path, content: bytes, *, sync_name: bool = True) -> None:
+    """Write ``content`` to ``path`` in one step, as :func:`atomic_path` does.
 
     Raises:
         StorageError: No space left, or no permission.
     """
-    with atomic_path(path) as partial:
+    with atomic_path(path, sync_name=sync_name) as partial:
         partial.write_bytes(content)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +51,7 @@ def take_place(fresh: Path, folder: Path) -> None:
         return
     journal = _journal_of(folder)
     aside = fresh.with_name(f"{fresh.name}-before")
-    with _lock_of(folder):
+    with _locked(folder):
         try:
             write_json(journal, {"fresh": fresh.name, "before": aside.name})
             folder.rename(aside)
@@ -75,9 +77,10 @@ def finish_swaps(parent: Path) -> None:
     """
     for journal in parent.glob(f"{_MARK}*{_SUFFIX}"):
         folder = parent / journal.name[len(_MARK) : -len(_SUFFIX)]
-        with contextlib.suppress(OSError, filelock.Timeout), _lock_of(folder):
-            names = _names_in(journal)
-            _settle(folder, *(parent / name for name in names))
+        with contextlib.suppress(OSError, filelock.Timeout), _locked(folder):
+            names = [parent / name for name in _names_in(journal)]
+            _settle(folder, *names)
+            _settle(*names)  # so that what is left over has the one name that its owners know
             if folder.is_dir() or not names:
                 journal.unlink(missing_ok=True)
 
@@ -91,9 +94,10 @@ def being_swapped(parent: Path) -> set[str]:
     return {name for journal in parent.glob(f"{_MARK}*{_SUFFIX}") for name in _names_in(journal)}
 
 
-def _settle(folder: Path, *others: Path) -> None:
-    """Give a folder's name to the first of some others that is there, if none has it."""
-    for other in others:
+def _settle(*folders: Path) -> None:
+    """Give the first one's name to the first of the others that is there, if none has it."""
+    for other in folders[1:]:
+        folder = folders[0]
         if not folder.exists() and other.is_dir():
             other.rename(folder)
             sync_folder(folder.parent)
@@ -114,6 +118,13 @@ def _journal_of(folder: Path) -> Path:
     return folder.with_name(f"{_MARK}{folder.name}{_SUFFIX}")
 
 
-def _lock_of(folder: Path) -> filelock.BaseFileLock:
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the right to move a folder; the lock's file goes with it."""
     path = folder.with_name(f"{_MARK}{folder.name}.lock")
-    return filelock.FileLock(path, timeout=_WAIT_SECONDS, fallback_to_soft=False)
+    with filelock.FileLock(path, timeout=_WAIT_SECONDS, fallback_to_soft=False):
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):  # who waits for it looks whether the file is still the one
+                path.unlink()

@@ -1,6 +1,6 @@
 """``python -m benchmarks.kill_everywhere``: end whatever changes a collection at every operation on files.
 
-    python -m benchmarks.kill_everywhere [--every N] [--faults kill,full] [--only TEXT] [--processes N]
+    python -m benchmarks.kill_everywhere [--every N] [--few-writes] [--faults kill,full] [--only TEXT] [--processes N]
 
 Prints a table: of each operation how many changes it makes to files, and for each fault how often it was begun and how
 often what stood afterwards was neither what was there before nor what comes after, or what was said was no error of
@@ -41,6 +41,7 @@ def main() -> int:
     """Run it all; 1 where something was lost or not said."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="Of the operations on files, take one of so many.")
+    parser.add_argument("--few-writes", action="store_true", help="Of writes in a row, take the first and the last.")
     parser.add_argument("--faults", default=",".join(FAULTS), help="Which, with commas between.")
     parser.add_argument("--only", default="", help="Operations whose name has this in it.")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -54,11 +55,12 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
             arguments = [*sys.argv[1:], "--inside", folder]
             return run_with_library("benchmarks.kill_everywhere", arguments, Path(folder))
-    return run(given.inside, given.every, given.faults.split(","), given.only, given.processes)
+    return run(given.inside, given)
 
 
-def run(root: Path, every: int, faults: list[str], only: str, processes: int) -> int:
+def run(root: Path, given: argparse.Namespace) -> int:
     """All operations with all faults; 1 where something was lost or not said."""
+    faults = given.faults.split(",")
     started = time.monotonic()
     _quickly(partial(prepare, root))
     _warm_up(root)
@@ -66,7 +68,7 @@ def run(root: Path, every: int, faults: list[str], only: str, processes: int) ->
         (operation, exchange)
         for operation in OPERATIONS
         for exchange in ((True, False) if operation.exchanges else (True,))
-        if only in operation.name
+        if given.only in operation.name
     ]
     table, wrong = [], []
     for number, (operation, exchange) in enumerate(variants):
@@ -75,9 +77,10 @@ def run(root: Path, every: int, faults: list[str], only: str, processes: int) ->
             Case(operation, fault, at, what, exchange)
             for fault in faults
             for at, what in enumerate(names)
-            if (at + number) % every == 0 and (fault != "full" or what in NEED_ROOM)
+            if (at + number) % given.every == 0 and (fault != "full" or what in NEED_ROOM)
+            if not (given.few_writes and names[max(at - 1, 0) : at + 2] == ("write",) * 3)
         ]
-        told = _all(root, cases, old, new, processes)
+        told = _all(root, cases, old, new, given.processes)
         counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for case, faulty in told:
             counts[case.fault][0] += 1

@@ -31,7 +31,7 @@ from radcbir_core.collections.locks import gate, no_builds
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, new_record, read_record, write_problems, write_record
 from radcbir_core.errors import CollectionExistsError, Remedy, StaleError
-from radcbir_core.storage import disk_errors, remove_partials, sync_file, sync_folder, sync_tree
+from radcbir_core.storage import disk_errors, remove_partials, sync_disk, sync_file, sync_folder, sync_tree
 from radcbir_core.swapping import being_swapped, finish_swaps, take_place
 
 _ABANDONED_AFTER: Final = 24 * 3600.0
@@ -112,6 +112,7 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
             unfinished.mkdir(exist_ok=True)
             remove_partials(unfinished)
             yield unfinished
+            sync_disk(unfinished)  # images that are written plainly, a part after the other
             _give_name(unfinished, final)
 
 

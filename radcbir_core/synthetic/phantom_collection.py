@@ -31,7 +31,7 @@ from radcbir_core.collections.writing import refuse_existing, resumable_collecti
 from radcbir_core.errors import CollectionError
 from radcbir_core.messages import end_helper, receive, send
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import atomic_bytes
+from radcbir_core.storage import atomic_bytes, sync_folder
 from radcbir_core.synthetic.phantoms.patients import Patient, patients
 from radcbir_core.synthetic.phantoms.scenes import SIDE
 
@@ -186,10 +186,11 @@ def _part(
             file = data[start : start + image["bytes"]]
             start += image["bytes"]
             path = f"{number // _PARTS_A_FOLDER:04d}/{patient.patient_id}-{place}.png"
-            atomic_bytes(folder / "images" / path, file)
+            atomic_bytes(folder / "images" / path, file, sync_name=False)
             rows.append(_row(patient, image, path=path, sha256=hashlib.sha256(file).hexdigest()))
+    sync_folder((folder / "images" / path).parent)
     # Last, because it says that the part's images are all there.
-    atomic_bytes(record, json.dumps(rows).encode())
+    atomic_bytes(record, json.dumps(rows).encode(), sync_name=False)
     return pa.Table.from_pylist(rows, schema=_SCHEMA)
 
 

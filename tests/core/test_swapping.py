@@ -91,7 +91,7 @@ def test_who_looks_next_finishes_what_was_begun(folders, without_exchange, monke
     finish_swaps(folder.parent)
     assert content(folder) == ("old" if step == 1 else "new")
     assert being_swapped(folder.parent) == set()
-    finish_swaps(folder.parent)
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".fresh", "mine"]
 
 
 def test_where_both_ways_fail_the_journal_stays_for_the_next(folders, without_exchange, monkeypatch):
@@ -126,3 +126,10 @@ def test_a_journal_that_is_none_of_ours_moves_nothing(folders, record):
     assert not journal.exists()
     assert (content(folder), content(fresh)) == ("old", "new")
     assert not (folder.parent / "other").exists()
+
+
+def test_nothing_is_left_but_the_two(folders, without_exchange):
+    fresh, folder = folders
+    take_place(fresh, folder)
+    finish_swaps(folder.parent)
+    assert sorted(path.name for path in folder.parent.iterdir()) == [".fresh", "mine"]

@@ -29,6 +29,7 @@ from radcbir_core.encoders.kits.kit_probe import images_to_encode, make_probe, v
 from radcbir_core.encoders.torch.support import first_line
 from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, RadcbirError, Remedy, StorageError
 from radcbir_core.storage import atomic_bytes, digest_file
+from radcbir_core.swapping import being_swapped, finish_swaps, take_place
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 _LICENCE_FILES: Final = ("LICENSE", "LICENSE.txt", "LICENSE.md", "LICENCE", "LICENCE.txt", "COPYING")
 _PREFIXES: Final = ("open_clip", "hf-hub", "hf", "timm")
 _PARTIAL: Final = ".partial-kit-"
-_REPLACED: Final = ".replaced-kit-"
 
 
 def fetch_kit(spec: str, folder: Path, *, source: Path | None = None, replace: bool = False) -> Kit:
@@ -191,21 +191,21 @@ def _check_target(target: Path, *, encoder_id: str, replace: bool) -> None:
 def _new_folder(target: Path, *, encoder_id: str, replace: bool) -> Iterator[Path]:
     """An empty folder beside ``target`` that becomes ``target`` on leaving without error, and else is removed."""
     unfinished = target.with_name(f"{_PARTIAL}{target.name}")
-    replaced = target.with_name(f"{_REPLACED}{target.name}")
     lock = target.with_name(f".{target.name}.lock")
     with _disk(target):
         try:
             with filelock.FileLock(lock, blocking=False):
-                _clear_up(target, unfinished, replaced)
+                _clear_up(unfinished)
                 try:
                     unfinished.mkdir()
                     yield unfinished
                     _check_target(target, encoder_id=encoder_id, replace=replace)
                     if target.exists():
-                        target.rename(replaced)
-                    unfinished.rename(target)
+                        take_place(unfinished, target)
+                    else:
+                        unfinished.rename(target)
                 finally:
-                    _clear_up(target, unfinished, replaced)
+                    _clear_up(unfinished)
                     lock.unlink(missing_ok=True)
         except filelock.Timeout as error:
             raise EncoderError(
@@ -213,12 +213,11 @@ def _new_folder(target: Path, *, encoder_id: str, replace: bool) -> Iterator[Pat
             ) from error
 
 
-def _clear_up(target: Path, unfinished: Path, replaced: Path) -> None:
-    """Remove what is unfinished; put back an older kit whose successor never came, else remove it."""
-    shutil.rmtree(unfinished, ignore_errors=True)
-    if replaced.exists() and not target.exists():
-        replaced.rename(target)
-    shutil.rmtree(replaced, ignore_errors=True)
+def _clear_up(unfinished: Path) -> None:
+    """Remove what is unfinished, or what has been replaced; never the only kit there is."""
+    finish_swaps(unfinished.parent)
+    if unfinished.name not in being_swapped(unfinished.parent):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 @contextmanager

@@ -108,11 +108,11 @@ def test_bad_numbers_are_refused() -> None:
 def test_a_full_disk_keeps_what_is_finished(monkeypatch) -> None:
     real, written = phantom_collection.atomic_bytes, []
 
-    def full(path: Path, content: bytes) -> None:
+    def full(path: Path, content: bytes, **options: bool) -> None:
         if len(written) >= 45:
             raise StorageError("Expected space left on the disk, but there is none. Free some space.")
         written.append(path)
-        real(path, content)
+        real(path, content, **options)
 
     monkeypatch.setattr(phantom_collection, "atomic_bytes", full)
     with pytest.raises(StorageError, match="space left"):

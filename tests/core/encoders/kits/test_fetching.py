@@ -25,6 +25,7 @@ from radcbir_core.encoders import encoder_id_of, load_encoder
 from radcbir_core.encoders.kits.fetching import _unshared, add_probe, fetch_kit
 from radcbir_core.encoders.kits.kit_json import check_kit, read_kit
 from radcbir_core.errors import EncoderError, EncoderUnavailableError, StorageError
+from radcbir_core.storage import write_json
 from tests.core.encoders.families import test_transformers
 from tests.core.encoders.files.test_hub import Hub, hub, put  # noqa: F401 - a fixture
 from tests.core.encoders.published import DINOV2_NAMES, write_folder
@@ -340,8 +341,8 @@ class TestThePlace:
 
     def test_killed_between_the_two_renames(self, mini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         before = fetch_kit("radcbir-mini", tmp_path / "kit")
-        (tmp_path / "kit").rename(tmp_path / ".replaced-kit-kit")
-        (tmp_path / ".partial-kit-kit").mkdir()
+        (tmp_path / "kit").rename(tmp_path / ".partial-kit-kit-before")
+        write_json(tmp_path / ".swap-kit.json", {"fresh": ".partial-kit-kit", "before": ".partial-kit-kit-before"})
         with pytest.raises(EncoderError, match="Have it replaced"):
             fetch_kit("radcbir-mini", tmp_path / "kit")
         assert check_kit(tmp_path / "kit") == before
