@@ -169,6 +169,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     manifest, origins = accepted.manifest()
     groups = manifest.groups("duplicate")
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
+    notes += accepted.notes
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []
     facts = {

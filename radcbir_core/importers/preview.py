@@ -28,6 +28,7 @@ from radcbir_core.importers.request import CHECKS, ImportRequest
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
+from radcbir_core.importers.rows.uniting import Meetings, reader_column, unite, united_notes
 from radcbir_core.importers.vectors.matching import complete
 from radcbir_core.vocabulary import spelling_to_use
 
@@ -201,13 +202,15 @@ class _Reading:
     with_patient: int = 0
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
     _patients: set[str] = field(default_factory=set)
-    _seen: list[set[str]] = field(default_factory=list)
+    _met: list[Meetings] = field(default_factory=list)
+    _findings: list[dict[str, list[str]]] = field(default_factory=list)
     _rows: list[Iterator[Row]] = field(default_factory=list)
     _ended: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._rows = [iter(source.rows) for source in self.sources]
-        self._seen = [set() for _ in self.sources]
+        self._met = [Meetings() for _ in self.sources]
+        self._findings = [{} for _ in self.sources]
 
     def look(self, rows: int, seconds: float) -> int:
         """Read the first rows of each source, and look at their files; how many these were."""
@@ -267,19 +270,21 @@ class _Reading:
             line = _Line(number, row, {name: cell for name, cell in row.cells.items() if name in SHOWN_COLUMNS})
         else:
             line = _Line(number, row, normalize_row(row.cells, dataset=source.dataset, changes=self.changes))
-        if len(self.shown) < SHOWN and source.seen <= _share(SHOWN, self.sources):
+        further = not row.reason and self._met[number].is_further(row, line.cells)
+        if not further and len(self.shown) < SHOWN and source.seen <= _share(SHOWN, self.sources):
             self.shown.append(line)
-        image_id = str(line.cells.get("image_id", ""))
         if row.reason:
             self._refuse(line, row.reason)
             return None
-        if image_id in self._seen[number]:
+        if not further and not self._met[number].is_first(row, line.cells):
+            image_id = str(line.cells["image_id"])
             self._refuse(
-                line, f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too."
+                line,
+                f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
+                "for another file.",
             )
             return None
-        self._seen[number].add(image_id)
-        return line
+        return None if further else line
 
     def _note_checked(self, line: _Line, checked: Checked) -> None:
         if checked.reason:
@@ -306,17 +311,44 @@ class _Reading:
             self._counts[name][str(cells[name])] += 1
         self._counts["pathology"].update(cells["pathologies"])
         self.unlabeled += not cells["pathologies"]
+        self._findings[line.source][str(cells["image_id"])] = [str(word) for word in cells["pathologies"]]
         if patient := str(cells.get("patient_id", "")):
             self.with_patient += 1
             self._patients.add(patient)
 
+    def _unite(self) -> list[str]:
+        """Count the further rows of images to the first ones; what is to be said of them."""
+        shown = {(line.source, str(line.cells.get("image_id", ""))): line for line in self.shown if not line.problem}
+        images = rows = outvoted = 0
+        words = self._counts["pathology"].copy()
+        for met in self._met:
+            words.update(w for image in met.images.values() for _, cells in image.rows for w in cells["pathologies"])
+        spelled = spelling_to_use(words)
+        readers = [reader_column(source.columns) for source in self.sources]
+        for number, met in enumerate(self._met):
+            for image_id, image in met.images.items():
+                before = self._findings[number].get(image_id)
+                if before is None:  # what holds of its file holds of all its rows
+                    self.problem_count += len(image.rows)
+                    continue
+                united = unite({"pathologies": before}, image, reader=readers[number], spelled=spelled)
+                after = [str(word) for word in united.cells["pathologies"]]
+                self._counts["pathology"].subtract(before)
+                self._counts["pathology"].update(after)
+                self.unlabeled += (not after) - (not before)
+                images, rows, outvoted = images + 1, rows + 1 + len(image.rows), outvoted + united.outvoted
+                if line := shown.get((number, image_id)):
+                    line.cells["pathologies"] = after
+        return united_notes(images=images, rows=rows, outvoted=outvoted, with_readers=any(readers))
+
     def preview(self, formats: Sequence[Format], *, thumbnails: Sequence[bytes | None], looked_at: int) -> Preview:
         complete = len(self._ended) == len(self.sources)
+        united = self._unite()
         if not self.refusal and complete and self.problem_count == self.read:
             self.refusal = f"Expected at least one usable image, but none of {self.read:,} rows can be used. " + (
                 f"The first: {self.problems[0]['reason']}" if self.problems else "Check the source."
             )
-        notes = dict.fromkeys(note for source in self.sources for note in source.notes)
+        notes = dict.fromkeys(note for source in self.sources for note in source.notes) | dict.fromkeys(united)
         hidden = {known.name for known in formats} == {"dicom"}
         return Preview(
             formats=tuple(formats),
@@ -357,7 +389,7 @@ def _one_spelling(column: str, counts: Counter[str], changes: Changes) -> dict[s
     replacements = spelling_to_use(counts) if column in {"anatomy", "pathology"} else {}
     result: Counter[str] = Counter()
     for word, count in counts.items():
-        if word:
+        if word and count:
             result[replacements.get(word, word)] += count
     for old, new in replacements.items():
         changes.note("pathologies" if column == "pathology" else column, old, new, rows=counts[old])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -21,12 +21,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from radcbir_core.collections.corrections import replaced
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
+from radcbir_core.importers.rows.uniting import (
+    UNITED_COLUMNS,
+    ImageRows,
+    Meetings,
+    reader_column,
+    unite,
+    united_notes,
+)
 from radcbir_core.progress import Progress
 from radcbir_core.vocabulary import is_known, spelling_to_use
 from radcbir_core.wording import counted
@@ -35,6 +44,8 @@ _BATCH_ROWS = 64
 _CHUNK_ROWS = 16_384
 # A source's own columns have no blank in front, so that these are never among them.
 _SOURCE, _LINE, _WITHOUT_ID, _WITHOUT_DATASET = " source", " line", " without id", " without dataset"
+_OWN = [_SOURCE, _LINE, _WITHOUT_ID, _WITHOUT_DATASET]
+_OF_THE_FILE = frozenset({"image_id", "path", "sha256", "width", "height"})
 _LICENCE_COLUMNS = ("licence", "license")
 
 
@@ -73,12 +84,15 @@ class AcceptedRows:
         self.sources = sources
         self.changes = Changes()
         self.problems: list[dict[str, Any]] = []
+        self.notes: list[str] = []
         self.root = Path(os.path.commonpath([source.root for source in sources]))
         self._further = further_columns(sources)
         self._schema = _schema(self._further)
         self._chunks: list[pa.RecordBatch] = []
         self._pending: list[tuple[_Candidate, Checked]] = []
-        self._seen: list[set[str]] = [set() for _ in self.sources]
+        self._met = [Meetings() for _ in self.sources]
+        self._refused: dict[tuple[int, str], str] = {}
+        self._further_rows = 0
         self._anatomies: Counter[str] = Counter()
         self._pathologies: Counter[str] = Counter()
         self._licences: Counter[str] = Counter()
@@ -102,20 +116,34 @@ class AcceptedRows:
         for results in checker.in_order(asked()):
             for candidate, checked in zip(batches.popleft(), results, strict=True):
                 self._accept(candidate, checked)
-            done = self._accepted + len(self.problems)
+            done = self._done()
             progress("import", done, max(done, sum(source.expected for source in self.sources)))
         self._flush()
         for (number, remark), images in self._remarks.items():
             self.sources[number].notes.append(f"In {counted(images, 'image')}: {remark}")
-        progress("import", done := self._accepted + len(self.problems), done)
+        self._refuse_further_rows()
+        progress("import", done := self._done(), done)
         if not self._accepted:
             raise ManifestError(_nothing_usable(self.sources, self.problems))
+
+    def _done(self) -> int:
+        return self._accepted + self._further_rows + len(self.problems)
 
     def _candidates(self) -> Iterator[list[_Candidate]]:
         for number, source in enumerate(self.sources):
             usable = (_Candidate(number, row, self._cells(source, row)) for row in self._usable(number))
-            while batch := list(islice(usable, _BATCH_ROWS)):
+            images = (candidate for candidate in usable if self._is_image(candidate))
+            while batch := list(islice(images, _BATCH_ROWS)):
                 yield batch
+
+    def _is_image(self, candidate: _Candidate) -> bool:
+        """Whether a row is the first of its image; what the others say waits until all of them are there."""
+        if not self._met[candidate.source].is_further(candidate.row, candidate.cells):
+            return True
+        self._further_rows += 1
+        self._anatomies[str(candidate.cells["anatomy"])] += 1
+        self._pathologies.update(candidate.cells["pathologies"])
+        return False
 
     def _usable(self, number: int) -> Iterator[Row]:
         source = self.sources[number]
@@ -131,15 +159,23 @@ class AcceptedRows:
         return normalize_row(row.cells, dataset=source.dataset, changes=self.changes)
 
     def _accept(self, candidate: _Candidate, checked: Checked) -> None:
-        cells, number = candidate.cells, candidate.source
+        cells, number, row = candidate.cells, candidate.source, candidate.row
         image_id = str(cells["image_id"])
         reason = checked.reason
-        if not reason and image_id in self._seen[number]:
-            reason = f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too."
+        is_first = self._met[number].is_first(row, cells)
+        if not reason and not is_first and (number, image_id) not in self._refused:
+            reason = (
+                f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
+                "for another file."
+            )
         if reason:
-            self._refuse(number, candidate.row, str(cells["path"]), image_id, reason)
+            self._refuse(number, row, str(cells["path"]), image_id, reason)
+            if is_first:
+                self._refused[number, image_id] = reason
             return
-        self._seen[number].add(image_id)
+        if not is_first:
+            self._refuse_rows_of(number, image_id, self._refused.pop((number, image_id)))
+            self._met[number].begin_with(row, cells)
         self._accepted += 1
         self.sources[number].images += 1
         self._remarks.update((number, remark) for remark in checked.remarks)
@@ -150,6 +186,17 @@ class AcceptedRows:
         self._pending.append((candidate, checked))
         if len(self._pending) == _CHUNK_ROWS:
             self._flush()
+
+    def _refuse_further_rows(self) -> None:
+        """What holds of the first row of an image whose file cannot be used holds of its other rows."""
+        for (number, image_id), reason in self._refused.items():
+            self._refuse_rows_of(number, image_id, reason)
+
+    def _refuse_rows_of(self, number: int, image_id: str, reason: str) -> None:
+        image = self._met[number].images.pop(image_id, None)
+        for row, cells in image.rows if image is not None else ():
+            self._further_rows -= 1
+            self._refuse(number, row, str(cells["path"]), image_id, reason)
 
     def _refuse(self, number: int, row: Row, path: str, image_id: str, reason: str) -> None:
         origin = str(row.origin or self.sources[number].origin)
@@ -188,11 +235,13 @@ class AcceptedRows:
         Raises:
             ManifestError: All rows of the only sources there are contradict each other.
         """
-        table = self._told_apart(pa.Table.from_batches(self._chunks, schema=self._schema))
+        table = self._united(pa.Table.from_batches(self._chunks, schema=self._schema))
+        table = self._told_apart(table)
         table = self._one_spelling(table)
         table = self._without_contradictions(table)
         groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
-        names = [*COLUMNS, *self._further]
+        united = [name for name in UNITED_COLUMNS if name in table.column_names]
+        names = list(dict.fromkeys([*COLUMNS, *self._further, *united]))
         origins = Origins(
             tuple(source.dataset for source in self.sources),
             *(np.asarray(table.column(name)) for name in (_SOURCE, _WITHOUT_ID, _WITHOUT_DATASET)),
@@ -203,13 +252,60 @@ class AcceptedRows:
         """Licence → images; images without one are not counted."""
         return {licence: count for licence, count in self._licences.most_common() if licence}
 
+    def _united(self, table: pa.Table) -> pa.Table:
+        """Images that have several rows with what all of these say; one whose rows contradict each other is left out.
+
+        The columns of readers are filled for every image of a source that says who has read it.
+        """
+        if not any(met.images for met in self._met):
+            return table
+        spelled = spelling_to_use(self._anatomies) | spelling_to_use(self._pathologies)
+        readers = [reader_column(source.columns) for source in self.sources]
+        changed: dict[int, Cells] = {}
+        reasons: dict[int, str] = {}
+        outvoted = rows = 0
+        for row, number, first, image in self._with_several_rows(table, readers):
+            united = unite(first, image, reader=readers[number], spelled=spelled)
+            if united.conflict:
+                reasons[row] = united.conflict
+                self._refuse_rows_of(number, str(first["image_id"]), united.conflict)
+                continue
+            changed[row] = united.cells
+            outvoted += united.outvoted
+            rows += len(image.rows)
+        images = sum(len(met.images) for met in self._met)
+        self.notes += united_notes(images=images, rows=rows + images, outvoted=outvoted, with_readers=any(readers))
+        out = np.zeros(table.num_rows, dtype=bool)
+        out[list(reasons)] = True
+        return self._leave_out(_with_cells(table, changed), out, lambda row: reasons[row])
+
+    def _with_several_rows(
+        self, table: pa.Table, readers: Sequence[str]
+    ) -> Iterator[tuple[int, int, dict[str, Any], ImageRows]]:
+        """Row, source, cells and further rows of each image that has some, and of all where the readers are known."""
+        sources = np.asarray(table.column(_SOURCE))
+        for number, met in enumerate(self._met):
+            if not met.images:
+                continue
+            of_source = np.flatnonzero(sources == number)
+            for part in np.array_split(of_source, len(of_source) // _CHUNK_ROWS + 1):
+                ids = table.column("image_id").take(pa.array(part)).to_pylist()
+                rows = [n for n, name in zip(part.tolist(), ids, strict=True) if readers[number] or name in met.images]
+                cells = table.drop_columns(_OWN).take(pa.array(rows, pa.int64())).to_pylist()
+                for row, first in zip(rows, cells, strict=True):
+                    yield row, number, first, met.images.get(first["image_id"], ImageRows(0))
+
     def _told_apart(self, table: pa.Table) -> pa.Table:
         """An image_id that two sources use is put behind its data set's name in each of them."""
         if len(self.sources) < 2:
             return table
-        uses = Counter(image_id for own in self._seen for image_id in own)
+        uses = Counter(
+            image_id
+            for number, met in enumerate(self._met)
+            for image_id in met
+            if (number, image_id) not in self._refused
+        )
         shared = {image_id for image_id, count in uses.items() if count > 1}
-        self._seen = []
         if not shared:
             return table
         ids, datasets = table.column("image_id").to_pylist(), table.column("dataset").to_pylist()
@@ -283,6 +379,21 @@ def _schema(further: Sequence[str]) -> pa.Schema:
         [(name, types.get(name, pa.string())) for name in names]
         + [(_SOURCE, pa.int32()), (_LINE, pa.int32()), (_WITHOUT_ID, pa.bool_()), (_WITHOUT_DATASET, pa.bool_())]
     )
+
+
+def _with_cells(table: pa.Table, changed: Mapping[int, Cells]) -> pa.Table:
+    """The table with other cells in some rows; columns that it lacks are empty in the others."""
+    rows = np.fromiter(changed, dtype=np.int64, count=len(changed))
+    for name in dict.fromkeys(name for cells in changed.values() for name in cells):
+        if name in _OF_THE_FILE:
+            continue
+        if name not in table.column_names:
+            table = table.append_column(name, pa.chunked_array([pa.repeat("", table.num_rows)]))
+        kind = table.schema.field(name).type
+        empty: Any = [] if pa.types.is_list(kind) else ""
+        new = pa.array([cells.get(name, empty) for cells in changed.values()], kind)
+        table = _replace(table, name, replaced(table.column(name), rows, new))
+    return table
 
 
 def _replace(table: pa.Table, name: str, column: pa.Array) -> pa.Table:

@@ -226,7 +226,7 @@ def test_paths_may_start_from_another_root(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty. Give a CSV with a column 'path'"),
+        (b"", "is empty. Give a CSV whose first line names its columns"),
         (b"  \n\n", "is empty"),
         (b"file,label\na.png,b\n", "Expected a column 'path' and no column twice, but .* has the columns file, label"),
         (b"path,a,a\nx,1,2\n", "has the column 'a' twice"),

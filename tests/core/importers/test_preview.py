@@ -125,9 +125,9 @@ def test_a_table_that_breaks_off_is_said_with_what_came_before(tmp_path, table, 
         import_as(ImportRequest([path], "real"))
 
 
-def test_repeated_image_ids_are_problems(tmp_path, table, picture):
+def test_an_image_id_of_two_files_is_a_problem(tmp_path, table, picture):
     picture(tmp_path / "1.png")
-    path = table(tmp_path / "manifest.csv", ["image_id", "path"], [["a", "1.png"], ["a", "1.png"]])
+    path = table(tmp_path / "manifest.csv", ["image_id", "path"], [["a", "1.png"], ["a", "2.png"]])
     dry_run = preview(ImportRequest([path], "any"))
     assert (dry_run.usable, dry_run.problem_count) == (1, 1)
     assert "image_id = 'a' stands on an earlier line too" in dry_run.problems["reason"][0]

@@ -96,14 +96,14 @@ def test_bad_input(release, tmp_path, table, picture) -> None:
     report = import_as(ImportRequest([release], "c"))
     reasons = report.collection.problems()["reason"].tolist()
     assert report.images == 4
-    assert len(reasons) == 3
+    assert len(reasons) == 2
     assert "but Edema = '2'" in " ".join(reasons)
-    assert "stands on an earlier line too" in " ".join(reasons)
+    assert "Images with several rows: 1, in 2 rows. The findings of all rows are united." in report.notes
     assert "there is none at this path" in " ".join(reasons)
     with pytest.raises(ManifestError, match="Expected a policy of not-positive, positive, own-label"):
         import_as(ImportRequest([release], "d", uncertain="maybe"))
     (release / "valid.csv").unlink()
-    assert "Without valid.csv" in import_as(ImportRequest([release], "d")).notes[-1]
+    assert "Without valid.csv: there is no test set." in import_as(ImportRequest([release], "d")).notes
     table(release / "train.csv", ["Path", "label"], [["a", "b"]])
     assert detect(release).name == "manifest"
     with pytest.raises(ManifestError, match=r"train\.csv of CheXpert with the columns Path, .* lacks Frontal/Lateral"):

@@ -78,8 +78,8 @@ def test_bad_input(release, table) -> None:
     table(release / "mimic-cxr-2.1.0-split.csv", ["dicom_id", "study_id", "subject_id", "split"], rows)
     report = import_as(ImportRequest([release], "c"))
     reasons = report.collection.problems()["reason"].tolist()
-    assert (report.images, report.problems) == (4, 4)
-    assert "stands on an earlier line too" in " ".join(reasons)
+    assert (report.images, report.problems) == (4, 3)
+    assert "Images with several rows: 1, in 2 rows. The findings of all rows are united." in report.notes
     assert sum("Expected numbers as subject_id and study_id" in reason for reason in reasons) == 2
     assert "there is none at this path" in " ".join(reasons)
     table(release / "mimic-cxr-2.1.0-split.csv", ["dicom_id", "split"], [["aa-1", "train"]])

@@ -75,7 +75,7 @@ def test_rows_that_are_no_images_of_it(release, table) -> None:
     assert "the path has other folders" in problems["reason"].iloc[0]
     assert "the path has other folders" in problems["reason"].iloc[1]
     assert "there is none at this path" in problems["reason"].iloc[2]
-    assert "stands on an earlier line too" in problems["reason"].iloc[3]
+    assert "Expected one split an image, but split of its rows on lines 4 and 5 differs" in problems["reason"].iloc[3]
 
 
 def test_what_is_missing(release, tmp_path, table) -> None:

@@ -60,7 +60,7 @@ def test_rows_keep_their_order_and_refused_ones_say_why(folder) -> None:
     ]  # fmt: skip
     assert rows.problems[0]["reason"] == "No, said the source."
     assert rows.problems[2]["reason"] == (
-        "Expected image_ids that differ, but image_id = 'site/1.png' stands on an earlier line too."
+        "Expected image_ids that differ, but image_id = 'site/1.png' stands on an earlier line too, for another file."
     )
     assert (one.seen, one.images) == (5, 2)
     assert told[-1] == ("import", 5, 5)
