@@ -37,6 +37,7 @@ def decode_image(
         source: a file, or the content of one.
         name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
         frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
+            Reduced copies and masks in a TIFF are no pages.
         window: (center, width) of a linear window over gray values, in the values after the modality LUT or rescale,
             instead of the file's own.
         limits: what the file may cost; checked before anything is decoded.
@@ -72,6 +73,7 @@ def read_stored(
         source: a file, or the content of one.
         name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
         frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
+            Reduced copies and masks in a TIFF are no pages.
         limits: what the file may cost; checked before anything is decoded.
 
     Raises:

@@ -22,6 +22,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from radcbir_core.images.decoding_request import Request
 from radcbir_core.images.stored_image import StoredImage
+from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
 
 _PLUGINS: dict[str, type[ImageFile]] = {
     "PNG": PngImageFile,
@@ -72,15 +73,15 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
     """
     if image_format == "WEBP":
         request.check_pixels(*_webp_size(data))  # Pillow allocates the whole canvas when it opens the file
-    with _PLUGINS[image_format](BytesIO(data)) as image:
-        frames = int(getattr(image, "n_frames", 1))
-        if frames > 1 and image_format != "TIFF":
+    pages = full_pages(data) if image_format == "TIFF" else []
+    frames = len(pages) or 1
+    frame = request.choose_frame(frames)
+    with _tiff_at(pages[frame], data) if pages else _PLUGINS[image_format](BytesIO(data)) as image:
+        animated = 1 if pages else int(getattr(image, "n_frames", 1))
+        if animated > 1:
             raise request.error(
-                "a still image", f"an animation of {frames} frames", remedy="Export the frame you want as a PNG."
+                "a still image", f"an animation of {animated} frames", remedy="Export the frame you want as a PNG."
             )
-        frame = request.choose_frame(frames)
-        if frames > 1:
-            image.seek(frame)
         request.check_pixels(*image.size)
         _check_all_rows_stored(image)
         image.load()
@@ -98,6 +99,21 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
         as_is=as_is,
         inverted=inverted,
     )
+
+
+def _tiff_at(page: TiffPage, data: bytes) -> TiffImageFile:
+    """A TIFF at one of its pages."""
+    if page.number is not None:
+        try:
+            image = TiffImageFile(BytesIO(data))
+        except SyntaxError:
+            if page.number == 0:
+                raise
+        else:
+            image.seek(page.number)
+            return image
+    # Pillow follows no SubIFDs, and opens no file whose first page is of a kind that it cannot read, such as a mask.
+    return TiffImageFile(BytesIO(starting_with(data, page)))
 
 
 def _stored_values(image: Image, request: Request) -> np.ndarray:
