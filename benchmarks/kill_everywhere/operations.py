@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
+from radcbir_core.storage import atomic_bytes
 from tests.core.collections.test_migration import as_form_one
 
 NAME: Final = "small"
@@ -26,8 +28,8 @@ class Operation:
         name: For the table.
         do: Does it, in a copy of one of :func:`prepare`'s folders: ``data``, ``out``, and a link to the ``source``.
         begins: Which of these folders.
-        partly: Whether what is built may be there in part: then each artifact is as before, as after, or known not to
-            be current.
+        partly: Whether what is made may be there in part: then each file is as before or as after, and each artifact
+            that, or known not to be current.
         exchanges: Whether it lets two folders take each other's place.
     """
 
@@ -182,6 +184,35 @@ def _export_embeddings(folder: Path) -> None:
     export_embeddings(open_collection(NAME).store("pixels"), folder / "out" / "v.parquet")
 
 
+def _export_pair(folder: Path) -> None:
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.search.embeddings_export import export_embeddings
+
+    export_embeddings(open_collection(NAME).store("pixels"), folder / "out" / "v.npy")
+
+
+def _resumed(folder: Path) -> None:
+    """What is made part by part, and gone on with."""
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.collections.record import PROBLEM_COLUMNS
+    from radcbir_core.collections.writing import resumable_collection, write_collection
+
+    with resumable_collection(NEW, key="parts") as unfinished:
+        for part in sorted((folder / "source").glob("a*.png")):
+            place = unfinished / "images" / part.name
+            if not place.exists():
+                atomic_bytes(place, part.read_bytes(), sync_name=False)
+        write_collection(
+            unfinished,
+            name=NEW,
+            title="Drawn",
+            image_root=Path("images"),
+            manifest=open_collection(NAME).manifest,
+            problems=pd.DataFrame([], columns=PROBLEM_COLUMNS),
+            facts={},
+        )
+
+
 def _write_images(folder: Path, letter: str, number: int) -> None:
     folder.mkdir(parents=True)
     lines = ["path,modality,anatomy,pathologies,patient_id,split"]
@@ -226,6 +257,7 @@ OPERATIONS: Final = (
         begins="vectors-there",
         exchanges=True,
     ),
+    Operation("import, part by part", _resumed),
     Operation("import --add", _add, exchanges=True),
     Operation("import --add --take-changes", _take, exchanges=True),
     Operation("relabel", _correct),
@@ -240,6 +272,7 @@ OPERATIONS: Final = (
     Operation("open an archive", _open_archive),
     Operation("export, manifest", _export_manifest),
     Operation("export, embeddings", _export_embeddings),
+    Operation("export, embeddings and their table", _export_pair, partly=True),
     Operation("build", _build, begins="imported", partly=True),
     Operation("build, another version", _rebuild, partly=True),
     Operation("build, of form 1", _build, begins="form-one", partly=True),

@@ -83,8 +83,10 @@ def _encoder(collection: Any, encoder_id: str) -> dict[str, str]:
 
 
 def is_between(now: Standing, old: Standing, new: Standing) -> bool:
-    """Whether what is built is there in part: each artifact as before, as after, or known not to be current."""
-    if now["files"] != old["files"] or set(now["collections"]) != set(new["collections"]):
+    """Whether what is made is there in part: each file and each artifact as before, as after, or known to be stale."""
+    if set(now["collections"]) != set(new["collections"]):
+        return False
+    if any(content not in (old["files"].get(name), new["files"].get(name)) for name, content in now["files"].items()):
         return False
     for name, told in now["collections"].items():
         before, after = old["collections"][name], new["collections"][name]

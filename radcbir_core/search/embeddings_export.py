@@ -65,7 +65,6 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
     source, rows = vectors_of(store), np.arange(len(collection))
     missing = int((~store.valid).sum())
     if suffix == ".npy":
-        table = export_manifest(collection, path.with_suffix(".csv"))
 
         def vectors() -> Iterator[Floats]:
             progress(STEP, 0, len(rows))
@@ -73,7 +72,11 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
                 yield block
                 progress(STEP, int(part[-1]) + 1, len(rows))
 
-        write_array(path, vectors(), shape=source.shape, dtype=source.dtype)
+        # The two have their names one right after the other, once both are written: who stops it half-way, or is
+        # killed, keeps the pair that was there.
+        with atomic_path(path) as partial:
+            write_array(partial, vectors(), shape=source.shape, dtype=source.dtype)
+            table = export_manifest(collection, path.with_suffix(".csv"))
         notes = (f"{missing:,} images have no embedding: their rows are zeros.",) if missing else ()
         return Exported((path, *table.paths), table.rows, notes + table.notes)
     dimension = source.shape[1]

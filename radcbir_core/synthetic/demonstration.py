@@ -80,7 +80,9 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
 
 
 def is_wanted() -> bool:
-    """Whether the app makes the demonstration by itself: there is no collection, or it was begun and is unfinished.
+    """Whether the app makes the demonstration by itself: there is no collection, or it is there and unfinished.
+
+    Where it was stopped while it was still being drawn, its job says so.
 
     Raises:
         CollectionError: The collection is damaged.

@@ -66,6 +66,23 @@ def blank(store, *, row: int) -> None:
     store.update(failed_rows=[row])
 
 
+def test_stopped_half_way_it_leaves_the_pair_that_was_there(small, tmp_path) -> None:
+    path = tmp_path / "v.npy"
+    for name in ("v.npy", "v.csv"):
+        (tmp_path / name).write_text("before")
+
+    def stop(_step: str, done: int, _total: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_embeddings(small.store("pixels"), path, progress=stop)
+    assert {one.name: one.read_text() for one in tmp_path.glob("v.*")} == {"v.npy": "before", "v.csv": "before"}
+    export_embeddings(small.store("pixels"), path)
+    assert len(np.load(path)) == len(small)
+    assert not list(tmp_path.glob(".partial-*"))
+
+
 def test_embeddings_that_are_not_current_are_refused(small, tmp_path) -> None:
     store = small.store("pixels")
     forget(store, EMBEDDINGS)
