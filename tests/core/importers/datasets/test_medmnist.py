@@ -90,7 +90,7 @@ def test_stopped_and_run_again(tmp_path, column, monkeypatch) -> None:
     request = ImportRequest([tmp_path / "breastmnist.npz"], "c")
     with pytest.raises(KeyboardInterrupt):
         import_as(request, progress=stop)
-    unfinished = next(collections_folder().glob(".unfinished-c-*/"))
+    unfinished = next(collections_folder().glob(".unfinished-c+*/"))
     written = {path.name: path.stat().st_mtime_ns for path in unfinished.rglob("*.png")}
     assert len(written) == 4
     collection = import_as(request).collection

@@ -280,16 +280,17 @@ def test_going_on_does_not_take_somebody_elses_collection_for_its_own(source, co
 
 def test_damaged_records_are_said_and_can_be_dismissed(source):
     job = ended(start(wanted(source)))
+    wait_for(lambda: not job.is_alive())
     for content in ("{", "[]", "{}", '{"state": "dancing"}'):
         job.status_path.write_text(content)
         status = Job(job.folder).status()
         assert status.state == "failed", content
         assert status.error
     (job.folder / "request.json").write_text('{"name": "mine"}')
-    (found,) = list_jobs()
-    assert found.name == ""
-    assert "Expected a complete record of a job" in found.status().error
-    found.dismiss()
+    (damaged,) = list_jobs()
+    assert damaged.name == ""
+    assert "Expected a complete record of a job" in damaged.status().error
+    damaged.dismiss()
     assert list_jobs() == []
 
 
