@@ -19,7 +19,8 @@ from radcbir_core.images.stored_image import StoredImage
 def display_image(image: StoredImage, *, window: tuple[float, float] | None = None) -> DecodedImage:
     """Show what a file holds: modality, VOI and inversion for gray values (DICOM PS3.4 N.2), eight bits of color.
 
-    The VOI is the window asked for; else the file's own; else the darkest to the brightest value. Padding is black.
+    The VOI is the window asked for; else the file's own; else the darkest to the brightest value, of all channels where
+    there are three. Padding is black; color of eight bits is shown as it is.
 
     Args:
         image: as :func:`~radcbir_core.images.decode.read_stored` gives it.
@@ -70,12 +71,16 @@ def _gray(image: StoredImage, window: tuple[float, float] | None) -> tuple[np.nd
 
 
 def _color(image: StoredImage, window: tuple[float, float] | None) -> tuple[np.ndarray, Window | None]:
-    pixels = gray_if_equal(_upper_eight(image.stored, bits=image.bits))
-    if window is None:
-        return pixels, None
-    if pixels.ndim == 3 or image.stored.dtype != np.uint8:
+    values = gray_if_equal(image.stored)
+    if window is not None and values.ndim == 3:
         raise image_error(image.name, "a gray image to apply a window to", "in color", remedy="Leave the window out.")
-    return to_display(pixels, modality=Rescale(), voi=_given(window, image.name))
+    if window is None and values.dtype == np.uint8:
+        return values, None
+    # One window for the three channels keeps the hue.
+    shades, applied = to_display(
+        values, modality=Rescale(), voi=image.voi if window is None else _given(window, image.name)
+    )
+    return (gray_if_equal(shades) if shades.ndim == 3 else shades), applied
 
 
 def _given(window: tuple[float, float], name: str) -> Window:
@@ -89,11 +94,3 @@ def _given(window: tuple[float, float], name: str) -> Window:
             remedy="Give another window.",
         )
     return Window(float(center), float(width), "given")
-
-
-def _upper_eight(values: np.ndarray, *, bits: int) -> np.ndarray:
-    """(H, W, 3) uint8 of RGB values: the upper eight of the bits that count."""
-    if values.dtype == np.uint8:
-        return values
-    upper: np.ndarray = np.clip(values >> max(0, bits - 8), 0, 255).astype(np.uint8)
-    return upper

@@ -119,7 +119,7 @@ def to_display(
     """Take stored values through modality, VOI and inversion to shades.
 
     Args:
-        stored: (H, W), any integer or float type, in the byte order of this machine.
+        stored: (H, W), or (H, W, 3) that share one window; any integer or float type, in this machine's byte order.
         modality: the modality LUT or rescale, on values of any shape.
         voi: the window or the table to apply; None spreads the darkest to the brightest finite value that is not
             padding.
@@ -128,7 +128,7 @@ def to_display(
         inverted: whether the lowest value is to be white (MONOCHROME1).
 
     Returns:
-        (H, W) uint8 shades, and the window that was applied.
+        uint8 shades of the same shape, and the window that was applied.
 
     Example:
         >>> shades, window = to_display(np.array([[0, 50, 100]]), modality=Rescale(), voi=None)

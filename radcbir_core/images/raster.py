@@ -21,6 +21,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from radcbir_core.images.decoding_request import Request
+from radcbir_core.images.deep_color import deep_values
 from radcbir_core.images.stored_image import StoredImage
 from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
 
@@ -32,11 +33,13 @@ _PLUGINS: dict[str, type[ImageFile]] = {
     "BMP": BmpImageFile,
 }
 
+_WITH_DEEP_COLOR = frozenset({"PNG", "TIFF"})
 _MODES_WITH_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _MODES = _MODES_WITH_ALPHA | {"1", "L", "P", "RGB", "CMYK", "YCbCr"}
 
 _ORIENTATION = 0x0112
 _TIFF_PHOTOMETRIC = 262
+_TIFF_COLOR_MAP = 320
 _TIFF_SAMPLE_FORMAT = 339
 _TIFF_WHITE_IS_ZERO = 0
 _TIFF_UNSIGNED = 1
@@ -58,8 +61,8 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredImage:
     """Read one image of a format that Pillow reads.
 
-    Gray of eight bits is shown as it is; deeper gray (16 bit, 32 bit, float) says nothing of how it is to be shown.
-    Color of 16 bits a channel keeps the upper eight, as Pillow does. What is transparent is laid on black.
+    Eight bits are shown as they are; deeper gray (16 bit, 32 bit, float) and color of 16 bits a channel say nothing of
+    how they are to be shown. What is transparent is laid on black.
 
     Args:
         data: the whole file.
@@ -76,7 +79,11 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
     pages = full_pages(data) if image_format == "TIFF" else []
     frames = len(pages) or 1
     frame = request.choose_frame(frames)
-    with _tiff_at(pages[frame], data) if pages else _PLUGINS[image_format](BytesIO(data)) as image:
+
+    def open_image() -> ImageFile:
+        return _tiff_at(pages[frame], data) if pages else _PLUGINS[image_format](BytesIO(data))
+
+    with open_image() as image:
         animated = 1 if pages else int(getattr(image, "n_frames", 1))
         if animated > 1:
             raise request.error(
@@ -84,8 +91,10 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
             )
         request.check_pixels(*image.size)
         _check_all_rows_stored(image)
-        image.load()
-        stored = _stored_values(image, request)
+        stored = deep_values(open_image, request) if image_format in _WITH_DEEP_COLOR else None
+        if stored is None:
+            image.load()
+            stored = _stored_values(image, request)
         as_is, inverted = not _is_deep_gray(image), _is_white_zero(image)
         if image_format != "TIFF":  # Pillow turns a TIFF upright by itself
             turn = _UPRIGHT.get(_orientation(image))
@@ -96,7 +105,7 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
         format=image_format,
         frame=frame if frames > 1 else None,
         frames=frames,
-        as_is=as_is,
+        as_is=as_is and stored.dtype == np.uint8,
         inverted=inverted,
     )
 
@@ -121,6 +130,9 @@ def _stored_values(image: Image, request: Request) -> np.ndarray:
     if _is_deep_gray(image):
         stored = np.asarray(image)
         stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            stored = np.where(stored == transparent, 0, stored)
         if isinstance(image, TiffImageFile) and image.mode == "I":
             sample_format = image.tag_v2.get(_TIFF_SAMPLE_FORMAT, (_TIFF_UNSIGNED,))
             if sample_format[0] == _TIFF_UNSIGNED:
@@ -132,6 +144,11 @@ def _stored_values(image: Image, request: Request) -> np.ndarray:
         )
     if image.mode == "La":
         image = image.convert("LA")  # the one mode that has no direct way to RGBA
+    if isinstance(image, TiffImageFile) and image.mode == "P":
+        colors = np.asarray(image.tag_v2[_TIFF_COLOR_MAP]).reshape(3, -1).T
+        if colors.max(initial=0) < 256:  # a writer put 8-bit colors into 16-bit entries as they were
+            shades: np.ndarray = colors.astype(np.uint8)[np.asarray(image)]
+            return shades
     if "transparency" in image.info or image.mode in _MODES_WITH_ALPHA:
         return _on_black(np.asarray(image.convert("RGBA")))
     if image.mode in {"L", "RGB"}:

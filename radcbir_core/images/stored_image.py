@@ -32,7 +32,6 @@ class StoredImage:
             image.
         padding: first and last stored value that stand for "nothing here" (C.7.5.1.1.2), or None.
         inverted: whether the lowest value is white (MONOCHROME1).
-        bits: how many bits of a stored color count.
         remarks: what the file says of its picture and could not be used, a sentence each; never a value of the file.
 
     Example:
@@ -54,7 +53,6 @@ class StoredImage:
     as_is: bool = False
     padding: tuple[float, float] | None = None
     inverted: bool = False
-    bits: int = 8
     remarks: tuple[str, ...] = ()
 
     @property

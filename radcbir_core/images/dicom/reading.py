@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from pydicom import dcmread
 from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
@@ -31,6 +32,7 @@ from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
 from radcbir_core.images.dicom.presentation import PALETTE_ELEMENTS, FrameHeader, palette_colors, with_presentation
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
+from radcbir_core.images.grayscale import full_range
 from radcbir_core.images.quiet import quiet
 from radcbir_core.images.stored_image import StoredImage
 
@@ -126,7 +128,9 @@ def read_dicom(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
         return with_presentation(image, context, photometric=photometric, request=request)
     if photometric == "PALETTE COLOR":
         return replace(image, stored=palette_colors(values, context))
-    return replace(image, bits=context.bits_stored)
+    if image.stored.dtype != np.uint8 and context.bits_stored <= 8:
+        return replace(image, voi=full_range(0.0, float(2**context.bits_stored - 1)))
+    return image
 
 
 def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> Dataset:

@@ -52,10 +52,11 @@ def test_tables_padding_and_inversion() -> None:
     assert display_image(image).window == Window(2, 4, "voi lut", "table")
 
 
-def test_color_shows_its_upper_eight_bits_and_no_window() -> None:
-    color = np.arange(24, dtype=np.uint16).reshape(2, 4, 3) * 170
-    image = stored(color, bits=12)
-    assert np.array_equal(display_image(image).pixels, color >> 4)
+def test_deep_color_is_spread_over_one_range_and_has_no_window() -> None:
+    color = np.arange(24, dtype=np.uint16).reshape(2, 4, 3) * 255
+    image = stored(color)
+    assert np.array_equal(display_image(image).pixels, np.floor(color / 23 + 0.5))
+    assert display_image(image).window == Window(23 * 255 / 2 + 0.5, 23 * 255 + 1, "full range")
     with pytest.raises(ImageError, match=r"^Expected a gray image to apply a window to, but x = in color\."):
         display_image(image, window=(40, 400))
 
@@ -66,10 +67,11 @@ def test_gray_that_is_saved_as_color_is_gray_and_has_a_window() -> None:
     assert np.array_equal(
         display_image(image, window=(100, 50)).pixels, display_image(stored(GRAY), window=(100, 50)).pixels
     )
-    deep = stored(np.stack([DEEP] * 3, axis=2), bits=12)
-    assert display_image(deep).pixels.shape == DEEP.shape
-    with pytest.raises(ImageError, match="in color"):
-        display_image(deep, window=(40, 400))
+    deep = stored(np.stack([DEEP] * 3, axis=2))
+    for window in (None, (40, 400)):
+        assert np.array_equal(
+            display_image(deep, window=window).pixels, display_image(stored(DEEP), window=window).pixels
+        )
 
 
 @pytest.mark.parametrize("window", [(0, 0.999), (float("inf"), 9), (0, float("nan"))])

@@ -322,10 +322,16 @@ def test_rgb_by_pixel_and_by_plane() -> None:
     assert image.window is None
 
 
-def test_rgb_of_16_bits_keeps_the_upper_byte() -> None:
-    deep = COLOR.astype(np.uint16) * 257
-    assert np.array_equal(decode_image(dicom_bytes(deep)).pixels, COLOR)
-    assert np.array_equal(decode_image(dicom_bytes(deep >> 4, BitsStored=12)).pixels, COLOR)
+def test_rgb_of_more_than_eight_bits_is_spread_over_its_range_as_gray_is() -> None:
+    color = COLOR.copy()
+    color[0, :2, 0] = 0, 255
+    deep = color.astype(np.uint16) * 257
+    assert np.array_equal(decode_image(dicom_bytes(deep)).pixels, color)
+    assert np.array_equal(decode_image(dicom_bytes(deep >> 4, BitsStored=12)).pixels, color)
+    dark = dicom_bytes(color.astype(np.uint16) * 12)  # under 4096 of 65536
+    assert np.array_equal(decode_image(dark).pixels, color)
+    # Eight bits are shades already, in whatever they are stored.
+    assert np.array_equal(decode_image(dicom_bytes(COLOR.astype(np.uint16), BitsStored=8)).pixels, COLOR)
 
 
 def test_equal_channels_are_gray() -> None:

@@ -1,0 +1,105 @@
+"""Color of 16 bits a channel in PNG and TIFF, all bits of it.
+
+Owns the way around Pillow, which has no mode for such color and keeps one byte of each two: an image is unpacked twice,
+as big endian for the one byte and as little endian for the other. Gray with alpha, which PNG has in 16 bits too, is
+unpacked byte by byte. It knows no files and shows nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+from PIL.ImageFile import ImageFile
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
+
+from radcbir_core.images.decoding_request import Request
+
+_LARGEST = 65535
+# What Pillow calls the layouts of such samples, without their byte order, and how the same bytes are unpacked.
+# Colors that are multiplied with their alpha already lie on black as they are.
+_LAYOUTS = {"RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGBX", "RGBa": "RGBX", "CMYK": "CMYK"}
+_TIFF_BITS = 258
+_TIFF_PLANAR = 284
+_TIFF_BY_PLANE = 2
+
+
+def deep_values(open_image: Callable[[], ImageFile], request: Request) -> np.ndarray | None:
+    """The values of color, or of gray with transparency, of 16 bits a channel.
+
+    Args:
+        open_image: opens the image anew, each time it is called; it is not loaded yet.
+        request: for messages.
+
+    Returns:
+        (H, W, 3) RGB or (H, W) gray, uint16; what is transparent lies on black. None for every other image.
+
+    Raises:
+        ImageError: samples in planes of their own.
+    """
+    with open_image() as image:
+        layout, _, order = _raw_mode(image).partition(";16")
+        if isinstance(image, PngImageFile) and layout == "LA" and order:
+            # Two bytes of gray and two of alpha are four bytes to Pillow.
+            four = _unpacked(image, "RGBA").astype(np.uint16)
+            return _on_black(four[..., :1] << 8 | four[..., 1:2], four[..., 2] << 8 | four[..., 3])[..., 0]
+        if isinstance(image, TiffImageFile) and _is_deep_by_plane(image):
+            raise request.error(
+                "color of 16 bits whose samples lie together",
+                "color of 16 bits in planes",
+                remedy="Save it with interleaved samples.",
+            )
+        if layout not in _LAYOUTS or not order:
+            return None
+        transparent = image.info.get("transparency")
+        native = order == "N"
+    # libtiff gives samples in this machine's order, and only Pillow's plain names say so for all layouts.
+    high, low = (_with_order(open_image, layout, name).astype(np.uint16) for name in ("B", "L"))
+    if order == "L" or (native and sys.byteorder == "little"):
+        high, low = low, high
+    samples: np.ndarray = high << 8 | low
+    if layout == "CMYK":
+        return _on_black(_LARGEST - samples[..., :3], _LARGEST - samples[..., 3])
+    if layout == "RGBA":
+        return _on_black(samples[..., :3], samples[..., 3])
+    if isinstance(transparent, tuple):
+        samples[(samples[..., :3] == np.array(transparent)).all(axis=-1)] = 0
+    return samples[..., :3]
+
+
+def _is_deep_by_plane(image: TiffImageFile) -> bool:
+    """Whether a TIFF has samples of more than eight bits, each kind in a plane of its own; Pillow misreads them."""
+    bits = image.tag_v2.get(_TIFF_BITS, (1,))
+    return image.tag_v2.get(_TIFF_PLANAR) == _TIFF_BY_PLANE and len(bits) > 1 and max(bits) > 8
+
+
+def _with_order(open_image: Callable[[], ImageFile], layout: str, order: str) -> np.ndarray:
+    with open_image() as image:
+        return _unpacked(image, f"{_LAYOUTS[layout]};16{order}")
+
+
+def _unpacked(image: ImageFile, raw_mode: str) -> np.ndarray:
+    """(H, W, 3 or 4) uint8: the image with its samples unpacked in another way."""
+    image._mode = raw_mode.partition(";")[0]
+    image.tile = [
+        tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *(tile.args or ())[1:]))
+        for tile in image.tile
+    ]
+    image.load()
+    return np.asarray(image)
+
+
+def _raw_mode(image: ImageFile) -> str:
+    """How Pillow would unpack the samples."""
+    arguments = image.tile[0].args if image.tile else ""
+    name = arguments if isinstance(arguments, str) else next(iter(arguments or ("",)))
+    return str(name)
+
+
+def _on_black(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """(H, W, C) color laid on black, rounded."""
+    laid = (color.astype(np.uint32) * alpha[..., None] + _LARGEST // 2) // _LARGEST
+    values: np.ndarray = laid.astype(np.uint16)
+    return values
