@@ -117,6 +117,7 @@ def first_hits(
         Exactly k hits a query, or all there are.
 
     Example:
+        >>> from radcbir_core.search.backend import ArrayVectors
         >>> angles = np.radians([0, 10, 90, 12])
         >>> vectors = np.column_stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
         >>> first_hits(ArrayVectors(vectors), lambda part: vectors[[3]][part], queries=1, k=2, rows=np.arange(3)).rows
