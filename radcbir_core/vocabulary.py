@@ -55,6 +55,9 @@ _NOT_KNOWN = frozenset({"", "unknown", "unlabelled", "unlabeled", "nan", "na", "
 _NORMAL = frozenset({"normal", "no finding", "no findings", "no_finding", "nofinding", "healthy", "no abnormality"})
 
 _SPACES = re.compile(r"\s+")
+_WHOLE_NUMBER = re.compile(r"(-?\d+)\.0*")
+_SCIENTIFIC = re.compile(r"([1-9])(?:\.(\d*))?[eE]\+(\d{1,2})")
+_GUARDED = re.compile(r"=\"(.*)\"|'(\d+)")
 
 
 def tidy(text: str) -> str:
@@ -122,6 +125,31 @@ def normal_text(text: str) -> str:
     """
     word = tidy(text)
     return word if is_known(word) else ""
+
+
+def normal_identifier(text: str) -> str:
+    """An identifier of a patient, a study or a series: whole numbers are one, however a table wrote them.
+
+    Tables that went through a spreadsheet or a column of floats have 12 as 12.0 or 1.2E+01. Leading zeros stay: 007
+    and 7 may be two patients. The E notation counts only as programs write it, with a sign: 12E4 may be a name.
+
+    Example:
+        >>> [normal_identifier(word) for word in ("12", "12.0", "1.2E+01", "007", "007.0", "1.5", "12E4", "unknown")]
+        ['12', '12', '12', '007', '007', '1.5', '12E4', '']
+    """
+    word = normal_text(text)
+    guarded = _GUARDED.fullmatch(word)
+    if guarded:  # as spreadsheets are told that it is text
+        word = guarded[1] or guarded[2] or ""
+    whole = _WHOLE_NUMBER.fullmatch(word)
+    if whole:
+        return whole[1]
+    scientific = _SCIENTIFIC.fullmatch(word)
+    if scientific:
+        digits = (scientific[2] or "").rstrip("0")
+        if len(digits) <= int(scientific[3]):
+            return scientific[1] + digits.ljust(int(scientific[3]), "0")
+    return word
 
 
 def spelling_to_use(counts: Mapping[str, int]) -> dict[str, str]:

@@ -34,6 +34,7 @@ from radcbir_core.importers.importing import Gathered, gather, write_private
 from radcbir_core.importers.recognizing import recognize
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import duplicate_groups
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS, spelled_as_known
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
 from radcbir_core.wording import counted
@@ -209,7 +210,9 @@ def _same_columns(existing: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table
 
 
 def _spelled_as(new: pa.Table, existing: pa.Table) -> pa.Table:
-    """The new rows with the collection's spelling of words that differ from its own in case only."""
+    """The new rows with the collection's spelling of identifiers, and of words that differ in case only."""
+    for name in set(IDENTIFIERS) & set(new.column_names) & set(existing.column_names):
+        new = _with_column(new, name, spelled_as_known(new.column(name), existing.column(name)))
     anatomies = pc.unique(existing.column("anatomy")).to_pylist()
     respelled = _respelling(pc.unique(new.column("anatomy")).to_pylist(), anatomies)
     if respelled:

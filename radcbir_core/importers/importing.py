@@ -25,6 +25,7 @@ from radcbir_core.importers.datasets.manifest_tables import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import AcceptedRows, Origins
 from radcbir_core.importers.rows.checking import Checker
+from radcbir_core.importers.rows.identifiers import first_images
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
 
@@ -170,6 +171,8 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     groups = manifest.groups("duplicate")
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
     notes += accepted.notes
+    for column in ("patient_id", "study_id"):
+        notes += accepted.changes.spellings.notes(column, first_images(manifest.table, column))
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []
     facts = {

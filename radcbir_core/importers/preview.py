@@ -201,7 +201,7 @@ class _Reading:
     unlabeled: int = 0
     with_patient: int = 0
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
-    _patients: set[str] = field(default_factory=set)
+    _images_of: dict[str, dict[str, str]] = field(default_factory=lambda: {"patient_id": {}, "study_id": {}})
     _met: list[Meetings] = field(default_factory=list)
     _findings: list[dict[str, list[str]]] = field(default_factory=list)
     _rows: list[Iterator[Row]] = field(default_factory=list)
@@ -312,9 +312,10 @@ class _Reading:
         self._counts["pathology"].update(cells["pathologies"])
         self.unlabeled += not cells["pathologies"]
         self._findings[line.source][str(cells["image_id"])] = [str(word) for word in cells["pathologies"]]
-        if patient := str(cells.get("patient_id", "")):
-            self.with_patient += 1
-            self._patients.add(patient)
+        self.with_patient += bool(cells.get("patient_id"))
+        for column, images in self._images_of.items():
+            if identifier := str(cells.get(column, "")):
+                images.setdefault(identifier, str(cells["image_id"]))
 
     def _unite(self) -> list[str]:
         """Count the further rows of images to the first ones; what is to be said of them."""
@@ -344,6 +345,8 @@ class _Reading:
     def preview(self, formats: Sequence[Format], *, thumbnails: Sequence[bytes | None], looked_at: int) -> Preview:
         complete = len(self._ended) == len(self.sources)
         united = self._unite()
+        for column, images in self._images_of.items():
+            united += self.changes.spellings.notes(column, images)
         if not self.refusal and complete and self.problem_count == self.read:
             self.refusal = f"Expected at least one usable image, but none of {self.read:,} rows can be used. " + (
                 f"The first: {self.problems[0]['reason']}" if self.problems else "Check the source."
@@ -361,7 +364,7 @@ class _Reading:
             counts={name: _one_spelling(name, counter, self.changes) for name, counter in self._counts.items()},
             unlabeled=self.unlabeled,
             with_patient=self.with_patient,
-            patients=len(self._patients),
+            patients=len(self._images_of["patient_id"]),
             further=tuple(further_columns(self.sources)),
             changes=self.changes.rows(),
             notes=tuple(notes),

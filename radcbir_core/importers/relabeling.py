@@ -26,6 +26,7 @@ from radcbir_core.collections.export import EXPORTED_AS
 from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS
 from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, normalize_row
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row
 
@@ -271,6 +272,8 @@ class _Corrections:
         said: dict[str, Cell] = {}
         for name, column in self.targets.items():
             cell = normal[name]
+            if name in IDENTIFIERS and str(told.get(name, "")).strip() == before[column]:
+                cell = before[column]  # imported under another rule of spelling, and not corrected
             if column == "pathologies":
                 said[column] = self._pathologies(labels, row.line, before=before[column])
             else:

@@ -28,6 +28,7 @@ from radcbir_core.importers.datasets.manifest_tables import dataset_names, image
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.checking import file_below
 from radcbir_core.importers.rows.sources import Cell, Row, Source, real
+from radcbir_core.vocabulary import normal_identifier
 from radcbir_core.wording import counted
 
 SALT_NAME = "pseudonyms.salt"
@@ -283,7 +284,7 @@ class _Reader:
             yield _Slice(path, own, key, None, frame)
 
     def _cells(self, path: str, header: Any, *, image_id: str) -> dict[str, Cell]:
-        patient = str(header.get("PatientID") or "").strip()
+        patient = normal_identifier(str(header.get("PatientID") or ""))
         issuer = str(header.get("IssuerOfPatientID") or "").strip()
         modality = self._code(header, "Modality")
         laterality = self._code(header, "ImageLaterality") or self._code(header, "Laterality")

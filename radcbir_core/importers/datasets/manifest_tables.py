@@ -6,7 +6,7 @@ Owns finding the tables in folders and telling folders of the same name apart.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.images import is_image_name
 from radcbir_core.importers.request import ImportRequest
+from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
 
 MANIFEST_NAME = "manifest.csv"
@@ -68,14 +69,25 @@ def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
             f"{', '.join(table.columns)[:300]}. Name the column with the image files 'path', or say which one it is.",
             remedy=Remedy("again", options={"format": "csv", "mapping": "path=COLUMN"}),
         )
+    recognized = recognized_columns(table.columns)
+    rows = _with_frames(at_least_one(table)) if FRAME_COLUMN in table.columns else at_least_one(table)
     return Source(
         origin=path,
         root=real(root or path.parent),
         dataset=dataset,
-        rows=_with_frames(at_least_one(table)) if FRAME_COLUMN in table.columns else at_least_one(table),
-        columns=table.columns,
+        rows=renamed(rows, recognized) if recognized else rows,
+        columns=[*table.columns, *recognized],
         expected=table.about(),
+        notes=recognized_note(recognized, path.name),
     )
+
+
+def renamed(rows: Iterable[Row], recognized: Mapping[str, str]) -> Iterator[Row]:
+    """Rows that have some columns by the manifest's names too."""
+    for row in rows:
+        if not row.reason:
+            row.cells.update({target: row.cells[column] for target, column in recognized.items()})
+        yield row
 
 
 def _with_frames(rows: Iterator[Row]) -> Iterator[Row]:

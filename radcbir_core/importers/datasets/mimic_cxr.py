@@ -16,6 +16,7 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers.datasets.chexpert_labels import OBSERVATIONS, Policy, findings_of, policy_named, policy_note
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row, Source, real
+from radcbir_core.vocabulary import normal_identifier
 
 LICENCE = "PhysioNet Credentialed Health Data License 1.5.0"
 SPLITS = {"train": "train", "validate": "val", "test": "test"}
@@ -85,6 +86,11 @@ def _read(folder: Path, policy: Policy) -> Source:
     )
 
 
+def _key(row: Row) -> tuple[str, str]:
+    patient, study = (normal_identifier(str(row.cells[name])) for name in ("subject_id", "study_id"))
+    return patient, study
+
+
 def _rows(
     split: CsvTable, chexpert: CsvTable, views: dict[str, str], policy: Policy, notes: list[str]
 ) -> Iterator[Row]:
@@ -92,7 +98,7 @@ def _rows(
     for row in chexpert.rows():
         if row.reason:
             yield Row(row.line, {}, row.reason, origin=chexpert.path)
-        elif (key := (str(row.cells["subject_id"]), str(row.cells["study_id"]))) in labels:
+        elif (key := _key(row)) in labels:
             reason = "Expected one row a study, but an earlier row has the same subject_id and study_id."
             yield Row(row.line, {}, reason, origin=chexpert.path)
         else:
@@ -102,7 +108,8 @@ def _rows(
         if row.reason:
             yield row
             continue
-        image, study, patient = (str(row.cells[name]).strip() for name in _IDS)
+        image = str(row.cells["dicom_id"]).strip()
+        study, patient = (normal_identifier(str(row.cells[name])) for name in _IDS[1:])
         path = f"files/p{patient[:2]}/p{patient}/s{study}/{image}.jpg"
         side = str(row.cells["split"]).strip()
         values = labels.get((patient, study))

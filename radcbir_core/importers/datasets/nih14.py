@@ -17,6 +17,7 @@ from radcbir_core.importers.datasets.manifest_tables import image_files
 from radcbir_core.importers.datasets.patient_splits import patient_split
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row, Source, real
+from radcbir_core.vocabulary import normal_identifier
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
@@ -119,7 +120,11 @@ def _lists(folder: Path) -> dict[str, str]:
 
 def _rows(table: CsvTable, folder: Path, listed: dict[str, str], notes: list[str]) -> Iterator[Row]:
     # Twice through the table: which patients there are decides the side of each.
-    training = (str(row.cells[_PATIENT]) for row in table.rows() if listed.get(str(row.cells.get(_IMAGE))) == "train")
+    training = (
+        normal_identifier(str(row.cells[_PATIENT]))
+        for row in table.rows()
+        if listed.get(str(row.cells.get(_IMAGE))) == "train"
+    )
     sides = patient_split(training)
     places = _places(folder)
     further = _names(table)
@@ -130,7 +135,7 @@ def _rows(table: CsvTable, folder: Path, listed: dict[str, str], notes: list[str
         if row.reason:
             yield row
             continue
-        name, patient = str(row.cells[_IMAGE]).strip(), str(row.cells[_PATIENT]).strip()
+        name, patient = str(row.cells[_IMAGE]).strip(), normal_identifier(str(row.cells[_PATIENT]))
         side = listed.get(name, "")
         left.pop(name, None)
         unlisted += not side

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
+from radcbir_core.importers.rows.identifiers import recognized_note
 from radcbir_core.importers.rows.mapping import Mapper
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
 
@@ -80,7 +81,10 @@ def _read(path: Path, name: str, request: ImportRequest) -> Source:
         rows=_mapped(table.rows(), mapper, path),
         columns=mapper.columns,
         expected=table.about(),
-        notes=table.notes if isinstance(table, _ParquetTable) else [],
+        notes=[
+            *recognized_note(mapper.recognized, path.name),
+            *(table.notes if isinstance(table, _ParquetTable) else []),
+        ],
     )
 
 

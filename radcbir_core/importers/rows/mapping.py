@@ -13,6 +13,7 @@ from typing import Any
 
 from radcbir_core.collections.manifest import COLUMNS
 from radcbir_core.errors import ManifestError, Remedy
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
 from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR
 from radcbir_core.importers.rows.sources import Cell
 
@@ -26,6 +27,8 @@ _FALSE = frozenset({"", "0", "0.0", "false", "no", "n", "negative", "nan"})
 def parse_mapping(words: Sequence[str]) -> dict[str, str]:
     """``["path=filename", "pathologies=Mass,Edema"]`` → column of the manifest → columns of the source.
 
+    An identifier may be said to be in no column, ``patient_id=``, where one would be recognized by its name.
+
     Raises:
         ManifestError: A word is no pair, or names no column of a manifest, or one twice.
 
@@ -36,7 +39,7 @@ def parse_mapping(words: Sequence[str]) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for word in words:
         target, sign, source = (part.strip() for part in word.partition("="))
-        if not sign or not source:
+        if not sign or not (source or target in IDENTIFIERS):
             raise ManifestError(f"Expected COLUMN=SOURCE, but mapping = {word!r}. Write, for example, path=filename.")
         if target not in TARGETS:
             close = get_close_matches(target, TARGETS, n=1)
@@ -66,6 +69,7 @@ class Mapper:
 
     Attributes:
         columns: The columns that rows have after it.
+        recognized: Identifiers that the mapping does not name → the columns they are taken from, by their names.
 
     Raises:
         ManifestError: A column is not there.
@@ -93,13 +97,17 @@ class Mapper:
         self._defaults = {name: value for name, value in (defaults or {}).items() if value}
         self._columns = columns
         self._own = {column.lower(): column for column in columns}
-        given = {target: source.split(",") for target, source in mapping.items()}
+        given = {target: source.split(",") for target, source in mapping.items() if source}
         self._sources = {target: [self._column(name) for name in names] for target, names in given.items()}
         for target, names in self._sources.items():
             if target != "pathologies" and len(names) > 1:
                 raise ManifestError(
                     f"Expected one column, but mapping = '{target}={mapping[target]}'. Only pathologies takes several."
                 )
+        by_name = recognized_columns(columns)
+        self.recognized = {target: column for target, column in by_name.items() if target not in mapping}
+        self._sources |= {target: [column] for target, column in self.recognized.items()}
+        self._without = [target for target, source in mapping.items() if not source]
         if "path" not in self._sources and "path" not in self._own:
             raise ManifestError(
                 f"Expected a column with the image files, but {origin} has the columns {', '.join(columns)[:300]}. "
@@ -121,6 +129,8 @@ class Mapper:
             lowered = name.lower()
             if lowered not in COMPUTED:
                 result[lowered] = value if isinstance(value, list) and lowered == "pathologies" else as_text(value)
+        for target in self._without:
+            result.pop(target, None)
         for target, names in self._sources.items():
             if target != "pathologies":
                 result[target] = as_text(cells[names[0]])

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 
 from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS, Spellings
 from radcbir_core.importers.rows.sources import Cell, Source
 from radcbir_core.vocabulary import (
     is_known,
+    normal_identifier,
     normal_modality,
     normal_pathology,
     normal_split,
@@ -24,13 +26,13 @@ from radcbir_core.vocabulary import (
 LIST_SEPARATOR = "|"
 COMPUTED = frozenset({"sha256", "width", "height", "duplicate_group"})
 _SEVERAL = "multiple"
-_IDENTIFIERS = ("patient_id", "study_id", "series_id")
 
 Cells = dict[str, Cell]
 
 # The same words come a million times.
-_modality, _split, _text, _pathology = (
-    lru_cache(65_536)(rule) for rule in (normal_modality, normal_split, normal_text, normal_pathology)
+_modality, _split, _text, _pathology, _identifier = (
+    lru_cache(65_536)(rule)
+    for rule in (normal_modality, normal_split, normal_text, normal_pathology, normal_identifier)
 )
 
 
@@ -39,11 +41,20 @@ class Changes:
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str, str]] = Counter()
+        self.spellings = Spellings()
 
     def note(self, column: str, old: str, new: str, *, rows: int = 1) -> str:
         """Count the change of ``old`` to ``new``, if it is one; returns ``new``."""
         if old != new:
             self._counts[(column, old, new)] += rows
+        return new
+
+    def note_identifier(self, column: str, old: str) -> str:
+        """Count the change of an identifier to its normal spelling, which is returned."""
+        new = _identifier(old)
+        if not new:
+            return self.note(column, old, new)
+        self.spellings.note(column, old if old == new else tidy(old), new)
         return new
 
     def rows(self) -> list[dict[str, str | int]]:
@@ -95,9 +106,9 @@ def normalize_row(cells: Mapping[str, Cell], *, dataset: str, changes: Changes) 
         "caption": str(cells.get("caption", "")).strip(),
         "view": take("view", _text),
     }
-    for column in _IDENTIFIERS:
+    for column in IDENTIFIERS:
         if column != "series_id" or column in cells:
-            result[column] = take(column, _text)
+            result[column] = changes.note_identifier(column, str(cells.get(column, "")))
     for name, text in cells.items():
         if name not in result and name not in COMPUTED:
             result[name] = text

@@ -19,6 +19,7 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import COLUMNS
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import CollectionError, ManifestError
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS, spelled_as_known
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.importers.vectors.vector_files import VectorFile, some
 from radcbir_core.wording import counted
@@ -180,6 +181,9 @@ def gone_on(before: Collection, matched: Matched) -> Matched:
         CollectionError: The tables say otherwise of an image that the collection has.
     """
     there, new = before.manifest.table, complete(matched.table)
+    for name in set(IDENTIFIERS) & set(new.column_names) & set(there.column_names):
+        spelled = spelled_as_known(new.column(name), there.column(name))
+        new = new.set_column(new.column_names.index(name), name, spelled)
     position = np.asarray(
         pc.fill_null(pc.index_in(new.column("image_id"), value_set=there.column("image_id").combine_chunks()), -1)
     )

@@ -29,7 +29,14 @@ from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.progress import Progress, silent
-from radcbir_core.vocabulary import normal_modality, normal_pathology, normal_split, normal_text, tidy
+from radcbir_core.vocabulary import (
+    normal_identifier,
+    normal_modality,
+    normal_pathology,
+    normal_split,
+    normal_text,
+    tidy,
+)
 
 UNIFIED_COLUMNS = ("filepath", "dataset", "split", "modality", "anatomic_region")
 
@@ -41,9 +48,9 @@ _RULES: dict[str, Callable[[str], str]] = {
     "split": normal_split,
     "modality": normal_modality,
     "anatomic_region": normal_text,
-    "patient_id": normal_text,
-    "study_id": normal_text,
-    "series_id": normal_text,
+    "patient_id": normal_identifier,
+    "study_id": normal_identifier,
+    "series_id": normal_identifier,
     "view": normal_text,
 }
 _MARKS = frozenset({"", "0", "1", "0.0", "1.0"})

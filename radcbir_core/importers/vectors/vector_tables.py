@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
+from radcbir_core.importers.datasets.manifest_tables import renamed
+from radcbir_core.importers.rows.identifiers import recognized_columns
 from radcbir_core.importers.rows.normalizing import Cells, Changes, normalize_row
 from radcbir_core.importers.rows.sources import CsvTable, Row
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
@@ -46,7 +48,8 @@ def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
     lines: list[int] = []
     positions: list[int] = []
     bad: list[Row] = []
-    for position, row in enumerate(table.rows()):
+    recognized = recognized_columns(table.columns)
+    for position, row in enumerate(renamed(table.rows(), recognized)):
         if row.reason:
             bad.append(row)
             continue

@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.parts.collections.wizard.draft import Draft
 from radcbir_core.importers.datasets.own_tables import columns_of
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
 from radcbir_core.importers.rows.mapping import TARGETS
 
 LABELS: Final = {
@@ -29,7 +30,6 @@ GUESSES: Final = {
     "pathologies": ("pathologies", "pathology", "finding labels", "findings", "finding", "labels", "label", "class"),
     "modality": ("modality",),
     "anatomy": ("anatomy", "body part", "body_part", "bodypart", "body part examined", "region"),
-    "patient_id": ("patient_id", "patientid", "patient id", "patient", "subject_id", "subject"),
     "split": ("split", "fold", "set"),
 }
 """Names, in lower case, that a column is often given."""
@@ -68,7 +68,8 @@ def guess(target: str, columns: Sequence[str]) -> str:
         ('Image Index', '')
     """
     lowered = {column.lower(): column for column in reversed(columns)}
-    return next((lowered[name] for name in (*GUESSES.get(target, ()), target) if name in lowered), "")
+    by_name = next((lowered[name] for name in (*GUESSES.get(target, ()), target) if name in lowered), "")
+    return by_name or recognized_columns(columns).get(target, "")
 
 
 def _one(draft: Draft, target: str, label: str, columns: Sequence[str]) -> dict[str, str]:
@@ -94,4 +95,6 @@ def _one(draft: Draft, target: str, label: str, columns: Sequence[str]) -> dict[
         format_func=lambda column: "none" if column == OWN else column,
     )
     draft.keep(name, chosen)
-    return {target: chosen} if chosen != OWN else {}
+    if chosen == OWN:
+        return {target: ""} if target in IDENTIFIERS and guessed else {}
+    return {target: chosen}
