@@ -65,7 +65,7 @@ CSV = Format(
     "any CSV, with a mapping of its columns",
     "datasets.own_tables",
     "a table without a column path",
-    frozenset({"check", "image_root", "mapping", "modality", "anatomy"}),
+    frozenset({"check", "image_root", "mapping", "modality", "anatomy", "uncertain"}),
 )
 PARQUET = Format(
     "parquet", "any parquet table, with a mapping of its columns", "datasets.own_tables", "a parquet file", CSV.options

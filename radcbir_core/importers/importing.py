@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import check_name, list_collections
@@ -34,6 +35,10 @@ __all__ = ["ImportReport", "import_collection", "import_sources"]
 NOT_DECODED = (
     "The images were not decoded at import: their sizes are unknown, and a damaged one is found when the collection is "
     "built."
+)
+ONLY_MARKS = (
+    "All labels are 0 or 1. If they say whether a finding is there, name the column after the finding, and map it as "
+    "pathologies."
 )
 NO_DIGESTS = (
     "The files were not read at import: exact duplicates are unknown, so that no figure leaves them out, and an "
@@ -173,6 +178,8 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     notes += accepted.notes
     for column in ("patient_id", "study_id"):
         notes += accepted.changes.spellings.notes(column, first_images(manifest.table, column))
+    labels = set(pc.unique(pc.list_flatten(manifest.table.column("pathologies"))).to_pylist())
+    notes += [ONLY_MARKS] if labels and labels <= {"0", "1", "-1", "0.0", "1.0", "-1.0"} else []
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []
     facts = {

@@ -36,7 +36,7 @@ class ImportRequest:
         anatomy: Of all images, where the source does not say.
         mapping: Column of the manifest → column, or columns separated by commas, of the source.
         every: Take one of so many slices of a volume.
-        uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.datasets.chexpert_labels`.
+        uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.rows.uncertain`.
         download: A data set to fetch instead of naming a path.
         encoder_id: What made the vectors that are imported.
         add: Whether to add what is new to the collection of that name, which is there.

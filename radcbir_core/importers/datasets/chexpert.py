@@ -18,10 +18,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.chexpert_labels import OBSERVATIONS, Policy, findings_of, policy_named, policy_note
+from radcbir_core.importers.datasets.chexpert_labels import OBSERVATIONS, findings_of
 from radcbir_core.importers.datasets.patient_splits import patient_split
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row, Source, real
+from radcbir_core.importers.rows.uncertain import Policy, policy_named, policy_note
 
 TABLES = {"train.csv": "train", "valid.csv": "test"}
 LICENCE = "Stanford University Dataset Research Use Agreement"

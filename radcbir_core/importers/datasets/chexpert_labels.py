@@ -1,21 +1,16 @@
-"""The 14 observations of the CheXpert labeler, which CheXpert and MIMIC-CXR share, and the policy for uncertain ones.
+"""The 14 observations of the CheXpert labeler, which CheXpert and MIMIC-CXR share.
 
-Owns their names, the meaning of their values (1 positive, 0 negative, -1 uncertain, empty not mentioned), and the
-choice of what an uncertain one becomes. Source: Irvin et al., CheXpert, AAAI 2019, sections 2 and 3.
+Owns their names and the meaning of their values (1 positive, 0 negative, -1 uncertain, empty not mentioned). What an
+uncertain one becomes is rows/uncertain.py's. Source: Irvin et al., CheXpert, AAAI 2019, sections 2 and 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, get_args
 
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.sources import Cell
-
-Policy = Literal["not-positive", "positive", "own-label"]
-POLICIES: tuple[Policy, ...] = get_args(Policy)
-"""What an uncertain observation becomes: nothing, as in Denner et al. and as a negative one; the finding; or a finding
-of its own, "uncertain edema"."""
+from radcbir_core.importers.rows.uncertain import Policy
 
 NO_FINDING = "No Finding"
 SUPPORT_DEVICES = "Support Devices"
@@ -26,17 +21,6 @@ FINDINGS = (
 OBSERVATIONS = (NO_FINDING, *FINDINGS, SUPPORT_DEVICES)
 
 _VALUES = {"": "", "1": "1", "1.0": "1", "0": "0", "0.0": "0", "-1": "-1", "-1.0": "-1"}
-
-
-def policy_named(word: str) -> Policy:
-    """The policy of that name; "not-positive" for "".
-
-    Raises:
-        ManifestError: There is none.
-    """
-    if word not in {"", *POLICIES}:
-        raise ManifestError(f"Expected a policy of {', '.join(POLICIES)}, but uncertain = {word!r}. Choose one.")
-    return next((policy for policy in POLICIES if policy == word), "not-positive")
 
 
 def findings_of(cells: Mapping[str, Cell], policy: Policy) -> list[str]:
@@ -50,6 +34,7 @@ def findings_of(cells: Mapping[str, Cell], policy: Policy) -> list[str]:
         ManifestError: A value is none of 1, 0, -1 and empty.
 
     Example:
+        >>> from radcbir_core.importers.rows.uncertain import POLICIES
         >>> cells = {"Edema": "-1.0", "Fracture": "1.0", "No Finding": "", "Support Devices": "1.0"}
         >>> [findings_of(cells, policy) for policy in POLICIES]
         [['Fracture'], ['Edema', 'Fracture'], ['uncertain Edema', 'Fracture']]
@@ -68,9 +53,3 @@ def findings_of(cells: Mapping[str, Cell], policy: Policy) -> list[str]:
         elif value == "-1" and policy == "own-label":
             findings.append(f"uncertain {word}")
     return findings
-
-
-def policy_note(policy: Policy) -> str:
-    """One sentence that says what was made of uncertain labels."""
-    became = {"not-positive": "no label", "positive": "a positive one", "own-label": "labels of their own"}[policy]
-    return f"Uncertain observations (-1) became {became} (uncertain = {policy}); the columns of the source keep them."

@@ -13,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.chexpert_labels import OBSERVATIONS, Policy, findings_of, policy_named, policy_note
+from radcbir_core.importers.datasets.chexpert_labels import OBSERVATIONS, findings_of
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row, Source, real
+from radcbir_core.importers.rows.uncertain import Policy, policy_named, policy_note
 from radcbir_core.vocabulary import normal_identifier
 
 LICENCE = "PhysioNet Credentialed Health Data License 1.5.0"

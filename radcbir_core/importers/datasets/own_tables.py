@@ -17,8 +17,9 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.identifiers import recognized_note
-from radcbir_core.importers.rows.mapping import Mapper
+from radcbir_core.importers.rows.mapping import Mapper, holds_marks
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
+from radcbir_core.importers.rows.uncertain import Policy, policy_named, policy_note
 
 _PARQUET = frozenset({".parquet", ".pq"})
 _BATCH_ROWS = 8192
@@ -57,7 +58,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
     Args:
         paths: The tables.
-        request: For its ``mapping``, ``modality``, ``anatomy`` and ``image_root``.
+        request: For its ``mapping``, ``modality``, ``anatomy``, ``uncertain`` and ``image_root``.
 
     Raises:
         ManifestError: A table cannot be read, or lacks a column that the mapping names.
@@ -73,23 +74,28 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 def _read(path: Path, name: str, request: ImportRequest) -> Source:
     table = _ParquetTable(path) if is_parquet(path) else CsvTable(path)
     defaults = {"modality": request.modality, "anatomy": request.anatomy}
-    mapper = Mapper(request.mapping, columns=table.columns, origin=path, defaults=defaults)
+    policy = policy_named(request.uncertain)
+    mapper = Mapper(request.mapping, columns=table.columns, origin=path, defaults=defaults, uncertain=policy)
+    notes = recognized_note(mapper.recognized, path.name)
+    notes += table.notes if isinstance(table, _ParquetTable) else []
+    single = mapper.single
+    if single and holds_marks(row.cells[single] for row in table.rows() if not row.reason):
+        mapper.take_as_one_hot()
+        notes.append(f"The column {single} of {path.name} holds 0 and 1: 1 is the finding {single}, 0 is none.")
     return Source(
         origin=path,
         root=real(request.image_root or path.parent),
         dataset=name,
-        rows=_mapped(table.rows(), mapper, path),
+        rows=_mapped(table.rows(), mapper, path, notes, policy=policy),
         columns=mapper.columns,
         expected=table.about(),
-        notes=[
-            *recognized_note(mapper.recognized, path.name),
-            *(table.notes if isinstance(table, _ParquetTable) else []),
-        ],
+        notes=notes,
     )
 
 
-def _mapped(rows: Iterable[Row], mapper: Mapper, path: Path) -> Iterator[Row]:
+def _mapped(rows: Iterable[Row], mapper: Mapper, path: Path, notes: list[str], *, policy: Policy) -> Iterator[Row]:
     empty = True
+    certain = True
     for row in rows:
         empty = False
         if row.reason:
@@ -99,6 +105,9 @@ def _mapped(rows: Iterable[Row], mapper: Mapper, path: Path) -> Iterator[Row]:
             yield Row(row.line, mapper.row(row.cells))
         except ManifestError as error:
             yield Row(row.line, {}, str(error))
+        if certain and mapper.uncertain_cells:
+            certain = False
+            notes.append(policy_note(policy))
     if empty:
         raise ManifestError(f"Expected at least one image, but {path} has no rows. Check the file.")
 

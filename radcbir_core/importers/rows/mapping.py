@@ -6,7 +6,7 @@ Owns the meaning of a mapping and what becomes of a row's values under it: one-h
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
 from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR
 from radcbir_core.importers.rows.sources import Cell
+from radcbir_core.importers.rows.uncertain import UNCERTAIN, Policy, uncertain_finding
+from radcbir_core.vocabulary import is_known
 
 TARGETS = (*(name for name in COLUMNS if name not in COMPUTED), "series_id")
 """The columns of a manifest that a source can have."""
 
 _TRUE = frozenset({"1", "1.0", "true", "yes", "y", "x", "positive"})
 _FALSE = frozenset({"", "0", "0.0", "false", "no", "n", "negative", "nan"})
+_MARKS = (_TRUE | _FALSE | UNCERTAIN) - {"", "nan"}
 
 
 def parse_mapping(words: Sequence[str]) -> dict[str, str]:
@@ -58,18 +61,21 @@ class Mapper:
     """Turns a source's rows into a manifest's.
 
     ``pathologies`` may come from several columns, separated by commas: one-hot, each named after its finding. From a
-    single column it is a list, or text with ``|`` between findings, or one finding. A mapping without ``path`` takes
-    the source's column ``path``, and likewise for all columns that have the manifest's own names.
+    single column it is a list, or text with ``|`` between findings, or one finding, unless it is said to be one-hot. A
+    mapping without ``path`` takes the source's column ``path``, and likewise for all columns that have the manifest's own
+    names.
 
     Args:
         mapping: See :func:`parse_mapping`.
         columns: The source's columns.
         origin: The source, for messages.
         defaults: Column of the manifest → its value where the source has none.
+        uncertain: What becomes of an uncertain finding in a one-hot column.
 
     Attributes:
         columns: The columns that rows have after it.
         recognized: Identifiers that the mapping does not name → the columns they are taken from, by their names.
+        uncertain_cells: How many uncertain findings there were so far.
 
     Raises:
         ManifestError: A column is not there.
@@ -92,7 +98,10 @@ class Mapper:
         columns: Sequence[str],
         origin: Path,
         defaults: Mapping[str, str] | None = None,
+        uncertain: Policy = "not-positive",
     ) -> None:
+        self.uncertain_cells = 0
+        self._uncertain = uncertain
         self._origin = origin
         self._defaults = {name: value for name, value in (defaults or {}).items() if value}
         self._columns = columns
@@ -118,6 +127,16 @@ class Mapper:
         further = [name.lower() for name in columns if name.lower() not in COMPUTED]
         self.columns = list(dict.fromkeys([*self._sources, *self._defaults, *further]))
 
+    @property
+    def single(self) -> str:
+        """The only column of findings, where there is just one."""
+        names = self._sources.get("pathologies", [])
+        return names[0] if len(names) == 1 else ""
+
+    def take_as_one_hot(self) -> None:
+        """Take the only column of findings for one of 0 and 1, named after its finding."""
+        self._one_hot = [self.single]
+
     def row(self, cells: Mapping[str, Any]) -> dict[str, Cell]:
         """One row under the mapping; every further column of the source is kept, its name in lower case.
 
@@ -135,7 +154,7 @@ class Mapper:
             if target != "pathologies":
                 result[target] = as_text(cells[names[0]])
         if self._one_hot:
-            result["pathologies"] = [name for name in self._one_hot if self._is_set(name, cells[name])]
+            result["pathologies"] = [word for name in self._one_hot for word in self._findings_in(name, cells[name])]
         elif "pathologies" in self._sources:
             result["pathologies"] = as_list(cells[self._sources["pathologies"][0]])
         if "pathologies" in self._sources:
@@ -145,14 +164,18 @@ class Mapper:
                 result[name] = value
         return result
 
-    def _is_set(self, name: str, value: Any) -> bool:
+    def _findings_in(self, name: str, value: Any) -> list[str]:
         word = as_text(value).strip().lower()
         if word in _TRUE:
-            return True
-        if word in _FALSE:
-            return False
+            return [name]
+        if word in UNCERTAIN:
+            self.uncertain_cells += 1
+            return uncertain_finding(name, self._uncertain)
+        if word in _FALSE or not is_known(word):
+            return []
         raise ManifestError(
-            f"Expected 0 or 1 in a column of findings, but {self._origin} has {name} = {as_text(value)[:80]!r}. "
+            f"Expected 0, 1, -1 or nothing in a column of findings, but {self._origin} has {name} = "
+            f"{as_text(value)[:80]!r}. "
             "Map a single column with the findings' names, or correct the cell."
         )
 
@@ -163,6 +186,23 @@ class Mapper:
             hint = f"Did you mean {close[0]}?" if close else f"It has {', '.join(self._columns)[:300]}."
             raise ManifestError(f"Expected a column of {self._origin}, but the mapping names {name!r}. {hint}")
         return column
+
+
+def holds_marks(values: Iterable[Any]) -> bool:
+    """Whether all cells of a column say yes, no, uncertain or nothing, and not all of them nothing.
+
+    Example:
+        >>> holds_marks(["1", "0", ""]), holds_marks([1.0, None, -1]), holds_marks(["1", "2"]), holds_marks([""])
+        (True, True, False, False)
+    """
+    any_mark = False
+    for value in values:
+        word = "" if isinstance(value, list) and not value else as_text(value).strip().lower()
+        if word in _MARKS:
+            any_mark = True
+        elif is_known(word):
+            return False
+    return any_mark
 
 
 def as_text(value: Any) -> str:

@@ -137,7 +137,7 @@ def test_options_and_mappings_are_the_imports_own(tmp_path, table, picture):
     picture(tmp_path / "1.png")
     path = table(tmp_path / "t.csv", ["File", "Mass", "Age"], [["1.png", "1", "40"]])
     dry_run = preview(ImportRequest([path], "any", mapping={"path": "File", "pathologies": "Mass,Age"}))
-    assert "Expected 0 or 1 in a column of findings" in dry_run.problems["reason"][0]
+    assert "Expected 0, 1, -1 or nothing in a column of findings" in dry_run.problems["reason"][0]
     dry_run = preview(ImportRequest([path], "any", mapping={"path": "File", "pathologies": "Mass"}, anatomy="Chest"))
     assert (dry_run.formats[0].name, dry_run.counts["anatomy"], dry_run.further) == (
         "csv",

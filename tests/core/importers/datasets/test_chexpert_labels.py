@@ -5,14 +5,8 @@ from __future__ import annotations
 import pytest
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.chexpert_labels import (
-    FINDINGS,
-    OBSERVATIONS,
-    POLICIES,
-    findings_of,
-    policy_named,
-    policy_note,
-)
+from radcbir_core.importers.datasets.chexpert_labels import FINDINGS, OBSERVATIONS, findings_of
+from radcbir_core.importers.rows.uncertain import POLICIES
 
 
 def test_the_14_observations_of_the_paper() -> None:
@@ -52,20 +46,3 @@ def test_findings_come_in_the_order_of_the_labeler() -> None:
 def test_another_value_is_refused_also_of_a_device(name) -> None:
     with pytest.raises(ManifestError, match=f"Expected 1, 0, -1 or nothing, but {name} = '2'. Correct the table"):
         findings_of({name: "2"}, "positive")
-
-
-def test_policies_by_name() -> None:
-    assert [policy_named(word) for word in ("", *POLICIES)] == ["not-positive", *POLICIES]
-    with pytest.raises(
-        ManifestError, match=r"of not-positive, positive, own-label, but uncertain = 'maybe'\. Choose one"
-    ):
-        policy_named("maybe")
-
-
-def test_a_note_names_its_policy() -> None:
-    assert [policy_note(policy).split(". ")[0].split(" (uncertain")[0] for policy in POLICIES] == [
-        "Uncertain observations (-1) became no label",
-        "Uncertain observations (-1) became a positive one",
-        "Uncertain observations (-1) became labels of their own",
-    ]
-    assert all(f"(uncertain = {policy})" in policy_note(policy) for policy in POLICIES)

@@ -91,7 +91,7 @@ def test_rows_that_cannot_be_mapped_are_problems(folder, table) -> None:
     report = import_as(ImportRequest([path], "c", mapping={"pathologies": "Mass,Edema"}))
     assert (report.images, report.problems) == (1, 1)
     reasons = report.collection.problems()["reason"].tolist()
-    assert "Expected 0 or 1 in a column of findings" in reasons[0]
+    assert "Expected 0, 1, -1 or nothing in a column of findings" in reasons[0]
     assert "Mass = '7'" in reasons[0]
     assert report.collection.manifest.frame["pathologies"].tolist() == [["Mass", "Edema"]], "two rows for one image"
 
