@@ -63,11 +63,11 @@ def prepare(root: Path) -> None:
         if name == "vectors-there":
             _embeddings(folder, encoder_id="one")
         elif name != "empty":
-            _import(folder)
+            import_source(folder)
         if name in {"built", "form-one"}:
             _build(folder)
         if name == "built":
-            _correct(folder, "first.csv")
+            apply_corrections(folder, "first.csv")
             _archive(folder, source / "archive.zip")
         if name == "form-one":
             as_form_one(folder / "data" / "collections" / NAME)
@@ -78,7 +78,8 @@ def use(folder: Path) -> None:
     os.environ["RADCBIR_DATA"] = str(folder / "data")
 
 
-def _import(folder: Path, name: str = NAME, **options: object) -> None:
+def import_source(folder: Path, name: str = NAME, **options: object) -> None:
+    """Import the source, or with other options what else they say."""
     from radcbir_core.importers import ImportRequest, import_as
 
     given = {"paths": [folder / "source" / "manifest.csv"], "format_name": None, **options}
@@ -87,19 +88,21 @@ def _import(folder: Path, name: str = NAME, **options: object) -> None:
 
 
 def _add(folder: Path) -> None:
-    _import(folder, paths=[folder / "source" / "more" / "manifest.csv"], add=True)
+    import_source(folder, paths=[folder / "source" / "more" / "manifest.csv"], add=True)
 
 
 def _take(folder: Path) -> None:
-    _import(folder, paths=[folder / "source" / "changed.csv"], add=True, take_changes=True)
+    import_source(folder, paths=[folder / "source" / "changed.csv"], add=True, take_changes=True)
 
 
 def _dicom(folder: Path) -> None:
-    _import(folder, NEW, paths=[folder / "source" / "dicom"], format_name="dicom", salt=bytes(32))
+    import_source(folder, NEW, paths=[folder / "source" / "dicom"], format_name="dicom", salt=bytes(32))
 
 
 def _embeddings(folder: Path, *, encoder_id: str) -> None:
-    _import(folder, "vectors", paths=[folder / "source" / "vectors"], format_name="embeddings", encoder_id=encoder_id)
+    import_source(
+        folder, "vectors", paths=[folder / "source" / "vectors"], format_name="embeddings", encoder_id=encoder_id
+    )
 
 
 def _build(_: Path) -> None:
@@ -121,7 +124,8 @@ def _rebuild(_: Path) -> None:
     build_collection(open_collection(NAME), encoder, workers=1)
 
 
-def _correct(folder: Path, table: str = "corrections.csv") -> None:
+def apply_corrections(folder: Path, table: str = "corrections.csv") -> None:
+    """Correct labels by a table of the source."""
     from radcbir_core.importers.relabeling import correct_labels
 
     correct_labels(NAME, folder / "source" / table, by="somebody")
@@ -248,7 +252,7 @@ def _write_dicom(folder: Path, number: int) -> None:
 
 
 OPERATIONS: Final = (
-    Operation("import", partial(_import, name=NEW)),
+    Operation("import", partial(import_source, name=NEW)),
     Operation("import, DICOM with a salt", _dicom),
     Operation("import, embeddings", partial(_embeddings, encoder_id="one"), begins="empty"),
     Operation(
@@ -260,8 +264,8 @@ OPERATIONS: Final = (
     Operation("import, part by part", _resumed),
     Operation("import --add", _add, exchanges=True),
     Operation("import --add --take-changes", _take, exchanges=True),
-    Operation("relabel", _correct),
-    Operation("relabel, of form 1", _correct, begins="form-one"),
+    Operation("relabel", apply_corrections),
+    Operation("relabel, of form 1", apply_corrections, begins="form-one"),
     Operation("rename", _rename),
     Operation("rename, of form 1", _rename_and_title, begins="form-one"),
     Operation("rename and title", _rename_and_title),
