@@ -62,8 +62,8 @@ class Mapper:
 
     ``pathologies`` may come from several columns, separated by commas: one-hot, each named after its finding. From a
     single column it is a list, or text with ``|`` between findings, or one finding, unless it is said to be one-hot. A
-    mapping without ``path`` takes the source's column ``path``, and likewise for all columns that have the manifest's own
-    names.
+    mapping without ``path`` takes the source's column ``path``, and likewise for all columns that have the manifest's
+    own names.
 
     Args:
         mapping: See :func:`parse_mapping`.
