@@ -229,6 +229,7 @@ def _check_collection(name: str) -> Iterator[Finding]:
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
     from radcbir_core.collections.artifacts import ARTIFACTS
     from radcbir_core.collections.collection import open_collection
+    from radcbir_core.images import DECODING
     from radcbir_core.search.opening import vectors_of
 
     store = open_collection(name).store(encoder_id)
@@ -244,7 +245,14 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
         yield Finding(f"collection {name}, {encoder_id}", "warning", "; ".join(unfinished), advice, build)
         return
     rows = vectors_of(store).shape[0]
-    yield Finding(f"collection {name}, {encoder_id}", "ok", f"{rows:,} embeddings; all {len(ARTIFACTS)} steps current")
+    told = f"{rows:,} embeddings; all {len(ARTIFACTS)} steps current"
+    advice = ""
+    if not store.imported and store.decoding < DECODING:
+        told += f"; images decoded by version {store.decoding}, which is {DECODING} now"
+        advice = (
+            "Where pixels are not square, or color has 16 bits, import the images anew to have them as shown today."
+        )
+    yield Finding(f"collection {name}, {encoder_id}", "ok", told, advice)
 
 
 def check_in_own_process(command: Sequence[str] | None = None) -> list[Finding]:

@@ -28,10 +28,11 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.migration import migrated_parts
 from radcbir_core.collections.record import PROBLEM_COLUMNS
-from radcbir_core.collections.store import void_embeddings, write_encoder_record
+from radcbir_core.collections.store import FIRST_DECODING, void_embeddings, write_encoder_record
 from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
+from radcbir_core.images import DECODING
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 from radcbir_core.storage import disk_errors, read_json, write_array, write_json
@@ -39,6 +40,7 @@ from radcbir_core.storage import disk_errors, read_json, write_array, write_json
 THUMBNAIL_SIDE = 192
 _THUMBNAIL_QUALITY = 80
 _MADE_OF = "made_of.json"
+_DECODING = "decoding"
 _BATCHES_AHEAD = 2
 _RECORDED_PACKAGES = (
     "numpy",
@@ -198,7 +200,7 @@ def carry_over(before: Collection, after: Collection) -> None:
             kept = np.asarray(source.vectors(np.arange(rows.start, rows.stop)), np.float16)
             _write_shard(shards, shard, kept, failed)
         made_of = _parts_of(after, store.record["fingerprint"], batch_size=store.record["batch_size"])
-        write_json(shards / _MADE_OF, made_of)
+        write_json(shards / _MADE_OF, made_of | {_DECODING: store.decoding})
 
 
 def _parts_of(collection: Collection, fingerprint: str, *, batch_size: int) -> dict[str, str | int]:
@@ -238,13 +240,19 @@ def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:
 def _open_shards(folder: Path, collection: Collection, encoder: Encoder, *, batch_size: int) -> Path:
     """The folder of unfinished shards, emptied if they are of other images, another encoder version or batch size."""
     made_of = _parts_of(collection, encoder.fingerprint, batch_size=batch_size)
+    decoding = DECODING
     with disk_errors(folder):
         if folder.is_dir():
             note = folder / _MADE_OF
-            if not note.is_file() or migrated_parts(read_json(note)) != made_of:
+            parts = migrated_parts(read_json(note)) if note.is_file() else {}
+            # Finished shards of an earlier decoding are kept, as hardly an image differs; the whole counts as of it.
+            earlier = parts.pop(_DECODING, FIRST_DECODING)
+            if parts == made_of:
+                decoding = min(int(earlier), DECODING)
+            else:
                 shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / _MADE_OF, made_of)
+        write_json(folder / _MADE_OF, made_of | {_DECODING: decoding})
     return folder
 
 
@@ -342,12 +350,15 @@ def _finish(collection: Collection, encoder: Encoder, shards: Path, number: int)
     # The record last: once it says that all is there, nobody looks again for what is not.
     if reasons:
         _list_problems(collection, encoder, reasons)
-    _describe(collection, encoder, layout, failed=sorted(reasons))
+    decoding = int(read_json(shards / _MADE_OF)[_DECODING])
+    _describe(collection, encoder, layout, failed=sorted(reasons), decoding=decoding)
     shutil.rmtree(shards)
     return sorted(reasons)
 
 
-def _describe(collection: Collection, encoder: Encoder, layout: EncoderLayout, *, failed: Sequence[int]) -> None:
+def _describe(
+    collection: Collection, encoder: Encoder, layout: EncoderLayout, *, failed: Sequence[int], decoding: int
+) -> None:
     """Write encoder.json anew: everything that decides the numbers."""
     write_encoder_record(
         layout,
@@ -358,6 +369,7 @@ def _describe(collection: Collection, encoder: Encoder, layout: EncoderLayout, *
             "fingerprint": encoder.fingerprint,
             "weights_digest": encoder.weights_digest,
             "preprocessing": encoder.preprocessing.as_dict(),
+            _DECODING: decoding,
             "dimension": encoder.dimension,
             "supports_text": encoder.supports_text,
             "dtype": "float16",

@@ -38,6 +38,8 @@ from radcbir_core.storage import digest_file, digest_of, read_json, write_json
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
 
+FIRST_DECODING: Final = 1
+"""That of embeddings whose record says none."""
 IMPORTED: Final = "imported:"
 """How the spec of an encoder begins whose embeddings were imported."""
 
@@ -152,6 +154,11 @@ class EncoderStore:
     def spec(self) -> str:
         """What loads the encoder again."""
         return str(self.record["spec"])
+
+    @property
+    def decoding(self) -> int:
+        """How the files became the pixels that were embedded, as ``images.DECODING`` counts; the oldest, if several."""
+        return int(self.record.get("decoding", FIRST_DECODING))
 
     @property
     def rebuild(self) -> Remedy:

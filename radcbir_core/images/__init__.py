@@ -5,12 +5,13 @@ which is two steps: `read_stored`, what a file holds, and `display_image`, what 
 """
 
 from radcbir_core.images.decode import decode_image, read_stored
-from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
+from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
 from radcbir_core.images.display import display_image
 from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
 from radcbir_core.images.stored_image import StoredImage
 
 __all__ = [
+    "DECODING",
     "IMAGE_SUFFIXES",
     "DecodedImage",
     "Limits",

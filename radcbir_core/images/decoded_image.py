@@ -12,6 +12,12 @@ import numpy as np
 
 MEBIBYTE = 1024 * 1024
 
+DECODING = 2
+"""The version of how files become pixels, to be raised when pixels change; embeddings record that of theirs.
+
+1: until version 0.1, which knew no pixels that are not square, compressed color with PlanarConfiguration 1, color of 16
+bits, or pages of a TIFF that are none; embeddings that record no version are of it. 2: all these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -62,12 +68,13 @@ class DecodedImage:
 
     Attributes:
         pixels: (H, W) gray or (H, W, 3) RGB, uint8, 0 = black, contiguous and read-only. Color whose three channels
-            are equal everywhere is gray here.
+            are equal everywhere is gray here. Pixels are square, where the file says of which shape they were.
         window: how deeper values were brought to eight bits; None where the file's own eight bits were kept.
         frame: which frame this is, counted from 0; None for a file with one frame.
         frames: how many frames the file has.
         format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"`` or ``"DICOM"``.
-        remarks: what the file says of its picture and could not be used, a sentence each; never a value of the file.
+        remarks: what has to be known of how the picture follows from the file, a sentence each; never a value of the
+            file.
     """
 
     pixels: np.ndarray

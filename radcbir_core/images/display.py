@@ -1,7 +1,7 @@
 """From what a file holds to what is shown of it.
 
 Owns the second step of decoding: which window counts, inversion, color of more than eight bits, and color that is
-gray. The arithmetic on gray values is ``grayscale``'s. It reads no file.
+gray. The arithmetic on gray values is ``grayscale``'s, that of square pixels ``square_pixels``'. It reads no file.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from radcbir_core.images.decoded_image import DecodedImage, Window
 from radcbir_core.images.decoding_request import image_error, only_image_errors
 from radcbir_core.images.grayscale import Rescale, to_display
+from radcbir_core.images.square_pixels import resampled
 from radcbir_core.images.stored_image import StoredImage
 
 
@@ -20,7 +21,7 @@ def display_image(image: StoredImage, *, window: tuple[float, float] | None = No
     """Show what a file holds: modality, VOI and inversion for gray values (DICOM PS3.4 N.2), eight bits of color.
 
     The VOI is the window asked for; else the file's own; else the darkest to the brightest value, of all channels where
-    there are three. Padding is black; color of eight bits is shown as it is.
+    there are three. Padding is black; color of eight bits is shown as it is. Pixels that are not square are resampled.
 
     Args:
         image: as :func:`~radcbir_core.images.decode.read_stored` gives it.
@@ -36,7 +37,7 @@ def display_image(image: StoredImage, *, window: tuple[float, float] | None = No
     """
     with only_image_errors(image.name, image.format):
         pixels, applied = (_color if image.is_color else _gray)(image, window)
-        pixels = np.ascontiguousarray(pixels)
+        pixels = np.ascontiguousarray(pixels if image.square is None else resampled(pixels, image.square))
     pixels.flags.writeable = False
     return DecodedImage(pixels, applied, image.frame, image.frames, image.format, image.remarks)
 

@@ -22,6 +22,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from radcbir_core.images.decoding_request import Request
 from radcbir_core.images.deep_color import deep_values
+from radcbir_core.images.square_pixels import RESAMPLED, is_credible, square_size
 from radcbir_core.images.stored_image import StoredImage
 from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
 
@@ -38,7 +39,10 @@ _MODES_WITH_ALPHA = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _MODES = _MODES_WITH_ALPHA | {"1", "L", "P", "RGB", "CMYK", "YCbCr"}
 
 _ORIENTATION = 0x0112
+_LYING = frozenset({5, 6, 7, 8})
 _TIFF_PHOTOMETRIC = 262
+_TIFF_X_RESOLUTION = 282
+_TIFF_Y_RESOLUTION = 283
 _TIFF_COLOR_MAP = 320
 _TIFF_SAMPLE_FORMAT = 339
 _TIFF_WHITE_IS_ZERO = 0
@@ -91,6 +95,8 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
             )
         request.check_pixels(*image.size)
         _check_all_rows_stored(image)
+        # Before it is loaded: Pillow turns a TIFF upright by itself, and forgets that it did.
+        square = _square_size(image, request)
         stored = deep_values(open_image, request) if image_format in _WITH_DEEP_COLOR else None
         if stored is None:
             image.load()
@@ -107,7 +113,29 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
         frames=frames,
         as_is=as_is and stored.dtype == np.uint8,
         inverted=inverted,
+        square=square,
+        remarks=() if square is None else (RESAMPLED,),
     )
+
+
+def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:
+    """Height and width, upright, at which pixels are square (JFIF, PNG pHYs, TIFF and BMP resolutions); or None."""
+    if isinstance(image, TiffImageFile):
+        across, down = image.tag_v2.get(_TIFF_X_RESOLUTION, 0), image.tag_v2.get(_TIFF_Y_RESOLUTION, 0)
+        orientation = image.tag_v2.get(_ORIENTATION, 1)
+        width, height = image.size  # upright already
+    else:
+        # A JPEG that says nothing in its JFIF segment may have a density of its EXIF under "dpi", which scanners of
+        # film and cameras fill with anything.
+        names = ("jfif_density",) if isinstance(image, JpegImageFile) else ("dpi", "aspect")
+        across, down = next((image.info[name] for name in names if name in image.info), (0, 0))
+        orientation = _orientation(image)
+        width, height = image.size if orientation not in _LYING else image.size[::-1]
+    # Pixels an inch across, and down: the more, the smaller they are.
+    ratio = (float(down), float(across)) if orientation in _LYING else (float(across), float(down))
+    if not is_credible(*ratio):
+        return None
+    return square_size(height, width, ratio=ratio[0] / ratio[1], limits=request.limits)
 
 
 def _tiff_at(page: TiffPage, data: bytes) -> TiffImageFile:

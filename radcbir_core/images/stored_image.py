@@ -32,7 +32,9 @@ class StoredImage:
             image.
         padding: first and last stored value that stand for "nothing here" (C.7.5.1.1.2), or None.
         inverted: whether the lowest value is white (MONOCHROME1).
-        remarks: what the file says of its picture and could not be used, a sentence each; never a value of the file.
+        square: height and width at which its pixels are square, as the file says; None where they are as they are.
+        remarks: what has to be known of how the picture follows from the file, a sentence each; never a value of the
+            file.
 
     Example:
         >>> scan = StoredImage(
@@ -53,6 +55,7 @@ class StoredImage:
     as_is: bool = False
     padding: tuple[float, float] | None = None
     inverted: bool = False
+    square: tuple[int, int] | None = None
     remarks: tuple[str, ...] = ()
 
     @property

@@ -23,6 +23,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.kits.fetching import add_probe
 from radcbir_core.errors import EncoderError, EncoderUnavailableError, Remedy
+from radcbir_core.images import DECODING
 from tests.stale import outdate
 from tests.stand_ins import make_small_phantoms
 
@@ -72,6 +73,18 @@ def test_the_command_prints_a_table_and_fails_where_something_does(data, monkeyp
     monkeypatch.setattr(doctor, "check_in_own_process", lambda: [Finding("torch", "warning", "old", "Renew it.")])
     assert main(["doctor"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("0 failed, ")
+
+
+def test_embeddings_of_an_earlier_decoding_are_said_to_be_of_it(small) -> None:
+    record = small / "collections" / "small" / "encoders" / "pixels" / "encoder.json"
+    facts = json.loads(record.read_text())
+    record.write_text(json.dumps({name: value for name, value in facts.items() if name != "decoding"}))
+    (finding,) = [finding for finding in doctor.check_collections() if finding.check == "collection small, pixels"]
+    assert (finding.result, finding.found) == (
+        "ok",
+        f"61 embeddings; all 5 steps current; images decoded by version 1, which is {DECODING} now",
+    )
+    assert finding.advice.endswith("import the images anew to have them as shown today.")
 
 
 def test_an_old_python(monkeypatch) -> None:

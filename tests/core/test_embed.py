@@ -17,6 +17,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.embed import embed, is_current, thumbnail_of
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, StorageError
+from radcbir_core.images import DECODING
 from radcbir_core.importers import import_collection
 from radcbir_core.storage import atomic_path
 from tests.kept_embeddings import kept_embeddings
@@ -59,6 +60,29 @@ def test_embeddings_are_the_encoder_s_in_the_order_of_the_manifest(collection) -
     assert record["preprocessing"] == encoder.preprocessing.as_dict()
     assert record["versions"]["numpy"] == np.__version__
     assert store.states() == dict.fromkeys(ARTIFACT_NAMES, "missing") | {"embeddings": "current"}
+
+
+def test_the_version_of_decoding_is_recorded(collection, small_shards) -> None:
+    encoder = load_encoder("pixels")
+    encoder.batch_size = 5
+
+    def stop(step: str, done: int, total: int) -> None:
+        if done > small_shards:
+            raise Killed
+
+    with pytest.raises(Killed):
+        embed(collection, encoder, progress=stop)
+    note = collection.layout.encoder("pixels").unfinished(EMBEDDINGS) / "made_of.json"
+    parts = json.loads(note.read_text())
+    assert parts.pop("decoding") == DECODING
+    # A version that recorded none began: its shards are kept, and the whole counts as decoded by the first.
+    note.write_text(json.dumps(parts))
+    assert embed(collection, encoder).resumed_rows
+    store = collection.store("pixels")
+    assert (store.decoding, store.record["decoding"]) == (1, 1)
+    assert is_current(collection, encoder)
+    embed(collection, encoder)
+    assert collection.store("pixels").decoding == DECODING
 
 
 def test_thumbnails_are_made_once_and_are_aligned(collection) -> None:

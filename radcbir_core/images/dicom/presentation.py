@@ -17,9 +17,12 @@ from radcbir_core.images.decoded_image import Window
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.grayscale import LookupTable, Rescale, full_range
+from radcbir_core.images.square_pixels import is_credible
 from radcbir_core.images.stored_image import StoredImage
 
 NO_NUMBER = "{keyword} is no number, and counts as not there."
+NO_PIXELS = "{keyword} means pixels of a shape that cannot be, and counts as not there."
+PIXEL_SHAPE_ELEMENTS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 _COLORS = ("Red", "Green", "Blue")
 PALETTE_ELEMENTS = tuple(
     f"{prefix}{color}PaletteColorLookupTable{part}"
@@ -66,10 +69,13 @@ class FrameHeader:
         values = numbers(group, keyword)
         number = values[0] if values and (several or len(values) == 1) else None
         if values and number is None:
-            remark = NO_NUMBER.format(keyword=keyword)
-            if remark not in self.remarks:
-                self.remarks.append(remark)
+            self.remark(NO_NUMBER.format(keyword=keyword))
         return number
+
+    def remark(self, text: str) -> None:
+        """Note something once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
 
     def group(self, macro: str) -> Dataset:
         """Where the elements of a functional group are: with the frame, else shared, else at the top (C.7.6.16)."""
@@ -112,6 +118,28 @@ def with_presentation(image: StoredImage, context: FrameHeader, *, photometric: 
         remarks=tuple(context.remarks),
         inverted=photometric == "MONOCHROME1" or str(context.header.get("PresentationLUTShape", "")) == "INVERSE",
     )
+
+
+def pixel_ratio(context: FrameHeader) -> float:
+    """Height of a pixel by its width; 1 where the header says nothing of it that can be.
+
+    Spacings and the aspect ratio alike name the vertical value first (10.7.1.3, C.7.6.3.1.7). The spacing in the
+    patient goes before that at the detector, and both before the ratio, which is for images that have neither.
+    """
+    measures = context.group("PixelMeasuresSequence")
+    for keyword in PIXEL_SHAPE_ELEMENTS:
+        header = measures if keyword == "PixelSpacing" else context.header
+        values = numbers(header, keyword)
+        if not values:
+            continue
+        if is_no_number(header, keyword, count=2):
+            context.remark(NO_NUMBER.format(keyword=keyword))
+            continue
+        height, width = (value or 0.0 for value in values)
+        if is_credible(height, width):
+            return height / width
+        context.remark(NO_PIXELS.format(keyword=keyword))
+    return 1.0
 
 
 def palette_colors(places: np.ndarray, context: FrameHeader) -> np.ndarray:

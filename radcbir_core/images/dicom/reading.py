@@ -30,10 +30,18 @@ from radcbir_core.errors import ImageError, NoPixelDataError
 from radcbir_core.images.decoded_image import Limits
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
-from radcbir_core.images.dicom.presentation import PALETTE_ELEMENTS, FrameHeader, palette_colors, with_presentation
+from radcbir_core.images.dicom.presentation import (
+    PALETTE_ELEMENTS,
+    PIXEL_SHAPE_ELEMENTS,
+    FrameHeader,
+    palette_colors,
+    pixel_ratio,
+    with_presentation,
+)
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
 from radcbir_core.images.grayscale import full_range
 from radcbir_core.images.quiet import quiet
+from radcbir_core.images.square_pixels import RESAMPLED, square_size
 from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
@@ -66,6 +74,7 @@ _ELEMENTS = [
     "SharedFunctionalGroupsSequence",
     "PerFrameFunctionalGroupsSequence",
     *PALETTE_ELEMENTS,
+    *PIXEL_SHAPE_ELEMENTS,
 ]
 
 # Objects whose pixel data show no patient: maps of labels, and grids of radiation doses.
@@ -116,12 +125,16 @@ def read_dicom(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
     values, photometric = read_stored_values(
         file, header, syntax=syntax, element=element, frame=frame, frames=frames, request=request
     )
+    square = square_size(*values.shape[:2], ratio=pixel_ratio(context), limits=request.limits)
+    if square is not None:
+        context.remark(RESAMPLED)
     image = StoredImage(
         name=request.name,
         stored=values,
         format="DICOM",
         frame=frame if frames > 1 else None,
         frames=frames,
+        square=square,
         remarks=tuple(context.remarks),
     )
     if photometric.startswith("MONOCHROME"):

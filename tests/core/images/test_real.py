@@ -18,7 +18,7 @@ from radcbir_core.images import Window, decode_image, is_image_name
 HEADER, FULL = "header", "full range"
 DICOM: dict[str, tuple[tuple[int, ...], Window | None, int | None, int]] = {
     **{
-        f"datalad_N2D_{number}": ((384, 274), Window(center, width, FULL), None, 1)
+        f"datalad_N2D_{number}": ((384, 288), Window(center, width, FULL), None, 1)
         for number, center, width in (
             ("0121", 102.5, 205), ("0151", 89.5, 179), ("0181", 51.5, 103),
             ("0211", 63, 126), ("0241", 47, 94), ("0271", 46, 92),
@@ -40,7 +40,7 @@ DICOM: dict[str, tuple[tuple[int, ...], Window | None, int | None, int]] = {
     "pydicomdata_RG3_J2KR": ((1760, 1760), Window(550, 1024, HEADER), None, 1),
     "pydicomdata_US1_J2KR": ((480, 640, 3), None, None, 1),
     "pydicomdata_US1_UNCR": ((480, 640, 3), None, None, 1),
-    "pydicomdata_color-pl": ((120, 256, 3), None, None, 1),
+    "pydicomdata_color-pl": ((160, 256, 3), None, None, 1),
     "pydicomdata_eCT_Supplemental": ((512, 512), Window(49, 102, HEADER), 1, 2),
     "pydicomdata_explicit_VR-UN": ((512, 512), Window(81.5, 2211, FULL), None, 1),
     "pydicomdata_gdcm-US-ALOKA-16": ((480, 640, 3), None, None, 1),
