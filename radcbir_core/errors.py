@@ -19,6 +19,7 @@ RadcbirError
 ├── QueryError               a query that cannot be answered as asked
 │   └── ImageNotFoundError   an image_id that the collection does not hold
 ├── EvaluationError          a protocol that cannot be run on this collection
+├── RightsError              what somebody asks for is not theirs to do
 └── StorageError             the disk: no space, no permission
 ```
 
@@ -191,6 +192,10 @@ class ImageNotFoundError(QueryError):
 
 class EvaluationError(RadcbirError):
     """A protocol that cannot be run on this collection."""
+
+
+class RightsError(RadcbirError):
+    """What somebody asks for is not theirs to do, or who may do it is set wrongly."""
 
 
 class StorageError(RadcbirError):

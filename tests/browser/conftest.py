@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -63,9 +64,22 @@ def server(chromium: Any, small_data: Path, tmp_path_factory: pytest.TempPathFac
         yield address
 
 
+def free_port() -> int:
+    """A port of this machine that nobody listens to."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextmanager
 def run_server(
-    streamlit: list[str], data: Path, log: Path, *, ended_by: signal.Signals = signal.SIGTERM
+    streamlit: list[str],
+    data: Path,
+    log: Path,
+    *,
+    ended_by: signal.Signals = signal.SIGTERM,
+    port: int | None = None,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[str]:
     """Run the app on a data folder; its address.
 
@@ -74,12 +88,12 @@ def run_server(
         data: The data folder.
         log: Where to write what the server says.
         ended_by: The signal that ends it.
+        port: Where; a free one by default.
+        settings: Further variables of its environment.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port() if port is None else port
     command = [sys.executable, *streamlit, "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "RADCBIR_DATA": str(data)}
+    environment = {**os.environ, "RADCBIR_DATA": str(data), **settings}
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:

@@ -87,7 +87,7 @@ def test_a_click_on_a_line_opens_the_label(two_encoders, page):
     page.goto(f"{two_encoders}/compare?encoder=pixels&versus=second&section=pathologies&level=anatomy&k=10")
     area = page.locator(".js-plotly-plot .nsewdrag").first
     area.wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
     labels = page.locator(".js-plotly-plot .yaxislayer-above text").all_text_contents()
     assert sorted(labels) == ["abdomen", "brain", "chest"]
     box = area.bounding_box()

@@ -19,7 +19,7 @@ def chart(page):
     """The area of the chart, once it is drawn."""
     area = page.locator(".js-plotly-plot .nsewdrag").first
     area.wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
     return area.bounding_box()
 
 

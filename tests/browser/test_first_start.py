@@ -50,7 +50,7 @@ def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, 
     box.fill("ultrasound of the liver")
     box.press("Enter")
     page.wait_for_url(lambda url: "ultrasound" in url)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
     assert hits.count() == 10
 
     with page.expect_download() as download:

@@ -73,7 +73,7 @@ def test_import_a_folder_reload_meanwhile_and_search_in_it(own_server, page, con
     hits = page.locator("li.card:has(.rank)")
     hits.nth(9).wait_for()
     assert hits.first.get_attribute("data-image-id").startswith("site-b/")
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
     assert page.locator("[data-testid=stException]").count() == 0
 
 

@@ -26,7 +26,7 @@ def png(kind: int, number: int, side: int = 48) -> bytes:
 
 
 def quiet(page) -> None:
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    page.get_by_test_id("stStatusWidget").wait_for(state="detached")
     assert page.locator("[data-testid=stException]").count() == 0
 
 

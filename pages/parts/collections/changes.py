@@ -12,7 +12,7 @@ import streamlit as st
 
 from pages.parts.collections import sizes
 from pages.parts.collections.wizard import server_folders
-from pages.parts.frame import loaders, shell, state
+from pages.parts.frame import loaders, rights, shell, state
 from pages.parts.frame.text import literal
 from radcbir_core import jobs
 from radcbir_core.collections.changes import images_found, relocate_images, remove_collection, rename_collection
@@ -63,7 +63,7 @@ def offer_removal(name: str, collection: Collection | None) -> None:
         icon=":material/delete_forever:",
         disabled=typed.strip() != name,
     ):
-        _carry_out(name, lambda: remove_collection(name), then=None, said=f"**{literal(name)}** was removed.")
+        _carry_out("remove", name, lambda: remove_collection(name), then=None, said=f"**{literal(name)}** was removed.")
 
 
 def _rename(collection: Collection) -> None:
@@ -83,6 +83,7 @@ def _rename(collection: Collection) -> None:
     same = new == collection.name and title.strip() == collection.title
     if st.button("Rename", key="radcbir:rename", icon=":material/edit:", disabled=same):
         _carry_out(
+            "rename",
             collection.name,
             lambda: rename_collection(collection.name, new, title=None if title.strip() == collection.title else title),
             then=new,
@@ -109,6 +110,7 @@ def _relocate(collection: Collection) -> None:
     )
     if st.button("Look there", key="radcbir:relocate", icon=":material/folder_open:", disabled=not folder.strip()):
         _carry_out(
+            "relocate",
             collection.name,
             lambda: relocate_images(collection.name, server_folders.allowed(folder)),
             then=collection.name,
@@ -116,7 +118,7 @@ def _relocate(collection: Collection) -> None:
         )
 
 
-def _carry_out(name: str, change: Callable[[], object], *, then: str | None, said: str) -> None:
+def _carry_out(action: str, name: str, change: Callable[[], object], *, then: str | None, said: str) -> None:
     """Make a change, unless work on the collection is going on; show the error, or begin the page anew."""
     try:
         if jobs.at_work_on(name) is not None:
@@ -124,6 +126,7 @@ def _carry_out(name: str, change: Callable[[], object], *, then: str | None, sai
                 f"Expected a collection that nothing is being done with, but work on {name} is going on. "
                 "Wait until it has finished, or stop it."
             )
+        rights.require("owner", action, name)
         change()
         if then != name:
             # Ended work that could go on, or links to what it has made, would be about a name that is gone.

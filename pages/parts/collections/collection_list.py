@@ -13,7 +13,7 @@ from typing import Any, Final
 import streamlit as st
 
 from pages.parts.collections import changes, exports, overview, sizes
-from pages.parts.frame import encoder_states, loaders, shell, state
+from pages.parts.frame import encoder_states, loaders, rights, shell, state
 from pages.parts.frame.text import literal, markup
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.inventory import Listed, listed
@@ -27,6 +27,7 @@ PARTS: Final = {
     "export": "Export",
     "change": "Rename or remove",
 }
+OWNERS_PARTS: Final = ("export", "change")
 _SEGMENTS: Final = 8
 
 
@@ -73,7 +74,7 @@ def _whole(collection: Collection, *, is_open: bool) -> None:
     part = state.choice(
         st.segmented_control,
         "Part",
-        list(PARTS),
+        list(PARTS) if rights.may("owner") else [part for part in PARTS if part not in OWNERS_PARTS],
         name="part",
         format_func=PARTS.__getitem__,
         label_visibility="collapsed",
@@ -91,7 +92,8 @@ def _whole(collection: Collection, *, is_open: bool) -> None:
 
 def _damaged(shown: Listed) -> None:
     shell.show_error(shown.error)
-    changes.offer_removal(shown.name, None)
+    if rights.may("owner"):
+        changes.offer_removal(shown.name, None)
 
 
 def _open(name: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import streamlit as st
 
 from pages.parts.collections.sizes import said
-from pages.parts.frame import loaders, shell
+from pages.parts.frame import loaders, rights, shell
 from pages.parts.frame.text import literal
 from pages.parts.jobs import controls
 from radcbir_core.collections.archive.archive_writer import DICOM_NOTE
@@ -129,7 +129,7 @@ def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary
     at_work = at_work_at(request.place) is not None
     controls.button(
         "Being written, see above" if at_work else "Write on the server",
-        partial(start, request),
+        partial(_write, request),
         key=f"radcbir:write-{request.file}",
         icon=":material/save:",
         type=kind,
@@ -138,8 +138,14 @@ def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary
     )
 
 
+def _write(request: ExportFile) -> None:
+    rights.require("owner", f"export {request.file}", request.name)
+    start(request)
+
+
 def _made(request: ExportFile) -> bytes:
     """A small export as bytes, by way of a temporary folder."""
+    rights.require("owner", f"download {request.file}", request.name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / request.file
         request.write(path)
@@ -183,4 +189,5 @@ def _written(collection: Collection) -> None:
 
 
 def _delete(path: Path) -> None:
+    rights.require("owner", "delete export", path.name)
     path.unlink(missing_ok=True)

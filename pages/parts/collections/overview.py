@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.parts.collections import sizes
 from pages.parts.frame import counts as count_tables
-from pages.parts.frame import encoder_states, loaders, problem_table, shell, state
+from pages.parts.frame import encoder_states, loaders, problem_table, rights, shell, state
 from pages.parts.frame.text import csv_bytes, literal, markup
 from radcbir_core import jobs
 from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
@@ -94,7 +94,8 @@ def encoders(collection: Collection) -> None:
     if busy is not None:
         st.info("Work on this collection is going on: see the top of this page.", icon=":material/hourglass_top:")
         return
-    _offer_build(collection, unfinished)
+    if rights.may("owner"):
+        _offer_build(collection, unfinished)
 
 
 def _offer_build(collection: Collection, unfinished: Sequence[str]) -> None:
@@ -172,6 +173,7 @@ def _look_for_all() -> None:
 
 def _begin_build(name: str, spec: str) -> None:
     try:
+        rights.require("owner", f"build {spec}", name)
         jobs.start(ImportAndBuild(name, encoders=(spec,)))
     except RadcbirError as error:
         st.session_state[_BUILD_ERROR] = str(error)

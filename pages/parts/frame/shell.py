@@ -19,8 +19,8 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts.frame import garbage, loaders, remedies, state, stylesheet
-from pages.parts.frame.text import literal, message
+from pages.parts.frame import garbage, loaders, remedies, rights, state, stylesheet
+from pages.parts.frame.text import literal, markup, message
 from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.encoders import known_encoders
@@ -122,14 +122,39 @@ def choose(title: str) -> Choice:
     with st.sidebar:
         links = st.container(gap="xxsmall")
         choices = st.container(gap="small")
+        person = st.container(gap="xxsmall")
         st.html('<div class="radcbir-notice">Research use only. Not for diagnosis.</div>')
     st.header(title, anchor=False)
+    try:
+        _let_in(person)
+    except RadcbirError as error:
+        show_error(error)
+        st.stop()
     chosen = Choice(None, None)
     with errors_shown():
         chosen = _choose(choices, title)
     for label, path, icon in pages_there():
         links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
     return chosen
+
+
+def _let_in(sidebar: DeltaGenerator) -> None:
+    """Say who this is and what they may; stops the page for who has to log in first."""
+    if rights.has_login():
+        if not st.user.is_logged_in:
+            st.info("Log in to see this page.", icon=":material/lock:")
+            st.button("Log in", type="primary", icon=":material/login:", on_click=st.login)
+            st.stop()
+        sidebar.html(f'<div class="radcbir-person">{markup(rights.name())} · {rights.role()}</div>')
+        sidebar.button("Log out", key="radcbir:log-out", type="tertiary", icon=":material/logout:", on_click=st.logout)
+    elif rights.is_open_to_others():
+        role = rights.role()
+        may = "look and query" if role == "viewer" else "correct labels too" if role == "editor" else "do everything"
+        st.warning(
+            f"Whoever reaches this server may {may}: it is open to others and has no login. "
+            "An owner can set one up; docs/security.md says how.",
+            icon=":material/lock_open:",
+        )
 
 
 def pages_there() -> list[tuple[str, str, str]]:

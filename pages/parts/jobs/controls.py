@@ -7,15 +7,17 @@ Owns these, and that an error of one of them is said once, where the page says s
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
-from pages.parts.frame import remedies
+from pages.parts.frame import remedies, rights
 from pages.parts.frame.text import message
 from pages.parts.jobs.job_words import Words
 from radcbir_core.errors import RadcbirError
 from radcbir_core.jobs import Job, Status
+from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 
 _ERROR: Final = "radcbir:job-error"
 _LOG_LINES: Final = 12
@@ -46,10 +48,12 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
         status: How far it is.
         says: What happens to what it has made.
     """
+    if not _may(job):
+        return
     stopping = status.state == "stopping"
     button(
         "Stopping…" if stopping else "Stop",
-        job.stop,
+        partial(_carry_out, "stop", job, job.stop),
         key=f"stop:{job.id}",
         icon=":material/stop:",
         disabled=stopping,
@@ -58,7 +62,7 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
     if stopping and status.runner == "process":
         button(
             "End at once",
-            job.end,
+            partial(_carry_out, "end", job, job.end),
             key=f"end:{job.id}",
             icon=":material/power_settings_new:",
             help="Ends its process wherever it is. What is finished stays; it can go on later.",
@@ -67,9 +71,11 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
 
 def resume(job: Job, status: Status) -> None:
     """The button that goes on with a job that has ended before its end."""
+    if not _may(job):
+        return
     button(
         "Try again" if status.state == "failed" else "Go on",
-        job.resume,
+        partial(_carry_out, "resume", job, job.resume),
         key=f"go-on:{job.id}",
         icon=":material/refresh:",
         type="primary",
@@ -78,7 +84,10 @@ def resume(job: Job, status: Status) -> None:
 
 def dismiss(job: Job) -> None:
     """The button that forgets a job that has ended."""
-    button("Dismiss", job.dismiss, key=f"dismiss:{job.id}", icon=":material/close:")
+    if not _may(job):
+        return
+    forget = partial(_carry_out, "dismiss", job, job.dismiss)
+    button("Dismiss", forget, key=f"dismiss:{job.id}", icon=":material/close:")
 
 
 def log(job: Job, status: Status) -> None:
@@ -103,6 +112,17 @@ def button(label: str, do: Callable[[], object], **arguments: object) -> None:
         **arguments: Further ones of Streamlit's button.
     """
     st.button(label, on_click=_do, args=(do,), **arguments)  # type: ignore[arg-type]
+
+
+def _may(job: Job) -> bool:
+    """Whether a job is for whoever looks: evaluations are everybody's, what makes and removes is an owner's."""
+    return job.kind == EvaluateEncoder.kind or rights.may("owner")
+
+
+def _carry_out(action: str, job: Job, do: Callable[[], object]) -> None:
+    needed: rights.Role = "viewer" if job.kind == EvaluateEncoder.kind else "owner"
+    rights.require(needed, f"{action} {job.kind}", job.name or job.id)
+    do()
 
 
 def _do(do: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import streamlit as st
 
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft
-from pages.parts.frame import loaders, shell
+from pages.parts.frame import loaders, rights, shell
 from pages.parts.frame.text import literal
 from radcbir_core.collections.layout import check_name
 from radcbir_core.encoders import encoder_id_of
@@ -63,6 +63,7 @@ def draw(draft: Draft) -> None:
     if st.button("Start", type="primary", icon=":material/play_arrow:"):
         with shell.errors_shown():
             check_name(name)
+            rights.require("owner", "add to" if add else "import", name)
             start(_request(draft, name, title=title, add=add, encoders=encoders))
             draft.started = True
 

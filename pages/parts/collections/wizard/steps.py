@@ -14,7 +14,7 @@ import streamlit as st
 from pages.parts.collections import job_list
 from pages.parts.collections.wizard import dry_run, source, source_format, start
 from pages.parts.collections.wizard.draft import Draft
-from pages.parts.frame import loaders, shell
+from pages.parts.frame import loaders, rights, shell
 from pages.parts.frame.text import literal, markup
 
 STEPS: Final = (
@@ -29,6 +29,9 @@ _OPEN: Final = "radcbir:wizard-open"
 def draw() -> None:
     """Draw the work there is, and the wizard or the button that opens it."""
     job_list.draw()
+    if not rights.may("owner"):
+        st.caption("Owners of this server import collections here.")
+        return
     draft = Draft.of_session()
     if not st.session_state.get(_OPEN, not loaders.collection_names()):
         st.button("Import a collection", type="primary", icon=":material/add:", on_click=_open)

@@ -1,0 +1,90 @@
+"""Three roles in real browsers: people log in with a provider that runs here, and see what is theirs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.browser.conftest import free_port, run_server
+
+pytestmark = pytest.mark.browser
+
+PEOPLE = {"owner@hospital.example": "owner", "editor@hospital.example": "editor", "reader@lab.example": "viewer"}
+SECRETS = """
+[auth]
+redirect_uri = "{address}/oauth2callback"
+cookie_secret = "only for this test, and only as long as it runs"
+client_id = "radcbir"
+client_secret = "made up"
+server_metadata_url = "{provider}/.well-known/openid-configuration"
+"""
+
+
+@pytest.fixture
+def server_with_login(chromium, small_data, tmp_path):
+    mock = pytest.importorskip("oidc_provider_mock")
+    shutil.copytree(small_data, tmp_path / "data")
+    port = free_port()
+    users = [mock.User(sub=address, claims={"email": address}) for address in PEOPLE]
+    with mock.run_server_in_thread(user_claims=users) as provider:
+        secrets = tmp_path / "secrets.toml"
+        secrets.write_text(
+            SECRETS.format(address=f"http://127.0.0.1:{port}", provider=f"http://127.0.0.1:{provider.server_port}")
+        )
+        settings = {
+            "STREAMLIT_SECRETS_FILES": str(secrets),
+            "RADCBIR_OWNERS": "owner@hospital.example",
+            "RADCBIR_EDITORS": "@hospital.example",
+        }
+        with run_server(
+            ["-m", "streamlit"], tmp_path / "data", tmp_path / "log", port=port, settings=settings
+        ) as address:
+            yield address
+
+
+def test_three_roles_log_in_and_see_what_is_theirs(server_with_login, chromium, tmp_path) -> None:
+    for person, role in PEOPLE.items():
+        context = chromium.new_context()
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{server_with_login}/retrieval")
+        page.get_by_text("Log in to see this page.").wait_for()
+        assert page.locator("li.card").count() == 0
+        page.get_by_role("button", name="Log in").click()
+        page.wait_for_url(lambda url: "/oauth2/authorize" in url)
+        page.locator("input[name=sub]").fill(person)
+        page.get_by_role("button", name="Authorize").click()
+        page.get_by_text(f"{person} · {role}").wait_for()
+
+        page.goto(f"{server_with_login}/retrieval")
+        page.locator("li.card").first.wait_for()
+        page.goto(f"{server_with_login}/collections?part=encoders")
+        page.locator(".radcbir-encoders").first.wait_for()
+        page.get_by_test_id("stStatusWidget").wait_for(state="detached")
+        page.get_by_text("encoders complete").wait_for()
+        for offered in (
+            page.get_by_role("button", name="Import a collection"),
+            page.locator(".st-key-radcbir-build button").first,
+            page.get_by_text("Rename or remove"),
+        ):
+            if role == "owner":
+                offered.wait_for()
+            else:
+                assert offered.count() == 0
+        if role == "owner":
+            page.goto(f"{server_with_login}/collections?part=change")
+            page.get_by_label("Title").fill("Renamed by its owner")
+            page.get_by_label("Title").press("Enter")
+            page.locator(".st-key-radcbir-rename button").click()
+            page.get_by_text("is now", exact=False).first.wait_for()
+        page.get_by_role("button", name="Log out").click()
+        page.wait_for_url(lambda url: "/oauth2/end_session" in url)  # the provider is told too
+        page.goto(f"{server_with_login}/retrieval")
+        page.get_by_text("Log in to see this page.").wait_for()
+        context.close()
+    lines = [json.loads(line) for line in (tmp_path / "data" / "audit.jsonl").read_text().splitlines()]
+    assert [(line["who"], line["role"], line["action"]) for line in lines] == [
+        ("owner@hospital.example", "owner", "rename")
+    ]
