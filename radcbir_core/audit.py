@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from radcbir_core.collections.layout import data_folder
-from radcbir_core.storage import disk_errors
+from radcbir_core.storage import disk_errors, make_private_folder
 
 FILE: Final = "audit.jsonl"
 _LONGEST: Final = 200
@@ -41,7 +41,7 @@ def record(action: str, subject: str, *, who: str, role: str) -> None:
     line |= {key: value[:_LONGEST] for key, value in said.items()}
     path = audit_path()
     with disk_errors(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         # One write of a short line is one line, also where several processes append.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:

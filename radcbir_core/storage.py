@@ -272,6 +272,27 @@ def write_array(
             raise ValueError(f"Expected {shape[0]} rows, but the chunks of {path.name} have {rows}.")
 
 
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, its owner's alone (0700); what is there stays as it is.
+
+    ``Path.mkdir(parents=True)`` gives its mode to the last folder only, and images of patients lie below the first.
+
+    Raises:
+        OSError: No permission, or what is there is no folder.
+
+    Example:
+        >>> import tempfile
+        >>> below = Path(tempfile.mkdtemp()) / "data" / "collections"
+        >>> make_private_folder(below)
+        >>> [oct(one.stat().st_mode & 0o777) for one in (below, below.parent)]
+        ['0o700', '0o700']
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+    folder.mkdir(exist_ok=True)  # raises where a file has the name
+
+
 def remove_partials(folder: Path) -> None:
     """Remove what killed processes left half-written anywhere under ``folder``; call it under the folder's lock."""
     for partial in folder.rglob(f"{_TEMPORARY_MARK}*"):

@@ -27,7 +27,7 @@ OPTIONAL = {"ai_edge_litert", "medmnist"}
 def test_every_requirement_is_pinned_and_there_are_at_most_twenty_four() -> None:
     runtime = requirements("requirements.txt")
     assert len(runtime) <= 24
-    for line in runtime + requirements("requirements-dev.txt"):
+    for line in runtime + requirements("requirements-dev.txt") + requirements("requirements-login.txt"):
         assert re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][A-Za-z0-9.]*", line), line
 
 

@@ -31,7 +31,15 @@ from radcbir_core.collections.locks import gate, no_builds
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, new_record, read_record, write_problems, write_record
 from radcbir_core.errors import CollectionExistsError, Remedy, StaleError
-from radcbir_core.storage import disk_errors, remove_partials, sync_disk, sync_file, sync_folder, sync_tree
+from radcbir_core.storage import (
+    disk_errors,
+    make_private_folder,
+    remove_partials,
+    sync_disk,
+    sync_file,
+    sync_folder,
+    sync_tree,
+)
 from radcbir_core.swapping import being_swapped, finish_swaps, take_place
 
 _ABANDONED_AFTER: Final = 24 * 3600.0
@@ -68,7 +76,8 @@ def new_collection(name: str) -> Iterator[Path]:
     unfinished = unfinished_folder()
     try:
         with disk_errors(final):
-            unfinished.mkdir(parents=True)
+            make_private_folder(final.parent)
+            unfinished.mkdir()
             _remove_abandoned(final.parent)
             yield unfinished
             _give_name(unfinished, final)
@@ -103,7 +112,7 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
     # No name has a plus in it: what begins like this is of no other collection.
     unfinished = final.with_name(f"{UNFINISHED}{name}+{key}")
     with disk_errors(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(final.parent)
         with gate(final, doing="making"):
             refuse_existing(name)
             for other in final.parent.glob(f"{UNFINISHED}{glob.escape(name)}+*"):

@@ -25,7 +25,7 @@ from radcbir_core.jobs.kinds import Request, request_in
 from radcbir_core.jobs.liveness import Hold, is_held, take
 from radcbir_core.jobs.runners import RUNNERS, runner_of
 from radcbir_core.jobs.status import Status
-from radcbir_core.storage import disk_errors, read_json, write_json
+from radcbir_core.storage import disk_errors, make_private_folder, read_json, write_json
 
 OLD_FOLDER: Final = "work"
 """Where jobs were kept before they were called so; those that are there are seen, and can go on."""
@@ -289,7 +289,7 @@ def turn() -> Iterator[None]:
     """
     folder = jobs_folder()
     with disk_errors(folder):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock = filelock.FileLock(folder / ".lock", timeout=_TURN_SECONDS, fallback_to_soft=False)
         try:
             with lock:

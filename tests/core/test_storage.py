@@ -21,6 +21,7 @@ from radcbir_core.storage import (
     digest_file,
     digest_of,
     disk_errors,
+    make_private_folder,
     read_json,
     refuse_full_disk,
     remove_partials,
@@ -162,3 +163,14 @@ def test_what_leaves_no_room_is_refused_before(tmp_path, monkeypatch) -> None:
     assert str(caught.value) == (
         f"Expected 2.1 GB of free space to open a.zip, but {tmp_path} has 2.0 GB. Free some space, or use another disk."
     )
+
+
+def test_a_private_folder_leaves_what_is_there_as_it_is(tmp_path) -> None:
+    (tmp_path / "there").mkdir(mode=0o755)
+    make_private_folder(tmp_path / "there" / "data" / "collections")
+    make_private_folder(tmp_path / "there" / "data" / "collections")
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "there", *(tmp_path / "there").rglob("*"))]
+    assert modes == [0o755, 0o700, 0o700]
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="exists"):
+        make_private_folder(tmp_path / "file")
