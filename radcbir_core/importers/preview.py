@@ -280,7 +280,8 @@ class _Reading:
             image_id = str(line.cells["image_id"])
             self._refuse(
                 line,
-                f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
+                row.again
+                or f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
                 "for another file.",
             )
             return None

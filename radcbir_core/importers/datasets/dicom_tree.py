@@ -32,6 +32,7 @@ from radcbir_core.vocabulary import normal_identifier
 from radcbir_core.wording import counted
 
 SALT_NAME = "pseudonyms.salt"
+SAME_INSTANCE = "Expected each DICOM instance once, but a file before has its UID too."
 IDENTIFIERS = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 """Elements that are read to tell patients, studies, series and images apart, and never written."""
 
@@ -172,6 +173,7 @@ class _Slice:
     place: float | None
     frame: int | None = None
     number: float = 0.0
+    again: bool = False
 
     def order(self, *, placed: bool) -> float:
         """By what the slices of a series are sorted: their place, or their number."""
@@ -213,8 +215,10 @@ class _Reader:
             else:
                 slices.append(item)
         volumes: dict[bytes, list[int]] = defaultdict(list)
+        first: dict[str, int] = {}  # of several files of one instance
         for number, item in enumerate(slices):
-            volumes[item.series].append(number)
+            if first.setdefault(str(item.cells["image_id"]), number) == number:
+                volumes[item.series].append(number)
         sampled: set[int] = set()
         for members in volumes.values():
             # Millimeters and numbers in a series cannot be compared: one slice without a place and all go by number.
@@ -222,11 +226,13 @@ class _Reader:
             members.sort(key=lambda number: (slices[number].order(placed=placed), slices[number].frame or 0, number))
             # From the middle of the first stretch on, so that the ends of a volume, often empty, are not preferred.
             sampled.update(members[min(every // 2, len(members) // 2) :: every])
-        for number, item in enumerate(slices):
-            if number in sampled:
+        for item in slices:
+            if first[str(item.cells["image_id"])] in sampled:
                 yield _row(item)
+            elif item.again:
+                yield Row(0, {"path": item.path}, SAME_INSTANCE)
         self._notes.append(
-            f"Of {len(slices)} slices and frames, {len(sampled)} were taken: one of {every} in each series."
+            f"Of {len(first)} slices and frames, {len(sampled)} were taken: one of {every} in each series."
         )
 
     def _slices(self, files: Iterable[str]) -> Iterator[_Slice | Row]:
@@ -260,17 +266,17 @@ class _Reader:
         if not (header.get("Rows") and header.get("Columns")):
             yield Row(0, {"path": path}, "Expected an image, but the DICOM object has no picture in it.")
             return
-        if key in self._seen:
-            yield Row(0, {"path": path}, "Expected each DICOM instance once, but a file before has its UID too.")
-            return
+        # The file before may be one that is cut off, which only decoding tells: this one then stands for the image.
+        again = key in self._seen
         self._seen.add(key)
-        self._burned += str(header.get("BurnedInAnnotation") or "") == "YES"
+        self._burned += not again and str(header.get("BurnedInAnnotation") or "") == "YES"
         cells = self._cells(path, header, image_id=f"{self._dataset}/{key.hex()}")
         series = self._digest("series", str(header.get("SeriesInstanceUID") or path))
         frames = int(sum(self._numbers(header, "NumberOfFrames", 1)))
         if frames <= 1:
             place = _place(*(self._numbers(header, keyword, count) for keyword, count in _PLANE.items()))
-            yield _Slice(path, cells, series, place, number=sum(self._numbers(header, "InstanceNumber", 1)))
+            number = sum(self._numbers(header, "InstanceNumber", 1))
+            yield _Slice(path, cells, series, place, number=number, again=again)
             return
         size = (self._folder / path).stat().st_size
         if frames > min(_MOST_FRAMES, size):
@@ -281,7 +287,7 @@ class _Reader:
         # A file with several frames is a volume or a film of its own, even among others of its series.
         for frame in range(frames):
             own = {**cells, "image_id": f"{cells['image_id']}-{frame}", FRAME_COLUMN: str(frame)}
-            yield _Slice(path, own, key, None, frame)
+            yield _Slice(path, own, key, None, frame, again=again)
 
     def _cells(self, path: str, header: Any, *, image_id: str) -> dict[str, Cell]:
         patient = normal_identifier(str(header.get("PatientID") or ""))
@@ -338,7 +344,7 @@ def _digest(salt: bytes, kind: str, value: str) -> bytes:
 
 
 def _row(item: _Slice) -> Row:
-    return Row(0, item.cells, frame=item.frame)
+    return Row(0, item.cells, frame=item.frame, again=SAME_INSTANCE if item.again else "")
 
 
 def _place(position: Sequence[float], orientation: Sequence[float]) -> float | None:

@@ -164,7 +164,7 @@ class AcceptedRows:
         reason = checked.reason
         is_first = self._met[number].is_first(row, cells)
         if not reason and not is_first and (number, image_id) not in self._refused:
-            reason = (
+            reason = row.again or (
                 f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
                 "for another file."
             )

@@ -15,7 +15,7 @@ from pydicom.sequence import Sequence
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
-from radcbir_core.importers.datasets.dicom_tree import PATHS_KEPT, SALT_NAME
+from radcbir_core.importers.datasets.dicom_tree import PATHS_KEPT, SALT_NAME, SAME_INSTANCE
 from radcbir_core.importers.formats import detect
 from tests.core.images.dicom_files import SECRET, dicom_bytes, with_text
 
@@ -127,6 +127,47 @@ def test_numbers_that_are_none_count_as_not_there_and_are_said(tmp_path, column)
         "In 1 image: WindowCenter is no number, and counts as not there.",
     ]
     assert "10,5" not in texts(report.collection)
+
+
+@pytest.mark.parametrize("names", [("a", "b", "c"), ("b", "a", "c"), ("c", "b", "a")])
+@pytest.mark.parametrize("frames", [None, 2])
+def test_the_readable_file_of_an_instance_stands_for_it_wherever_it_is(tmp_path, column, names, frames) -> None:
+    """Three files of one instance: one is cut off in its pixels, one in its header, one is whole."""
+    cut, whole, short = (tmp_path / "scans" / f"{name}.dcm" for name in names)
+    instance(whole, 1, frames=frames)
+    cut.write_bytes(whole.read_bytes()[:-40])
+    short.write_bytes(whole.read_bytes()[:200])
+    instance(tmp_path / "scans" / "other.dcm", 2)
+    report = import_as(ImportRequest([tmp_path / "scans"], "c"), format_name="dicom")
+    assert column(report.collection, "path") == [*[whole.name] * (frames or 1), "other.dcm"]
+    assert len(set(column(report.collection, "image_id"))) == report.images
+    problems = report.collection.problems()
+    assert set(problems["path"]) == {cut.name, short.name}
+    assert whole.name not in set(problems["path"])
+
+
+def test_every_nth_slice_counts_an_instance_once(tmp_path, column) -> None:
+    for number in range(1, 7):
+        path = instance(tmp_path / "scans" / f"{number}.dcm", number)
+        if number in {3, 4}:
+            (tmp_path / "scans" / f"{number}-cut.dcm").write_bytes(path.read_bytes()[:-40])
+    report = import_as(ImportRequest([tmp_path / "scans"], "c", every=2), format_name="dicom")
+    assert column(report.collection, "path") == ["2.dcm", "4.dcm", "6.dcm"]
+    assert report.notes[-1] == "Of 6 slices and frames, 3 were taken: one of 2 in each series."
+    problems = report.collection.problems().set_index("path")["reason"].to_dict()
+    assert set(problems) == {"3.dcm", "4-cut.dcm"}  # of number 3, which is not taken, the first file is not looked at
+    assert problems["3.dcm"] == SAME_INSTANCE
+
+
+def test_a_second_whole_file_of_an_instance_is_a_copy(tmp_path, column) -> None:
+    first = instance(tmp_path / "scans" / "a.dcm", 1)
+    for name in ("b", "c"):
+        (tmp_path / "scans" / f"{name}.dcm").write_bytes(first.read_bytes())
+    for every in (1, 3):
+        report = import_as(ImportRequest([tmp_path / "scans"], f"c{every}", every=every))
+        assert column(report.collection, "path") == ["a.dcm"]
+        assert report.collection.problems()["reason"].to_list() == [SAME_INSTANCE] * 2
+    assert report.notes[-1] == "Of 1 slices and frames, 1 were taken: one of 3 in each series."
 
 
 def test_frames_of_one_file_are_images_of_their_own(tmp_path, column) -> None:
