@@ -86,11 +86,12 @@ _Encoded = tuple[_Prepared, npt.NDArray[np.float32] | None]
 
 
 def is_current(collection: Collection, encoder: Encoder) -> bool:
-    """Whether the collection has embeddings made of its images by this very version of the encoder."""
+    """Whether the collection has embeddings, undamaged, made of its images by this very version of the encoder."""
     if encoder.encoder_id not in collection.encoder_ids():
         return False
     store = collection.store(encoder.encoder_id)
-    return store.is_current(EMBEDDINGS) and store.record.get("fingerprint") == encoder.fingerprint
+    made_by_it = store.is_current(EMBEDDINGS) and store.record.get("fingerprint") == encoder.fingerprint
+    return made_by_it and store.is_whole(EMBEDDINGS)
 
 
 def embed(

@@ -6,6 +6,7 @@ artifact is left as it is while it is current. What they make lives in modules o
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
 from radcbir_core.search.graph import build_neighbors
-from radcbir_core.search.opening import build_index
+from radcbir_core.search.opening import build_index, vectors_of
 from radcbir_core.storage import remove_partials
 from radcbir_core.wording import counted
 
@@ -87,7 +88,7 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
 
     Raises:
         StorageError: No space left, or no permission.
-        CollectionError: Another process is building the same.
+        CollectionError: Another process is building the same, or the embeddings are damaged.
         StaleError: The collection has grown since these embeddings were imported.
     """
     report = BuildReport()
@@ -102,8 +103,36 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
                     "import", options={"format": "embeddings", "name": collection.name, "encoder_id": encoder_id}
                 ),
             )
+        vectors_of(store)  # which refuses damaged ones: these cannot be made again here
         _complete(store, report, progress)
     return report
+
+
+def build_indexes(collection: Collection, *, progress: Progress = silent) -> list[str]:
+    """Build the index of every encoder whose embeddings are current and whose index must not be opened.
+
+    So it is where a collection comes from an archive or from another machine: an index is trusted only where it was
+    built.
+
+    Args:
+        collection: Which.
+        progress: Told the number of images, as step "index", of one encoder after the other.
+
+    Returns:
+        The encoders whose index was built.
+
+    Raises:
+        StorageError: No space left, or no permission.
+        CollectionError: Another process is building the same, or embeddings are damaged.
+    """
+    built = []
+    for encoder_id in collection.encoder_ids():
+        with collection.building(encoder_id):
+            store = collection.store(encoder_id)
+            if store.is_current(EMBEDDINGS) and not (store.is_current(INDEX) and store.is_whole(INDEX)):
+                build_index(store, progress=progress)
+                built.append(encoder_id)
+    return built
 
 
 def _timed(report: BuildReport, artifact: str, work: Callable[[], object]) -> None:
@@ -113,12 +142,13 @@ def _timed(report: BuildReport, artifact: str, work: Callable[[], object]) -> No
 
 
 def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> None:
-    """All that is made of the embeddings, each artifact after what it is made of."""
+    """All that is made of the embeddings, each artifact after what it is made of; what is damaged is made again."""
     for artifact in ARTIFACTS:
-        if artifact.name in MAKERS and not store.is_current(artifact):
+        if artifact.name in MAKERS and not (store.is_current(artifact) and store.is_whole(artifact)):
             _timed(report, artifact.name, partial(MAKERS[artifact.name], store, progress))
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
-    report.recall = float(store.facts(INDEX)["recall_at_10"])
+    recall = store.facts(INDEX)["recall_at_10"]
+    report.recall = math.nan if recall is None else float(recall)
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:

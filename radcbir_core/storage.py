@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from radcbir_core.checked_files import parse_json
 from radcbir_core.errors import CollectionError, StorageError
 
 KEPT_FREE = 500_000_000
 """Bytes that stay free on a disk, for all else that is written there meanwhile."""
+_MOST_DIGESTS = 4096
 _TEMPORARY_MARK = ".partial-"
 _FROM_HERE, _EXCHANGE = -100, 2
 """AT_FDCWD, and RENAME_EXCHANGE of Linux, which is RENAME_SWAP of macOS."""
@@ -334,7 +336,7 @@ def read_json(path: Path) -> dict[str, Any]:
         CollectionError: The file is missing, not JSON, or not an object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not valid JSON"
         raise CollectionError(f"Expected a readable JSON file, but {path}: {reason}. Build or import again.") from error
@@ -364,3 +366,45 @@ def digest_file(path: Path) -> str:
     """SHA-256 of a file's bytes, hex."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+FileIdentity = tuple[str, int, int, int, int]
+
+
+def identity_of(path: Path) -> FileIdentity:
+    """What tells a file, as it is now, from others: path, size, inode, and when it and its entry were changed.
+
+    Raises:
+        OSError: It is not there.
+    """
+    now = path.stat()
+    return str(path), now.st_size, now.st_ino, now.st_mtime_ns, now.st_ctime_ns
+
+
+_digests: dict[FileIdentity, str] = {}
+_digests_lock = threading.Lock()
+
+
+def digest_once(path: Path) -> str:
+    """:func:`digest_file`, computed once a process for a file that stays as it is.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    identity = identity_of(path)
+    if known := _digests.get(identity):
+        return known
+    digest = digest_file(path)
+    with _digests_lock:
+        if len(_digests) >= _MOST_DIGESTS:
+            _digests.clear()
+        _digests[identity] = digest
+    return digest
+
+
+def known_digest(path: Path) -> str | None:
+    """What :func:`digest_once` has computed of a file as it is now; ``None`` where it has not been asked."""
+    try:
+        return _digests.get(identity_of(path))
+    except OSError:
+        return None

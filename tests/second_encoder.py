@@ -12,7 +12,7 @@ from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.pipeline import MAKERS
-from radcbir_core.storage import digest_of
+from radcbir_core.storage import digest_file, digest_of
 
 SECOND = "second"
 
@@ -37,7 +37,7 @@ def add_encoder(
     embeddings[list(failed)] = 0
     np.save(folder / "embeddings.npy", embeddings.astype(np.float16))
     record = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
-    made = record["artifacts"]["embeddings"] | {"digest": digest_of(embeddings.tobytes())}
+    made = record["artifacts"]["embeddings"] | {"digest": digest_of(digest_file(folder / "embeddings.npy"))}
     record |= {
         "spec": encoder_id,
         "title": f"The {encoder_id} encoder",

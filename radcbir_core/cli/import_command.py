@@ -162,10 +162,12 @@ def _open_archive(path: Path, name: str | None, *, title: str | None, image_root
     """What ``import`` does with a collection that export has written."""
     from radcbir_core.collections.archive import open_archive
     from radcbir_core.collections.changes import check_title, rename_collection
+    from radcbir_core.pipeline import build_indexes
 
     title = None if title is None else check_title(title)
     with bars() as progress:
         collection = open_archive(path, name, image_root=image_root, progress=progress)
+        build_indexes(collection, progress=progress)
     if title is not None:
         collection = rename_collection(collection.name, collection.name, title=title)
     built = ", ".join(collection.encoder_ids()) or "no encoder"

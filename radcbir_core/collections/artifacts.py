@@ -38,6 +38,7 @@ class Artifact:
         files: The files it consists of, in the encoder's folder; it is there when all of them are.
         folder: The folder it consists of, instead of files: tables (parquet) and notes (JSON), kept one by one.
         numbers: Of the files, the arrays ``(N, …)`` of floating-point numbers whose rows are the manifest's.
+        gaps: Of the numbers, the arrays of similarities; NaN stands where there is none.
         rows: Of the files, the arrays ``(N, …)`` of row numbers whose rows are the manifest's; -1 is padding.
         unfinished: The folder of its finished parts while it is being made.
         counts_images: Whether its progress counts images; others count steps of their own.
@@ -51,6 +52,7 @@ class Artifact:
     files: tuple[str, ...] = ()
     folder: str = ""
     numbers: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
     unfinished: str = ""
     counts_images: bool = False
@@ -84,6 +86,7 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         stage="Find each image's neighbors",
         rows=("neighbor_ids.npy",),
         numbers=("neighbor_similarities.npy",),
+        gaps=("neighbor_similarities.npy",),
         counts_images=True,
     ),
     Artifact(

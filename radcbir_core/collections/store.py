@@ -1,11 +1,13 @@
 """What one encoder has made of one collection.
 
 Owns the reading of what lies in an encoder's folder, and its record: what each artifact was made of, and so how it
-stands. Computes nothing; the modules that make an artifact ask here for its path.
+stands. Computes nothing; the modules that make an artifact ask here for its path. Files are not believed: an array is
+opened if it has the digest that was recorded of it and can be what it says, the map likewise.
 """
 
 from __future__ import annotations
 
+import re
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collections.artifacts import (
+    ARTIFACTS,
     BY_NAME,
     EMBEDDINGS,
     EVALUATION,
@@ -30,10 +33,12 @@ from radcbir_core.collections.artifacts import (
     made_record,
     standings,
 )
+from radcbir_core.collections.checked_arrays import open_checked
 from radcbir_core.collections.layout import EncoderLayout
-from radcbir_core.collections.migration import SCHEMA_VERSION, migrated_encoder
+from radcbir_core.collections.migration import SCHEMA_VERSION, is_of_form_one, migrated_encoder
+from radcbir_core.collections.seal import is_sealed
 from radcbir_core.errors import CollectionError, Remedy
-from radcbir_core.storage import digest_file, digest_of, read_json, write_json
+from radcbir_core.storage import digest_of, digest_once, known_digest, read_json, write_json
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
@@ -42,6 +47,10 @@ FIRST_DECODING: Final = 1
 """That of embeddings whose record says none."""
 IMPORTED: Final = "imported:"
 """How the spec of an encoder begins whose embeddings were imported."""
+
+_CHANGED = "its bytes are not those that were built"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_MAP_COLUMNS = ("x", "y", "preservation")
 
 
 def read_encoder_record(layout: EncoderLayout) -> dict[str, Any]:
@@ -93,7 +102,7 @@ def content_digest(artifact: Artifact, layout: EncoderLayout) -> str:
     """What identifies the content of an artifact's files; "" for one that is a folder."""
     if artifact.folder:
         return ""
-    return digest_of(*(digest_file(path) for path in layout.files(artifact)))
+    return digest_of(*(digest_once(path) for path in layout.files(artifact)))
 
 
 def _artifacts(record: dict[str, Any]) -> dict[str, Any]:
@@ -185,27 +194,42 @@ class EncoderStore:
     @cached_property
     def neighbor_ids(self) -> npt.NDArray[np.int32]:
         """``(N, W)`` int32, best first, -1 padded, memory-mapped; an image is never its own neighbor."""
-        return self.open_array(self.layout.files(NEIGHBORS)[0])
+        return self.open_array(NEIGHBORS, self.layout.files(NEIGHBORS)[0])
 
     @cached_property
     def neighbor_similarities(self) -> npt.NDArray[np.float16]:
         """``(N, W)`` float16 cosine similarities, memory-mapped."""
-        return self.open_array(self.layout.files(NEIGHBORS)[1])
+        path, ids = self.layout.files(NEIGHBORS)[1], self.neighbor_ids
+        similarities: npt.NDArray[np.float16] = self.open_array(NEIGHBORS, path)
+        if similarities.shape != ids.shape:
+            raise self._damaged(path, f"its shape {similarities.shape} is another than that of the neighbors")
+        return similarities
 
     def projection(self) -> pd.DataFrame | None:
         """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map."""
         if not self.projection_path.is_file():
             return None
+        if damage := self.damage(PROJECTION):
+            raise self._damaged(self.projection_path, damage)
         try:
-            return pd.read_parquet(self.projection_path)
+            table = pd.read_parquet(self.projection_path)
         except (OSError, ValueError) as error:
-            raise CollectionError(
-                f"Expected a readable map, but {self.projection_path} is damaged. Build again."
-            ) from error
+            raise self._damaged(self.projection_path, "it cannot be read") from error
+        if list(table.columns) != list(_MAP_COLUMNS) or len(table) != len(self.collection):
+            raise self._damaged(
+                self.projection_path, f"it has {len(table):,} rows of {', '.join(map(str, table))[:80]}"
+            )
+        if any(kind.kind != "f" for kind in table.dtypes):
+            raise self._damaged(self.projection_path, "it holds others than numbers")
+        return table
 
     def standings(self) -> dict[str, Standing]:
         """How each artifact stands, in the order of the table, with the reason where it is not current."""
-        return standings(self._made, sources=self._sources, missing=self._missing)
+        found = standings(self._made, sources=self._sources, missing=self._missing)
+        for artifact in ARTIFACTS:
+            if found[artifact.name].state == "current" and (fault := self._fault_known(artifact)):
+                found[artifact.name] = Standing("stale", fault)
+        return found
 
     def states(self) -> dict[str, State]:
         """How each artifact stands, in the order of the table."""
@@ -215,6 +239,73 @@ class EncoderStore:
         """Whether these artifacts, or all of them where none is named, are there and made of what there is now."""
         states = self.states()
         return all(states[name] == "current" for name in ([artifact.name for artifact in artifacts] or states))
+
+    def damage(self, artifact: Artifact) -> str:
+        """Why an artifact's files are not those that were built; "" where they are, or where nothing is known of them.
+
+        Each file is read for it, once a process as long as it stays as it is: a second for a gigabyte.
+        """
+        recorded = digest_in(self._made, artifact.name)
+        if artifact.folder or not self._is_known(artifact):
+            return ""
+        try:
+            now = content_digest(artifact, self.layout)
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
+        return "" if now == recorded else _CHANGED
+
+    def is_whole(self, artifact: Artifact) -> bool:
+        """Whether an artifact's files can be used: they are those that were built, and can be what they are."""
+        try:
+            if artifact == INDEX:
+                return not self.index_fault()
+            for path in self.layout.files(artifact):
+                if path.name in (*artifact.numbers, *artifact.rows):
+                    self.open_array(artifact, path)
+            if artifact == PROJECTION:
+                self.projection()
+        except CollectionError:
+            return False
+        return True
+
+    def index_fault(self) -> str:
+        """Why the index must not be opened; "" where it may.
+
+        A changed index can end the process that reads it, so that it is opened only if it is, byte for byte, what this
+        machine has built.
+        """
+        return self._index_unknown() or self.damage(INDEX)
+
+    def _index_unknown(self) -> str:
+        """As :meth:`index_fault`, as far as it can be told without reading it."""
+        if not self._is_known(INDEX):
+            return "a version that recorded no digest of it has built it"
+        facts = self.facts(INDEX)
+        if not is_sealed(digest_in(self._made, INDEX.name), facts.get("seal")):
+            return "it was not built here"
+        try:
+            size = self.index_path.stat().st_size
+        except OSError:
+            return f"{self.index_path.name} is not there"
+        return "" if size == facts.get("bytes") else _CHANGED
+
+    def _is_known(self, artifact: Artifact) -> bool:
+        """Whether the digest of an artifact's content is recorded; the first form of records had others."""
+        of = self._made.get(artifact.name, {}).get("of", {})
+        if artifact == EMBEDDINGS and is_of_form_one(str(of.get("images"))):
+            return False
+        return _DIGEST.fullmatch(digest_in(self._made, artifact.name)) is not None
+
+    def _fault_known(self, artifact: Artifact) -> str:
+        """Why an artifact made of what there is now cannot be used, as far as nothing has to be read for it."""
+        if artifact == INDEX and (fault := self._index_unknown()):
+            return fault
+        if artifact.folder or not self._is_known(artifact):
+            return ""
+        digests = [known_digest(path) for path in self.layout.files(artifact)]
+        known = [digest for digest in digests if digest is not None]
+        whole = len(known) < len(digests) or digest_of(*known) == digest_in(self._made, artifact.name)
+        return "" if whole else _CHANGED
 
     def facts(self, artifact: Artifact) -> dict[str, Any]:
         """What was told of an artifact when it was made; nothing where nothing was."""
@@ -249,25 +340,32 @@ class EncoderStore:
     def _missing(self, artifact: Artifact) -> str:
         return next((path.name for path in self.layout.files(artifact) if not path.exists()), "")
 
-    def open_array(self, path: Path) -> npt.NDArray[Any]:
-        """One of its arrays, memory-mapped, one row an image.
+    def open_array(self, artifact: Artifact, path: Path) -> npt.NDArray[Any]:
+        """One of an artifact's arrays, memory-mapped, one row an image.
 
         Raises:
-            CollectionError: It is missing, damaged, or of another number of rows.
+            CollectionError: It is missing, damaged, not the one that was built, or of another number of rows.
         """
         with self._lock:
             try:
-                array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise CollectionError(
-                    f"Expected a readable array, but {path} is missing or damaged. "
-                    f"Build {self.collection.name} with {self.encoder_id} again.",
-                    remedy=self.rebuild,
-                ) from error
-            if len(array) != len(self.collection):
-                raise CollectionError(
-                    f"Expected {len(self.collection)} rows, but {path} has {len(array)}. "
-                    f"Build {self.collection.name} with {self.encoder_id} again.",
-                    remedy=self.rebuild,
-                )
+                array = open_checked(path, artifact, images=len(self.collection))
+            except ValueError as error:
+                raise self._damaged(path, str(error)) from error
+            if damage := self.damage(artifact):
+                raise self._damaged(path, damage)
+            dimension = self.record.get("dimension")
+            if artifact == EMBEDDINGS and array.shape[1] != dimension:
+                raise self._damaged(path, f"its vectors have {array.shape[1]:,} numbers, and not {dimension}")
             return array
+
+    def _damaged(self, path: Path, reason: str) -> CollectionError:
+        if self.imported and path == self.embeddings_path:
+            advice = "Copy it back from where it came from, or import the vectors again as a new collection."
+            remedy = None
+        else:
+            advice, remedy = f"Build {self.collection.name} with {self.encoder_id} again.", self.rebuild
+        return CollectionError(
+            f"Expected what was built for the {len(self.collection):,} images of {self.collection.name}, but {path} is "
+            f"not that: {reason}. {advice}",
+            remedy=remedy,
+        )

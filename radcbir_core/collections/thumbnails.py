@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from radcbir_core.checked_files import map_array
+from radcbir_core.errors import CollectionError
 from radcbir_core.storage import atomic_bytes, write_array
 
 SHARD_ROWS = 2048
@@ -44,18 +46,44 @@ class ThumbnailShards:
         self._path(shard, "bin").unlink(missing_ok=True)
 
     def read(self, row: int) -> bytes | None:
-        """The WebP of a row, or ``None``."""
+        """The WebP of a row, or ``None``.
+
+        Raises:
+            CollectionError: The shard is damaged.
+        """
         shard, place = divmod(row, SHARD_ROWS)
         if shard not in self._offsets:
             if not self.has(shard):
                 return None
-            self._offsets[shard] = np.load(self._path(shard, "npy"), allow_pickle=False)
-        start, end = self._offsets[shard][place : place + 2]
-        if start == end:
+            self._offsets[shard] = self._read_offsets(shard)
+        offsets = self._offsets[shard]
+        if place + 1 >= len(offsets) or offsets[place] == offsets[place + 1]:
             return None
-        with self._path(shard, "bin").open("rb") as handle:
-            handle.seek(int(start))
-            return handle.read(int(end - start))
+        start, end = int(offsets[place]), int(offsets[place + 1])
+        try:
+            with self._path(shard, "bin").open("rb") as handle:
+                handle.seek(start)
+                return handle.read(end - start)
+        except OSError as error:
+            raise self._damaged(shard, "bin", str(error.strerror)) from error
+
+    def _read_offsets(self, shard: int) -> npt.NDArray[np.int64]:
+        """Where each thumbnail of a shard begins, if these can be places in its file."""
+        try:
+            offsets = np.array(map_array(self._path(shard, "npy")))
+            size = self._path(shard, "bin").stat().st_size
+        except (ValueError, OSError) as error:
+            raise self._damaged(shard, "npy", str(error)) from error
+        plain = offsets.ndim == 1 and offsets.dtype == np.int64 and 0 < len(offsets) <= SHARD_ROWS + 1
+        if not plain or int(offsets[0]) or int(offsets[-1]) != size or (np.diff(offsets) < 0).any():
+            raise self._damaged(shard, "npy", "these are no places in its file of pictures")
+        return offsets
+
+    def _damaged(self, shard: int, suffix: str, reason: str) -> CollectionError:
+        return CollectionError(
+            f"Expected thumbnails, but {self._path(shard, suffix)} is damaged: {reason}. Remove "
+            "the folder of thumbnails, and build again."
+        )
 
     def _path(self, shard: int, suffix: str) -> Path:
         return self.folder / f"{shard:06d}.{suffix}"

@@ -6,21 +6,23 @@ else asks here, for a searcher or for vectors by row number, and cannot tell whe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-
-from radcbir_core.collections.artifacts import INDEX
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.artifacts import EMBEDDINGS, INDEX
+from radcbir_core.collections.checked_arrays import open_checked
+from radcbir_core.collections.seal import sealed
+from radcbir_core.collections.store import EncoderStore, content_digest
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search import usearch
 from radcbir_core.search.backend import ArrayVectors, Backend, Mask, Vectors
 from radcbir_core.search.exact import Exact
 from radcbir_core.search.searcher import Searcher, recall_at
+from radcbir_core.storage import digest_once
 
 
 class Builder(Protocol):
@@ -31,7 +33,7 @@ class Builder(Protocol):
 
 
 class Opener(Protocol):
-    """Opens what was built; ``facts`` are what was recorded of it: ``bytes``, ``recall_at_10``."""
+    """Opens what was built; ``facts`` are what was recorded of it: ``bytes``, ``sha256``, ``recall_at_10``."""
 
     def __call__(self, source: Vectors, path: Path, facts: Mapping[str, Any]) -> Backend:
         """Open it."""
@@ -72,11 +74,13 @@ def vectors_of(store: EncoderStore) -> Vectors:
 def engine_of(store: EncoderStore) -> Backend:
     """The engine that the index was built with; exact search where there is no index of these embeddings.
 
+    An index that is not, byte for byte, what this machine has built is not opened either (:func:`index_note`).
+
     Raises:
         CollectionError: As :func:`searcher_of`.
     """
-    source = ArrayVectors(store.open_array(store.embeddings_path))
-    if not store.is_current(INDEX):
+    source = ArrayVectors(store.open_array(EMBEDDINGS, store.embeddings_path))
+    if store.index_fault() or not store.is_current(INDEX):
         return Exact(source)
     facts = store.facts(INDEX)
     name = facts.get("engine", DEFAULT_ENGINE)
@@ -87,6 +91,17 @@ def engine_of(store: EncoderStore) -> Backend:
             remedy=store.rebuild,
         )
     return ENGINES[name].open(source, store.index_path, facts)
+
+
+def index_note(store: EncoderStore) -> str:
+    """What to tell whoever searches of an index that is there and is not used; "" where there is nothing to tell."""
+    fault = store.index_fault() if store.index_path.exists() else ""
+    if not fault:
+        return ""
+    return (
+        f"The index of {store.encoder_id} is not used, because {fault}; every image was compared instead. Build "
+        f"{store.collection.name} with {store.encoder_id} again."
+    )
 
 
 def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> None:
@@ -100,17 +115,19 @@ def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: 
     Raises:
         StorageError: No space left, or no permission.
     """
-    source = ArrayVectors(store.open_array(store.embeddings_path))
+    source = ArrayVectors(store.open_array(EMBEDDINGS, store.embeddings_path))
     ENGINES[engine].build(
         source,
         store.index_path,
         valid=store.valid,
         told=lambda done, total: progress(INDEX.name, done, total),
     )
-    facts = {"engine": engine, "bytes": store.index_path.stat().st_size}
+    facts = {"engine": engine, "bytes": store.index_path.stat().st_size, "sha256": digest_once(store.index_path)}
     # Measured before it is marked: whoever is killed between the two builds again, and no index is without its recall.
     searcher = Searcher(ENGINES[engine].open(source, store.index_path, facts), valid=store.valid)
-    store.mark(INDEX, **facts, recall_at_10=recall_at(searcher))
+    recall = recall_at(searcher)
+    facts["seal"] = sealed(content_digest(INDEX, store.layout))
+    store.mark(INDEX, **facts, recall_at_10=None if math.isnan(recall) else recall)
 
 
 def vectors_in(store: EncoderStore) -> Vectors:
@@ -119,11 +136,16 @@ def vectors_in(store: EncoderStore) -> Vectors:
     Raises:
         CollectionError: It is missing or damaged.
     """
+    path = store.embeddings_path
+    damage = store.damage(EMBEDDINGS)
     try:
-        return ArrayVectors(np.load(store.embeddings_path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
+        array = open_checked(path, EMBEDDINGS, images=len(store.collection), whole=False)
+    except ValueError as error:
+        damage = str(error)
+    if damage:
         raise CollectionError(
-            f"Expected a readable array, but {store.embeddings_path} is missing or damaged. "
+            f"Expected the vectors that were imported, but {path} is not that: {damage}. "
             "Remove the collection and import it anew.",
             remedy=Remedy("remove", store.collection.name),
-        ) from error
+        )
+    return ArrayVectors(array)

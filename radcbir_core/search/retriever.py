@@ -21,7 +21,7 @@ from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import StaleError
 from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.backend import Hits, Mask
-from radcbir_core.search.opening import searcher_of
+from radcbir_core.search.opening import index_note, searcher_of
 from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
 from radcbir_core.wording import counted
 
@@ -51,12 +51,14 @@ class Answer:
         encoder_id: With which encoder.
         query: What was asked.
         hits: What was found, and by which engine; one line a query.
+        search_notes: What to know about how it was searched, a sentence each.
     """
 
     collection: Collection
     encoder_id: str
     query: EmbeddedQuery
     hits: Hits
+    search_notes: tuple[str, ...] = ()
 
     @property
     def measure(self) -> Measure:
@@ -65,8 +67,8 @@ class Answer:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about how the query was read, a sentence each."""
-        return self.query.notes
+        """What to know about how the query was read and searched, a sentence each."""
+        return (*self.query.notes, *self.search_notes)
 
     def __len__(self) -> int:
         """How many hits the first query has."""
@@ -135,6 +137,7 @@ class Retriever:
                 remedy=self.store.rebuild,
             )
         self._searcher = searcher_of(self.store)
+        self._notes = tuple(filter(None, [index_note(self.store)]))
         self._load = cache(partial(load_encoder, self.store.spec)) if encoder is None else encoder
 
     def search(
@@ -163,7 +166,7 @@ class Retriever:
             allowed=self.allowed(where),
             exclusions=query.query.exclusions(self.store, exclude),
         )
-        return Answer(self.collection, self.store.encoder_id, query, hits)
+        return Answer(self.collection, self.store.encoder_id, query, hits, self._notes)
 
     def embed(self, asked: Asked) -> EmbeddedQuery:
         """A query with its vectors, which can be searched with any number of times.

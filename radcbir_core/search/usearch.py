@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from radcbir_core.errors import CollectionError
 from radcbir_core.search.backend import Exclusion, Filter, Float32, Hits, Mask, Method, OverVectors, Vectors, in_blocks
-from radcbir_core.storage import atomic_path
+from radcbir_core.storage import atomic_path, digest_once
 
 EXACT_ELEMENTS = 64_000_000
 """Vector elements that an exact scan may read for one query: about 10 ms in half precision on one core."""
@@ -34,7 +34,7 @@ class USearch(OverVectors):
     Args:
         source: The vectors that it was built over.
         path: The file that :func:`build_index` wrote.
-        size_bytes: What the file's size must be: a shorter one would crash the process when read.
+        digest: SHA-256 that the file must have: a changed one can end the process that reads it, and not as an error.
         recall: As measured when it was built; NaN if it was not.
         exact_elements: Up to how many vector elements an exact scan is as quick.
     """
@@ -49,13 +49,13 @@ class USearch(OverVectors):
         source: Vectors,
         path: Path,
         *,
-        size_bytes: int,
+        digest: str,
         recall: float = math.nan,
         exact_elements: int = EXACT_ELEMENTS,
     ) -> None:
         super().__init__(source)
         self._path = path
-        self._size_bytes = size_bytes
+        self._digest = digest
         self.recall = recall
         self.exact_elements = exact_elements
 
@@ -65,7 +65,7 @@ class USearch(OverVectors):
         """The rows that the graph finds for each query, best first, with rounded similarities.
 
         Raises:
-            CollectionError: The file is missing, damaged, or of another size.
+            CollectionError: The file is missing, damaged, or not the one that was built.
             ValueError: It is to filter, which it cannot.
         """
         if allowed is not None or exclusions:
@@ -82,11 +82,16 @@ class USearch(OverVectors):
     def _index(self) -> Any:
         from usearch.index import Index
 
-        size = self._path.stat().st_size if self._path.is_file() else None
-        if size != self._size_bytes:
+        try:
+            digest = digest_once(self._path)
+        except OSError as error:
             raise CollectionError(
-                f"Expected an index of {self._size_bytes} bytes, but {self._path} "
-                f"{'is missing' if size is None else f'has {size}'}. Build again."
+                f"Expected a USearch index, but {self._path}: {error.strerror}. Build again."
+            ) from error
+        if digest != self._digest:
+            raise CollectionError(
+                f"Expected the index as it was built, but {self._path} has other bytes. Build again, or open the "
+                "collection again if it was."
             )
         index = Index(
             ndim=self.shape[1],
@@ -145,9 +150,9 @@ def open_index(source: Vectors, path: Path, facts: Mapping[str, Any]) -> USearch
     Args:
         source: The vectors that it was built over.
         path: The file.
-        facts: What was recorded of it: ``bytes``, and ``recall_at_10`` once it was measured.
+        facts: What was recorded of it: ``sha256``, and ``recall_at_10`` once it was measured.
     """
     recall = facts.get("recall_at_10")
     return USearch(
-        source, path, size_bytes=int(facts.get("bytes", -1)), recall=math.nan if recall is None else float(recall)
+        source, path, digest=str(facts.get("sha256", "")), recall=math.nan if recall is None else float(recall)
     )

@@ -20,7 +20,9 @@ from radcbir_core.storage import (
     atomic_path,
     digest_file,
     digest_of,
+    digest_once,
     disk_errors,
+    known_digest,
     make_private_folder,
     read_json,
     refuse_full_disk,
@@ -174,3 +176,20 @@ def test_a_private_folder_leaves_what_is_there_as_it_is(tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="exists"):
         make_private_folder(tmp_path / "file")
+
+
+def test_a_digest_is_computed_once_as_long_as_a_file_stays(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"a")
+    assert known_digest(path) is None
+    assert digest_once(path) == digest_file(path) == known_digest(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("radcbir_core.storage.digest_file", lambda _: "read again")
+        assert digest_once(path) == digest_file(path)
+        os.utime(path, ns=(1, 1))
+        assert known_digest(path) is None
+        assert digest_once(path) == "read again"
+    path.unlink()
+    assert known_digest(path) is None
+    with pytest.raises(FileNotFoundError):
+        digest_once(path)

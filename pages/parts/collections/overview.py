@@ -313,7 +313,7 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
         ["without embedding", counted(len(record.get("failed_rows", [])), "image")],
         [
             "index",
-            f"recall@10 {index['recall_at_10']}" if "recall_at_10" in index else "",
+            f"recall@10 {index['recall_at_10']}" if index.get("recall_at_10") is not None else "",
         ],
         ["libraries", ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else ""],
     ]

@@ -3,24 +3,24 @@
 Owns the way in, for files that may come from anybody. Nothing in an archive is believed: names, links, sizes and
 passwords are looked at before a byte is written (``unpacking.py`` has these rules), every member must have
 the digest that the archive's list gives, nothing may be there that is no part of a collection, and the parts must
-belong together. The collection appears whole or not at all.
+belong together and be what they are called. The collection appears whole or not at all, but for indexes: these are not
+unpacked, because a crafted one would end the process that opens it, and are built anew
+(:func:`~radcbir_core.pipeline.build_indexes`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from radcbir_core.checked_files import has_odd_numbers, parse_json
 from radcbir_core.collections.archive.contents import (
     FORMAT,
     LABEL,
@@ -32,8 +32,9 @@ from radcbir_core.collections.archive.contents import (
     is_image,
     read_list,
 )
-from radcbir_core.collections.artifacts import ARTIFACTS, standings
+from radcbir_core.collections.artifacts import ARTIFACTS, EMBEDDINGS, INDEX, standings
 from radcbir_core.collections.changes import check_title, checked_root
+from radcbir_core.collections.checked_arrays import open_checked
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import corrected_cells, read_corrections
 from radcbir_core.collections.digests import Digests, digests_of
@@ -124,7 +125,11 @@ def open_archive(
         _refuse_overlaps(members, path)
         by_name = {member.filename: member for member in members}
         label = _label(archive, by_name, called)
-        listed = _listed(archive, by_name, label, called)
+        listed = [
+            member
+            for member in _listed(archive, by_name, label, called)
+            if not (member.path.startswith(f"{ENCODERS}/") and Path(member.path).name in INDEX.files)
+        ]
         record = _record(_json_of(archive, by_name, RECORD, called), called)
         chosen = name if name is not None else str(record.get("name", ""))
         check_name(chosen)
@@ -351,36 +356,28 @@ def _check_encoder(layout: EncoderLayout, rows: int, *, digests: Digests, called
     states = standings(record["artifacts"], sources=sources, missing=lambda _: "")
     for artifact in ARTIFACTS:
         for path in layout.files(artifact):
-            kind = "f" if path.name in artifact.numbers else "i" if path.name in artifact.rows else ""
-            if not kind or not path.is_file():
+            if path.name not in (*artifact.numbers, *artifact.rows) or not path.is_file():
                 continue
-            try:
-                array = np.load(path, mmap_mode="r", allow_pickle=False)
-            except (OSError, ValueError, EOFError) as error:
-                raise _no_array(f"{name}/{path.name}", rows, called) from error
             whole = states[artifact.name].state == "current"
-            fits = array.ndim == 2 and array.dtype.kind == kind and (len(array) == rows or not whole)
-            if not fits or len(array) > rows:
-                raise _no_array(f"{name}/{path.name}", rows, called)
-            if kind == "i":
-                _check_rows(array, rows, member=f"{name}/{path.name}", called=called)
-
-
-def _check_rows(array: npt.NDArray[Any], rows: int, *, member: str, called: str) -> None:
-    for start in range(0, len(array) if array.size else 0, _ROWS):
-        part = array[start : start + _ROWS]
-        if int(part.min()) < -1 or int(part.max()) >= rows:
-            raise ArchiveError(
-                f"Expected neighbors that are rows of the manifest, but {member} in {called} has others. "
-                "Export it again."
-            )
+            try:
+                array = open_checked(path, artifact, images=rows, whole=whole)
+            except ValueError as error:
+                raise ArchiveError(
+                    f"Expected {artifact.title} of {rows:,} images, but {name}/{path.name} in {called} is not that: "
+                    f"{error}. Export it again."
+                ) from error
+            if artifact == EMBEDDINGS and array.shape[1] != record.get("dimension"):
+                raise ArchiveError(
+                    f"Expected vectors of {str(record.get('dimension'))[:20]} numbers, but {name}/{path.name} in "
+                    f"{called} has {array.shape[1]:,}. Export it again."
+                )
 
 
 def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
     """What an encoder.json says; None where it lacks what pages and searches take for granted."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        record = parse_json(path.read_bytes())
+    except (OSError, ValueError):
         return None
     if not isinstance(record, dict) or not isinstance(record.get("made_of", {}), dict):
         return None
@@ -395,19 +392,18 @@ def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
     return record if complete else None
 
 
-def _no_array(member: str, rows: int, called: str) -> ArchiveError:
-    return ArchiveError(
-        f"Expected an array of numbers with {rows:,} rows, but {member} in {called} is none. Export it again."
-    )
-
-
 def _json_of(archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], member: str, called: str) -> dict[str, Any]:
     try:
-        value = json.loads(_text_of(archive, by_name, member, called, limit=_LONGEST_JSON))
-    except (ValueError, RecursionError) as error:
-        raise ArchiveError(f"Expected JSON, but {member} in {called} is none. Export the collection again.") from error
-    if not isinstance(value, dict):
-        raise ArchiveError(f"Expected a JSON object, but {member} in {called} is none. Export the collection again.")
+        value = parse_json(_text_of(archive, by_name, member, called, limit=_LONGEST_JSON))
+    except ValueError as error:
+        raise ArchiveError(
+            f"Expected JSON, but {member} in {called} is none: {str(error)[:200]}. Export the collection again."
+        ) from error
+    if not isinstance(value, dict) or has_odd_numbers(value):
+        raise ArchiveError(
+            f"Expected a JSON object of words and finite numbers, but {member} in {called} is none. "
+            "Export the collection again."
+        )
     return value
 
 

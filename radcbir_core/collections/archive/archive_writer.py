@@ -31,7 +31,7 @@ from radcbir_core.collections.archive.contents import (
     belongs,
     write_list,
 )
-from radcbir_core.collections.artifacts import EVALUATION
+from radcbir_core.collections.artifacts import ARTIFACTS, EVALUATION, INDEX
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.export import Exported
 from radcbir_core.collections.layout import (
@@ -104,8 +104,9 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
 
 
 def _unfinished(collection: Collection) -> list[str]:
-    """The encoders of which an artifact is missing or stale."""
-    return [name for name in collection.encoder_ids() if not collection.store(name).is_current()]
+    """The encoders of which an artifact is missing or stale, but for the index, which no archive has."""
+    others = [artifact for artifact in ARTIFACTS if artifact != INDEX]
+    return [name for name in collection.encoder_ids() if not collection.store(name).is_current(*others)]
 
 
 class _Writing:
@@ -220,7 +221,8 @@ def _files(folder: Path) -> Iterator[str]:
             continue
         for file in files:
             name = (below / file).as_posix()
-            if belongs(name) or name == RECORD:
+            # An index is made again where the archive is opened: nobody's bytes are trusted there.
+            if (belongs(name) and file not in INDEX.files) or name == RECORD:
                 yield name
 
 

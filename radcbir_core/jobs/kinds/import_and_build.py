@@ -21,7 +21,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.jobs.kinds import Telling, collection_place
-from radcbir_core.pipeline import build_collection, build_imported
+from radcbir_core.pipeline import build_collection, build_imported, build_indexes
 
 IMPORT: Final = "import"
 LOAD: Final = "load"
@@ -99,6 +99,8 @@ class ImportAndBuild:
         if self.brings_in:
             if not (self.needs_new_name and self._stands(since=telling.started)):
                 self._bring_in(telling)
+            if self.archive is not None:
+                build_indexes(open_collection(self.name), progress=telling)
             _count(open_collection(self.name), telling)
             telling.finished(IMPORT)
         collection = open_collection(self.name)

@@ -27,8 +27,9 @@ ONE = {"embeddings": "embed"}
 """What form 1 called an artifact where it was something else."""
 
 
-NOW = dict.fromkeys(ARTIFACT_NAMES, "current") | {"evaluation": "stale"}
-"""How a complete collection of form 1 stands: as it stood, but for P@k, which has another rule since."""
+NOW = dict.fromkeys(ARTIFACT_NAMES, "current") | {"index": "stale", "evaluation": "stale"}
+"""How a complete collection of form 1 stands: as it stood, but for the index, of which it recorded no digest, and P@k,
+which has another rule since."""
 
 
 def as_form_one(folder: Path) -> None:
@@ -86,7 +87,9 @@ def test_it_opens_and_what_was_current_is_so_still(old) -> None:
     collection = open_collection("small")
     assert collection.record["schema_version"] == SCHEMA_VERSION
     assert collection.store("pixels").states() == NOW
-    reason = collection.store("pixels").standings()["evaluation"].reason
+    standings = collection.store("pixels").standings()
+    assert standings["index"].reason == "a version that recorded no digest of it has built it"
+    reason = standings["evaluation"].reason
     assert reason == f"made by version 2 of its recipe, which is {EVALUATION.recipe} now"
     assert collection.digests.images != collection.digests.all_labels
     assert len(collection.manifest) == 61
@@ -95,8 +98,9 @@ def test_it_opens_and_what_was_current_is_so_still(old) -> None:
 
 def test_a_build_leaves_all_bytes_but_the_evaluations(old) -> None:
     before = contents(old)
-    assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"evaluation"}
-    assert contents(old) == before
+    assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"index", "evaluation"}
+    index = "encoders/pixels/index.usearch"
+    assert contents(old) | {index: ()} == before | {index: ()}
     assert open_collection("small").store("pixels").is_current()
     assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}
 
@@ -128,7 +132,12 @@ def test_what_was_stale_or_missing_then_is_so_now(old) -> None:
     assert set(states(embed="another manifest", **rest).values()) == {"stale"}
     assert states(embed=embed_of, **rest | {"index": "older"})["index"] == "stale"
     found = states(embed=embed_of, **rest | {"neighbors": "older"})
-    assert {name for name, state in found.items() if state == "stale"} == {"neighbors", "evaluation", "projection"}
+    assert {name for name, state in found.items() if state == "stale"} == {
+        "index",
+        "neighbors",
+        "evaluation",
+        "projection",
+    }
     assert states(embed=embed_of, **rest | {"projection": "older"})["projection"] == "stale"
     assert states(embed=embed_of) == dict.fromkeys(ARTIFACT_NAMES, "missing") | {"embeddings": "current"}
     assert set(states().values()) == {"missing"}
@@ -182,10 +191,10 @@ def test_an_archive_of_it_opens(old, tmp_path, monkeypatch) -> None:
     write_archive(open_collection("small"), tmp_path / "small.zip")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "elsewhere"))
     there = open_archive(tmp_path / "small.zip")
-    assert there.store("pixels").states() == NOW
+    assert there.store("pixels").states() == NOW | {"index": "missing"}
     relabel(there.folder)
     states = open_collection("small").store("pixels").states()
-    assert {name for name, state in states.items() if state != "current"} == {"evaluation"}
+    assert {name for name, state in states.items() if state != "current"} == {"index", "evaluation"}
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ READERS = {"load", "memmap", "open_memmap", "fromfile", "mmap"}
 """What opens an array in a file, whatever it is called on."""
 
 OPENS_ARRAYS = {
-    "radcbir_core/collections/store.py": "arrays of an encoder by name; search and the neighbor graph ask it",
-    "radcbir_core/collections/thumbnails.py": "offsets of thumbnails",
-    "radcbir_core/collections/archive/archive_reader.py": "what a stranger's archive brings is looked at first",
+    "radcbir_core/checked_files.py": "whatever file of a collection is opened is looked at here first",
     "radcbir_core/embed.py": "shards that are joined to the array",
     "radcbir_core/encoders/kits/kit_probe.py": "the probe of a kit",
     "radcbir_core/importers/vectors/vector_files.py": "a user's own files of vectors",
@@ -24,7 +22,15 @@ OPENS_ARRAYS = {
     "radcbir_core/synthetic/mini/examples.py": "what the small encoder is trained from",
 }
 
+ASKS_FOR_ARRAYS = {
+    "radcbir_core/collections/checked_arrays.py": "by the rules of the artifact",
+    "radcbir_core/collections/thumbnails.py": "offsets of thumbnails",
+    "radcbir_core/collections/store.py": "arrays of an encoder by name; search and the neighbor graph ask it",
+    "radcbir_core/collections/archive/archive_reader.py": "what a stranger's archive brings is looked at first",
+}
+
 KNOWS_THE_PATH = {
+    "radcbir_core/collections/store.py": "who says that they are damaged, and how they are mended",
     "radcbir_core/importers/vectors/storing.py": "whether what was written is what was there",
     "pages/parts/collections/exports.py": "how large it is",
 }
@@ -64,6 +70,16 @@ def names_in(tree: ast.AST) -> set[str]:
 
 def test_arrays_are_opened_only_where_it_is_known_why() -> None:
     assert {name for name, tree in sources() if opens_an_array(tree)} == set(OPENS_ARRAYS)
+
+
+def test_checked_arrays_are_asked_for_only_where_it_is_known_why() -> None:
+    asking = {
+        name
+        for name, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and {"map_array", "open_checked"} & {given.name for given in node.names}
+    }
+    assert asking == set(ASKS_FOR_ARRAYS)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def blank(store, *, row: int) -> None:
     embeddings[row] = 0
     np.save(store.embeddings_path, embeddings)
     store.update(failed_rows=[row])
+    store.mark(EMBEDDINGS)
 
 
 def test_stopped_half_way_it_leaves_the_pair_that_was_there(small, tmp_path) -> None:

@@ -40,7 +40,10 @@ class FakeStore:
         self.embeddings_path, self.index_path = folder / "embeddings.npy", folder / "index.usearch"
         np.save(self.embeddings_path, embeddings)
 
-    def open_array(self, path):
+    def index_fault(self):
+        return ""
+
+    def open_array(self, artifact, path):
         return np.load(path, mmap_mode="r")
 
     def mark(self, artifact, **facts):

@@ -143,5 +143,5 @@ def test_embeddings_of_another_manifest_or_encoder_are_refused(copied) -> None:
 def test_damaged_embeddings_are_named(copied) -> None:
     path = copied.store("pixels").embeddings_path
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(CollectionError, match=r"embeddings\.npy is missing or damaged. Build small with pixels again"):
+    with pytest.raises(CollectionError, match=r"embeddings\.npy is not that: it is missing or damaged\. Build small"):
         Retriever(copied, "pixels")

@@ -17,6 +17,7 @@ from radcbir_core.search.backend import ArrayVectors, Backend, Exclusion, unit
 from radcbir_core.search.exact import Exact
 from radcbir_core.search.searcher import Searcher, recall_at
 from radcbir_core.search.usearch import USearch, build_index
+from radcbir_core.storage import digest_file
 from tests.core.search.oracle import assert_same, blocked_by, ranked, vectors
 from tests.core.search.remote_engine import RemoteEngine
 
@@ -47,7 +48,7 @@ def engines(array, tmp_path_factory) -> Iterator[dict[str, Backend]]:
     remote = RemoteEngine(folder / "vectors.npy")
     made: dict[str, Backend] = {
         "exact": Exact(source),
-        "usearch": USearch(source, path, size_bytes=path.stat().st_size, exact_elements=0),
+        "usearch": USearch(source, path, digest=digest_file(path), exact_elements=0),
     }
     for name, filters in FILTERS.items():
         made[name] = remote.like(filters)
@@ -114,7 +115,7 @@ def built(tmp_path_factory) -> tuple[np.ndarray, np.ndarray, Path]:
 
 def approximate(built, *, exact_elements: int = 0) -> Searcher:
     embeddings, valid, path = built
-    engine = USearch(ArrayVectors(embeddings), path, size_bytes=path.stat().st_size, exact_elements=exact_elements)
+    engine = USearch(ArrayVectors(embeddings), path, digest=digest_file(path), exact_elements=exact_elements)
     return Searcher(engine, valid=valid)
 
 

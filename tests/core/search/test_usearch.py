@@ -10,6 +10,7 @@ import pytest
 from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.search.backend import ArrayVectors, Exclusion
 from radcbir_core.search.usearch import USearch, build_index, open_index
+from radcbir_core.storage import digest_file
 from tests.core.search.oracle import vectors
 
 
@@ -29,7 +30,7 @@ def built(tmp_path_factory) -> tuple[ArrayVectors, Path]:
 
 def test_its_distances_are_turned_into_cosines(built) -> None:
     source, path = built
-    engine = open_index(source, path, {"bytes": path.stat().st_size, "recall_at_10": 0.5})
+    engine = open_index(source, path, {"sha256": digest_file(path), "recall_at_10": 0.5})
     queries = source.array[[3, 4]].astype(np.float32)
     hits = engine.search(queries, k=20)
     assert hits.found_by() == "approximate search (usearch, recall@10 0.500)"
@@ -43,7 +44,7 @@ def test_its_distances_are_turned_into_cosines(built) -> None:
 
 def test_it_does_not_filter(built) -> None:
     source, path = built
-    engine = USearch(source, path, size_bytes=path.stat().st_size)
+    engine = USearch(source, path, digest=digest_file(path))
     query = source.array[:1].astype(np.float32)
     with pytest.raises(ValueError, match="Expected no filter, which USearch does not have"):
         engine.search(query, k=1, allowed=np.ones(500, dtype=bool))
@@ -51,20 +52,22 @@ def test_it_does_not_filter(built) -> None:
         engine.search(query, k=1, exclusions=[Exclusion(np.arange(500), np.array([1]))])
 
 
-def test_a_damaged_index_is_refused_before_it_is_read(built, tmp_path) -> None:
+def test_a_changed_index_is_refused_before_it_is_read(built, tmp_path) -> None:
     source, path = built
-    size = path.stat().st_size
+    digest = digest_file(path)
     query = source.array[:1].astype(np.float32)
-    cut = tmp_path / "cut.usearch"
-    cut.write_bytes(path.read_bytes()[: size // 2])
-    with pytest.raises(CollectionError, match=rf"Expected an index of {size} bytes, but .*cut.usearch has {size // 2}"):
-        USearch(source, cut, size_bytes=size).search(query, k=1)
-    with pytest.raises(CollectionError, match="is missing"):
-        USearch(source, tmp_path / "none", size_bytes=size).search(query, k=1)
+    whole = path.read_bytes()
+    for number, content in enumerate((whole[: len(whole) // 2], b"", whole[:-1] + b"\xff", whole + b"\x00")):
+        changed = tmp_path / f"{number}.usearch"
+        changed.write_bytes(content)
+        with pytest.raises(CollectionError, match=rf"Expected the index as it was built, but .*{number}\.usearch has"):
+            USearch(source, changed, digest=digest).search(query, k=1)
+    with pytest.raises(CollectionError, match="none: No such file"):
+        USearch(source, tmp_path / "none", digest=digest).search(query, k=1)
     noise = tmp_path / "noise.usearch"
-    noise.write_bytes(b"\x07" * size)
+    noise.write_bytes(b"\x07" * len(whole))
     with pytest.raises(CollectionError, match="cannot be read"):
-        USearch(source, noise, size_bytes=size).search(query, k=1)
+        USearch(source, noise, digest=digest_file(noise)).search(query, k=1)
 
 
 def test_a_full_disk_is_a_storage_error(tmp_path) -> None:

@@ -26,7 +26,7 @@ from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, ImageError, RadcbirError
 from radcbir_core.importers.relabeling import correct_labels
-from radcbir_core.pipeline import build_collection
+from radcbir_core.pipeline import build_collection, build_indexes
 from radcbir_core.search.retriever import Retriever
 from tests.core.collections.archive.collection_files import EMBEDDINGS, contents
 from tests.core.collections.test_migration import NOW, as_form_one
@@ -45,6 +45,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert told[-1][1] == told[-1][2]
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     before = contents(small.folder)
+    assert before.pop("encoders/pixels/index.usearch")
     record = small.record
     elsewhere()
     assert is_archive(tmp_path / "small.zip")
@@ -56,7 +57,11 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert (told_of["name"], told_of["images"]) == ("small", 0)
 
     store = there.store("pixels")
+    assert {name for name, state in store.states().items() if state != "current"} == {"index"}
+    assert build_indexes(there) == ["pixels"]
+    store = there.store("pixels")
     assert set(store.states().values()) == {"current"}
+    assert build_indexes(there) == []
     np.testing.assert_array_equal(kept_embeddings(store), np.load(tmp_path / "here/collections/small" / EMBEDDINGS))
     assert store.projection() is not None
     again = Retriever(there, "pixels").search(3, k=5).hits
@@ -247,19 +252,22 @@ ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
     "a way out": (path_that_leads_out, r"Expected paths that stay below the image root, but .*'\.\./\.\./etc/passwd'"),
     "fewer embeddings": (
         array_with(EMBEDDINGS, lambda a: a[1:]),
-        r"an array of numbers with 61 rows, but enc",
+        r"Expected embeddings of 61 images, but encoders/pixels/embeddings\.npy in .* is not that: it has 60 rows",
     ),
-    "pickled embeddings": (pickled, r"Expected an array of numbers with 61 rows, but encoders/pixels/embeddings\.npy"),
+    "pickled embeddings": (pickled, r"but encoders/pixels/embeddings\.npy in .* is not that: it is missing or damaged"),
     "foreign neighbors": (
         array_with("encoders/pixels/neighbor_ids.npy", far_neighbor),
-        r"Expected neighbors that are rows of the manifest, but encoders/pixels/neighbor_ids\.npy",
+        r"Expected neighbors of 61 images, but encoders/pixels/neighbor_ids\.npy in .*: it names others than its 61",
     ),
     "no encoder": (
         lambda m: m.update({"encoders/pixels/encoder.json": b'{"spec": 1}'}),
         r"Expected what made the embeddings, but encoders/pixels/encoder\.json",
     ),
     "no json": (lambda m: m.update({"collection.json": b"{"}), r"Expected JSON, but collection\.json"),
-    "a list for a record": (lambda m: m.update({"collection.json": b"[]"}), r"Expected a JSON object, but collection"),
+    "a list for a record": (
+        lambda m: m.update({"collection.json": b"[]"}),
+        r"Expected a JSON object of words and",
+    ),
 }
 
 
@@ -301,7 +309,8 @@ def test_an_archive_of_the_version_before_opens(good) -> None:
         assert json.loads(archive.read("collection.json"))["schema_version"] == 1
         assert "made_of" in json.loads(archive.read("encoders/pixels/encoder.json"))
     there = open_archive(good)
-    assert there.store("pixels").states() == NOW
+    assert there.store("pixels").states() == NOW | {"index": "missing"}
+    build_indexes(there)
     assert len(there.manifest) == 61
     corrected = good.parent / "t.csv"
     corrected.write_text(f"image_id,view\n{there.manifest.record(0)['image_id']},corrected\n")

@@ -150,7 +150,7 @@ def test_what_contradicts_what_is_there(collection) -> None:
         stored(collection, Vectors(np.eye(4), dtype=np.float64), again=True)
     np.testing.assert_array_equal(embeddings(collection), before)
     (collection.encoder_folder("e") / "embeddings.npy").write_bytes(b"")
-    with pytest.raises(CollectionError, match=r"embeddings\.npy is missing or damaged\. Remove the collection"):
+    with pytest.raises(CollectionError, match=r"embeddings\.npy is not that: it is missing or damaged\. Remove"):
         stored(collection, Vectors(np.eye(4)), again=True)
 
 
