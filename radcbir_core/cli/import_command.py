@@ -51,6 +51,13 @@ def import_(
     uncertain: Annotated[
         str, typer.Option("--uncertain", help="Uncertain labels: not-positive (default), positive, or own-label.")
     ] = "",
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option("--leave-out", metavar="PATTERN", help="Images of these paths or names, such as '*_old.png'."),
+    ] = None,
+    masks: Annotated[  # noqa: FBT002
+        bool, typer.Option("--masks", help="Masks beside images (a_mask.png, masks/) are images too.")
+    ] = False,
     download: Annotated[
         str,
         typer.Option("--download", metavar="DATASET", help="Fetch a MedMNIST data set, for example pneumoniamnist."),
@@ -92,6 +99,8 @@ def import_(
         mapping=parse_mapping(mapping or []),
         every=every,
         uncertain=uncertain,
+        masks=masks,
+        leave_out=tuple(leave_out or ()),
         download=download,
         encoder_id=encoder_id,
         add=add,

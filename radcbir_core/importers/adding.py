@@ -41,6 +41,9 @@ from radcbir_core.wording import counted
 
 NOTHING_NEW = "Nothing is new: the collection has been left as it was."
 GONE = "Expected the image in its source as before, but it is not there any more. It stays in the collection."
+LEFT_OUT = (
+    "Expected the image in its source as before, but it is left out of the import now. It stays in the collection."
+)
 
 _MADE_HERE = ("duplicate_group", "image_id")
 _OF_THE_FILE = ("sha256", "width", "height")
@@ -335,7 +338,9 @@ def _problems(
     own &= ~np.asarray(pc.is_in(existing.column("image_id"), value_set=ids))
     rows = np.flatnonzero(own)
     gone = existing.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
-    gone["source"], gone["line"], gone["reason"] = "adding", "", GONE
+    files = before.manifest.table.column("path").take(pa.array(rows)).to_pylist()
+    gone["source"], gone["line"] = "adding", ""
+    gone["reason"] = [LEFT_OUT if (before.image_root / file).is_file() else GONE for file in files]
     problems = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)
     listed = set(before.problems()[PROBLEM_COLUMNS].itertuples(index=False, name=None))
     unlisted = np.array([row not in listed for row in problems.itertuples(index=False, name=None)], dtype=bool)

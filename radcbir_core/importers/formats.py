@@ -8,7 +8,7 @@ sets. ``run(request, *, progress) -> ImportReport``: it makes a collection in it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -21,7 +21,8 @@ from radcbir_core.importers.datasets.manifest_tables import has_manifest
 from radcbir_core.importers.datasets.own_tables import is_parquet
 from radcbir_core.importers.importing import import_sources
 from radcbir_core.importers.request import ImportReport, ImportRequest
-from radcbir_core.importers.rows.sources import Source
+from radcbir_core.importers.rows.image_files import is_left_out
+from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.progress import Progress, silent
 
 
@@ -41,7 +42,7 @@ class Format:
     about: str
     module: str
     sign: str
-    options: frozenset[str] = frozenset({"check"})
+    options: frozenset[str] = frozenset({"check", "leave_out"})
 
     @property
     def makes_collection(self) -> bool:
@@ -58,14 +59,14 @@ MANIFEST = Format(
     "manifest.csv tables, or images without labels",
     "datasets.manifest_tables",
     "a manifest.csv, or a table with a column path",
-    frozenset({"check", "image_root"}),
+    frozenset({"check", "image_root", "masks", "leave_out"}),
 )
 CSV = Format(
     "csv",
     "any CSV, with a mapping of its columns",
     "datasets.own_tables",
     "a table without a column path",
-    frozenset({"check", "image_root", "mapping", "modality", "anatomy", "uncertain"}),
+    frozenset({"check", "image_root", "mapping", "modality", "anatomy", "uncertain", "leave_out"}),
 )
 PARQUET = Format(
     "parquet", "any parquet table, with a mapping of its columns", "datasets.own_tables", "a parquet file", CSV.options
@@ -82,17 +83,25 @@ FORMATS: tuple[Format, ...] = (
     Format("nih14", "NIH ChestX-ray14", "datasets.nih14", "its table Data_Entry_2017"),
     Format("radimagenet", "RadImageNet", "datasets.radimagenet", "one of its three tables"),
     Format(
-        "chexpert", "CheXpert", "datasets.chexpert", "a train.csv with its columns", frozenset({"check", "uncertain"})
+        "chexpert",
+        "CheXpert",
+        "datasets.chexpert",
+        "a train.csv with its columns",
+        frozenset({"check", "uncertain", "leave_out"}),
     ),
     Format(
-        "mimic-cxr", "MIMIC-CXR-JPG", "datasets.mimic_cxr", "its table of splits", frozenset({"check", "uncertain"})
+        "mimic-cxr",
+        "MIMIC-CXR-JPG",
+        "datasets.mimic_cxr",
+        "its table of splits",
+        frozenset({"check", "uncertain", "leave_out"}),
     ),
     Format(
         "dicom",
         "DICOM files, or a DICOMDIR",
         "datasets.dicom_tree",
         "its first images, or a DICOMDIR",
-        frozenset({"check", "every", "modality", "anatomy"}),
+        frozenset({"check", "every", "modality", "anatomy", "masks", "leave_out"}),
     ),
     Format(
         "medmnist",
@@ -106,7 +115,7 @@ FORMATS: tuple[Format, ...] = (
         "modality/anatomy/pathology/image",
         "datasets.labeled_folders",
         "folders named after modalities",
-        frozenset({"check", "modality", "anatomy"}),
+        frozenset({"check", "modality", "anatomy", "masks", "leave_out"}),
     ),
     CSV,
     PARQUET,
@@ -267,4 +276,18 @@ def sources_of(request: ImportRequest, formats: Sequence[Format]) -> list[Source
         if position + 1 == len(request.paths) or formats[position + 1] != formats[position]:
             sources += formats[position].load().read(together, request)
             together = []
+    for source in sources if request.leave_out else ():
+        source.rows = _without(source.rows, request.leave_out, source.notes)
     return sources
+
+
+def _without(rows: Iterable[Row], patterns: Sequence[str], notes: list[str]) -> Iterator[Row]:
+    """The rows whose paths no pattern matches; how many others there were is said."""
+    left_out = 0
+    for row in rows:
+        if is_left_out(str(row.cells.get("path", "")), patterns):
+            left_out += 1
+        else:
+            yield row
+    if left_out:
+        notes.append(f"Left out by {' and '.join(patterns)}: {left_out:,} rows.")

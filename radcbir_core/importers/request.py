@@ -39,6 +39,9 @@ class ImportRequest:
         uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.rows.uncertain`.
         download: A data set to fetch instead of naming a path.
         encoder_id: What made the vectors that are imported.
+        masks: Whether masks beside images are images too; they are left out by default.
+        leave_out: Patterns of paths, or of names of files and folders, whose images are left out.
+        suffix: What names of files in tables lack, such as ".png"; found out by default.
         add: Whether to add what is new to the collection of that name, which is there.
         take_changes: Whether to take what the source says otherwise of images that the collection has; with ``add``.
         salt: What identifiers are made pseudonyms with; random, a new one for each import.
@@ -57,6 +60,9 @@ class ImportRequest:
     uncertain: str = ""
     download: str = ""
     encoder_id: str = ""
+    masks: bool = False
+    leave_out: tuple[str, ...] = ()
+    suffix: str = ""
     add: bool = False
     take_changes: bool = False
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -80,6 +86,7 @@ class ImportRequest:
 
 OPTIONS = frozenset(
     {"image_root", "check", "modality", "anatomy", "mapping", "every", "uncertain", "download", "encoder_id"}
+    | {"masks", "leave_out", "suffix"}
 )
 """The attributes of a request that not every format understands."""
 

@@ -24,9 +24,10 @@ from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.dicom.quick_header import quick_elements
-from radcbir_core.importers.datasets.manifest_tables import dataset_names, image_files
+from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.checking import file_below
+from radcbir_core.importers.rows.image_files import Walk, image_files
 from radcbir_core.importers.rows.sources import Cell, Row, Source, real
 from radcbir_core.vocabulary import normal_identifier
 from radcbir_core.wording import counted
@@ -103,15 +104,17 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
 def _read(path: Path, folder: Path, name: str, request: ImportRequest) -> Source:
     directory = path if path.is_file() else _dicomdir_in(path)
+    walk = None
     if directory is not None:
         files: Iterable[str] = list(_listed(directory, request))
         expected = len(list(files))
     else:
-        files, expected = image_files(folder), 0
+        walk = Walk(masks=request.masks, leave_out=request.leave_out)
+        files, expected = walk.files(folder), 0
         if next(image_files(folder), None) is None:
             raise ManifestError(f"Expected DICOM files, but {folder} has none, in no folder below. Check the path.")
     notes = [PATHS_KEPT]
-    reader = _Reader(name, folder, request, notes, listed=directory is not None)
+    reader = _Reader(name, folder, request, notes, listed=directory is not None, walk=walk)
     return Source(
         origin=directory or folder,
         root=folder,
@@ -183,7 +186,17 @@ class _Slice:
 class _Reader:
     """Reads the headers of one source."""
 
-    def __init__(self, dataset: str, folder: Path, request: ImportRequest, notes: list[str], *, listed: bool) -> None:
+    def __init__(
+        self,
+        dataset: str,
+        folder: Path,
+        request: ImportRequest,
+        notes: list[str],
+        *,
+        listed: bool,
+        walk: Walk | None = None,
+    ) -> None:
+        self._walk = walk
         self._dataset = dataset
         self._folder = folder
         self._listed = listed
@@ -328,6 +341,7 @@ class _Reader:
         return f"{kind}-{self._digest(kind, value).hex()}" if value else ""
 
     def _tell(self) -> None:
+        self._notes += self._walk.notes() if self._walk is not None else []
         if self._burned:
             self._notes.append(
                 f"Files that say that identifying text is burned into their pixels (BurnedInAnnotation): {self._burned}"

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.manifest_tables import dataset_names, image_files
+from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
+from radcbir_core.importers.rows.image_files import Walk, image_files
 from radcbir_core.importers.rows.sources import Cell, Row, Source, real
 from radcbir_core.vocabulary import MODALITIES, normal_modality, normal_split
 
@@ -52,21 +53,19 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
         "pathology"
     ]
     columns = ["path", "split", "modality", "anatomy", "pathology"]
-    return [
-        Source(
-            origin=folder,
-            root=folder,
-            dataset=name,
-            rows=_rows(folder, levels, {"modality": request.modality, "anatomy": request.anatomy}),
-            columns=columns,
-        )
-        for folder, name in zip(folders, dataset_names(folders), strict=True)
-    ]
+    sources = []
+    for folder, name in zip(folders, dataset_names(folders), strict=True):
+        notes: list[str] = []
+        rows = _rows(folder, levels, request, notes)
+        sources.append(Source(origin=folder, root=folder, dataset=name, rows=rows, columns=columns, notes=notes))
+    return sources
 
 
-def _rows(folder: Path, levels: Sequence[str], given: dict[str, str]) -> Iterator[Row]:
+def _rows(folder: Path, levels: Sequence[str], request: ImportRequest, notes: list[str]) -> Iterator[Row]:
     layout = "/".join(levels)
-    for path in image_files(folder):
+    given = {"modality": request.modality, "anatomy": request.anatomy}
+    walk = Walk(masks=request.masks, leave_out=request.leave_out)
+    for path in walk.files(folder):
         names = path.split("/")[:-1]
         split = names.pop(0) if len(names) > len(levels) and normal_split(names[0]) else ""
         cells: dict[str, Cell] = {"path": path, "split": split, **given, **dict(zip(levels, names, strict=False))}
@@ -78,6 +77,7 @@ def _rows(folder: Path, levels: Sequence[str], given: dict[str, str]) -> Iterato
                 f"Expected the folders {layout}, but {names[0]!r} is no modality. Name it, or say that of all images."
             )
         yield Row(0, cells, reason)
+    notes += walk.notes()
 
 
 def _is_modality(word: str) -> bool:

@@ -5,16 +5,15 @@ Owns finding the tables in folders and telling folders of the same name apart.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ManifestError, Remedy
-from radcbir_core.images import is_image_name
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
+from radcbir_core.importers.rows.image_files import Walk, image_files
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
 
 MANIFEST_NAME = "manifest.csv"
@@ -29,7 +28,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
     Args:
         paths: Tables or folders.
-        request: For its ``image_root``.
+        request: For its ``image_root``, and what is to be left out of folders.
 
     Raises:
         ManifestError: Something there cannot be read as a table, or holds no images.
@@ -40,7 +39,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     distinct = list(dict.fromkeys(places))
     names = dataset_names([path if path.is_dir() else path.parent for path in distinct])
     sources = [
-        _read_folder(path, name) if path.is_dir() else read_table(path, dataset=name, root=request.image_root)
+        _read_folder(path, name, request) if path.is_dir() else read_table(path, dataset=name, root=request.image_root)
         for path, name in zip(distinct, names, strict=True)
     ]
     return sources + [source for path in paths for source in _passed_over(real(path))]
@@ -116,27 +115,6 @@ def at_least_one(table: CsvTable) -> Iterator[Row]:
         raise ManifestError(f"Expected at least one image, but {table.path} has a header and no rows. Check the file.")
 
 
-def image_files(folder: Path) -> Iterator[str]:
-    """The image files in a folder and below, relative to it, in the order of their paths' parts; links not followed.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> (folder / "b").mkdir()
-        >>> for name in ("c.png", "a.png", "b/1.png", "notes.txt"):
-        ...     (folder / name).touch()
-        >>> list(image_files(folder))
-        ['a.png', 'b/1.png', 'c.png']
-    """
-    with os.scandir(folder) as entries:
-        listed = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
-    for name, is_folder in listed:
-        if is_folder:
-            yield from (f"{name}/{below}" for below in image_files(folder / name))
-        elif is_image_name(folder / name):
-            yield name
-
-
 def dataset_names(folders: Sequence[Path]) -> list[str]:
     """Each folder's name; where two share it, with as many parents as tell them apart."""
     depth = [1] * len(folders)
@@ -176,11 +154,20 @@ def _passed_over(path: Path) -> list[Source]:
     ]
 
 
-def _read_folder(folder: Path, dataset: str) -> Source:
+def _read_folder(folder: Path, dataset: str, request: ImportRequest) -> Source:
     if next(image_files(folder), None) is None:
         raise ManifestError(
             f"Expected a {MANIFEST_NAME} or image files, but {folder} has neither. "
             "Give a folder with images, or a CSV with a column 'path'."
         )
-    rows = (Row(0, {"path": path}) for path in image_files(folder))
-    return Source(origin=folder, root=folder, dataset=dataset, rows=rows, columns=["path"])
+    notes: list[str] = []
+    return Source(
+        origin=folder, root=folder, dataset=dataset, rows=_files(folder, request, notes), columns=["path"], notes=notes
+    )
+
+
+def _files(folder: Path, request: ImportRequest, notes: list[str]) -> Iterator[Row]:
+    walk = Walk(masks=request.masks, leave_out=request.leave_out)
+    for path in walk.files(folder):
+        yield Row(0, {"path": path})
+    notes += walk.notes()

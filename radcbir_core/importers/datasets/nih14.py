@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.manifest_tables import image_files
 from radcbir_core.importers.datasets.patient_splits import patient_split
 from radcbir_core.importers.request import ImportRequest
+from radcbir_core.importers.rows.image_files import image_files
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row, Source, real
 from radcbir_core.vocabulary import normal_identifier
 

@@ -142,6 +142,9 @@ class ImportAndBuild:
                 "paths": [str(path.expanduser().absolute()) for path in imports.paths],
                 "image_root": str(imports.image_root.expanduser().absolute()) if imports.image_root else None,
                 "mapping": dict(imports.mapping),
+                "masks": imports.masks,
+                "leave_out": list(imports.leave_out),
+                "suffix": imports.suffix,
             },
         }
 
@@ -156,6 +159,9 @@ class ImportAndBuild:
                 str(record["name"]),
                 image_root=Path(given["image_root"]) if given["image_root"] else None,
                 mapping={str(target): str(source) for target, source in given["mapping"].items()},
+                masks=bool(given.get("masks", False)),  # records of earlier versions have none of these three
+                leave_out=tuple(given.get("leave_out", ())),
+                suffix=str(given.get("suffix", "")),
                 **{name: given[name] for name in _PLAIN},
             )
         return cls(

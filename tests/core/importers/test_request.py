@@ -11,6 +11,9 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers.request import OPTIONS, ImportRequest
 
 GIVEN = {
+    "leave_out": ("*_old.png",),
+    "masks": True,
+    "suffix": ".png",
     "image_root": Path("x"),
     "check": "bytes",
     "modality": "CT",

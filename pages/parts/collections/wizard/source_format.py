@@ -158,6 +158,27 @@ def _uncertain(draft: Draft) -> dict[str, Any]:
     return {"uncertain": draft.keep("uncertain", value)}
 
 
+def _masks(draft: Draft) -> dict[str, Any]:
+    value = st.toggle(
+        "Masks beside images are images too",
+        key=draft.key("masks", default=False),
+        help="Files such as a_mask.png beside a.png, or masks/a.png beside images/a.png, are left out otherwise.",
+    )
+    return {"masks": bool(draft.keep("masks", value)) or None}
+
+
+def _leave_out(draft: Draft) -> dict[str, Any]:
+    text = st.text_input(
+        "Leave out",
+        key=draft.key("leave_out", ""),
+        placeholder="nothing; *_old.png, sketches",
+        max_chars=400,
+        help="Patterns of paths, or of names of files and folders, separated by commas.",
+    )
+    words = [word.strip() for word in draft.keep("leave_out", text).split(",")]
+    return {"leave_out": tuple(filter(None, words)) or None}
+
+
 def _encoder_id(draft: Draft) -> dict[str, Any]:
     value = draft.keep(
         "encoder_id",
@@ -185,4 +206,6 @@ _QUESTIONS: Final[dict[str, Callable[[Draft], dict[str, Any]]]] = {
     "anatomy": _anatomy,
     "every": _every,
     "uncertain": _uncertain,
+    "masks": _masks,
+    "leave_out": _leave_out,
 }

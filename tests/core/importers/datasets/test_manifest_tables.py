@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.manifest_tables import dataset_names, has_manifest, image_files, read, read_table
+from radcbir_core.importers.datasets.manifest_tables import dataset_names, has_manifest, read, read_table
 from radcbir_core.importers.request import ImportRequest
 
 
@@ -85,15 +85,6 @@ def test_tables_that_are_none(tmp_path, table) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ManifestError, match=r"Expected a manifest\.csv or image files, but .*empty has neither"):
         sources(tmp_path / "empty")
-
-
-def test_image_files_are_in_order_and_links_are_not_followed(tmp_path, picture) -> None:
-    for name in ("10.png", "2.png", "b/1.png", "b.png", "B/1.png"):
-        picture(tmp_path / "root" / name)
-    picture(tmp_path / "outside" / "x.png")
-    (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
-    (tmp_path / "root" / "._2.png").touch()
-    assert list(image_files(tmp_path / "root")) == ["10.png", "2.png", "B/1.png", "b/1.png", "b.png"]
 
 
 @pytest.mark.parametrize(

@@ -306,6 +306,9 @@ def test_requests_keep_all_they_say(tmp_path):
         mapping={"path": "File"},
         every=3,
         uncertain="positive",
+        masks=True,
+        leave_out=("*_old.png",),
+        suffix=".png",
         encoder_id="theirs",
         add=True,
     )
