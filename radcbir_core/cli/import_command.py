@@ -51,6 +51,9 @@ def import_(
     uncertain: Annotated[
         str, typer.Option("--uncertain", help="Uncertain labels: not-positive (default), positive, or own-label.")
     ] = "",
+    suffix: Annotated[
+        str, typer.Option("--suffix", help="What names of files in tables lack, such as .png; found out by default.")
+    ] = "",
     leave_out: Annotated[
         list[str] | None,
         typer.Option("--leave-out", metavar="PATTERN", help="Images of these paths or names, such as '*_old.png'."),
@@ -99,6 +102,7 @@ def import_(
         mapping=parse_mapping(mapping or []),
         every=every,
         uncertain=uncertain,
+        suffix=suffix,
         masks=masks,
         leave_out=tuple(leave_out or ()),
         download=download,

@@ -59,14 +59,14 @@ MANIFEST = Format(
     "manifest.csv tables, or images without labels",
     "datasets.manifest_tables",
     "a manifest.csv, or a table with a column path",
-    frozenset({"check", "image_root", "masks", "leave_out"}),
+    frozenset({"check", "image_root", "masks", "leave_out", "suffix"}),
 )
 CSV = Format(
     "csv",
     "any CSV, with a mapping of its columns",
     "datasets.own_tables",
     "a table without a column path",
-    frozenset({"check", "image_root", "mapping", "modality", "anatomy", "uncertain", "leave_out"}),
+    frozenset({"check", "image_root", "mapping", "modality", "anatomy", "uncertain", "leave_out", "suffix"}),
 )
 PARQUET = Format(
     "parquet", "any parquet table, with a mapping of its columns", "datasets.own_tables", "a parquet file", CSV.options

@@ -247,6 +247,8 @@ class _Corrections:
 
     def _place_in(self, row: Row) -> str:
         path = str(row.cells["path"]).strip()
+        if "\\" in path and path not in set(self.manifest.column("path")):
+            path = path.replace("\\", "/")
         if Path(path).is_absolute():
             path = os.path.relpath(os.path.normpath(path), os.path.realpath(self.collection.image_root))
         return _place(os.path.normpath(path) if path else "", str(row.cells.get(FRAME_COLUMN, "")).strip())

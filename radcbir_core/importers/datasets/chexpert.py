@@ -129,7 +129,7 @@ def _rows(folder: Path, tables: dict[str, CsvTable], policy: Policy) -> Iterator
             if row.reason:
                 yield Row(row.line, {}, row.reason, origin=table.path)
                 continue
-            path = str(row.cells["Path"]).strip()
+            path = str(row.cells["Path"]).strip().replace("\\", "/")
             first, _, rest = path.partition("/")
             if first not in there:
                 there[first] = (folder / first).exists()

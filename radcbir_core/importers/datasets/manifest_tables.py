@@ -15,6 +15,7 @@ from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
 from radcbir_core.importers.rows.image_files import Walk, image_files
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
+from radcbir_core.importers.rows.table_paths import TablePaths
 
 MANIFEST_NAME = "manifest.csv"
 
@@ -28,7 +29,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
     Args:
         paths: Tables or folders.
-        request: For its ``image_root``, and what is to be left out of folders.
+        request: For its ``image_root`` and ``suffix``, and what is to be left out of folders.
 
     Raises:
         ManifestError: Something there cannot be read as a table, or holds no images.
@@ -39,7 +40,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     distinct = list(dict.fromkeys(places))
     names = dataset_names([path if path.is_dir() else path.parent for path in distinct])
     sources = [
-        _read_folder(path, name, request) if path.is_dir() else read_table(path, dataset=name, root=request.image_root)
+        _read_folder(path, name, request) if path.is_dir() else read_table(path, dataset=name, request=request)
         for path, name in zip(distinct, names, strict=True)
     ]
     return sources + [source for path in paths for source in _passed_over(real(path))]
@@ -50,13 +51,13 @@ def has_manifest(path: Path) -> bool:
     return path.is_dir() and ((path / MANIFEST_NAME).is_file() or any(path.glob(f"*/{MANIFEST_NAME}")))
 
 
-def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
+def read_table(path: Path, *, dataset: str, request: ImportRequest) -> Source:
     """A CSV with a ``path`` column as a source.
 
     Args:
         path: The table.
         dataset: What to call the data set where the table does not say.
-        root: What its paths start from; the table's folder by default.
+        request: For what its paths start from, the table's folder by default, and the suffix that they lack.
 
     Raises:
         ManifestError: Empty, not UTF-8 text, or without a ``path`` column.
@@ -70,14 +71,17 @@ def read_table(path: Path, *, dataset: str, root: Path | None = None) -> Source:
         )
     recognized = recognized_columns(table.columns)
     rows = _with_frames(at_least_one(table)) if FRAME_COLUMN in table.columns else at_least_one(table)
+    root = real(request.image_root or path.parent)
+    notes = recognized_note(recognized, path.name)
+    rows = TablePaths(root, suffix=request.suffix).rows(renamed(rows, recognized) if recognized else rows, notes)
     return Source(
         origin=path,
-        root=real(root or path.parent),
+        root=root,
         dataset=dataset,
-        rows=renamed(rows, recognized) if recognized else rows,
+        rows=rows,
         columns=[*table.columns, *recognized],
         expected=table.about(),
-        notes=recognized_note(recognized, path.name),
+        notes=notes,
     )
 
 

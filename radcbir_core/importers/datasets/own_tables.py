@@ -19,6 +19,7 @@ from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.identifiers import recognized_note
 from radcbir_core.importers.rows.mapping import Mapper, holds_marks
 from radcbir_core.importers.rows.sources import CsvTable, Row, Source, real
+from radcbir_core.importers.rows.table_paths import TablePaths
 from radcbir_core.importers.rows.uncertain import Policy, policy_named, policy_note
 
 _PARQUET = frozenset({".parquet", ".pq"})
@@ -82,11 +83,13 @@ def _read(path: Path, name: str, request: ImportRequest) -> Source:
     if single and holds_marks(row.cells[single] for row in table.rows() if not row.reason):
         mapper.take_as_one_hot()
         notes.append(f"The column {single} of {path.name} holds 0 and 1: 1 is the finding {single}, 0 is none.")
+    root = real(request.image_root or path.parent)
+    rows = _mapped(table.rows(), mapper, path, notes, policy=policy)
     return Source(
         origin=path,
-        root=real(request.image_root or path.parent),
+        root=root,
         dataset=name,
-        rows=_mapped(table.rows(), mapper, path, notes, policy=policy),
+        rows=TablePaths(root, suffix=request.suffix).rows(rows, notes),
         columns=mapper.columns,
         expected=table.about(),
         notes=notes,

@@ -107,6 +107,8 @@ def _by_name(
         )
     vector_of = pc.index_in(table.column("path"), value_set=names)
     vector_of = pc.coalesce(vector_of, pc.index_in(table.column("image_id"), value_set=names))
+    slashes = pc.replace_substring(table.column("path"), "\\", "/")
+    vector_of = pc.coalesce(vector_of, pc.index_in(slashes, value_set=names))
     whole = np.asarray(pc.fill_null(vector_of, -1)).astype(np.int64)
     files = np.where(whole >= 0, np.searchsorted(starts, whole, side="right") - 1, -1)
     places = np.where(whole >= 0, whole - starts[files], -1)

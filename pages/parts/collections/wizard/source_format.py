@@ -158,6 +158,17 @@ def _uncertain(draft: Draft) -> dict[str, Any]:
     return {"uncertain": draft.keep("uncertain", value)}
 
 
+def _suffix(draft: Draft) -> dict[str, Any]:
+    text = st.text_input(
+        "Suffix of the files",
+        key=draft.key("suffix", ""),
+        placeholder="found out; .png",
+        max_chars=20,
+        help="What the names of files in the table lack, where several files would fit.",
+    )
+    return {"suffix": draft.keep("suffix", text).strip()}
+
+
 def _masks(draft: Draft) -> dict[str, Any]:
     value = st.toggle(
         "Masks beside images are images too",
@@ -206,6 +217,7 @@ _QUESTIONS: Final[dict[str, Callable[[Draft], dict[str, Any]]]] = {
     "anatomy": _anatomy,
     "every": _every,
     "uncertain": _uncertain,
+    "suffix": _suffix,
     "masks": _masks,
     "leave_out": _leave_out,
 }

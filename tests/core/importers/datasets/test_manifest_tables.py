@@ -66,7 +66,7 @@ def test_frames_of_a_file(tmp_path, table) -> None:
     path = table(
         tmp_path / "t.csv", ["path", "dicom_frame"], [["a.dcm", "0"], ["a.dcm", " 12 "], ["b.png", ""], ["a", "-1"]]
     )
-    rows = list(read_table(path, dataset="d").rows)
+    rows = list(read_table(path, dataset="d", request=ImportRequest([], "c")).rows)
     assert [row.frame for row in rows] == [0, 12, None, None]
     assert [row.reason for row in rows] == [
         "", "", "", "Expected the number of a frame, counted from 0, but dicom_frame = '-1'.",
@@ -75,9 +75,11 @@ def test_frames_of_a_file(tmp_path, table) -> None:
 
 def test_tables_that_are_none(tmp_path, table) -> None:
     with pytest.raises(ManifestError, match=r"has the columns file, label\. Name the column with the image") as caught:
-        read_table(table(tmp_path / "t.csv", ["file", "label"], [["a", "b"]]), dataset="d")
+        read_table(
+            table(tmp_path / "t.csv", ["file", "label"], [["a", "b"]]), dataset="d", request=ImportRequest([], "c")
+        )
     assert caught.value.remedy is not None
-    empty = read_table(table(tmp_path / "t.csv", ["path"], []), dataset="d")
+    empty = read_table(table(tmp_path / "t.csv", ["path"], []), dataset="d", request=ImportRequest([], "c"))
     with pytest.raises(ManifestError, match=r"but .*t\.csv has a header and no rows\. Check the file"):
         list(empty.rows)
     with pytest.raises(ManifestError, match=r"gone does not exist\. Check the path"):
