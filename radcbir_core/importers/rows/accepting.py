@@ -42,6 +42,8 @@ from radcbir_core.wording import counted
 
 _BATCH_ROWS = 64
 _CHUNK_ROWS = 16_384
+MOST_PROBLEMS = 2_000_000
+"""Rows that cannot be used, of which each is listed with its reason: about 1.3 GB, and a minute."""
 # A source's own columns have no blank in front, so that these are never among them.
 _SOURCE, _LINE, _WITHOUT_ID, _WITHOUT_DATASET = " source", " line", " without id", " without dataset"
 _OWN = [_SOURCE, _LINE, _WITHOUT_ID, _WITHOUT_DATASET]
@@ -103,7 +105,7 @@ class AcceptedRows:
         """Check the rows of all sources in their order, and accept those that can be used.
 
         Raises:
-            ManifestError: Not one can be used.
+            ManifestError: Not one can be used, or too many cannot.
         """
         batches: deque[list[_Candidate]] = deque()
 
@@ -116,6 +118,8 @@ class AcceptedRows:
         for results in checker.in_order(asked()):
             for candidate, checked in zip(batches.popleft(), results, strict=True):
                 self._accept(candidate, checked)
+            if len(self.problems) > MOST_PROBLEMS:
+                raise ManifestError(_too_many_problems(self.problems))
             done = self._done()
             progress("import", done, max(done, sum(source.expected for source in self.sources)))
         self._flush()
@@ -415,10 +419,22 @@ def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]
     if not problems:
         origins = ", ".join(str(source.origin) for source in sources)
         return f"Expected at least one image, but there is no row in {origins}. Check the files."
+    return (
+        f"Expected at least one usable image, but {counted(len(problems), 'row')} of {counted(len(sources), 'source')} "
+        f"cannot be used; {_main_reason(problems)}"
+    )
+
+
+def _too_many_problems(problems: Sequence[dict[str, Any]]) -> str:
+    return (
+        f"Expected at most {MOST_PROBLEMS:,} rows that cannot be used, but there are more; {_main_reason(problems)} "
+        "Give a table of the images that are there."
+    )
+
+
+def _main_reason(problems: Sequence[dict[str, Any]]) -> str:
+    """The most frequent reason, and where it is met first."""
     reason, count = Counter(problem["reason"] for problem in problems).most_common(1)[0]
     first = next(problem for problem in problems if problem["reason"] == reason)
     where = f"{first['source']} line {first['line']}" + (f" ({first['path']})" if first["path"] else "")
-    return (
-        f"Expected at least one usable image, but {counted(len(problems), 'row')} of {counted(len(sources), 'source')} "
-        f"cannot be used; the most frequent reason ({count}): {reason} First at {where}."
-    )
+    return f"the most frequent reason ({count}): {reason} First at {where}."

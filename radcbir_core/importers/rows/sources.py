@@ -11,6 +11,7 @@ import gzip
 import itertools
 import os
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from radcbir_core.errors import ManifestError
 
 _DELIMITERS = ",;\t"
 _LONGEST_LINE = 4 * 1024 * 1024
+_MOST_COLUMNS = 20_000
 _PLACES, _LINES_OF_A_PLACE, _SMALL = 16, 50, 2**16
 _UNPACKED = 8  # times the size of a packed table, about
 
@@ -95,7 +97,7 @@ class CsvTable:
         columns: Its columns.
 
     Raises:
-        ManifestError: It cannot be read, is empty, is not UTF-8 text, or has a column twice.
+        ManifestError: It cannot be read, is empty, is not UTF-8 text, has a column twice, or more than 20,000 of them.
 
     Example:
         >>> import tempfile
@@ -122,7 +124,12 @@ class CsvTable:
             header.pop()  # some tables end each line with a comma
         self._header = [name.strip().lower() if lower else name.strip() for name in header]
         self.columns = [name for name in self._header if name]
-        repeated = sorted({name for name in self.columns if self.columns.count(name) > 1})
+        if len(header) > _MOST_COLUMNS:
+            raise ManifestError(
+                f"Expected at most {_MOST_COLUMNS:,} columns, but {path} has {len(header):,}. Leave out those that say "
+                "nothing about the images."
+            )
+        repeated = sorted(name for name, times in Counter(self.columns).items() if times > 1)
         if repeated:
             raise ManifestError(
                 f"Expected no column twice, but {path} has the column {repeated[0]!r} twice. Rename one of them."

@@ -189,3 +189,20 @@ def test_duplicate_groups_are_numbered_as_they_are_met(digests) -> None:
     groups = duplicate_groups(pa.chunked_array([pa.array(chunk, pa.string()) for chunk in chunks]))
     assert groups.tolist() == expected
     assert groups.dtype == np.int32
+
+
+def test_of_rows_that_cannot_be_used_there_are_at_most_so_many(folder, monkeypatch) -> None:
+    monkeypatch.setattr(accepting, "MOST_PROBLEMS", 100)
+    gone = [{"path": f"gone-{number}.png"} for number in range(100)]
+    assert len(accepted(source(folder, {"path": "0.png"}, *gone)).problems) == 100
+    read = []
+
+    def endless():
+        for number in range(1_000_000):
+            read.append(number)
+            yield Row(number + 2, {"path": f"gone-{number}.png"})
+
+    rows = Source(folder / "t.csv", folder, "site", endless(), columns=["path"], expected=1_000_000)
+    with pytest.raises(ManifestError, match=r"Expected at most 100 rows .* Expected an image file, but there is none"):
+        accepted(rows)
+    assert len(read) < 5_000

@@ -119,3 +119,12 @@ def test_real_is_without_links_and_from_home(tmp_path, monkeypatch) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "there")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert real(Path("~/link/../link")) == real(tmp_path / "there")
+
+
+def test_more_columns_than_any_table_of_images_has_are_refused_at_once(tmp_path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_text("path," + ",".join(f"c{number}" for number in range(20_000)))
+    with pytest.raises(ManifestError, match=r"Expected at most 20,000 columns, but .*wide\.csv has 20,001\."):
+        CsvTable(path)
+    path.write_text("path," + ",".join(f"c{number}" for number in range(19_999)))
+    assert len(CsvTable(path).columns) == 20_000
