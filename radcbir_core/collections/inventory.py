@@ -27,7 +27,7 @@ from radcbir_core.collections.layout import (
     collections_folder,
     is_manifest_name,
 )
-from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.manifest import COLUMNS, Manifest, odd_column
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.swapping import finish_swaps
 
@@ -145,7 +145,7 @@ def counts_of(collection: Collection) -> Counts:
             f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
         ) from error
     missing = [name for name in _COUNTED if name not in table.column_names]
-    if missing or rows != len(collection):
+    if missing or rows != len(collection) or odd_column(table.schema):
         raise CollectionError(
             f"Expected the manifest that collection.json describes, but {path} is another. Import the collection again."
         )

@@ -353,11 +353,18 @@ class Manifest:
             CollectionError: The file is missing or damaged.
         """
         try:
-            return cls(pq.read_table(path), digest=digest_file(path))
-        except (OSError, pa.ArrowException) as error:
+            table = pq.read_table(path)
+            digest = digest_file(path)
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise CollectionError(
                 f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
             ) from error
+        if odd := odd_column(table.schema):
+            raise CollectionError(
+                f"Expected a manifest, but the column {odd[:80]} in {path} has another type, or is there twice. "
+                "Import the collection again."
+            )
+        return cls(table, digest=digest)
 
     def _check_column(self, name: str) -> None:
         if name not in self.table.column_names or name == "pathologies":
@@ -368,6 +375,27 @@ class Manifest:
     def _text(self, name: str) -> pa.ChunkedArray:
         self._check_column(name)
         return pc.fill_null(self.table.column(name).cast(pa.string()), "")
+
+
+def odd_column(schema: pa.Schema) -> str:
+    """The first of :data:`COLUMNS` in a table's schema that is of another type than a manifest's; "" for none.
+
+    Example:
+        >>> odd_column(pa.schema({"path": pa.string(), "width": pa.string()}))
+        'width'
+    """
+    for field in schema:
+        if field.name in TEXT_COLUMNS:
+            fits = pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+        elif field.name == "pathologies":
+            fits = (pa.types.is_list(field.type) or pa.types.is_large_list(field.type)) and (
+                pa.types.is_string(field.type.value_type) or pa.types.is_large_string(field.type.value_type)
+            )
+        else:
+            fits = field.name not in COLUMNS or pa.types.is_integer(field.type)
+        if not fits or schema.names.count(field.name) > 1:
+            return str(field.name)
+    return ""
 
 
 def _encode(column: pa.ChunkedArray | pa.Array) -> Codes:

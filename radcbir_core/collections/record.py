@@ -17,6 +17,7 @@ import pyarrow as pa
 from radcbir_core.collections.digests import Digests, digests_of
 from radcbir_core.collections.layout import Layout, is_manifest_name
 from radcbir_core.collections.migration import SCHEMA_VERSION, migrated_collection, version_of
+from radcbir_core.collections.record_rules import COLLECTION, odd_field
 from radcbir_core.errors import CollectionError
 from radcbir_core.storage import atomic_bytes, digest_file, read_json, write_json
 
@@ -48,7 +49,13 @@ def read_record(folder: Path) -> dict[str, Any]:
             f"Expected schema version {SCHEMA_VERSION} or lower, but {path} has {version}. "
             "Open it with a newer RadCBIR."
         )
-    return _as_called(folder.name, migrated_collection(record))
+    record = migrated_collection(record)
+    if odd := odd_field(record, COLLECTION):
+        raise CollectionError(
+            f"Expected a complete collection.json, but {path} has another kind of value in {odd}. Copy it back from "
+            "where the folder came from, or import it again."
+        )
+    return _as_called(folder.name, record)
 
 
 def _as_called(name: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -121,11 +128,28 @@ def manifest_in(folder: Path, record: Mapping[str, Any]) -> Path:
 
 
 def read_problems(folder: Path) -> pd.DataFrame:
-    """What could not be imported or decoded: :data:`PROBLEM_COLUMNS`, all text."""
+    """What could not be imported or decoded: :data:`PROBLEM_COLUMNS`, all text.
+
+    Raises:
+        CollectionError: It is damaged.
+    """
     path = Layout(folder).problems
     if not path.is_file():
         return pd.DataFrame(columns=PROBLEM_COLUMNS)
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        problems = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:  # whatever pandas cannot read is a ValueError
+        raise _damaged_problems(path) from error
+    if list(problems.columns) != PROBLEM_COLUMNS or not isinstance(problems.index, pd.RangeIndex):
+        raise _damaged_problems(path)
+    return problems
+
+
+def _damaged_problems(path: Path) -> CollectionError:
+    return CollectionError(
+        f"Expected the list of what could not be imported, but {path} is damaged. Copy it back from where the folder "
+        "came from, or remove it: nothing else depends on it."
+    )
 
 
 def write_problems(folder: Path, problems: pd.DataFrame) -> None:

@@ -36,6 +36,7 @@ from radcbir_core.collections.artifacts import (
 from radcbir_core.collections.checked_arrays import open_checked
 from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.migration import SCHEMA_VERSION, is_of_form_one, migrated_encoder
+from radcbir_core.collections.record_rules import ENCODER, odd_field
 from radcbir_core.collections.seal import is_sealed
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.storage import digest_of, digest_once, known_digest, read_json, write_json
@@ -60,6 +61,20 @@ def read_encoder_record(layout: EncoderLayout) -> dict[str, Any]:
         CollectionError: It is damaged.
     """
     return migrated_encoder(read_json(layout.record)) if layout.record.is_file() else {}
+
+
+def encoder_fault(record: dict[str, Any], *, images: int) -> str:
+    """The field of an encoder's record that cannot be what it is for a collection of so many images; "" for none.
+
+    Args:
+        record: In the present form.
+        images: How many the collection has.
+    """
+    if "spec" not in record:
+        return "spec"
+    if odd := odd_field(record, ENCODER):
+        return odd
+    return "failed_rows" if any(row >= images for row in record.get("failed_rows", [])) else ""
 
 
 def write_encoder_record(layout: EncoderLayout, facts: dict[str, Any], *, images: str) -> None:
@@ -127,6 +142,11 @@ class EncoderStore:
         self.encoder_id = encoder_id
         self.layout = collection.layout.encoder(encoder_id)
         self.record = migrated_encoder(read_json(self.layout.record))
+        if odd := encoder_fault(self.record, images=len(collection)):
+            raise CollectionError(
+                f"Expected a complete encoder.json, but {self.layout.record} has another kind of value in {odd}. Copy "
+                "it back from where the folder came from, or remove the encoder's folder and build again."
+            )
         self._lock = threading.Lock()
 
     @property

@@ -252,7 +252,14 @@ class Evaluation(ABC):
         """
         self.check_current(store)
         kept = read_result(self.folder(store))
-        return None if kept is None else self.result(store, *kept)
+        if kept is None:
+            return None
+        result = self.result(store, *kept)
+        try:
+            result._repr_html_()  # which reads all of it that is shown everywhere
+        except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, StopIteration):
+            return None  # tables of another form, of whoever made the archive that they came in
+        return result
 
     def result(
         self,

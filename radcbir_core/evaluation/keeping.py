@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import time
 import uuid
@@ -16,10 +17,13 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
+from radcbir_core.checked_files import parse_json
 from radcbir_core.errors import CollectionNotFoundError
-from radcbir_core.storage import atomic_path, disk_errors, exchange, write_json
+from radcbir_core.storage import atomic_path, digest_file, digest_of, disk_errors, exchange, write_json
 
 _RECORD = "result.json"
+_DIGEST = "digest"
+_TABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _UNFINISHED = ".unfinished-"
 _ABANDONED_AFTER = 24 * 3600.0
 
@@ -39,13 +43,24 @@ class Kept(NamedTuple):
 
 
 def read_result(folder: Path) -> Kept | None:
-    """The result in a folder; ``None``, so that it is computed again, where none can be read."""
+    """The result in a folder; ``None``, so that it is computed again, where none can be read.
+
+    None can be where a byte is another than was written, or where a version before has written it without its digest.
+    The folder may come from anybody, in an archive: the names of its tables lead nowhere else.
+    """
     try:
-        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in record["tables"]}
-        return Kept(tables, tuple(record["notes"]), dict(record["facts"]))
+        record = parse_json((folder / _RECORD).read_bytes())
+        names, notes, facts = record["tables"], record["notes"], record["facts"]
+        words = [*names, *notes] if isinstance(names, list) and isinstance(notes, list) else [None]
+        plain = all(isinstance(word, str) for word in words) and all(map(_TABLE.fullmatch, names))
+        if not plain or not isinstance(facts, dict):
+            return None
+        if _digest_of(record, [folder / f"{name}.parquet" for name in names]) != record[_DIGEST]:
+            return None
+        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
+    return Kept(tables, tuple(notes), facts)
 
 
 def write_result(folder: Path, kept: Kept, **described: Any) -> None:
@@ -73,12 +88,21 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
             for name, table in kept.tables.items():
                 with atomic_path(unfinished / f"{name}.parquet") as partial:
                     table.to_parquet(partial)
-            write_json(unfinished / _RECORD, record)
+            # As JSON gives it back: what is read is compared with it.
+            record = json.loads(json.dumps(record))
+            digest = _digest_of(record, [unfinished / f"{name}.parquet" for name in kept.tables])
+            write_json(unfinished / _RECORD, record | {_DIGEST: digest})
             _take_place(unfinished, folder)
         finally:
             for left in (unfinished, unfinished.with_name(f"{unfinished.name}-before")):
                 shutil.rmtree(left, ignore_errors=True)
     _remove_unread(folder.parent)
+
+
+def _digest_of(record: dict[str, Any], tables: list[Path]) -> str:
+    """What identifies a result: all that its record says, and the bytes of its tables."""
+    told = {name: value for name, value in record.items() if name != _DIGEST}
+    return digest_of(json.dumps(told, sort_keys=True), *map(digest_file, tables))
 
 
 def _take_place(unfinished: Path, folder: Path) -> None:

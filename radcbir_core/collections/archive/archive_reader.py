@@ -43,12 +43,13 @@ from radcbir_core.collections.layout import (
     ENCODERS,
     IMAGES,
     MANIFEST,
+    PROBLEMS,
     RECORD,
     EncoderLayout,
     Layout,
     check_name,
 )
-from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.collections.manifest import COLUMNS, odd_column
 from radcbir_core.collections.migration import (
     SCHEMA_VERSION,
     is_of_form_one,
@@ -56,7 +57,9 @@ from radcbir_core.collections.migration import (
     migrated_encoder,
     version_of,
 )
-from radcbir_core.collections.record import ARCHIVED, digests_in
+from radcbir_core.collections.record import ARCHIVED, digests_in, read_problems
+from radcbir_core.collections.record_rules import COLLECTION, odd_field
+from radcbir_core.collections.store import encoder_fault
 from radcbir_core.collections.writing import new_collection, refuse_existing
 from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
@@ -243,6 +246,11 @@ def _record(record: dict[str, Any], called: str) -> dict[str, Any]:
             f"Expected title, images, manifest_digest and digests in {RECORD}, but {called} lacks one of them. "
             "Export it again."
         )
+    if odd := odd_field(record, COLLECTION):
+        raise ArchiveError(
+            f"Expected words where words belong and numbers where numbers do, but {odd} in {RECORD} of {called} is of "
+            "another kind. Export it again."
+        )
     check_title(record["title"])
     return record | {"manifest": MANIFEST}
 
@@ -280,6 +288,12 @@ def _unpack(
 def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
     """Refuse parts that do not belong together."""
     rows = int(record["images"])
+    try:
+        read_problems(folder)
+    except CollectionError as error:
+        raise ArchiveError(
+            f"Expected the list of what could not be imported, but {PROBLEMS} in {called} is damaged. Export it again."
+        ) from error
     _check_manifest(folder / MANIFEST, rows, record, called)
     encoders = Layout(folder).encoders
     for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
@@ -304,12 +318,7 @@ def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) 
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
-            fits = (
-                file.metadata.num_rows == rows
-                and set(COLUMNS) <= set(schema.names)
-                and schema.field("pathologies").type == pa.list_(pa.string())
-                and schema.field("path").type == pa.string()
-            )
+            fits = file.metadata.num_rows == rows and set(COLUMNS) <= set(schema.names) and not odd_column(schema)
             if not fits:
                 raise ArchiveError(
                     f"Expected a manifest of {rows:,} rows with the columns {', '.join(COLUMNS)}, but {MANIFEST} in "
@@ -322,8 +331,14 @@ def _check_manifest(path: Path, rows: int, record: dict[str, Any], called: str) 
                             f"Expected paths that stay below the image root, but the manifest in {called} has "
                             f"{str(text)[:120]!r}. Do not use it."
                         )
-            digests = digests_of(file.read())
-    except (OSError, pa.ArrowException) as error:
+            table = file.read()
+            if any(table.column(name).null_count for name in ("image_id", "path", "pathologies")):
+                raise ArchiveError(
+                    f"Expected an image_id, a path and a list of findings an image, but {MANIFEST} in {called} has "
+                    "rows without. Export it again."
+                )
+            digests = digests_of(table)
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise ArchiveError(
             f"Expected a readable manifest, but {MANIFEST} in {called} is damaged. Export it again."
         ) from error
@@ -382,14 +397,9 @@ def _encoder_record(path: Path, rows: int) -> dict[str, Any] | None:
     if not isinstance(record, dict) or not isinstance(record.get("made_of", {}), dict):
         return None
     record = migrated_encoder(record)
-    failed = record.get("failed_rows", [])
-    complete = (
-        isinstance(record.get("spec"), str)
-        and isinstance(record.get("artifacts"), dict)
-        and isinstance(failed, list)
-        and all(isinstance(row, int) and 0 <= row < rows for row in failed)
-    )
-    return record if complete else None
+    # An index's recall was NaN for single images in versions before.
+    odd = has_odd_numbers({name: value for name, value in record.items() if name != INDEX.name})
+    return None if odd or "artifacts" not in record or encoder_fault(record, images=rows) else record
 
 
 def _json_of(archive: zipfile.ZipFile, by_name: dict[str, zipfile.ZipInfo], member: str, called: str) -> dict[str, Any]:

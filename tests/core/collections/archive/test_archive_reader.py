@@ -263,6 +263,38 @@ ATTACKS: dict[str, tuple[Callable[[Members], object], str]] = {
         lambda m: m.update({"encoders/pixels/encoder.json": b'{"spec": 1}'}),
         r"Expected what made the embeddings, but encoders/pixels/encoder\.json",
     ),
+    "notes that are none": (record_with(notes=None), r"but notes in collection\.json of .* is of another kind"),
+    "text for a number": (record_with(problems="3"), r"but problems in collection\.json of .* is of another kind"),
+    "no number": (record_with(duplicates=float("nan")), r"Expected a JSON object of words and finite numbers, but col"),
+    "a huge number": (record_with(duplicates=10**40), r"Expected a JSON object of words and finite numbers, but coll"),
+    "nested without end": (
+        lambda m: m.update({"collection.json": b"[" * 100_000 + b"]" * 100_000}),
+        r"Expected JSON, but collection\.json in .* is none: it is nested too deep",
+    ),
+    "a key twice": (
+        lambda m: m.update({"collection.json": b'{"title": "a", "title": "b"}'}),
+        r"Expected JSON, but collection\.json in .* is none: the key 'title' stands there twice",
+    ),
+    "Fortran's order": (
+        array_with(EMBEDDINGS, np.asfortranarray),
+        r"embeddings\.npy in .* is not that: its numbers are in Fortran's order",
+    ),
+    "numbers that are none": (
+        array_with(EMBEDDINGS, lambda a: np.where(np.arange(a.size).reshape(a.shape) == 5, np.nan, a)),
+        r"embeddings\.npy in .* is not that: it holds numbers that are not finite",
+    ),
+    "fewer numbers": (
+        array_with(EMBEDDINGS, lambda a: a[:, :9].copy()),
+        r"Expected vectors of 1024 numbers, but .* has 9",
+    ),
+    "an encoder nested without end": (
+        lambda m: m.update({"encoders/pixels/encoder.json": b'{"spec":' + b"[" * 9999 + b"]" * 9999 + b"}"}),
+        r"Expected what made the embeddings, but encoders/pixels/encoder\.json",
+    ),
+    "problems that are no table": (
+        lambda m: m.update({"problems.csv": b"\xff\xfe\x00"}),
+        r"Expected the list of what could not be imported, but problems\.csv in .* is damaged",
+    ),
     "no json": (lambda m: m.update({"collection.json": b"{"}), r"Expected JSON, but collection\.json"),
     "a list for a record": (
         lambda m: m.update({"collection.json": b"[]"}),
@@ -290,6 +322,13 @@ def test_what_no_archive_may_hold_is_refused(good, attack) -> None:
     change, reason = ATTACKS[attack]
     rewritten(good, change, listed=attack not in {"no label", "no list"})
     refused(good, reason)
+
+
+def test_a_crafted_index_in_an_archive_is_not_even_unpacked(good) -> None:
+    rewritten(good, lambda members: members.update({"encoders/pixels/index.usearch": b"crafted"}))
+    there = open_archive(good)
+    assert not there.store("pixels").index_path.exists()
+    assert Retriever(there, "pixels").search(3, k=2).hits.method == "exact"
 
 
 def test_an_archive_of_the_version_before_opens(good) -> None:

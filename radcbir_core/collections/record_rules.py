@@ -1,0 +1,111 @@
+"""What kinds of values the records of a collection and of its encoders hold.
+
+Owns the two lists of fields, by which a record that anybody may have written is looked at before it is used. Fields
+that are not on the lists are nobody's business, and stay as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+Rule = Callable[[Any], bool]
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _positive(value: Any) -> bool:
+    return _count(value) and value > 0
+
+
+def _flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _share(value: Any) -> bool:
+    """A share, or nothing; NaN is what versions before wrote for nothing."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value is None or (number and (math.isnan(value) or 0 <= value <= 1))
+
+
+def _list_of(rule: Rule) -> Rule:
+    return lambda value: isinstance(value, list) and all(map(rule, value))
+
+
+def _facts(value: Any) -> bool:
+    """Names with values."""
+    return isinstance(value, dict)
+
+
+def _fields(rules: Mapping[str, Rule]) -> Rule:
+    return lambda value: isinstance(value, dict) and not odd_field(value, rules)
+
+
+_CHANGE = _fields({"column": _text, "from": _text, "to": _text, "rows": _count})
+_ARTIFACT = _fields({"recipe": _count, "of": lambda value: _facts(value) and all(map(_text, value.values()))})
+
+COLLECTION: Final[Mapping[str, Rule]] = {
+    "schema_version": _count,
+    "name": _text,
+    "title": _text,
+    "created": _text,
+    "format": _text,
+    "image_root": _text,
+    "images": _positive,
+    "manifest": _text,
+    "manifest_digest": _text,
+    "problems": _count,
+    "duplicates": _count,
+    "duplicate_groups": _count,
+    "corrections": _count,
+    "checked": _text,
+    "notes": _list_of(_text),
+    "changes": _list_of(lambda value: _CHANGE(value) and {"column", "from", "to", "rows"} <= set(value)),
+    "sources": _list_of(_fields({"origin": _text, "dataset": _text, "rows": _count, "images": _count})),
+    "licences": lambda value: _facts(value) and all(map(_count, value.values())),
+    "archive": _facts,
+}
+"""The fields of ``collection.json``; which of them must be there is for whoever reads them."""
+
+ENCODER: Final[Mapping[str, Rule]] = {
+    "schema_version": _count,
+    "encoder_id": _text,
+    "title": _text,
+    "spec": _text,
+    "fingerprint": _text,
+    "weights_digest": _text,
+    "dimension": _positive,
+    "supports_text": _flag,
+    "dtype": _text,
+    "device": _text,
+    "batch_size": _positive,
+    "failed_rows": _list_of(_count),
+    "sources": _list_of(_text),
+    "versions": _facts,
+    "precision": _facts,
+    "preprocessing": _facts,
+    "artifacts": lambda value: _facts(value) and all(map(_ARTIFACT, value.values())),
+    "index": _fields({"engine": _text, "bytes": _count, "sha256": _text, "recall_at_10": _share}),
+    "neighbors": _fields({"method": lambda value: value in ("exact", "approximate"), "recall_at_10": _share}),
+    "projection": _facts,
+}
+"""The fields of ``encoder.json``."""
+
+
+def odd_field(record: Mapping[str, Any], rules: Mapping[str, Rule]) -> str:
+    """The first field that holds a value of another kind than it should; "" where there is none.
+
+    Example:
+        >>> odd_field({"title": "Chest", "images": 3}, COLLECTION)
+        ''
+        >>> odd_field({"title": "Chest", "notes": None}, COLLECTION)
+        'notes'
+    """
+    return next((name for name, rule in rules.items() if name in record and not rule(record[name])), "")
