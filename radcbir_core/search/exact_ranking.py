@@ -72,10 +72,12 @@ def rank_exactly(
         query, rank = np.nonzero(hits.rows[part] >= 0)
         rows, similarities = hits.rows[part], np.full(hits.rows[part].shape, -np.inf, dtype=np.float32)
         asked, given = source.vectors(queries[part][query]), source.vectors(rows[query, rank].astype(np.intp))
-        similarities[query, rank] = np.clip(similarity_in_fixed_order(asked, given), -1, 1)
+        similarities[query, rank] = similarity_in_fixed_order(asked, given)
         order = np.lexsort((-rows, -similarities))
         hits.rows[part] = np.take_along_axis(rows, order, axis=1)
         hits.similarities[part] = np.where(rows >= 0, np.take_along_axis(similarities, order, axis=1), np.nan)
+        # Only now: a sum that rounding has brought above 1 is no tie with one at 1.
+        np.clip(hits.similarities[part], -1, 1, out=hits.similarities[part])
     return Hits(hits.rows[:, :k], hits.similarities[:, :k], np.minimum(hits.counts, k).astype(np.int32))
 
 

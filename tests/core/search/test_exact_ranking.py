@@ -5,7 +5,7 @@ from __future__ import annotations
 import faiss
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from radcbir_core.search import exact_ranking
@@ -34,6 +34,7 @@ def sorted_slowly(vectors: np.ndarray, queries: np.ndarray, gallery: np.ndarray,
     coarse=st.booleans(),
     seed=st.integers(0, 1000),
 )
+@example(rows=50, dimension=2, k=1, coarse=False, seed=240)  # the sum of the best lies above 1, the next one at 1
 @settings(max_examples=40, deadline=None)
 def test_it_is_a_sort(rows, dimension, k, coarse, seed) -> None:
     random = np.random.default_rng(seed)
