@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -48,7 +49,9 @@ def ask(kind: str = "http", *, method: str = "POST", **headers: str | list[str])
     scope = {"type": kind, "path": "/", "headers": pairs, "query_string": b""}
     if kind == "http":
         scope["method"] = method
-    asyncio.run(RequestGuard(behind)(scope, receive, send))
+    # In a thread of its own: in this one a browser of other tests may have a loop that runs.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(RequestGuard(behind)(scope, receive, send))).result()
     first = sent[0]
     if first["type"].startswith("websocket"):
         return (101 if first["type"] == "websocket.accept" else 403), {}, first.get("reason", "")

@@ -20,7 +20,7 @@ from radcbir_core.errors import (
     StaleError,
 )
 from radcbir_core.importers import ImportRequest, adding, import_as
-from radcbir_core.importers.adding import GONE, NOTHING_NEW
+from radcbir_core.importers.adding import LEFT_OUT, NOTHING_NEW
 from radcbir_core.importers.relabeling import correct_labels
 from tests.core.importers.datasets.test_dicom_tree import instance
 from tests.kept_embeddings import kept_embeddings
@@ -126,7 +126,7 @@ def test_images_that_are_gone_stay_and_are_listed(source, column) -> None:
     assert column(report.collection, "image_id") == ["id0", "id1", "id2", "id4"]
     problems = report.collection.problems()
     assert problems["image_id"].tolist() == ["id0", "id2"]
-    assert set(problems["reason"]) == {GONE}
+    assert set(problems["reason"]) == {LEFT_OUT}, "the table has no line for them, and their files are there"
     assert "Not in the source any more, kept and listed in problems.csv: 2." in report.notes
     before = contents(report.collection.folder)
     add(folder)

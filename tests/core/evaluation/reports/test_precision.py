@@ -126,21 +126,22 @@ def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> 
 
 
 def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> None:
-    """The other finishes between our removal of damaged results and our renaming, on a disk that exchanges no names."""
+    """The other finishes between our putting aside of what was there and our renaming; no names can be exchanged."""
     protocol = Protocol.of(divisor="available")
     Precision(protocol).run(store)
     (Precision(protocol).folder(store) / "result.json").write_text("{}")
     monkeypatch.setattr(keeping, "exchange", lambda *_: False)
-    real = keeping.shutil.rmtree
+    real = Path.rename
     overtaken: list[Path] = []
 
-    def remove(folder, **options) -> None:
-        real(folder, **options)
-        if not overtaken and folder.parent == store.evaluation_folder and not folder.name.startswith("."):
-            overtaken.append(folder)
+    def rename(path, target):
+        result = real(path, target)
+        if not overtaken and path == Precision(protocol).folder(store):
+            overtaken.append(path)
             Precision(protocol).run(store)
+        return result
 
-    monkeypatch.setattr(keeping.shutil, "rmtree", remove)
+    monkeypatch.setattr(Path, "rename", rename)
     mine = Precision(protocol).run(store)
     assert overtaken
     assert Precision(protocol).run(store).table.equals(mine.table)
