@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ARRAY_ERRORS = (
-    OSError,
     EOFError,
     ValueError,
     TypeError,
@@ -29,7 +28,7 @@ ARRAY_ERRORS = (
     SyntaxError,
     tokenize.TokenError,
 )
-"""What NumPy raises for a file that is no array: its header is a Python literal, and is read as one."""
+"""What NumPy raises for a file that can be read and is no array: its header is a Python literal, and is read as one."""
 
 _DEEPEST = 64
 
@@ -121,7 +120,7 @@ def map_array(path: Path) -> NDArray[Any]:
     try:
         array: np.memmap[Any, Any] = np.lib.format.open_memmap(path, mode="r")
         size = path.stat().st_size
-    except ARRAY_ERRORS as error:
+    except (OSError, *ARRAY_ERRORS) as error:
         raise ValueError("it is missing or damaged") from error
     if not array.flags.c_contiguous:
         raise ValueError("its numbers are in Fortran's order")

@@ -157,6 +157,12 @@ class Collection:
                     f"{how}",
                     remedy=remedy,
                 )
+        elif not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.image_root)):
+            # An import has looked at each path; a folder that was put beside the others brings its own manifest.
+            raise ImageError(
+                f"Expected images below {self.image_root}, but the path of row {row} leads out of it. Import the "
+                "collection again, with the folder that holds all of its images."
+            )
         if not path.is_file():
             raise ImageError(
                 f"Expected the image file {path}, but it is not there. Put it back, or import the collection again."

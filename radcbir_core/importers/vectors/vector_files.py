@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import sys
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -24,7 +25,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.errors import ManifestError
+from radcbir_core.checked_files import ARRAY_ERRORS
+from radcbir_core.errors import ArchiveError, ManifestError
+from radcbir_core.unpacking import ZipLimits, checked_members, opened
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -35,6 +38,7 @@ VECTOR_NAMES = ("embeddings", "embedding", "vectors", "vector", "features")
 MOST_NUMBERS = 65_536
 """The most numbers a vector may have: more than any encoder gives, and few enough that an unfilled shape is seen."""
 
+_LIMITS = ZipLimits(files=1000, file_bytes=1024**4, total_bytes=1024**4, ratio=200)
 _LOOKED_AT = 101
 _CHECKED_AT_ONCE = 4096
 _NAMED = 3
@@ -86,18 +90,20 @@ def open_vectors(path: Path) -> VectorFile:
     if suffix not in SUFFIXES:
         raise ManifestError(f"Expected vectors in a file of {', '.join(SUFFIXES)}, but {path} is none. Convert it.")
     try:
-        opened = _OPENERS[suffix](path)
+        vectors = _OPENERS[suffix](path)
     except OSError as error:
         reason = error.strerror or " ".join(str(error).split())
         raise ManifestError(
             f"Expected a complete {suffix} file, but {path} cannot be read: {reason}. Copy or make it again."
         ) from error
-    if opened.dimension > MOST_NUMBERS:
+    except ArchiveError as error:
+        raise ManifestError(str(error)) from error
+    if vectors.dimension > MOST_NUMBERS:
         raise ManifestError(
-            f"Expected vectors of at most {MOST_NUMBERS:,} numbers, but those in {path} have {opened.dimension:,}. "
+            f"Expected vectors of at most {MOST_NUMBERS:,} numbers, but those in {path} have {vectors.dimension:,}. "
             "Give embeddings, not images."
         )
-    return opened
+    return vectors
 
 
 def _h5py() -> Any:
@@ -279,8 +285,8 @@ class _ArrayVectors:
 
 def _array_file(path: Path) -> VectorFile:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except ARRAY_ERRORS as error:
         raise ManifestError(
             f"Expected a complete .npy file of numbers, but {path}: {' '.join(str(error).split())[:200]}. "
             "Copy or save it again."
@@ -290,10 +296,13 @@ def _array_file(path: Path) -> VectorFile:
 
 def _archive(path: Path) -> VectorFile:
     """An ``.npz`` with one two-dimensional array, and names in an array called like a key."""
+    # The arrays are read whole: what would swell beyond measure, or is no plain member, is refused before.
+    with opened(path, name=str(path)) as members:
+        checked_members(members, name=str(path), limits=_LIMITS)
     try:
         with np.load(path, allow_pickle=False) as archive:
             held = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (*ARRAY_ERRORS, zipfile.BadZipFile, zlib.error, AttributeError) as error:
         raise ManifestError(
             f"Expected a complete .npz file of arrays, but {path}: {' '.join(str(error).split())[:200]}. "
             "Save it again, without pickled objects."
@@ -345,9 +354,11 @@ class _ParquetVectors:
         self._column = named[0]
         self.dtype = np.dtype(schema.field(self._column).type.value_type.to_pandas_dtype())
         key = next((name for name in KEY_NAMES if name in schema.names), None)
-        self.keys: Sequence[str] | None = (
-            [str(value) for value in self._file.read(columns=[key]).column(0).to_pylist()] if key else None
-        )
+        try:
+            names = self._file.read(columns=[key]).column(0).to_pylist() if key else None
+        except (pa.ArrowException, ValueError, OSError) as error:
+            raise self._damaged(error) from error
+        self.keys: Sequence[str] | None = None if names is None else [str(value) for value in names]
         groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(groups)]).astype(np.int64)
         self._held: tuple[int, Any] = (-1, None)
@@ -378,9 +389,20 @@ class _ParquetVectors:
 
     def _group(self, number: int) -> Any:
         if self._held[0] != number:
-            table = self._file.read_row_group(number, columns=[self._column])
+            import pyarrow as pa
+
+            try:
+                table = self._file.read_row_group(number, columns=[self._column])
+            except (pa.ArrowException, ValueError, OSError) as error:
+                raise self._damaged(error) from error
             self._held = (number, table.column(0).combine_chunks())
         return self._held[1]
+
+    def _damaged(self, error: Exception) -> ManifestError:
+        """What is said of a file whose columns cannot be read; Arrow reads none that lie in another file either."""
+        return ManifestError(
+            f"Expected a complete parquet file, but {self.path}: {' '.join(str(error).split())[:200]}. Save it again."
+        )
 
 
 _OPENERS: dict[str, Callable[[Path], VectorFile]] = {

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+
+import pyarrow as pa
 import pytest
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
@@ -62,3 +65,20 @@ def test_a_build_with_another_version_makes_everything_anew_unless_its_numbers_a
     report = build_collection(copied, encoder)
     assert set(report.seconds) == set(ARTIFACT_NAMES)
     assert report.recall > 0.9
+
+
+@pytest.mark.parametrize("leading", ["absolute", "upwards", "a link"])
+def test_a_manifest_that_leads_out_of_the_image_root_reads_nothing_there(copied, tmp_path, leading) -> None:
+    """Whoever puts a folder of a collection beside the others has written its manifest too."""
+    shutil.copytree(copied.image_root, root := tmp_path / "root")
+    inside = copied.manifest.record(0)["path"]
+    (tmp_path / "outside.png").write_bytes((root / inside).read_bytes())
+    (root / "link.png").symlink_to(tmp_path / "outside.png")
+    paths = {"absolute": str(tmp_path / "outside.png"), "upwards": "../outside.png", "a link": "link.png"}
+    table = copied.manifest.table
+    given = [paths[leading], *table.column("path").to_pylist()[1:]]
+    copied.image_root = root
+    copied.manifest.table = table.set_column(table.column_names.index("path"), "path", pa.array(given))
+    with pytest.raises(ImageError, match=r"Expected images below .*root, but the path of row 0 leads out of it"):
+        copied.read_image(0)
+    assert copied.read_image(1).pixels.size

@@ -52,7 +52,7 @@ def opened(monkeypatch) -> Iterator[ExitStack]:
 
 def test_the_index_says_which_engine_it_is_of(store) -> None:
     assert engine_of(store).name == "usearch"
-    assert engine_of(store).recall == store.facts(INDEX)["recall_at_10"] == 1
+    assert engine_of(store).recall == store.facts(INDEX)["recall_at_10"] > 0.9
     assert store.facts(INDEX)["engine"] == "usearch"
     # A collection of the version before does not say it.
     store.update(index={name: value for name, value in store.facts(INDEX).items() if name != "engine"})
@@ -132,7 +132,7 @@ def test_an_index_without_its_recall_does_not_count(store, monkeypatch) -> None:
     again = open_collection("small").store("pixels")
     assert not again.is_current(INDEX)
     build_index(again)
-    assert again.facts(INDEX)["recall_at_10"] == 1
+    assert again.facts(INDEX)["recall_at_10"] > 0.9
 
 
 def test_it_is_another_process(store, opened) -> None:

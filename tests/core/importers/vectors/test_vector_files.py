@@ -122,7 +122,7 @@ def broken_files(source: Path) -> list[tuple[str, str]]:
         ("names.npz", "Expected one name a vector (3), but"),
         ("none.parquet", "has the columns path, x"),
         ("cut.npy", "Expected a complete .npy file"),
-        ("cut.npz", "Expected a complete .npz file"),
+        ("cut.npz", "Expected a whole ZIP archive"),
         ("cut.parquet", "Expected a complete parquet file"),
         ("cut.h5", "Expected a complete .h5 file"),
         ("text.h5", "Expected floating-point vectors as data sets"),
@@ -257,3 +257,35 @@ def test_a_shape_that_nobody_filled_is_no_vector(tmp_path) -> None:
         file.create_dataset("a", shape=(10**12,), dtype="f4", chunks=(4096,))
     with pytest.raises(ManifestError, match=r"at most 65,536 numbers, but those in .* have 1,000,000,000,000"):
         open_vectors(tmp_path / "v.h5")
+
+
+def test_an_npz_that_is_none_is_one_line_whatever_it_is(tmp_path) -> None:
+    bomb, damaged, objects = (tmp_path / name for name in ("bomb.npz", "damaged.npz", "objects.npz"))
+    np.savez_compressed(bomb, embeddings=np.zeros((20_000, 1024), np.float32))
+    with pytest.raises(ManifestError, match="as a ZIP bomb does"):
+        open_vectors(bomb)
+    np.savez_compressed(damaged, embeddings=VECTORS)
+    content = bytearray(damaged.read_bytes())
+    content[80:200] = b"\xff" * 120
+    damaged.write_bytes(bytes(content))
+    with pytest.raises(ManifestError, match=r"damaged\.npz"):
+        open_vectors(damaged)
+    np.savez(objects, embeddings=np.array([{}], dtype=object))
+    with pytest.raises(ManifestError, match=r"Expected a complete \.npz file of arrays"):
+        open_vectors(objects)
+
+
+def test_an_npy_whose_header_is_no_header_is_one_line(tmp_path) -> None:
+    text = b"-" * 117 + b"\n"
+    (tmp_path / "v.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+    with pytest.raises(ManifestError, match=r"Expected a complete \.npy file of numbers"):
+        open_vectors(tmp_path / "v.npy")
+
+
+def test_parquet_whose_pages_are_damaged_is_one_line(tmp_path) -> None:
+    write_parquet(tmp_path / "v.parquet")
+    content = bytearray((tmp_path / "v.parquet").read_bytes())
+    content[4:200] = b"\xff" * 196
+    (tmp_path / "v.parquet").write_bytes(bytes(content))
+    with pytest.raises(ManifestError, match="Expected a complete parquet file"):
+        open_vectors(tmp_path / "v.parquet").read(np.arange(40))
