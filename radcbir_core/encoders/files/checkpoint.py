@@ -6,7 +6,6 @@ It must know no family, no network and no torch.
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from radcbir_core.checked_files import parse_json
 from radcbir_core.errors import EncoderError
 
 
@@ -113,7 +113,7 @@ def json_object(content: Path | bytes, *, name: str = "") -> dict[str, Any]:
     place = content if isinstance(content, Path) else name
     try:
         text = content.read_text(encoding="utf-8") if isinstance(content, Path) else content.decode()
-        value = json.loads(text)
+        value = parse_json(text)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not valid JSON"
         raise EncoderError(f"Expected a readable JSON file, but {place} {reason}. Fetch or copy it again.") from error

@@ -8,13 +8,13 @@ without ``kit.json`` is taken as it is. It must load no encoder.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from radcbir_core.checked_files import parse_json
 from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.errors import EncoderError
@@ -98,7 +98,7 @@ def read_kit(folder: Path, *, restore: str = RESTORE) -> Kit | None:
     if not path.is_file():
         return None
     try:
-        record: Any = json.loads(path.read_text(encoding="utf-8"))
+        record: Any = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not valid JSON"
         raise EncoderError(f"Expected a readable list of files, but {path} {reason}. {restore}") from error

@@ -46,13 +46,22 @@ def test_others_are_put_together_for_as_long_as_they_are_needed(tmp_path: Path) 
 def test_what_is_missing_or_unreadable_is_named(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match=r"Expected a weights file, but model.safetensors is none of config.json"):
         _ = made({"config.json": b"{}"}).weights_path
-    checkpoint = made({"model.safetensors": tmp_path / "model.safetensors", "a.json": b"[1]", "b.json": b"\xff{"})
+    checkpoint = made(
+        {
+            "model.safetensors": tmp_path / "model.safetensors",
+            "a.json": b"[1]",
+            "b.json": b"\xff{",
+            "c.json": b"[" * 99_999,
+        }
+    )
     with pytest.raises(
         EncoderError, match=re.escape(f"Expected config.json beside {tmp_path / 'model.safetensors'}, but")
     ):
         checkpoint.read_json("config.json")
     with pytest.raises(EncoderError, match=r"Expected a JSON object, but a.json holds a list"):
         checkpoint.read_json("a.json")
+    with pytest.raises(EncoderError, match=r"Expected a readable JSON file, but c.json is not valid JSON"):
+        checkpoint.read_json("c.json")
     with pytest.raises(EncoderError, match=r"Expected a readable JSON file, but b.json is not valid JSON"):
         checkpoint.read_json("b.json")
     with pytest.raises(EncoderError, match=re.escape(f"but {tmp_path / 'c.json'} No such file")):

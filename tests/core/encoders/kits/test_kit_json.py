@@ -67,6 +67,7 @@ def test_it_is_named_a_demonstration() -> None:
         (lambda folder: (folder / "open_clip_config.json").unlink(), "open_clip_config.json is missing"),
         (lambda folder: (folder / "kit.json").unlink(), "kit.json is missing"),
         (lambda folder: (folder / "kit.json").write_text("{"), "kit.json is not valid JSON"),
+        (lambda folder: (folder / "kit.json").write_text("[" * 99_999), "kit.json is not valid JSON"),
         (lambda folder: (folder / "kit.json").write_text("[]"), "kit.json lists none"),
         (shutil.rmtree, "open_clip_config.json is missing"),
     ],
