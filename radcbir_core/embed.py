@@ -370,6 +370,7 @@ def _describe(
             "fingerprint": encoder.fingerprint,
             "weights_digest": encoder.weights_digest,
             "preprocessing": encoder.preprocessing.as_dict(),
+            **({"assumed_preprocessing": list(assumed)} if (assumed := encoder.preprocessing.assumed) else {}),
             _DECODING: decoding,
             "dimension": encoder.dimension,
             "supports_text": encoder.supports_text,

@@ -40,6 +40,11 @@ def build(
     else:
         loaded = load_encoder(spec_in(collection, encoder), device=device)
         encoder_id = loaded.encoder_id
+        if loaded.preprocessing.assumed:
+            print(
+                f"Its checkpoint does not say of the preprocessing: {', '.join(loaded.preprocessing.assumed)}. "
+                "The defaults of its library were taken."
+            )
         with bars() as progress:
             report = build_collection(collection, loaded, workers=workers, progress=progress)
     rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in ARTIFACT_NAMES]

@@ -11,7 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -49,6 +49,8 @@ class Preprocessing:
         anchor: Where ``pad`` puts the image: in the ``center``, or in the upper left ``corner``.
         rounding: How half pixels are rounded, as ``torchvision`` and open_clip do (to even) or as ``transformers`` does
             (the crop's place down, the resized side up).
+        assumed: Which of these the checkpoint does not say, so that its library's default was taken. It decides no
+            number that is not among the others, and is recorded beside them.
 
     Example:
         >>> pixels = Preprocessing(size=(32, 32), fit="squash", interpolation="bilinear", color="L")
@@ -66,10 +68,12 @@ class Preprocessing:
     resize: int | None = None
     anchor: Literal["center", "corner"] = "center"
     rounding: Literal["torchvision", "transformers"] = "torchvision"
+    assumed: tuple[str, ...] = field(default=(), compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain JSON values, for ``encoder.json``; later keys are left out where they say nothing new."""
         record = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        del record["assumed"]
         return {key: value for key, value in record.items() if key not in _LATER or value != _LATER[key]}
 
     def with_fit(self, fit: Fit | None) -> Preprocessing:
@@ -85,6 +89,36 @@ class Preprocessing:
         if fit is None or fit == self.fit:
             return self
         return replace(self, fit=fit, fill=0, resize=None, anchor="center")
+
+
+def with_credible_normalization(preprocessing: Preprocessing, *, place: str) -> Preprocessing:
+    """``preprocessing`` itself, if shades scaled to 0..1 can have its mean and standard deviation.
+
+    Numbers for shades up to 255, as other libraries write them, would be taken without a word and give embeddings that
+    mean nothing.
+
+    Args:
+        preprocessing: As a checkpoint says.
+        place: Its file, for the message.
+
+    Raises:
+        EncoderError: A mean outside 0..1, or a standard deviation outside 0 to 1.
+
+    Example:
+        >>> made = Preprocessing(
+        ...     size=(8, 8), fit="crop", interpolation="bicubic", color="RGB", mean=(0.5,), std=(1,)
+        ... )
+        >>> with_credible_normalization(made, place="config.json") is made
+        True
+    """
+    means, deviations = preprocessing.mean, preprocessing.std
+    if all(0 <= mean <= 1 for mean in means) and all(0 < deviation <= 1 for deviation in deviations):
+        return preprocessing
+    mean, std = (", ".join(f"{number:g}" for number in numbers) for numbers in (means, deviations))
+    raise EncoderError(
+        "Expected a mean from 0 to 1 and a std above 0 and up to 1, for shades scaled to 0 to 1, but "
+        f"mean = {mean} and std = {std} in {place}. Divide both by 255 if they are for shades up to 255."
+    )
 
 
 @dataclass(frozen=True, slots=True)

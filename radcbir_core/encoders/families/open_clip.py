@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 
-from radcbir_core.encoders.base import Fit, Preprocessing, shown
+from radcbir_core.encoders.base import Fit, Preprocessing, shown, with_credible_normalization
 from radcbir_core.encoders.families.open_clip_sources import (
     CONFIGURATION,
     TEXT_CONFIGURATION,
@@ -206,7 +206,7 @@ def published_preprocessing(
             f"Expected a gray level of 0 to 255, but fill_color = {fill!r} in preprocess_cfg. "
             "Correct it in open_clip_config.json."
         )
-    return Preprocessing(
+    preprocessing = Preprocessing(
         size=(int(height), int(width)),
         fit=chosen,
         interpolation="bilinear" if bilinear else "bicubic",
@@ -214,7 +214,13 @@ def published_preprocessing(
         mean=_three(preprocess_cfg.get("mean"), default=clip_mean, name="mean"),
         std=_three(preprocess_cfg.get("std"), default=clip_std, name="std"),
         fill=fill,
+        assumed=tuple(
+            name
+            for name, key in (("fit", "resize_mode"), *((key, key) for key in ("interpolation", "mean", "std")))
+            if preprocess_cfg.get(key) is None and not (name == "fit" and fit)
+        ),
     )
+    return with_credible_normalization(preprocessing, place=f"preprocess_cfg of {CONFIGURATION}")
 
 
 def _three(value: Any, *, default: tuple[float, ...], name: str) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from radcbir_core.encoders.base import Fit, Preprocessing, shown
+from radcbir_core.encoders.base import Fit, Preprocessing, shown, with_credible_normalization
 from radcbir_core.encoders.files.checkpoint import Checkpoint, json_object
 from radcbir_core.encoders.files.hub import fetch_file
 from radcbir_core.encoders.files.weights import load_strictly, read_weights, weights_in
@@ -27,6 +27,8 @@ CONFIGURATION = "config.json"
 RECIPE = "timm/1"
 """Family and version of the recipe; the version counts up whenever the numbers change."""
 _HUB_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_PUBLISHED = {"size": "input_size", "fit": "crop_mode", "interpolation": "interpolation", "resize": "crop_pct",
+              "mean": "mean", "std": "std"}  # fmt: skip
 _FITS: dict[str, Fit] = {"center": "crop", "squash": "squash"}
 
 
@@ -96,7 +98,7 @@ class TimmEncoder(TorchEncoder):
         super().__init__(
             model,
             dimension=int(_width(model, self._output)),
-            preprocessing=read_preprocessing(model, place=place).with_fit(fit),
+            preprocessing=read_preprocessing(model, written["pretrained_cfg"], place=place).with_fit(fit),
             record={
                 "recipe": RECIPE,
                 "architecture": written["architecture"],
@@ -158,8 +160,13 @@ def build_model(checkpoint: Checkpoint, written: Mapping[str, Any]) -> Any:
     return model.requires_grad_(requires_grad=False)
 
 
-def read_preprocessing(model: Any, *, place: str) -> Preprocessing:
+def read_preprocessing(model: Any, written: Mapping[str, Any], *, place: str) -> Preprocessing:
     """A timm model's published preprocessing.
+
+    Args:
+        model: The model, which completes what is published.
+        written: The ``pretrained_cfg`` of its configuration.
+        place: Where that stands, for messages.
 
     Raises:
         EncoderError: It is a kind that is not known here.
@@ -176,7 +183,7 @@ def read_preprocessing(model: Any, *, place: str) -> Preprocessing:
             "Expected crop_mode center or squash, bilinear or bicubic, and a square input where it is cropped, but "
             f"{place} has {published['crop_mode']}, {interpolation}, {height} x {width}. Choose another model."
         )
-    return Preprocessing(
+    preprocessing = Preprocessing(
         size=(int(height), int(width)),
         fit=fit,
         interpolation=interpolation,
@@ -184,7 +191,9 @@ def read_preprocessing(model: Any, *, place: str) -> Preprocessing:
         mean=tuple(float(value) for value in published["mean"]),
         std=tuple(float(value) for value in published["std"]),
         resize=resize if resize != height else None,
+        assumed=tuple(name for name, key in _PUBLISHED.items() if written.get(key) is None),
     )
+    return with_credible_normalization(preprocessing, place=place)
 
 
 def _chosen_output(checkpoint: Checkpoint, model: Any, *, place: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from radcbir_core.encoders.base import Fit, Preprocessing, shown
+from radcbir_core.encoders.base import Fit, Preprocessing, shown, with_credible_normalization
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
 from radcbir_core.errors import EncoderError
 
@@ -76,7 +76,14 @@ def read_preprocessing(
         "mean": _three(processor.image_mean, place=place) if processor.do_normalize else (0.0, 0.0, 0.0),
         "std": _three(processor.image_std, place=place) if processor.do_normalize else (1.0, 1.0, 1.0),
     }
-    return Preprocessing(**common, **_geometry(kind, processor, place=place)).with_fit(fit)
+    normalized = ("image_mean", "image_std") if processor.do_normalize else ()
+    assumed = tuple(
+        name
+        for name, key in (("size", "size"), ("interpolation", "resample"), ("mean", "image_mean"), ("std", "image_std"))
+        if written.get(key) is None and (key not in {"image_mean", "image_std"} or key in normalized)
+    )
+    made = Preprocessing(**common, **_geometry(kind, processor, place=place), assumed=assumed)
+    return with_credible_normalization(made, place=place).with_fit(fit)
 
 
 def _kind(written: Mapping[str, Any], model_type: str, *, place: str) -> str:

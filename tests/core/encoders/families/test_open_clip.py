@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from radcbir_core.encoders import Encoder, load_encoder
-from radcbir_core.encoders.families.open_clip import OpenClipEncoder
+from radcbir_core.encoders.families.open_clip import OpenClipEncoder, published_preprocessing
 from radcbir_core.errors import EncoderError
 from tests.core.encoders.tiny_models import TINY_MODEL, TINY_PREPROCESS, TINY_TEXT
 
@@ -340,6 +340,15 @@ def _set(path: Path, keys: str, value: Any) -> None:
     path.write_text(json.dumps(config))
 
 
+def test_what_a_checkpoint_does_not_say_of_its_preprocessing_is_named() -> None:
+    whole = published_preprocessing(TINY_PREPROCESS, size=32)
+    assert whole.assumed == ()
+    bare = published_preprocessing({}, size=32)
+    assert bare.assumed == ("fit", "interpolation", "mean", "std")
+    assert "assumed" not in bare.as_dict()
+    assert published_preprocessing({"mean": 0.5, "std": 0.5}, size=32, fit="pad").assumed == ("interpolation",)
+
+
 @pytest.mark.parametrize(
     ("keys", "value", "message"),
     [
@@ -348,6 +357,9 @@ def _set(path: Path, keys: str, value: Any) -> None:
         ("model_cfg.text_cfg", [], "Expected model_cfg with embed_dim"),
         ("preprocess_cfg", [1], "Expected model_cfg with embed_dim"),
         ("preprocess_cfg.resize_mode", "stretch", "Expected shortest or longest or squash"),
+        ("preprocess_cfg.mean", [123.675, 116.28, 103.53], "but mean = 123.675, 116.28, 103.53 and"),
+        ("preprocess_cfg.std", [58.4, 57.1, 57.4], r"std above 0 and up to 1, .*Divide both by 255"),
+        ("preprocess_cfg.mean", [-0.1, 0, 0], "a mean from 0 to 1"),
         (
             "model_cfg.vision_cfg.color",
             "red",

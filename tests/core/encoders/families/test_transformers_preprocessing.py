@@ -115,6 +115,7 @@ def test_what_is_not_written_is_the_library_s_default() -> None:
     clip = read_preprocessing({"feature_extractor_type": "CLIPFeatureExtractor"}, model_type="clip", place="")
     assert (clip.size, clip.fit, clip.resize, clip.interpolation) == ((224, 224), "crop", None, "bicubic")
     assert clip.mean == (0.48145466, 0.4578275, 0.40821073)
+    assert clip.assumed == ("size", "interpolation", "mean", "std")
     resnet = read_preprocessing({"size": 224, "crop_pct": 0.875}, model_type="resnet", place="")
     assert (resnet.size, resnet.fit, resnet.resize) == ((224, 224), "crop", 256)
     large = read_preprocessing({"size": {"shortest_edge": 384}}, model_type="convnext", place="")
