@@ -1,8 +1,9 @@
 """The format ``dicom``: a tree of DICOM files, or a DICOMDIR.
 
 Owns which elements of a header may reach the manifest, the pseudonyms of identifiers, and the slices of volumes. Only
-elements on the list below are read; of these, identifiers are replaced by salted pseudonyms, and the others are coded
-words or numbers, which are dropped where they are anything else. Decoding is ``radcbir_core.images``' business.
+elements on the list below are read; of these, identifiers are replaced by salted pseudonyms, and the others are terms
+of the standard (dicom_terms.py) or numbers, and are dropped where they are anything else. Decoding is
+``radcbir_core.images``' business.
 
 Elements and their meaning: DICOM PS3.6; modules of PS3.3 C.7.1.1 (patient), C.7.2.1 (study), C.7.3.1 (series), C.7.6.2
 (image plane). DICOMDIR: PS3.3 F.3 and F.5, PS3.10 8.5.
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.dicom.quick_header import quick_elements
+from radcbir_core.importers.datasets.dicom_terms import is_term
 from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.checking import file_below
@@ -50,8 +51,6 @@ _COLUMNS = (
     *("image_id", "path", "modality", "anatomy", "view", "patient_id", "study_id", "series_id"),
     *("dicom_modality", "laterality", "slice_thickness_mm", FRAME_COLUMN),
 )
-# A code string, PS3.5 6.2, table 6.2-1.
-_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
 _DICOMDIR = "dicomdir"
 _LOOKED_AT = 20
 _MOST_FRAMES = 100_000
@@ -322,9 +321,9 @@ class _Reader:
         }
 
     def _code(self, header: Any, keyword: str) -> str:
-        """A coded word; "" where the element holds anything else, which is counted."""
+        """A term of the standard; "" where the element holds anything else, which is counted."""
         text = str(header.get(keyword) or "").strip().upper()
-        if not text or _CODE.fullmatch(text):
+        if not text or is_term(keyword, text):
             return text
         self._dropped[keyword] += 1
         return ""
@@ -348,7 +347,7 @@ class _Reader:
                 "."
             )
         for keyword, count in self._dropped.items():
-            self._notes.append(f"{keyword} was no coded word in {counted(count, 'file')}, and was left out.")
+            self._notes.append(f"{keyword} held no term of the standard in {counted(count, 'file')}, and was left out.")
         for keyword, count in self._no_number.items():
             self._notes.append(f"{keyword} was no number in {counted(count, 'file')}, and counts as not there.")
 

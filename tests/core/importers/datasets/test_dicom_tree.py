@@ -208,7 +208,7 @@ def test_what_is_no_image_is_a_problem_that_names_nobody(tmp_path, picture) -> N
     assert "cut off" in reasons["cut.dcm"]
     assert "Expected a DICOM file" in reasons["picture.png"]
     assert SECRET not in texts(report.collection)
-    assert "BodyPartExamined was no coded word in 1 file, and was left out." in report.notes
+    assert "BodyPartExamined held no term of the standard in 1 file, and was left out." in report.notes
     assert "burned into their pixels (BurnedInAnnotation): 1." in " ".join(report.notes)
 
 
