@@ -14,7 +14,7 @@ from typing import Any
 from radcbir_core.collections.manifest import COLUMNS
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
-from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR
+from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR, listed_in
 from radcbir_core.importers.rows.sources import Cell
 from radcbir_core.importers.rows.uncertain import UNCERTAIN, Policy, uncertain_finding
 from radcbir_core.vocabulary import is_known
@@ -234,14 +234,4 @@ def as_list(value: Any) -> list[str]:
     """
     if isinstance(value, list | tuple):
         return [as_text(item) for item in value]
-    text = as_text(value).strip()
-    if text.startswith("[") and text.endswith("]"):
-        import ast
-
-        try:
-            items = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            items = None
-        if isinstance(items, list):
-            return [as_text(item) for item in items]
-    return text.split(LIST_SEPARATOR) if text else []
+    return listed_in(as_text(value))

@@ -6,6 +6,7 @@ files: paths are passed on as they are.
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -123,13 +124,31 @@ def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
         return [name] if name else []
     for column in ("pathologies", "labels_all"):
         cell = cells.get(column, "")
-        words = cell if isinstance(cell, list) else cell.split(LIST_SEPARATOR) if is_known(cell) else []
+        words = cell if isinstance(cell, list) else listed_in(cell) if is_known(cell) else []
         if words:
             names = (changes.note(column, word, _pathology(word)) for word in words)
             return list(dict.fromkeys(name for name in names if name))
     if several:
         changes.note("pathology", single, "")
     return []
+
+
+def listed_in(text: str) -> list[str]:
+    """The findings that a text lists: with ``|`` between them, or as Python and JSON write a list.
+
+    Example:
+        >>> [listed_in(text) for text in ("a|b", "['a', 'b']", '["a, b"]', "a, b", " ", "[a]")]
+        [['a', 'b'], ['a', 'b'], ['a, b'], ['a, b'], [], ['[a]']]
+    """
+    text = text.strip()
+    if text.startswith("[") and text.endswith("]"):
+        try:
+            items = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            items = None
+        if isinstance(items, list):
+            return [str(item) for item in items]
+    return text.split(LIST_SEPARATOR) if text else []
 
 
 def further_columns(sources: Sequence[Source]) -> list[str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
 from radcbir_core.errors import ManifestError
+from radcbir_core.images.file_types import HEAD_BYTES, sniff
 
 _DELIMITERS = ",;\t"
 _LONGEST_LINE = 4 * 1024 * 1024
@@ -224,11 +225,23 @@ class CsvTable:
         with self._faults(), cast(TextIO, opened(self.path, "rt", encoding="utf-8-sig", newline="")) as handle:
             yield handle
 
+    def _kind_of_image(self) -> str | None:
+        try:
+            with self.path.open("rb") as handle:
+                return sniff(handle.read(HEAD_BYTES))
+        except OSError:
+            return None
+
     @contextmanager
     def _faults(self) -> Iterator[None]:
         try:
             yield
         except UnicodeDecodeError as error:
+            if (kind := self._kind_of_image()) is not None:
+                raise ManifestError(
+                    f"Expected a folder or a table of images, but {self.path} is an image itself ({kind}). Give the "
+                    "folder it lies in, or a table that names it."
+                ) from error
             raise ManifestError(
                 f"Expected text in UTF-8, but {self.path} has other bytes at position {error.start}. "
                 "Save it as UTF-8 CSV."

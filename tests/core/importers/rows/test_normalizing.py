@@ -14,6 +14,12 @@ def normalized(changes: Changes | None = None, **cells):
     return normalize_row({"path": " a/1.png ", **cells}, dataset="site", changes=changes or Changes())
 
 
+def test_a_list_in_one_cell_is_a_list() -> None:
+    for text in ("['Mass', 'Edema']", '["Mass", "Edema"]', "Mass|Edema"):
+        row = normalize_row({"path": "a.png", "pathologies": text}, dataset="d", changes=Changes())
+        assert row["pathologies"] == ["Mass", "Edema"]
+
+
 def test_what_a_row_has_where_its_source_says_nothing() -> None:
     assert normalized() == {
         "image_id": "site/a/1.png",

@@ -128,3 +128,12 @@ def test_more_columns_than_any_table_of_images_has_are_refused_at_once(tmp_path)
         CsvTable(path)
     path.write_text("path," + ",".join(f"c{number}" for number in range(19_999)))
     assert len(CsvTable(path).columns) == 20_000
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"), [(b"\x89PNG\r\n\x1a\n\xff", "PNG"), (b"\xff\xd8\xff\xe0", "JPEG"), (b"II*\0\xff", "TIFF")]
+)
+def test_an_image_is_no_table_of_images(tmp_path, head, kind) -> None:
+    (tmp_path / "a.csv").write_bytes(head)
+    with pytest.raises(ManifestError, match=rf"a\.csv is an image itself \({kind}\)\. Give the folder it lies in"):
+        CsvTable(tmp_path / "a.csv")
