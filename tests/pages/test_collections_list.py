@@ -192,7 +192,7 @@ def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied
     store = open_collection("small").store("pixels")
     forget(store, INDEX, NEIGHBORS, EVALUATION, PROJECTION)
     asked: list[ImportAndBuild] = []
-    monkeypatch.setattr(jobs, "start", asked.append)
+    monkeypatch.setattr("pages.parts.jobs.controls.start", asked.append)
     at = app("collections", part="encoders")
     assert not complaints(at)
     assert "✓ current" in html(at)
@@ -219,7 +219,7 @@ def test_a_build_that_cannot_begin_says_why(copied_data, app, monkeypatch) -> No
     def refuse(_: object) -> None:
         raise CollectionError("Expected one piece of work, but there are two. Wait.")
 
-    monkeypatch.setattr(jobs, "start", refuse)
+    monkeypatch.setattr("pages.parts.jobs.controls.start", refuse)
     at = app("collections", part="encoders")
     assert "pixels" not in [one.value for one in at.selectbox if one.key == "radcbir:build-small"]
     button(at, "Build").click().run()

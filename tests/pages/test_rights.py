@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import errno
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +13,13 @@ import streamlit as st
 from streamlit import config
 
 from pages.parts.frame import rights
+from pages.parts.jobs import controls
 from radcbir_core.audit import audit_path
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import RightsError, StorageError
+from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from tests.conftest import REPOSITORY
+from tests.second_encoder import add_encoder
 
 
 @pytest.fixture
@@ -154,6 +161,42 @@ def test_a_viewer_is_not_offered_what_an_owner_is(app, settings):
         assert not at.exception
         assert not labels(at) & set(OWNERS_BUTTONS), part
         assert not at.get("download_button") or part == "problems"
+
+
+def test_a_viewer_cannot_build_the_baseline_either(app, settings, copied_data):
+    add_encoder(open_collection("small"), noise=4.5)
+    shutil.rmtree(copied_data / "encoders" / "pixels")
+    asked = {"encoder": "second", "versus": "pixels"}
+    assert "Build pixels now" in labels(app("compare", **asked))
+    settings["server.address"] = "0.0.0.0"  # noqa: S104 - what a server may be set to
+    at = app("compare", **asked)
+    assert not at.exception
+    assert "Build pixels now" not in labels(at)
+    with pytest.raises(RightsError):
+        controls.begin(ImportAndBuild("small", encoders=("pixels",)), action="build pixels")
+
+
+def test_whatever_pages_begin_begins_where_rights_are_asked_for():
+    """The first start is the server's own; all else goes by controls.begin, or by a button of controls."""
+    used = {"start", "resume", "stop", "end", "dismiss"}
+    for path in (REPOSITORY / "pages").rglob("*.py"):
+        name = path.relative_to(REPOSITORY).as_posix()
+        if name in {"pages/parts/jobs/controls.py", "pages/parts/jobs/first_start.py"}:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        taken = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "radcbir_core.jobs"
+            for alias in node.names
+        }
+        called = {
+            f"{node.value.id}.{node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.attr in used
+        }
+        assert "start" not in taken, name
+        assert not called & {f"{of}.{word}" for of in ("job", "jobs") for word in used}, name
 
 
 def test_who_is_not_logged_in_sees_the_button_to_do_so_and_nothing_else(app, settings, monkeypatch):

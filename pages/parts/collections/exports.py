@@ -20,7 +20,7 @@ from pages.parts.jobs import controls
 from radcbir_core.collections.archive.archive_writer import DICOM_NOTE
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.export import csv_bytes_about
-from radcbir_core.jobs import at_work_at, start
+from radcbir_core.jobs import at_work_at
 from radcbir_core.jobs.kinds.export_file import ExportFile, exports_folder
 
 DOWNLOADED: Final = 50_000_000
@@ -129,18 +129,13 @@ def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary
     at_work = at_work_at(request.place) is not None
     controls.button(
         "Being written, see above" if at_work else "Write on the server",
-        partial(_write, request),
+        partial(controls.begin, request, action=f"export {request.file}"),
         key=f"radcbir:write-{request.file}",
         icon=":material/save:",
         type=kind,
         disabled=at_work,
         help=f"Into {exports_folder()}",
     )
-
-
-def _write(request: ExportFile) -> None:
-    rights.require("owner", f"export {request.file}", request.name)
-    start(request)
 
 
 def _made(request: ExportFile) -> bytes:
@@ -179,12 +174,8 @@ def _written(collection: Collection) -> None:
                     on_click="ignore",
                     key=f"radcbir:get-{path.name}",
                 )
-            st.button(
-                "Delete",
-                icon=":material/delete:",
-                key=f"radcbir:delete-{path.name}",
-                on_click=_delete,
-                args=(path,),
+            controls.button(
+                "Delete", partial(_delete, path), icon=":material/delete:", key=f"radcbir:delete-{path.name}"
             )
 
 

@@ -16,6 +16,7 @@ from pages.parts.collections import sizes
 from pages.parts.frame import counts as count_tables
 from pages.parts.frame import encoder_states, loaders, problem_table, rights, shell, state
 from pages.parts.frame.text import csv_bytes, literal, markup
+from pages.parts.jobs import controls
 from radcbir_core import jobs
 from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
 from radcbir_core.collections.changes import images_found
@@ -173,8 +174,7 @@ def _look_for_all() -> None:
 
 def _begin_build(name: str, spec: str) -> None:
     try:
-        rights.require("owner", f"build {spec}", name)
-        jobs.start(ImportAndBuild(name, encoders=(spec,)))
+        controls.begin(ImportAndBuild(name, encoders=(spec,)), action=f"build {spec}")
     except RadcbirError as error:
         st.session_state[_BUILD_ERROR] = str(error)
 

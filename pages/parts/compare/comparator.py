@@ -19,7 +19,7 @@ from pages.parts.frame.text import literal, markup
 from pages.parts.jobs import controls, stages, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.evaluation.statistics.chance import CHANCE
-from radcbir_core.jobs import Job, job_at, start
+from radcbir_core.jobs import Job, job_at
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from radcbir_core.wording import counted
 
@@ -112,10 +112,13 @@ def offer_baseline(opened: Opened) -> None:
         f"{counted(len(collection), 'image')} in seconds to minutes.",
         icon=":material/grid_on:",
     )
+    if not controls.may_begin(request.kind):
+        st.caption("Owners of this server can build it here.")
+        return
     goes_on = ended is not None and ended.state in {"stopped", "interrupted"}
     controls.button(
         "Go on" if goes_on else f"Build {BASELINE} now",
-        partial(start, request),
+        partial(controls.begin, request, action=f"build {BASELINE}"),
         icon=":material/play_arrow:",
         type="primary",
         key="radcbir:baseline",

@@ -20,7 +20,7 @@ from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation import Evaluation, Result
-from radcbir_core.jobs import Job, Status, job_at, start
+from radcbir_core.jobs import Job, Status, job_at
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from radcbir_core.jobs.status import START
 
@@ -95,7 +95,7 @@ def _offer(what: str, request: EvaluateEncoder, ended: Status | None) -> None:
     )
     controls.button(
         "Compute again" if stopped else "Compute",
-        partial(start, request),
+        partial(controls.begin, request, action="evaluate"),
         icon=":material/play_arrow:",
         type="primary",
         key="radcbir:compute",

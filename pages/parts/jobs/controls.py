@@ -1,7 +1,7 @@
-"""The buttons of a job: stop it, end it, go on with it, forget it.
+"""The beginning of a job, and its buttons: stop it, end it, go on with it, forget it.
 
-Owns these, and that an error of one of them is said once, where the page says so. How far a job is is drawn by
-``stages.py``.
+Owns these, who may use them, and that an error of one of them is said once, where the page says so. How far a job is
+is drawn by ``stages.py``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pages.parts.frame import remedies, rights
 from pages.parts.frame.text import message
 from pages.parts.jobs.job_words import Words
 from radcbir_core.errors import RadcbirError
-from radcbir_core.jobs import Job, Status
+from radcbir_core.jobs import Job, Request, Status, start
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 
 _ERROR: Final = "radcbir:job-error"
@@ -40,6 +40,26 @@ def say_error() -> None:
         st.error(message(error), icon=":material/error:")
 
 
+def begin(request: Request, *, action: str) -> Job:
+    """Begin a job, if whoever looks may; whatever a person begins on a page begins here.
+
+    Args:
+        request: What is to be done.
+        action: The same in a word or two, for the record.
+
+    Raises:
+        RightsError: It is not theirs to begin.
+        CollectionError: Another job is at the collection.
+    """
+    _require(request.kind, action, request.name)
+    return start(request)
+
+
+def may_begin(kind: str) -> bool:
+    """Whether a kind of job is for whoever looks: evaluations are everybody's, what makes and removes is an owner's."""
+    return kind == EvaluateEncoder.kind or rights.may("owner")
+
+
 def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> None:
     """The button that stops a job, and the one that ends it wherever it is once it has been asked to stop.
 
@@ -48,7 +68,7 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
         status: How far it is.
         says: What happens to what it has made.
     """
-    if not _may(job):
+    if not may_begin(job.kind):
         return
     stopping = status.state == "stopping"
     button(
@@ -71,7 +91,7 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
 
 def resume(job: Job, status: Status) -> None:
     """The button that goes on with a job that has ended before its end."""
-    if not _may(job):
+    if not may_begin(job.kind):
         return
     button(
         "Try again" if status.state == "failed" else "Go on",
@@ -84,15 +104,15 @@ def resume(job: Job, status: Status) -> None:
 
 def dismiss(job: Job) -> None:
     """The button that forgets a job that has ended."""
-    if not _may(job):
+    if not may_begin(job.kind):
         return
     forget = partial(_carry_out, "dismiss", job, job.dismiss)
     button("Dismiss", forget, key=f"dismiss:{job.id}", icon=":material/close:")
 
 
 def log(job: Job, status: Status) -> None:
-    """What the process of a job wrote last, where that may say why it ended."""
-    if status.state not in {"failed", "interrupted"}:
+    """What the process of a job wrote last, where that may say why it ended; it names folders of the server."""
+    if not may_begin(job.kind) or status.state not in {"failed", "interrupted"}:
         return
     try:
         lines = job.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
@@ -114,14 +134,13 @@ def button(label: str, do: Callable[[], object], **arguments: object) -> None:
     st.button(label, on_click=_do, args=(do,), **arguments)  # type: ignore[arg-type]
 
 
-def _may(job: Job) -> bool:
-    """Whether a job is for whoever looks: evaluations are everybody's, what makes and removes is an owner's."""
-    return job.kind == EvaluateEncoder.kind or rights.may("owner")
+def _require(kind: str, action: str, subject: str) -> None:
+    if kind != EvaluateEncoder.kind:
+        rights.require("owner", action, subject)
 
 
 def _carry_out(action: str, job: Job, do: Callable[[], object]) -> None:
-    needed: rights.Role = "viewer" if job.kind == EvaluateEncoder.kind else "owner"
-    rights.require(needed, f"{action} {job.kind}", job.name or job.id)
+    _require(job.kind, f"{action} {job.kind}", job.name or job.id)
     do()
 
 

@@ -12,12 +12,12 @@ from typing import Final
 import streamlit as st
 
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft
-from pages.parts.frame import loaders, rights, shell
+from pages.parts.frame import loaders, shell
 from pages.parts.frame.text import literal
+from pages.parts.jobs import controls
 from radcbir_core.collections.layout import check_name
 from radcbir_core.encoders import encoder_id_of
 from radcbir_core.encoders.usable import Usable
-from radcbir_core.jobs import start
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 FAVORITE: Final = "radcbir-mini"
@@ -63,8 +63,8 @@ def draw(draft: Draft) -> None:
     if st.button("Start", type="primary", icon=":material/play_arrow:"):
         with shell.errors_shown():
             check_name(name)
-            rights.require("owner", "add to" if add else "import", name)
-            start(_request(draft, name, title=title, add=add, encoders=encoders))
+            request = _request(draft, name, title=title, add=add, encoders=encoders)
+            controls.begin(request, action="add to" if add else "import")
             draft.started = True
 
 
