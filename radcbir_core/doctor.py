@@ -247,6 +247,8 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
     rows = vectors_of(store).shape[0]
     told = f"{rows:,} embeddings; all {len(ARTIFACTS)} steps current"
     advice = ""
+    if before := store.earlier_recipes():
+        told += f"; made by an earlier version of their recipe, which is still read: {', '.join(before)}"
     if not store.imported and store.decoding < DECODING:
         told += f"; images decoded by version {store.decoding}, which is {DECODING} now"
         advice = (

@@ -251,6 +251,11 @@ class EncoderStore:
                 found[artifact.name] = Standing("stale", fault)
         return found
 
+    def earlier_recipes(self) -> list[str]:
+        """What people call the artifacts that were made by an earlier version of their recipe, which is still read."""
+        made = {artifact.title: self._made.get(artifact.name, {}).get("recipe") for artifact in ARTIFACTS}
+        return [artifact.title for artifact in ARTIFACTS if made[artifact.title] in artifact.still_read]
+
     def states(self) -> dict[str, State]:
         """How each artifact stands, in the order of the table."""
         return {name: standing.state for name, standing in self.standings().items()}

@@ -5,9 +5,10 @@ query, how many relevant ones are among the first R, is a reduction that reads t
 :class:`~radcbir_core.search.backend.Vectors`, so that it is also what an approximate engine is measured by and falls
 back to.
 
-Similarities are single-precision sums. A single query over half-precision vectors is scanned as they lie on disk by
-NumKong; since that rounds the query to half precision too, every vector that the rounding could have
-kept from the first k is looked at again in full precision. Equal similarities are put in the order of the rows.
+Similarities are cosines, in single-precision sums. A single query over half-precision vectors is scanned as they lie on
+disk by NumKong; since that rounds the query to half precision too, and leaves the vectors at the lengths that rounding
+has given them, every vector that either could have kept from the first k is looked at again in full precision. Equal
+similarities are put in the order of the rows.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from radcbir_core.search.backend import (
     OverVectors,
     Rows,
     Vectors,
+    unit_vectors,
 )
 
 Products = Iterator[tuple[range, Float32]]
@@ -51,6 +53,8 @@ _FIRST = 2048
 _WIDTH = 512
 _HELD_ELEMENTS = 256_000_000
 _TELL_EVERY = 0.2
+_LENGTHS = 1e-3
+"""How far from 1 the length of a half-precision vector may be: rounding moves it by 2⁻¹¹ at most, imports take 10⁻³."""
 _EMPTY = np.iinfo(np.int64).min
 _LOW = np.int64(0x7FFFFFFF)
 
@@ -249,24 +253,20 @@ def _blocks_of(source: Vectors, rows: Rows, *, scattered: bool) -> Callable[[], 
     Rows that fit into memory are gathered once.
     """
     size = len(rows)
-    held = _single(source, rows) if size * source.shape[1] <= _HELD_ELEMENTS else None
+    held = unit_vectors(source, rows) if size * source.shape[1] <= _HELD_ELEMENTS else None
     number = -(-size // _ROWS)
 
     def blocks() -> Iterator[tuple[range, Float32]]:
         for block in range(number):
             places = range(block * _ROWS, min((block + 1) * _ROWS, size))
             if held is None:
-                yield places, _single(source, rows[places.start : places.stop])
+                yield places, unit_vectors(source, rows[places.start : places.stop])
             elif scattered:
                 yield range(block, size, number), held[block::number]
             else:
                 yield places, held[places.start : places.stop]
 
     return blocks
-
-
-def _single(source: Vectors, rows: Rows) -> Float32:
-    return np.asarray(source.vectors(rows), dtype=np.float32)
 
 
 class _Best:
@@ -390,12 +390,12 @@ def _scan(source: Vectors, queries: Float32, *, k: int, rows: Rows, exclusions: 
         for exclusion in exclusions:
             if exclusion.query_groups[q] >= 0:
                 scanned[exclusion.excluded(q, rows)] = -np.inf
-        # Cauchy-Schwarz: rounding the query moves no similarity by more than this (half-precision norms are < 1.002).
-        doubt = 1.002 * float(np.linalg.norm(query - rounded[q].astype(np.float32))) + 1e-6
+        # Cauchy-Schwarz: rounding the query moves no similarity by more than this, and lengths by no more than that.
+        doubt = (1 + _LENGTHS) * float(np.linalg.norm(query - rounded[q].astype(np.float32))) + _LENGTHS + 1e-6
         last = len(scanned) - min(k, len(scanned))
         threshold = np.partition(scanned, last)[last] - 2 * doubt
         candidates = np.flatnonzero((scanned >= threshold) & np.isfinite(scanned))
-        similarities = _single(source, rows[candidates]) @ query
+        similarities = unit_vectors(source, rows[candidates]) @ query
         best = np.lexsort((candidates, -similarities))[:k]
         hits.fill(q, rows[candidates[best]], similarities[best])
     return hits

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.backend import Float32, Hits, Vectors
+from radcbir_core.search.backend import Float32, Hits, Vectors, unit_vectors
 from radcbir_core.search.exact import first_hits
 
 _BATCH = 4096
@@ -60,7 +60,7 @@ def rank_exactly(
     singly = np.flatnonzero(batch * source.shape[1] < _PRODUCT_FROM)
     hits = first_hits(
         source,
-        lambda part: np.asarray(source.vectors(queries[part]), dtype=np.float32),
+        lambda part: unit_vectors(source, queries[part]),
         queries=len(queries),
         k=max(2 * k, _CANDIDATES) if len(singly) else k,
         rows=gallery,
@@ -71,7 +71,8 @@ def rank_exactly(
         part = singly[start : start + _QUERIES_AT_ONCE]
         query, rank = np.nonzero(hits.rows[part] >= 0)
         rows, similarities = hits.rows[part], np.full(hits.rows[part].shape, -np.inf, dtype=np.float32)
-        asked, given = source.vectors(queries[part][query]), source.vectors(rows[query, rank].astype(np.intp))
+        asked = unit_vectors(source, queries[part][query])
+        given = unit_vectors(source, rows[query, rank].astype(np.intp))
         similarities[query, rank] = similarity_in_fixed_order(asked, given)
         order = np.lexsort((-rows, -similarities))
         hits.rows[part] = np.take_along_axis(rows, order, axis=1)

@@ -14,7 +14,19 @@ from typing import get_args
 import numpy as np
 
 from radcbir_core.errors import QueryError
-from radcbir_core.search.backend import Backend, Exclusion, Filter, Float32, Floats, Hits, Mask, Method, Rows, unit
+from radcbir_core.search.backend import (
+    Backend,
+    Exclusion,
+    Filter,
+    Float32,
+    Floats,
+    Hits,
+    Mask,
+    Method,
+    Rows,
+    unit,
+    unit_vectors,
+)
 from radcbir_core.search.exact import Exact
 
 _LARGEST_FETCH = 20_000
@@ -123,7 +135,7 @@ class Searcher:
                     unfinished.append(q)
                     continue
                 if engine.rounded:
-                    similarities = self.vectors(rows).astype(np.float32) @ queries[q]
+                    similarities = unit_vectors(self.engine, rows) @ queries[q]
                 best = np.lexsort((rows, -similarities))[:k]
                 hits.fill(q, rows[best], similarities[best])
             waiting = np.asarray(unfinished, dtype=np.intp)

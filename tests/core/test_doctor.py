@@ -75,6 +75,19 @@ def test_the_command_prints_a_table_and_fails_where_something_does(data, monkeyp
     assert capsys.readouterr().out.splitlines()[-1].startswith("0 failed, ")
 
 
+def test_a_graph_of_an_earlier_recipe_that_is_still_read_is_said_to_be_of_it(small) -> None:
+    record = small / "collections" / "small" / "encoders" / "pixels" / "encoder.json"
+    facts = json.loads(record.read_text())
+    facts["artifacts"]["neighbors"]["recipe"] = 1
+    record.write_text(json.dumps(facts))
+    (finding,) = [finding for finding in doctor.check_collections() if finding.check == "collection small, pixels"]
+    assert (finding.result, finding.found) == (
+        "ok",
+        "61 embeddings; all 5 steps current; "
+        "made by an earlier version of their recipe, which is still read: neighbors",
+    )
+
+
 def test_embeddings_of_an_earlier_decoding_are_said_to_be_of_it(small) -> None:
     record = small / "collections" / "small" / "encoders" / "pixels" / "encoder.json"
     facts = json.loads(record.read_text())

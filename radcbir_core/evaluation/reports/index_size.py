@@ -77,7 +77,7 @@ class IndexSize(Evaluation):
     """
 
     kind: ClassVar[str] = "index-size"
-    recipe: ClassVar[int] = 2
+    recipe: ClassVar[int] = 3
     name: ClassVar[str] = "Index size"
     about: ClassVar[str] = (
         "P at k against the size of the gallery: drawn smaller by whole patients; mean and standard deviation of draws."

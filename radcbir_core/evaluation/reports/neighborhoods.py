@@ -38,7 +38,7 @@ class Neighborhoods(Evaluation):
     """
 
     kind: ClassVar[str] = "neighborhoods"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Neighborhoods"
     about: ClassVar[str] = "How many of the nearest images of every image two encoders share."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors",)

@@ -43,7 +43,7 @@ class Precision(Evaluation):
     """
 
     kind: ClassVar[str] = "precision"
-    recipe: ClassVar[int] = 5
+    recipe: ClassVar[int] = 6
     name: ClassVar[str] = "Precision"
     about: ClassVar[str] = (
         "P at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."

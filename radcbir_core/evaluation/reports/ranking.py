@@ -58,7 +58,7 @@ class Ranking(Evaluation):
     """
 
     kind: ClassVar[str] = "ranking"
-    recipe: ClassVar[int] = 4
+    recipe: ClassVar[int] = 5
     name: ClassVar[str] = "Ranking metrics"
     about: ClassVar[str] = (
         "NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."

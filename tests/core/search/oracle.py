@@ -1,4 +1,4 @@
-"""What search is compared with: every pair in double precision, sorted."""
+"""What search is compared with: the cosine of every pair in double precision, sorted."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def vectors(number: int, dimension: int = 24, *, seed: int = 0, dtype=np.float16
 
 
 def ranked(embeddings, query, k, allowed=None, blocked=()) -> list[tuple[float, int]]:
-    """Every similarity in double precision, best first, equal ones by row."""
+    """The cosine of every row in double precision, best first, equal ones by row."""
     pairs = []
     for row, vector in enumerate(np.asarray(embeddings, dtype=np.float64)):
         if (allowed is None or allowed[row]) and row not in blocked:
-            pairs.append((-float(np.dot(vector, query.astype(np.float64))), row))
+            length = np.linalg.norm(vector) or 1.0
+            pairs.append((-float(np.dot(vector, query.astype(np.float64)) / length), row))
     return [(-s, row) for s, row in sorted(pairs)[:k]]
 
 

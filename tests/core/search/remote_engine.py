@@ -130,6 +130,8 @@ def _answer(vectors: np.ndarray, message: dict[str, Any], data: bytes) -> tuple[
         offset += groups.nbytes + mine.nbytes
     rows, similarities = [], []
     single = vectors.astype(np.float32)
+    lengths = np.linalg.norm(single, axis=1)
+    single /= np.where(lengths > 0, lengths, 1)[:, None]
     for q, query in enumerate(queries):
         may = usable.copy()
         for groups, mine in exclusions:

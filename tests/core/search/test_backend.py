@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from radcbir_core.errors import QueryError
-from radcbir_core.search.backend import ArrayVectors, Exclusion, Hits, in_blocks, unit
+from radcbir_core.search.backend import ArrayVectors, Exclusion, Hits, in_blocks, unit, unit_vectors
+from tests.core.search.oracle import vectors
 
 
 @pytest.mark.parametrize(
@@ -56,3 +57,23 @@ def test_hits_tell_what_found_them() -> None:
     assert Hits.empty(1, 1, engine="remote").found_by() == "exact search (remote)"
     unmeasured = Hits.empty(1, 1, method="approximate", engine="usearch", recall=float("nan"))
     assert unmeasured.found_by() == "approximate search (usearch)"
+
+
+def test_half_precision_vectors_are_compared_by_their_direction() -> None:
+    array = vectors(300, 512, seed=1)
+    array[7] = 0
+    lengths = np.linalg.norm(array.astype(float), axis=1)
+    assert np.abs(np.delete(lengths, 7) - 1).max() > 2e-5, "the case is too easy to show anything"
+    source, rows = ArrayVectors(array), np.arange(300)
+    scaled = unit_vectors(source, rows)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(np.delete(scaled, 7, axis=0).astype(float), axis=1), 1, atol=2e-7)
+    assert not scaled[7].any()
+    singly = np.concatenate([unit_vectors(source, rows[row : row + 1]) for row in range(300)])
+    assert singly.tobytes() == scaled.tobytes(), "the same bits, however many are asked for"
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_longer_numbers_are_compared_as_they_are(dtype) -> None:
+    array = vectors(20, 16, dtype=dtype)
+    np.testing.assert_array_equal(unit_vectors(ArrayVectors(array), np.arange(20)), array.astype(np.float32))

@@ -56,11 +56,24 @@ def test_a_single_half_precision_query_is_answered_as_in_single_precision() -> N
         embeddings = random.normal(size=(3000, 4))
         embeddings = (embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)).astype(np.float16)
         query = unit(random.normal(size=4), dimension=4)
-        expected = ranked(embeddings, query[0], 20)
-        assert_same(searched(embeddings, query, k=20), 0, expected)
-        rounded = ranked(embeddings, query[0].astype(np.float16), 20)
+        expected = ranked(embeddings, query[0], 200)
+        assert_same(searched(embeddings, query, k=200), 0, expected)
+        rounded = ranked(embeddings, query[0].astype(np.float16), 200)
         moved += [row for _, row in rounded] != [row for _, row in expected]
     assert moved, "the cases are too easy to show anything"
+
+
+@pytest.mark.parametrize("queries", [1, 6])
+def test_lengths_that_rounding_has_left_decide_nothing(queries) -> None:
+    """The better direction wins over the longer vector, in a scan and in products."""
+    better, longer = np.array([[0.9992, 0.04], [1.0008, 0.05]], dtype=np.float16)
+    embeddings = np.stack([longer, better])
+    asked = np.repeat(unit([1.0, 0.0], dimension=2), queries, axis=0)
+    assert longer[0] > better[0]
+    hits = searched(embeddings, asked, k=2)
+    assert (hits.rows == [1, 0]).all()
+    cosines = [row[0] / np.linalg.norm(row) for row in embeddings[[1, 0]].astype(float)]
+    np.testing.assert_allclose(hits.similarities[0], cosines, atol=1e-7)
 
 
 @pytest.mark.parametrize("queries", [1, 6])

@@ -27,7 +27,7 @@ from radcbir_core.search.query import (
     query_of,
 )
 from radcbir_core.search.retriever import Retriever
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions, kept_embeddings
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_a_further_kind_is_one_class(small) -> None:
     assert isinstance(query, Query)
     answer = Retriever(small, "pixels").search(query, k=5, exclude=["patient"])
     assert answer.notes == ("between two",)
-    vectors = kept_embeddings(small.store("pixels")).astype(np.float64)
+    vectors = directions(small.store("pixels"))
     wanted = vectors[3] / np.linalg.norm(vectors[3]) + vectors[40] / np.linalg.norm(vectors[40])
     patient = small.manifest.groups("patient")
     theirs = {patient[row] for row in (3, 40) if patient[row] >= 0}

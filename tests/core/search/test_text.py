@@ -11,7 +11,7 @@ from radcbir_core.errors import EncoderError, QueryError, StaleError
 from radcbir_core.search.query import TextQuery
 from radcbir_core.search.retriever import Retriever
 from radcbir_core.search.text import check_text_tower, cleaned_text, part_read, text_encoders
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions
 
 SENTENCE = "chest radiograph with pleural effusion"
 
@@ -37,7 +37,7 @@ def retriever(small, encoder) -> Retriever:
 def test_hits_of_a_sentence_agree_with_every_pair(small, encoder, retriever) -> None:
     answer = retriever.search(TextQuery(f"  {SENTENCE}\n"))
     assert answer.notes == ()
-    expected = kept_embeddings(retriever.store).astype(np.float64) @ encoder.encode_texts([SENTENCE])[0]
+    expected = directions(retriever.store) @ encoder.encode_texts([SENTENCE])[0]
     np.testing.assert_allclose(answer.similarities(), np.sort(expected)[::-1][:10], atol=1e-5)
     where = {"modality": ["CT"], "split": ["test"]}
     table = retriever.search(answer.query, k=100, where=where).table()

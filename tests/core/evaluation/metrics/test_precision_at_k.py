@@ -448,3 +448,34 @@ def test_available_agrees_with_the_evaluator_of_the_paper(parity):
     np.testing.assert_allclose(per_query.std(), expected["micro_precision_std"], rtol=0, atol=1e-9)
     within = per_query.groupby(labels[queries]).std().mean()
     np.testing.assert_allclose(within, expected["macro_precision_std"], rtol=0, atol=1e-9)
+
+
+def test_the_two_divisors_part_only_where_fewer_than_k_are_available() -> None:
+    """One by one, by the definition: where a < k, the other looks at the first a hits alone, and divides by a."""
+    randomly = np.random.default_rng(5)
+    n_images, k = 90, 5
+    labels = randomly.choice(8, size=n_images, p=[0.3, 0.3, 0.2, 0.1, 0.04, 0.03, 0.02, 0.01])
+    similarity = randomly.normal(size=(n_images, n_images)) + 2 * (labels[:, None] == labels)
+    relevant, available, expected = [], [], {"k": [], "available": []}
+    for query in range(n_images):
+        others = [row for row in np.argsort(-similarity[query]).tolist() if row != query]
+        answers = [bool(labels[row] == labels[query]) for row in others]
+        there = sum(answers)
+        relevant.append(answers[:k])
+        available.append(there)
+        first = min(k, there)
+        expected["k"].append(sum(answers[:k]) / k if there else math.nan)
+        expected["available"].append(sum(answers[:first]) / first if there else math.nan)
+    counts = np.array(available)
+    by = {
+        divisor: precision_at_k(np.array(relevant), (k,), available=counts, divisor=divisor)[:, 0]
+        for divisor in ("k", "available")
+    }
+    for divisor, values in by.items():
+        np.testing.assert_allclose(values, expected[divisor], atol=1e-12)
+    parted = np.nan_to_num(by["k"] - by["available"]) != 0
+    assert parted.any()
+    assert (counts[parted] < k).all()
+    # It goes either way: one relevant image on rank 2 of 5 is 1/5 of five places and 0 of the first one.
+    low = precision_at_k(np.array([[False, True, False]]), (3,), available=np.array([1]), divisor="available")
+    assert low.tolist() == [[0.0]]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions
 
 FAILED = (3, 25, 44)
 """Rows that the second encoder of ``with_failures`` could not embed."""
@@ -22,7 +20,7 @@ def label_of(record, level):
 
 def ranking(store, row, others):
     """``others`` by similarity to ``row``, best first; chance (None) has no ranking."""
-    vectors = kept_embeddings(store).astype(np.float64)
+    vectors = directions(store)
     return sorted(others, key=lambda other: (-float(vectors[other] @ vectors[row]), other))
 
 

@@ -17,7 +17,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.index_size import SIZE_COLUMNS, IndexSize, nested_galleries
 from radcbir_core.evaluation.reports.precision import Precision
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_galleries_are_nested_and_whole(seed, size) -> None:
 def slow_precision(store, gallery, protocol: Protocol, k: int) -> tuple[float, float]:
     """Micro and macro P@k by anatomy, one query at a time."""
     frame = store.collection.manifest.frame
-    vectors = kept_embeddings(store).astype(np.float64)
+    vectors = directions(store)
     values: dict[str, list[float]] = {}
     for query, label in enumerate(frame["anatomy"]):
         if protocol.name == "split" and frame["split"][query] != "test":

@@ -8,7 +8,6 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,7 +20,7 @@ from radcbir_core.evaluation.reports.precision import MEANS_COLUMNS, Precision, 
 from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build_collection
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def store(small_data, tmp_path, monkeypatch):
 def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
     """(level, label, k, averaging) → P@k, one query at a time, by plain Python."""
     frame = store.collection.manifest.frame
-    vectors = kept_embeddings(store).astype(np.float64)
+    vectors = directions(store)
     groups = {"patient": frame["patient_id"], "duplicate": frame["duplicate_group"].map(lambda g: "" if g < 0 else g)}
     result = {}
     for level in ("modality", "anatomy", "label"):

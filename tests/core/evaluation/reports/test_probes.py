@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, roc_auc_score
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
 
 from radcbir_core.cli import main
@@ -31,7 +32,7 @@ from radcbir_core.evaluation.reports.probes import (
 )
 from radcbir_core.evaluation.statistics import logistic
 from radcbir_core.evaluation.statistics.logistic import fit_logistic
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions
 
 
 def slow_vote(hits: list[int], labels: list[int], k: int) -> int:
@@ -58,6 +59,26 @@ def test_macro_f1_is_scikit_learn_s(pairs) -> None:
     assert macro_f1(predicted, truth) == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
 
 
+def test_a_vote_is_scikit_learn_s_but_for_ties() -> None:
+    """Of labels with equal votes scikit-learn takes the first by name; here it is the label of the better hit."""
+    random = np.random.default_rng(3)
+    vectors = random.normal(size=(400, 8))
+    labels = (vectors[:, :3] + random.normal(size=(400, 3))).argmax(axis=1)
+    train, test = np.arange(300), np.arange(300, 400)
+    theirs = KNeighborsClassifier(5, metric="cosine", algorithm="brute").fit(vectors[train], labels[train])
+    order = theirs.kneighbors(vectors[test], return_distance=False)
+    ours, said = vote(order, labels, k=5), theirs.predict(vectors[test])
+    tied = 0
+    for mine, other, hits in zip(ours, said, labels[order].tolist(), strict=True):
+        votes = Counter(hits)
+        most = [label for label in votes if votes[label] == max(votes.values())]
+        assert other == min(most)
+        assert mine == next(label for label in hits if label in most)
+        tied += len(most) > 1
+    assert (ours != said).sum() > 3
+    assert (ours == said).sum() >= 100 - tied
+
+
 @pytest.fixture
 def store(small_data, tmp_path_factory, monkeypatch):
     data = tmp_path_factory.mktemp("copied") / "data"  # results are kept in the collection
@@ -78,7 +99,7 @@ def test_the_scores_of_a_collection(store) -> None:
     test = [row for row, label in enumerate(labels) if label and frame["split"][row] == "test"]
     assert (found.facts["n_train"], found.facts["n_test"]) == (len(train), len(test))
     truth = [labels[row] for row in test]
-    vectors = kept_embeddings(store).astype(np.float64)
+    vectors = directions(store)
     names = sorted(set(labels))
     codes = [names.index(label) for label in labels]
     for k in (1, 5):

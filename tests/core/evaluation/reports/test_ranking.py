@@ -6,7 +6,6 @@ import math
 import shutil
 from collections import defaultdict
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,7 +23,7 @@ from radcbir_core.pipeline import build_collection
 from radcbir_core.search import relevant_counts
 from tests.core.evaluation.metrics.rankings import by_definition
 from tests.core.evaluation.test_relevance import slow_grade
-from tests.kept_embeddings import kept_embeddings
+from tests.kept_embeddings import directions
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def test_what_is_relevant_is_told_once_an_evaluation(store, monkeypatch) -> None
 def oracle(store, protocol: Protocol, rule: str, divisor: str) -> dict[tuple[str, str, int, str], float]:
     """(label, metric, k, averaging) → value, one query at a time."""
     frame = store.collection.manifest.frame
-    vectors = kept_embeddings(store).astype(np.float64)
+    vectors = directions(store)
     shown = [
         [f"{m}/{a}/{name}" for name in p] if m and a and not (rule == "same-label" and len(p) > 1) else []
         for m, a, p in zip(frame["modality"], frame["anatomy"], frame["pathologies"], strict=True)
