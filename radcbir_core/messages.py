@@ -13,7 +13,7 @@ import subprocess
 from typing import Any, BinaryIO
 
 
-def send(stream: BinaryIO, message: dict[str, Any], *, data: bytes = b"") -> None:
+def send(stream: BinaryIO, message: dict[str, Any], *, data: bytes | memoryview = b"") -> None:
     """Write one message with data: two lengths, the message as JSON, the data.
 
     Example:

@@ -11,11 +11,6 @@ from tests.conftest import REPOSITORY
 
 CORE = REPOSITORY / "radcbir_core"
 
-WITHOUT_A_TEST_OF_ITS_NAME = {
-    # A program: it runs in a helper process, and test_gdcm_process.py talks to it as that process does.
-    "images/dicom/gdcm_helper.py",
-}
-
 
 def core_modules() -> list[Path]:
     """The modules of the core but for the drawings, which have one test a kind: test_ct.py, test_mr.py, …"""
@@ -29,8 +24,7 @@ def test_every_core_module_has_a_test_of_its_name() -> None:
         for path in core_modules()
         if not (REPOSITORY / "tests" / "core" / path.relative_to(CORE).with_name(f"test_{path.name}")).is_file()
     ]
-    assert set(missing) - WITHOUT_A_TEST_OF_ITS_NAME == set()
-    assert set(missing) >= WITHOUT_A_TEST_OF_ITS_NAME, "an exemption that is no longer needed"
+    assert missing == []
 
 
 def test_no_two_core_modules_share_a_name_or_all_but_a_letter_of_it() -> None:

@@ -4,10 +4,11 @@ Owns everything about reading image files; nothing else in RadCBIR opens one. St
 which is two steps: `read_stored`, what a file holds, and `display_image`, what is shown of it.
 """
 
-from radcbir_core.images.decode import decode_image, read_stored
+from radcbir_core.images.decode import decode_image, measure_images, read_header, read_stored
 from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
 from radcbir_core.images.display import display_image
 from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
+from radcbir_core.images.image_messages import Measured
 from radcbir_core.images.stored_image import StoredImage
 
 __all__ = [
@@ -15,10 +16,13 @@ __all__ = [
     "IMAGE_SUFFIXES",
     "DecodedImage",
     "Limits",
+    "Measured",
     "StoredImage",
     "Window",
     "decode_image",
     "display_image",
     "is_image_name",
+    "measure_images",
+    "read_header",
     "read_stored",
 ]

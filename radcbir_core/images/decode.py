@@ -1,24 +1,32 @@
 """The way in: a file or its bytes, of whatever format, to a decoded image.
 
-Owns the routing by content and the check of the file's size. Decoding is two steps, each of which can be had by itself:
-what the file holds, and how that is shown.
+Owns the four questions that are asked about a file: what it shows, what it holds, how large its picture is, what its
+DICOM header says. Each is answered by the process that decodes (``decoding_process``), whoever the file came from, so
+that no file can take more memory or time than `Limits` allow, or end the process that asks.
 """
 
 from __future__ import annotations
 
-import stat
-from io import BytesIO
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
+from radcbir_core.errors import ImageError
+from radcbir_core.images import decoding_process
 from radcbir_core.images.decoded_image import DecodedImage, Limits
-from radcbir_core.images.decoding_request import COPY_AGAIN, Request, only_image_errors
-from radcbir_core.images.display import display_image
-from radcbir_core.images.file_types import HEAD_BYTES, describe, sniff
-from radcbir_core.images.raster import read_raster
+from radcbir_core.images.image_messages import (
+    Measured,
+    decoded_from,
+    limits_to_message,
+    measured_from,
+    stored_from,
+)
 from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
+_FILES_AT_ONCE = 64
 
 
 def decode_image(
@@ -40,14 +48,15 @@ def decode_image(
             Reduced copies and masks in a TIFF are no pages.
         window: (center, width) of a linear window over gray values, in the values after the modality LUT or rescale,
             instead of the file's own.
-        limits: what the file may cost; checked before anything is decoded.
+        limits: what the file may cost.
 
     Returns:
         Gray (H, W) or RGB (H, W, 3), uint8, with the window that was used.
 
     Raises:
-        ImageError: there is no such file, or it is empty, damaged, cut off, an animation, or none of these formats.
-        ImageTooLargeError: over a limit.
+        ImageError: there is no such file, or it is empty, damaged, cut off, an animation, none of these formats, or it
+            takes too long.
+        ImageTooLargeError: over a limit of size or memory.
         NoPixelDataError: a DICOM object without a picture in it.
 
     Example:
@@ -59,7 +68,8 @@ def decode_image(
         >>> image.format, image.pixels.shape, int(image.pixels.max()), image.window
         ('PNG', (3, 4), 200, None)
     """
-    return display_image(read_stored(source, name=name, frame=frame, limits=limits), window=window)
+    message, data = _ask("display", source, name=name, frame=frame, limits=limits, window=window)
+    return decoded_from(message, data)
 
 
 def read_stored(
@@ -74,11 +84,12 @@ def read_stored(
         name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
         frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
             Reduced copies and masks in a TIFF are no pages.
-        limits: what the file may cost; checked before anything is decoded.
+        limits: what the file may cost.
 
     Raises:
-        ImageError: there is no such file, or it is empty, damaged, cut off, an animation, or none of these formats.
-        ImageTooLargeError: over a limit.
+        ImageError: there is no such file, or it is empty, damaged, cut off, an animation, none of these formats, or it
+            takes too long.
+        ImageTooLargeError: over a limit of size or memory.
         NoPixelDataError: a DICOM object without a picture in it.
 
     Example:
@@ -90,48 +101,89 @@ def read_stored(
         >>> read_stored(file.getvalue()).values().tolist()
         [[0.0, 40000.0]]
     """
+    message, data = _ask("stored", source, name=name, frame=frame, limits=limits)
+    return stored_from(message, data)
+
+
+def measure_images(
+    files: Sequence[tuple[str | Path, str, int | None]], *, limits: Limits = _DEFAULT_LIMITS
+) -> Iterator[Measured | ImageError]:
+    """Decode images only to know that they can be, their size and their digest; many at once, which is quicker.
+
+    Args:
+        files: each with what messages call it, and the frame that is wanted.
+        limits: what each file may cost.
+
+    Yields:
+        For each file, in their order, what was found, or the error that decoding it raises.
+    """
+    waiting = iter(files)
+    while batch := list(islice(waiting, _FILES_AT_ONCE)):
+        asked = [{"path": _absolute(path), "name": name, "frame": frame} for path, name, frame in batch]
+        for answer in _ask_in_turn(asked, limits):
+            yield decoding_process.error_in(answer) or measured_from(answer)
+
+
+def read_header(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> dict[str, Any]:
+    """The named elements of a DICOM file's header, and nothing else of it; pixels are not read.
+
+    Args:
+        source: the file.
+        keywords: which elements, by their keywords (PS3.6).
+        limits: what the file may cost.
+
+    Returns:
+        Keyword → value, for those that have one: whole numbers where they are binary, else text; several parts of a
+        number in text have a backslash between them, as in the file.
+
+    Raises:
+        ImageError: the file is not there, is no DICOM, is damaged, or takes too long.
+    """
+    message, _ = _ask("header", source, name=source.name, limits=limits, keywords=list(keywords))
+    elements: dict[str, Any] = message["elements"]
+    return elements
+
+
+def _ask(
+    wanted: str, source: Path | bytes, *, name: str | None, limits: Limits, **options: Any
+) -> tuple[dict[str, Any], bytes]:
+    """Ask about one file.
+
+    Raises:
+        ImageError: as the answer says.
+    """
     if isinstance(source, bytes):
-        request = Request(name or "the upload", frame, limits)
-        return _read(BytesIO(source), size=len(source), request=request)
-    request = Request(name or source.name, frame, limits)
-    try:
-        status = source.stat()
-        if not stat.S_ISREG(status.st_mode):  # a folder; or a pipe, which would never end
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file"
-            raise request.error("an image file", kind, remedy="Name an image file.")
-        with source.open("rb") as file:
-            return _read(file, size=status.st_size, request=request)
-    except FileNotFoundError as error:
-        raise request.error("an image file", "not there", remedy="Check the path.") from error
-    except OSError as error:
-        raise request.error(
-            "an image file", f"unreadable ({error.strerror})", remedy="Check the disk and its permissions."
-        ) from error
+        path, data, called = None, source, name or "the upload"
+    else:
+        path, data, called = _absolute(source), b"", name or source.name
+    request = {"wanted": wanted, "path": path, "name": called, "limits": limits_to_message(limits), **options}
+    answer = decoding_process.ask(request, data=data, name=called, limits=limits)
+    error = decoding_process.error_in(answer[0])
+    if error is not None:
+        raise error
+    return answer
 
 
-def _read(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
-    """Read an open file of `size` bytes."""
-    if size == 0:
-        raise request.error("an image file", "empty (0 bytes)", remedy=COPY_AGAIN)
-    request.check_bytes(size)
-    head = file.read(HEAD_BYTES)
-    file.seek(0)
-    image_format = sniff(head)
-    if image_format is None:
-        raise request.error(
-            "a PNG, JPEG, TIFF, WebP, BMP or DICOM file",
-            describe(head),
-            remedy="Convert it to one of these, or leave it out.",
-        )
-    with only_image_errors(request.name, image_format):
-        image = _read_as(image_format, file, size=size, request=request)
-    image.stored.flags.writeable = False
-    return image
+def _absolute(path: str | Path) -> str:
+    """A path that means the same in a process that was started elsewhere."""
+    return str(path) if os.path.isabs(path) else str(Path(path).absolute())  # noqa: PTH117 - a Path costs more
 
 
-def _read_as(image_format: str, file: BinaryIO, *, size: int, request: Request) -> StoredImage:
-    if image_format == "DICOM":
-        from radcbir_core.images.dicom.reading import read_dicom  # pydicom takes a third of a second to import
-
-        return read_dicom(file, size=size, request=request)
-    return read_raster(file.read(), image_format, request=request)
+def _ask_in_turn(files: Iterable[dict[str, Any]], limits: Limits) -> Iterator[dict[str, Any]]:
+    """Ask about several files with few messages; the answers, in their order."""
+    left = list(files)
+    together = len(left)
+    while left:
+        asked = left[:together]
+        request = {"wanted": "measure", "files": asked, "limits": limits_to_message(limits)}
+        name = asked[0]["name"]
+        answer, _ = decoding_process.ask(request, name=name, limits=limits)
+        if "answers" in answer:
+            yield from answer["answers"]
+            left = left[len(answer["answers"]) :]
+        elif len(asked) > 1:
+            # One of them was too much: which one, is found by asking about each alone.
+            together = 1
+        else:
+            yield answer
+            left = left[1:]

@@ -21,11 +21,14 @@ bits, or pages of a TIFF that are none; embeddings that record no version are of
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may cost, checked before it is decoded.
+    """What a file may cost. Sizes are checked before it is decoded; memory and time are the decoding process's.
 
     Attributes:
         max_bytes: size of the file, and of a deflated DICOM data set once inflated, in bytes.
         max_pixels: rows times columns of the one frame that is decoded.
+        max_memory: what the process that decodes may take in all, its libraries included, in bytes. Some kinds of
+            files reach it before they reach `max_pixels`.
+        max_seconds: how long decoding may take, by the clock.
 
     Example:
         >>> Limits().max_bytes // MEBIBYTE, Limits(max_pixels=10).max_pixels
@@ -34,6 +37,8 @@ class Limits:
 
     max_bytes: int = 512 * MEBIBYTE
     max_pixels: int = 100_000_000
+    max_memory: int = 1024 * MEBIBYTE
+    max_seconds: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

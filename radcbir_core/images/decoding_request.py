@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images.decoded_image import Limits
+from radcbir_core.images.decoded_image import MEBIBYTE, Limits
 from radcbir_core.images.quiet import quiet
 
 COPY_AGAIN = "Copy it again from its source."
@@ -87,6 +87,17 @@ class Request:
 def image_error(name: str, rule: str, actual: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
     """An error in one line that names the file; the caller raises it."""
     return kind(f"Expected {rule}, but {shown(name)} = {actual}. {remedy}")
+
+
+def too_much_memory(name: str, limits: Limits) -> ImageError:
+    """The error for a file whose decoding was refused memory beyond the limit.
+
+    Example:
+        >>> str(too_much_memory("a.webp", Limits()))
+        'Expected an image that decodes within 1,024 MiB of memory, but a.webp = needs more. Make it smaller.'
+    """
+    rule = f"an image that decodes within {limits.max_memory // MEBIBYTE:,} MiB of memory"
+    return image_error(name, rule, "needs more", remedy="Make it smaller.", kind=ImageTooLargeError)
 
 
 @contextmanager

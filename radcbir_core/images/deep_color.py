@@ -26,11 +26,12 @@ _TIFF_PLANAR = 284
 _TIFF_BY_PLANE = 2
 
 
-def deep_values(open_image: Callable[[], ImageFile], request: Request) -> np.ndarray | None:
+def deep_values(image: ImageFile, open_image: Callable[[], ImageFile], request: Request) -> np.ndarray | None:
     """The values of color, or of gray with transparency, of 16 bits a channel.
 
     Args:
-        open_image: opens the image anew, each time it is called; it is not loaded yet.
+        image: not loaded yet, and left so where this gives None.
+        open_image: opens it anew, each time it is called.
         request: for messages.
 
     Returns:
@@ -39,22 +40,22 @@ def deep_values(open_image: Callable[[], ImageFile], request: Request) -> np.nda
     Raises:
         ImageError: samples in planes of their own.
     """
-    with open_image() as image:
-        layout, _, order = _raw_mode(image).partition(";16")
-        if isinstance(image, PngImageFile) and layout == "LA" and order:
-            # Two bytes of gray and two of alpha are four bytes to Pillow.
-            four = _unpacked(image, "RGBA").astype(np.uint16)
-            return _on_black(four[..., :1] << 8 | four[..., 1:2], four[..., 2] << 8 | four[..., 3])[..., 0]
-        if isinstance(image, TiffImageFile) and _is_deep_by_plane(image):
-            raise request.error(
-                "color of 16 bits whose samples lie together",
-                "color of 16 bits in planes",
-                remedy="Save it with interleaved samples.",
-            )
-        if layout not in _LAYOUTS or not order:
-            return None
-        transparent = image.info.get("transparency")
-        native = order == "N"
+    layout, _, order = _raw_mode(image).partition(";16")
+    if isinstance(image, PngImageFile) and layout == "LA" and order:
+        # Two bytes of gray and two of alpha are four bytes to Pillow.
+        with open_image() as again:
+            four = _unpacked(again, "RGBA").astype(np.uint16)
+        return _on_black(four[..., :1] << 8 | four[..., 1:2], four[..., 2] << 8 | four[..., 3])[..., 0]
+    if isinstance(image, TiffImageFile) and _is_deep_by_plane(image):
+        raise request.error(
+            "color of 16 bits whose samples lie together",
+            "color of 16 bits in planes",
+            remedy="Save it with interleaved samples.",
+        )
+    if layout not in _LAYOUTS or not order:
+        return None
+    transparent = image.info.get("transparency")
+    native = order == "N"
     # libtiff gives samples in this machine's order, and only Pillow's plain names say so for all layouts.
     high, low = (_with_order(open_image, layout, name).astype(np.uint16) for name in ("B", "L"))
     if order == "L" or (native and sys.byteorder == "little"):

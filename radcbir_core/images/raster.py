@@ -97,7 +97,7 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
         _check_all_rows_stored(image)
         # Before it is loaded: Pillow turns a TIFF upright by itself, and forgets that it did.
         square = _square_size(image, request)
-        stored = deep_values(open_image, request) if image_format in _WITH_DEEP_COLOR else None
+        stored = deep_values(image, open_image, request) if image_format in _WITH_DEEP_COLOR else None
         if stored is None:
             image.load()
             stored = _stored_values(image, request)

@@ -4,7 +4,7 @@ Owns which decoder reads which transfer syntax, and the checks before one is let
 the pixel data than that frame, and knows nothing of windows.
 
 Decoders, all under licenses compatible with Apache-2.0: native by pydicom; RLE and 8-bit JPEG by Pillow; JPEG of more
-bits, JPEG-LS, JPEG 2000 and HTJ2K by GDCM in a process of its own.
+bits, JPEG-LS, JPEG 2000 and HTJ2K by GDCM.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, *, options: dict[str, Any], r
         raise request.error("a compressed frame up to its end marker", "cut off in the pixel data", remedy=COPY_AGAIN)
     if announced.precision > 16:
         raise request.damaged("DICOM")
-    by_gdcm = _decoder(syntax, "gdcm", path=("radcbir_core.images.dicom.gdcm_process", "decode"))
+    by_gdcm = _decoder(syntax, "gdcm", path=("radcbir_core.images.dicom.gdcm_frames", "decode"))
     if syntax not in _JPEG:
         return by_gdcm, "gdcm"
 

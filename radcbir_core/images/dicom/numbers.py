@@ -34,7 +34,7 @@ def numbers(header: Any, keyword: str) -> tuple[float | None, ...]:
         >>> numbers({"WindowCenter": "12,4\\40"}, "WindowCenter"), numbers({}, "WindowCenter")
         ((None, 40.0), ())
     """
-    parts = _texts(header, keyword)
+    parts = number_texts(header, keyword)
     if not any(parts):
         return ()
     pattern = _pattern(keyword)
@@ -70,7 +70,7 @@ def _pattern(keyword: str) -> re.Pattern[str]:
     return _WHOLE if dictionary_VR(keyword) == "IS" else _DECIMAL
 
 
-def _texts(header: Any, keyword: str) -> list[str]:
+def number_texts(header: Any, keyword: str) -> list[str]:
     """The parts of an element's value as they are written, without padding."""
     value = _value(header, keyword)
     if isinstance(value, bytes):

@@ -30,6 +30,7 @@ from radcbir_core.errors import ImageError, NoPixelDataError
 from radcbir_core.images.decoded_image import Limits
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
+from radcbir_core.images.dicom.numbers import number_texts
 from radcbir_core.images.dicom.presentation import (
     PALETTE_ELEMENTS,
     PIXEL_SHAPE_ELEMENTS,
@@ -182,6 +183,22 @@ def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DE
         # As in decode_image: pydicom raises whatever comes up on damaged data, and its text may quote the header.
         raise request.damaged("DICOM") from error
     raise request.error("a DICOM file", "something else", remedy="Leave it out.")
+
+
+def plain_elements(header: Dataset, keywords: Sequence[str]) -> dict[str, str | int]:
+    """The elements of a header as text, or whole numbers where they are binary; those that are empty are left out.
+
+    Numbers in text stay as they are written, for ``numbers`` to judge, with a backslash between several.
+    """
+    elements: dict[str, str | int] = {}
+    for keyword in keywords:
+        if dictionary_VR(keyword) in {"DS", "IS"}:
+            value: object = "\\".join(number_texts(header, keyword))
+        else:
+            value = header.get(keyword)
+        if value not in (None, ""):
+            elements[keyword] = value if isinstance(value, int) else str(value)
+    return elements
 
 
 def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, int, bool]:

@@ -22,6 +22,7 @@ from typing import Any
 
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
+from radcbir_core.images import read_header
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.dicom.quick_header import quick_elements
 from radcbir_core.importers.datasets.dicom_terms import is_term
@@ -266,11 +267,9 @@ class _Reader:
             elements = quick_elements(f"{self._folder}/{path}", _QUICK, required=_REQUIRED)
             if elements is not None:
                 return elements
-        from radcbir_core.images.dicom.reading import read_elements
-
         file = file_below(str(self._folder), path)
         elements = quick_elements(file, _QUICK, required=_REQUIRED) if self._listed else None
-        return elements if elements is not None else read_elements(Path(file), _ELEMENTS, limits=self._request.limits)
+        return elements if elements is not None else read_header(Path(file), _ELEMENTS, limits=self._request.limits)
 
     def _of_header(self, path: str, header: Any) -> Iterator[_Slice | Row]:
         uid = str(header.get("SOPInstanceUID") or "")

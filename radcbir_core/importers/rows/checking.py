@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 from radcbir_core.errors import FOLDER, ImageError, Remedy
-from radcbir_core.images import Limits, decode_image
+from radcbir_core.images import Limits, Measured, measure_images
 from radcbir_core.importers.request import Check
 from radcbir_core.storage import digest_of
 
@@ -95,28 +95,29 @@ class Checker:
             waiting.extend(islice(submitted, 1))
 
     def _look_at_all(self, batch: Sequence[Wanted]) -> list[Checked]:
-        return [self._look_at(wanted) for wanted in batch]
+        looked = [self._look_at(wanted) for wanted in batch]
+        if self._check != "decode":
+            return looked
+        there = [(n, checked.path) for n, checked in enumerate(looked) if not checked.reason]
+        files = [(file, batch[n].path, batch[n].frame) for n, file in there]
+        for (n, _), measured in zip(there, measure_images(files, limits=self._limits), strict=True):
+            looked[n] = _measured(looked[n].path, batch[n].frame, measured)
+        return looked
 
     def _look_at(self, wanted: Wanted) -> Checked:
-        path, frame = wanted.path, wanted.frame
+        """Whether a file is there and may be read; its digest too, where only its bytes are asked for."""
         try:
-            file = self._file_of(str(wanted.root), path)
-            if self._check == "exists":
+            file = self._file_of(str(wanted.root), wanted.path)
+            if self._check != "bytes":
                 return Checked(file)
             with open(file, "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the rest
-                size = os.fstat(handle.fileno()).st_size
-                if size > self._limits.max_bytes:
-                    return Checked(reason=f"Expected at most {self._limits.max_bytes} bytes, but the file is larger.")
-                if self._check == "bytes":
-                    return Checked(file, _digest(hashlib.file_digest(handle, "sha256").hexdigest(), frame))
-                content = handle.readall()
-            image = decode_image(content, name=path, frame=frame, limits=self._limits)
+                if os.fstat(handle.fileno()).st_size > self._limits.max_bytes:
+                    return Checked(reason=f"Expected at most {self._limits.max_bytes:,} bytes, but the file is larger.")
+                return Checked(file, _digest(hashlib.file_digest(handle, "sha256").hexdigest(), wanted.frame))
         except OSError as error:
             return Checked(reason=f"Expected a readable file, but: {error.strerror}.")
         except ImageError as error:
             return Checked(reason=str(error))
-        height, width = image.pixels.shape[:2]
-        return Checked(file, _digest(hashlib.sha256(content).hexdigest(), frame), width, height, remarks=image.remarks)
 
     def _file_of(self, root: str, path: str) -> str:
         """The file that a row names, if it may be read.
@@ -181,6 +182,12 @@ def file_below(root: str, path: str) -> str:
     if not os.path.isfile(actual):  # noqa: PTH113
         raise ImageError("Expected an image file, but there is none at this path.")
     return named
+
+
+def _measured(file: str, frame: int | None, measured: Measured | ImageError) -> Checked:
+    if isinstance(measured, ImageError):
+        return Checked(reason=str(measured))
+    return Checked(file, _digest(measured.sha256, frame), measured.width, measured.height, remarks=measured.remarks)
 
 
 def _digest(of_file: str, frame: int | None) -> str:

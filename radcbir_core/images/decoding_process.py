@@ -1,0 +1,305 @@
+"""The processes that decode: limited in memory and time, kept between files, replaced when they die.
+
+Owns when such a process is started, how long it may take, and what becomes of one that died. Files come from strangers:
+some take gigabytes or hours to decode, some end the decoder. It happens in a process that can be given up, and is an
+error of that one file.
+
+A process serves one request at a time. A further one is started only once requests have waited for a while, so that a
+few hundred small files do not pay for it, and at most one a processor, because more would only take memory.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from radcbir_core.errors import ImageError
+from radcbir_core.images.decoded_image import MEBIBYTE, Limits
+from radcbir_core.images.decoding_request import image_error, too_much_memory
+from radcbir_core.images.image_messages import error_from, error_to_message
+from radcbir_core.messages import end_helper, receive, send
+
+IDLE_SECONDS = 120.0
+"""After which a process that has nothing to do is ended."""
+
+_WORKER = Path(__file__).with_name("decoding_worker.py")
+# How long requests wait, all together, before a further process is started.
+_PATIENCE_SECONDS = 3.0
+_LOOKS_A_SECOND = 10
+_PIPE_BYTES = MEBIBYTE
+# Where the system itself refuses memory beyond the limit; elsewhere, who asks looks how much the process has.
+_LIMITED_BY_SYSTEM = sys.platform == "linux"
+_Process = subprocess.Popen[bytes]
+
+
+def ask(request: dict[str, Any], *, name: str, limits: Limits, data: bytes = b"") -> tuple[dict[str, Any], bytes]:
+    """Ask a process that decodes; safe to call from several threads.
+
+    Args:
+        request: as ``decoding_worker`` understands it.
+        name: what messages call the file that is asked about.
+        limits: of memory and time; for one file, also where the request names several.
+        data: the content of the file, where the request names no path.
+
+    Returns:
+        The answer and the bytes behind it; where the process died of the file, or was given up, the error in one.
+    """
+    while True:
+        worker, is_new = _processes.take()
+        try:
+            return _ask(worker, request, data, name=name, limits=limits)
+        except _GoneError as gone:
+            # One that had been idle may have been gone already: only a new one can tell.
+            if is_new:
+                return error_to_message(_died(name, gone.code)), b""
+
+
+def error_in(answer: dict[str, Any]) -> ImageError | None:
+    """The error that an answer holds, if it is one."""
+    return error_from(answer) if "error" in answer else None
+
+
+class _GoneError(Exception):
+    """A process ended before it had answered."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _ask(
+    worker: _Process, request: dict[str, Any], data: bytes, *, name: str, limits: Limits
+) -> tuple[dict[str, Any], bytes]:
+    watch = _Watch(worker, limits)
+    try:
+        send(cast(BinaryIO, worker.stdin), request, data=data)
+        answer = receive(cast(BinaryIO, worker.stdout))
+    except (OSError, EOFError) as error:
+        reason = watch.stop()
+        end_helper(worker)
+        _processes.forget(worker)
+        if reason == "time":
+            return error_to_message(_too_slow(name, limits)), b""
+        if reason == "memory":
+            return error_to_message(too_much_memory(name, limits)), b""
+        raise _GoneError(worker.returncode) from error
+    except BaseException:  # Ctrl-C: what it would still answer is nobody's
+        watch.stop()
+        end_helper(worker)
+        _processes.forget(worker)
+        raise
+    if watch.stop() or answer[0]["last"]:
+        end_helper(worker)  # it answered just when it was given up, or this was its last answer
+        _processes.forget(worker)
+    else:
+        _processes.give_back(worker)
+    return answer
+
+
+def _too_slow(name: str, limits: Limits) -> ImageError:
+    return image_error(
+        name,
+        f"an image that decodes within {limits.max_seconds:g} seconds",
+        "not decoded by then",
+        remedy="Convert it to a plain PNG, or leave it out.",
+    )
+
+
+def _died(name: str, code: int) -> ImageError:
+    how = f"exit code {code}"
+    if code < 0:
+        try:
+            how = signal.Signals(-code).name
+        except ValueError:
+            how = f"signal {-code}"
+    return image_error(
+        name,
+        "a file that can be decoded",
+        f"damaged, or more than its decoder can take, which ended ({how})",
+        remedy="Copy it again from its source, or convert it.",
+    )
+
+
+class _Watch:
+    """Kills a process that is busy for too long, or takes too much memory where the system does not see to that."""
+
+    def __init__(self, worker: _Process, limits: Limits) -> None:
+        self._worker = worker
+        self._limits = limits
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._reason = ""
+        threading.Thread(target=self._run, name="decoding watch", daemon=True).start()
+
+    def _run(self) -> None:
+        end = time.monotonic() + self._limits.max_seconds
+        pause = self._limits.max_seconds if _LIMITED_BY_SYSTEM else 1 / _LOOKS_A_SECOND
+        while not self._over.wait(min(pause, max(0.0, end - time.monotonic()))):
+            if time.monotonic() >= end:
+                self._kill("time")
+            elif memory_of(self._worker.pid) > self._limits.max_memory:
+                self._kill("memory")
+
+    def _kill(self, reason: str) -> None:
+        with self._lock:
+            if not self._over.is_set():
+                self._reason = reason
+                self._over.set()
+                self._worker.kill()
+
+    def stop(self) -> str:
+        """Stop watching; why the process was killed before, if it was."""
+        with self._lock:
+            self._over.set()
+            return self._reason
+
+
+def memory_of(process_id: int) -> int:
+    """The bytes that a process has in memory now; 0 where nobody says."""
+    try:
+        pages = int(Path(f"/proc/{process_id}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        pass
+    try:
+        told = subprocess.run(  # noqa: S603 - no shell, and nothing from outside
+            ["ps", "-o", "rss=", "-p", str(process_id)],  # noqa: S607 - where it is differs
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return int(told.stdout.strip() or 0) * 1024
+    except (OSError, ValueError):
+        return 0
+
+
+class _Processes:
+    """The processes of this one: who is idle, and how many there are."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._idle: list[tuple[_Process, float]] = []
+        self._all: set[_Process] = set()
+        self._starting = 0
+        self._waited = 0.0
+        self._most = os.cpu_count() or 1
+        self._keeper: threading.Thread | None = None
+
+    def take(self) -> tuple[_Process, bool]:
+        """A process for one request, and whether it is a new one; waits while all that may be are busy."""
+        start = time.monotonic()
+        with self._changed:
+            while not self._idle and self._count():
+                left = _PATIENCE_SECONDS - self._waited - (time.monotonic() - start)
+                may_start = self._count() < self._most
+                if may_start and left <= 0:
+                    break
+                self._changed.wait(left if may_start else None)
+            self._waited += time.monotonic() - start
+            if self._idle:
+                return self._idle.pop()[0], False
+            self._waited = 0.0
+            self._starting += 1
+        try:
+            worker = _start()
+        except BaseException:
+            with self._changed:
+                self._starting -= 1
+                self._changed.notify()
+            raise
+        with self._changed:
+            self._starting -= 1
+            self._all.add(worker)
+            if self._keeper is None:
+                self._keeper = threading.Thread(target=self._keep, name="decoding keeper", daemon=True)
+                self._keeper.start()
+        return worker, True
+
+    def give_back(self, worker: _Process) -> None:
+        """It is idle again."""
+        with self._changed:
+            self._idle.append((worker, time.monotonic()))
+            self._changed.notify()
+
+    def forget(self, worker: _Process) -> None:
+        """It has been ended."""
+        with self._changed:
+            self._all.discard(worker)
+            self._changed.notify()
+
+    def end_idle(self, *, since: float) -> None:
+        """End the processes that have had nothing to do since then."""
+        with self._changed:
+            ended = [worker for worker, idle_since in self._idle if idle_since <= since]
+            self._idle = [(worker, idle_since) for worker, idle_since in self._idle if idle_since > since]
+        for worker in ended:
+            end_helper(worker)
+            self.forget(worker)
+
+    def _keep(self) -> None:
+        """End idle processes until there are none."""
+        while True:
+            time.sleep(IDLE_SECONDS / 4)
+            self.end_idle(since=time.monotonic() - IDLE_SECONDS)
+            with self._changed:
+                if not self._count():
+                    self._keeper = None
+                    return
+
+    def _count(self) -> int:
+        return len(self._all) + self._starting
+
+
+def _start() -> _Process:
+    """A new process, once it is ready. It is not forked: a server has threads.
+
+    Raises:
+        ImageError: it did not get as far as that.
+    """
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    # -P keeps this folder, whose modules are named for their use here, off the import path.
+    worker = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file, no shell
+        [sys.executable, "-P", str(_WORKER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
+        pipesize=_PIPE_BYTES if sys.platform == "linux" else -1,
+    )
+    try:
+        receive(cast(BinaryIO, worker.stdout))
+    except EOFError as error:
+        end_helper(worker)
+        raise ImageError(
+            "Expected a process to decode images in, but it ended as it started. Run `python -m radcbir_core doctor`."
+        ) from error
+    except BaseException:
+        end_helper(worker)
+        raise
+    return worker
+
+
+_processes = _Processes()
+
+
+def end_all() -> None:
+    """End all processes that are idle; the next request starts one."""
+    _processes.end_idle(since=time.monotonic())
+
+
+def _begin_anew() -> None:
+    """In a forked child: the parent's processes answer the parent, and its threads are not there."""
+    global _processes  # noqa: PLW0603
+    _processes = _Processes()
+
+
+atexit.register(end_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

@@ -1,0 +1,211 @@
+"""The program that decodes: it answers what it is asked about files, one after the other, until its input ends.
+
+Started by ``decoding_process``, which says why. It talks in ``radcbir_core.messages`` on its standard input and output.
+The system holds it to the limits that come with each request: memory (``RLIMIT_DATA``), and time (``SIGALRM``, in case
+that whoever asks is gone and a file never ends).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import stat
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from radcbir_core.images.decoded_image import Limits
+
+_MEBIBYTE = 1024 * 1024
+# What the files of libraries take, which the limit of a process's own memory does not count.
+_LIBRARIES = 64 * _MEBIBYTE
+# As many files of one request are looked at as can be in this time, and at least one.
+_A_TURN = 0.1
+# Larger files are read twice, to know their digest and to decode them, rather than kept.
+_KEPT_WHOLE = 32 * _MEBIBYTE
+_GRACE_SECONDS = 2.0
+
+Answer = tuple[dict[str, Any], bytes | memoryview]
+
+
+def answer_to(request: dict[str, Any], data: bytes) -> Answer:
+    """What a request is answered with: JSON, and bytes behind it."""
+    from radcbir_core.images.image_messages import limits_from
+
+    limits = limits_from(request["limits"])
+    _limit_memory(limits.max_memory)
+    if request["wanted"] == "measure":
+        return {"answers": _in_turn(request["files"], limits)}, b""
+    with _Alarm(limits.max_seconds):
+        return _guarded(request["wanted"], request, data, limits=limits)
+
+
+def _in_turn(files: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]]:
+    start = time.monotonic()
+    answers: list[dict[str, Any]] = []
+    for file in files:
+        with _Alarm(limits.max_seconds):
+            answers.append(_guarded("measure", file, b"", limits=limits)[0])
+        if time.monotonic() - start > _A_TURN:
+            break
+    return answers
+
+
+def _guarded(wanted: str, request: dict[str, Any], data: bytes, *, limits: Limits) -> Answer:
+    """An answer, or the error in one."""
+    from radcbir_core.errors import ImageError
+    from radcbir_core.images.decoding_request import too_much_memory
+    from radcbir_core.images.image_messages import error_to_message
+
+    try:
+        return _ANSWERS[wanted](request, data, limits)
+    except ImageError as error:
+        if isinstance(error.__cause__, MemoryError) or (error.__cause__ is not None and was_near(limits.max_memory)):
+            # Decoders say in many ways that they got no memory; most of them read like damage.
+            error = too_much_memory(request["name"], limits)
+        return error_to_message(error), b""
+
+
+def _display(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
+    from radcbir_core.images.display import display_image
+    from radcbir_core.images.file_reading import read_file
+    from radcbir_core.images.image_messages import decoded_to_message
+
+    window = request["window"]
+    stored = read_file(_source(request, data), name=request["name"], frame=request["frame"], limits=limits)
+    image = display_image(stored, window=None if window is None else (window[0], window[1]))
+    return decoded_to_message(image)
+
+
+def _stored(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
+    from radcbir_core.images.file_reading import read_file
+    from radcbir_core.images.image_messages import stored_to_message
+
+    return stored_to_message(
+        read_file(_source(request, data), name=request["name"], frame=request["frame"], limits=limits)
+    )
+
+
+def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  # noqa: ARG001 - as the others
+    from radcbir_core.images.display import display_image
+    from radcbir_core.images.file_reading import read_file
+    from radcbir_core.images.image_messages import Measured, measured_to_message
+
+    source: Any = request["path"]
+    digest = ""
+    try:
+        with open(source, "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the rest
+            status = os.fstat(handle.fileno())
+            if stat.S_ISREG(status.st_mode) and status.st_size <= limits.max_bytes:
+                if status.st_size <= _KEPT_WHOLE:
+                    source = handle.readall()
+                    digest = hashlib.sha256(source).hexdigest()
+                else:
+                    digest = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError:
+        pass  # reading it says what is wrong
+    source = source if isinstance(source, bytes) else Path(source)
+    stored = read_file(source, name=request["name"], frame=request["frame"], limits=limits)
+    # Eight bits of a raster image are shown as they are, which cannot fail; all else is tried.
+    height, width = stored.square or stored.stored.shape[:2]
+    if not stored.as_is:
+        height, width = display_image(stored).pixels.shape[:2]
+    return measured_to_message(Measured(digest, width, height, stored.remarks)), b""
+
+
+def _header(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
+    from radcbir_core.images.dicom.reading import plain_elements, read_elements
+
+    source = _source(request, data)
+    header = read_elements(Path(os.fsdecode(source)), request["keywords"], limits=limits)
+    return {"elements": plain_elements(header, request["keywords"])}, b""
+
+
+_ANSWERS = {"display": _display, "stored": _stored, "measure": _measure, "header": _header}
+
+
+def _source(request: dict[str, Any], data: bytes) -> Any:
+    return data if request["path"] is None else Path(request["path"])
+
+
+def _limit_memory(most: int) -> None:
+    """Let the system refuse what is more, where it can."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = most - _LIBRARIES
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
+
+
+def was_near(most: int) -> bool:
+    """Whether this process has once had much of the memory that it may have."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return False
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) > most // 2
+
+
+class _Alarm:
+    """Ends this process, where the system can, once it has been busy with one file for too long."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds + _GRACE_SECONDS
+
+    def __enter__(self) -> None:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests until there are no more, or nobody is left to hear the answer."""
+    from radcbir_core.messages import receive, send
+
+    while True:
+        try:
+            request, data = receive(requests)
+            answer, behind = answer_to(request, data)
+            del data
+            # After much memory a new process is begun with: what this one once had tells nothing of the next file.
+            answer["last"] = was_near(request["limits"]["max_memory"])
+            send(answers, answer, data=behind)
+            if answer["last"]:
+                return
+        except (EOFError, BrokenPipeError):
+            return
+
+
+def main() -> None:
+    """Set the process up and serve."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    # Ctrl-C is for who asks; this process ends when its input does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # an image of this process would hold the patient's
+    except ImportError:  # Windows
+        pass
+    with os.fdopen(os.dup(1), "wb") as answers:
+        # A library that prints must not get in among the answers.
+        os.dup2(2, 1)
+        # What nearly every file needs is loaded now, so that the time of the first counts from here.
+        from radcbir_core.images import display, file_reading  # noqa: F401
+        from radcbir_core.messages import send
+
+        send(answers, {"ready": True})
+        serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()

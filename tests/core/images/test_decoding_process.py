@@ -1,0 +1,273 @@
+"""The processes that decode: kept, limited, replaced; and what becomes of them when whoever asks is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pydicom import uid
+
+from radcbir_core.errors import ImageError, ImageTooLargeError
+from radcbir_core.images import Limits, decode_image, decoding_process, measure_images
+from radcbir_core.images.decoded_image import MEBIBYTE
+from tests.conftest import REPOSITORY
+from tests.core.images.dicom_files import encapsulated_bytes, lossless_jpeg
+
+GRAY = (np.add.outer(np.arange(40) * 3, np.arange(48) * 2) % 256).astype(np.uint8)
+DEEP = (np.add.outer(np.arange(40) * 90, np.arange(48) * 60) % 4096).astype(np.uint16)
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the system limits memory on Linux, and /proc is there")
+
+
+def png(pixels: np.ndarray = GRAY) -> bytes:
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def crashing_dicom() -> bytes:
+    """A lossless JPEG frame that ends the process in which GDCM decodes it: no marker after the frame header."""
+    frame = bytearray(lossless_jpeg(DEEP, 12))
+    frame[frame.find(b"\xff\xc4")] = 188
+    return encapsulated_bytes(DEEP, [bytes(frame)], uid.JPEGLosslessSV1, BitsStored=12)
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> Iterator[decoding_process._Processes]:
+    """Processes of this test's own."""
+    own = decoding_process._Processes()
+    monkeypatch.setattr(decoding_process, "_processes", own)
+    yield own
+    own.end_idle(since=time.monotonic())
+    assert not own._all
+
+
+def stand_in(folder: Path, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another program decode, which says that it is ready and then does as it is told."""
+    program = folder / "program.py"
+    program.write_text(
+        f"import sys, os, time; sys.path.insert(0, {str(REPOSITORY)!r})\n"
+        "from radcbir_core.messages import receive, send\n"
+        "send(sys.stdout.buffer, {'ready': True})\n" + code
+    )
+    monkeypatch.setattr(decoding_process, "_WORKER", program)
+
+
+def test_one_process_answers_one_file_after_the_other(processes) -> None:
+    for shade in range(5):
+        image = decode_image(png(np.full((4, 4), shade, np.uint8)))
+        assert int(image.pixels[0, 0]) == shade
+    assert len(processes._all) == 1
+
+
+def test_a_file_that_kills_the_decoder_is_one_error_and_the_next_is_decoded(processes) -> None:
+    decode_image(png())
+    with pytest.raises(ImageError) as caught:
+        decode_image(crashing_dicom(), name="x.dcm")
+    assert str(caught.value) == (
+        "Expected a file that can be decoded, but x.dcm = damaged, or more than its decoder can take, which ended "
+        "(SIGABRT). Copy it again from its source, or convert it."
+    )
+    assert np.array_equal(decode_image(png()).pixels, GRAY)
+
+
+def test_of_many_files_the_one_that_kills_the_decoder_is_found(processes, tmp_path: Path) -> None:
+    contents = [png(), png(GRAY[:9]), crashing_dicom(), b"", png(GRAY[:3])]
+    for number, content in enumerate(contents):
+        (tmp_path / str(number)).write_bytes(content)
+    found = list(measure_images([(tmp_path / str(n), f"{n}", None) for n in range(5)]))
+    assert [getattr(measured, "height", str(measured)[:31]) for measured in found] == [
+        40,
+        9,
+        "Expected a file that can be dec",
+        "Expected an image file, but 3 =",
+        3,
+    ]
+
+
+def test_a_process_that_died_meanwhile_costs_no_file(processes) -> None:
+    decode_image(png())
+    (worker,) = processes._all
+    worker.kill()
+    worker.wait()
+    assert np.array_equal(decode_image(png()).pixels, GRAY)
+    assert worker not in processes._all
+
+
+def test_a_file_without_end_is_given_up(processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(tmp_path, "time.sleep(60)", monkeypatch)
+    with pytest.raises(ImageError) as caught:
+        decode_image(png(), name="slow.jpg", limits=Limits(max_seconds=0.05))
+    assert str(caught.value) == (
+        "Expected an image that decodes within 0.05 seconds, but slow.jpg = not decoded by then. Convert it to a plain "
+        "PNG, or leave it out."
+    )
+    assert not processes._all
+
+
+@linux_only
+def test_a_file_that_takes_more_memory_is_refused_and_the_next_is_decoded(processes) -> None:
+    large = png(np.zeros((4000, 4000, 4), np.uint8))
+    limits = Limits(max_memory=160 * MEBIBYTE)
+    with pytest.raises(ImageTooLargeError) as caught:
+        decode_image(large, name="large.png", limits=limits)
+    assert str(caught.value) == (
+        "Expected an image that decodes within 160 MiB of memory, but large.png = needs more. Make it smaller."
+    )
+    assert np.array_equal(decode_image(png(), limits=limits).pixels, GRAY)
+
+
+@linux_only
+def test_where_the_system_does_not_limit_memory_it_is_watched(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, "kept = b'1' * 100_000_000; time.sleep(60)", monkeypatch)
+    monkeypatch.setattr(decoding_process, "_LIMITED_BY_SYSTEM", False)
+    monkeypatch.setattr(decoding_process, "_LOOKS_A_SECOND", 1000)
+    with pytest.raises(ImageTooLargeError, match="within 60 MiB of memory"):
+        decode_image(png(), limits=Limits(max_memory=60 * MEBIBYTE))
+
+
+def test_the_memory_of_a_process() -> None:
+    assert decoding_process.memory_of(os.getpid()) > 10 * MEBIBYTE
+    assert decoding_process.memory_of(2**22 + 1) == 0
+
+
+def test_a_process_that_does_not_start(processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("raise SystemExit(1)")
+    monkeypatch.setattr(decoding_process, "_WORKER", program)
+    with pytest.raises(ImageError, match="a process to decode images in, but it ended as it started"):
+        decode_image(png())
+    monkeypatch.undo()
+
+
+def test_an_answer_that_is_the_last_ends_the_process(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(
+        tmp_path,
+        "while True:\n  receive(sys.stdin.buffer); send(sys.stdout.buffer, {'error': 'x', 'kind': 'ImageError', "
+        "'last': True})",
+        monkeypatch,
+    )
+    with pytest.raises(ImageError, match="x"):
+        decode_image(png())
+    assert not processes._all
+
+
+def test_requests_share_one_process_until_they_have_waited_for_long(processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_most", 2)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: decode_image(png()), range(40)))
+    assert len(processes._all) == 1
+    monkeypatch.setattr(decoding_process, "_PATIENCE_SECONDS", 0.0)
+    first, _ = processes.take()
+    second, is_new = processes.take()
+    assert is_new
+    assert second is not first
+    waiting = ThreadPoolExecutor(1).submit(processes.take)  # two are as many as may be
+    processes.give_back(first)
+    assert waiting.result() == (first, False)
+    for worker in (first, second):
+        processes.give_back(worker)
+
+
+def test_threads_get_the_answers_to_their_own_questions(processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding_process, "_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(processes, "_most", 3)
+    files = [png(np.full((3, 3), shade, np.uint8)) for shade in range(60)]
+    files[7] = files[31] = b"GIF8"
+    files[20] = crashing_dicom()
+
+    def shade(data: bytes) -> int:
+        try:
+            return int(decode_image(data).pixels[0, 0])
+        except ImageError:
+            return -1
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(shade, files))
+    assert answers == [-1 if n in {7, 20, 31} else n for n in range(60)]
+
+
+def test_idle_processes_are_ended(processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode_image(png())
+    (worker,) = processes._all
+    processes.end_idle(since=time.monotonic() - 3600)
+    assert worker.poll() is None
+    monkeypatch.setattr(decoding_process, "IDLE_SECONDS", 0.0)
+    processes._keep()
+    assert worker.returncode is not None
+    assert not processes._all
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_starts_its_own(processes) -> None:
+    decode_image(png())
+    child = os.fork()
+    if child == 0:
+        own = decoding_process._processes
+        os._exit(0 if not own._all and np.array_equal(decode_image(png()).pixels, GRAY) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert np.array_equal(decode_image(png()).pixels, GRAY)
+
+
+def test_ctrl_c_is_for_who_asks(processes) -> None:
+    decode_image(png())
+    (worker,) = processes._all
+    worker.send_signal(signal.SIGINT)
+    decode_image(png())
+    assert processes._all == {worker}
+
+
+def test_ctrl_c_while_a_file_is_decoded_leaves_no_process(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, "time.sleep(60)", monkeypatch)
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(decoding_process, "send", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        decode_image(png())
+    assert not processes._all
+    assert not [thread for thread in threading.enumerate() if thread.name == "decoding watch" and thread.is_alive()]
+
+
+@linux_only
+def test_processes_end_with_who_asks_however_that_ends(tmp_path: Path) -> None:
+    """Also as a notebook calls it: no file, no ``__main__`` guard; and nothing is left of a process that is killed."""
+    code = (
+        "import os, sys, signal; from pathlib import Path\n"
+        "from radcbir_core.images import decode_image, decoding_process\n"
+        f"decode_image(Path({str(tmp_path / 'a.png')!r}))\n"
+        "print(*(worker.pid for worker in decoding_process._processes._all), flush=True)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    (tmp_path / "a.png").write_bytes(png())
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+    until = time.monotonic() + 20
+    while is_running(int(done.stdout)) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not is_running(int(done.stdout))
+
+
+def is_running(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
