@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import IO, cast
 
 import numpy as np
 from PIL.ImageFile import ImageFile
@@ -16,6 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from radcbir_core.images.decoding_request import Request
+from radcbir_core.images.tiff_planes import planes_of
 
 _LARGEST = 65535
 # What Pillow calls the layouts of such samples, without their byte order, and how the same bytes are unpacked.
@@ -24,6 +26,8 @@ _LAYOUTS = {"RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGBX", "RGBa": "RGBX", "CMYK"
 _TIFF_BITS = 258
 _TIFF_PLANAR = 284
 _TIFF_BY_PLANE = 2
+_TIFF_PHOTOMETRIC, _TIFF_RGB, _TIFF_CMYK = 262, 2, 5
+_TIFF_EXTRA, _TIFF_ALPHA = 338, 2  # of the extra samples, the kind that colors are not multiplied with
 
 
 def deep_values(image: ImageFile, open_image: Callable[[], ImageFile], request: Request) -> np.ndarray | None:
@@ -38,7 +42,7 @@ def deep_values(image: ImageFile, open_image: Callable[[], ImageFile], request: 
         (H, W, 3) RGB or (H, W) gray, uint16; what is transparent lies on black. None for every other image.
 
     Raises:
-        ImageError: samples in planes of their own.
+        ImageError: planes that are neither RGB nor CMYK.
     """
     layout, _, order = _raw_mode(image).partition(";16")
     if isinstance(image, PngImageFile) and layout == "LA" and order:
@@ -47,11 +51,7 @@ def deep_values(image: ImageFile, open_image: Callable[[], ImageFile], request: 
             four = _unpacked(again, "RGBA").astype(np.uint16)
         return _on_black(four[..., :1] << 8 | four[..., 1:2], four[..., 2] << 8 | four[..., 3])[..., 0]
     if isinstance(image, TiffImageFile) and _is_deep_by_plane(image):
-        raise request.error(
-            "color of 16 bits whose samples lie together",
-            "color of 16 bits in planes",
-            remedy="Save it with interleaved samples.",
-        )
+        return _planes(image, request)
     if layout not in _LAYOUTS or not order:
         return None
     transparent = image.info.get("transparency")
@@ -74,6 +74,23 @@ def _is_deep_by_plane(image: TiffImageFile) -> bool:
     """Whether a TIFF has samples of more than eight bits, each kind in a plane of its own; Pillow misreads them."""
     bits = image.tag_v2.get(_TIFF_BITS, (1,))
     return image.tag_v2.get(_TIFF_PLANAR) == _TIFF_BY_PLANE and len(bits) > 1 and max(bits) > 8
+
+
+def _planes(image: TiffImageFile, request: Request) -> np.ndarray:
+    """RGB or CMYK whose samples are in planes, on black: of 16 bits, Pillow opens no other."""
+    tags = image.tag_v2
+    file = cast(IO[bytes], image.fp)  # open, as the image is not loaded yet
+    file.seek(0)
+    samples = planes_of(file.read(), dict(tags), big_endian=tags.prefix == b"MM")
+    colors = {_TIFF_RGB: 3, _TIFF_CMYK: 4}.get(int(tags.get(_TIFF_PHOTOMETRIC, 0)), 0)
+    if not 0 < colors <= samples.shape[-1]:
+        raise request.damaged("TIFF")
+    if colors > 3:
+        return _on_black(_LARGEST - samples[..., :3], _LARGEST - samples[..., 3])
+    extra = tags.get(_TIFF_EXTRA, ())
+    if samples.shape[-1] > colors and extra and extra[0] == _TIFF_ALPHA:
+        return _on_black(samples[..., :3], samples[..., 3])
+    return samples[..., :3]
 
 
 def _with_order(open_image: Callable[[], ImageFile], layout: str, order: str) -> np.ndarray:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 _SOI = b"\xff\xd8"
 _END = b"\xff\xd9"
 _J2K_START = b"\xff\x4f\xff\x51"
+_J2K_CODING = b"\xff\x52"
+_J2K_DATA = b"\xff\x90"
 _JPEG_LS = 0xF7
 _LOSSLESS = 0xC3
 # Start-of-frame markers (ITU-T T.81, table B.1; ISO 14495-1 for 0xF7). 0xC4, 0xC8 and 0xCC are other segments.
@@ -30,8 +32,8 @@ class CodestreamHeader:
         components: samples per pixel.
         precision: bits of a sample.
         lossless: whether it is lossless JPEG (process 14).
-        marked_color: whether the stream itself says how its color is coded: by a JFIF or Adobe segment, or by
-            components called R, G and B.
+        marked_color: whether the stream itself says how its color is coded: JPEG by a JFIF or Adobe segment, or by
+            components called R, G and B; JPEG 2000 by a transform of its components, which a decoder undoes.
     """
 
     width: int
@@ -95,7 +97,23 @@ def read_jpeg2000_header(frame: bytes) -> CodestreamHeader:
     details = frame[start + 42 : start + 42 + 3 * components]
     if len(details) < 3 or {*details[1::3], *details[2::3]} != {1}:
         raise ValueError("no components, or subsampled ones")
-    return CodestreamHeader(x1 - x0, y1 - y0, components, (details[0] & 0x7F) + 1)
+    transformed = _transforms_components(frame, start + 2)
+    return CodestreamHeader(x1 - x0, y1 - y0, components, (details[0] & 0x7F) + 1, marked_color=transformed)
+
+
+def _transforms_components(frame: bytes, place: int) -> bool:
+    """Whether a codestream's coding style names a transform of its components (ITU-T T.800, A.6.1 and table A.14).
+
+    Args:
+        frame: the frame.
+        place: that of the first segment of the main header, which ends at the first tile.
+    """
+    while place + 9 <= len(frame) and frame[place : place + 2] != _J2K_DATA:
+        if frame[place : place + 2] == _J2K_CODING:
+            return frame[place + 8] == 1
+        (length,) = struct.unpack_from(">H", frame, place + 2)
+        place += 2 + length
+    return False
 
 
 def ends_with_marker(frame: bytes) -> bool:

@@ -22,6 +22,7 @@ from pydicom.pixels.decoders.base import Decoder, get_decoder
 
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.codestream import ends_with_marker, read_jpeg2000_header, read_jpeg_header
+from radcbir_core.images.dicom.packed_pixels import is_packed, span_of, unpacked
 
 _NATIVE = frozenset(
     {
@@ -137,6 +138,13 @@ def read_stored_values(
             remedy="Export it as RGB or as grayscale.",
         )
 
+    if syntax in _NATIVE and is_packed(options["bits_allocated"]):
+        _check_native_length(options, element, request=request)
+        big_endian = syntax == uid.ExplicitVRBigEndian
+        values = _read_packed(file, element, options, frame=frame, big_endian=big_endian, request=request)
+        high_bit = int(header.get("HighBit", options["bits_stored"] - 1))
+        return _keep_stored_bits(values, bits_stored=options["bits_stored"], high_bit=high_bit), photometric
+
     file.seek(element.start)
     extended_offsets = None
     if "ExtendedOffsetTable" in header and "ExtendedOffsetTableLengths" in header:
@@ -174,6 +182,9 @@ def _options(header: Dataset, element: PixelElement, *, frames: int, compressed:
         "bits_allocated": int(header.BitsAllocated),
         "photometric_interpretation": str(header.PhotometricInterpretation),
     }
+    if compressed and is_packed(options["bits_allocated"]):
+        # Decoders give whole bytes, whatever the file had before it was compressed.
+        options["bits_allocated"] = 8 if options["bits_allocated"] < 8 else 16
     if element.keyword == "PixelData":
         options["bits_stored"] = int(header.get("BitsStored", header.BitsAllocated))
         options["pixel_representation"] = int(header.get("PixelRepresentation", 0))
@@ -182,6 +193,23 @@ def _options(header: Dataset, element: PixelElement, *, frames: int, compressed:
         # means nothing there, and writers leave in it what the image had before (PS3.3 C.7.6.3.1.3; PS3.5, 8.2).
         options["planar_configuration"] = 0 if compressed else int(header.get("PlanarConfiguration") or 0)
     return options
+
+
+def _read_packed(
+    file: BinaryIO, element: PixelElement, options: dict[str, Any], *, frame: int, big_endian: bool, request: Request
+) -> np.ndarray:
+    """One frame of pixels that straddle bytes."""
+    bits, size = options["bits_allocated"], (options["rows"], options["columns"])
+    if options["samples_per_pixel"] > 1:
+        raise request.error(
+            "color pixels of whole bytes", f"color with {bits} bits allocated", remedy="Export it as 8-bit RGB."
+        )
+    pixels = size[0] * size[1]
+    first, last = span_of(frame, pixels=pixels, bits=bits)
+    file.seek(element.start + first)
+    packed = file.read(min(last, element.length or 0) - first)
+    signed = bool(options["pixel_representation"])
+    return unpacked(packed, frame, pixels=pixels, bits=bits, signed=signed, big_endian=big_endian).reshape(size)
 
 
 def _check_native_length(options: dict[str, Any], element: PixelElement, *, request: Request) -> None:
@@ -243,6 +271,9 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, *, options: dict[str, Any], r
         raise request.damaged("DICOM")
     by_gdcm = _decoder(syntax, "gdcm", path=("radcbir_core.images.dicom.gdcm_frames", "decode"))
     if syntax not in _JPEG:
+        if syntax in _JPEG_2000 and announced.marked_color:
+            # Undone, the transform leaves RGB, whatever space the header names (PS3.5, 8.2.4).
+            options["photometric_interpretation"] = "RGB"
         return by_gdcm, "gdcm"
 
     options["correct_unused_bits"] = False

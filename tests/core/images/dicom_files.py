@@ -31,6 +31,17 @@ HTJ2K_FRAME = base64.b64decode(
     "YQgey8AP/Z"
 )
 
+# 8 x 10 pixels of color, HTJ2K_COLORS, by the same encoder: reversible, their components transformed (RCT).
+_RAMP = np.add.outer(np.arange(8) * 20, np.arange(10) * 9).astype(np.uint8)
+HTJ2K_COLORS = np.stack([_RAMP, 255 - _RAMP, np.full_like(_RAMP, 90)], axis=-1)
+HTJ2K_COLOR_FRAME = base64.b64decode(
+    "/0//UQAvQAAAAAAKAAAACAAAAAAAAAAAAAAACgAAAAgAAAAAAAAAAAADBwEBBwEBBwEB/1AACAACAAAAA/9SAAwAAgABAQUEBEAB/1wAEyBQWF"
+    "hYWFhYWFhYWFhYUFBQ/2QAFwABT3BlbkpQSCBWZXIgMC4yNi4zLv+QAAoAAAAAANsAAf+TwBIA/CdzAMASgKMBB3QAwBKAswEHdAAAAADACUDl"
+    "AAd0AMAJQJIBB3QAwAlAJgGHdADACSAEwP4AYwBt+wACNADACOAEwABjALS0AEI0AMAI4ATgF3MAbNn+AGI0AKAEwLXqCndUAMAI4AVAAeMAWA"
+    "z7AOR3VQDACOAFSBJzALIy2QAAAHdWAMATQBUArf7fq3QAmSTiRknstgDAFRAFYBAA/tF+y3UApjHG/OAARgAB7LgAwBUQBWCiEOLX4At1AE7H"
+    "cZzgBEYQgey4AP/Z"
+)
+
 
 def make_header(
     pixels: np.ndarray,

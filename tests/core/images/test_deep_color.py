@@ -168,15 +168,6 @@ def test_orientation_and_size_are_those_of_the_picture() -> None:
     assert np.array_equal(read_stored(tiff(COLOR, t274=3)).stored, COLOR[::-1, ::-1])
 
 
-def test_samples_in_planes_are_refused_by_name() -> None:
-    with pytest.raises(ImageError) as caught:
-        decode_image(tiff(COLOR, deflated=True, t284=2), name="x")
-    assert str(caught.value) == (
-        "Expected color of 16 bits whose samples lie together, but x = color of 16 bits in planes. "
-        "Save it with interleaved samples."
-    )
-
-
 @pytest.mark.parametrize("color_type", [RGB, GRAY_ALPHA, RGBA])
 def test_a_file_cut_off_is_an_error(color_type: int) -> None:
     data = png(np.dstack([COLOR, ALPHA])[..., : {RGB: 3, GRAY_ALPHA: 2, RGBA: 4}[color_type]], color_type)

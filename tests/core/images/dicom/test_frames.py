@@ -20,6 +20,8 @@ from radcbir_core.errors import ImageError, NoPixelDataError
 from radcbir_core.images import decode_image
 from radcbir_core.images.dicom.frames import SYNTAXES
 from tests.core.images.dicom_files import (
+    HTJ2K_COLOR_FRAME,
+    HTJ2K_COLORS,
     HTJ2K_FRAME,
     HTJ2K_VALUES,
     SECRET,
@@ -159,6 +161,37 @@ def test_htj2k(syntax: str) -> None:
     assert np.array_equal(decode_image(data).pixels, decode_image(dicom_bytes(HTJ2K_VALUES)).pixels)
 
 
+@pytest.mark.parametrize("syntax", [uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K])
+def test_htj2k_in_color(syntax: str) -> None:
+    for name in ("YBR_RCT", "RGB", "YBR_FULL"):  # the stream says that a transform is to be undone, and is believed
+        for planar in (0, 1):
+            data = encapsulated_bytes(
+                HTJ2K_COLORS, [HTJ2K_COLOR_FRAME], syntax, PhotometricInterpretation=name, PlanarConfiguration=planar
+            )
+            assert np.array_equal(decode_image(data).pixels, HTJ2K_COLORS), name
+
+
+@pytest.mark.parametrize("irreversible", [False, True])
+@pytest.mark.parametrize("name", ["RGB", "YBR_RCT", "YBR_ICT", "YBR_FULL", "YBR_FULL_422"])
+def test_jpeg_2000_whose_components_are_transformed_is_rgb_whatever_the_header_says(
+    name: str, irreversible: bool
+) -> None:
+    frame = jpeg_2000_frame(SMOOTH_COLOR, irreversible=irreversible, mct=1)
+    syntax = uid.JPEG2000 if irreversible else uid.JPEG2000Lossless
+    pixels = decode_image(encapsulated_bytes(SMOOTH_COLOR, [frame], syntax, PhotometricInterpretation=name)).pixels
+    assert np.abs(pixels.astype(int) - SMOOTH_COLOR).max() <= int(irreversible)
+
+
+@pytest.mark.parametrize("name", ["RGB", "YBR_RCT", "YBR_FULL"])
+def test_jpeg_2000_without_a_transform_is_what_the_header_says(name: str) -> None:
+    """Named after a transform that the stream has not got, it is RGB as it is; YBR_FULL is turned into RGB."""
+    components = np.asarray(Image.fromarray(SMOOTH_COLOR).convert("YCbCr")) if name == "YBR_FULL" else SMOOTH_COLOR
+    frame = jpeg_2000_frame(components, mct=0)
+    data = encapsulated_bytes(SMOOTH_COLOR, [frame], uid.JPEG2000Lossless, PhotometricInterpretation=name)
+    tolerance = 3 if name == "YBR_FULL" else 0
+    assert np.abs(decode_image(data).pixels.astype(int) - SMOOTH_COLOR).max() <= tolerance
+
+
 COLOR_ENCODERS: dict[str, tuple[Callable[..., bytes], int]] = {
     "JPEG": (lambda a, **o: encapsulated_bytes(a, [jpeg(a, subsampling=0)], uid.JPEGBaseline8Bit, **o), 8),
     "JPEG in RGB": (lambda a, **o: encapsulated_bytes(a, [jpeg(a, keep_rgb=True)], uid.JPEGExtended12Bit, **o), 8),
@@ -176,9 +209,9 @@ def jpeg_ls_frame(pixels: np.ndarray, interleave_mode: int) -> bytes:
     return bytes(jpeg_ls.encode_array(planes, interleave_mode=interleave_mode))
 
 
-def jpeg_2000_frame(pixels: np.ndarray) -> bytes:
+def jpeg_2000_frame(pixels: np.ndarray, *, irreversible: bool = False, mct: int = 1) -> bytes:
     file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG2000", irreversible=False, no_jp2=True)
+    Image.fromarray(pixels).save(file, "JPEG2000", irreversible=irreversible, no_jp2=True, mct=mct)
     return file.getvalue()
 
 
