@@ -104,8 +104,8 @@ def show_figures(pair: Pair, comparison: Result, chosen: Chosen) -> None:
     with right:
         difference_tables.means(comparison, pair, chosen.protocol, height=max(int(figure.layout.height) - 110, 310))
         st.caption(
-            "Whiskers, low and high: 95 % interval of the difference. Patients are resampled, the same ones for both "
-            "encoders, so it is narrower than the intervals of the two would suggest."
+            "Whiskers, low and high: 95 % interval of the difference, over patients. It is that of the differences of "
+            "single queries, and so narrower than the intervals of the two encoders would suggest."
         )
 
 
@@ -272,7 +272,7 @@ def _parted(pair: Pair, chosen: Chosen, disagreements: Disagreements) -> None:
             f"B − A in the share of queries that are right: <b>{share}</b> of "
             f"{counted(disagreements.n_queries, 'query', 'queries')} &ensp;"
             f"{comparator.said(verdict(disagreements.low, disagreements.high))}",
-            "95 % interval, by resampling patients. Largest lead in P@10 first.",
+            "95 % interval, over patients. Largest lead in P@10 first.",
         ]
         if pair.by_chance:
             lines.append(

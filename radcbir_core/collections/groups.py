@@ -57,7 +57,7 @@ def groups_of(store: EncoderStore, exclude: Sequence[str]) -> list[Groups]:
 
 
 def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:
-    """The cluster of each image: what is resampled as one, because its images are not independent evidence.
+    """The cluster of each image: what counts as one, because its images are not independent evidence.
 
     It is the patient where that is known, else the group of exact copies, else the image by itself. Two images share a
     cluster only by the same kind of group: where one of two copies has a known patient and the other has not, they stay

@@ -23,8 +23,8 @@ PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
 """The protocols that can be varied: what is excluded, what is divided by, which k's."""
 
 KS = (1, 3, 5, 10)
-MOST_INTERVALS = 10
-"""Of so many k's each has an interval, which takes a thousand draws; of more only those of :data:`KS`."""
+_MOST_TOLD = 10
+"""Of so many k's a summary tells of each; of more only those of :data:`KS`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +131,14 @@ class Protocol:
         return self
 
     @property
-    def interval_ks(self) -> tuple[int, ...]:
-        """The k's whose means have an interval.
+    def summary_ks(self) -> tuple[int, ...]:
+        """The k's that a summary tells of, and at which the differences of two encoders are tested.
 
         Example:
-            >>> Protocol.of(ks=(1, 2)).interval_ks, Protocol.of("paper").interval_ks
+            >>> Protocol.of(ks=(1, 2)).summary_ks, Protocol.of("paper").summary_ks
             ((1, 2), (1, 3, 5, 10))
         """
-        return self.ks if len(self.ks) <= MOST_INTERVALS else tuple(k for k in self.ks if k in KS)
+        return self.ks if len(self.ks) <= _MOST_TOLD else tuple(k for k in self.ks if k in KS)
 
     @property
     def excluded(self) -> str:

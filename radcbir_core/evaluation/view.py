@@ -40,7 +40,7 @@ class GalleryView:
         queries: ``(Q,)`` rows, ascending.
         gallery: ``(N,)`` bool, which images may be returned.
         groups: ``(N,)`` codes of each group that a query may not return its fellows of, -1 = not known.
-        clusters: ``(N,)`` what is resampled as one: the patient where it is known.
+        clusters: ``(N,)`` what is one piece of evidence: the patient where it is known.
     """
 
     store: EncoderStore

@@ -360,7 +360,7 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, in_threads,
         progress("comparison", 0, 3)
         begun.set()
         assert go_on.wait(20)
-        progress("intervals", 0, 1)  # a new step, at which a stop is looked for at once
+        progress("evaluation", 0, 1)  # a new step, at which a stop is looked for at once
         return compute(self, store, progress=progress)
 
     monkeypatch.setattr(Comparison, "compute", slowly)

@@ -38,7 +38,7 @@ IMPORT: Final = {
 EVALUATION: Final = {
     "search": "Search exactly",
     "comparison": "Compare query by query",
-    "intervals": "Resample patients for the intervals",
+    "metrics": "Compute the metrics",
     "galleries": "Draw smaller galleries and search them",
     "steps": "Fit the linear probe",
     "images": "Compare images",
@@ -66,7 +66,7 @@ _UNITS: Final = {
     "search": _Unit("query", "queries"),
     "evaluation": _Unit("level", "levels"),
     "comparison": _Unit("level", "levels"),
-    "intervals": _Unit("metric", "metrics"),
+    "metrics": _Unit("metric", "metrics"),
     "galleries": _Unit("gallery", "galleries"),
     "steps": _Unit("step", "steps", at_most="at most "),  # the fit may end before
     "images": _Unit("image", "images"),

@@ -64,13 +64,11 @@ def show(opened: Opened) -> None:
 def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int) -> None:
     """Micro and macro P@k, and what one has to know to read them."""
     protocol, k = chosen.protocol, chosen.k
-    has_interval = k in protocol.interval_ks
-    missing = "no interval: one patient only" if has_interval else "intervals at k = 1, 3, 5 and 10 only"
     numbers = []
     for averaging, over in (("micro", "mean over {queries}"), ("macro", "mean over {labels}")):
         row = table[table["averaging"] == averaging].iloc[0]
         words = over.format(queries=counted(int(row["n_queries"]), "query", "queries"), labels=counted(labels, "label"))
-        lines = [tiles.interval(row["low"], row["high"], missing=missing)]
+        lines = [tiles.interval(row["low"], row["high"])]
         if protocol.fixed:
             what = "over queries" if averaging == "micro" else "within labels"
             lines.append(f"± {row['std']:.3f}, standard deviation {what}")
@@ -90,7 +88,7 @@ def show_labels(
         labels,
         csv=lambda: means[means["level"] == level],
         file_name=f"precision-{opened.collection.name}-{opened.encoder_id}-{protocol.name}-{level}.csv",
-        said=f"P@{k} of {{labels}}, best first; {rule}. Whiskers: 95 % interval, by resampling patients.",
+        said=f"P@{k} of {{labels}}, best first; {rule}. Whiskers: 95 % interval, over patients.",
         about="All labels of this level at every k, with intervals, and the micro and macro means",
     )
     if not len(shown):

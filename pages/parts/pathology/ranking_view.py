@@ -113,7 +113,7 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
         csv=lambda: table,
         file_name=f"ranking-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}-{evaluation.rule}.csv",
         said=f"{name} of {{labels}}, best first; {rule}. A query counts under each pathology it shows. Whiskers: 95 % "
-        "interval, by resampling patients.",
+        "interval, over patients.",
         about="All metrics at every k, of all labels, with intervals, and the micro and macro means",
     )
     if not len(shown):

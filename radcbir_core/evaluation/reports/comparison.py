@@ -1,18 +1,18 @@
 """Two encoders on one collection: the same queries, the same gallery, and the difference query by query.
 
 Owns the paired comparison, what it is cut to (images that both encoders could embed), and the side called chance. P@k
-is precision_at_k.py's, the resampling is intervals.py's, the random side is chance.py's.
+is precision_at_k.py's, the interval is intervals.py's, the random side is chance.py's.
 
 Why paired: both encoders get the same queries, and what is hard for one is mostly hard for the other. The interval of
-the difference therefore comes from the differences of single queries, patients resampled for both at once; it is much
-narrower than the intervals of the two encoders would suggest, and two that overlap can still differ clearly.
+the difference therefore comes from the differences of single queries; it is much narrower than the intervals of the
+two encoders would suggest, and two that overlap can still differ clearly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,7 @@ from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.precision import Precision, empty_counts, of_level
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.chance import CHANCE, expected_precision
-from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.statistics.randomization import holm, swap_p_values
 from radcbir_core.evaluation.view import GalleryView, gallery_view, patient_notes
 from radcbir_core.progress import Progress, silent
@@ -36,6 +36,9 @@ COMPARISON_COLUMNS = (
     *("level", "label", "averaging", "k", "a", "b", "difference", "low", "high", "n_queries", "n_patients"),
     *("p", "p_holm", "n_empty"),
 )
+
+DIFFERENCES = (-1.0, 1.0)
+"""The least and the largest difference of two encoders' P@k."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ class Comparison(Evaluation):
 
     def remarks(self, result: Result) -> Sequence[str]:
         """What to make of the intervals of labels."""
-        k = max(self.protocol.interval_ks)
+        k = max(self.protocol.summary_ks)
         said = []
         for level in self.protocol.levels:
             labels = labels_of(result, level, k)
@@ -167,7 +170,7 @@ class Comparison(Evaluation):
 def means_of_comparison(result: Result) -> pd.DataFrame:
     """Micro and macro at every level, and at every k that has intervals."""
     table = result.table
-    return table[(table["averaging"] != "label") & table["k"].isin(result.evaluation.protocol.interval_ks)]  # type: ignore[attr-defined]  # a Comparison's
+    return table[(table["averaging"] != "label") & table["k"].isin(result.evaluation.protocol.summary_ks)]  # type: ignore[attr-defined]  # a Comparison's
 
 
 def labels_of(result: Result, level: Level, k: int) -> pd.DataFrame:
@@ -206,36 +209,6 @@ def shared_view(a: EncoderStore, b: EncoderStore | None, protocol: Protocol, lev
     return gallery_view(a, protocol, level, beside=[b])
 
 
-def paired_intervals(
-    differences: npt.NDArray[np.float64],
-    query_labels: npt.NDArray[Any],
-    *,
-    clusters: npt.NDArray[Any],
-    n_labels: int,
-    columns: Sequence[int] | None = None,
-) -> Intervals:
-    """Intervals of mean differences by resampling clusters, the same ones for both encoders.
-
-    Every mean here is linear in the values of the queries, so the mean difference of a draw is the mean of the
-    differences in it; these, moved from [-1, 1] to [0, 1], are resampled as P@k is.
-
-    Args:
-        differences: (Q, n) B − A of each query, from -1 to 1; NaN is left out.
-        query_labels: (Q,) label codes; -1 is left out.
-        clusters: (Q,) cluster of each query, at least 0.
-        n_labels: L, above the highest label code.
-        columns: Which of the n differences have intervals; all by default.
-
-    Example:
-        >>> change = np.repeat([[1.0], [-1.0]], 10, axis=0)
-        >>> bounds = paired_intervals(change, np.zeros(20, int), clusters=np.arange(20) // 2, n_labels=1)
-        >>> bounds.micro.round(2).tolist()
-        [[-0.6, 0.6]]
-    """
-    moved = mean_intervals((differences + 1) / 2, query_labels, clusters=clusters, n_labels=n_labels, columns=columns)
-    return replace(moved, micro=2 * moved.micro - 1, macro=2 * moved.macro - 1, label=2 * moved.label - 1)
-
-
 def _precision(
     view: GalleryView, side: EncoderStore | None, level: Level, *, whole: bool, progress: Progress
 ) -> npt.NDArray[np.float64]:
@@ -256,25 +229,27 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
     """All rows of one level: micro, macro, then the labels in the order of their codes, each at every k."""
     ks, codes, clusters = view.protocol.ks, view.lines[1], view.clusters[view.queries]
     n_labels = len(view.relevance.labels)
-    chosen = [ks.index(k) for k in view.protocol.interval_ks]
+    chosen = [ks.index(k) for k in view.protocol.summary_ks]
     difference = b - a
-    intervals = paired_intervals(difference, codes, clusters=clusters, n_labels=n_labels, columns=chosen)
+    # Every mean is linear in the values of the queries, so that the mean difference is the mean of the differences.
+    intervals = mean_intervals(difference, codes, clusters=clusters, n_labels=n_labels, limits=DIFFERENCES)
     p, corrected = np.full((2, n_labels, len(ks)), np.nan)
     if tested and n_labels:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
         p[:, chosen] = swap_p_values(difference[:, chosen], codes, clusters=clusters, n_labels=n_labels)
         corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
     labels, empty = view.relevance.labels, view.available.empty
-    both = [summarize(values, codes, labels=labels, columns={"k": ks}, empty=empty) for values in (a, b)]
+    both = [
+        summarize(values, codes, labels=labels, columns={"k": ks}, empty=empty, intervals=intervals)
+        for values in (a, b)
+    ]
     table = both[0].rename(columns={"precision": "a"}).assign(b=both[1]["precision"])
     table["difference"] = table["b"] - table["a"]
     present = np.unique(codes)
-    bounds = np.concatenate([intervals.micro[None], intervals.macro[None], intervals.label[present]])
     # The means of differences and the differences of means may differ by a rounding.
-    table["low"] = np.minimum(bounds[..., 0].ravel(), table["difference"])
-    table["high"] = np.maximum(bounds[..., 1].ravel(), table["difference"])
-    patients = np.concatenate([np.full(2, intervals.n_clusters), intervals.label_clusters[present]])
+    table["low"] = np.minimum(table["low"], table["difference"])
+    table["high"] = np.maximum(table["high"], table["difference"])
     undefined = np.full((2, len(ks)), np.nan)
-    table["n_patients"] = np.repeat(patients, len(ks))
+    present = np.unique(codes)
     table["p"] = np.vstack([undefined, p[present]]).ravel()
     table["p_holm"] = np.vstack([undefined, corrected[present]]).ravel()
     return table
@@ -309,7 +284,7 @@ def _notes(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> tuple
 
 
 def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:
-    """What labels with the queries of a single patient do to the macro interval, a sentence a level."""
+    """How labels with the queries of a single patient count in the macro interval, a sentence a level."""
     notes = []
     for table in tables:
         labels = table[(table["averaging"] == "label") & (table["k"] == table["k"].min())]
@@ -317,8 +292,8 @@ def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:
         if alone:
             notes.append(
                 f"At the level {labels['level'].iloc[0]}, labels with queries of a single patient: {alone} of "
-                f"{len(labels)}. They have no interval, and are missing from many of the resampled sets: the macro "
-                "interval is the less sure for it."
+                f"{len(labels)}. They have no interval; in that of the "
+                "macro mean they count as labels whose patients could differ as much as patients can."
             )
     return notes
 

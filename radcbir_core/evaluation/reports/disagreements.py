@@ -17,9 +17,10 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
 from radcbir_core.evaluation.metrics.precision_at_k import check_ks
-from radcbir_core.evaluation.reports.comparison import Comparison, paired_intervals, shared_view
+from radcbir_core.evaluation.reports.comparison import DIFFERENCES, Comparison, shared_view
 from radcbir_core.evaluation.reports.precision import of_level
 from radcbir_core.evaluation.statistics.chance import expected_success, random_hits
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.graph import ranked_hits
@@ -30,7 +31,7 @@ class Disagreements:
     """The queries of one level, by who is right among the first k.
 
     No McNemar test goes with it: that takes queries for independent, and several of one patient are not. The interval
-    of the difference resamples patients.
+    of the difference is one over patients.
 
     Attributes:
         k: Of "right at k".
@@ -92,11 +93,12 @@ def disagreements(
     if evaluation.other(store) is None:
         second, likely = _by_chance(store, evaluation, level, rows, k)
         expected = float(likely.mean()) if len(rows) else expected
-    largest = max(protocol.interval_ks)
+    largest = max(protocol.summary_ks)
     lead = (table[f"b@{largest}"] - table[f"a@{largest}"]).to_numpy()
     change = second.astype(np.float64) - first
     one_label = np.zeros(len(rows), dtype=np.int32)
-    bounds = paired_intervals(change[:, None], one_label, clusters=clusters_of(store)[rows], n_labels=1).micro[0]
+    clusters = clusters_of(store)[rows]
+    bounds = mean_intervals(change[:, None], one_label, clusters=clusters, n_labels=1, limits=DIFFERENCES).micro[0]
 
     def sorted_by(mask: npt.NDArray[np.bool_], key: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
         chosen = np.flatnonzero(mask)

@@ -25,7 +25,7 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 
 MEANS_COLUMNS = (
-    *("level", "label", "k", "precision", "n_queries", "averaging", "low", "high", "std", "n_empty"),
+    *("level", "label", "k", "precision", "n_queries", "n_patients", "averaging", "low", "high", "std", "n_empty"),
 )  # fmt: skip
 
 HitsTaker = Callable[[Level, GalleryView, Hits], None]
@@ -36,9 +36,10 @@ class Precision(Evaluation):
     """P@k of an encoder.
 
     Tables: ``means`` with the columns :data:`MEANS_COLUMNS`, where ``averaging`` is "micro" or "macro" (``label``
-    empty) or "label" for one label's row, ``n_queries`` are the queries behind the number and ``n_empty`` those that
-    have nothing to find, ``low`` and ``high`` bound the 95 % interval, NaN where it is undefined or not computed, and
-    ``std`` is the standard deviation over queries (micro, label) or the mean over labels of it (macro); and
+    empty) or "label" for one label's row, ``n_queries`` and ``n_patients`` are the queries and patients behind the
+    number and ``n_empty`` the queries that have nothing to find, ``low`` and ``high`` bound the 95 % interval, NaN
+    where it is undefined (one patient), and ``std`` is the standard deviation over queries (micro, label) or the mean
+    over labels of it (macro); and
     ``queries``, one row a level and query, with ``p@k`` for each k, NaN where the query is left out.
     """
 
@@ -98,9 +99,9 @@ class Precision(Evaluation):
         return f": {self.protocol.describe()}: {empty_counts(result.tables['means'], self.protocol)}"
 
     def summary(self, result: Result) -> pd.DataFrame:
-        """Micro and macro at every level, at the k's that have intervals."""
+        """Micro and macro at every level."""
         means = result.tables["means"]
-        means = means[(means["averaging"] != "label") & means["k"].isin(self.protocol.interval_ks)]
+        means = means[(means["averaging"] != "label") & means["k"].isin(self.protocol.summary_ks)]
         lines = []
         for (level, averaging), part in means.groupby(["level", "averaging"], sort=False):
             first = part.iloc[0]
@@ -178,9 +179,8 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFr
         values: ``(Q, len(ks))`` P@k.
     """
     protocol, codes, number = view.protocol, view.lines[1], len(view.relevance.labels)
-    chosen = [protocol.ks.index(k) for k in protocol.interval_ks]
     clusters = view.clusters[view.queries]
-    bounds = mean_intervals(values, codes, clusters=clusters, n_labels=number, columns=chosen)
+    bounds = mean_intervals(values, codes, clusters=clusters, n_labels=number)
     table = summarize(
         values,
         codes,

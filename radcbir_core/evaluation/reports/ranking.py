@@ -5,7 +5,7 @@ Owns the table. Each metric is one file of metrics/; who asks whom is view.py's,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -26,17 +26,14 @@ from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.relevance import Relevance, check_rule, hit_grades
 from radcbir_core.evaluation.reports.precision import rule_said, with_bounds
 from radcbir_core.evaluation.statistics.averages import summarize
-from radcbir_core.evaluation.statistics.intervals import Intervals, mean_intervals
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 from radcbir_core.search.relevant_counts import relevant_among_first
 
-RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high", "n_empty")
+RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high", "n_patients", "n_empty")
 METRICS = ("P", "recall", "hit rate", "mAP", "nDCG", "R-precision")
-
-_AT_ONCE = 7
-"""Metrics whose intervals are computed together: fewer, and draws are made too often; more, and nothing is told."""
 
 
 def column_of(metric: str, k: int | None) -> str:
@@ -99,20 +96,24 @@ class Ranking(Evaluation):
 
         Args:
             store: What an encoder made of a collection, with its neighbor graph.
-            progress: Told the number of queries, as step "search", for R-precision, and of metrics that are averaged,
-                as step "intervals".
+            progress: Told the number of metrics, as step "metrics", and of queries, as step "search", for R-precision.
         """
         view = self.labeled(store)
         available, ks = view.available, self.protocol.ks
         grades = hit_grades(view.hits().rows, query_rows=view.queries, relevance=view.relevance)
         columns: list[tuple[str, int | None]] = [(metric, k) for metric in METRICS[:5] for k in ks]
-        parts = [
-            precision_at_k(grades > 0, ks, available=available.relevant),
-            recall_at_k(grades, ks, available=available),
-            hit_rate_at_k(grades, ks, available=available),
-            average_precision_at_k(grades, ks, available=available, divisor=self.ap_divisor),
-            ndcg_at_k(grades, ks, available=available),
+        makers: list[Callable[[], npt.NDArray[np.float64]]] = [
+            lambda: precision_at_k(grades > 0, ks, available=available.relevant),
+            lambda: recall_at_k(grades, ks, available=available),
+            lambda: hit_rate_at_k(grades, ks, available=available),
+            lambda: average_precision_at_k(grades, ks, available=available, divisor=self.ap_divisor),
+            lambda: ndcg_at_k(grades, ks, available=available),
         ]
+        parts = []
+        for done, make in enumerate(makers):
+            progress("metrics", done, len(makers))
+            parts.append(make())
+        progress("metrics", len(makers), len(makers))
         if self.r_precision:
             columns.append(("R-precision", None))
             parts.append(_r_precision(view, progress=progress)[:, None])
@@ -120,6 +121,7 @@ class Ranking(Evaluation):
         if self.protocol.empty == "zero":
             values[available.empty] = 0
         lines, labels = view.lines
+        number, clusters = len(view.relevance.labels), view.clusters[view.queries]
         means = summarize(
             values,
             labels,
@@ -128,7 +130,7 @@ class Ranking(Evaluation):
             name="value",
             lines=lines,
             empty=available.empty,
-            intervals=_intervals(view, values, progress=progress),
+            intervals=mean_intervals(values, labels, clusters=clusters, n_labels=number, lines=lines),
         )
         queries = pd.DataFrame({column_of(*column): values[:, i] for i, column in enumerate(columns)})
         queries.insert(0, "row", view.queries.astype(np.int32))
@@ -186,23 +188,3 @@ def _r_precision(view: GalleryView, *, progress: Progress) -> npt.NDArray[np.flo
         progress=progress,
     )
     return r_precision(counts, available=there)
-
-
-def _intervals(view: GalleryView, values: npt.NDArray[np.float64], *, progress: Progress) -> Intervals:
-    """Of all columns, some at a time."""
-    lines, labels = view.lines
-    number = values.shape[1]
-    progress("intervals", 0, number)
-    parts = []
-    for start in range(0, number, _AT_ONCE):
-        part = values[:, start : start + _AT_ONCE]
-        clusters = view.clusters[view.queries]
-        parts.append(mean_intervals(part, labels, clusters=clusters, n_labels=len(view.relevance.labels), lines=lines))
-        progress("intervals", min(start + _AT_ONCE, number), number)
-    return Intervals(
-        micro=np.concatenate([part.micro for part in parts]),
-        macro=np.concatenate([part.macro for part in parts]),
-        label=np.concatenate([part.label for part in parts], axis=1),
-        n_clusters=parts[0].n_clusters,
-        label_clusters=parts[0].label_clusters,
-    )

@@ -45,15 +45,21 @@ class Means:
 
 
 def means_of(
-    values: NDArray[Any], query_labels: NDArray[Any], *, n_labels: int, lines: NDArray[Any] | None = None
+    values: NDArray[Any],
+    query_labels: NDArray[Any],
+    *,
+    n_labels: int,
+    lines: NDArray[Any] | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> Means:
     """Micro and macro means, and the mean of each label.
 
     Args:
-        values: (Q, n) from 0 to 1; NaN is left out.
+        values: (Q, n) within ``limits``; NaN is left out.
         query_labels: (Q,) label codes, or (M,) with ``lines``; -1 is left out.
         n_labels: L, above the highest code.
         lines: (M,) the query of each line.
+        limits: The least and the largest value there can be.
 
     Raises:
         ValueError: The arrays do not fit together, or a code is not below ``n_labels``.
@@ -63,7 +69,7 @@ def means_of(
         >>> means.micro.tolist(), means.macro.tolist(), means.label.ravel().tolist(), means.n_queries.tolist()
         ([0.5], [0.375], [0.75, 0.0, nan], [3])
     """
-    table, labels, line = check_values(values, query_labels, lines=lines, n_labels=n_labels)
+    table, labels, line = check_values(values, query_labels, lines=lines, n_labels=n_labels, limits=limits)
     sums = np.zeros((n_labels, table.shape[1]))
     counts = np.zeros((n_labels, table.shape[1]), dtype=np.int64)
     micro, number = np.empty(table.shape[1]), np.empty(table.shape[1], dtype=np.int64)
@@ -93,18 +99,24 @@ def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def check_values(
-    values: NDArray[Any], query_labels: NDArray[Any], *, n_labels: int, lines: NDArray[Any] | None = None
+    values: NDArray[Any],
+    query_labels: NDArray[Any],
+    *,
+    n_labels: int,
+    lines: NDArray[Any] | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[NDArray[np.float64], NDArray[Any], NDArray[Any]]:
     """Return the values, the label of each line and its query, if they fit together.
 
     Args:
-        values: (Q, n) from 0 to 1, or NaN.
+        values: (Q, n) within ``limits``, or NaN.
         query_labels: (Q,) label codes, or (M,) with ``lines``.
         n_labels: L, above the highest code.
         lines: (M,) the query of each line; the queries themselves by default.
+        limits: The least and the largest value there can be.
 
     Raises:
-        ValueError: They do not fit together, a value is outside [0, 1], or a code is not below ``n_labels``.
+        ValueError: They do not fit together, a value is outside its limits, or a code is not below ``n_labels``.
 
     Example:
         >>> check_values(np.array([[0.5]]), np.array([0]), n_labels=1)
@@ -123,8 +135,11 @@ def check_values(
             f"Expected lines of queries from 0 to {len(table) - 1}, but lines = {int(line.min())} to "
             f"{int(line.max())}. Pass the query of each line."
         )
-    if table.size and not np.all((table >= 0) & (table <= 1) | np.isnan(table)):
-        raise ValueError("Expected values from 0 to 1, but there are some outside. Pass those of a metric.")
+    low, high = limits
+    if table.size and not np.all((table >= low) & (table <= high) | np.isnan(table)):
+        raise ValueError(
+            f"Expected values from {low:g} to {high:g}, but there are some outside. Pass those of a metric."
+        )
     if int(labels.max(initial=-1)) >= n_labels:
         raise ValueError(
             f"Expected label codes below {n_labels}, but query_labels = {int(labels.max())} somewhere. "
@@ -154,7 +169,7 @@ def summarize(
         name: Of the column of means.
         lines: (M,) the query of each line.
         empty: (Q,) the queries that have nothing to find; adds the column ``n_empty``.
-        intervals: Of the same values; adds the columns ``low`` and ``high``.
+        intervals: Of the same values; adds the columns ``low``, ``high`` and ``n_patients``, the clusters behind them.
 
     Returns:
         Columns ``label`` (str, empty for micro and macro), those of ``columns``, the mean (float, NaN without a query),
@@ -205,4 +220,6 @@ def summarize(
             )
         bounds = np.concatenate([intervals.micro[None], intervals.macro[None], intervals.label[present]])
         table["low"], table["high"] = bounds[..., 0].ravel(), bounds[..., 1].ravel()
+        patients = [intervals.n_clusters, intervals.n_clusters, *intervals.label_clusters[present].tolist()]
+        table["n_patients"] = np.repeat(np.array(patients, dtype=np.int64), number)
     return pd.DataFrame(table).astype({"label": "str", "averaging": "str"})

@@ -27,7 +27,7 @@ LABELS = 165
 LICENCE = "RadImageNet: on request, under the terms agreed to then"
 NO_PATIENTS = (
     "RadImageNet has no patient ids: a query's patient cannot be left out, sides cannot be checked to be "
-    "patient-disjoint, and intervals resample images or exact copies; only exact duplicates can be excluded. Figures "
+    "patient-disjoint, and intervals are over images or exact copies; only exact duplicates can be excluded. Figures "
     "are higher than on data with known patients."
 )
 NO_BYTES = (

@@ -40,7 +40,7 @@ def test_the_paper_s_is_one_that_is_fixed() -> None:
     assert PAPER.fixed
     assert PAPER.split
     assert PAPER.exact
-    assert PAPER.interval_ks == KS
+    assert PAPER.summary_ks == KS
     assert not Protocol().fixed
     assert not Protocol().split
 

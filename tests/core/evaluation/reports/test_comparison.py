@@ -16,15 +16,16 @@ from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.comparison import (
     COMPARISON_COLUMNS,
+    DIFFERENCES,
     Comparison,
     label_note,
     labels_of,
-    paired_intervals,
     verdict,
 )
 from radcbir_core.evaluation.reports.disagreements import disagreements, ranked_pair
 from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 from radcbir_core.evaluation.reports.precision import Precision, of_level
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from tests.core.evaluation.reports.slow_comparison import mean, slow_queries
 from tests.second_encoder import add_encoder
 
@@ -74,36 +75,21 @@ def test_every_figure_agrees_with_plain_python(with_failures, name, divisor, ver
             assert rows["n_patients"].tolist() == patients
 
 
-def test_intervals_agree_with_resampling_patients_for_both_at_once(pair) -> None:
-    """Other random numbers, so the bounds agree only as well as a thousand draws let them."""
+def test_intervals_are_those_of_the_differences_of_single_queries(pair) -> None:
     a, b = pair
-    protocol = Protocol.of(ks=(1, 10))
-    found = Comparison("second", protocol).run(a).table
-    queries = list(slow_queries(a, b, protocol, "label").values())
-    patients = sorted({patient for _, patient, _ in queries})
-    random = np.random.default_rng(5)
-    weights = random.multinomial(len(patients), np.full(len(patients), 1 / len(patients)), 5000)[
-        :, [patients.index(patient) for _, patient, _ in queries]
-    ]
-    change = np.array([values[10][1] - values[10][0] for *_, values in queries])
-    asked = ~np.isnan(change)
-
-    def drawn(mask: np.ndarray) -> np.ndarray:
-        number = weights[:, mask].sum(axis=1)
-        total = (weights[:, mask] * change[mask]).sum(axis=1)
-        return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
-
-    own = np.array([label for label, *_ in queries])
-    by_label = {label: drawn(asked & (own == label)) for label in sorted(set(own[asked]))}
-    means = {"micro": drawn(asked), "macro": np.nanmean(list(by_label.values()), axis=0), **by_label}
-    rows = found[(found["level"] == "label") & (found["k"] == 10)]
-    assert len(rows) == len(means) == 10
-    for row in rows.to_dict("records"):
-        low, middle, high = np.nanquantile(means[row["label"] or row["averaging"]], [0.025, 0.5, 0.975])
-        width = high - low
-        assert row["low"] == pytest.approx(row["difference"] + low - middle, abs=0.1 * width + 1e-9)
-        assert row["high"] == pytest.approx(row["difference"] + high - middle, abs=0.1 * width + 1e-9)
-    assert (rows["high"] - rows["low"] > 0.01).sum() >= 8
+    rows = Comparison("second", Protocol.of(ks=(1, 10))).run(a).table
+    queries = list(slow_queries(a, b, Protocol.of(ks=(1, 10)), "label").values())
+    change = np.array([[values[10][1] - values[10][0]] for *_, values in queries])
+    names, labels = np.unique([label for label, *_ in queries], return_inverse=True)
+    patients = np.unique([patient for _, patient, _ in queries], return_inverse=True)[1]
+    bounds = mean_intervals(change, labels, clusters=patients, n_labels=len(names), limits=(-1, 1))
+    rows = rows[(rows["level"] == "label") & (rows["k"] == 10)].set_index("label")
+    for label, expected in zip(names, bounds.label[:, 0], strict=True):
+        np.testing.assert_allclose(rows.loc[label, ["low", "high"]].astype(float), expected)
+    for averaging, expected in (("micro", bounds.micro[0]), ("macro", bounds.macro[0])):
+        row = rows[rows["averaging"] == averaging].iloc[0]
+        assert (row["low"], row["high"]) == pytest.approx(expected)
+        assert row["low"] < row["difference"] < row["high"]
 
 
 @settings(max_examples=50, deadline=None)
@@ -112,7 +98,7 @@ def test_intervals_agree_with_resampling_patients_for_both_at_once(pair) -> None
 )
 def test_the_interval_of_a_difference_holds_it(case: list[tuple[float, int, int]]) -> None:
     change, labels, clusters = (np.array(part) for part in zip(*case, strict=True))
-    bounds = paired_intervals(change[:, None], labels, clusters=clusters, n_labels=3)
+    bounds = mean_intervals(change[:, None], labels, clusters=clusters, n_labels=3, limits=DIFFERENCES)
     by_label = [change[labels == label].mean() if (labels == label).any() else math.nan for label in range(3)]
     for (low, high), difference in zip(
         np.vstack([bounds.label[:, 0], bounds.micro, bounds.macro]),
@@ -128,11 +114,13 @@ def test_the_paired_interval_is_narrower_than_two_separate_ones() -> None:
     hard = random.random(40) * 0.8
     first, second = hard, hard + 0.1
     labels, clusters = np.zeros(40, int), np.arange(40)
-    bounds = paired_intervals((second - first)[:, None], labels, clusters=clusters, n_labels=1)
-    assert bounds.micro[0] == pytest.approx([0.1, 0.1])
-    assert bounds.macro[0] == pytest.approx([0.1, 0.1])
-    assert bounds.label[0, 0] == pytest.approx([0.1, 0.1])
-    assert bounds.label_clusters.tolist() == [40]
+    one, other = (mean_intervals(p[:, None], labels, clusters=clusters, n_labels=1).micro[0] for p in (first, second))
+    pair = mean_intervals((second - first)[:, None], labels, clusters=clusters, n_labels=1, limits=DIFFERENCES)
+    low, high = pair.micro[0]
+    assert low < 0.1 < high
+    assert one[1] > other[0], "the two overlap"
+    assert high - low < min(one[1] - one[0], other[1] - other[0])
+    assert pair.label_clusters.tolist() == [40]
 
 
 def test_an_encoder_against_its_twin_differs_nowhere(pair) -> None:
