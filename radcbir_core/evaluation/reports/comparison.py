@@ -54,7 +54,7 @@ class Comparison(Evaluation):
     """
 
     kind: ClassVar[str] = "comparison"
-    recipe: ClassVar[int] = 7
+    recipe: ClassVar[int] = 8
     name: ClassVar[str] = "Comparison"
     about: ClassVar[str] = "Two encoders query by query: P at k of both, and the difference with its interval."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors",)

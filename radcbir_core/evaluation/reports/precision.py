@@ -44,7 +44,7 @@ class Precision(Evaluation):
     """
 
     kind: ClassVar[str] = "precision"
-    recipe: ClassVar[int] = 6
+    recipe: ClassVar[int] = 7
     name: ClassVar[str] = "Precision"
     about: ClassVar[str] = (
         "P at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."

@@ -141,7 +141,7 @@ class Probes(Evaluation):
     """
 
     kind: ClassVar[str] = "probes"
-    recipe: ClassVar[int] = 5
+    recipe: ClassVar[int] = 6
     name: ClassVar[str] = "kNN & linear probe"
     about: ClassVar[str] = (
         "Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."

@@ -55,7 +55,7 @@ class Ranking(Evaluation):
     """
 
     kind: ClassVar[str] = "ranking"
-    recipe: ClassVar[int] = 5
+    recipe: ClassVar[int] = 6
     name: ClassVar[str] = "Ranking metrics"
     about: ClassVar[str] = (
         "NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."
