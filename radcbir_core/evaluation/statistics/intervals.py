@@ -91,7 +91,7 @@ class _Clusters:
 
     def total(self, of_pairs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(L,) sums over the clusters of each label."""
-        return np.bincount(self.label, weights=of_pairs, minlength=self.n_labels)
+        return _sums(self.label, of_pairs, self.n_labels)
 
 
 def mean_intervals(
@@ -167,13 +167,15 @@ def mean_intervals(
         there = ~np.isnan(mine)
         known, own = there[line], mine[line]
         n = np.bincount(pair[known], minlength=len(pairs)).astype(np.float64)
-        s = np.bincount(pair[known], weights=own[known], minlength=len(pairs))
-        by_label = _Clusters(*(part[n > 0] for part in (label_of, cluster_of, n, s)), n_labels=n_labels)
+        s = _sums(pair[known], own[known], len(pairs))
+        asked = n > 0
+        by_label = _Clusters(label_of[asked], cluster_of[asked], n[asked], s[asked], n_labels=n_labels)
         label[:, column] = _of_labels(by_label, limits, confidence)
         n = np.bincount(members[there], minlength=n_clusters).astype(np.float64)
-        s = np.bincount(members[there], weights=mine[there], minlength=n_clusters)
-        nothing = np.zeros(int((n > 0).sum()), dtype=np.int64)
-        whole = _Clusters(nothing, np.flatnonzero(n > 0), n[n > 0], s[n > 0], n_labels=1)
+        s = _sums(members[there], mine[there], n_clusters)
+        asked = n > 0
+        one_label = np.zeros(int(asked.sum()), dtype=np.int64)
+        whole = _Clusters(one_label, np.flatnonzero(asked), n[asked], s[asked], n_labels=1)
         micro[column] = _of_labels(whole, limits, confidence)[0]
         if len(whole.n) > 1:
             present = np.unique(by_label.label)
@@ -186,6 +188,10 @@ def mean_intervals(
         bounds[..., 0] = np.clip(np.minimum(bounds[..., 0], mean), low, high)
         bounds[..., 1] = np.clip(np.maximum(bounds[..., 1], mean), low, high)
     return Intervals(micro, macro, label, n_clusters, np.bincount(label_of, minlength=n_labels).astype(np.int64))
+
+
+def _sums(codes: NDArray[np.int64], weights: NDArray[np.float64], number: int) -> NDArray[np.float64]:
+    return np.bincount(codes, weights=weights, minlength=number).astype(np.float64)
 
 
 def _of_labels(clusters: _Clusters, limits: tuple[float, float], confidence: float) -> NDArray[np.float64]:
