@@ -9,13 +9,16 @@ import typer
 
 from radcbir_core.cli.application import app
 from radcbir_core.cli.printing import bars, print_table
-from radcbir_core.cli.remedies import program
+from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.record import ARCHIVED
 from radcbir_core.errors import ManifestError
 from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from radcbir_core.importers import ImportRequest
+    from radcbir_core.importers.rows.main_reason import MainReason
 
 
 @app.command("import")
@@ -45,7 +48,11 @@ def import_(
     anatomy: Annotated[str, typer.Option("--anatomy", help="Of all images, where the source does not say.")] = "",
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="COLUMN=SOURCE", help="For csv and parquet: pathologies=finding,… Repeat it."),
+        typer.Option(
+            "--map",
+            metavar="COLUMN=SOURCE",
+            help="For csv and parquet: pathologies=finding,… Repeat it; names with a comma quoted.",
+        ),
     ] = None,
     every: Annotated[int, typer.Option("--every", metavar="N", min=1, help="One of N slices of a volume.")] = 1,
     uncertain: Annotated[
@@ -54,6 +61,9 @@ def import_(
     suffix: Annotated[
         str, typer.Option("--suffix", help="What names of files in tables lack, such as .png; found out by default.")
     ] = "",
+    no_header: Annotated[  # noqa: FBT002
+        bool, typer.Option("--no-header", help="A CSV's first line is an image already; columns are called 1, 2, …")
+    ] = False,
     leave_out: Annotated[
         list[str] | None,
         typer.Option("--leave-out", metavar="PATTERN", help="Images of these paths or names, such as '*_old.png'."),
@@ -103,6 +113,7 @@ def import_(
         every=every,
         uncertain=uncertain,
         suffix=suffix,
+        no_header=no_header,
         masks=masks,
         leave_out=tuple(leave_out or ()),
         download=download,
@@ -121,15 +132,15 @@ def import_(
         if len(report.changes) > len(rows):
             print(f"… and {len(report.changes) - len(rows)} more, in {report.collection.folder / 'collection.json'}")
     if report.problems:
-        reasons = report.collection.problems()["reason"].value_counts()
-        print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
+        _print_problems(report.collection.problems())
         print(f"Each of them: {report.collection.folder / 'problems.csv'}")
     for note in report.notes:
         print(f"Note: {note}")
     print(f"Next: {program()} build {name} --encoder {encoder_id or 'pixels'}")
     print(
         f"Imported {counted(report.images, 'image')} into {name}; {counted(report.problems, 'problem')}; "
-        f"{counted(report.duplicates, 'exact duplicate')} in {counted(report.duplicate_groups, 'group')}."
+        f"{counted(report.duplicates, 'exact duplicate')} in {counted(report.duplicate_groups, 'group')}"
+        f"{_and_why(report.main_reason)}"
     )
 
 
@@ -154,12 +165,11 @@ def _look_at(request: ImportRequest, format_name: str | None) -> None:
             print(f"… and {len(counts) - 15:,} more")
     changed = [[c["column"], c["from"] or "(empty)", c["to"] or "(empty)", c["rows"]] for c in dry_run.changes[:20]]
     print_table(["column", "in the source", "in the manifest", "rows"], changed, title="Words that would be changed")
-    reasons = dry_run.problems["reason"].value_counts()
-    print_table(["reason", "rows"], [[r, n] for r, n in reasons.head(10).items()], title="Problems")
+    _print_problems(dry_run.problems)
     for note in dry_run.notes:
         print(f"Note: {note}")
-    if dry_run.refusal:
-        raise ManifestError(dry_run.refusal)
+    if dry_run.refusal is not None:
+        raise dry_run.refusal
     whole = (
         counted(dry_run.read, "row")
         if dry_run.complete
@@ -167,8 +177,23 @@ def _look_at(request: ImportRequest, format_name: str | None) -> None:
     )
     print(
         f"Nothing was written. Of {whole}, {dry_run.problem_count - dry_run.files_refused:,} cannot be used; of the "
-        f"files, {dry_run.looked_at:,} were looked at, and {dry_run.files_refused:,} of these cannot be used."
+        f"files, {dry_run.looked_at:,} were looked at, and {dry_run.files_refused:,} of these cannot be used"
+        f"{_and_why(dry_run.main_reason)}"
     )
+
+
+def _print_problems(problems: pd.DataFrame) -> None:
+    """The most frequent kinds of problems; of each, the reason of the first."""
+    from radcbir_core.importers.rows.main_reason import by_kind
+
+    rows = [dict(zip(problems.columns, row, strict=True)) for row in problems.itertuples(index=False)]
+    kinds = sorted(by_kind(rows).values(), key=len, reverse=True)
+    print_table(["reason", "rows"], [[kind[0]["reason"], len(kind)] for kind in kinds[:10]], title="Problems")
+
+
+def _and_why(main: MainReason | None) -> str:
+    """The end of the last line: why most rows cannot be used, where most cannot, and what to do."""
+    return "." if main is None else f"; {main.told()} {advice(main.remedy)}".rstrip()
 
 
 def _open_archive(path: Path, name: str | None, *, title: str | None, image_root: Path | None) -> None:

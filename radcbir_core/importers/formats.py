@@ -66,10 +66,16 @@ CSV = Format(
     "any CSV, with a mapping of its columns",
     "datasets.own_tables",
     "a table without a column path",
-    frozenset({"check", "image_root", "mapping", "modality", "anatomy", "uncertain", "leave_out", "suffix"}),
+    frozenset(
+        {"check", "image_root", "mapping", "modality", "anatomy", "uncertain", "leave_out", "suffix", "no_header"}
+    ),
 )
 PARQUET = Format(
-    "parquet", "any parquet table, with a mapping of its columns", "datasets.own_tables", "a parquet file", CSV.options
+    "parquet",
+    "any parquet table, with a mapping of its columns",
+    "datasets.own_tables",
+    "a parquet file",
+    CSV.options - {"no_header"},
 )
 FORMATS: tuple[Format, ...] = (
     MANIFEST,

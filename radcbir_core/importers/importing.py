@@ -27,6 +27,7 @@ from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import AcceptedRows, Origins
 from radcbir_core.importers.rows.checking import Checker
 from radcbir_core.importers.rows.identifiers import first_images
+from radcbir_core.importers.rows.main_reason import MainReason, main_reason
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
 
@@ -118,6 +119,7 @@ class Gathered:
         problems: What could not be accepted.
         facts: What collection.json tells beside that.
         private_files: Name → content of files that only their owner may read.
+        main_reason: As in :class:`~radcbir_core.importers.request.ImportReport`.
     """
 
     root: Path
@@ -126,6 +128,7 @@ class Gathered:
     problems: pd.DataFrame
     facts: dict[str, Any]
     private_files: dict[str, bytes]
+    main_reason: MainReason | None = None
 
     def write(self, folder: Path, request: ImportRequest, *, root: Path | None = None) -> None:
         """Write the collection into a folder (see :func:`~radcbir_core.collections.writing.new_collection`).
@@ -153,7 +156,7 @@ class Gathered:
     def report(self, name: str) -> ImportReport:
         """What the import did, once it is written as the collection ``name``."""
         counts = {key: self.facts[key] for key in ("problems", "duplicates", "duplicate_groups", "changes", "notes")}
-        return ImportReport(open_collection(name), len(self.manifest), **counts)
+        return ImportReport(open_collection(name), len(self.manifest), **counts, main_reason=self.main_reason)
 
 
 def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progress = silent) -> Gathered:
@@ -201,6 +204,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
         pd.DataFrame(accepted.problems, columns=PROBLEM_COLUMNS),
         facts,
         {name: content for source in sources for name, content in source.private_files.items()},
+        main_reason(accepted.problems, sources) if len(accepted.problems) > len(manifest) else None,
     )
 
 

@@ -25,7 +25,9 @@ from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import Limits, decode_image
 from radcbir_core.importers.formats import Format, formats_of, sources_of
 from radcbir_core.importers.request import CHECKS, ImportRequest
+from radcbir_core.importers.rows.accepting import nothing_usable
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
+from radcbir_core.importers.rows.main_reason import MainReason, main_reason
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.importers.rows.uniting import Meetings, reader_column, unite, united_notes
@@ -91,7 +93,8 @@ class Preview:
         problem_count: How many cannot be used, of those read.
         files_refused: How many of these because of their files, of those looked at; what is wrong with the files of the
             other rows is not known yet.
-        refusal: What would end the import; "" where nothing would.
+        refusal: What would end the import; ``None`` where nothing would.
+        main_reason: Why most rows cannot be used, and what to do; ``None`` where most can.
     """
 
     formats: tuple[Format, ...]
@@ -111,7 +114,8 @@ class Preview:
     problems: pd.DataFrame
     problem_count: int
     files_refused: int = 0
-    refusal: str = ""
+    refusal: ManifestError | None = None
+    main_reason: MainReason | None = None
 
     @property
     def usable(self) -> int:
@@ -183,6 +187,7 @@ class _Line:
     cells: Cells
     problem: str = ""
     file: str = ""
+    again: str = ""
 
 
 @dataclass(slots=True)
@@ -197,9 +202,10 @@ class _Reading:
     problem_count: int = 0
     files_refused: int = 0
     read: int = 0
-    refusal: str = ""
+    refusal: ManifestError | None = None
     unlabeled: int = 0
     with_patient: int = 0
+    _files_refused_of: set[tuple[int, str]] = field(default_factory=set)
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
     _images_of: dict[str, dict[str, str]] = field(default_factory=lambda: {"patient_id": {}, "study_id": {}})
     _met: list[Meetings] = field(default_factory=list)
@@ -242,7 +248,7 @@ class _Reading:
         while len(self._ended) < len(self.sources) and not self.refusal and time.monotonic() < deadline:
             for number in set(range(len(self.sources))) - self._ended:
                 for count, line in enumerate(self._lines(number, _TURN)):
-                    self._count(line)
+                    self._note_read(line)
                     if count % _BATCH == 0 and time.monotonic() > deadline:
                         break
 
@@ -259,7 +265,7 @@ class _Reading:
                 if line is not None:
                     yield line
         except ManifestError as error:
-            self.refusal = str(error)
+            self.refusal = error
         else:
             if count < most:
                 self._ended.add(number)
@@ -278,21 +284,31 @@ class _Reading:
             return None
         if not further and not self._met[number].is_first(row, line.cells):
             image_id = str(line.cells["image_id"])
-            self._refuse(
-                line,
-                row.again
-                or f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
-                "for another file.",
+            line.again = row.again or (
+                f"Expected image_ids that differ, but image_id = {image_id!r} stands on an earlier line too, "
+                "for another file."
             )
-            return None
         return None if further else line
 
     def _note_checked(self, line: _Line, checked: Checked) -> None:
+        """As the import does: what is wrong with a file comes before what is wrong with its image_id."""
+        image = (line.source, str(line.cells["image_id"]))
         if checked.reason:
             self.files_refused += 1
             self._refuse(line, checked.reason)
+            if not line.again:
+                self._files_refused_of.add(image)
+            return
+        line.file = checked.path
+        if line.again and image in self._files_refused_of:
+            self._files_refused_of.discard(image)
+            line.again = ""
+        self._note_read(line)
+
+    def _note_read(self, line: _Line) -> None:
+        if line.again:
+            self._refuse(line, line.again)
         else:
-            line.file = checked.path
             self._count(line)
 
     def _refuse(self, line: _Line, reason: str) -> None:
@@ -349,9 +365,7 @@ class _Reading:
         for column, images in self._images_of.items():
             united += self.changes.spellings.notes(column, images)
         if not self.refusal and complete and self.problem_count == self.read:
-            self.refusal = f"Expected at least one usable image, but none of {self.read:,} rows can be used. " + (
-                f"The first: {self.problems[0]['reason']}" if self.problems else "Check the source."
-            )
+            self.refusal = nothing_usable(self.sources, self.problems, rows=self.read)
         notes = dict.fromkeys(note for source in self.sources for note in source.notes) | dict.fromkeys(united)
         hidden = {known.name for known in formats} == {"dicom"}
         return Preview(
@@ -373,7 +387,12 @@ class _Reading:
             problem_count=self.problem_count,
             files_refused=self.files_refused,
             refusal=self.refusal,
+            main_reason=self._main_reason(looked_at),
         )
+
+    def _main_reason(self, looked_at: int) -> MainReason | None:
+        most = 2 * self.files_refused > looked_at or 2 * (self.problem_count - self.files_refused) > self.read
+        return main_reason(self.problems, self.sources) if most and self.problems else None
 
 
 def _share(rows: int, parts: Sequence[object]) -> int:

@@ -114,6 +114,8 @@ class _Corrections:
         self.manifest = collection.manifest
         self.path = path
         self.table = CsvTable(path, lower=True)
+        if not {"image_id", "path"} & set(self.table.columns):
+            self.table.refuse_data_as_header(certainly=False)
         self.changes = Changes()
         self.notes: list[str] = []
         self.by_id = "image_id" in self.table.columns

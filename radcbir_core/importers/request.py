@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import ManifestError
 from radcbir_core.images import Limits
+from radcbir_core.importers.rows.main_reason import MainReason
 from radcbir_core.notebook_html import facts
 
 Check = Literal["decode", "bytes", "exists"]
@@ -34,7 +35,8 @@ class ImportRequest:
         limits: Byte and pixel limits of one image.
         modality: Of all images, where the source does not say.
         anatomy: Of all images, where the source does not say.
-        mapping: Column of the manifest → column, or columns separated by commas, of the source.
+        mapping: Column of the manifest → column of the source, or columns separated by commas; names with a comma are
+            quoted, as in CSV.
         every: Take one of so many slices of a volume.
         uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.rows.uncertain`.
         download: A data set to fetch instead of naming a path.
@@ -42,6 +44,7 @@ class ImportRequest:
         masks: Whether masks beside images are images too; they are left out by default.
         leave_out: Patterns of paths, or of names of files and folders, whose images are left out.
         suffix: What names of files in tables lack, such as ".png"; found out by default.
+        no_header: Whether the first line of tables is an image already; their columns are then called 1, 2 and so on.
         add: Whether to add what is new to the collection of that name, which is there.
         take_changes: Whether to take what the source says otherwise of images that the collection has; with ``add``.
         salt: What identifiers are made pseudonyms with; random, a new one for each import.
@@ -63,6 +66,7 @@ class ImportRequest:
     masks: bool = False
     leave_out: tuple[str, ...] = ()
     suffix: str = ""
+    no_header: bool = False
     add: bool = False
     take_changes: bool = False
     salt: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -86,7 +90,7 @@ class ImportRequest:
 
 OPTIONS = frozenset(
     {"image_root", "check", "modality", "anatomy", "mapping", "every", "uncertain", "download", "encoder_id"}
-    | {"masks", "leave_out", "suffix"}
+    | {"masks", "leave_out", "suffix", "no_header"}
 )
 """The attributes of a request that not every format understands."""
 
@@ -103,6 +107,7 @@ class ImportReport:
         duplicate_groups: How many different files these are.
         changes: What normalization changed: column, from, to, rows.
         notes: What has to be known about the numbers of this collection.
+        main_reason: Why most of the rows cannot be used that cannot, and what to do; where most rows cannot.
     """
 
     collection: Collection
@@ -112,6 +117,7 @@ class ImportReport:
     duplicate_groups: int
     changes: list[dict[str, str | int]]
     notes: list[str] = field(default_factory=list)
+    main_reason: MainReason | None = None
 
     def _repr_html_(self) -> str:
         """The counts and the notes, as a notebook shows it."""

@@ -82,6 +82,7 @@ def read_table(path: Path, *, dataset: str, request: ImportRequest) -> Source:
         columns=[*table.columns, *recognized],
         expected=table.about(),
         notes=notes,
+        rooted=True,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.identifiers import recognized_note
@@ -31,13 +31,26 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in _PARQUET
 
 
-def columns_of(path: Path) -> list[str]:
+def columns_of(path: Path, *, header: bool = True) -> list[str]:
     """The columns of a table that can be read: all of a CSV, those of a parquet file that hold text or numbers.
 
+    Args:
+        path: The table.
+        header: Whether the first line of a CSV names its columns.
+
     Raises:
-        ManifestError: It cannot be read as a table.
+        ManifestError: It cannot be read as a table, or its first line is no header.
     """
-    return list((_ParquetTable(path) if is_parquet(path) else CsvTable(path)).columns)
+    return list(_opened(path, header=header, columns_named=True).columns)
+
+
+def _opened(path: Path, *, header: bool, columns_named: bool) -> CsvTable | _ParquetTable:
+    """A table; one whose first line is no header is refused, where that is certain or its columns were not named."""
+    if is_parquet(path):
+        return _ParquetTable(path)
+    table = CsvTable(path, header=header)
+    table.refuse_data_as_header(certainly=columns_named, remedy=Remedy("again", options={"no_header": True}))
+    return table
 
 
 def recognizes(path: Path) -> bool:
@@ -59,7 +72,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
     Args:
         paths: The tables.
-        request: For its ``mapping``, ``modality``, ``anatomy``, ``uncertain`` and ``image_root``.
+        request: For its ``mapping``, ``no_header``, ``modality``, ``anatomy``, ``uncertain`` and ``image_root``.
 
     Raises:
         ManifestError: A table cannot be read, or lacks a column that the mapping names.
@@ -73,7 +86,7 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
 
 
 def _read(path: Path, name: str, request: ImportRequest) -> Source:
-    table = _ParquetTable(path) if is_parquet(path) else CsvTable(path)
+    table = _opened(path, header=not request.no_header, columns_named="path" in request.mapping)
     defaults = {"modality": request.modality, "anatomy": request.anatomy}
     policy = policy_named(request.uncertain)
     mapper = Mapper(request.mapping, columns=table.columns, origin=path, defaults=defaults, uncertain=policy)
@@ -93,6 +106,7 @@ def _read(path: Path, name: str, request: ImportRequest) -> Source:
         columns=mapper.columns,
         expected=table.about(),
         notes=notes,
+        rooted=True,
     )
 
 

@@ -26,6 +26,7 @@ from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
+from radcbir_core.importers.rows.main_reason import main_reason
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.importers.rows.uniting import (
@@ -119,7 +120,7 @@ class AcceptedRows:
             for candidate, checked in zip(batches.popleft(), results, strict=True):
                 self._accept(candidate, checked)
             if len(self.problems) > MOST_PROBLEMS:
-                raise ManifestError(_too_many_problems(self.problems))
+                raise _too_many_problems(self.sources, self.problems)
             done = self._done()
             progress("import", done, max(done, sum(source.expected for source in self.sources)))
         self._flush()
@@ -128,7 +129,7 @@ class AcceptedRows:
         self._refuse_further_rows()
         progress("import", done := self._done(), done)
         if not self._accepted:
-            raise ManifestError(_nothing_usable(self.sources, self.problems))
+            raise nothing_usable(self.sources, self.problems)
 
     def _done(self) -> int:
         return self._accepted + self._further_rows + len(self.problems)
@@ -372,7 +373,7 @@ class AcceptedRows:
             licence = next((cells[name] for name in _LICENCE_COLUMNS if cells.get(name)), "")
             self._licences[licence or source.licence] -= 1
         if len(rows) == table.num_rows:
-            raise ManifestError(_nothing_usable(self.sources, self.problems))
+            raise nothing_usable(self.sources, self.problems)
         return table.filter(pa.array(~out)) if len(rows) else table
 
 
@@ -415,26 +416,31 @@ def duplicate_groups(digests: pa.ChunkedArray) -> npt.NDArray[np.int32]:
     return groups
 
 
-def _nothing_usable(sources: Sequence[Source], problems: Sequence[dict[str, Any]]) -> str:
+def nothing_usable(
+    sources: Sequence[Source], problems: Sequence[dict[str, Any]], *, rows: int | None = None
+) -> ManifestError:
+    """What to tell of sources without a single usable image.
+
+    Args:
+        sources: Which.
+        problems: Their rows, or the first of them, with the columns of problems.csv.
+        rows: How many rows cannot be used; as many as there are problems by default.
+    """
     if not problems:
         origins = ", ".join(str(source.origin) for source in sources)
-        return f"Expected at least one image, but there is no row in {origins}. Check the files."
-    return (
-        f"Expected at least one usable image, but {counted(len(problems), 'row')} of {counted(len(sources), 'source')} "
-        f"cannot be used; {_main_reason(problems)}"
+        return ManifestError(f"Expected at least one image, but there is no row in {origins}. Check the files.")
+    main, number = main_reason(problems, sources), len(problems) if rows is None else rows
+    return ManifestError(
+        f"Expected at least one usable image, but {counted(number, 'row')} of {counted(len(sources), 'source')} "
+        f"cannot be used; {main.told()}",
+        remedy=main.remedy,
     )
 
 
-def _too_many_problems(problems: Sequence[dict[str, Any]]) -> str:
-    return (
-        f"Expected at most {MOST_PROBLEMS:,} rows that cannot be used, but there are more; {_main_reason(problems)} "
-        "Give a table of the images that are there."
+def _too_many_problems(sources: Sequence[Source], problems: Sequence[dict[str, Any]]) -> ManifestError:
+    main = main_reason(problems, sources)
+    return ManifestError(
+        f"Expected at most {MOST_PROBLEMS:,} rows that cannot be used, but there are more; {main.told()} "
+        "Give a table of the images that are there.",
+        remedy=main.remedy,
     )
-
-
-def _main_reason(problems: Sequence[dict[str, Any]]) -> str:
-    """The most frequent reason, and where it is met first."""
-    reason, count = Counter(problem["reason"] for problem in problems).most_common(1)[0]
-    first = next(problem for problem in problems if problem["reason"] == reason)
-    where = f"{first['source']} line {first['line']}" + (f" ({first['path']})" if first["path"] else "")
-    return f"the most frequent reason ({count}): {reason} First at {where}."

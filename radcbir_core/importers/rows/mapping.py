@@ -5,6 +5,7 @@ Owns the meaning of a mapping and what becomes of a row's values under it: one-h
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
@@ -30,14 +31,15 @@ _MARKS = (_TRUE | _FALSE | UNCERTAIN) - {"", "nan"}
 def parse_mapping(words: Sequence[str]) -> dict[str, str]:
     """``["path=filename", "pathologies=Mass,Edema"]`` → column of the manifest → columns of the source.
 
-    An identifier may be said to be in no column, ``patient_id=``, where one would be recognized by its name.
+    A name with a comma in it stands in quotation marks, as in CSV, unless it is the only one. An identifier may be said
+    to be in no column, ``patient_id=``, where one would be recognized by its name.
 
     Raises:
         ManifestError: A word is no pair, or names no column of a manifest, or one twice.
 
     Example:
         >>> parse_mapping(["path=filename", "pathologies = Mass, Edema"])
-        {'path': 'filename', 'pathologies': 'Mass,Edema'}
+        {'path': 'filename', 'pathologies': 'Mass, Edema'}
     """
     mapping: dict[str, str] = {}
     for word in words:
@@ -53,8 +55,28 @@ def parse_mapping(words: Sequence[str]) -> dict[str, str]:
                 f"Expected each column once, but the mapping names {target} twice. "
                 "Join several columns of findings with commas."
             )
-        mapping[target] = ",".join(part.strip() for part in source.split(","))
+        mapping[target] = source
     return mapping
+
+
+def names_in(text: str) -> list[str]:
+    """The columns that a mapping names, separated by commas; in quotation marks where there is a comma in a name.
+
+    Example:
+        >>> names_in("Mass, Edema"), names_in('"Mass, left",Edema'), names_in('"a ""b"" c"')
+        (['Mass', 'Edema'], ['Mass, left', 'Edema'], ['a "b" c'])
+    """
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+
+
+def naming(names: Sequence[str]) -> str:
+    """The inverse of :func:`names_in`, which is not taken for one column's name.
+
+    Example:
+        >>> naming(["Mass, left", "Edema"])
+        '"Mass, left","Edema"'
+    """
+    return ",".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
 class Mapper:
@@ -106,7 +128,9 @@ class Mapper:
         self._defaults = {name: value for name, value in (defaults or {}).items() if value}
         self._columns = columns
         self._own = {column.lower(): column for column in columns}
-        given = {target: source.split(",") for target, source in mapping.items() if source}
+        given = {
+            target: [source] if source in columns else names_in(source) for target, source in mapping.items() if source
+        }
         self._sources = {target: [self._column(name) for name in names] for target, names in given.items()}
         for target, names in self._sources.items():
             if target != "pathologies" and len(names) > 1:

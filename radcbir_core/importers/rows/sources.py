@@ -10,6 +10,7 @@ import csv
 import gzip
 import itertools
 import os
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import ManifestError, Remedy
+from radcbir_core.images import IMAGE_SUFFIXES
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
 
 _DELIMITERS = ",;\t"
 _LONGEST_LINE = 4 * 1024 * 1024
 _MOST_COLUMNS = 20_000
 _PLACES, _LINES_OF_A_PLACE, _SMALL = 16, 50, 2**16
+_LOOKED_AT = 20
 _UNPACKED = 8  # times the size of a packed table, about
 
 Cell = str | list[str]
@@ -66,6 +69,7 @@ class Source:
         expected: About how many rows there are, for the progress bar.
         licence: Of the whole data set, where it has no column for it.
         notes: What has to be known about numbers made from it.
+        rooted: Whether what its paths start from can be named otherwise.
         one_label_a_file: Whether images with the same bytes and different labels are to be left out.
         private_files: Name → content of files for the collection's folder that only its owner may read.
         seen: How many rows were taken so far; counted by the import.
@@ -80,6 +84,7 @@ class Source:
     expected: int = 0
     licence: str = ""
     notes: list[str] = field(default_factory=list)
+    rooted: bool = False
     one_label_a_file: bool = False
     private_files: dict[str, bytes] = field(default_factory=dict)
     seen: int = 0
@@ -92,6 +97,7 @@ class CsvTable:
     Args:
         path: The file.
         lower: Whether column names are taken in lower case.
+        header: Whether the first line names the columns; without, they are called 1, 2 and so on.
 
     Attributes:
         path: The file.
@@ -109,8 +115,9 @@ class CsvTable:
         (['File', 'Finding'], [(2, {'File': '1.png', 'Finding': 'mass'}, False), (3, {}, True)])
     """
 
-    def __init__(self, path: Path, *, lower: bool = False) -> None:
+    def __init__(self, path: Path, *, lower: bool = False, header: bool = True) -> None:
         self.path = path
+        self._has_header = header
         with self._reading() as handle:
             first = handle.readline(_LONGEST_LINE)
             if not first.strip():
@@ -120,14 +127,16 @@ class CsvTable:
                 )
             self._delimiter = max(_DELIMITERS, key=first.count)
         with self._reading() as handle:
-            header = next(self._read(handle))[1]
-        while header and not header[-1].strip():
-            header.pop()  # some tables end each line with a comma
-        self._header = [name.strip().lower() if lower else name.strip() for name in header]
+            names = next(self._read(handle))[1]
+        if not header:
+            names = [str(number + 1) for number in range(len(names))]
+        while names and not names[-1].strip():
+            names.pop()  # some tables end each line with a comma
+        self._header = [name.strip().lower() if lower else name.strip() for name in names]
         self.columns = [name for name in self._header if name]
-        if len(header) > _MOST_COLUMNS:
+        if len(names) > _MOST_COLUMNS:
             raise ManifestError(
-                f"Expected at most {_MOST_COLUMNS:,} columns, but {path} has {len(header):,}. Leave out those that say "
+                f"Expected at most {_MOST_COLUMNS:,} columns, but {path} has {len(names):,}. Leave out those that say "
                 "nothing about the images."
             )
         repeated = sorted(name for name, times in Counter(self.columns).items() if times > 1)
@@ -153,6 +162,28 @@ class CsvTable:
                 f"it has {', '.join(self.columns)[:300]}. Give the file of this data set, or another format."
             )
 
+    def refuse_data_as_header(self, *, certainly: bool, remedy: Remedy | None = None) -> None:
+        """Do nothing if the first line names columns.
+
+        Args:
+            certainly: Whether only to refuse what is data beyond doubt: the name of an image file above others.
+            remedy: What makes the table one without a header, where that can be said.
+
+        Raises:
+            ManifestError: It is data, like the lines below.
+        """
+        if not self._has_header:
+            return
+        below = [list(row.cells.values()) for row in itertools.islice(self.rows(), _LOOKED_AT) if not row.reason]
+        if not is_data(self.columns, below, certainly=certainly):
+            return
+        way = "say that there is none: the columns are then called 1, 2 and so on" if remedy else "take that line out"
+        raise ManifestError(
+            f"Expected a first line that names the columns, but that of {self.path} is data like the lines below it: "
+            f"{', '.join(self.columns)[:200]}. Write one above it, or {way}.",
+            remedy=remedy,
+        )
+
     def rows(self) -> Iterator[Row]:
         """The rows in order, read as they are taken; one with too many or too few cells has a reason and no cells.
 
@@ -162,7 +193,8 @@ class CsvTable:
         width = len(self._header)
         with self._reading() as handle:
             lines = self._read(handle)
-            next(lines)
+            if self._has_header:
+                next(lines)
             for line, cells in lines:
                 while len(cells) > width and not cells[-1].strip():
                     cells.pop()
@@ -254,6 +286,48 @@ class CsvTable:
             raise ManifestError(
                 f"Expected a readable table, but {self.path}: {error.strerror}. Check the file."
             ) from error
+
+
+def is_data(first: Sequence[str], below: Sequence[Sequence[Cell]], *, certainly: bool) -> bool:
+    """Whether the first line of a table is like the lines below it, and so names no columns.
+
+    It is beyond doubt where an image file is named in it, as in the lines below. It is likely where at least half of
+    its cells are numbers or identifiers of the same form as those below.
+
+    Args:
+        first: Its cells.
+        below: The cells of some lines below.
+        certainly: Whether likely is not enough.
+
+    Example:
+        >>> is_data(["img/a.png", "mass"], [["img/b.png", "normal"]], certainly=True)
+        True
+        >>> is_data(["p01", "12.5"], [["p02", "7.25"]], certainly=False)
+        True
+        >>> is_data(["path", "x1"], [["img/b.png", "0"]], certainly=False)
+        False
+    """
+    columns = [[str(line[place]).strip() for line in below if place < len(line)] for place in range(len(first))]
+    pairs = list(zip(first, columns, strict=True))
+    if any(_is_image(name) and sum(map(_is_image, column)) * 2 > len(column) for name, column in pairs):
+        return True
+    numbered = list(first) in ([str(n) for n in range(len(first))], [str(n + 1) for n in range(len(first))])
+    if certainly or numbered or not below:
+        return False
+    alike = sum(
+        any(map(str.isdigit, name)) and sum(_form(cell) == _form(name) for cell in column) * 2 > len(column)
+        for name, column in pairs
+    )
+    return alike * 2 >= len(first) > 0
+
+
+def _is_image(cell: str) -> bool:
+    return Path(cell).suffix.lower() in IMAGE_SUFFIXES
+
+
+def _form(cell: str) -> str:
+    """How a cell is written: runs of letters and of digits as one each."""
+    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", cell))
 
 
 def real(path: Path) -> Path:

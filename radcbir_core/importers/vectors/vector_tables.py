@@ -38,6 +38,7 @@ def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
     if is_unified(header):
         return read_unified(path, progress=progress)
     if "path" not in lower:
+        CsvTable(path).refuse_data_as_header(certainly=False)
         raise ManifestError(
             f"Expected the columns {', '.join(UNIFIED_COLUMNS)} and labels, or a column path, but {path} has "
             f"{', '.join(header)[:300]}. Name the column with the vectors' names so."

@@ -145,6 +145,7 @@ class ImportAndBuild:
                 "masks": imports.masks,
                 "leave_out": list(imports.leave_out),
                 "suffix": imports.suffix,
+                "no_header": imports.no_header,
             },
         }
 
@@ -159,9 +160,10 @@ class ImportAndBuild:
                 str(record["name"]),
                 image_root=Path(given["image_root"]) if given["image_root"] else None,
                 mapping={str(target): str(source) for target, source in given["mapping"].items()},
-                masks=bool(given.get("masks", False)),  # records of earlier versions have none of these three
+                masks=bool(given.get("masks", False)),  # records of earlier versions have none of these four
                 leave_out=tuple(given.get("leave_out", ())),
                 suffix=str(given.get("suffix", "")),
+                no_header=bool(given.get("no_header", False)),
                 **{name: given[name] for name in _PLAIN},
             )
         return cls(

@@ -94,3 +94,43 @@ def test_what_would_end_the_import_is_an_error(tmp_path, data, capsys):
     assert main(["import", str(tmp_path)]) == EXIT_ERROR
     assert "--name is not given" in capsys.readouterr().err
     assert not data.exists()
+
+
+def test_a_table_without_a_header_is_recognized_and_read(tmp_path, picture, capsys) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / f"{name}.png", seed=ord(name))
+    path = tmp_path / "t.csv"
+    path.write_text("a.png,mass\nb.png,normal\n")
+    for mapping in ([], ["--map", "path=a.png"]):
+        code, _, err = run(capsys, str(path), "--name", "c", *mapping)
+        assert code == EXIT_ERROR
+        assert "is data like the lines below it: a.png, mass." in err
+        assert err.strip().endswith("Add: --no-header")
+    code, _, _ = run(capsys, str(path), "--name", "c", "--no-header", "--map", "path=1", "--map", "pathologies=2")
+    assert code == 0
+    assert [list(words) for words in open_collection("c").manifest.frame["pathologies"]] == [["mass"], ["normal"]]
+
+
+def test_the_last_line_names_the_main_cause_and_what_to_do(tmp_path, picture, table, capsys) -> None:
+    picture(tmp_path / "images" / "a.png")
+    path = table(tmp_path / "manifest.csv", ["path"], [["a.png"], ["b.png"], ["c.png"]])
+    for options in (["--dry-run"], ["--name", "c"]):
+        code, _, err = run(capsys, str(path), *options)
+        assert code == EXIT_ERROR
+        assert "the most frequent reason (3): Expected an image file, but there is none at this path." in err
+        assert err.strip().splitlines()[-1].endswith(f"Add: --image-root {tmp_path / 'images'}")
+    for options in (["--dry-run"], ["--name", "c"]):
+        code, out, _ = run(capsys, str(path), "--image-root", str(tmp_path / "images"), *options)
+        assert code == 0
+        last = out.splitlines()[-1]
+        assert "the most frequent reason (2): Expected an image file, but there is none at this path." in last
+        assert last.endswith("Add: --image-root FOLDER")
+
+
+def test_damaged_files_are_one_reason(tmp_path, capsys) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    for options in (["--dry-run"], ["--name", "c"]):
+        code, _, err = run(capsys, str(tmp_path), *options)
+        assert code == EXIT_ERROR
+        assert "the most frequent reason (3): Expected a whole, readable PNG file" in err

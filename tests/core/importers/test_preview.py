@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radcbir_core.errors import ManifestError
+from radcbir_core.errors import FOLDER, ManifestError, Remedy
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers import preview as module
 from radcbir_core.importers.preview import SHOWN, preview
@@ -35,7 +35,7 @@ def test_it_says_what_the_import_then_does(tmp_path, data):
     assert not data.exists(), "a dry run writes nothing"
     report = import_as(ImportRequest([source], "real"))
     manifest = report.collection.manifest
-    assert (dry_run.formats[0].name, dry_run.complete, dry_run.refusal) == ("manifest", True, "")
+    assert (dry_run.formats[0].name, dry_run.complete, dry_run.refusal) == ("manifest", True, None)
     assert (dry_run.looked_at, dry_run.read, dry_run.about) == (63, 63, 63)
     assert dry_run.usable == report.images == 61
     assert dry_run.problem_count == dry_run.files_refused == report.problems == 2
@@ -108,10 +108,26 @@ def test_without_end_it_stops_by_the_clock_and_says_how_far_it_came(tmp_path, ta
 def test_nothing_usable_is_said_as_what_would_end_the_import(tmp_path, table):
     path = table(tmp_path / "manifest.csv", ["path"], [["none.png"], ["neither.png"]])
     dry_run = preview(ImportRequest([path], "any"))
-    assert dry_run.refusal == (
-        f"Expected at least one usable image, but none of 2 rows can be used. The first: {NOT_THERE}"
-    )
     assert dry_run.usable == 0
+    with pytest.raises(ManifestError) as caught:
+        import_as(ImportRequest([path], "real"))
+    assert str(dry_run.refusal) == str(caught.value)
+    assert NOT_THERE in str(caught.value)
+    assert dry_run.refusal.remedy == caught.value.remedy == Remedy("again", options={"image_root": FOLDER})
+
+
+def test_missing_files_are_the_reason_and_not_the_image_ids_that_they_share(tmp_path, table, picture):
+    path = table(tmp_path / "manifest.csv", ["image_id", "path"], [["a", f"{n}.png"] for n in range(5)])
+    dry_run = preview(ImportRequest([path], "any"))
+    assert dry_run.problems["reason"].tolist() == [NOT_THERE] * 5
+    assert f"the most frequent reason (5): {NOT_THERE}" in str(dry_run.refusal)
+    picture(tmp_path / "3.png")  # the first of the image that is there stands for it
+    dry_run = preview(ImportRequest([path], "any"))
+    report = import_as(ImportRequest([path], "real"))
+    assert dry_run.usable == report.images == 1
+    assert sorted(dry_run.problems["reason"]) == sorted(report.collection.problems()["reason"])
+    assert dry_run.main_reason == report.main_reason
+    assert report.main_reason.told().startswith(f"the most frequent reason (4): {NOT_THERE} First at ")
 
 
 def test_a_table_that_breaks_off_is_said_with_what_came_before(tmp_path, table, picture):
@@ -119,7 +135,7 @@ def test_a_table_that_breaks_off_is_said_with_what_came_before(tmp_path, table, 
     with path.open("ab") as handle:
         handle.write(b"\xff\xfe,1.png,CT\n")
     dry_run = preview(ImportRequest([path], "any"))
-    assert "Expected text in UTF-8" in dry_run.refusal
+    assert "Expected text in UTF-8" in str(dry_run.refusal)
     assert dry_run.counts["modality"]["CT"] > 1000
     with pytest.raises(ManifestError, match="Expected text in UTF-8"):
         import_as(ImportRequest([path], "real"))
@@ -127,6 +143,7 @@ def test_a_table_that_breaks_off_is_said_with_what_came_before(tmp_path, table, 
 
 def test_an_image_id_of_two_files_is_a_problem(tmp_path, table, picture):
     picture(tmp_path / "1.png")
+    picture(tmp_path / "2.png")
     path = table(tmp_path / "manifest.csv", ["image_id", "path"], [["a", "1.png"], ["a", "2.png"]])
     dry_run = preview(ImportRequest([path], "any"))
     assert (dry_run.usable, dry_run.problem_count) == (1, 1)

@@ -14,6 +14,7 @@ GIVEN = {
     "leave_out": ("*_old.png",),
     "masks": True,
     "suffix": ".png",
+    "no_header": True,
     "image_root": Path("x"),
     "check": "bytes",
     "modality": "CT",

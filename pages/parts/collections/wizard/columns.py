@@ -15,7 +15,7 @@ import streamlit as st
 from pages.parts.collections.wizard.draft import Draft
 from radcbir_core.importers.datasets.own_tables import columns_of
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
-from radcbir_core.importers.rows.mapping import TARGETS
+from radcbir_core.importers.rows.mapping import TARGETS, naming
 
 LABELS: Final = {
     "path": "Image file",
@@ -37,13 +37,18 @@ GUESSES: Final = {
 OWN: Final = "—"
 
 
-def ask(draft: Draft, path: Path) -> dict[str, str]:
+def ask(draft: Draft, path: Path, *, header: bool) -> dict[str, str]:
     """Draw a box for each column of the manifest; the mapping, as the import takes it.
+
+    Args:
+        draft: The import.
+        path: The table.
+        header: Whether its first line names its columns.
 
     Raises:
         ManifestError: The table cannot be read.
     """
-    columns = columns_of(path)
+    columns = columns_of(path, header=header)
     st.markdown("**Columns** :gray[which column of the table is what; all others are kept as they are]")
     mapping: dict[str, str] = {}
     boxes = st.columns(3, gap="small")
@@ -86,7 +91,7 @@ def _one(draft: Draft, target: str, label: str, columns: Sequence[str]) -> dict[
             "each named after its finding.",
         )
         draft.keep(name, several)
-        return {target: ",".join(several)} if several else {}
+        return {target: naming(several)} if several else {}
     options = [OWN, *columns]
     chosen = st.selectbox(
         label,

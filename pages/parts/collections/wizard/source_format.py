@@ -72,7 +72,7 @@ def draw(draft: Draft) -> None:
                 with right if option in {"check", "encoder_id"} else left:
                     options |= ask(draft)
         if "mapping" in understood:
-            options["mapping"] = columns.ask(draft, draft.paths[0])
+            options["mapping"] = columns.ask(draft, draft.paths[0], header=not options.get("no_header"))
     except ManifestError as error:
         problem = error
         shell.show_error(error)
@@ -169,6 +169,15 @@ def _suffix(draft: Draft) -> dict[str, Any]:
     return {"suffix": draft.keep("suffix", text).strip()}
 
 
+def _no_header(draft: Draft) -> dict[str, Any]:
+    value = st.toggle(
+        "The first line is an image, no header",
+        key=draft.key("no_header", default=False),
+        help="The columns are then called 1, 2 and so on.",
+    )
+    return {"no_header": bool(draft.keep("no_header", value)) or None}
+
+
 def _masks(draft: Draft) -> dict[str, Any]:
     value = st.toggle(
         "Masks beside images are images too",
@@ -218,6 +227,7 @@ _QUESTIONS: Final[dict[str, Callable[[Draft], dict[str, Any]]]] = {
     "every": _every,
     "uncertain": _uncertain,
     "suffix": _suffix,
+    "no_header": _no_header,
     "masks": _masks,
     "leave_out": _leave_out,
 }

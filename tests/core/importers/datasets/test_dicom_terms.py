@@ -73,7 +73,7 @@ def test_a_marker_in_every_text_reaches_nothing(scans, tmp_path, column, caplog,
         archive.extractall(tmp_path / "archive")
     streams = capsys.readouterr()
     said = [caplog.text, streams.out, streams.err, told, report.collection.manifest.frame.to_csv()]
-    said += [looked.table.to_csv(), looked.problems.to_csv(), *looked.notes, looked.refusal, repr(report)]
+    said += [looked.table.to_csv(), looked.problems.to_csv(), *looked.notes, str(looked.refusal), repr(report)]
     assert not [text for text in said if MARKER in text.upper()]
     files = [path for path in tmp_path.rglob("*") if path.is_file() and scans not in path.parents]
     assert len(files) > 8

@@ -169,7 +169,7 @@ def test_nothing_usable_names_the_most_frequent_reason_and_its_first_line(folder
     assert str(caught.value) == (
         "Expected at least one usable image, but 3 rows of 1 source cannot be used; the most frequent reason (2): "
         "Expected an image file, but there is none at this path. "
-        f"First at {folder / 't.csv'} line 3 (gone.png)."
+        f"First at {folder / 't.csv'} line 3 (gone.png). Check that the data set is there whole, below {folder}."
     )
     with pytest.raises(ManifestError, match=r"but there is no row in .*t\.csv\. Check the files"):
         accepted(source(folder))

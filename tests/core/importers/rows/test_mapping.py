@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.rows.mapping import Mapper, as_list, as_text, parse_mapping
+from radcbir_core.importers.rows.mapping import Mapper, as_list, as_text, names_in, naming, parse_mapping
 
 
 def mapper(columns: str, mapping: dict[str, str] | None = None, **defaults: str) -> Mapper:
@@ -103,3 +103,25 @@ def test_a_list_survives_its_text(words) -> None:
     assert as_list("|".join(words)) == words
     assert as_list(list(words)) == words
     assert as_list(repr(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ('"Mass, left",Edema', ["Mass, left", "Edema"]),
+        ('Edema, "Mass, left"', ["Mass, left", "Edema"]),
+        ("Edema", ["Edema"]),
+    ],
+)
+def test_a_column_with_a_comma_in_its_name_is_quoted(text, findings) -> None:
+    mapping = parse_mapping(["path=file, or so", f"pathologies={text}"])
+    mapper = Mapper(mapping, columns=["file, or so", "Mass, left", "Edema"], origin=Path("t.csv"))
+    if mapper.single:
+        mapper.take_as_one_hot()
+    row = mapper.row({"file, or so": "1.png", "Mass, left": "1", "Edema": "1"})
+    assert (row["path"], sorted(row["pathologies"])) == ("1.png", sorted(findings))
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["C", "Z"])).filter(str.strip), min_size=1, max_size=4))
+def test_names_survive_being_written_as_one_text(names) -> None:
+    assert names_in(naming(names)) == names

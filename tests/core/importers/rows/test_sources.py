@@ -137,3 +137,40 @@ def test_an_image_is_no_table_of_images(tmp_path, head, kind) -> None:
     (tmp_path / "a.csv").write_bytes(head)
     with pytest.raises(ManifestError, match=rf"a\.csv is an image itself \({kind}\)\. Give the folder it lies in"):
         CsvTable(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("first", "below", "certain", "likely"),
+    [
+        ("img/a.png,mass", "img/b.png,normal", True, True),
+        ("7,scan.dcm", "8,other.dcm", True, True),
+        ("path,label", "img/b.png,normal", False, False),
+        ("a.png,b.png", "1,0", False, False),  # one-hot columns of odd names
+        ("p001,00012", "p002,00013", False, True),
+        ("p001,mass,left", "p002,normal,right", False, False),
+        ("0,1,2", "3,4,5", False, False),  # as pandas numbers columns
+        ("1,2", "7,8", False, False),
+        ("0.25,0.5", "0.75,1.5", False, True),
+    ],
+)
+def test_a_first_line_that_is_data_is_no_header(tmp_path, first, below, certain, likely) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"{first}\n{below}\n{below}\n")
+    for certainly, refused in ((True, certain), (False, likely)):
+        table = CsvTable(path)
+        if not refused:
+            table.refuse_data_as_header(certainly=certainly)
+            continue
+        with pytest.raises(ManifestError, match=r"Expected a first line that names the columns, but that of .*t\.csv"):
+            table.refuse_data_as_header(certainly=certainly)
+    numbered = CsvTable(path, header=False)
+    numbered.refuse_data_as_header(certainly=False)
+    assert numbered.columns == [str(n + 1) for n in range(first.count(",") + 1)]
+    assert next(list(row.cells.values()) for row in numbered.rows()) == first.split(",")
+    assert len(list(numbered.rows())) == 3
+
+
+def test_a_table_of_a_header_alone_is_not_taken_for_data(tmp_path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x1,x2\n")
+    CsvTable(path).refuse_data_as_header(certainly=False)
