@@ -75,6 +75,53 @@ def ask(kind: str = "http", *, method: str = "POST", **headers: str | list[str])
         ("localhost/evil", 403),
         ("localhost:port", 403),
         ("", 403),
+        # As RFC 9110 and 3986 have it, and browsers write it; nothing before, behind or between.
+        ("[0:0:0:0:0:0:0:1]:8501", 200),
+        ("[::1]x", 403),
+        ("[::1]x:8501", 403),
+        ("x[::1]", 403),
+        ("[::1]]", 403),
+        ("[[::1]]", 403),
+        ("::1", 403),
+        ("[::1", 403),
+        ("[::1%25lo]", 403),
+        ("[::1%lo]", 403),
+        ("[v1.x]", 403),
+        ("[127.0.0.1]", 403),
+        ("[localhost]", 403),
+        ("[::ffff:127.0.0.1]", 403),
+        ("[::127.0.0.1]", 403),
+        ("2130706433", 403),
+        ("0x7f000001", 403),
+        ("0177.0.0.1", 403),
+        ("127.1", 403),
+        ("127.0.0.1.", 403),
+        ("127.0.0.01", 403),
+        ("localhost..", 403),
+        (".localhost", 403),
+        ("localhost:", 403),
+        ("localhost:65535", 200),
+        ("localhost:65536", 403),
+        ("localhost:000080", 403),
+        ("localhost:-1", 403),
+        ("localhost:+80", 403),
+        ("localhost:80:80", 403),
+        ("localhost:80 ", 403),
+        (" localhost", 403),
+        ("local host", 403),
+        ("localhost,evil.example", 403),
+        ("localhost;", 403),
+        ("localhost?x", 403),
+        ("localhost#x", 403),
+        ("localhost\\evil", 403),
+        ("@localhost", 403),
+        ("localhost@", 403),
+        (":@localhost", 403),
+        ("%6cocalhost", 403),
+        ("localhost%00", 403),
+        ("localhost\x00", 403),
+        ("http://localhost", 403),
+        ("//localhost", 403),
     ],
 )
 def test_a_server_of_this_machine_goes_by_its_names_only(settings, kind, host, status) -> None:
@@ -98,6 +145,8 @@ def test_names_and_origins_can_be_allowed(settings) -> None:
         assert ask(host=host)[0] == 403
     settings["server.allowedHosts"] = ["*"]
     assert ask(host="anything.example")[0] == 200
+    for host in ("", "[::1]x", "anything.example/x", "a@anything.example", "anything.example:x"):
+        assert ask(host=host)[0] == 403
     settings["server.corsAllowedOrigins"] = ["https://portal.example/"]
     assert ask(host="localhost", origin="https://portal.example")[0] == 200
     assert ask(host="localhost", origin="http://portal.example")[0] == 403
@@ -127,6 +176,13 @@ def test_a_server_on_all_addresses_is_reached_by_number_and_by_the_machines_name
         ("https://evil.example", False),
         ("null", False),
         ("", False),
+        ("127.0.0.1:8501", False),
+        ("http://127.0.0.1:8501/", False),
+        ("http://127.0.0.1:8501/x", False),
+        ("http://127.0.0.1:8501?x", False),
+        ("http://x@127.0.0.1:8501", False),
+        ("ftp://127.0.0.1:8501", False),
+        ("http:127.0.0.1:8501", False),
         (["http://127.0.0.1:8501", "https://evil.example"], False),
     ],
 )
@@ -136,6 +192,14 @@ def test_only_the_dashboards_own_pages_may_write_or_open_a_websocket(settings, o
     assert (ask("websocket", host="127.0.0.1:8501", origin=origin)[0] == 101) == let_in
     # Links from elsewhere may lead here; what they bring back stays closed to the other site.
     assert ask(host="127.0.0.1:8501", origin=origin, method="GET")[0] == 200
+
+
+def test_what_is_refused_says_what_allowing_it_means(settings) -> None:
+    _, _, host = ask(host="radcbir.hospital.example")
+    _, _, origin = ask(host="127.0.0.1:8501", origin="https://radcbir.hospital.example")
+    assert "must pass on the Host that the browser has sent" in origin
+    for text in (host, origin):
+        assert "the server then counts as open to others, who are viewers unless they log in." in text
 
 
 def test_a_program_sends_no_origin(settings) -> None:

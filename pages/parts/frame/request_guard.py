@@ -12,11 +12,11 @@ https://fetch.spec.whatwg.org/#origin-header and https://datatracker.ietf.org/do
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 
 OWN_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 """What a machine calls itself."""
+
+_HOST: Final = re.compile(
+    r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?P<dot>\.?))(?::(?P<port>[0-9]{1,5}))?",
+    re.ASCII | re.IGNORECASE,
+)
+_ORIGIN: Final = re.compile(r"https?://(?P<host>[^/?#@\\]+)", re.ASCII | re.IGNORECASE)
+_OF_PROXIES: Final = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "x-original-host", "x-original-url"})
+_LARGEST_PORT: Final = 65_535
 
 ANSWER_HEADERS: Final = {
     # The dashboard loads nothing from anywhere else, and browsers hold it to that. Streamlit sets styles in elements,
@@ -98,17 +106,20 @@ def refusal(headers: Headers, *, reads_only: bool) -> str:
     if not is_own_host(host):
         return (
             f"Expected a request to a name of this server, but Host = {host[:100]!r}. Add the name to "
-            "server.allowedHosts if it is one."
+            "server.allowedHosts if it is one: the server then counts as open to others, who are viewers unless they "
+            "log in."
         )
     origins = headers.getlist("origin")
     if reads_only or not origins:
         return ""
     # Behind a proxy that speaks TLS, the scheme is the proxy's; host and port decide.
-    if len(origins) == 1 and (urlsplit(origins[0]).netloc.lower() == host.lower() or origins[0] in _origins()):
+    if len(origins) == 1 and (_host_of(origins[0]) == host.lower() or origins[0] in _origins()):
         return ""
     return (
         f"Expected a request from the dashboard's own pages, but Origin = {', '.join(origins)[:100]!r} at "
-        f"Host = {host[:100]!r}. Add the origin to server.corsAllowedOrigins if it is to be trusted."
+        f"Host = {host[:100]!r}. A proxy in front of this server must pass on the Host that the browser has sent, and "
+        "that name belongs into server.allowedHosts. To let pages of another site in, add their origin to "
+        "server.corsAllowedOrigins: the server then counts as open to others, who are viewers unless they log in."
     )
 
 
@@ -116,28 +127,50 @@ def is_own_host(host: str) -> bool:
     """Whether a Host header names this server.
 
     Example:
-        >>> is_own_host("127.0.0.1:8501"), is_own_host("[::1]:80"), is_own_host("evil.example"), is_own_host("")
+        >>> is_own_host("127.0.0.1:8501"), is_own_host("[::1]:80"), is_own_host("evil.example"), is_own_host("[::1]x")
         (True, True, False, False)
     """
-    name = _name_of(host)
+    name = name_in(host)
     if not name:
         return False
     address = str(config.get_option("server.address") or "")
-    allowed = [str(one).strip().lower().rstrip(".") for one in config.get_option("server.allowedHosts")]
-    if name in OWN_NAMES or name == address.lower() or _matches(name, allowed):
+    allowed = [str(one).strip().lower().removesuffix(".") for one in config.get_option("server.allowedHosts")]
+    if name in OWN_NAMES or name == _canonical(address) or _matches(name, allowed):
         return True
     return _is_unspecified(address) and (_is_address(name) or name in _names_of_machine())
 
 
-def _name_of(host: str) -> str:
-    """The name in a Host header, without its port; empty where it is no Host header."""
-    try:
-        parts = urlsplit(f"//{host}")
-        name, _ = parts.hostname or "", parts.port
-    except ValueError:
+def name_in(host: str) -> str:
+    """The name in a Host header, in lower case and without its port; empty where it is none, or more than one.
+
+    It is read as strictly as browsers write it (https://datatracker.ietf.org/doc/html/rfc9110#section-7.2): a name,
+    which may end in one dot; an IPv4 address of four numbers; or an IPv6 address in brackets; then at most a colon and
+    a port.
+
+    Example:
+        >>> name_in("Radcbir.Example.:443"), name_in("[0::1]"), name_in("[127.0.0.1]"), name_in("a@b"), name_in("a:")
+        ('radcbir.example', '::1', '', '', '')
+    """
+    parts = _HOST.fullmatch(host)
+    if parts is None or int(parts["port"] or 0) > _LARGEST_PORT:
         return ""
-    bare = not (parts.username or parts.password or parts.path or parts.query or parts.fragment or "@" in host)
-    return name.lower().rstrip(".") if bare else ""
+    if parts["ipv6"]:
+        return _canonical(parts["ipv6"]) if ":" in parts["ipv6"] and _is_address(parts["ipv6"]) else ""
+    name = str(parts["name"]).lower()
+    # Browsers take a last part that is a number for the end of an IPv4 address, which has one spelling.
+    is_numeric = name.rpartition(".")[2].isdigit()
+    return "" if is_numeric and (parts["dot"] or not _is_address(name)) else name
+
+
+def _host_of(origin: str) -> str:
+    """Host and port of an origin, in lower case; empty where it is none, or no origin alone."""
+    parts = _ORIGIN.fullmatch(origin)
+    return parts["host"].lower() if parts is not None else ""
+
+
+def _canonical(address: str) -> str:
+    """An address in its one spelling; what is none, in lower case."""
+    return str(ipaddress.ip_address(address)) if _is_address(address) else address.lower()
 
 
 def _matches(name: str, allowed: Iterable[str]) -> bool:
@@ -153,8 +186,38 @@ def _origins() -> set[str]:
 
 def is_bound_to_this_machine() -> bool:
     """Whether the server listens to its own machine only."""
-    address = str(config.get_option("server.address") or "").lower()
-    return address in OWN_NAMES or (_is_address(address) and ipaddress.ip_address(address).is_loopback)
+    return _is_of_this_machine(str(config.get_option("server.address") or ""))
+
+
+def is_known_to_others() -> bool:
+    """Whether the settings name hosts beside this machine: what a proxy calls the server, or whose pages may use it.
+
+    Who allows an origin of another host lets others in, whatever the server listens to: a proxy that passes on another
+    Host than the browser's needs just that.
+    """
+    hosts = [str(name).strip() for name in config.get_option("server.allowedHosts")]
+    origins = [_host_of(origin) for origin in _origins()]
+    names = [*hosts, *(name_in(host) for host in origins)]
+    return any(not _is_of_this_machine(name.lower().removesuffix(".")) for name in names)
+
+
+def is_passed_on(headers: Mapping[str, str]) -> bool:
+    """Whether a proxy has passed a request on, which then may come from anywhere.
+
+    Args:
+        headers: Of the request. Who writes one that proxies write gains nothing by it.
+
+    Example:
+        >>> is_passed_on({"X-Forwarded-For": "10.0.0.7"}), is_passed_on({"Host": "localhost"})
+        (True, False)
+    """
+    names = {name.lower() for name in headers}
+    return bool(names & _OF_PROXIES) or any(name.startswith("x-forwarded-") for name in names)
+
+
+def _is_of_this_machine(name: str) -> bool:
+    """Whether nobody but this machine itself can mean this machine by a name."""
+    return name in OWN_NAMES or (_is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _is_unspecified(address: str) -> bool:
