@@ -6,6 +6,8 @@ the middle, and it holds no more than names: of people, of collections, of jobs.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import json
 import os
 from datetime import UTC, datetime
@@ -22,6 +24,13 @@ _LONGEST: Final = 200
 def audit_path() -> Path:
     """The file, in the data folder."""
     return data_folder() / FILE
+
+
+def account() -> str:
+    """The account that this runs as, by its name, or by its number where it has none, as in many containers."""
+    with contextlib.suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return f"account {os.getuid()}" if hasattr(os, "getuid") else "unknown account"
 
 
 def record(action: str, subject: str, *, who: str, role: str) -> None:
@@ -45,7 +54,7 @@ def record(action: str, subject: str, *, who: str, role: str) -> None:
         # One write of a short line is one line, also where several processes append.
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
-            os.write(descriptor, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+            os.write(descriptor, (json.dumps(line, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace"))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -11,10 +11,12 @@ import typer
 
 from radcbir_core.cli.application import Name, app
 from radcbir_core.cli.arguments import spec_in
+from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.layout import data_folder
 from radcbir_core.collections.store import IMPORTED
 from radcbir_core.installation import IN_REPOSITORY
 from radcbir_core.wording import counted
@@ -32,6 +34,7 @@ def build(
     from radcbir_core.pipeline import build_collection, build_imported
 
     collection = open_collection(name)
+    put_on_record(f"build {encoder}", name)
     imported = encoder.removeprefix(IMPORTED)
     if imported in collection.encoder_ids() and collection.store(imported).imported:
         encoder_id = imported
@@ -71,6 +74,7 @@ def demo(
     from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
     from radcbir_core.synthetic.demonstration import ENCODER, STAGES
 
+    put_on_record("make demonstration", name)
     with bars() as progress:
         report = run_here(MakeDemonstration(name, phantoms), progress=progress)
     made = [[stage, f"{report.seconds[stage]:.1f} s"] for stage in STAGES if stage in report.seconds]
@@ -110,6 +114,7 @@ def train_mini(
         recipe = recipe.shortened(steps)
     if seed is not None:
         recipe = replace(recipe, seed=seed)
+    put_on_record("train encoder", str(output))
     with bars() as progress:
         if phantoms:
             collections.append(phantoms_to_train_on(phantoms, progress=progress))
@@ -147,6 +152,8 @@ def fetch_encoder(
     """
     from radcbir_core.encoders.kits.fetching import fetch_kit
 
+    if to.absolute().is_relative_to(data_folder().absolute()):
+        put_on_record(f"fetch encoder {encoder}", to.name)
     kit = fetch_kit(encoder, to, source=source, replace=replace)
     size = sum((kit.folder / name).stat().st_size for name in kit.files)
     probe = kit.record["probe"]

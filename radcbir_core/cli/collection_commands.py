@@ -13,6 +13,7 @@ import typer
 
 from radcbir_core.cli.application import EXIT_FAILED, AsJson, EncoderOption, Name, app, complaints
 from radcbir_core.cli.arguments import encoder_id_in
+from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX
@@ -151,6 +152,7 @@ def remove(
     if not yes and sys.stdin.isatty() and name in list_collections():
         images = ", its images too, which are in its own folder" if own else ""
         typer.confirm(f"Remove {name} and everything computed for it{images}?", abort=True)
+    put_on_record("remove", name)
     remove_collection(name)
     print(f"Removed {name}{', with the images in its folder' if own else '. The source images are untouched'}.")
 
@@ -166,6 +168,7 @@ def rename(
 
     if new_name is None and title is None:
         raise CollectionError(f"Expected a new name or --title for {name}, but there is none. Add one of them.")
+    put_on_record("rename", name)
     collection = rename_collection(name, new_name or name, title=title)
     print(f"{name} is now called {collection.name}: {collection.title}")
 
@@ -178,6 +181,7 @@ def relocate(
     """Tell a collection where its images are now: after they were moved, or after it was opened from an archive."""
     from radcbir_core.collections.changes import images_found, relocate_images
 
+    put_on_record("relocate", name)
     collection = relocate_images(name, image_root)
     there, looked_for = images_found(collection)
     print(f"The images of {name} are in {collection.image_root}: {there} of {looked_for} looked for are there.")
@@ -212,6 +216,8 @@ def export(
         raise CollectionError("Expected --zip where --images is given, but it is not. Add --zip FILE.")
     collection = open_collection(name)
     store = collection.store(encoder_id_in(collection, encoder)) if embeddings is not None else None
+    what = [word for word, path in (("manifest", manifest), ("embeddings", embeddings), ("zip", archive)) if path]
+    put_on_record(f"export {', '.join(what)}", name, lets_out_only=True)
     written = []
     with bars() as progress:
         if manifest is not None:

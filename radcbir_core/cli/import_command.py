@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from radcbir_core.cli.application import app
+from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
 from radcbir_core.collections.record import ARCHIVED
@@ -124,6 +125,7 @@ def import_(
     if dry_run:
         _look_at(request, format_name)
         return
+    put_on_record("add to" if add else "import", request.name)
     with bars() as progress:
         report = import_as(request, format_name=format_name, progress=progress)
     if report.changes:
@@ -203,6 +205,7 @@ def _open_archive(path: Path, name: str | None, *, title: str | None, image_root
     from radcbir_core.pipeline import build_indexes
 
     title = None if title is None else check_title(title)
+    put_on_record("open archive", name or path.stem)
     with bars() as progress:
         collection = open_archive(path, name, image_root=image_root, progress=progress)
         build_indexes(collection, progress=progress)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from radcbir_core.cli.application import AsJson, app
+from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import print_table
 from radcbir_core.cli.remedies import advice, program
 from radcbir_core.jobs import Job, Status, job_called, list_jobs
@@ -42,6 +43,7 @@ def stop(job_id: JobId) -> None:
     if job.status().ended:
         print(f"{job.id} is not at work: {job.status().state}.")
         return
+    put_on_record(f"stop {job.kind}", job.name or job.id)
     job.stop()
     print(f"Asked {job.id} to stop. It can go on later: {program()} jobs resume {job.id}")
 
@@ -50,6 +52,7 @@ def stop(job_id: JobId) -> None:
 def resume(job_id: JobId) -> None:
     """Go on with a job that was stopped, was interrupted or failed, in a process of its own."""
     job = job_called(job_id)
+    put_on_record(f"resume {job.kind}", job.name or job.id)
     job.resume(runner="process")  # a thread of this command would end with it
     print(f"{job.id} goes on by itself. How far it is: {program()} jobs")
 
@@ -58,6 +61,7 @@ def resume(job_id: JobId) -> None:
 def dismiss(job_id: JobId) -> None:
     """Forget a job that has ended. What it has made stays."""
     job = job_called(job_id)
+    put_on_record(f"dismiss {job.kind}", job.name or job.id)
     job.dismiss()
     print(f"Forgot {job.id}.")
 

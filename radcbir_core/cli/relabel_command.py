@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from radcbir_core.audit import account
 from radcbir_core.cli.application import Name, app
+from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import print_table, write_csv
 from radcbir_core.cli.remedies import program
 from radcbir_core.wording import counted
@@ -39,7 +39,9 @@ def relabel(
     """
     from radcbir_core.importers.relabeling import correct_labels
 
-    correction = correct_labels(name, table, by=_login() if by is None else by, dry_run=dry_run)
+    if not dry_run:
+        put_on_record("relabel", name)
+    correction = correct_labels(name, table, by=account() if by is None else by, dry_run=dry_run)
     if cells is not None:
         write_csv(cells, correction.cells)
     print_table(
@@ -72,10 +74,3 @@ def relabel(
         print(f"Corrected {name}: {what}.")
     else:
         print(f"Nothing to correct: {name} says of these {correction.lines:,} images what the table says.")
-
-
-def _login() -> str:
-    """The name that the operating system knows the person by; empty where it knows none."""
-    with contextlib.suppress(OSError, KeyError, ImportError):
-        return getpass.getuser()
-    return ""
