@@ -13,7 +13,7 @@ from typing import Any, Final
 import streamlit as st
 
 from pages.parts.collections import changes, exports, overview, sizes
-from pages.parts.frame import encoder_states, loaders, rights, shell, state
+from pages.parts.frame import encoder_states, loaders, rights, server_paths, shell, state
 from pages.parts.frame.text import literal, markup
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.inventory import Listed, listed
@@ -132,7 +132,7 @@ def _row(one: Listed, *, is_open: bool) -> str:
             error = str(failure)
     return (
         f'<tr><td class="name">{markup(one.name)}{sign}</td>'
-        f'<td colspan="9" class="damaged"><b>! damaged</b> {markup(error)}</td></tr>'
+        f'<td colspan="9" class="damaged"><b>! damaged</b> {markup(server_paths.shown(error))}</td></tr>'
     )
 
 

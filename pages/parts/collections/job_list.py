@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts.frame import shell
+from pages.parts.frame import server_paths, shell
 from pages.parts.frame.text import literal
 from pages.parts.jobs import controls, job_words, stages
 from pages.parts.jobs.waiting import POLL_SECONDS
@@ -61,7 +61,7 @@ def _one(job: Job, status: Status) -> None:
     request = job.request if job.kind else None  # of a damaged record, only its error is said
     words = job_words.Words("") if request is None else job_words.words_of(request)
     name = f"**{literal(job.name or job.id)}**"
-    what = f" :gray[{literal(words.what)}]" if words.what else ""
+    what = f" :gray[{literal(server_paths.shown(words.what))}]" if words.what else ""
     if not status.ended:
         where = "It goes on when this page is closed." if status.runner == "process" else f"In a {status.runner}."
         st.markdown(f"{name}{what} :gray[{where}]")

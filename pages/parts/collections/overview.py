@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.parts.collections import sizes
 from pages.parts.frame import counts as count_tables
-from pages.parts.frame import encoder_states, loaders, problem_table, rights, shell, state
+from pages.parts.frame import encoder_states, loaders, problem_table, rights, server_paths, shell, state
 from pages.parts.frame.text import csv_bytes, literal, markup
 from pages.parts.jobs import controls
 from radcbir_core import jobs
@@ -322,7 +322,10 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
 
 def _rows(title: str, head: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> None:
     """A table of words; without a head, the first column names the others."""
-    lines = "".join("<tr>" + "".join(f"<td>{markup(_number(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{markup(server_paths.shown(_number(cell)))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
     above = f"<tr>{''.join(f'<th>{markup(word)}</th>' for word in head)}</tr>" if head else ""
     body = f"<table>{above}{lines}</table>" if lines else "<p>None.</p>"
     kind = "" if head else " pairs"

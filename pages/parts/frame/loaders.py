@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 import streamlit as st
 from PIL import Image
 
-from pages.parts.frame import encoder_warmup
+from pages.parts.frame import encoder_warmup, server_paths
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
@@ -215,7 +215,7 @@ def usable_encoders() -> list[Usable]:
 
 def problems(opened: Collection) -> pd.DataFrame:
     """What could not be imported or decoded; read again when the file has changed. Read-only."""
-    return _problems(collection_key(opened), _stamp(opened))
+    return server_paths.shown_in(_problems(collection_key(opened), _stamp(opened)))
 
 
 def problem_count(opened: Collection) -> int:

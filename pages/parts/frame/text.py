@@ -12,6 +12,8 @@ from typing import Final
 
 import pandas as pd
 
+from pages.parts.frame import server_paths
+
 _FORMULA: Final = re.compile(r"^[\t\r ]*[=+\-@]")
 _TYPED: Final = re.compile(
     r"((?:python -m radcbir_core|git checkout|pip install) [^`]+?(?=$|, or | \(|\. )|(?<!\S)--[a-z-]+)"
@@ -31,14 +33,14 @@ def literal(text: str) -> str:
 
 
 def message(text: str) -> str:
-    r"""A message of the core as Markdown: word for word, and what is to be typed as code.
+    r"""A message of the core as Markdown: word for word but for paths of the server, and what is to be typed as code.
 
     Not only for its looks: outside code, Markdown makes one dash of ``--``, and the command would not run.
 
     >>> message("Expected a_b. Run: git checkout -- data/x")
     'Expected a\\_b\\. Run\\: `git checkout -- data/x`'
     """
-    parts = _TYPED.split(" ".join(text.split()))
+    parts = _TYPED.split(server_paths.shown(" ".join(text.split())))
     return "".join(f"`{part}`" if position % 2 else _escaped(part) for position, part in enumerate(parts))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts.frame import counts, encoder_states, loaders, problem_table, shell, state
+from pages.parts.frame import counts, encoder_states, loaders, problem_table, server_paths, shell, state
 from pages.parts.frame.text import literal, markup
 from pages.parts.images import gallery
 from pages.parts.jobs import first_start, waiting
@@ -35,7 +35,7 @@ def page() -> None:
             else:
                 first_start.show_small(job)
         facts = loaders.facts(collection)
-        problems = collection.problems()
+        problems = loaders.problems(collection)
         overview(collection, facts, problems=len(problems))
         if collection.encoder_ids():  # thumbnails come with the first encoder
             gallery.show(collection, loaders.samples(collection, 10), key="samples", columns=10)
@@ -168,4 +168,5 @@ def _provenance(collection: Collection) -> str:
     created = str(collection.record.get("created", ""))[:10]
     if collection.image_root.is_relative_to(collection.folder):
         return f"made {created}"  # by RadCBIR itself
-    return f"imported {created} from {collection.image_root}" if created else str(collection.image_root)
+    root = server_paths.shown(str(collection.image_root))
+    return f"imported {created} from {root}" if created else root

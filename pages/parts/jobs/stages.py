@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 import streamlit as st
 
+from pages.parts.frame import server_paths
 from pages.parts.frame.text import literal, markup
 from radcbir_core.collections.artifacts import ARTIFACTS
 from radcbir_core.jobs import Status
@@ -124,7 +125,7 @@ def show_bar(status: Status, label: str = "") -> None:
         status: How far it is.
         label: What is at work; the stage in words by default.
     """
-    st.progress(0.0 if _is_endless(status) else status.share, text=literal(line(status, label)))
+    st.progress(0.0 if _is_endless(status) else status.share, text=literal(server_paths.shown(line(status, label))))
 
 
 def show_list(lines: Sequence[tuple[str, Place]]) -> None:
@@ -134,7 +135,8 @@ def show_list(lines: Sequence[tuple[str, Place]]) -> None:
         lines: Label and place of each.
     """
     items = "".join(
-        f'<li class="{place}"><b>{SIGNS[place][0]}</b> {markup(label)} <small>{SIGNS[place][1]}</small></li>'
+        f'<li class="{place}"><b>{SIGNS[place][0]}</b> {markup(server_paths.shown(label))} '
+        f"<small>{SIGNS[place][1]}</small></li>"
         for label, place in lines
     )
     st.html(f'<ol class="radcbir-stages">{items}</ol>')

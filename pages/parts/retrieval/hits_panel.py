@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import csv_bytes, literal, markup
+from pages.parts.frame.text import csv_bytes, markup, message
 from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval.query_panel import Asked, use_image
@@ -40,7 +40,7 @@ def show(opened: Opened, asked: Asked) -> None:
         answer = retriever.search(asked.embedded or query, k=k, where=where, exclude=exclude)
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
-            st.info(literal(note), icon=":material/info:")
+            st.info(message(note), icon=":material/info:")
         rows = answer.rows()
         controls.download_button(
             "CSV",
