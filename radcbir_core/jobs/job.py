@@ -77,6 +77,15 @@ class Job:
         return self._request.place if self._request is not None else ""
 
     @property
+    def by(self) -> str:
+        """Who asked for it, as :func:`~radcbir_core.jobs.starting.start` was told; "" where nobody said."""
+        try:
+            by = read_json(self.folder / REQUEST).get("by")
+        except (CollectionError, StorageError):
+            return ""
+        return by if isinstance(by, str) else ""
+
+    @property
     def is_listed(self) -> bool:
         """Whether it stays in the list once it is done, see :class:`~radcbir_core.jobs.kinds.Request`."""
         return self._request is None or self._request.is_listed

@@ -27,7 +27,7 @@ _FORGET_SECONDS: Final = 3600.0
 _POLL_SECONDS: Final = 0.2
 
 
-def start(request: Request, *, runner: str | None = None) -> Job:
+def start(request: Request, *, runner: str | None = None, by: str = "") -> Job:
     """Begin a job, and return while it is at work; the one that is at work already where it is the same.
 
     Ended jobs at the same place are forgotten; the new one takes their place.
@@ -35,6 +35,7 @@ def start(request: Request, *, runner: str | None = None) -> Job:
     Args:
         request: What to do.
         runner: Where, see :data:`~radcbir_core.jobs.runners.RUNNERS`; as jobs of its kind do by default.
+        by: Who asks, to be told from others later; "" where that does not matter.
 
     Raises:
         CollectionError: The name cannot be one, or another job is at work at the same place.
@@ -49,7 +50,7 @@ def start(request: Request, *, runner: str | None = None) -> Job:
         if other is not None and key_of(other.request) == key_of(request):
             return other
         refuse_second(request)
-        job, hold = _made(request, name)
+        job, hold = _made(request, name, by=by)
         try:
             carrier.begin(job, hold)
         except BaseException:
@@ -79,7 +80,7 @@ def run_here(request: Request, *, progress: Progress = silent) -> Any:
         with turn():
             other = at_work_at(request.place)
             if other is None:
-                job, hold = _made(request, TERMINAL)
+                job, hold = _made(request, TERMINAL, by="")
                 break
             if key_of(other.request) != key_of(request):
                 refuse_second(request)
@@ -93,7 +94,7 @@ def run_here(request: Request, *, progress: Progress = silent) -> Any:
         shutil.rmtree(job.folder, ignore_errors=True)
 
 
-def _made(request: Request, runner: str) -> tuple[Job, Hold]:
+def _made(request: Request, runner: str, *, by: str) -> tuple[Job, Hold]:
     """A new job whose lock is held; only in one's turn."""
     request.check()
     now = time.time()
@@ -109,7 +110,7 @@ def _made(request: Request, runner: str) -> tuple[Job, Hold]:
     try:
         hold = job.prepare(Status(runner=runner))
         try:
-            write_json(job.folder / REQUEST, record_of(request))
+            write_json(job.folder / REQUEST, record_of(request, by=by))
         except BaseException:
             hold.release()
             raise

@@ -12,6 +12,7 @@ from tests.browser.conftest import free_port, run_server
 pytestmark = pytest.mark.browser
 
 PEOPLE = {"owner@hospital.example": "owner", "editor@hospital.example": "editor", "reader@lab.example": "viewer"}
+UNVERIFIED = "somebody@hospital.example"
 SECRETS = """
 [auth]
 redirect_uri = "{address}/oauth2callback"
@@ -27,7 +28,10 @@ def server_with_login(chromium, small_data, tmp_path):
     mock = pytest.importorskip("oidc_provider_mock")
     shutil.copytree(small_data, tmp_path / "data")
     port = free_port()
-    users = [mock.User(sub=address, claims={"email": address}) for address in PEOPLE]
+    users = [
+        mock.User(sub=address, claims={"email": address, "email_verified": address != UNVERIFIED})
+        for address in (*PEOPLE, UNVERIFIED)
+    ]
     with mock.run_server_in_thread(user_claims=users) as provider:
         secrets = tmp_path / "secrets.toml"
         secrets.write_text(
@@ -45,7 +49,8 @@ def server_with_login(chromium, small_data, tmp_path):
 
 
 def test_three_roles_log_in_and_see_what_is_theirs(server_with_login, chromium, tmp_path) -> None:
-    for person, role in PEOPLE.items():
+    # The provider calls them by their address, and does not vouch for it: an editor's domain is not theirs.
+    for person, role in {**PEOPLE, UNVERIFIED: "viewer"}.items():
         context = chromium.new_context()
         page = context.new_page()
         page.set_default_timeout(30_000)
@@ -79,6 +84,11 @@ def test_three_roles_log_in_and_see_what_is_theirs(server_with_login, chromium, 
             page.get_by_label("Title").press("Enter")
             page.locator(".st-key-radcbir-rename button").click()
             page.get_by_text("is now", exact=False).first.wait_for()
+            # Streamlit makes it in a thread that knows of no person.
+            page.goto(f"{server_with_login}/collections?part=export")
+            with page.expect_download() as download:
+                page.get_by_role("button", name="Download, about").first.click()
+            assert download.value.path().read_text().startswith('"image_id",')
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url(lambda url: "/oauth2/end_session" in url)  # the provider is told too
         page.goto(f"{server_with_login}/retrieval")
@@ -86,5 +96,6 @@ def test_three_roles_log_in_and_see_what_is_theirs(server_with_login, chromium, 
         context.close()
     lines = [json.loads(line) for line in (tmp_path / "data" / "audit.jsonl").read_text().splitlines()]
     assert [(line["who"], line["role"], line["action"]) for line in lines] == [
-        ("owner@hospital.example", "owner", "rename")
+        ("owner@hospital.example", "owner", "rename"),
+        ("owner@hospital.example", "owner", "download small-manifest.csv"),
     ]

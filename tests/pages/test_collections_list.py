@@ -192,7 +192,7 @@ def test_an_encoder_that_is_not_complete_has_its_command_and_can_be_built(copied
     store = open_collection("small").store("pixels")
     forget(store, INDEX, NEIGHBORS, EVALUATION, PROJECTION)
     asked: list[ImportAndBuild] = []
-    monkeypatch.setattr("pages.parts.jobs.controls.start", asked.append)
+    monkeypatch.setattr("pages.parts.jobs.controls.start", lambda request, **_: asked.append(request))
     at = app("collections", part="encoders")
     assert not complaints(at)
     assert "✓ current" in html(at)
@@ -216,7 +216,7 @@ def test_further_encoders_are_looked_for_when_asked(copied_data, app, monkeypatc
 
 
 def test_a_build_that_cannot_begin_says_why(copied_data, app, monkeypatch) -> None:
-    def refuse(_: object) -> None:
+    def refuse(_: object, **__: object) -> None:
         raise CollectionError("Expected one piece of work, but there are two. Wait.")
 
     monkeypatch.setattr("pages.parts.jobs.controls.start", refuse)

@@ -11,7 +11,8 @@ import pytest
 
 from pages.parts.collections.wizard import columns as wizard_columns
 from pages.parts.collections.wizard import server_folders
-from pages.parts.frame import loaders
+from pages.parts.frame import loaders, rights
+from pages.parts.frame.server_paths import IMPORT_ROOT
 from radcbir_core.collections.archive import write_archive
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import list_collections
@@ -32,7 +33,7 @@ from tests.small_images import draw, write_small_images
 def controls(copied_data, tmp_path, monkeypatch):
     """The file that makes the encoder rest while it is there; the data folder has the collection ``small``."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv(server_folders.VARIABLE, str(tmp_path))
+    monkeypatch.setenv(IMPORT_ROOT, str(tmp_path))
     # Looking for real ones imports open_clip, which takes seconds.
     here = [Usable("pixels", "Pixels", False, "The baseline."), Usable("radcbir-mini", "Mini", True, "A small one.")]
     monkeypatch.setattr("pages.parts.frame.loaders.find_usable_encoders", lambda _: here)
@@ -215,7 +216,7 @@ def test_two_starts_of_one_name_begin_one(source, controls):
 
 
 def test_paths_that_are_not_allowed_or_not_there(source, tmp_path, monkeypatch):
-    monkeypatch.setenv(server_folders.VARIABLE, str(source))
+    monkeypatch.setenv(IMPORT_ROOT, str(source))
     outside = tmp_path / "outside"
     outside.mkdir()
     (source / "link").symlink_to(outside, target_is_directory=True)
@@ -230,17 +231,13 @@ def test_paths_that_are_not_allowed_or_not_there(source, tmp_path, monkeypatch):
 
 
 def test_a_server_that_others_reach_offers_uploads_alone(monkeypatch):
-    monkeypatch.delenv(server_folders.VARIABLE)
-    monkeypatch.setattr(server_folders.st, "get_option", lambda _: "192.0.2.7")
+    monkeypatch.delenv(IMPORT_ROOT)
+    assert str(server_folders.root()) == "/"
+    monkeypatch.setattr(rights, "is_open_to_others", lambda: True)
     assert server_folders.root() is None
     with pytest.raises(ManifestError, match="this server is open to others"):
         server_folders.allowed("/etc")
-    for address in ("127.0.0.1", "localhost"):
-        monkeypatch.setattr(server_folders.st, "get_option", lambda _, given=address: given)
-        assert str(server_folders.root()) == "/"
-    monkeypatch.setattr(server_folders.st, "get_option", lambda _: None)
-    assert server_folders.root() is None, "no address is all addresses"
-    monkeypatch.setenv(server_folders.VARIABLE, "/no/such/folder")
+    monkeypatch.setenv(IMPORT_ROOT, "/no/such/folder")
     with pytest.raises(ManifestError, match="Expected a folder, but RADCBIR_IMPORT_ROOT"):
         server_folders.root()
 

@@ -120,18 +120,21 @@ def _relocate(collection: Collection) -> None:
 
 def _carry_out(action: str, name: str, change: Callable[[], object], *, then: str | None, said: str) -> None:
     """Make a change, unless work on the collection is going on; show the error, or begin the page anew."""
-    try:
+
+    def done() -> None:
         if jobs.at_work_on(name) is not None:
             raise CollectionError(
                 f"Expected a collection that nothing is being done with, but work on {name} is going on. "
                 "Wait until it has finished, or stop it."
             )
-        rights.require("owner", action, name)
         change()
         if then != name:
             # Ended work that could go on, or links to what it has made, would be about a name that is gone.
             for ended in [one for one in jobs.list_jobs() if one.name == name]:
                 ended.dismiss()
+
+    try:
+        rights.do("owner", action, name, done)
     except RadcbirError as error:
         shell.show_error(error)
         return

@@ -114,7 +114,7 @@ def _offer(request: ExportFile, *, size: int, about: bool, mime: str, both: bool
         if small:
             st.download_button(
                 f"Download, {'about ' if about else ''}{said(size)}",
-                partial(_made, request),
+                rights.handing_out("owner", f"download {request.file}", request.name, partial(_made, request)),
                 file_name=request.file,
                 mime=mime,
                 icon=":material/download:",
@@ -140,7 +140,6 @@ def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary
 
 def _made(request: ExportFile) -> bytes:
     """A small export as bytes, by way of a temporary folder."""
-    rights.require("owner", f"download {request.file}", request.name)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / request.file
         request.write(path)
@@ -167,7 +166,7 @@ def _written(collection: Collection) -> None:
             if size <= HANDED_OUT:
                 st.download_button(
                     "Download",
-                    path.read_bytes,
+                    rights.handing_out("owner", "download export", path.name, path.read_bytes),
                     file_name=path.name,
                     mime="application/octet-stream",
                     icon=":material/download:",
@@ -180,5 +179,4 @@ def _written(collection: Collection) -> None:
 
 
 def _delete(path: Path) -> None:
-    rights.require("owner", "delete export", path.name)
-    path.unlink(missing_ok=True)
+    rights.do("owner", "delete export", path.name, lambda: path.unlink(missing_ok=True))

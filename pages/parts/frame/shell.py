@@ -19,7 +19,7 @@ import streamlit as st
 from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
-from pages.parts.frame import garbage, loaders, remedies, rights, state, stylesheet
+from pages.parts.frame import garbage, loaders, remedies, rights, server_paths, state, stylesheet
 from pages.parts.frame.text import literal, markup, message
 from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
@@ -141,14 +141,15 @@ def choose(title: str) -> Choice:
 def _let_in(sidebar: DeltaGenerator) -> None:
     """Say who this is and what they may; stops the page for who has to log in first."""
     if rights.has_login():
+        who = rights.visitor()
         if not st.user.is_logged_in:
             st.info("Log in to see this page.", icon=":material/lock:")
             st.button("Log in", type="primary", icon=":material/login:", on_click=st.login)
             st.stop()
-        sidebar.html(f'<div class="radcbir-person">{markup(rights.name())} · {rights.role()}</div>')
+        sidebar.html(f'<div class="radcbir-person">{markup(who.name)} · {who.role}</div>')
         sidebar.button("Log out", key="radcbir:log-out", type="tertiary", icon=":material/logout:", on_click=st.logout)
     elif rights.is_open_to_others():
-        role = rights.role()
+        role = rights.visitor().role
         may = "look and query" if role == "viewer" else "correct labels too" if role == "editor" else "do everything"
         st.warning(
             f"Whoever reaches this server may {may}: it is open to others and has no login. "
@@ -186,7 +187,8 @@ def say_command(text: str, *arguments: str) -> None:
         *arguments: What follows ``python -m radcbir_core`` on the command line; quoted where needed.
     """
     st.info(text, icon=":material/terminal:")
-    st.code(f"{COMMAND} {' '.join(shlex.quote(argument) for argument in arguments)}", language="bash")
+    words = (shlex.quote(server_paths.shown(argument)) for argument in arguments)
+    st.code(f"{COMMAND} {' '.join(words)}", language="bash")
 
 
 def say_not_built(opened: Opened, step: str) -> None:

@@ -51,13 +51,28 @@ def begin(request: Request, *, action: str) -> Job:
         RightsError: It is not theirs to begin.
         CollectionError: Another job is at the collection.
     """
-    _require(request.kind, action, request.name)
-    return start(request)
+    if request.kind != EvaluateEncoder.kind:
+        rights.require("owner", action, request.name)
+    return start(request, by=rights.mark())
 
 
 def may_begin(kind: str) -> bool:
     """Whether a kind of job is for whoever looks: evaluations are everybody's, what makes and removes is an owner's."""
     return kind == EvaluateEncoder.kind or rights.may("owner")
+
+
+def may_control(job: Job) -> bool:
+    """Whether stopping, resuming and dismissing a job is for whoever looks.
+
+    An evaluation is theirs who began it, and every editor's; all else is an owner's.
+    """
+    return rights.may(_needed_to_control(job))
+
+
+def _needed_to_control(job: Job) -> rights.Role:
+    if job.kind != EvaluateEncoder.kind:
+        return "owner"
+    return "viewer" if job.by == rights.mark() else "editor"
 
 
 def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> None:
@@ -68,7 +83,7 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
         status: How far it is.
         says: What happens to what it has made.
     """
-    if not may_begin(job.kind):
+    if not may_control(job):
         return
     stopping = status.state == "stopping"
     button(
@@ -91,7 +106,7 @@ def stop(job: Job, status: Status, *, says: str = Words("").once_stopped) -> Non
 
 def resume(job: Job, status: Status) -> None:
     """The button that goes on with a job that has ended before its end."""
-    if not may_begin(job.kind):
+    if not may_control(job):
         return
     button(
         "Try again" if status.state == "failed" else "Go on",
@@ -104,7 +119,7 @@ def resume(job: Job, status: Status) -> None:
 
 def dismiss(job: Job) -> None:
     """The button that forgets a job that has ended."""
-    if not may_begin(job.kind):
+    if not may_control(job):
         return
     forget = partial(_carry_out, "dismiss", job, job.dismiss)
     button("Dismiss", forget, key=f"dismiss:{job.id}", icon=":material/close:")
@@ -112,7 +127,7 @@ def dismiss(job: Job) -> None:
 
 def log(job: Job, status: Status) -> None:
     """What the process of a job wrote last, where that may say why it ended; it names folders of the server."""
-    if not may_begin(job.kind) or status.state not in {"failed", "interrupted"}:
+    if not rights.may("owner") or status.state not in {"failed", "interrupted"}:
         return
     try:
         lines = job.log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-_LOG_LINES:]
@@ -134,14 +149,8 @@ def button(label: str, do: Callable[[], object], **arguments: object) -> None:
     st.button(label, on_click=_do, args=(do,), **arguments)  # type: ignore[arg-type]
 
 
-def _require(kind: str, action: str, subject: str) -> None:
-    if kind != EvaluateEncoder.kind:
-        rights.require("owner", action, subject)
-
-
 def _carry_out(action: str, job: Job, do: Callable[[], object]) -> None:
-    _require(job.kind, f"{action} {job.kind}", job.name or job.id)
-    do()
+    rights.do(_needed_to_control(job), f"{action} {job.kind}", job.name or job.id, do)
 
 
 def _do(do: Callable[[], object]) -> None:

@@ -1,7 +1,8 @@
 """The first start: the demonstration collection is made by itself, and pages open as soon as they can.
 
 Owns when the demonstration is begun by the app and gone on with, and how that is shown. It is a job in a process of its
-own, so that the pages stay quick meanwhile; what is made is ``radcbir_core.synthetic.demonstration``'s business.
+own, so that the pages stay quick meanwhile. Nobody asks for it, so that it needs no right, and is on record as the
+server's; stopping and resuming it is an owner's. What is made is ``radcbir_core.synthetic.demonstration``'s business.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import streamlit as st
 from pages.parts.frame.text import message
 from pages.parts.jobs import controls, stages
 from pages.parts.jobs.waiting import POLL_SECONDS
+from radcbir_core import audit
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.jobs import Job, Status, job_at, start
@@ -23,6 +25,8 @@ from radcbir_core.jobs.kinds import collection_place
 from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
 from radcbir_core.synthetic import demonstration
 
+SERVER: Final = "server"
+"""Who makes the demonstration, for the record."""
 _BEGAN: Final = time.time()
 
 
@@ -92,16 +96,23 @@ def _job_now() -> Job | None:
     job = job_at(collection_place(demonstration.NAME))
     status = None if job is None else job.status()
     if job is None or status is None:
-        return start(MakeDemonstration())
+        return _begun()
     is_older = status.updated < _BEGAN
     if status.state == "done":
-        return start(MakeDemonstration()) if is_older or not list_collections() else None
+        return _begun() if is_older or not list_collections() else None
     if status.ended and job.kind != MakeDemonstration.kind:
-        return start(MakeDemonstration())
+        return _begun()
     if status.state == "interrupted" and is_older:
         with contextlib.suppress(CollectionError):  # another session has gone on with it
+            audit.record("resume demonstration", demonstration.NAME, who=SERVER, role=SERVER)
             job.resume()
     return job
+
+
+def _begun() -> Job:
+    """The job, begun by the server itself, whoever's visit it was that came first."""
+    audit.record("make demonstration", demonstration.NAME, who=SERVER, role=SERVER)
+    return start(MakeDemonstration())
 
 
 @st.fragment(run_every=POLL_SECONDS)

@@ -106,9 +106,9 @@ def key_of(request: Request) -> str:
     return digest_of(request.kind, request.place, json.dumps(request.to_json(), sort_keys=True))
 
 
-def record_of(request: Request) -> dict[str, Any]:
-    """A request as it is kept on disk."""
-    return {"kind": request.kind, "request": request.to_json()}
+def record_of(request: Request, *, by: str = "") -> dict[str, Any]:
+    """A request as it is kept on disk, with who made it."""
+    return {"kind": request.kind, "request": request.to_json(), "by": by}
 
 
 def request_in(record: Mapping[str, Any]) -> Request:

@@ -13,7 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.collections.wizard.draft import Draft
-from pages.parts.frame import counts, shell
+from pages.parts.frame import counts, rights, shell
 from pages.parts.frame.text import csv_bytes, literal, message
 from radcbir_core.importers.preview import Preview, preview
 from radcbir_core.wording import counted
@@ -32,7 +32,10 @@ def draw(draft: Draft) -> None:
     """Draw the step."""
     if draft.looked is None or draft.looked[0] != draft.identity:
         with st.spinner("Looking at the first images, nothing is written…", show_time=True):
-            draft.looked = (draft.identity, preview(draft.request(), format_name=draft.format_name))
+            seen = rights.do(
+                "owner", "dry run", draft.source_name, lambda: preview(draft.request(), format_name=draft.format_name)
+            )
+            draft.looked = (draft.identity, seen)
     dry_run = draft.looked[1]
     st.markdown(f"**{literal(_summary(dry_run))}** :gray[{literal(_looked(dry_run))}]")
     if dry_run.refusal:

@@ -16,12 +16,12 @@ from typing import Final
 
 import streamlit as st
 
+from pages.parts.frame import rights
+from pages.parts.frame.server_paths import IMPORT_ROOT
 from pages.parts.frame.text import literal
 from radcbir_core.errors import ManifestError
 
-VARIABLE: Final = "RADCBIR_IMPORT_ROOT"
 SHOWN: Final = 40
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _MOST_ENTRIES: Final = 20_000
 
 
@@ -31,13 +31,13 @@ def root() -> Path | None:
     Raises:
         ManifestError: ``RADCBIR_IMPORT_ROOT`` is no folder.
     """
-    chosen = os.environ.get(VARIABLE)
+    chosen = os.environ.get(IMPORT_ROOT)
     if chosen:
         folder = Path(os.path.realpath(Path(chosen).expanduser()))
         if not folder.is_dir():
-            raise ManifestError(f"Expected a folder, but {VARIABLE} = {chosen!r}. Set it to one, and start again.")
+            raise ManifestError(f"Expected a folder, but {IMPORT_ROOT} = {chosen!r}. Set it to one, and start again.")
         return folder
-    return Path("/") if st.get_option("server.address") in _LOOPBACK else None
+    return None if rights.is_open_to_others() else Path("/")
 
 
 def beginning() -> Path:
@@ -55,8 +55,8 @@ def allowed(text: str) -> Path:
     within = root()
     if within is None:
         raise ManifestError(
-            f"Expected an upload, because this server is open to others and {VARIABLE} is not set. "
-            f"Start it with {VARIABLE} set to the folder that may be imported from."
+            f"Expected an upload, because this server is open to others and {IMPORT_ROOT} is not set. "
+            f"Start it with {IMPORT_ROOT} set to the folder that may be imported from."
         )
     if not text.strip():
         raise ManifestError("Expected the path of a folder or a table, but it is empty. Write or choose one.")

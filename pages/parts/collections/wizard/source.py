@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Final
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from pages.parts.collections.wizard import server_folders
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft, again
-from pages.parts.frame import shell
+from pages.parts.frame import rights, shell
+from pages.parts.frame.server_paths import IMPORT_ROOT
 from pages.parts.frame.text import literal
 from radcbir_core.collections.archive import is_archive
 from radcbir_core.importers.formats import detect, reason_for
-from radcbir_core.importers.uploads.kept_uploads import TABLES, VECTORS, keep_upload, remove_unused
+from radcbir_core.importers.uploads.kept_uploads import TABLES, VECTORS, Upload, keep_upload, remove_unused
 from radcbir_core.jobs import Request, list_jobs
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from radcbir_core.wording import counted
@@ -38,7 +40,7 @@ def draw(draft: Draft) -> None:
     if not may_browse:
         st.caption(
             "This server can be reached from other machines, so its own folders are not offered. Whoever runs it can "
-            f"set `{server_folders.VARIABLE}` to a folder that may be imported from."
+            f"set `{IMPORT_ROOT}` to a folder that may be imported from."
         )
     if (way or ways[0]) == SERVER:
         _server(draft)
@@ -66,7 +68,7 @@ def _server(draft: Draft) -> None:
         with shell.errors_shown():
             path = server_folders.allowed(text)
             with st.spinner("Looking what this is…"):
-                recognized = _found([path])
+                recognized = _look_into(path)
             draft.choose([path], str(path), recognized=recognized)
             again()
 
@@ -92,24 +94,35 @@ def _upload(draft: Draft) -> None:
     ):
         return
     with shell.errors_shown():
-        remove_unused(path for job in list_jobs() if job.name for path in _paths_of(job.request))
-        bar = st.progress(0.0, text="Reading the upload…")
-
-        def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - there is one step
-            bar.progress(done / total if total else 1.0, text=f"Unpacking · {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
-
-        try:
-            kept = keep_upload([(file.name, file) for file in files], stays_packed=is_archive, progress=told)
-        finally:
-            bar.empty()
-        recognized = _found(kept.paths)
-        names = ", ".join(file.name for file in files)
-        called = f"the upload {names} ({counted(kept.files, 'file')})"
+        kept = _keep(files)
+        recognized = _recognized(kept.paths)
+        called = f"the upload {', '.join(file.name for file in files)} ({counted(kept.files, 'file')})"
         draft.choose(kept.paths, called, recognized=recognized, notes=kept.notes)
         again()
 
 
-def _found(paths: Sequence[Path]) -> tuple[str, str]:
+def _look_into(path: Path) -> tuple[str, str]:
+    return rights.do("owner", "look into", str(path), lambda: _recognized([path]))
+
+
+def _keep(files: Sequence[UploadedFile]) -> Upload:
+    """Put files that were uploaded into the data folder, and remove those there that nothing uses."""
+    bar = st.progress(0.0, text="Reading the upload…")
+
+    def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - there is one step
+        bar.progress(done / total if total else 1.0, text=f"Unpacking · {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+    def keep() -> Upload:
+        remove_unused(path for job in list_jobs() if job.name for path in _paths_of(job.request))
+        return keep_upload([(file.name, file) for file in files], stays_packed=is_archive, progress=told)
+
+    try:
+        return rights.do("owner", "upload", ", ".join(file.name for file in files), keep)
+    finally:
+        bar.empty()
+
+
+def _recognized(paths: Sequence[Path]) -> tuple[str, str]:
     """The format of a source, and what it was recognized by."""
     if len(paths) == 1 and is_archive(paths[0]):
         return ARCHIVE, "its collection.json"

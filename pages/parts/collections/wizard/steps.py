@@ -41,6 +41,8 @@ def draw() -> None:
 
 @st.fragment
 def _steps(draft: Draft) -> None:
+    if not rights.may("owner"):
+        st.rerun()  # drawn by itself, it does not pass what decided whether to draw it
     with st.container(border=True):
         _head(draft)
         with shell.errors_shown():
