@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from radcbir_core.audit import audit_path, record
+from radcbir_core.audit import account, audit_path, record
 from radcbir_core.errors import StorageError
 
 
@@ -42,6 +42,23 @@ def test_lines_of_many_are_whole() -> None:
 def test_it_is_its_owners_alone_and_so_is_what_lies_beside_it(data: Path) -> None:
     record("import", "mine", who="me", role="owner")
     assert [path.stat().st_mode & 0o777 for path in (data.parent, data, audit_path())] == [0o700, 0o700, 0o600]
+
+
+def test_an_account_without_a_name_is_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    for error in (KeyError("getpwuid(): uid not found: 10001"), OSError("No username set"), ImportError("pwd")):
+
+        def refuse(error: Exception = error) -> str:
+            raise error
+
+        monkeypatch.setattr("getpass.getuser", refuse)
+        monkeypatch.setattr("os.getuid", lambda: 10001)
+        assert account() == "account 10001"
+
+
+def test_names_that_are_no_text_are_on_record_too() -> None:
+    record("delete export", "a\udc80.csv", who="me", role="owner")
+    (line,) = audit_path().read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["subject"] == "a\udc80.csv"
 
 
 def test_a_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
