@@ -26,7 +26,7 @@ server_metadata_url = "{provider}/.well-known/openid-configuration"
 @pytest.fixture
 def server_with_login(chromium, small_data, tmp_path):
     mock = pytest.importorskip("oidc_provider_mock")
-    shutil.copytree(small_data, tmp_path / "data")
+    shutil.copytree(small_data, tmp_path / "data", ignore=shutil.ignore_patterns("audit.jsonl"))
     port = free_port()
     users = [
         mock.User(sub=address, claims={"email": address, "email_verified": address != UNVERIFIED})

@@ -37,7 +37,7 @@ def app(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> App:
 @pytest.fixture
 def copied_data(app: App, small_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a copy of the collection ``small`` that a test may change; ``app`` runs on the copy."""
-    shutil.copytree(small_data, tmp_path / "data")
+    shutil.copytree(small_data, tmp_path / "data", ignore=shutil.ignore_patterns("audit.jsonl"))
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     return tmp_path / "data" / "collections" / "small"
 
