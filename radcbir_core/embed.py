@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from pathlib import Path
@@ -221,6 +222,50 @@ def _reasons_before(collection: Collection, encoder_id: str) -> dict[int, str]:
     told = problems[problems["source"] == f"build {encoder_id}"].set_index("image_id")["reason"].to_dict()
     ids = collection.manifest.table.column("image_id")
     return {row: str(told.get(ids[row].as_py(), "Expected an embedding, but there was none.")) for row in failed}
+
+
+def mend_thumbnails(collection: Collection, *, workers: int | None = None) -> int:
+    """Make thumbnails anew that are damaged or missing on disk, of images that are at hand; the others stay.
+
+    Call it while holding :meth:`Collection.building`.
+
+    Args:
+        collection: Whose.
+        workers: Decoding threads; one a CPU core by default.
+
+    Returns:
+        How many were made.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    made = 0
+    for shard in range(-(-len(collection) // SHARD_ROWS)):
+        if collection.thumbnails.is_whole(shard):
+            continue
+        rows = _rows_of(collection, shard)
+        kept = {row: thumbnail for row in rows if (thumbnail := _intact_thumbnail(collection, row)) is not None}
+        with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+            lost = [row for row in rows if row not in kept]
+            anew = dict(zip(lost, pool.map(partial(_thumbnail_anew, collection), lost), strict=True))
+        if any(anew.values()):  # otherwise no image is at hand, and nothing is won
+            collection.thumbnails.write(shard, [kept.get(row) or anew.get(row, b"") for row in rows])
+            made += sum(map(bool, anew.values()))
+    return made
+
+
+def _intact_thumbnail(collection: Collection, row: int) -> bytes | None:
+    try:
+        return collection.thumbnails.read(row)
+    except CollectionError:
+        return None
+
+
+def _thumbnail_anew(collection: Collection, row: int) -> bytes:
+    try:
+        return thumbnail_of(collection.read_image(row).pixels)
+    except (ImageError, OSError):
+        return b""
 
 
 def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:

@@ -16,7 +16,7 @@ from typing import Final
 from radcbir_core.collections.artifacts import ARTIFACTS, EMBEDDINGS, EVALUATION, INDEX, NEIGHBORS, PROJECTION
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.embed import embed, is_current
+from radcbir_core.embed import embed, is_current, mend_thumbnails
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
 from radcbir_core.evaluation.reports.precision import Precision
@@ -74,6 +74,7 @@ def build_collection(
         remove_partials(collection.encoder_folder(encoder.encoder_id))
         if not is_current(collection, encoder):
             _timed(report, EMBEDDINGS.name, partial(embed, collection, encoder, workers=workers, progress=progress))
+        mend_thumbnails(collection, workers=workers)
         _complete(collection.store(encoder.encoder_id), report, progress)
     return report
 

@@ -18,7 +18,7 @@ from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
-from radcbir_core.errors import StaleError
+from radcbir_core.errors import CollectionError, StaleError
 from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.backend import Hits, Mask
 from radcbir_core.search.opening import index_note, searcher_of
@@ -105,10 +105,16 @@ class Answer:
             words = [f"{line['rank']} · {line[self.measure]:.3f}", line["modality"], line["anatomy"]]
             words.append(", ".join(line["pathologies"]))
             about = str(line["image_id"])
-            cards.append(Card(self.collection.thumbnail(row), [str(word) for word in words if word], about))
+            cards.append(Card(self._thumbnail(row), [str(word) for word in words if word], about))
         measure = "similarity" if self.measure == "similarity" else "text-image cosine"
         title = f"{counted(len(cards), 'hit')} in {self.collection.title} by {self.encoder_id}: rank · {measure}"
         return gallery(cards, title=title, notes=(*self.notes, f"{self.hits.method.capitalize()} search."))
+
+    def _thumbnail(self, row: int) -> bytes | None:
+        try:
+            return self.collection.thumbnail(row)
+        except CollectionError:
+            return None  # damaged on disk: one card without a picture
 
 
 class Retriever:

@@ -13,12 +13,13 @@ from PIL import Image
 
 import radcbir_core.embed as embedding
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EMBEDDINGS, NEIGHBORS, Standing
-from radcbir_core.collections.collection import open_collection
-from radcbir_core.embed import embed, is_current, thumbnail_of
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.embed import embed, is_current, mend_thumbnails, thumbnail_of
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.images import DECODING
 from radcbir_core.importers import import_collection
+from radcbir_core.pipeline import build_collection
 from radcbir_core.storage import atomic_path
 from tests.kept_embeddings import kept_embeddings
 
@@ -263,3 +264,33 @@ def test_two_builds_of_the_same_never_mix(collection) -> None:
         other.__enter__()
     with collection.building("pixels"):
         pass
+
+
+def test_thumbnails_that_are_damaged_are_made_anew_and_the_others_stay(collection, small_shards, monkeypatch) -> None:
+    build_collection(collection, load_encoder("pixels"))
+    before = written(collection)
+    folder = collection.folder / "thumbnails"
+    content = bytearray((folder / "000001.bin").read_bytes())
+    content[30] ^= 0xFF  # of the first row of the second shard
+    (folder / "000001.bin").write_bytes(content)
+    (folder / "000002.npy").unlink()
+    read = []
+    read_image = Collection.read_image
+    monkeypatch.setattr(Collection, "read_image", lambda self, row: read.append(row) or read_image(self, row))
+    build_collection(open_collection("c"), load_encoder("pixels"))
+    assert sorted(read) == [small_shards, *range(2 * small_shards, 3 * small_shards)]
+    assert written(collection) == before
+    read.clear()
+    assert mend_thumbnails(open_collection("c")) == 0
+    assert not read
+
+
+def test_thumbnails_without_images_at_hand_stay_as_they_are(collection, small_shards, tmp_path) -> None:
+    build_collection(collection, load_encoder("pixels"))
+    path = collection.folder / "thumbnails" / "000001.bin"
+    content = bytearray(path.read_bytes())
+    content[30] ^= 0xFF
+    path.write_bytes(content)
+    shutil.rmtree(tmp_path / "source")
+    assert mend_thumbnails(open_collection("c")) == 0
+    assert path.read_bytes() == content

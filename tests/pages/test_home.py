@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import base64
 import shutil
 from pathlib import Path
+
+import numpy as np
+import streamlit as st
 
 from radcbir_core.collections.artifacts import PROJECTION
 from radcbir_core.collections.collection import open_collection
@@ -107,6 +111,26 @@ def test_a_damaged_collection_is_an_error_and_the_other_goes_on(app, copied_data
     assert "missing or damaged" in complaints(at)
     at.sidebar.selectbox[0].select("small").run()
     assert not complaints(at)
+
+
+def test_a_damaged_thumbnail_is_one_placeholder_that_says_so(app, copied_data):
+    shard = copied_data / "thumbnails" / "000000.bin"
+    offsets = np.load(shard.with_suffix(".npy"))
+    shown = [card["row"] for card in cards(app())]
+    content = bytearray(shard.read_bytes())
+    content[int(offsets[shown[3]]) + 40] ^= 0xFF
+    shard.write_bytes(content)
+    st.cache_resource.clear()
+    at = app()
+    assert not complaints(at)
+    damaged = [b"damaged on disk" in base64.b64decode(card["source"].partition(",")[2]) for card in cards(at)]
+    assert [card["row"] for card in cards(at)] == shown
+    assert [n for n, is_damaged in enumerate(damaged) if is_damaged] == [3]
+    np.save(shard.with_suffix(".npy"), offsets[:5])  # and where all of them lie, all of them say so
+    st.cache_resource.clear()
+    at = app()
+    assert not complaints(at)
+    assert all(b"damaged on disk" in base64.b64decode(card["source"].partition(",")[2]) for card in cards(at))
 
 
 def test_a_rebuilt_encoder_is_noticed_without_a_restart(app, copied_data):

@@ -14,7 +14,7 @@ from typing import Final
 from pages.parts.frame import loaders
 from pages.parts.frame.text import markup
 from radcbir_core.collections.collection import Collection
-from radcbir_core.errors import ImageError
+from radcbir_core.errors import CollectionError, ImageError
 
 _LETTERS: Final = 19
 _LINES: Final = 6
@@ -23,12 +23,17 @@ _LINES: Final = 6
 def small(collection: Collection, row: int, lines: Sequence[str]) -> str | None:
     """The address of an image's thumbnail, or of its placeholder; None where a built collection has none.
 
+    One that is damaged on disk is one placeholder that says so, and no reason to show nothing of the others.
+
     Args:
         collection: Where the image is.
         row: Its row in the manifest.
         lines: What the placeholder says: modality, anatomy, pathologies; empty ones are left out.
     """
-    thumbnail = loaders.thumbnail(collection, row)
+    try:
+        thumbnail = loaders.thumbnail(collection, row)
+    except CollectionError:
+        return inline(placeholder(lines, why="damaged on disk: build again"), "image/svg+xml")
     if thumbnail is not None:
         return inline(thumbnail, "image/webp")
     return inline(placeholder(lines), "image/svg+xml") if collection.without_images else None
@@ -53,8 +58,12 @@ def large(collection: Collection, row: int, lines: Sequence[str]) -> str:
         return inline(placeholder(lines), "image/svg+xml")
 
 
-def placeholder(lines: Sequence[str]) -> bytes:
+def placeholder(lines: Sequence[str], *, why: str = "no image at hand") -> bytes:
     """A dark square that says what the image would show, as SVG.
+
+    Args:
+        lines: As for :func:`small`.
+        why: Why there is no image.
 
     >>> b"pleural effusion" in placeholder(["XR", "chest", "pleural effusion"])
     True
@@ -75,7 +84,7 @@ def placeholder(lines: Sequence[str]) -> bytes:
         '<rect x="3" y="3" width="186" height="186" rx="4" fill="none" stroke="#3A4452" stroke-dasharray="5 5"/>'
         f'<g font-family="Source Sans, sans-serif" font-size="17" text-anchor="middle">{words}</g>'
         '<text x="96" y="181" font-family="Source Sans, sans-serif" font-size="11" text-anchor="middle" '
-        'fill="#98A3B3">no image at hand</text></svg>'
+        f'fill="#98A3B3">{markup(why)}</text></svg>'
     ).encode()
 
 

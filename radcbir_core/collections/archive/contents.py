@@ -46,7 +46,7 @@ _OF_ENCODER = [
 ]
 _BELONGS = re.compile(
     rf"{re.escape(MANIFEST)}|{re.escape(PROBLEMS)}|{re.escape(CORRECTIONS)}"
-    rf"|{THUMBNAILS}/[0-9]{{6,}}\.(?:bin|npy)"
+    rf"|{THUMBNAILS}/[0-9]{{6,}}\.(?:bin|crc|npy)"
     rf"|{ENCODERS}/[a-z0-9][a-z0-9._-]*/(?:{'|'.join(_OF_ENCODER)})"
 )
 

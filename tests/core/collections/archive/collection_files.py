@@ -24,3 +24,4 @@ def changed(collection: Collection, table: pa.Table) -> None:
 
 
 EMBEDDINGS = "encoders/pixels/embeddings.npy"
+SHARD = "thumbnails/000000.bin"

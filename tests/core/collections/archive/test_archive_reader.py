@@ -28,7 +28,7 @@ from radcbir_core.errors import CollectionError, CollectionExistsError, ImageErr
 from radcbir_core.importers.relabeling import correct_labels
 from radcbir_core.pipeline import build_collection, build_indexes
 from radcbir_core.search.retriever import Retriever
-from tests.core.collections.archive.collection_files import EMBEDDINGS, contents
+from tests.core.collections.archive.collection_files import EMBEDDINGS, SHARD, contents
 from tests.core.collections.test_migration import NOW, as_form_one
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
@@ -364,6 +364,10 @@ def test_an_archive_of_the_version_before_opens(good) -> None:
         (
             lambda m: m.update({EMBEDDINGS: m[EMBEDDINGS][:-1] + b"\x01"}),
             r"but encoders/pixels/embeddings\.npy in .*",
+        ),
+        (
+            lambda m: m.update({SHARD: m[SHARD][:-1] + b"\x01"}),
+            r"but thumbnails/000000\.bin in .*",
         ),
         (lambda m: m.update({"problems.csv": b""}), r"the archive's list of members describes, but problems\.csv"),
         (lambda m: m.update({LIST: m[LIST] + b"\n"}), r"but members\.csv in .* has others\. Copy or export it again"),

@@ -58,6 +58,7 @@ def test_whatever_is_built_belongs() -> None:
         "images/1.png",
         "thumbnails/1.bin",
         "thumbnails/000000.webp",
+        "thumbnails/0.crc",
         "encoders/pixels/shards/0.npy",
         "encoders/../manifest.parquet",
         "encoders/Pixels/embeddings.npy",
