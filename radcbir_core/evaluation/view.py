@@ -5,6 +5,7 @@ Owns this view, which is made in one place for all evaluations, and the hits tha
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.groups import clusters_of, groups_of
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifest import Codes, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, Remedy
 from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
@@ -65,6 +66,16 @@ class GalleryView:
     def allowed(self) -> npt.NDArray[np.int64]:
         """``(Q,)``; how many images every query could be given at all, relevant or not."""
         alike = Relevance(("",), ((0,),), np.zeros(len(self.gallery), dtype=np.int32))
+        return available_to(self.queries, relevance=alike, gallery=self.gallery, groups=self.groups).relevant
+
+    @cached_property
+    def allowed_alike(self) -> npt.NDArray[np.int64]:
+        """``(Q,)``; how many of them are of the query's modality and anatomy; 0 where these are not known."""
+        modality, anatomy = (self.store.collection.manifest.codes(name) for name in ("modality", "anatomy"))
+        both = (modality.codes >= 0) & (anatomy.codes >= 0)
+        codes = np.where(both, modality.codes * len(anatomy.values) + anatomy.codes, -1).astype(np.int32)
+        values = tuple("/".join(pair) for pair in itertools.product(modality.values, anatomy.values))
+        alike = Relevance.of_codes(Codes(values, codes))
         return available_to(self.queries, relevance=alike, gallery=self.gallery, groups=self.groups).relevant
 
     def asked_by(self, rows: Rows) -> GalleryView:

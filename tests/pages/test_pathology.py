@@ -91,17 +91,19 @@ def test_what_one_must_know_of_the_protocol_is_said(app, evaluation):
 
 
 @pytest.mark.parametrize(("level", "k"), [("modality", 1), ("anatomy", 5), ("label", 3)])
-def test_table_and_chart_agree_with_the_evaluation_best_first(app, evaluation, level, k):
+def test_table_and_chart_agree_with_the_evaluation_worst_first(app, evaluation, level, k):
     at = app("pathology", level=level, k=str(k))
     assert not complaints(at)
     rows = evaluation[1].table
     rows = rows[(rows["level"] == level) & (rows["k"] == k) & (rows["averaging"] == "label")].set_index("label")
     shown = table(at).set_index("label")
+    rows = rows[rows["precision"].notna()]
     assert set(shown.index) == set(rows.index)
-    pd.testing.assert_frame_equal(
-        shown, rows.loc[shown.index, ["precision", "low", "high", "n_queries"]], check_names=False
-    )
-    assert shown["precision"].is_monotonic_decreasing
+    baselines = ["chance", "same_anatomy"] if level == "label" else ["chance"]
+    columns = ["precision", "low", "high", *baselines, "lift", "n_queries", "n_patients"]
+    expected = rows.assign(lift=rows["precision"] / rows["chance"]).loc[shown.index, columns]
+    pd.testing.assert_frame_equal(shown, expected, check_names=False)
+    assert shown["precision"].is_monotonic_increasing
     sent = figure(at)
     assert len(sent["layout"]["yaxis"]["ticktext"]) == len(shown)
     assert sent["data"][1]["hovertext"][0].endswith(f"{shown['n_queries'].iloc[0]} queries")
@@ -375,3 +377,59 @@ def test_precision_is_shown_against_what_was_measured(app, copied_data):
     assert shown == [(f"{part.low:.0f}", f"{part.high:.0f}", f"{part.precision:.2f}") for part in bins]
     broken = app("pathology", level="anatomy", label="chest", against="nothing")
     assert "Expected against to be one of those there are, but against = nothing" in complaints(broken)
+
+
+def test_labels_that_cannot_be_scored_stand_apart_and_open(app, copied_data):
+    def one_of_its_kind(table):
+        pathologies = table["pathologies"].to_pylist()
+        row = pathologies.index(["normal"])
+        pathologies[row] = ["seen once"]
+        return table.set_column(
+            table.column_names.index("pathologies"), "pathologies", pa.array(pathologies, pa.list_(pa.string()))
+        )
+
+    change_manifest(copied_data, one_of_its_kind)
+    at = app("pathology")
+    at = at if at.dataframe else button(at, "Compute").click().run()
+    assert not any(label.endswith("seen once") for label in table(at)["label"])
+    assert "Not scored, as none of their queries has anything to find: 1 label" in words(at)
+    shown = next(box for box in at.button if str(box.key).startswith("radcbir:unscored:"))
+    shown.click().run()
+    assert not complaints(at)
+    assert str(at.query_params["label"]).endswith("seen once")
+    assert "nothing to find: 1" in words(at)
+
+
+def test_more_labels_than_a_window_holds_are_shown_when_asked_for(app, monkeypatch):
+    monkeypatch.setattr("pages.parts.evaluation.label_chart.FIRST", 2)
+    at = app("pathology")
+    worst = table(at)["label"].tolist()
+    assert len(worst) == 2
+    everything = next(box for box in at.button if str(box.key) == "radcbir:all-labels")
+    number = int(re.search("[0-9]+", everything.label).group())
+    everything.click().run()
+    assert len(table(at)) == number > 2
+    assert table(at)["label"].tolist()[:2] == worst
+    button(at, "The worst 2 only").click().run()
+    assert len(table(at)) == 2
+    rows = Precision().run(open_collection("small").store("pixels")).table
+    rows = rows[(rows["level"] == "label") & (rows["k"] == 10) & (rows["averaging"] == "label")]
+    best = rows.loc[rows["precision"].idxmax(), "label"]
+    at = app("pathology", label=best)
+    assert not complaints(at)
+    assert table(at)["label"].tolist() == [*worst, best], "the open one is there too"
+
+
+def test_what_stands_out_is_said_and_opens(app, monkeypatch):
+    import pages.parts.pathology.precision_view as view
+
+    rows = Precision().run(open_collection("small").store("pixels")).table
+    rows = rows[(rows["level"] == "label") & (rows["k"] == 10) & (rows["averaging"] == "label")]
+    worst = rows.loc[rows["precision"].idxmin()]
+    monkeypatch.setattr(view, "standout", lambda table: table[table["label"] == worst["label"]].iloc[0])
+    at = app("pathology")
+    said = next(box for box in at.button if str(box.key) == "radcbir:standout")
+    assert f"{int(worst['n_queries'])} quer" in said.label
+    said.click().run()
+    assert at.query_params["label"] == worst["label"]
+    assert not complaints(at)

@@ -21,16 +21,17 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
 from radcbir_core.wording import counted
 
-HEIGHT: Final = 400  # pixels of the chart and of the table; both scroll beyond
-ROW_HEIGHT: Final = 33
+FIRST: Final = 16  # labels that are shown before all are asked for: what a window holds beside the rest
+ROW_HEIGHT: Final = 27
+_NAMED_APART: Final = 8
 
 _CHART: Final = "radcbir:precision-chart"
 _TABLE: Final = "radcbir:precision-table"
 
 
-def by_value(table: pd.DataFrame, column: str, number: str) -> pd.DataFrame:
-    """Labels, best first; where they are equal, that with more queries, then by name; NaN last."""
-    order = np.lexsort((table["label"].to_numpy(dtype=object), -table[number].to_numpy(), -table[column].to_numpy()))
+def worst_first(table: pd.DataFrame, column: str, number: str) -> pd.DataFrame:
+    """Labels, worst first; where they are equal, that with more queries, then by name; those without a figure last."""
+    order = np.lexsort((table["label"].to_numpy(dtype=object), -table[number].to_numpy(), table[column].to_numpy()))
     return table.iloc[order].reset_index(drop=True)
 
 
@@ -56,26 +57,73 @@ def chosen(
 
 
 def bar(
-    labels: pd.DataFrame, *, csv: Callable[[], pd.DataFrame], file_name: str, said: str, about: str
+    labels: pd.DataFrame,
+    *,
+    column: str,
+    label: str | None,
+    csv: Callable[[], pd.DataFrame],
+    file_name: str,
+    said: str,
+    about: str,
 ) -> pd.DataFrame:
     """The line above the pair: the box that filters labels, the file, what is shown; the rows of the labels to show.
 
+    Labels without a figure are none of these; :func:`without_figure` draws them.
+
     Args:
-        labels: With a column ``label``.
+        labels: With a column ``label``, worst first.
+        column: Of the figure.
+        label: The one that is open; it is among the first that are shown.
         csv: Gives the table of the file.
         file_name: Of the file.
         said: What is shown of how many labels; ``{labels}`` is replaced by these.
         about: What is in the file.
     """
     row = st.container(horizontal=True, vertical_alignment="center", gap="medium")
-    shown = filters.by_label(row, labels, name="find").reset_index(drop=True)
-    text = state.get("find")
+    with_text = filters.by_label(row, labels, name="find")
+    text, every = state.get("find"), state.get("labels") == "all"
+    scored = with_text[with_text[column].notna()].reset_index(drop=True)
+    shown = scored if every else scored[(scored.index < FIRST) | (scored["label"] == label)].reset_index(drop=True)
+    if len(scored) > FIRST:
+        row.button(
+            f"The worst {FIRST} only" if every else f"All {len(scored):,} labels",
+            on_click=state.update,
+            kwargs={"labels": None if every else "all"},
+            key="radcbir:all-labels",
+        )
     download(csv, file_name=file_name, about=about, box=row)
-    of_all = f" of {len(labels):,}" if text else ""
-    row.caption(said.replace("{labels}", f"{counted(len(shown), 'label')}{of_all}"), width="stretch")
-    if not len(shown):
+    number = int(labels[column].notna().sum())
+    of_all = f" of {number:,}" if len(shown) < number else ""
+    st.caption(said.replace("{labels}", f"{counted(len(shown), 'label')}{of_all}"))
+    if not len(with_text):
         st.info(f"No label contains {literal(text or '')}. Shorten the text.", icon=":material/info:")
+    elif not len(scored):
+        without_figure(with_text, column)
     return shown
+
+
+def without_figure(table: pd.DataFrame, column: str) -> None:
+    """The labels that cannot be scored, each to be opened: no query of theirs has anything to find.
+
+    Args:
+        table: With a column ``label``.
+        column: Of the figure.
+    """
+    labels = table.loc[table[column].isna(), "label"].tolist()
+    if not labels:
+        return
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-unscored")
+    row.caption(f"Not scored, as none of their queries has anything to find: {counted(len(labels), 'label')}")
+    for label in labels[:_NAMED_APART]:
+        row.button(
+            literal(label),
+            type="tertiary",
+            on_click=state.update,
+            kwargs={"label": label, "page": None},
+            key=f"radcbir:unscored:{label}",
+        )
+    if len(labels) > _NAMED_APART:
+        row.caption(f"and {len(labels) - _NAMED_APART:,} more, in the file")
 
 
 def download(csv: Callable[[], pd.DataFrame], *, file_name: str, about: str, box: Any = st, label: str = "CSV") -> None:
@@ -122,17 +170,15 @@ def pair(
     """
     names = table["label"].tolist()
     left, right = st.container(key="radcbir-half-labels").columns(widths, gap="medium")
-    height = min(int(figure.layout.height) + 4, HEIGHT)
-    with left.container(height=height, border=False, key="radcbir-bars"):
-        st.plotly_chart(
-            figure,
-            key=_CHART,
-            theme=None,
-            on_select=lambda: pick_bar(names),
-            selection_mode="points",
-            config={"displayModeBar": False, "scrollZoom": False},
-            alt=alt,
-        )
+    left.plotly_chart(
+        figure,
+        key=_CHART,
+        theme=None,
+        on_select=lambda: pick_bar(names),
+        selection_mode="points",
+        config={"displayModeBar": False, "scrollZoom": False},
+        alt=alt,
+    )
     cells = [(names.index(label), "label")] if label in names else []
     st.session_state[_TABLE] = {"selection": {"rows": [], "columns": [], "cells": cells}}
     right.dataframe(
@@ -140,7 +186,7 @@ def pair(
         key=_TABLE,
         hide_index=True,
         width="stretch",
-        height=min(ROW_HEIGHT * len(table) + 38, HEIGHT),
+        height=ROW_HEIGHT * len(table) + 38,
         row_height=ROW_HEIGHT,
         placeholder="–",
         on_select=lambda: pick_cell(names),

@@ -123,7 +123,8 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
     P@k is 0 can be chosen too.
 
     Args:
-        table: ``label``, ``precision``, ``low``, ``high`` (NaN: no interval) and ``n_queries``, in the order to draw.
+        table: ``label``, ``precision``, ``low``, ``high`` (NaN: no interval) and ``n_queries``, in the order to draw;
+            perhaps ``chance`` and ``same_anatomy``, which are marked on each bar.
         k: Of P@k.
         colors: Label → color of its bar.
         name: Of the figure, where it is not P@k.
@@ -166,6 +167,14 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
         },
         **shared,
     )
+    for baseline, symbol, size in (("chance", "line-ns", 15), ("same_anatomy", "diamond-open", 8)):
+        if baseline in table and table[baseline].notna().any():
+            figure.add_scatter(
+                x=table[baseline].to_numpy(),
+                mode="markers",
+                marker={"symbol": symbol, "size": size, "color": palette.TEXT, "line": {"width": 1.6}},
+                **{name: value for name, value in shared.items() if name != "orientation"},
+            )
     longest = max((_columns(line) for lines in labels for line in lines), default=0)
     left = 14 + round(longest * 6.7)
     figure.update_layout(

@@ -6,6 +6,7 @@ Owns this view under any protocol; what the paper's adds to it is paper_view.py'
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -18,23 +19,25 @@ from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, palette, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import markup, percent
+from pages.parts.frame.text import literal, markup, percent
 from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
-from radcbir_core.evaluation.reports.precision import rule_said
+from radcbir_core.evaluation.reports.precision import rule_said, standout
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.search.backend import Hits
 from radcbir_core.wording import counted
+
+MARKS: Final = "Whiskers: 95 % interval, over patients; │ by chance, ◇ by chance within modality and anatomy."
 
 
 def show(opened: Opened) -> None:
     """Draw the view."""
     chosen = protocol_choice.choose(opened, clears=["page"], fixed_ks=paper_view.KS_SHOWN)
     tiles.explain(
-        "P@k: of the first k hits of a query, the share that has the query's label. Higher is better; what is near the "
-        "bottom is what the encoder cannot find."
+        "P@k: of the first k hits of a query, the share that has the query's label. Higher is better; what stands "
+        "first is what the encoder cannot find."
     )
     if not protocol_choice.can_run(opened, chosen.protocol):
         return
@@ -46,7 +49,7 @@ def show(opened: Opened) -> None:
         return
     means = result.tables["means"]
     table = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
-    labels = label_chart.by_value(table[table["averaging"] == "label"], "precision", "n_queries")
+    labels = label_chart.worst_first(table[table["averaging"] == "label"], "precision", "n_queries")
     if not len(labels):
         protocol_choice.say_no_labels(opened, chosen.level)
         return
@@ -54,6 +57,7 @@ def show(opened: Opened) -> None:
     if fixed:
         paper_view.show(opened, result)
     label = label_chart.chosen(opened.collection, labels["label"].tolist(), chosen.level)
+    show_standout(opened, result, table, chosen)
     show_labels(opened, result, labels, chosen, label=label, rule=rule_said(table, chosen.protocol))
     if label is None:
         st.caption("Click a label in the chart or in the table to see what it is taken for, and its queries.")
@@ -78,6 +82,34 @@ def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int
     tiles.headline(numbers, result, first=[said, *protocol_choice.leaks(protocol)])
 
 
+def show_standout(opened: Opened, result: Result, table: pd.DataFrame, chosen: Chosen) -> None:
+    """One sentence on the label that most clearly falls behind; a click opens it."""
+    row = standout(table)
+    if row is None:
+        st.caption("No label falls clearly behind: the interval of each reaches up to the mean over queries.")
+        return
+    label, k = str(row["label"]), chosen.k
+    queries = label_queries.of_label(opened, result, chosen.protocol, chosen.level, label)
+    codes = opened.collection.manifest.labels(chosen.level)
+    own = np.full(len(queries.rows), codes.values.index(label), dtype=np.int32)
+    taken = confusion(queries.hits.rows, own, gallery_labels=codes.codes, labels=codes.values, k=k).top(limit=1)
+    most = "".join(f", {percent(one.share)} are {literal(one.taken_for)}" for one in lines_of(taken))
+    hits = "first hits" if k == 1 else f"first {k} hits"
+    said = (
+        f"What stands out: {literal(label)}. {percent(row['precision'])} of its {hits} are relevant{most}; by chance "
+        f"{percent(row['chance'])} would be. {counted(int(row['n_queries']), 'query', 'queries')} of "
+        f"{counted(int(row['n_patients']), 'patient')}."
+    )
+    st.button(
+        said,
+        type="tertiary",
+        icon=":material/search_insights:",
+        on_click=state.update,
+        kwargs={"label": label, "page": None},
+        key="radcbir:standout",
+    )
+
+
 def show_labels(
     opened: Opened, result: Result, labels: pd.DataFrame, chosen: Chosen, *, label: str | None, rule: str
 ) -> None:
@@ -86,31 +118,48 @@ def show_labels(
     means = result.tables["means"]
     shown = label_chart.bar(
         labels,
+        column="precision",
+        label=label,
         csv=lambda: means[means["level"] == level],
         file_name=f"precision-{opened.collection.name}-{opened.encoder_id}-{protocol.name}-{level}.csv",
-        said=f"P@{k} of {{labels}}, best first; {rule}. Whiskers: 95 % interval, over patients.",
+        said=f"P@{k} of {{labels}}, worst first; {rule}. {MARKS}",
         about="All labels of this level at every k, with intervals, and the micro and macro means",
     )
     if not len(shown):
         return
     names = shown["label"].tolist()
     columns = {
-        "precision": figure_column(f"P@{k}"),
+        "precision": figure_column(f"P@{k}", width=60),
         "std": figure_column("± std", about="Standard deviation over the label's queries"),
-        "low": figure_column("Low", about="Of the 95 % interval"),
-        "high": figure_column("High", about="Of the 95 % interval"),
-        "n_queries": figure_column("Queries", format_text="localized", width=74),
+        "low": figure_column("Low", format_text="%.2f", width=50, about="Of the 95 % interval"),
+        "high": figure_column("High", format_text="%.2f", width=50, about="Of the 95 % interval"),
+        "chance": figure_column(
+            "Chance", width=60, about="P@k of images drawn at random from those a query may be given"
+        ),
+        "same_anatomy": figure_column(
+            "Anatomy", width=66, about="P@k of images drawn at random from those of the query's modality and anatomy"
+        ),
+        "lift": figure_column("Lift", format_text="%.1f ×", width=54, about=f"P@{k} ÷ chance"),
+        "n_queries": figure_column("Queries", format_text="localized", width=66),
+        "n_patients": figure_column(
+            "Patients", format_text="localized", width=66, about="Behind the interval; single images where not known"
+        ),
     }
+    shown = shown.assign(lift=shown["precision"] / shown["chance"])
     if not protocol.fixed:
         del columns["std"]
+    if shown["same_anatomy"].isna().all():
+        del columns["same_anatomy"]
     label_chart.pair(
         figures.precision_bars(shown, k=k, colors=label_chart.colors(opened, level, names)),
         shown,
         columns,
         label=label,
-        label_width=180 if protocol.fixed else 246,
-        alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]} down to {names[-1]}; {rule}",
+        label_width=150,
+        widths=(2, 3),
+        alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]}, the worst, up to {names[-1]}; {rule}",
     )
+    label_chart.without_figure(labels, "precision")
 
 
 def show_label(opened: Opened, result: Result, figure: pd.Series, chosen: Chosen) -> None:

@@ -90,9 +90,11 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
     _methods(opened, result, names, level=level)
     shown = label_chart.bar(
         table,
+        column="right",
+        label=label,
         csv=lambda: table,
         file_name=f"probes-labels-{opened.collection.name}-{opened.encoder_id}-{level}.csv",
-        said=f"{_name(method)}: share of the test images of {{labels}} that are right, best first.",
+        said=f"{_name(method)}: share of the test images of {{labels}} that are right, worst first.",
         about="What the chosen method makes of each label",
     )
     if not len(shown):
@@ -115,7 +117,7 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
         label=label,
         label_width=150,
         widths=(4, 5.5),
-        alt=f"Bar chart: share right of {len(labels)} labels, from {labels[0]} down to {labels[-1]}",
+        alt=f"Bar chart: share right of {len(labels)} labels, from {labels[0]} up to {labels[-1]}",
     )
     if label is None:
         st.caption("Click a label in the chart or in the table to see the test images that were taken for another.")

@@ -103,16 +103,18 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
     name = column_of(METRIC_NAMES.get(metric, metric), k)
     table = result.table
     rows = table[(table["metric"] == metric) & (table["k"].isna() if k is None else table["k"] == k)]
-    labels = label_chart.by_value(rows[rows["averaging"] == "label"], "value", "n_queries")
+    labels = label_chart.worst_first(rows[rows["averaging"] == "label"], "value", "n_queries")
     rule = rule_said(rows, chosen.protocol)
     _headline(result, evaluation, rows, labels, name=name, rule=rule)
     label = label_chart.chosen(opened.collection, labels["label"].tolist(), "label")
     _means(result)
     shown = label_chart.bar(
         labels,
+        column="value",
+        label=label,
         csv=lambda: table,
         file_name=f"ranking-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}-{evaluation.rule}.csv",
-        said=f"{name} of {{labels}}, best first; {rule}. A query counts under each pathology it shows. Whiskers: 95 % "
+        said=f"{name} of {{labels}}, worst first; {rule}. A query counts under each pathology it shows. Whiskers: 95 % "
         "interval, over patients.",
         about="All metrics at every k, of all labels, with intervals, and the micro and macro means",
     )
@@ -130,9 +132,10 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
             "n_queries": figure_column("Queries", format_text="localized", width=74),
         },
         label=label,
-        alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} down to {names[-1]}; {rule}",
+        alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} up to {names[-1]}; {rule}",
         label_width=228,
     )
+    label_chart.without_figure(labels, "value")
     if label is None:
         st.caption("Click a label in the chart or in the table to see its queries, worst first.")
         return

@@ -74,6 +74,8 @@ def _show(opened: Opened, result: Result, means: pd.DataFrame, *, level: Level, 
     label = label_chart.chosen(opened.collection, table["label"].tolist(), level, what="image with a silhouette")
     shown = label_chart.bar(
         table,
+        column="silhouette",
+        label=label,
         csv=lambda: table[
             [
                 "level",

@@ -17,7 +17,8 @@ from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
-from radcbir_core.evaluation.statistics.averages import summarize
+from radcbir_core.evaluation.statistics.averages import means_of, summarize
+from radcbir_core.evaluation.statistics.chance import expected_precision
 from radcbir_core.evaluation.statistics.deviation import deviations_of
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
@@ -25,8 +26,9 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 
 MEANS_COLUMNS = (
-    *("level", "label", "k", "precision", "n_queries", "n_patients", "averaging", "low", "high", "std", "n_empty"),
-)  # fmt: skip
+    *("level", "label", "k", "precision", "low", "high", "chance", "same_anatomy", "n_queries", "n_patients"),
+    *("n_empty", "averaging", "std"),
+)
 
 HitsTaker = Callable[[Level, GalleryView, Hits], None]
 
@@ -39,7 +41,9 @@ class Precision(Evaluation):
     empty) or "label" for one label's row, ``n_queries`` and ``n_patients`` are the queries and patients behind the
     number and ``n_empty`` the queries that have nothing to find, ``low`` and ``high`` bound the 95 % interval, NaN
     where it is undefined (one patient), and ``std`` is the standard deviation over queries (micro, label) or the mean
-    over labels of it (macro); and
+    over labels of it (macro). ``chance`` is the same mean for images drawn at random from those a query may be given,
+    and ``same_anatomy`` for images drawn from those of its modality and anatomy, NaN at the levels where these are what
+    is asked for; both are exact expectations. And
     ``queries``, one row a level and query, with ``p@k`` for each k, NaN where the query is left out.
     """
 
@@ -81,7 +85,7 @@ class Precision(Evaluation):
             if take_hits is not None:
                 take_hits(level, view, hits)
             values = view.precision(hits)
-            means.append(means_table(view, values).assign(level=level))
+            means.append(means_table(view, values, level=level))
             per_query = pd.DataFrame({f"p@{k}": values[:, i] for i, k in enumerate(protocol.ks)})
             per_query.insert(0, "label", np.asarray(view.relevance.labels, dtype=object)[view.lines[1]])
             per_query.insert(0, "row", view.queries.astype(np.int32))
@@ -89,7 +93,7 @@ class Precision(Evaluation):
             queries.append(per_query)
             progress("evaluation", done, len(protocol.levels))
         tables = {
-            "means": pd.concat(means, ignore_index=True)[list(MEANS_COLUMNS)],
+            "means": pd.concat(means, ignore_index=True),
             "queries": pd.concat(queries, ignore_index=True),
         }
         return self.result(store, tables, view_notes(store, protocol))
@@ -106,8 +110,13 @@ class Precision(Evaluation):
         for (level, averaging), part in means.groupby(["level", "averaging"], sort=False):
             first = part.iloc[0]
             line = {"level": level, "averaging": averaging, "queries": int(first["n_queries"])}
+            line["patients"] = int(first["n_patients"])
             line[f"nothing to find, {EMPTY_SAID[self.protocol.empty]}"] = int(first["n_empty"])
-            lines.append(line | {f"P@{row.k}": with_bounds(row.precision, row.low, row.high) for row in lines_of(part)})
+            line |= {f"P@{row.k}": with_bounds(row.precision, row.low, row.high) for row in lines_of(part)}
+            last = part.iloc[-1]
+            line[f"chance at {last['k']}"] = with_bounds(last["chance"], np.nan, np.nan)
+            line["in the same anatomy"] = with_bounds(last["same_anatomy"], np.nan, np.nan)
+            lines.append(line)
         return pd.DataFrame(lines)
 
 
@@ -130,6 +139,28 @@ def rule_said(table: pd.DataFrame, protocol: Protocol) -> str:
     n_empty, n_queries = round(micro["n_empty"]), round(micro["n_queries"])
     asked = n_queries + n_empty if protocol.empty == "skip" else n_queries
     return f"queries without a relevant image {EMPTY_SAID[protocol.empty]}: {n_empty:,} of {asked:,}"
+
+
+def standout(table: pd.DataFrame) -> pd.Series | None:
+    """The label that most clearly falls behind the mean over queries; None where no interval lies below it.
+
+    Args:
+        table: Of one level and one k: ``label``, ``averaging``, ``precision``, ``high`` and ``n_queries``.
+
+    Example:
+        >>> table = pd.DataFrame(
+        ...     {"label": ["", "a", "b", "c"], "averaging": ["micro", *["label"] * 3], "n_queries": [99, 30, 60, 9]}
+        ... )
+        >>> table = table.assign(precision=[0.6, 0.5, 0.2, 0.1], high=[0.7, 0.8, 0.3, 0.7])
+        >>> standout(table)["label"]
+        'b'
+    """
+    mean = float(table.loc[table["averaging"] == "micro", "precision"].iloc[0])
+    behind = table[(table["averaging"] == "label") & (table["high"] < mean)]
+    if not len(behind):
+        return None
+    order = np.lexsort((behind["label"].to_numpy(dtype=object), -behind["n_queries"].to_numpy(), behind["high"]))
+    return behind.iloc[order[0]]
 
 
 def empty_counts(table: pd.DataFrame, protocol: Protocol) -> str:
@@ -171,12 +202,13 @@ def with_bounds(value: float, low: float, high: float) -> str:
     return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def means_table(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFrame:
-    """Micro, macro and each label's P@k, with intervals and deviations.
+def means_table(view: GalleryView, values: npt.NDArray[np.float64], *, level: Level) -> pd.DataFrame:
+    """Micro, macro and each label's P@k, with intervals, baselines and deviations.
 
     Args:
         view: Who asked.
         values: ``(Q, len(ks))`` P@k.
+        level: What has to agree for a hit to be relevant.
     """
     protocol, codes, number = view.protocol, view.lines[1], len(view.relevance.labels)
     clusters = view.clusters[view.queries]
@@ -189,7 +221,15 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFr
         empty=view.available.empty,
         intervals=bounds,
     )
-    deviations = deviations_of(values, codes, n_labels=number)
     present = np.unique(codes)
+    available = view.available.relevant
+    allowed = {"chance": view.allowed}
+    if level == "label":
+        allowed["same_anatomy"] = view.allowed_alike
+    for name, images in allowed.items():
+        drawn = expected_precision(available, images, protocol.ks, divisor=protocol.divisor, empty=protocol.empty)
+        means = means_of(drawn, codes, n_labels=number)
+        table[name] = np.vstack([means.micro, means.macro, means.label[present]]).ravel()
+    deviations = deviations_of(values, codes, n_labels=number)
     table["std"] = np.vstack([deviations.micro, deviations.macro, deviations.label[present]]).ravel()
-    return table
+    return table.assign(level=level).reindex(columns=list(MEANS_COLUMNS))

@@ -253,7 +253,7 @@ def label_scores(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
     Returns:
         Columns ``label``, ``n_images``, ``right`` (share of the label's test images that were given it), ``precision``
         (share of the images given the label that have it; NaN where none was), ``taken_for`` (the label most often
-        given wrongly, "" where none) and ``share`` (of the label's images); best first, then by number and name.
+        given wrongly, "" where none) and ``share`` (of the label's images); worst first, then by number and name.
     """
     truth, said = (predictions[name].astype(object) for name in ("label", method))
     lines = []
@@ -273,7 +273,7 @@ def label_scores(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
             }
         )
     table = pd.DataFrame(lines)
-    order = np.lexsort((table["label"].to_numpy(dtype=object), -table["n_images"], -table["right"]))
+    order = np.lexsort((table["label"].to_numpy(dtype=object), -table["n_images"], table["right"]))
     return table.iloc[order].reset_index(drop=True)
 
 

@@ -96,6 +96,42 @@ def test_every_figure_agrees_with_the_oracle(store, name, exclude, divisor, empt
     assert ((bounded["low"] <= bounded["precision"]) & (bounded["precision"] <= bounded["high"])).all()
 
 
+@pytest.mark.parametrize("exclude", [(), ("patient", "duplicate")])
+def test_the_baselines_are_what_random_images_give(store, exclude) -> None:
+    """Every image that a query may be given is as likely: the share of them that is relevant."""
+    frame = store.collection.manifest.frame
+    labels = store.collection.manifest.labels("label").text(range(len(frame)))
+    places = [f"{m}/{a}" for m, a in zip(frame["modality"], frame["anatomy"], strict=True)]
+    groups = {"patient": frame["patient_id"], "duplicate": frame["duplicate_group"].map(lambda g: "" if g < 0 else g)}
+    shares = defaultdict(lambda: defaultdict(list))
+    for query, label in enumerate(labels):
+        if not label:
+            continue
+        given = [
+            row
+            for row, other in enumerate(labels)
+            if row != query and other and not any(groups[g][row] == groups[g][query] != "" for g in exclude)
+        ]
+        alike = [row for row in given if places[row] == places[query]]
+        for name, images in (("chance", given), ("same_anatomy", alike)):
+            relevant = sum(labels[row] == label for row in images)
+            if relevant:
+                drawn = min(3, len(images))
+                shares[name][label].append(relevant / len(images) * drawn / 3)
+    table = Precision(Protocol.of(exclude=exclude, ks=(3,))).run(store).table
+    rows = table[table["level"] == "label"].set_index("label")
+    for name in ("chance", "same_anatomy"):
+        means = {label: sum(own) / len(own) for label, own in shares[name].items()}
+        for label, mean in means.items():
+            assert rows.loc[label, name] == pytest.approx(mean), (name, label)
+        everything = [share for own in shares[name].values() for share in own]
+        averages = rows.loc[[""]].set_index("averaging")[name]
+        assert averages["micro"] == pytest.approx(sum(everything) / len(everything))
+        assert averages["macro"] == pytest.approx(sum(means.values()) / len(means))
+    assert table.loc[table["level"] != "label", "same_anatomy"].isna().all(), "there, that is the very question"
+    assert table.loc[table["level"] != "label", "chance"].notna().all()
+
+
 def test_the_queries_of_a_level_add_up_to_its_mean(store) -> None:
     result = Precision().run(store)
     for level in ("modality", "anatomy", "label"):

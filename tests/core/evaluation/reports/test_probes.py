@@ -192,7 +192,7 @@ def test_what_was_said_of_each_image_adds_up(store) -> None:
         labels = label_scores(said, name)
         assert labels["right"].mean() == pytest.approx(row["balanced_accuracy"])
         assert labels["n_images"].sum() == found.facts["n_test"]
-        assert labels["right"].is_monotonic_decreasing
+        assert labels["right"].is_monotonic_increasing
         for line in labels.to_dict("records"):
             answers = said.loc[said["label"] == line["label"], name]
             wrong = Counter(answers[answers != line["label"]])
