@@ -160,7 +160,8 @@ def standout(table: pd.DataFrame) -> pd.Series | None:
     if not len(behind):
         return None
     order = np.lexsort((behind["label"].to_numpy(dtype=object), -behind["n_queries"].to_numpy(), behind["high"]))
-    return behind.iloc[order[0]]
+    row: pd.Series = behind.iloc[order[0]]
+    return row
 
 
 def empty_counts(table: pd.DataFrame, protocol: Protocol) -> str:
