@@ -26,7 +26,7 @@ def test_from_images_to_figures(data, small_source, tmp_path, capsys) -> None:
     code, out, _ = run(capsys, "evaluate", "s", "--encoder", "pixels", "--output", str(tmp_path / "e.csv"))
     assert code == 0
     table = pd.read_csv(tmp_path / "e.csv", keep_default_na=False)
-    assert list(table.columns)[:6] == ["level", "label", "k", "precision", "n_queries", "averaging"]
+    assert list(table.columns)[:6] == ["level", "label", "k", "precision", "low", "high"]
     assert set(table["averaging"]) == {"micro", "macro", "label"}
     assert set(table["k"]) == {1, 3, 5, 10}
     assert set(table["level"]) == {"modality", "anatomy", "label"}
