@@ -26,6 +26,7 @@ class Limits:
     Attributes:
         max_bytes: size of the file, and of a deflated DICOM data set once inflated, in bytes.
         max_pixels: rows times columns of the one frame that is decoded.
+        max_scans: of a JPEG. Each is a pass over the whole picture; encoders write some ten.
         max_memory: what the process that decodes may take in all, its libraries included, in bytes. Some kinds of
             files reach it before they reach `max_pixels`.
         max_seconds: how long decoding may take, by the clock.
@@ -37,6 +38,7 @@ class Limits:
 
     max_bytes: int = 512 * MEBIBYTE
     max_pixels: int = 100_000_000
+    max_scans: int = 100
     max_memory: int = 1024 * MEBIBYTE
     max_seconds: float = 30.0
 

@@ -51,27 +51,12 @@ def ask(request: dict[str, Any], *, name: str, limits: Limits, data: bytes = b""
     Returns:
         The answer and the bytes behind it; where the process died of the file, or was given up, the error in one.
     """
-    while True:
-        worker, is_new = _processes.take()
-        try:
-            return _ask(worker, request, data, name=name, limits=limits)
-        except _GoneError as gone:
-            # One that had been idle may have been gone already: only a new one can tell.
-            if is_new:
-                return error_to_message(_died(name, gone.code)), b""
+    return _ask(_processes.take(), request, data, name=name, limits=limits)
 
 
 def error_in(answer: dict[str, Any]) -> ImageError | None:
     """The error that an answer holds, if it is one."""
     return error_from(answer) if "error" in answer else None
-
-
-class _GoneError(Exception):
-    """A process ended before it had answered."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 def _ask(
@@ -81,7 +66,7 @@ def _ask(
     try:
         send(cast(BinaryIO, worker.stdin), request, data=data)
         answer = receive(cast(BinaryIO, worker.stdout))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError):
         reason = watch.stop()
         end_helper(worker)
         _processes.forget(worker)
@@ -89,7 +74,7 @@ def _ask(
             return error_to_message(_too_slow(name, limits)), b""
         if reason == "memory":
             return error_to_message(too_much_memory(name, limits)), b""
-        raise _GoneError(worker.returncode) from error
+        return error_to_message(_died(name, worker.returncode)), b""
     except BaseException:  # Ctrl-C: what it would still answer is nobody's
         watch.stop()
         end_helper(worker)
@@ -192,10 +177,11 @@ class _Processes:
         self._most = os.cpu_count() or 1
         self._keeper: threading.Thread | None = None
 
-    def take(self) -> tuple[_Process, bool]:
-        """A process for one request, and whether it is a new one; waits while all that may be are busy."""
+    def take(self) -> _Process:
+        """A process for one request; waits while all that may be are busy."""
         start = time.monotonic()
         with self._changed:
+            self._drop_dead()
             while not self._idle and self._count():
                 left = _PATIENCE_SECONDS - self._waited - (time.monotonic() - start)
                 may_start = self._count() < self._most
@@ -204,7 +190,7 @@ class _Processes:
                 self._changed.wait(left if may_start else None)
             self._waited += time.monotonic() - start
             if self._idle:
-                return self._idle.pop()[0], False
+                return self._idle.pop()[0]
             self._waited = 0.0
             self._starting += 1
         try:
@@ -220,7 +206,7 @@ class _Processes:
             if self._keeper is None:
                 self._keeper = threading.Thread(target=self._keep, name="decoding keeper", daemon=True)
                 self._keeper.start()
-        return worker, True
+        return worker
 
     def give_back(self, worker: _Process) -> None:
         """It is idle again."""
@@ -242,6 +228,13 @@ class _Processes:
         for worker in ended:
             end_helper(worker)
             self.forget(worker)
+
+    def _drop_dead(self) -> None:
+        """Let go of those that somebody has ended while they were idle: no file is to blame."""
+        for worker, _ in [idle for idle in self._idle if idle[0].poll() is not None]:
+            end_helper(worker)
+            self._idle = [idle for idle in self._idle if idle[0] is not worker]
+            self._all.discard(worker)
 
     def _keep(self) -> None:
         """End idle processes until there are none."""

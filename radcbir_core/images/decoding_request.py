@@ -65,6 +65,16 @@ class Request:
                 kind=ImageTooLargeError,
             )
 
+    def check_scans(self, scans: int) -> None:
+        """Raise ImageTooLargeError if a JPEG has more scans than the limit."""
+        if scans > self.limits.max_scans:
+            raise self.error(
+                f"at most {self.limits.max_scans:,} scans",
+                f"a JPEG of {scans:,}",
+                remedy="Save it again, as a plain JPEG.",
+                kind=ImageTooLargeError,
+            )
+
     def choose_frame(self, frames: int) -> int:
         """The frame to decode out of `frames`, counted from 0: the one asked for, or the middle one.
 
@@ -89,15 +99,16 @@ def image_error(name: str, rule: str, actual: str, *, remedy: str, kind: type[Im
     return kind(f"Expected {rule}, but {shown(name)} = {actual}. {remedy}")
 
 
-def too_much_memory(name: str, limits: Limits) -> ImageError:
-    """The error for a file whose decoding was refused memory beyond the limit.
+def too_much_memory(name: str, limits: Limits, *, certain: bool = True) -> ImageError:
+    """The error for a file whose decoding was refused memory beyond the limit, or may have been.
 
     Example:
         >>> str(too_much_memory("a.webp", Limits()))
         'Expected an image that decodes within 1,024 MiB of memory, but a.webp = needs more. Make it smaller.'
     """
     rule = f"an image that decodes within {limits.max_memory // MEBIBYTE:,} MiB of memory"
-    return image_error(name, rule, "needs more", remedy="Make it smaller.", kind=ImageTooLargeError)
+    actual = "needs more" if certain else "needs more, or is damaged"
+    return image_error(name, rule, actual, remedy="Make it smaller.", kind=ImageTooLargeError)
 
 
 @contextmanager

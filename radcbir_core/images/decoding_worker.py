@@ -24,8 +24,6 @@ _MEBIBYTE = 1024 * 1024
 _LIBRARIES = 64 * _MEBIBYTE
 # As many files of one request are looked at as can be in this time, and at least one.
 _A_TURN = 0.1
-# Larger files are read twice, to know their digest and to decode them, rather than kept.
-_KEPT_WHOLE = 32 * _MEBIBYTE
 _GRACE_SECONDS = 2.0
 
 Answer = tuple[dict[str, Any], bytes | memoryview]
@@ -63,9 +61,11 @@ def _guarded(wanted: str, request: dict[str, Any], data: bytes, *, limits: Limit
     try:
         return _ANSWERS[wanted](request, data, limits)
     except ImageError as error:
-        if isinstance(error.__cause__, MemoryError) or (error.__cause__ is not None and was_near(limits.max_memory)):
-            # Decoders say in many ways that they got no memory; most of them read like damage.
+        if isinstance(error.__cause__, MemoryError):
             error = too_much_memory(request["name"], limits)
+        elif error.__cause__ is not None and had_much(limits.max_memory):
+            # Decoders say in many ways that they got no memory, and most of them read like damage.
+            error = too_much_memory(request["name"], limits, certain=False)
         return error_to_message(error), b""
 
 
@@ -91,6 +91,7 @@ def _stored(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
 
 def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  # noqa: ARG001 - as the others
     from radcbir_core.images.display import display_image
+    from radcbir_core.images.file_content import KEPT_WHOLE
     from radcbir_core.images.file_reading import read_file
     from radcbir_core.images.image_messages import Measured, measured_to_message
 
@@ -100,7 +101,7 @@ def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  #
         with open(source, "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the rest
             status = os.fstat(handle.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size <= limits.max_bytes:
-                if status.st_size <= _KEPT_WHOLE:
+                if status.st_size <= KEPT_WHOLE:  # a larger one is read twice, rather than kept
                     source = handle.readall()
                     digest = hashlib.sha256(source).hexdigest()
                 else:
@@ -142,14 +143,14 @@ def _limit_memory(most: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard))
 
 
-def was_near(most: int) -> bool:
-    """Whether this process has once had much of the memory that it may have."""
+def had_much(most: int) -> bool:
+    """Whether this process has once had a good part of the memory that it may have."""
     try:
         import resource
     except ImportError:  # Windows
         return False
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) > most // 2
+    return peak * (1 if sys.platform == "darwin" else 1024) > most // 4
 
 
 class _Alarm:
@@ -177,7 +178,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
             answer, behind = answer_to(request, data)
             del data
             # After much memory a new process is begun with: what this one once had tells nothing of the next file.
-            answer["last"] = was_near(request["limits"]["max_memory"])
+            answer["last"] = had_much(request["limits"]["max_memory"])
             send(answers, answer, data=behind)
             if answer["last"]:
                 return

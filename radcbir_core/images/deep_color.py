@@ -12,17 +12,20 @@ from collections.abc import Callable
 from typing import IO, cast
 
 import numpy as np
+from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from radcbir_core.images.decoding_request import Request
+from radcbir_core.images.parts import boxes, by_parts
 from radcbir_core.images.tiff_planes import planes_of
 
 _LARGEST = 65535
 # What Pillow calls the layouts of such samples, without their byte order, and how the same bytes are unpacked.
 # Colors that are multiplied with their alpha already lie on black as they are.
 _LAYOUTS = {"RGB": "RGB", "RGBA": "RGBA", "RGBX": "RGBX", "RGBa": "RGBX", "CMYK": "CMYK"}
+_WITH_FOURTH = frozenset({"RGBA", "CMYK"})
 _TIFF_BITS = 258
 _TIFF_PLANAR = 284
 _TIFF_BY_PLANE = 2
@@ -48,26 +51,34 @@ def deep_values(image: ImageFile, open_image: Callable[[], ImageFile], request: 
     if isinstance(image, PngImageFile) and layout == "LA" and order:
         # Two bytes of gray and two of alpha are four bytes to Pillow.
         with open_image() as again:
-            four = _unpacked(again, "RGBA").astype(np.uint16)
-        return _on_black(four[..., :1] << 8 | four[..., 1:2], four[..., 2] << 8 | four[..., 3])[..., 0]
+            return by_parts(_unpacked(again, "RGBA"), _gray_on_black)
     if isinstance(image, TiffImageFile) and _is_deep_by_plane(image):
         return _planes(image, request)
     if layout not in _LAYOUTS or not order:
         return None
     transparent = image.info.get("transparency")
-    native = order == "N"
     # libtiff gives samples in this machine's order, and only Pillow's plain names say so for all layouts.
-    high, low = (_with_order(open_image, layout, name).astype(np.uint16) for name in ("B", "L"))
-    if order == "L" or (native and sys.byteorder == "little"):
-        high, low = low, high
-    samples: np.ndarray = high << 8 | low
-    if layout == "CMYK":
-        return _on_black(_LARGEST - samples[..., :3], _LARGEST - samples[..., 3])
-    if layout == "RGBA":
-        return _on_black(samples[..., :3], samples[..., 3])
-    if isinstance(transparent, tuple):
-        samples[(samples[..., :3] == np.array(transparent)).all(axis=-1)] = 0
-    return samples[..., :3]
+    high, low = ("L", "B") if order == "L" or (order == "N" and sys.byteorder == "little") else ("B", "L")
+    width, height = image.size
+    color = np.zeros((height, width, 3), np.uint16)
+    fourth = np.zeros((height, width, 1), np.uint16) if layout in _WITH_FOURTH else None
+    for name, shift in ((high, 8), (low, 0)):
+        with open_image() as again:
+            unpacked = _unpacked(again, f"{_LAYOUTS[layout]};16{name}")
+            for left, top, right, bottom in boxes(width, height):
+                samples = np.asarray(unpacked.crop((left, top, right, bottom))).astype(np.uint16) << shift
+                color[top:bottom, left:right] |= samples[..., :3]
+                if fourth is not None:
+                    fourth[top:bottom, left:right] |= samples[..., 3:]
+            again.close()
+    for left, top, right, bottom in boxes(width, height):
+        part = color[top:bottom, left:right]
+        if fourth is not None:
+            alpha = fourth[top:bottom, left:right]
+            part[:] = _on_black(_LARGEST - part, _LARGEST - alpha) if layout == "CMYK" else _on_black(part, alpha)
+        elif isinstance(transparent, tuple):
+            part[(part == np.array(transparent)).all(axis=-1)] = 0
+    return color
 
 
 def _is_deep_by_plane(image: TiffImageFile) -> bool:
@@ -86,27 +97,22 @@ def _planes(image: TiffImageFile, request: Request) -> np.ndarray:
     if not 0 < colors <= samples.shape[-1]:
         raise request.damaged("TIFF")
     if colors > 3:
-        return _on_black(_LARGEST - samples[..., :3], _LARGEST - samples[..., 3])
+        return _on_black(_LARGEST - samples[..., :3], _LARGEST - samples[..., 3:4])
     extra = tags.get(_TIFF_EXTRA, ())
     if samples.shape[-1] > colors and extra and extra[0] == _TIFF_ALPHA:
-        return _on_black(samples[..., :3], samples[..., 3])
+        return _on_black(samples[..., :3], samples[..., 3:4])
     return samples[..., :3]
 
 
-def _with_order(open_image: Callable[[], ImageFile], layout: str, order: str) -> np.ndarray:
-    with open_image() as image:
-        return _unpacked(image, f"{_LAYOUTS[layout]};16{order}")
-
-
-def _unpacked(image: ImageFile, raw_mode: str) -> np.ndarray:
-    """(H, W, 3 or 4) uint8: the image with its samples unpacked in another way."""
+def _unpacked(image: ImageFile, raw_mode: str) -> ImageFile:
+    """The image with its samples unpacked in another way."""
     image._mode = raw_mode.partition(";")[0]
     image.tile = [
         tile._replace(args=raw_mode if isinstance(tile.args, str) else (raw_mode, *(tile.args or ())[1:]))
         for tile in image.tile
     ]
     image.load()
-    return np.asarray(image)
+    return image
 
 
 def _raw_mode(image: ImageFile) -> str:
@@ -116,8 +122,14 @@ def _raw_mode(image: ImageFile) -> str:
     return str(name)
 
 
+def _gray_on_black(image: Image) -> np.ndarray:
+    """(H, W) gray laid on black, of an image whose four bytes are two of gray and two of alpha."""
+    four = np.asarray(image).astype(np.uint16)
+    return _on_black(four[..., :1] << 8 | four[..., 1:2], four[..., 2:3] << 8 | four[..., 3:])[..., 0]
+
+
 def _on_black(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """(H, W, C) color laid on black, rounded."""
-    laid = (color.astype(np.uint32) * alpha[..., None] + _LARGEST // 2) // _LARGEST
+    """(H, W, C) color laid on black, rounded; alpha is (H, W, 1)."""
+    laid = (color.astype(np.uint32) * alpha + _LARGEST // 2) // _LARGEST
     values: np.ndarray = laid.astype(np.uint16)
     return values

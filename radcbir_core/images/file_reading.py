@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 from radcbir_core.images.decoded_image import Limits
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request, only_image_errors
+from radcbir_core.images.file_content import Content
 from radcbir_core.images.file_types import HEAD_BYTES, describe, sniff
 from radcbir_core.images.raster import read_raster
 from radcbir_core.images.stored_image import StoredImage
@@ -78,4 +79,4 @@ def _read_as(image_format: str, file: BinaryIO, *, size: int, request: Request) 
         from radcbir_core.images.dicom.reading import read_dicom  # pydicom takes a third of a second to import
 
         return read_dicom(file, size=size, request=request)
-    return read_raster(file.read(), image_format, request=request)
+    return read_raster(Content(file, size=size), image_format, request=request)

@@ -6,7 +6,7 @@ images share. It works on arrays and numbers alone and knows no file.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ WHITE = 255
 
 # Beyond as many pixels as two bytes have values, mapping each value once is quicker than mapping each pixel.
 _MANY_PIXELS = 65536
+# As many values are worked on at once, so that what is made on the way is never all there.
+_STRETCH = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,41 +137,74 @@ def to_display(
         >>> shades.tolist(), window.source
         ([[0, 128, 255]], 'full range')
     """
+    flat = np.ascontiguousarray(stored).reshape(-1)
     if stored.size > _MANY_PIXELS and stored.dtype.name in {"uint8", "int8", "uint16", "int16"}:
         # One table of all values that the type can hold, indexed by the bit pattern of each pixel.
         pattern = np.dtype(f"u{stored.dtype.itemsize}")
-        places = np.ascontiguousarray(stored).view(pattern)
+        places: np.ndarray | None = flat.view(pattern)
         levels = np.arange(256**stored.dtype.itemsize, dtype=pattern).view(stored.dtype)
+        present = np.zeros(levels.shape, dtype=bool)
+        for part in _stretches(flat.size):
+            present[flat.view(pattern)[part]] = True
     else:
-        places, levels = None, stored
+        places, levels, present = None, flat, None
 
-    values = modality(levels)
-    blank = np.zeros(levels.shape, dtype=bool)
-    if padding is not None:
-        blank = (levels >= padding[0]) & (levels <= padding[1])
     if voi is None:
-        present = np.ones(levels.shape, dtype=bool)
-        if places is not None:
-            present[:] = False
-            present[places] = True
-        voi = _range_of(values, wanted=present & ~blank, present=present)
-
-    shades = voi.shades(values) if isinstance(voi, LookupTable) else window_shades(values, voi)
-    if inverted:
-        shades = WHITE - shades
-    shades[blank] = BLACK
+        voi = _range_of(levels, present, modality=modality, padding=padding)
+    shades = np.empty(levels.shape, np.uint8)
+    for part in _stretches(levels.size):
+        values = modality(levels[part])
+        shown = voi.shades(values) if isinstance(voi, LookupTable) else window_shades(values, voi)
+        if inverted:
+            shown = WHITE - shown
+        shown[_blank(levels[part], padding)] = BLACK
+        shades[part] = shown
+    if places is not None:
+        table, shades = shades, np.empty(flat.shape, np.uint8)
+        for part in _stretches(flat.size):
+            shades[part] = table[places[part]]
     window = voi.window if isinstance(voi, LookupTable) else voi
-    return (shades if places is None else shades[places]), window
+    return shades.reshape(stored.shape), window
 
 
-def _range_of(values: np.ndarray, *, wanted: np.ndarray, present: np.ndarray) -> Window:
-    """The full range of the wanted finite values; of all that are present where none is wanted; else of nothing."""
-    finite = np.isfinite(values)
-    for mask in (wanted & finite, present & finite):
-        chosen = values[mask]
-        if chosen.size:
-            return full_range(float(chosen.min()), float(chosen.max()))
-    return full_range(0.0, 0.0)
+def _stretches(length: int) -> Iterator[slice]:
+    """The stretches of something flat, in their order."""
+    return (slice(start, start + _STRETCH) for start in range(0, length, _STRETCH))
+
+
+def _blank(levels: np.ndarray, padding: tuple[float, float] | None) -> np.ndarray:
+    """Which stored values are padding."""
+    if padding is None:
+        return np.zeros(levels.shape, dtype=bool)
+    blank: np.ndarray = (levels >= padding[0]) & (levels <= padding[1])
+    return blank
+
+
+def _range_of(
+    levels: np.ndarray,
+    present: np.ndarray | None,
+    *,
+    modality: Callable[[np.ndarray], np.ndarray],
+    padding: tuple[float, float] | None,
+) -> Window:
+    """The full range of the finite values that are no padding; of all that are present where none is; else of nothing.
+
+    Args:
+        levels: stored values.
+        present: which of them the image has; all where it is None.
+        modality: as in `to_display`.
+        padding: likewise.
+    """
+    ends: tuple[list[float], list[float]] = [], []
+    for part in _stretches(levels.size):
+        values = modality(levels[part])
+        usable = np.isfinite(values) if present is None else np.isfinite(values) & present[part]
+        for mask, of_part in zip((usable & ~_blank(levels[part], padding), usable), ends, strict=True):
+            chosen = values[mask]
+            if chosen.size:
+                of_part += [float(chosen.min()), float(chosen.max())]
+    chosen_ends = ends[0] or ends[1] or [0.0]
+    return full_range(min(chosen_ends), max(chosen_ends))
 
 
 def _to_shades(brightness: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import BytesIO
+from mmap import mmap
 from typing import cast
 
 import numpy as np
@@ -22,6 +23,9 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from radcbir_core.images.decoding_request import Request
 from radcbir_core.images.deep_color import deep_values
+from radcbir_core.images.file_content import Content
+from radcbir_core.images.jpeg_scans import count_scans
+from radcbir_core.images.parts import by_parts
 from radcbir_core.images.square_pixels import RESAMPLED, is_credible, square_size
 from radcbir_core.images.stored_image import StoredImage
 from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
@@ -62,14 +66,14 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredImage:
+def read_raster(content: Content, image_format: str, *, request: Request) -> StoredImage:
     """Read one image of a format that Pillow reads.
 
     Eight bits are shown as they are; deeper gray (16 bit, 32 bit, float) and color of 16 bits a channel say nothing of
     how they are to be shown. What is transparent is laid on black.
 
     Args:
-        data: the whole file.
+        content: the whole file.
         image_format: one of ``PNG JPEG TIFF WEBP BMP``, as `sniff` says.
         request: what is wanted; its limits are checked on the file's header.
 
@@ -78,14 +82,19 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
         ImageTooLargeError: over the pixel limit.
         Exception: whatever Pillow raises on a damaged file; `read_stored` turns it into an ImageError.
     """
-    if image_format == "WEBP":
-        request.check_pixels(*_webp_size(data))  # Pillow allocates the whole canvas when it opens the file
-    pages = full_pages(data) if image_format == "TIFF" else []
+    pages: list[TiffPage] = []
+    with content.view() as data:
+        if image_format == "WEBP":
+            request.check_pixels(*_webp_size(data))  # Pillow allocates the whole canvas when it opens the file
+        elif image_format == "JPEG":
+            request.check_scans(count_scans(data))
+        elif image_format == "TIFF":
+            pages = full_pages(data)
     frames = len(pages) or 1
     frame = request.choose_frame(frames)
 
     def open_image() -> ImageFile:
-        return _tiff_at(pages[frame], data) if pages else _PLUGINS[image_format](BytesIO(data))
+        return _tiff_at(pages[frame], content) if pages else _PLUGINS[image_format](content.open())
 
     with open_image() as image:
         animated = 1 if pages else int(getattr(image, "n_frames", 1))
@@ -102,9 +111,9 @@ def read_raster(data: bytes, image_format: str, *, request: Request) -> StoredIm
             image.load()
             stored = _stored_values(image, request)
         as_is, inverted = not _is_deep_gray(image), _is_white_zero(image)
-        if image_format != "TIFF":  # Pillow turns a TIFF upright by itself
-            turn = _UPRIGHT.get(_orientation(image))
-            stored = stored if turn is None else turn(stored)
+        turn = None if image_format == "TIFF" else _UPRIGHT.get(_orientation(image))  # Pillow has turned a TIFF
+        image.close()  # its memory, before there are copies
+        stored = stored if turn is None else turn(stored)
     return StoredImage(
         name=request.name,
         stored=np.ascontiguousarray(stored),
@@ -138,11 +147,11 @@ def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:
     return square_size(height, width, ratio=ratio[0] / ratio[1], limits=request.limits)
 
 
-def _tiff_at(page: TiffPage, data: bytes) -> TiffImageFile:
+def _tiff_at(page: TiffPage, content: Content) -> TiffImageFile:
     """A TIFF at one of its pages."""
     if page.number is not None:
         try:
-            image = TiffImageFile(BytesIO(data))
+            image = TiffImageFile(content.open())
         except SyntaxError:
             if page.number == 0:
                 raise
@@ -150,17 +159,14 @@ def _tiff_at(page: TiffPage, data: bytes) -> TiffImageFile:
             image.seek(page.number)
             return image
     # Pillow follows no SubIFDs, and opens no file whose first page is of a kind that it cannot read, such as a mask.
-    return TiffImageFile(BytesIO(starting_with(data, page)))
+    with content.view() as data:
+        return TiffImageFile(BytesIO(starting_with(data, page)))
 
 
 def _stored_values(image: Image, request: Request) -> np.ndarray:
     """Gray or RGB values of a loaded image."""
     if _is_deep_gray(image):
-        stored = np.asarray(image)
-        stored = stored.astype(stored.dtype.newbyteorder("="), copy=False)
-        transparent = image.info.get("transparency")
-        if isinstance(transparent, int):
-            stored = np.where(stored == transparent, 0, stored)
+        stored = by_parts(image, _deep_gray)
         if isinstance(image, TiffImageFile) and image.mode == "I":
             sample_format = image.tag_v2.get(_TIFF_SAMPLE_FORMAT, (_TIFF_UNSIGNED,))
             if sample_format[0] == _TIFF_UNSIGNED:
@@ -170,18 +176,24 @@ def _stored_values(image: Image, request: Request) -> np.ndarray:
         raise request.error(
             "gray, RGB, palette or CMYK pixels", f"in color mode {image.mode}", remedy="Convert it to RGB."
         )
-    if image.mode == "La":
-        image = image.convert("LA")  # the one mode that has no direct way to RGBA
     if isinstance(image, TiffImageFile) and image.mode == "P":
         colors = np.asarray(image.tag_v2[_TIFF_COLOR_MAP]).reshape(3, -1).T
         if colors.max(initial=0) < 256:  # a writer put 8-bit colors into 16-bit entries as they were
-            shades: np.ndarray = colors.astype(np.uint8)[np.asarray(image)]
-            return shades
+            palette = colors.astype(np.uint8)
+            return by_parts(image, lambda part: palette[np.asarray(part)])
     if "transparency" in image.info or image.mode in _MODES_WITH_ALPHA:
-        return _on_black(np.asarray(image.convert("RGBA")))
+        return by_parts(image, _on_black)
     if image.mode in {"L", "RGB"}:
-        return np.asarray(image)  # convert() would copy
-    return np.asarray(image.convert("L" if image.mode == "1" else "RGB"))
+        return by_parts(image, np.asarray)  # convert() would copy
+    return by_parts(image, lambda part: np.asarray(part.convert("L" if part.mode == "1" else "RGB")))
+
+
+def _deep_gray(image: Image) -> np.ndarray:
+    """(H, W) values, in this machine's byte order; the shade that stands for transparency is 0."""
+    values = np.asarray(image)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    transparent = image.info.get("transparency")
+    return np.where(values == transparent, 0, values) if isinstance(transparent, int) else values
 
 
 def _is_deep_gray(image: Image) -> bool:
@@ -197,8 +209,11 @@ def _is_white_zero(image: Image) -> bool:
     )
 
 
-def _on_black(rgba: np.ndarray) -> np.ndarray:
-    """(H, W, 3) color of (H, W, 4) laid on black, rounded."""
+def _on_black(image: Image) -> np.ndarray:
+    """(H, W, 3) color laid on black, rounded."""
+    if image.mode == "La":
+        image = image.convert("LA")  # the one mode that has no direct way to RGBA
+    rgba = np.asarray(image.convert("RGBA"))
     alpha = rgba[..., 3:].astype(np.uint16)
     return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
@@ -225,7 +240,7 @@ def _check_all_rows_stored(image: ImageFile) -> None:
         raise ValueError("strips are missing")
 
 
-def _webp_size(data: bytes) -> tuple[int, int]:
+def _webp_size(data: bytes | mmap) -> tuple[int, int]:
     """Width and height from the first chunk of a WebP file (RFC 9649, section 2).
 
     Raises:

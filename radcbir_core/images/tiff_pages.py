@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from mmap import mmap
 
 _NEW_SUBFILE_TYPE = 254
 _SUBFILE_TYPE = 255
@@ -42,7 +43,7 @@ class TiffPage:
     number: int | None
 
 
-def full_pages(data: bytes) -> list[TiffPage]:
+def full_pages(data: bytes | mmap) -> list[TiffPage]:
     """The pages that are pictures, in their order.
 
     Of a file whose pages all say that they only accompany something, the full picture may be where their SubIFDs lead;
@@ -70,7 +71,7 @@ def full_pages(data: bytes) -> list[TiffPage]:
     return [page for page, _ in full]
 
 
-def starting_with(data: bytes, page: TiffPage) -> bytes:
+def starting_with(data: bytes | mmap, page: TiffPage) -> bytes:
     """The file with this page as its first, for readers that follow the pages from the first on."""
     tiff = _Tiff(data)
     width = struct.calcsize(tiff.order + tiff.offset_format)
@@ -105,7 +106,7 @@ def _value(tags: _Tags, tag: int) -> int:
 class _Tiff:
     """The directories of one file."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | mmap) -> None:
         self._data = data
         self.order = "<" if data[:2] == b"II" else ">"
         big = struct.unpack_from(f"{self.order}H", data, 2) == (43,)

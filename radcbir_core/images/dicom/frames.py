@@ -23,6 +23,8 @@ from pydicom.pixels.decoders.base import Decoder, get_decoder
 from radcbir_core.images.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.codestream import ends_with_marker, read_jpeg2000_header, read_jpeg_header
 from radcbir_core.images.dicom.packed_pixels import is_packed, span_of, unpacked
+from radcbir_core.images.dicom.pydicom_plugins import OUT_OF_MEMORY
+from radcbir_core.images.jpeg_scans import count_scans
 
 _NATIVE = frozenset(
     {
@@ -154,6 +156,7 @@ def read_stored_values(
         _check_native_length(options, element, request=request)
         decoder, plugin, index = get_decoder(syntax), "", frame
         options["correct_unused_bits"] = False
+        options["view_only"] = True  # of bytes that nobody else has: no second copy
     else:
         _check_fragments(file, element, request=request)
         compressed = get_frame(file, frame, number_of_frames=frames, extended_offsets=extended_offsets)
@@ -161,7 +164,12 @@ def read_stored_values(
         options["number_of_frames"] = 1
         source, index = encapsulate([compressed], has_bot=False), 0
 
-    values, decoded_as = decoder.as_array(source, index=index, decoding_plugin=plugin, **options)
+    try:
+        values, decoded_as = decoder.as_array(source, index=index, decoding_plugin=plugin, **options)
+    except RuntimeError as error:
+        if OUT_OF_MEMORY in str(error):
+            raise MemoryError from error
+        raise
     if options.get("correct_unused_bits") is False:
         bits_stored = options.get("bits_stored", 0)
         values = _keep_stored_bits(
@@ -265,6 +273,8 @@ def _choose_decoder(frame: bytes, syntax: uid.UID, *, options: dict[str, Any], r
             f"a compressed frame of {size[0]} x {size[1]} x {size[2]}",
             remedy=COPY_AGAIN,
         )
+    if syntax in _JPEG:
+        request.check_scans(count_scans(frame))
     if not ends_with_marker(frame):
         raise request.error("a compressed frame up to its end marker", "cut off in the pixel data", remedy=COPY_AGAIN)
     if announced.precision > 16:
@@ -308,5 +318,6 @@ def _keep_stored_bits(values: np.ndarray, *, bits_stored: int, high_bit: int) ->
     above, outside = bits - 1 - high_bit, bits - bits_stored
     if outside == 0:
         return values
-    kept: np.ndarray = np.right_shift(np.left_shift(values, above), outside)
+    kept: np.ndarray = np.left_shift(values, above)
+    np.right_shift(kept, outside, out=kept)
     return kept

@@ -16,9 +16,13 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
 from radcbir_core.images.dicom.codestream import read_jpeg_header
+from radcbir_core.images.parts import boxes
 
 if TYPE_CHECKING:
     from pydicom.pixels.decoders.base import DecodeRunner
+
+OUT_OF_MEMORY = "out of memory"
+"""What a plug-in says of it: pydicom keeps of an error only its text."""
 
 _RLE_HEADER_BYTES = 64
 
@@ -42,7 +46,7 @@ def decode_jpeg(frame: bytes, runner: DecodeRunner) -> bytes:
     return image.tobytes()
 
 
-def decode_rle(frame: bytes, runner: DecodeRunner) -> bytes:
+def decode_rle(frame: bytes, runner: DecodeRunner) -> memoryview:
     """Decode RLE (PS3.5, annex G): each byte of each sample is a segment of its own, most significant byte first.
 
     Pillow's PackBits decoder stops at the size it is told, so that a small frame cannot fill the memory, and refuses a
@@ -60,10 +64,15 @@ def decode_rle(frame: bytes, runner: DecodeRunner) -> bytes:
     if min(limits) < _RLE_HEADER_BYTES:
         raise ValueError("an RLE segment in the header")
 
-    planes = np.empty((runner.samples_per_pixel, pixels, sample_bytes), dtype=np.uint8)
-    for place, (start, end) in enumerate(pairwise(limits)):
-        sample, from_top = divmod(place, sample_bytes)
-        line = Image.frombytes("L", (pixels, 1), frame[start:end], "packbits", "L")
-        planes[sample, :, sample_bytes - 1 - from_top] = np.asarray(line)[0]
     runner.set_option("planar_configuration", 1)
-    return planes.tobytes()
+    try:
+        planes = np.empty((runner.samples_per_pixel, pixels, sample_bytes), dtype=np.uint8)
+        for place, (start, end) in enumerate(pairwise(limits)):
+            sample, from_top = divmod(place, sample_bytes)
+            line = Image.frombytes("L", (pixels, 1), frame[start:end], "packbits", "L")
+            for left, _, right, _ in boxes(pixels, 1):
+                part = np.asarray(line.crop((left, 0, right, 1)))
+                planes[sample, left:right, sample_bytes - 1 - from_top] = part[0]
+    except MemoryError as error:
+        raise ValueError(OUT_OF_MEMORY) from error
+    return planes.reshape(-1).data

@@ -46,6 +46,7 @@ from radcbir_core.images.square_pixels import RESAMPLED, square_size
 from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
+_PIECE = 1 << 20
 _ELEMENTS = [
     "SOPClassUID",
     "Modality",
@@ -220,15 +221,22 @@ def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, 
     if place > start:
         return file, size, False
 
-    content = file.read()
+    plain = str(ExplicitVRLittleEndian).encode().ljust(len(deflated), b"\x00")
+    whole = BytesIO()
+    whole.write(head[:place] + plain + head[place + len(deflated) : start])
+    file.seek(start)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-    inflated = inflater.decompress(content[start:], request.limits.max_bytes + 1)
-    request.check_bytes(len(inflated))
+    content = b""
+    # In pieces that are let go: what is inflated is there once.
+    while not inflater.eof and (content or (content := file.read(_PIECE))):
+        whole.write(inflater.decompress(content, _PIECE))
+        request.check_bytes(min(whole.tell() - start, request.limits.max_bytes + 1))
+        content = inflater.unconsumed_tail
     if not inflater.eof:
         raise request.damaged("DICOM")
-    plain = str(ExplicitVRLittleEndian).encode().ljust(len(deflated), b"\x00")
-    whole = content[:place] + plain + content[place + len(deflated) : start] + inflated
-    return BytesIO(whole), len(whole), True
+    size = whole.tell()
+    whole.seek(0)
+    return whole, size, True
 
 
 def _transfer_syntax(header: Dataset) -> UID:

@@ -172,13 +172,11 @@ def test_requests_share_one_process_until_they_have_waited_for_long(processes, m
         list(pool.map(lambda _: decode_image(png()), range(40)))
     assert len(processes._all) == 1
     monkeypatch.setattr(decoding_process, "_PATIENCE_SECONDS", 0.0)
-    first, _ = processes.take()
-    second, is_new = processes.take()
-    assert is_new
+    first, second = processes.take(), processes.take()
     assert second is not first
     waiting = ThreadPoolExecutor(1).submit(processes.take)  # two are as many as may be
     processes.give_back(first)
-    assert waiting.result() == (first, False)
+    assert waiting.result() is first
     for worker in (first, second):
         processes.give_back(worker)
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radcbir_core.images import Limits, decoding_worker
+from radcbir_core.images import Limits, decoding_worker, file_content
 from radcbir_core.images.image_messages import limits_to_message
 from radcbir_core.messages import receive, send
 from tests.conftest import REPOSITORY
@@ -27,7 +27,7 @@ GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 def no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of memory would stay with the process that runs the tests."""
     monkeypatch.setattr(decoding_worker, "_limit_memory", lambda _: None)
-    monkeypatch.setattr(decoding_worker, "was_near", lambda _: False)
+    monkeypatch.setattr(decoding_worker, "had_much", lambda _: False)
 
 
 def png(pixels: np.ndarray = GRAY) -> bytes:
@@ -65,7 +65,7 @@ def test_of_many_files_it_looks_at_as_many_as_its_turn_allows(tmp_path: Path, mo
         (hashlib.sha256(png()).hexdigest(), 3, 4),
         (hashlib.sha256((tmp_path / "b").read_bytes()).hexdigest(), 10, 6),
     ]
-    monkeypatch.setattr(decoding_worker, "_KEPT_WHOLE", 10)
+    monkeypatch.setattr(file_content, "KEPT_WHOLE", 10)
     assert served({"wanted": "measure", "files": files})[0][0]["answers"] == answer["answers"]
     monkeypatch.setattr(decoding_worker, "_A_TURN", -1)
     assert served({"wanted": "measure", "files": files})[0][0]["answers"] == answer["answers"][:1]
@@ -87,11 +87,12 @@ def test_a_header(tmp_path: Path) -> None:
 
 
 def test_much_memory_is_said_and_the_process_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoding_worker, "was_near", lambda _: True)
+    monkeypatch.setattr(decoding_worker, "had_much", lambda _: True)
     request = {"wanted": "display", "path": None, "window": None}
     ((answer, _),) = served(request, data=png()[:50])
     assert answer == {
-        "error": "Expected an image that decodes within 1,024 MiB of memory, but x = needs more. Make it smaller.",
+        "error": "Expected an image that decodes within 1,024 MiB of memory, but x = needs more, or is damaged. "
+        "Make it smaller.",
         "kind": "ImageTooLargeError",
         "last": True,
     }
@@ -100,7 +101,7 @@ def test_much_memory_is_said_and_the_process_ends(monkeypatch: pytest.MonkeyPatc
 def test_it_loads_neither_networks_nor_pages_nor_tables() -> None:
     code = """
 import sys, json, io
-from radcbir_core.images import Limits, decoding_worker
+from radcbir_core.images import Limits, decoding_worker, file_content
 from radcbir_core.images.image_messages import limits_to_message
 request = {"wanted": "display", "path": None, "name": "x", "frame": None, "window": None}
 decoding_worker.answer_to({**request, "limits": limits_to_message(Limits())}, sys.stdin.buffer.read())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,14 @@ from radcbir_core.images.dicom import gdcm_frames
 from tests.core.images.dicom_files import HTJ2K_FRAME, HTJ2K_VALUES, lossless_jpeg
 
 DEEP = (np.add.outer(np.arange(40) * 90, np.arange(48) * 60) % 4096).astype(np.uint16)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def complaints() -> Iterator[None]:
+    """The file of this process's own is closed."""
+    yield
+    gdcm_frames._file_of_complaints().close()
+    gdcm_frames._file_of_complaints.cache_clear()
 
 
 def runner(syntax: str, values: np.ndarray, *, bits_stored: int) -> Any:
