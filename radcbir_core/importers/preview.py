@@ -33,6 +33,7 @@ from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.importers.rows.uniting import Meetings, reader_column, unite, united_notes
 from radcbir_core.importers.vectors.matching import complete
 from radcbir_core.vocabulary import spelling_to_use
+from radcbir_core.wording import counted
 
 ROWS = 500
 """Rows whose files are looked at, over all sources."""
@@ -205,6 +206,7 @@ class _Reading:
     refusal: ManifestError | None = None
     unlabeled: int = 0
     with_patient: int = 0
+    _remarks: Counter[str] = field(default_factory=Counter)
     _files_refused_of: set[tuple[int, str]] = field(default_factory=set)
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
     _images_of: dict[str, dict[str, str]] = field(default_factory=lambda: {"patient_id": {}, "study_id": {}})
@@ -300,6 +302,7 @@ class _Reading:
                 self._files_refused_of.add(image)
             return
         line.file = checked.path
+        self._remarks.update(checked.remarks)
         if line.again and image in self._files_refused_of:
             self._files_refused_of.discard(image)
             line.again = ""
@@ -366,7 +369,9 @@ class _Reading:
             united += self.changes.spellings.notes(column, images)
         if not self.refusal and complete and self.problem_count == self.read:
             self.refusal = nothing_usable(self.sources, self.problems, rows=self.read)
-        notes = dict.fromkeys(note for source in self.sources for note in source.notes) | dict.fromkeys(united)
+        remarked = [f"In {counted(images, 'image')} looked at: {remark}" for remark, images in self._remarks.items()]
+        said = [*(note for source in self.sources for note in source.notes), *united, *remarked]
+        notes = dict.fromkeys(said)
         hidden = {known.name for known in formats} == {"dicom"}
         return Preview(
             formats=tuple(formats),

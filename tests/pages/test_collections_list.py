@@ -155,6 +155,16 @@ def test_problems_are_searched_and_downloaded(copied_data, app) -> None:
     assert "None: every row could be read." in words(at)
 
 
+def test_what_the_import_remarked_is_said_beside_the_problems(copied_data, app) -> None:
+    record = json.loads((copied_data / "collection.json").read_text())
+    record["notes"] = ["In 3 images: Its pixels are not *square*."]
+    (copied_data / "collection.json").write_text(json.dumps(record))
+    assert "- In 3 images: Its pixels are not *square*." in words(app("collections", part="problems"))
+    assert "- In 3 images: Its pixels are not *square*." in words(app())
+    (copied_data / "problems.csv").unlink()
+    assert "- In 3 images: Its pixels are not *square*." in words(app("collections", part="problems"))
+
+
 def test_provenance_tells_sources_licences_changes_digests_and_versions(copied_data, app) -> None:
     record = json.loads((copied_data / "collection.json").read_text())
     record |= {"licences": {"CC <0>": 60}, "notes": ["Read this."]}

@@ -281,6 +281,99 @@ def test_columns_of_a_table_are_chosen_in_boxes(tmp_path, source):
     assert at.text_input(key="radcbir:wizard:anatomy").value == "chest"
 
 
+def looked_at(at):
+    """The wizard after its dry run."""
+    button(at, "Look at it").click()
+    at.run()
+    assert not complaints(at)
+    return at
+
+
+def test_uncertain_findings_are_decided_in_a_box(tmp_path, source):
+    table = source / "labels.csv"
+    table.write_text("file,Mass\nchest_00.png,1\nchest_01.png,-1\nchest_02.png,0\n")
+    for choice, counts in (
+        ("", {"Mass": 1}),
+        ("positive", {"Mass": 2}),
+        ("own-label", {"Mass": 1, "uncertain Mass": 1}),
+    ):
+        at = at_source(table)
+        at.multiselect(key="radcbir:wizard:map pathologies").set_value(["Mass"]).run()
+        at.selectbox(key="radcbir:wizard:uncertain").set_value(choice).run()
+        looked = looked_at(at)
+        assert dict(looked.session_state["radcbir:wizard"].looked[1].counts["pathology"]) == counts
+
+
+def test_several_rows_of_an_image_are_said_and_united(source):
+    table = source / "labels.csv"
+    table.write_text("path,pathology,reader\nchest_00.png,Mass,a\nchest_00.png,Edema,b\nchest_01.png,normal,a\n")
+    at = looked_at(at_source(table))
+    assert "Images with several rows: 1, in 2 rows." in words(at)
+    assert "3 rows · no problem" in words(at)
+    for finding in ("Mass</td>", "Edema</td>"):
+        assert finding in html(at)
+
+
+def test_masks_and_patterns_are_left_out_unless_they_are_asked_for(tmp_path):
+    folder = tmp_path / "breast"
+    folder.mkdir()
+    for name in ("a", "a_mask", "b", "b_old"):
+        draw(1, len(name)).save(folder / f"{name}.png")
+    at = looked_at(at_source(folder))
+    assert "3 rows · no problem" in words(at)
+    assert "mask" in words(at)
+    button(at, "Back").click()
+    at.run()
+    at.toggle(key="radcbir:wizard:masks").set_value(True).run()
+    at.text_input(key="radcbir:wizard:leave_out").set_value("*_old.png, nothing").run()
+    looked_at(at)
+    assert "3 rows · no problem" in words(at)
+    assert "Left out by *_old.png and nothing: 1 file" in words(at)
+    button(at, "Back").click()
+    at.run()
+    assert at.toggle(key="radcbir:wizard:masks").value
+    assert at.text_input(key="radcbir:wizard:leave_out").value == "*_old.png, nothing"
+
+
+def test_a_suffix_that_names_lack_is_given_in_a_box(tmp_path):
+    for suffix in (".png", ".jpg"):
+        draw(1, len(suffix)).save(tmp_path / f"scan{suffix}")
+    (tmp_path / "manifest.csv").write_text("path\nscan\n")
+    at = at_source(tmp_path / "manifest.csv")
+    button(at, "Look at it").click()
+    at.run()
+    assert "scan" in complaints(at), "which of the two is not known"
+    button(at, "Back").click()
+    at.run()
+    at.text_input(key="radcbir:wizard:suffix").set_value(".jpg").run()
+    looked_at(at)
+    assert "1 row · no problem" in words(at)
+
+
+def test_a_table_without_a_header_is_said_and_read_by_number(tmp_path, source):
+    table = source / "bare.csv"
+    table.write_text("chest_00.png,Mass\nchest_01.png,normal\n")
+    at = at_source(table)
+    assert "is data like the lines below it" in complaints(at)
+    assert button(at, "Look at it").disabled
+    at.toggle(key="radcbir:wizard:no_header").set_value(True).run()
+    assert not complaints(at)
+    at.selectbox(key="radcbir:wizard:map path").set_value("1").run()
+    at.multiselect(key="radcbir:wizard:map pathologies").set_value(["2"]).run()
+    looked_at(at)
+    assert "2 rows · no problem" in words(at)
+    assert "Mass</td>" in html(at)
+
+
+def test_a_column_with_a_comma_in_its_name_can_be_chosen(source):
+    table = source / "labels.csv"
+    table.write_text('file,"Mass, left",Edema\nchest_00.png,1,0\nchest_01.png,0,1\n')
+    at = at_source(table)
+    at.multiselect(key="radcbir:wizard:map pathologies").set_value(["Mass, left", "Edema"]).run()
+    looked_at(at)
+    assert "Mass, left</td>" in html(at)
+
+
 def test_a_format_that_does_not_fit_is_said_and_another_can_be_chosen(source):
     at = at_source(source)
     at.selectbox(key="radcbir:wizard:format").set_value("nih14").run()

@@ -186,6 +186,7 @@ _BUILD_ERROR: Final = "radcbir:build-error"
 def problems(collection: Collection) -> None:
     """What could not be imported or decoded, searchable, and as a file."""
     table = loaders.problems(collection)
+    problem_table.draw_notes(collection)
     if not len(table):
         st.caption("None: every row could be read.")
         return
@@ -249,8 +250,7 @@ def provenance(collection: Collection) -> None:
         )
         with shell.errors_shown():
             _corrections(collection)
-        notes = [str(one) for one in _list(record.get("notes"))]
-        if notes:
+        if notes := problem_table.notes_of(collection):
             _rows("Notes", ["what has to be known about its numbers"], [[note] for note in notes])
     with right:
         present, looked_for = images_found(collection)

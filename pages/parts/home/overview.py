@@ -52,6 +52,7 @@ def page() -> None:
                 "These rows are not in the collection, or have no embedding; everything else works without them."
             )
             problem_table.draw(problems, height=320)
+            problem_table.draw_notes(collection)
 
 
 def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> None:

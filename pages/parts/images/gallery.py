@@ -270,7 +270,7 @@ def _dialog(
         image = collection.read_image(row)
         with left.container(key="radcbir-large"):
             st.image(png(image.pixels), width="stretch", output_format="PNG")
-        seen = [("window", window_text(image)), ("frame", frame_text(image))]
+        seen = [("window", window_text(image)), ("frame", frame_text(image)), ("remarked", " ".join(image.remarks))]
     except RadcbirError as error:
         with left:
             if collection.without_images:

@@ -102,6 +102,7 @@ def _from_upload(opened: Opened) -> Asked | None:
         ("size", f"{image.pixels.shape[1]} × {image.pixels.shape[0]} px"),
         ("frame", gallery.frame_text(image)),
         ("window", gallery.window_text(image)),
+        ("remarked", " ".join(image.remarks)),
     ]
     if clicked:
         gallery.open_decoded(image, facts)

@@ -202,7 +202,9 @@ class _Reader:
         self._listed = listed
         self._request = request
         self._notes = notes
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, int] = {}  # of each instance, the size of its first file where that is looked at
+        self._copies = 0
+        self._larger_copies = 0
         self._burned = 0
         self._dropped: dict[str, int] = defaultdict(int)
         self._no_number: dict[str, int] = defaultdict(int)
@@ -278,8 +280,7 @@ class _Reader:
             yield Row(0, {"path": path}, "Expected an image, but the DICOM object has no picture in it.")
             return
         # The file before may be one that is cut off, which only decoding tells: this one then stands for the image.
-        again = key in self._seen
-        self._seen.add(key)
+        again = self._is_copy(path, key)
         self._burned += not again and str(header.get("BurnedInAnnotation") or "") == "YES"
         cells = self._cells(path, header, image_id=f"{self._dataset}/{key.hex()}")
         series = self._digest("series", str(header.get("SeriesInstanceUID") or path))
@@ -299,6 +300,16 @@ class _Reader:
         for frame in range(frames):
             own = {**cells, "image_id": f"{cells['image_id']}-{frame}", FRAME_COLUMN: str(frame)}
             yield _Slice(path, own, key, None, frame, again=again)
+
+    def _is_copy(self, path: str, key: bytes) -> bool:
+        """Whether a file before is of the same instance."""
+        size = 0 if self._request.check == "decode" else (self._folder / path).stat().st_size
+        if key not in self._seen:
+            self._seen[key] = size
+            return False
+        self._copies += 1
+        self._larger_copies += size > self._seen[key]
+        return True
 
     def _cells(self, path: str, header: Any, *, image_id: str) -> dict[str, Cell]:
         patient = normal_identifier(str(header.get("PatientID") or ""))
@@ -344,6 +355,12 @@ class _Reader:
             self._notes.append(
                 f"Files that say that identifying text is burned into their pixels (BurnedInAnnotation): {self._burned}"
                 "."
+            )
+        if self._larger_copies:
+            self._notes.append(
+                f"Of {counted(self._copies, 'file')} whose instance a file before is of too, {self._larger_copies:,} "
+                "are larger: the file before, which stands for the image, may be cut off. That is known only where "
+                "images are decoded at import."
             )
         for keyword, count in self._dropped.items():
             self._notes.append(f"{keyword} held no term of the standard in {counted(count, 'file')}, and was left out.")

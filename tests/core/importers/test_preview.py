@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from radcbir_core.errors import FOLDER, ManifestError, Remedy
+from radcbir_core.images.square_pixels import RESAMPLED
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers import preview as module
 from radcbir_core.importers.preview import SHOWN, preview
@@ -209,3 +210,13 @@ def test_embeddings_are_joined_and_not_read(tmp_path, data):
     assert "2 rows have one of 3 vectors of dimension 4 (float32)" in dry_run.notes[0]
     report = import_as(ImportRequest(paths, "real", encoder_id="mine"), format_name="embeddings")
     assert (report.images, report.problems) == (2, 2)
+
+
+def test_what_is_remarked_of_files_is_said_as_the_import_says_it(tmp_path):
+    for number in range(3):
+        data = dicom_bytes(np.full((4, 5), number, np.uint16), PixelSpacing=[2, 1] if number else [1, 1])
+        (tmp_path / f"{number}.dcm").write_bytes(data)
+    dry_run = preview(ImportRequest([tmp_path], "any", check="decode"), format_name="manifest")
+    report = import_as(ImportRequest([tmp_path], "real"), format_name="manifest")
+    assert f"In 2 images looked at: {RESAMPLED}" in dry_run.notes
+    assert f"In 2 images: {RESAMPLED}" in report.notes

@@ -159,6 +159,20 @@ def test_every_nth_slice_counts_an_instance_once(tmp_path, column) -> None:
     assert problems["3.dcm"] == SAME_INSTANCE
 
 
+@pytest.mark.parametrize("check", ["bytes", "exists"])
+def test_where_nothing_is_decoded_a_larger_copy_is_said(tmp_path, check) -> None:
+    whole = instance(tmp_path / "scans" / "b.dcm", 5)
+    (tmp_path / "scans" / "a.dcm").write_bytes(whole.read_bytes()[:-40])
+    (tmp_path / "scans" / "c.dcm").write_bytes(whole.read_bytes())
+    report = import_as(ImportRequest([tmp_path / "scans"], "c", check=check))
+    assert report.collection.manifest.column("path").tolist() == ["a.dcm"]
+    said = "Of 2 files whose instance a file before is of too, 2 are larger: the file before"
+    assert [note for note in report.notes if note.startswith(said)]
+    (tmp_path / "scans" / "a.dcm").unlink()
+    report = import_as(ImportRequest([tmp_path / "scans"], "d", check=check))
+    assert not [note for note in report.notes if "larger" in note]
+
+
 def test_a_second_whole_file_of_an_instance_is_a_copy(tmp_path, column) -> None:
     first = instance(tmp_path / "scans" / "a.dcm", 1)
     for name in ("b", "c"):
