@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from pages.parts.frame import rights, server_paths
 from pages.parts.frame.server_paths import shown, shown_in, without_paths
 from pages.parts.frame.text import message
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import RightsError
 from radcbir_core.evaluation import evaluation_of
 from radcbir_core.jobs import list_jobs, start
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from tests.pages.conftest import wait
+from tests.pages.reading import complaints
 
 HIDDEN = "/srv/secret place/of the data"
 
@@ -90,23 +92,16 @@ def test_no_page_says_where_anything_lies(app, copied_data, monkeypatch) -> None
     record["sources"] = [{"origin": f"{HIDDEN}/table.csv", "dataset": "one", "rows": 1, "images": 1}]
     record["notes"] = [f"Read from {HIDDEN}/notes."]
     (copied_data / "collection.json").write_text(json.dumps(record))
-    problems = pd.DataFrame(
-        [
-            {
-                "path": f"{HIDDEN}/x.png",
-                "line": 2,
-                "reason": f"{HIDDEN}/x.png is cut off",
-                "image_id": "",
-                "source": f"{HIDDEN}/t.csv",
-            }
-        ]
-    )
+    problems = open_collection("small").problems()
+    row = {"path": f"{HIDDEN}/x.png", "reason": f"{HIDDEN}/x.png is cut off", "source": f"{HIDDEN}/t.csv"}
+    problems = pd.DataFrame([{"line": 2, "image_id": "", **row}])[list(problems.columns)]
     problems.to_csv(copied_data / "problems.csv", index=False)
     encoder = copied_data / "encoders" / "pixels" / "encoder.json"
     of_encoder = json.loads(encoder.read_text())
     encoder.write_text(json.dumps(of_encoder | {"spec": f"local-dir:{HIDDEN}/kit"}))
-    (copied_data.parent / "damaged").mkdir()
-    (copied_data.parent / "damaged" / "collection.json").write_text("{")
+    (encoder.parent / "projection.parquet").unlink()  # so that pages say the command that makes it
+    (copied_data.parent / "zz-damaged").mkdir()
+    (copied_data.parent / "zz-damaged" / "collection.json").write_text("{")
     job = start(EvaluateEncoder("small", "pixels", evaluation_of("precision")), runner="thread")
     job.wait(60)
     wait()
@@ -118,12 +113,15 @@ def test_no_page_says_where_anything_lies(app, copied_data, monkeypatch) -> None
     places = {HIDDEN, str(copied_data.parent.parent), "secret place", "of the data/"}
     asked = [("", {}), *((page, {}) for page in ("retrieval", "pathology", "map", "compare"))]
     asked += [("collections", {"part": part}) for part in ("overview", "encoders", "problems", "provenance")]
-    everything = ""
-    for page, query in asked:
-        at = app(page, **query)
-        assert not at.exception
-        everything += said(at)
-    assert all(place in everything for place in places), "what an owner needs"
+    assert not complaints(app("collections", part="problems")).count("problems.csv")
+    everything = [said(app(page, **query)) for page, query in asked]
+    assert all(any(place in one for one in everything) for place in places), "what an owner needs"
+    without = [asked[number] for number, one in enumerate(everything) if not any(place in one for place in places)]
+    assert ("collections", {"part": "overview"}) not in without
+    assert ("", {}) not in without
+    for part in ("encoders", "problems", "provenance"):
+        (one,) = (one for one, (_, query) in zip(everything, asked, strict=True) if query == {"part": part})
+        assert HIDDEN in one, part
     monkeypatch.setattr(rights, "visitor", lambda: rights.Visitor("somebody", "viewer"))
     for page, query in asked:
         at = app(page, **query)
