@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, cast
@@ -27,7 +28,7 @@ from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS
-from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, normalize_row
+from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, is_bracketed, listed_in, normalize_row
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row
 
 _BATCH_ROWS: Final = 16_384
@@ -198,6 +199,11 @@ class _Corrections:
             self.notes.append(f"Computed from the files, and not changed: {', '.join(passed_over)}.")
         return targets
 
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        """Of the collection's images; looked into for each line whose path has a backslash."""
+        return frozenset(self.manifest.column("path"))
+
     def _places(self) -> list[str]:
         """What names each image by its file: the path, and the frame where a file has several."""
         places = [str(path) for path in self.manifest.column("path")]
@@ -249,7 +255,7 @@ class _Corrections:
 
     def _place_in(self, row: Row) -> str:
         path = str(row.cells["path"]).strip()
-        if "\\" in path and path not in set(self.manifest.column("path")):
+        if "\\" in path and path not in self._paths:
             path = path.replace("\\", "/")
         if Path(path).is_absolute():
             path = os.path.relpath(os.path.normpath(path), os.path.realpath(self.collection.image_root))
@@ -258,7 +264,7 @@ class _Corrections:
     def _unknown(self, key: str, line: Row) -> ManifestError:
         path = key.partition("\0")[0]
         said = f"image_id = {key[:120]!r}" if self.by_id else f"path = {path[:120]!r}"
-        if not self.by_id and path in set(self.manifest.column("path")):
+        if not self.by_id and path in self._paths:
             return ManifestError(
                 f"Expected lines that name one image, but line {line.line} of {self.path} has {said}, a file of "
                 f"several images. Name it by image_id, or add the column {FRAME_COLUMN}."
@@ -290,8 +296,8 @@ class _Corrections:
         An exported manifest may have it twice, as the manifest's own list and as the source said it; who corrects it
         corrects one of them. Then what differs from the collection is the correction.
         """
-        for cell in map(str, labels.values()):
-            if cell.strip()[:1] + cell.strip()[-1:] == "[]":
+        for cell in (str(cell).strip() for cell in labels.values()):
+            if is_bracketed(cell) and listed_in(cell) == cell.split(SEPARATOR):
                 raise ManifestError(
                     f"Expected pathologies with {SEPARATOR} between them, but line {line} of {self.path} has the list "
                     f"{cell[:80]!r}. Write it without brackets and quotes; nothing where none is known."

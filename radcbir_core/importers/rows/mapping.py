@@ -15,7 +15,7 @@ from typing import Any
 from radcbir_core.collections.manifest import COLUMNS
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
-from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR, listed_in
+from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR, listed_in, own_names
 from radcbir_core.importers.rows.sources import Cell
 from radcbir_core.importers.rows.uncertain import UNCERTAIN, Policy, uncertain_finding
 from radcbir_core.vocabulary import is_known
@@ -148,7 +148,8 @@ class Mapper:
                 remedy=Remedy("again", options={"mapping": "path=COLUMN"}),
             )
         self._one_hot = self._sources.get("pathologies", []) if len(self._sources.get("pathologies", [])) > 1 else []
-        further = [name.lower() for name in columns if name.lower() not in COMPUTED]
+        self._named = dict(zip(columns, own_names(name.lower() for name in columns), strict=True))
+        further = [name for name in self._named.values() if name not in COMPUTED]
         self.columns = list(dict.fromkeys([*self._sources, *self._defaults, *further]))
 
     @property
@@ -169,7 +170,7 @@ class Mapper:
         """
         result: dict[str, Cell] = {}
         for name, value in cells.items():
-            lowered = name.lower()
+            lowered = self._named[name]
             if lowered not in COMPUTED:
                 result[lowered] = value if isinstance(value, list) and lowered == "pathologies" else as_text(value)
         for target in self._without:

@@ -7,8 +7,9 @@ files: paths are passed on as they are.
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from radcbir_core.collections.manifest import COLUMNS
@@ -27,6 +28,9 @@ from radcbir_core.vocabulary import (
 LIST_SEPARATOR = "|"
 COMPUTED = frozenset({"sha256", "width", "height", "duplicate_group"})
 _SEVERAL = "multiple"
+_TEXT = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_BOX = {"width": "box_width", "height": "box_height"}
+_CORNERS = ({"x", "y"}, {"xmin", "ymin"}, {"x_min", "y_min"}, {"left", "top"})
 
 Cells = dict[str, Cell]
 
@@ -110,10 +114,32 @@ def normalize_row(cells: Mapping[str, Cell], *, dataset: str, changes: Changes) 
     for column in IDENTIFIERS:
         if column != "series_id" or column in cells:
             result[column] = changes.note_identifier(column, str(cells.get(column, "")))
-    for name, text in cells.items():
+    further = own_names(cells) if "width" in cells else cells
+    for name, text in zip(further, cells.values(), strict=True):
         if name not in result and name not in COMPUTED:
             result[name] = text
     return result
+
+
+def own_names(columns: Iterable[str]) -> list[str]:
+    """What the columns of a source are called in a manifest, in their order.
+
+    ``width`` and ``height`` are the image's there. Beside a corner they are a box's, as in the tables of the RSNA
+    challenges, and are kept as such.
+
+    Args:
+        columns: In lower case.
+
+    Example:
+        >>> own_names(["path", "x", "y", "width", "height"])
+        ['path', 'x', 'y', 'box_width', 'box_height']
+        >>> own_names(["path", "width", "height"])
+        ['path', 'width', 'height']
+    """
+    names = list(columns)
+    there = set(names)
+    boxes = _BOX.keys() <= there and any(corner <= there for corner in _CORNERS) and not there & set(_BOX.values())
+    return [_BOX.get(name, name) for name in names] if boxes else names
 
 
 def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
@@ -134,24 +160,31 @@ def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
 
 
 def listed_in(text: str) -> list[str]:
-    """The findings that a text lists: with ``|`` between them, or as Python and JSON write a list.
+    """The findings that a text lists: with ``|`` between them, or as Python, NumPy and JSON write a list.
 
     Example:
-        >>> [listed_in(text) for text in ("a|b", "['a', 'b']", '["a, b"]', "a, b", " ", "[a]")]
-        [['a', 'b'], ['a', 'b'], ['a, b'], ['a, b'], [], ['[a]']]
+        >>> [listed_in(text) for text in ("a|b", "['a', 'b']", "['a' 'b']", '["a, b"]', "a, b", " ", "[a]")]
+        [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a, b'], ['a, b'], [], ['[a]']]
     """
     text = text.strip()
-    if text.startswith("[") and text.endswith("]"):
+    if is_bracketed(text):
         try:
             items = ast.literal_eval(text)
+            # NumPy writes no commas, and Python makes one of texts that stand side by side.
+            texts = [ast.literal_eval(one) for one in _TEXT.findall(text)]
         except (ValueError, SyntaxError, MemoryError, RecursionError):
-            items = None
+            items, texts = None, []
         if isinstance(items, list):
-            return [str(item) for item in items]
+            return [str(item) for item in (texts if len(texts) > len(items) else items)]
     return text.split(LIST_SEPARATOR) if text else []
+
+
+def is_bracketed(text: str) -> bool:
+    """Whether a text is written as a list of a programming language is, right or wrong."""
+    return text.startswith("[") and text.endswith("]")
 
 
 def further_columns(sources: Sequence[Source]) -> list[str]:
     """The columns of the sources that are not the manifest's own, in the order they were met."""
-    names = dict.fromkeys(name for source in sources for name in source.columns)
+    names = dict.fromkeys(name for source in sources for name in own_names(source.columns))
     return [name for name in names if name not in COLUMNS]

@@ -16,7 +16,7 @@ from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.datasets.manifest_tables import renamed
 from radcbir_core.importers.rows.identifiers import recognized_columns
-from radcbir_core.importers.rows.normalizing import Cells, Changes, normalize_row
+from radcbir_core.importers.rows.normalizing import Cells, Changes, normalize_row, own_names
 from radcbir_core.importers.rows.sources import CsvTable, Row
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.importers.vectors.unified_csv import UNIFIED_COLUMNS, header_of, is_unified, read_unified
@@ -59,7 +59,7 @@ def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
         positions.append(position)
     if not usable:
         raise ManifestError(f"Expected at least one usable row, but {path} has none. Check the file.")
-    further = [name for name in table.columns if name not in COLUMNS]
+    further = [name for name in own_names(table.columns) if name not in COLUMNS]
     columns = {
         name: pa.array([str(row.get(name, "")) for row in usable], pa.string()) for name in (*TEXT_COLUMNS, *further)
     }

@@ -20,6 +20,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import COLUMNS, read_corrections
 from radcbir_core.collections.digests import digests_of
 from radcbir_core.collections.export import export_manifest
+from radcbir_core.collections.manifest import Manifest
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, ManifestError, StaleError, StorageError
 from radcbir_core.evaluation.reports.precision import Precision
@@ -435,8 +436,24 @@ def test_an_export_after_a_correction_is_a_table_again(twice, tmp_path) -> None:
     }
 
 
-@pytest.mark.parametrize("cell", ["[]", "['nodule', 'mass']", ' ["nodule"] ', "['nodule' 'mass']"])
-def test_a_list_of_a_programming_language_is_no_pathology(twice, tmp_path, cell) -> None:
+@pytest.mark.parametrize(
+    ("cell", "pathologies"),
+    [
+        ("[]", []),
+        ("['nodule', 'mass']", ["nodule", "mass"]),
+        (' ["nodule"] ', ["nodule"]),
+        ("['nodule' 'mass']", ["nodule", "mass"]),
+    ],
+)
+def test_a_list_of_a_programming_language_is_read_as_at_an_import(twice, tmp_path, cell, pathologies) -> None:
+    path = tmp_path / "t.csv"
+    pd.DataFrame({"path": ["a.png"], "pathologies": [cell]}).to_csv(path, index=False)
+    manifest = correct_labels("twice", path).collection.manifest
+    assert manifest.record(manifest.column("path").tolist().index("a.png"))["pathologies"] == pathologies
+
+
+@pytest.mark.parametrize("cell", ["[nodule, mass]", "['nodule', mass]", "[nodule|mass]"])
+def test_a_list_that_is_none_is_no_pathology(twice, tmp_path, cell) -> None:
     path = tmp_path / "t.csv"
     pd.DataFrame({"path": ["a.png"], "pathologies": [cell]}).to_csv(path, index=False)
     with pytest.raises(ManifestError, match=r"with \| between them, but line 2 of .*t\.csv has the list"):
@@ -453,3 +470,14 @@ def test_an_id_beside_the_path_of_another_image_is_refused(small, csv) -> None:
     assert open_collection("small").manifest.record(0)["view"] != "PA", "nothing was written"
     elsewhere = csv(f"image_id,path,view\n{first},{paths[0]},PA\n{second},from/another/folder.png,PA\n")
     assert correct_labels("small", elsewhere).images == 2
+
+
+def test_paths_with_backslashes_are_looked_up_once(small, csv, monkeypatch) -> None:
+    """Not for every line anew: a table of a whole collection took minutes."""
+    asked = []
+    column = Manifest.column
+    monkeypatch.setattr(Manifest, "column", lambda self, name: asked.append(name) or column(self, name))
+    paths = small.manifest.table.column("path").to_pylist()
+    written = "".join(f"{'.' + chr(92) + path},PA\n" for path in paths)
+    assert correct_labels("small", csv(f"path,view\n{written}"), dry_run=True).images == len(paths)
+    assert asked.count("path") <= 3

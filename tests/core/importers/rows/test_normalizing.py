@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from radcbir_core.importers.rows.mapping import Mapper
 from radcbir_core.importers.rows.normalizing import Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Source
 
@@ -99,3 +100,32 @@ def test_further_columns_of_several_sources() -> None:
         Source(Path("b"), Path("b"), "b", [], columns=["sex", "age", "split_hint"]),
     ]
     assert further_columns(sources) == ["age", "sex", "split_hint"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        (("x", "y", "width", "height"), {"x": "1", "y": "2", "box_width": "3", "box_height": "4"}),
+        (("left", "top", "width", "height"), {"left": "1", "top": "2", "box_width": "3", "box_height": "4"}),
+        (("width", "height"), {}),
+        (("x", "width", "height"), {"x": "1"}),
+    ],
+)
+def test_width_and_height_of_a_box_are_kept_beside_those_of_the_image(columns, kept) -> None:
+    cells = {"path": "1.png"} | {name: str(number + 1) for number, name in enumerate(columns)}
+    row = normalize_row(cells, dataset="d", changes=Changes())
+    assert {name: text for name, text in row.items() if name in {*columns, "box_width", "box_height"}} == kept
+    source = Source(Path("t.csv"), Path("/"), "d", [], columns=["path", *columns])
+    assert further_columns([source]) == list(kept)
+    mapper = Mapper({"path": "File"}, columns=["File", *(name.title() for name in columns)], origin=Path("t.csv"))
+    mapped = mapper.row({"File": "1.png"} | {name.title(): cells[name] for name in columns})
+    again = normalize_row(mapped, dataset="d", changes=Changes())
+    assert {name: again[name] for name in kept} == kept
+    assert not {"width", "height"} & (set(again) | set(mapper.columns))
+
+
+def test_a_table_that_has_both_already_is_not_renamed_again() -> None:
+    cells = {"path": "1.png", "x": "1", "y": "2", "width": "640", "height": "480", "box_width": "3", "box_height": "4"}
+    row = normalize_row(cells, dataset="d", changes=Changes())
+    assert (row["box_width"], row["box_height"]) == ("3", "4")
+    assert "width" not in row
