@@ -16,6 +16,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from pyarrow.parquet import FileMetaData
 
 ARRAY_ERRORS = (
     EOFError,
@@ -96,6 +97,15 @@ def has_odd_numbers(value: Any) -> bool:
         elif isinstance(inner, int) and abs(inner) >= 2**63:
             return True
     return False
+
+
+def lies_elsewhere(metadata: FileMetaData) -> bool:
+    """Whether a parquet file says that columns of it lie in other files, as ``_metadata`` of a data set does.
+
+    Arrow does not follow that, and would look for them in the file itself.
+    """
+    groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
+    return any(group.column(number).file_path for group in groups for number in range(group.num_columns))
 
 
 def map_array(path: Path) -> NDArray[Any]:

@@ -84,7 +84,7 @@ FORMATS: tuple[Format, ...] = (
         "vectors without images, and their encoder: HDF5 as the paper publishes it, .npy, .npz or parquet, and a table",
         "vectors.embeddings",
         "HDF5, or the columns of the paper's unified CSV",
-        frozenset({"image_root", "encoder_id"}),
+        frozenset({"image_root", "encoder_id", "uncertain"}),
     ),
     Format("nih14", "NIH ChestX-ray14", "datasets.nih14", "its table Data_Entry_2017"),
     Format("radimagenet", "RadImageNet", "datasets.radimagenet", "one of its three tables"),

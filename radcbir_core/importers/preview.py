@@ -30,6 +30,7 @@ from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.main_reason import MainReason, main_reason
 from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
+from radcbir_core.importers.rows.uncertain import policy_named
 from radcbir_core.importers.rows.uniting import Meetings, reader_column, unite, united_notes
 from radcbir_core.importers.vectors.matching import complete
 from radcbir_core.vocabulary import spelling_to_use
@@ -437,7 +438,7 @@ def _of_embeddings(request: ImportRequest, formats: Sequence[Format]) -> Preview
     """Tables and files of vectors, joined as for the import; no vector is read."""
     from radcbir_core.importers.vectors import embeddings
 
-    joined = embeddings.join(request.paths, image_root=request.image_root)
+    joined = embeddings.join(request.paths, image_root=request.image_root, uncertain=policy_named(request.uncertain))
     manifest = Manifest(complete(joined.matched.table), digest="")
     first = manifest.rows(range(min(SHOWN, len(manifest)))).assign(problem="")
     problems = joined.matched.problems
@@ -446,7 +447,8 @@ def _of_embeddings(request: ImportRequest, formats: Sequence[Format]) -> Preview
     vectors = joined.vectors[0]
     notes = [
         f"{len(manifest):,} rows have one of {sum(map(len, joined.vectors)):,} vectors of dimension "
-        f"{vectors.dimension} ({vectors.dtype}). The vectors themselves are looked at by the import."
+        f"{vectors.dimension} ({vectors.dtype}). The vectors themselves are looked at by the import.",
+        *joined.notes,
     ]
     return Preview(
         formats=tuple(formats),

@@ -7,9 +7,11 @@ import pickle
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from radcbir_core.checked_files import has_odd_numbers, map_array, parse_json
+from radcbir_core.checked_files import has_odd_numbers, lies_elsewhere, map_array, parse_json
 
 
 def test_json_that_is_as_it_should_be() -> None:
@@ -97,3 +99,13 @@ def test_arrays_as_they_are_written(tmp_path) -> None:
         assert not mapped.flags.writeable
     with pytest.raises(ValueError, match="missing"):
         map_array(tmp_path / "none.npy")
+
+
+def test_columns_of_parquet_that_lie_in_another_file_are_noticed(tmp_path) -> None:
+    collected: list[pq.FileMetaData] = []
+    table = pa.table({"path": ["a.png"] * 9, "label": ["x"] * 9})
+    pq.write_table(table, tmp_path / "whole.parquet", metadata_collector=collected, row_group_size=4)
+    assert not lies_elsewhere(pq.read_metadata(tmp_path / "whole.parquet"))
+    collected[0].set_file_path("whole.parquet")
+    pq.write_metadata(table.schema, tmp_path / "_metadata.parquet", metadata_collector=collected)
+    assert lies_elsewhere(pq.read_metadata(tmp_path / "_metadata.parquet"))

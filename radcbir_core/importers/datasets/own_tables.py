@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from radcbir_core.checked_files import lies_elsewhere
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.datasets.manifest_tables import dataset_names
 from radcbir_core.importers.request import ImportRequest
@@ -137,6 +138,11 @@ class _ParquetTable:
         with self._reading():
             self._file = pq.ParquetFile(path, memory_map=True)
             schema = self._file.schema_arrow
+        if lies_elsewhere(self._file.metadata):
+            raise ManifestError(
+                f"Expected a parquet file with its columns in it, but {path} says that they lie in other files. Give "
+                "these, or write it as one file."
+            )
         self.columns = [field.name for field in schema if _is_text(field.type)]
         left_out = [name for name in schema.names if name not in self.columns]
         self.notes = [f"Left out of {path.name}, because they hold no text: {', '.join(left_out)}."] if left_out else []

@@ -40,7 +40,8 @@ def uncertain_finding(name: str, policy: Policy) -> list[str]:
     return {"not-positive": [], "positive": [name], "own-label": [f"uncertain {name}"]}[policy]
 
 
-def policy_note(policy: Policy) -> str:
-    """One sentence that says what was made of uncertain labels."""
+def policy_note(policy: Policy, *, kept: bool = True) -> str:
+    """One sentence that says what was made of uncertain labels, and whether the source's columns are kept."""
     became = {"not-positive": "no label", "positive": "a positive one", "own-label": "labels of their own"}[policy]
-    return f"Uncertain observations (-1) became {became} (uncertain = {policy}); the columns of the source keep them."
+    keep = "the columns of the source keep them" if kept else "which they were stands in the source alone"
+    return f"Uncertain observations (-1) became {became} (uncertain = {policy}); {keep}."

@@ -28,6 +28,7 @@ from radcbir_core.collections.writing import new_collection, refuse_existing, re
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
 from radcbir_core.importers.request import ImportReport, ImportRequest
+from radcbir_core.importers.rows.uncertain import Policy, policy_named
 from radcbir_core.importers.vectors.matching import Matched, complete, gone_on, match
 from radcbir_core.importers.vectors.storing import write_encoder
 from radcbir_core.importers.vectors.table_rows import TableRows
@@ -71,6 +72,7 @@ def run(request: ImportRequest, *, progress: Progress = silent) -> ImportReport:
         encoder_id=request.encoder_id,
         title=request.title,
         image_root=request.image_root,
+        uncertain=policy_named(request.uncertain),
         progress=progress,
     )
 
@@ -82,6 +84,7 @@ def import_embeddings(
     encoder_id: str,
     title: str | None = None,
     image_root: Path | None = None,
+    uncertain: Policy = "not-positive",
     progress: Progress = silent,
 ) -> ImportReport:
     """Import vectors and the tables that say what they are of, as a collection without images.
@@ -98,6 +101,7 @@ def import_embeddings(
         encoder_id: What made the vectors: lower-case letters, digits, ``.``, ``_``, ``-``.
         title: What people call the collection.
         image_root: Where the images are, if they are at hand: what the tables' paths start from.
+        uncertain: What becomes of uncertain labels, -1 or U, of a unified CSV.
         progress: Told the rows of the tables read, as step "table", and the vectors, as step "import".
 
     Returns:
@@ -117,7 +121,7 @@ def import_embeddings(
             f"encoder_id = {encoder_id[:80]!r}. Write, for example, {folder_safe(encoder_id)}."
         )
     before = _existing(name)
-    joined = join(paths, image_root=image_root, progress=progress)
+    joined = join(paths, image_root=image_root, uncertain=uncertain, progress=progress)
     tables, vectors, matched, root, changes = (
         joined.tables,
         joined.vectors,
@@ -145,7 +149,7 @@ def import_embeddings(
             write_encoder(
                 Collection(folder), encoder_id, vectors, matched, old=None, changes=changes, progress=progress
             )
-            _finish(Collection(folder), changes, title=title, root=root)
+            _finish(Collection(folder), changes, notes=joined.notes, title=title, root=root)
     else:
         matched = gone_on(before, matched)
         with revised_collection(name, digest=before.digest) as folder:
@@ -158,7 +162,7 @@ def import_embeddings(
             revised.add_problems(matched.problems)
             old = before if encoder_id in before.encoder_ids() else None
             write_encoder(revised, encoder_id, vectors, matched, old=old, changes=changes, progress=progress)
-            _finish(revised, changes, title=title, root=root)
+            _finish(revised, changes, notes=joined.notes, title=title, root=root)
     made = open_collection(name)
     return ImportReport(
         collection=made,
@@ -167,6 +171,7 @@ def import_embeddings(
         duplicates=0,
         duplicate_groups=0,
         changes=made.record["changes"],
+        notes=made.record.get("notes", []),
     )
 
 
@@ -188,13 +193,25 @@ class Joined:
     root: Path | None
     changes: Counter[tuple[str, str, str]]
 
+    @property
+    def notes(self) -> list[str]:
+        """What has to be known about the tables, one sentence each."""
+        return [note for table in self.tables for note in table.notes]
 
-def join(paths: Sequence[Path], *, image_root: Path | None = None, progress: Progress = silent) -> Joined:
+
+def join(
+    paths: Sequence[Path],
+    *,
+    image_root: Path | None = None,
+    uncertain: Policy = "not-positive",
+    progress: Progress = silent,
+) -> Joined:
     """Find out which vectors and rows belong together; no vector is read, and nothing is written.
 
     Args:
         paths: As for :func:`import_embeddings`.
         image_root: Where the images are, if they are at hand.
+        uncertain: As for :func:`import_embeddings`.
         progress: Told the rows of the tables read, as step "table".
 
     Raises:
@@ -203,7 +220,7 @@ def join(paths: Sequence[Path], *, image_root: Path | None = None, progress: Pro
     vector_paths, table_paths = _sorted_out(paths)
     vectors = [open_vectors(path) for path in vector_paths]
     _check_alike(vectors)
-    tables = [read_vector_table(path, progress=progress) for path in table_paths]
+    tables = [read_vector_table(path, uncertain=uncertain, progress=progress) for path in table_paths]
     matched = match(tables, vectors)
     root = _checked_root(image_root, matched.table) if image_root is not None else None
     return Joined(tables, vectors, matched, root, sum((table.changes for table in tables), Counter()))
@@ -279,11 +296,17 @@ def _checked_root(root: Path, table: pa.Table) -> Path:
 
 
 def _finish(
-    collection: Collection, changes: Counter[tuple[str, str, str]], *, title: str | None, root: Path | None
+    collection: Collection,
+    changes: Counter[tuple[str, str, str]],
+    *,
+    notes: Sequence[str],
+    title: str | None,
+    root: Path | None,
 ) -> None:
     """Tell in collection.json what was changed on the way in, and what the user has said this time."""
     problems = collection.problems()
     record = collection.record | {"changes": change_rows(changes), "problems": len(problems)}
+    record |= {"notes": list(dict.fromkeys([*record.get("notes", []), *notes]))}
     record |= {"title": title} if title else {}
     record |= {"image_root": str(root)} if root is not None else {}
     write_record(collection.folder, record)

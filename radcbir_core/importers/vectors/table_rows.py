@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class TableRows:
         total: Rows of the source, the unusable ones included.
         problems: The unusable rows, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
         changes: What normalization changed: (column, from, to) → rows.
+        notes: What has to be known about the table, one sentence each.
     """
 
     origin: Path
@@ -39,6 +40,7 @@ class TableRows:
     total: int
     problems: pd.DataFrame
     changes: Counter[tuple[str, str, str]]
+    notes: list[str] = field(default_factory=list)
 
 
 def problems_table(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -27,9 +27,12 @@ from pyarrow import csv as arrow_csv
 
 from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
+from radcbir_core.importers.rows.uncertain import UNCERTAIN, Policy, policy_note, uncertain_finding
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.progress import Progress, silent
 from radcbir_core.vocabulary import (
+    is_known,
     normal_identifier,
     normal_modality,
     normal_pathology,
@@ -54,6 +57,7 @@ _RULES: dict[str, Callable[[str], str]] = {
     "view": normal_text,
 }
 _MARKS = frozenset({"", "0", "1", "0.0", "1.0"})
+_WORDS = frozenset({"u", "uncertain"})  # of what is uncertain, in words
 
 
 @dataclass(slots=True)
@@ -63,6 +67,8 @@ class _Reading:
     texts: dict[str, list[pa.Array]]
     marked_rows: list[npt.NDArray[np.int64]] = field(default_factory=list)
     marked_labels: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    uncertain_rows: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    uncertain_labels: list[npt.NDArray[np.int64]] = field(default_factory=list)
     rows: int = 0
     empty: Counter[str] = field(default_factory=Counter)
 
@@ -98,21 +104,24 @@ def header_of(path: Path) -> tuple[list[str], str]:
     return [name.strip() for name in next(csv.reader([first], delimiter=delimiter))], delimiter
 
 
-def read_unified(path: Path, *, progress: Progress = silent) -> TableRows:
+def read_unified(path: Path, *, uncertain: Policy = "not-positive", progress: Progress = silent) -> TableRows:
     """Read a unified CSV.
 
-    Columns after the five that hold 0 and 1 are labels; those named like the manifest's (``patient_id``, ``caption``,
-    …) mean what they mean there, and any others are kept as they are. An empty cell of a label counts 0.
+    Columns after the five that hold 0 and 1 are labels, also where some cells are -1 or U; those named like the
+    manifest's (``patient_id``, ``caption``, …) mean what they mean there, identifiers also by the other names that they
+    are often given; and any others are kept as they are. An empty cell of a label counts 0.
 
     Args:
         path: The CSV; comma, semicolon or tab between cells; UTF-8.
+        uncertain: What becomes of an uncertain label.
         progress: Told the number of rows, of an estimated total, as step "table".
 
     Returns:
         The rows in their order. A row that cannot be used is left out and listed with the reason.
 
     Raises:
-        ManifestError: It has not the five columns or no label, a cell of a label is neither 0 nor 1, or it is not CSV.
+        ManifestError: It has not the five columns or no label, a cell of a label is none of 0, 1, -1 and U, or it is
+            not CSV.
     """
     header, delimiter = header_of(path)
     missing = [name for name in UNIFIED_COLUMNS if name not in header]
@@ -123,27 +132,30 @@ def read_unified(path: Path, *, progress: Progress = silent) -> TableRows:
             f"Expected the columns {', '.join(UNIFIED_COLUMNS)} and no column twice, but {path} {fault}. "
             "Give the unified CSV of the data set."
         )
-    labels = _label_columns(path, header, delimiter)
-    reading = _read(path, header, labels, delimiter=delimiter, progress=progress)
+    labels, with_words = _label_columns(path, header, delimiter)
+    reading = _read(path, header, labels, with_words=with_words, delimiter=delimiter, progress=progress)
     if not reading.rows:
         raise ManifestError(f"Expected at least one image, but {path} has a header and no rows. Check the file.")
-    return _table_rows(path, labels, reading)
+    return _table_rows(path, labels, reading, policy=uncertain)
 
 
-def _label_columns(path: Path, header: Sequence[str], delimiter: str) -> list[str]:
-    """The columns whose first cells are all 0, 1 or empty, and not all empty."""
+def _label_columns(path: Path, header: Sequence[str], delimiter: str) -> tuple[list[str], set[str]]:
+    """The columns whose first cells are all 0, 1, uncertain or empty, some of them 0 or 1; those with words in them."""
     with path.open(encoding="utf-8-sig", newline="", errors="replace") as handle:
         lines = list(islice(csv.reader(handle, delimiter=delimiter), 1, _LOOKED_AT + 1))
     reserved = {*UNIFIED_COLUMNS, *COLUMNS, "series_id"}
-    label_columns = []
+    label_columns, with_words = [], set()
+    marks = _MARKS | UNCERTAIN
     for position, name in enumerate(header):
-        cells = {line[position].strip() for line in lines if position < len(line)}
+        cells = {line[position].strip().lower() for line in lines if position < len(line)}
         if name in reserved or not name:
             continue
-        if cells <= _MARKS and cells - {""}:
+        if cells <= marks and cells & (_MARKS - {""}):
             label_columns.append(name)
+            if cells & _WORDS:
+                with_words.add(name)
         elif name.count("/") >= 2:
-            other = sorted(cells - _MARKS)
+            other = sorted(cells - marks)
             what = f"has {other[0]!r} in it" if other else "is empty"
             raise ManifestError(
                 f"Expected 0 or 1 in every cell of a label, but the column {name!r} of {path} {what}. Correct it."
@@ -153,12 +165,21 @@ def _label_columns(path: Path, header: Sequence[str], delimiter: str) -> list[st
             f"Expected one-hot label columns after anatomic_region, but {path} has none that holds 0 and 1. "
             "Give the unified CSV of the data set."
         )
-    return label_columns
+    return label_columns, with_words
 
 
-def _read(path: Path, header: Sequence[str], labels: Sequence[str], *, delimiter: str, progress: Progress) -> _Reading:
+def _read(
+    path: Path,
+    header: Sequence[str],
+    labels: Sequence[str],
+    *,
+    with_words: Collection[str],
+    delimiter: str,
+    progress: Progress,
+) -> _Reading:
     texts = [name for name in header if name and name not in set(labels)]
     types: dict[str, pa.DataType] = dict.fromkeys(texts, pa.string()) | dict.fromkeys(labels, pa.float32())
+    types |= dict.fromkeys(with_words, pa.string())
     reading = _Reading(texts={name: [] for name in texts})
     size, total = path.stat().st_size, 0
     try:
@@ -191,28 +212,76 @@ def _read(path: Path, header: Sequence[str], labels: Sequence[str], *, delimiter
 def _take(path: Path, reading: _Reading, batch: pa.RecordBatch, labels: Sequence[str]) -> None:
     for name, parts in reading.texts.items():
         parts.append(batch.column(name))
-    values = np.column_stack([batch.column(name).to_numpy(zero_copy_only=False) for name in labels])
-    marked, empty = values == 1, np.isnan(values)
-    wrong = ~(marked | empty | (values == 0))
+    values = np.column_stack([_marks_of(batch.column(name)) for name in labels])
+    marked, empty, uncertain = values == 1, np.isnan(values), values == -1
+    wrong = ~(marked | empty | uncertain | (values == 0))
     if wrong.any():
         row, column = (int(place[0]) for place in np.nonzero(wrong))
+        cell = batch.column(labels[column])[row].as_py()
+        told = f"{cell:g}" if isinstance(cell, float) else cell[:80]
         raise ManifestError(
-            f"Expected 0 or 1 in every cell of a label, but {labels[column]} = {values[row, column]:g} in line "
-            f"{reading.rows + row + 2} of {path}. Correct it."
+            f"Expected 0, 1, or -1 where it is uncertain, in every cell of a label, but {labels[column]} = {told} in "
+            f"line {reading.rows + row + 2} of {path}. Correct it."
         )
     for column in np.flatnonzero(empty.any(axis=0)).tolist():
         reading.empty[labels[column]] += int(empty[:, column].sum())
     rows, columns = np.nonzero(marked)
     reading.marked_rows.append(rows + reading.rows)
     reading.marked_labels.append(columns)
+    rows, columns = np.nonzero(uncertain)
+    reading.uncertain_rows.append(rows + reading.rows)
+    reading.uncertain_labels.append(columns)
     reading.rows += batch.num_rows
 
 
-def _table_rows(path: Path, labels: Sequence[str], reading: _Reading) -> TableRows:
-    changes: Counter[tuple[str, str, str]] = Counter()
-    raw = {name: pa.chunked_array(parts, pa.string()) for name, parts in reading.texts.items()}
-    columns = {name: _normalized(name, raw[name], changes) for name in raw}
+def _marks_of(column: pa.Array) -> npt.NDArray[np.float32]:
+    """The cells of a label as numbers; NaN where one is empty, 9 where one is no mark."""
+    if not pa.types.is_string(column.type):
+        return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float32)
+    words = column.dictionary_encode()
+    numbers: npt.NDArray[np.float32] = np.array(
+        [_number(word) for word in words.dictionary.to_pylist()] or [np.nan], dtype=np.float32
+    )
+    return np.asarray(numbers[np.asarray(words.indices)])  # an empty cell of text is one of no letters, and never null
+
+
+def _number(word: str | None) -> float:
+    plain = (word or "").strip().lower()
+    if plain in UNCERTAIN:
+        return -1.0
+    return float(plain) if plain in _MARKS - {""} else 9.0 if is_known(plain) else np.nan
+
+
+def _with_uncertain(
+    labels: Sequence[str], reading: _Reading, policy: Policy
+) -> tuple[list[str], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The labels, and the marks as (row, label) pairs, once it is decided what uncertain ones are."""
     rows, marks = np.concatenate(reading.marked_rows), np.concatenate(reading.marked_labels)
+    doubted, doubtful = np.concatenate(reading.uncertain_rows), np.concatenate(reading.uncertain_labels)
+    if policy == "not-positive" or not len(doubted):
+        return list(labels), rows, marks
+    if policy == "positive":
+        return list(labels), np.concatenate([rows, doubted]), np.concatenate([marks, doubtful])
+    own = [_uncertain_label(label) for label in labels]
+    return [*labels, *own], np.concatenate([rows, doubted]), np.concatenate([marks, doubtful + len(labels)])
+
+
+def _uncertain_label(label: str) -> str:
+    """What the label of an uncertain pathology is called: ``CT/abdomen/uncertain cyst``."""
+    parts = _split_label(label) or ("", "", label)
+    (name,) = uncertain_finding(parts[2].strip(), "own-label")
+    return "/".join([*parts[:2], name]) if parts[0] or parts[1] else name
+
+
+def _table_rows(path: Path, label_columns: Sequence[str], reading: _Reading, *, policy: Policy) -> TableRows:
+    changes: Counter[tuple[str, str, str]] = Counter()
+    labels, rows, marks = _with_uncertain(label_columns, reading, policy)
+    raw = {name: pa.chunked_array(parts, pa.string()) for name, parts in reading.texts.items()}
+    recognized = recognized_columns(list(raw))
+    notes = recognized_note(recognized, path.name)
+    notes += [policy_note(policy, kept=False)] if sum(map(len, reading.uncertain_rows)) else []
+    columns = {name: _normalized(name, raw[name], changes) for name in raw}
+    columns |= {target: _normalized(target, raw[name], changes) for target, name in recognized.items()}
     agreeing = _agreeing(labels, raw, rows, marks)
     changes.update({(name, "(empty)", "0"): count for name, count in reading.empty.items()})
     pathologies = _pathology_names(labels, marks[agreeing], changes)
@@ -251,7 +320,7 @@ def _table_rows(path: Path, labels: Sequence[str], reading: _Reading) -> TableRo
         "sha256": blank,
         "pathologies": listed,
     }
-    further = [name for name in raw if name not in {*UNIFIED_COLUMNS, *COLUMNS}]
+    further = [name for name in (*raw, *recognized) if name not in {*UNIFIED_COLUMNS, *COLUMNS}]
     kept = pa.array(np.flatnonzero(~left_out))
     lines = np.arange(reading.rows, dtype=np.int64) + 2
     usable = pa.table({name: table[name] for name in table} | {name: columns[name] for name in further})
@@ -268,6 +337,7 @@ def _table_rows(path: Path, labels: Sequence[str], reading: _Reading) -> TableRo
             reasons=[reasons[row] for row in sorted(reasons)],
         ),
         changes=changes,
+        notes=notes,
     )
 
 

@@ -25,7 +25,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.checked_files import ARRAY_ERRORS
+from radcbir_core.checked_files import ARRAY_ERRORS, lies_elsewhere
 from radcbir_core.errors import ArchiveError, ManifestError
 from radcbir_core.unpacking import ZipLimits, checked_members, opened
 
@@ -333,6 +333,11 @@ class _ParquetVectors:
             raise ManifestError(
                 f"Expected a complete parquet file, but {path}: {' '.join(str(error).split())[:200]}. Save it again."
             ) from error
+        if lies_elsewhere(self._file.metadata):
+            raise ManifestError(
+                f"Expected a parquet file with its columns in it, but {path} says that they lie in other files. Give "
+                "these, or write it as one file."
+            )
         schema = self._file.schema_arrow
         lists = [
             field.name

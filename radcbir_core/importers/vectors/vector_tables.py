@@ -15,19 +15,21 @@ import pyarrow as pa
 from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.datasets.manifest_tables import renamed
-from radcbir_core.importers.rows.identifiers import recognized_columns
+from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
 from radcbir_core.importers.rows.normalizing import Cells, Changes, normalize_row, own_names
 from radcbir_core.importers.rows.sources import CsvTable, Row
+from radcbir_core.importers.rows.uncertain import Policy
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.importers.vectors.unified_csv import UNIFIED_COLUMNS, header_of, is_unified, read_unified
 from radcbir_core.progress import Progress, silent
 
 
-def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
+def read_vector_table(path: Path, *, uncertain: Policy = "not-positive", progress: Progress = silent) -> TableRows:
     """Read a table of either form.
 
     Args:
         path: A CSV; UTF-8; comma, semicolon or tab between cells.
+        uncertain: What becomes of an uncertain label of a unified CSV; the other form has none.
         progress: Told the number of rows, as step "table".
 
     Raises:
@@ -36,7 +38,7 @@ def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
     header, _ = header_of(path)
     lower = [name.lower() for name in header]
     if is_unified(header):
-        return read_unified(path, progress=progress)
+        return read_unified(path, uncertain=uncertain, progress=progress)
     if "path" not in lower:
         CsvTable(path).refuse_data_as_header(certainly=False)
         raise ManifestError(
@@ -59,7 +61,7 @@ def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
         positions.append(position)
     if not usable:
         raise ManifestError(f"Expected at least one usable row, but {path} has none. Check the file.")
-    further = [name for name in own_names(table.columns) if name not in COLUMNS]
+    further = [name for name in (*own_names(table.columns), *recognized) if name not in COLUMNS]
     columns = {
         name: pa.array([str(row.get(name, "")) for row in usable], pa.string()) for name in (*TEXT_COLUMNS, *further)
     }
@@ -75,4 +77,5 @@ def read_vector_table(path: Path, *, progress: Progress = silent) -> TableRows:
             path, lines=[row.line for row in bad], paths=[""] * len(bad), reasons=[row.reason for row in bad]
         ),
         changes=Counter({(str(c["column"]), str(c["from"]), str(c["to"])): int(c["rows"]) for c in noted.rows()}),
+        notes=recognized_note(recognized, path.name),
     )

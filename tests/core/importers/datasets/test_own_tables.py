@@ -12,6 +12,7 @@ from radcbir_core.errors import ManifestError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.formats import detect
 from radcbir_core.importers.rows.mapping import parse_mapping
+from radcbir_core.importers.vectors.vector_files import open_vectors
 
 
 @pytest.fixture
@@ -105,3 +106,16 @@ def test_damaged_and_empty_tables(folder, table) -> None:
         import_as(ImportRequest([empty], "c", mapping={"path": "file"}))
     with pytest.raises(ManifestError, match="is not a file"):
         import_as(ImportRequest([folder], "c"), format_name="csv")
+
+
+def test_a_parquet_file_whose_columns_lie_in_other_files_is_refused_by_name(tmp_path) -> None:
+    """As ``_metadata`` of a data set: whoever made it may name any file, and Arrow would look into this one."""
+    collected: list[pq.FileMetaData] = []
+    table = pa.table({"path": ["a.png"], "embedding": [[1.0, 0.0]]})
+    pq.write_table(table, tmp_path / "whole.parquet", metadata_collector=collected)
+    collected[0].set_file_path("whole.parquet")
+    pq.write_metadata(table.schema, tmp_path / "t.parquet", metadata_collector=collected)
+    with pytest.raises(ManifestError, match=r"its columns in it, but .*t\.parquet says that they lie in other files"):
+        import_as(ImportRequest([tmp_path / "t.parquet"], "c"))
+    with pytest.raises(ManifestError, match=r"its columns in it, but .*t\.parquet says that they lie in other files"):
+        open_vectors(tmp_path / "t.parquet")

@@ -153,3 +153,37 @@ def test_marks_and_findings_are_the_same_thing(tmp_path, rows) -> None:
     marks = [",".join(str(int(mark)) for mark in row) for row in rows]
     expected = [sorted(name for name, mark in zip(names, row, strict=True) if mark) for row in rows]
     assert findings(tmp_path, ",".join(names), *marks) == expected
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [
+        ("not-positive", [["cyst"], [], ["mass"]]),
+        ("positive", [["cyst", "mass"], ["cyst"], ["cyst", "mass"]]),
+        ("own-label", [["cyst", "uncertain mass"], ["uncertain cyst"], ["mass", "uncertain cyst"]]),
+    ],
+)
+@pytest.mark.parametrize("names", ["cyst,mass", "CT/abd/cyst,CT/abd/mass"])
+@pytest.mark.parametrize("written_as", ["-1", "-1.0", "U", "uncertain"])
+def test_uncertain_labels_are_what_is_decided(tmp_path, policy, expected, names, written_as) -> None:
+    u = written_as
+    text = f"{FIVE},{names}\n" + "".join(
+        f"{n}.png,d,test,CT,abd,{marks}\n" for n, marks in enumerate((f"1,{u}", f"{u},0", f"{u},1"))
+    )
+    read = read_unified(written(tmp_path, text), uncertain=policy)
+    assert [sorted(words) for words in read.table["pathologies"].to_pylist()] == expected
+    (note,) = read.notes
+    assert f"(uncertain = {policy}); which they were stands in the source alone." in note
+
+
+def test_identifiers_by_other_names_are_recognized_and_said(tmp_path) -> None:
+    text = f"{FIVE},Patient ID,SeriesInstanceUID,cyst\n0.png,d,test,CT,abd,12.0,s,1\n1.png,d,test,CT,abd,12,s,0\n"
+    read = read_unified(written(tmp_path, text))
+    assert read.table["patient_id"].to_pylist() == ["12", "12"]
+    assert read.table["series_id"].to_pylist() == ["s", "s"]
+    assert read.table["Patient ID"].to_pylist() == ["12.0", "12"]
+    assert read.notes == [
+        "Taken from columns of u.csv with other names: patient_id from Patient ID, series_id from SeriesInstanceUID."
+    ]
+    own = f"{FIVE},patient_id,Patient ID,cyst\n0.png,d,test,CT,abd,a,b,1\n"
+    assert read_unified(written(tmp_path, own)).table["patient_id"].to_pylist() == ["a"]
