@@ -27,7 +27,7 @@ from radcbir_core.storage import atomic_path, digest_file
 from radcbir_core.vocabulary import normal_modality
 
 Level = Literal["modality", "anatomy", "label"]
-Exclusion = Literal["duplicate", "series", "study", "patient"]
+Exclusion = Literal["duplicate", "series", "study", "patient", "dataset"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
 EXCLUSIONS: tuple[Exclusion, ...] = get_args(Exclusion)
@@ -55,6 +55,7 @@ _GROUP_COLUMN: dict[Exclusion, str] = {
     "series": "series_id",
     "study": "study_id",
     "patient": "patient_id",
+    "dataset": "dataset",
 }
 _NEVER_A_MEASURE = frozenset({*TEXT_COLUMNS, "pathologies", "series_id", "duplicate_group"})
 _NEVER_A_FILTER = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group"})
@@ -234,7 +235,7 @@ class Manifest:
         return {item["values"]: item["counts"] for item in sorted(counts, key=lambda i: (-i["counts"], i["values"]))}
 
     def groups(self, exclusion: Exclusion) -> npt.NDArray[np.int32]:
-        """Which images belong together: equal numbers share a patient (study, series, duplicate group).
+        """Which images belong together: equal numbers share a patient, study, series and so on.
 
         Patient, study and series identifiers are compared over the whole collection, since data sets share patients.
 

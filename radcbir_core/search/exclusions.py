@@ -1,4 +1,4 @@
-"""What the words patient, study, series and duplicate leave out, on one manifest."""
+"""What the words dataset, patient, study, series and duplicate leave out, on one manifest."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def exclusions_of_file(store: EncoderStore, sha256: str, exclude: Sequence[str],
     Args:
         store: What an encoder made of the collection.
         sha256: Of the file; "" where there is none.
-        exclude: As in :func:`exclusions_of`. "duplicate" are the files with the same bytes; patient, study and series
-            are those of such a file.
+        exclude: As in :func:`exclusions_of`. "duplicate" are the files with the same bytes; patient, study, series
+            and data set are those of such a file.
         queries: How many there are.
 
     Raises:

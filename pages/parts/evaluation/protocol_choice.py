@@ -15,7 +15,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import literal
+from pages.parts.frame.text import EXCLUSION_NAMES, literal
 from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
 from radcbir_core.evaluation import FIXED, KS, PROTOCOLS, Protocol
 from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES
@@ -132,7 +132,7 @@ def choose(
             name="exclude",
             default=exclude,
             selection_mode="multi",
-            format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
+            format_func=EXCLUSION_NAMES.get,
             help="The query image itself is always left out.",
         )
     elif st.query_params.get_all("exclude"):

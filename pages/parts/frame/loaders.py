@@ -366,5 +366,6 @@ def _facts(key: CollectionKey) -> Facts:
         datasets=manifest.codes("dataset").counts(),
         splits=manifest.codes("split").counts(),
         pathologies=dict(manifest.pathology_counts),
-        known_groups=tuple(name for name in EXCLUSIONS if bool((manifest.groups(name) >= 0).any())),
+        # Where all images are of one data set, leaving it out leaves nothing.
+        known_groups=tuple(name for name in EXCLUSIONS if manifest.groups(name).max(initial=-1) >= (name == "dataset")),
     )

@@ -14,6 +14,15 @@ import pandas as pd
 
 from pages.parts.frame import server_paths
 
+EXCLUSION_NAMES: Final = {
+    "duplicate": "exact copies",
+    "series": "series",
+    "study": "study",
+    "patient": "patient",
+    "dataset": "data set",
+}
+"""What a query may not return, as the button says it."""
+
 _FORMULA: Final = re.compile(r"^[\t\r ]*[=+\-@]")
 _TYPED: Final = re.compile(
     r"((?:python -m radcbir_core|git checkout|pip install) [^`]+?(?=$|, or | \(|\. )|(?<!\S)--[a-z-]+)"

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import csv_bytes, markup, message
+from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
 from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval.query_panel import Asked, use_image
@@ -86,7 +86,7 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collec
         name="exclude",
         default=["duplicate", "patient"],
         selection_mode="multi",
-        format_func={"duplicate": "exact copies", "patient": "patient", "study": "study", "series": "series"}.get,
+        format_func=EXCLUSION_NAMES.get,
         help="The query image itself is always left out."
         + (known_by_file if query.known == "if in the collection" else ""),
     )

@@ -9,7 +9,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import EXCLUSIONS
 from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
 
-COLUMN = {"patient": "patient_id", "study": "study_id", "series": "series_id"}
+COLUMN = {"patient": "patient_id", "study": "study_id", "series": "series_id", "dataset": "dataset"}
 
 
 @pytest.fixture

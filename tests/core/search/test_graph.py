@@ -105,7 +105,7 @@ def assert_same_hits(s: FakeStore, query: int, found, expected) -> None:
     seed=st.integers(0, 1000),
     share=st.floats(0, 1),
     width=st.integers(1, 30),
-    exclude=st.sets(st.sampled_from(["patient", "duplicate", "study"])),
+    exclude=st.sets(st.sampled_from(["patient", "duplicate", "study", "dataset"])),
 )
 def test_ranked_hits_agree_with_the_oracle(tmp_path_factory, number, k, seed, share, width, exclude) -> None:
     """Also where the graph is far too narrow for the exclusions: those queries are searched again."""
