@@ -88,6 +88,10 @@ def import_(
     ] = False,
 ) -> None:
     """Import data sets, tables or folders of images as a new collection. They are checked, and stay where they are."""
+    from radcbir_core.images import decoding_process
+
+    if check == "decode" and not dry_run:
+        decoding_process.prepare()  # while the libraries that importing needs are loaded here
     from radcbir_core.collections.archive import is_archive
     from radcbir_core.importers import ImportRequest, import_as
     from radcbir_core.importers.rows.mapping import parse_mapping

@@ -11,12 +11,14 @@ few hundred small files do not pay for it, and at most one a processor, because 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -32,7 +34,7 @@ IDLE_SECONDS = 120.0
 _WORKER = Path(__file__).with_name("decoding_worker.py")
 # How long requests wait, all together, before a further process is started.
 _PATIENCE_SECONDS = 3.0
-_LOOKS_A_SECOND = 10
+_LOOKS_A_SECOND = 20
 _PIPE_BYTES = MEBIBYTE
 # Where the system itself refuses memory beyond the limit; elsewhere, who asks looks how much the process has.
 _LIMITED_BY_SYSTEM = sys.platform == "linux"
@@ -54,6 +56,11 @@ def ask(request: dict[str, Any], *, name: str, limits: Limits, data: bytes = b""
     return _ask(_processes.take(), request, data, name=name, limits=limits)
 
 
+def prepare() -> None:
+    """Start a process, if there is none, while the caller does something else before it asks."""
+    threading.Thread(target=_processes.prepare, name="decoding start", daemon=True).start()
+
+
 def error_in(answer: dict[str, Any]) -> ImageError | None:
     """The error that an answer holds, if it is one."""
     return error_from(answer) if "error" in answer else None
@@ -62,27 +69,22 @@ def error_in(answer: dict[str, Any]) -> ImageError | None:
 def _ask(
     worker: _Process, request: dict[str, Any], data: bytes, *, name: str, limits: Limits
 ) -> tuple[dict[str, Any], bytes]:
-    watch = _Watch(worker, limits)
+    _processes.begin(worker, limits)
     try:
         send(cast(BinaryIO, worker.stdin), request, data=data)
         answer = receive(cast(BinaryIO, worker.stdout))
     except (OSError, EOFError):
-        reason = watch.stop()
-        end_helper(worker)
-        _processes.forget(worker)
+        reason = _processes.end(worker)
         if reason == "time":
             return error_to_message(_too_slow(name, limits)), b""
         if reason == "memory":
             return error_to_message(too_much_memory(name, limits)), b""
         return error_to_message(_died(name, worker.returncode)), b""
     except BaseException:  # Ctrl-C: what it would still answer is nobody's
-        watch.stop()
-        end_helper(worker)
-        _processes.forget(worker)
+        _processes.end(worker)
         raise
-    if watch.stop() or answer[0]["last"]:
-        end_helper(worker)  # it answered just when it was given up, or this was its last answer
-        _processes.forget(worker)
+    if answer[0]["last"]:
+        _processes.end(worker)
     else:
         _processes.give_back(worker)
     return answer
@@ -112,40 +114,6 @@ def _died(name: str, code: int) -> ImageError:
     )
 
 
-class _Watch:
-    """Kills a process that is busy for too long, or takes too much memory where the system does not see to that."""
-
-    def __init__(self, worker: _Process, limits: Limits) -> None:
-        self._worker = worker
-        self._limits = limits
-        self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._reason = ""
-        threading.Thread(target=self._run, name="decoding watch", daemon=True).start()
-
-    def _run(self) -> None:
-        end = time.monotonic() + self._limits.max_seconds
-        pause = self._limits.max_seconds if _LIMITED_BY_SYSTEM else 1 / _LOOKS_A_SECOND
-        while not self._over.wait(min(pause, max(0.0, end - time.monotonic()))):
-            if time.monotonic() >= end:
-                self._kill("time")
-            elif memory_of(self._worker.pid) > self._limits.max_memory:
-                self._kill("memory")
-
-    def _kill(self, reason: str) -> None:
-        with self._lock:
-            if not self._over.is_set():
-                self._reason = reason
-                self._over.set()
-                self._worker.kill()
-
-    def stop(self) -> str:
-        """Stop watching; why the process was killed before, if it was."""
-        with self._lock:
-            self._over.set()
-            return self._reason
-
-
 def memory_of(process_id: int) -> int:
     """The bytes that a process has in memory now; 0 where nobody says."""
     try:
@@ -165,17 +133,40 @@ def memory_of(process_id: int) -> int:
         return 0
 
 
+@dataclass(slots=True)
+class _Turn:
+    """What a process is busy with.
+
+    Attributes:
+        end: when it is given up, by the monotonic clock.
+        max_memory: above which it is given up.
+        reason: why it was, "time" or "memory"; "" where it was not.
+    """
+
+    end: float
+    max_memory: int
+    reason: str = ""
+
+
 class _Processes:
-    """The processes of this one: who is idle, and how many there are."""
+    """The processes of this one, and the thread that gives them up.
+
+    The thread looks at those that are busy some times a second, and now and then for those that have been idle for
+    long; it lives as long as there are any.
+    """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._wake_keeper = threading.Condition(lock)
         self._idle: list[tuple[_Process, float]] = []
+        self._busy: dict[_Process, _Turn] = {}
         self._all: set[_Process] = set()
         self._starting = 0
         self._waited = 0.0
         self._most = os.cpu_count() or 1
         self._keeper: threading.Thread | None = None
+        self._keeper_rests = False
 
     def take(self) -> _Process:
         """A process for one request; waits while all that may be are busy."""
@@ -208,17 +199,40 @@ class _Processes:
                 self._keeper.start()
         return worker
 
-    def give_back(self, worker: _Process) -> None:
-        """It is idle again."""
+    def prepare(self) -> None:
+        """Have a process that is idle, unless there is one; who asks is told if there cannot be."""
         with self._changed:
-            self._idle.append((worker, time.monotonic()))
-            self._changed.notify()
+            if self._count():
+                return
+        with contextlib.suppress(ImageError):
+            self.give_back(self.take())
 
-    def forget(self, worker: _Process) -> None:
-        """It has been ended."""
+    def begin(self, worker: _Process, limits: Limits) -> None:
+        """It has been asked, and is given up once it is over these limits."""
+        with self._changed:
+            self._busy[worker] = _Turn(time.monotonic() + limits.max_seconds, limits.max_memory)
+            if self._keeper_rests:
+                self._wake_keeper.notify()
+
+    def give_back(self, worker: _Process) -> None:
+        """It has answered, and is idle again; unless it was given up just then."""
+        with self._changed:
+            turn = self._busy.pop(worker, None)
+            if turn is None or not turn.reason:
+                self._idle.append((worker, time.monotonic()))
+                self._changed.notify()
+                return
+        self.end(worker)
+
+    def end(self, worker: _Process) -> str:
+        """Leave nothing of it; why it was given up before, if it was."""
+        with self._changed:
+            turn = self._busy.pop(worker, None)
+        end_helper(worker)
         with self._changed:
             self._all.discard(worker)
             self._changed.notify()
+        return "" if turn is None else turn.reason
 
     def end_idle(self, *, since: float) -> None:
         """End the processes that have had nothing to do since then."""
@@ -226,25 +240,35 @@ class _Processes:
             ended = [worker for worker, idle_since in self._idle if idle_since <= since]
             self._idle = [(worker, idle_since) for worker, idle_since in self._idle if idle_since > since]
         for worker in ended:
-            end_helper(worker)
-            self.forget(worker)
+            self.end(worker)
 
     def _drop_dead(self) -> None:
         """Let go of those that somebody has ended while they were idle: no file is to blame."""
         for worker, _ in [idle for idle in self._idle if idle[0].poll() is not None]:
-            end_helper(worker)
             self._idle = [idle for idle in self._idle if idle[0] is not worker]
-            self._all.discard(worker)
+            self.end(worker)
 
     def _keep(self) -> None:
-        """End idle processes until there are none."""
         while True:
-            time.sleep(IDLE_SECONDS / 4)
             self.end_idle(since=time.monotonic() - IDLE_SECONDS)
             with self._changed:
                 if not self._count():
                     self._keeper = None
                     return
+                self._give_up()
+                self._keeper_rests = not self._busy
+                self._wake_keeper.wait(1 / _LOOKS_A_SECOND if self._busy else IDLE_SECONDS / 4)
+                self._keeper_rests = False
+
+    def _give_up(self) -> None:
+        """Kill those that are busy for too long, or take too much memory where the system does not see to that."""
+        for worker, turn in self._busy.items():
+            if time.monotonic() >= turn.end:
+                turn.reason = "time"
+            elif not _LIMITED_BY_SYSTEM and memory_of(worker.pid) > turn.max_memory:
+                turn.reason = "memory"
+            if turn.reason:
+                worker.kill()
 
     def _count(self) -> int:
         return len(self._all) + self._starting

@@ -149,7 +149,6 @@ def test_a_process_that_does_not_start(processes, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(decoding_process, "_WORKER", program)
     with pytest.raises(ImageError, match="a process to decode images in, but it ended as it started"):
         decode_image(png())
-    monkeypatch.undo()
 
 
 def test_an_answer_that_is_the_last_ends_the_process(
@@ -199,15 +198,44 @@ def test_threads_get_the_answers_to_their_own_questions(processes, monkeypatch: 
     assert answers == [-1 if n in {7, 20, 31} else n for n in range(60)]
 
 
+def test_a_process_is_prepared_once(processes) -> None:
+    decoding_process.prepare()
+    for thread in threading.enumerate():
+        if thread.name == "decoding start":
+            thread.join()
+    (worker,) = processes._all
+    processes.prepare()
+    decode_image(png())
+    assert processes._all == {worker}
+
+
+def test_one_that_cannot_be_prepared_is_told_to_who_asks(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "program.py").write_text("raise SystemExit(1)")
+    monkeypatch.setattr(decoding_process, "_WORKER", tmp_path / "program.py")
+    processes.prepare()
+    assert not processes._all
+    with pytest.raises(ImageError, match="a process to decode images in"):
+        decode_image(png())
+
+
 def test_idle_processes_are_ended(processes, monkeypatch: pytest.MonkeyPatch) -> None:
     decode_image(png())
     (worker,) = processes._all
     processes.end_idle(since=time.monotonic() - 3600)
     assert worker.poll() is None
+    keeper = processes._keeper
     monkeypatch.setattr(decoding_process, "IDLE_SECONDS", 0.0)
-    processes._keep()
+    with processes._changed:
+        processes._wake_keeper.notify()
+    keeper.join(20)
     assert worker.returncode is not None
     assert not processes._all
+    assert processes._keeper is None
+    monkeypatch.setattr(decoding_process, "IDLE_SECONDS", 100.0)
+    decode_image(png())
+    assert processes._keeper is not None
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -242,7 +270,6 @@ def test_ctrl_c_while_a_file_is_decoded_leaves_no_process(
     with pytest.raises(KeyboardInterrupt):
         decode_image(png())
     assert not processes._all
-    assert not [thread for thread in threading.enumerate() if thread.name == "decoding watch" and thread.is_alive()]
 
 
 @linux_only
