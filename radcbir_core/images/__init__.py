@@ -4,7 +4,7 @@ Owns everything about reading image files; nothing else in RadCBIR opens one. St
 which is two steps: `read_stored`, what a file holds, and `display_image`, what is shown of it.
 """
 
-from radcbir_core.images.decode import decode_image, measure_images, read_header, read_stored
+from radcbir_core.images.decode import decode_image, measure_images, read_directory, read_header, read_stored
 from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
 from radcbir_core.images.display import display_image
 from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
@@ -23,6 +23,7 @@ __all__ = [
     "display_image",
     "is_image_name",
     "measure_images",
+    "read_directory",
     "read_header",
     "read_stored",
 ]

@@ -1,14 +1,15 @@
 """The way in: a file or its bytes, of whatever format, to a decoded image.
 
-Owns the four questions that are asked about a file: what it shows, what it holds, how large its picture is, what its
-DICOM header says. Each is answered by the process that decodes (``decoding_process``), whoever the file came from, so
-that no file can take more memory or time than `Limits` allow, or end the process that asks.
+Owns the questions that are asked about a file: what it shows, what it holds, how large its picture is, what its DICOM
+header says, which images a DICOMDIR names. Each is answered by the process that decodes (``decoding_process``), whoever
+the file came from, so that no file can take more memory or time than `Limits` allow, or end the process that asks.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,22 @@ def read_header(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFA
     message, _ = _ask("header", source, name=source.name, limits=limits, keywords=list(keywords))
     elements: dict[str, Any] = message["elements"]
     return elements
+
+
+def read_directory(source: Path, *, limits: Limits = _DEFAULT_LIMITS) -> list[list[str]]:
+    """The components of the file IDs of a DICOMDIR's image records, in the order of the records.
+
+    Args:
+        source: the DICOMDIR.
+        limits: what it may cost; ten times as long as an image, because it stands for many.
+
+    Raises:
+        ImageError: it is none, is damaged, or takes too long.
+    """
+    longer = replace(limits, max_seconds=10 * limits.max_seconds)
+    message, _ = _ask("directory", source, name=source.name, limits=longer)
+    ids: list[list[str]] = message["ids"]
+    return ids
 
 
 def _ask(

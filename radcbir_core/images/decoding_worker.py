@@ -125,7 +125,19 @@ def _header(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
     return {"elements": plain_elements(header, request["keywords"])}, b""
 
 
-_ANSWERS = {"display": _display, "stored": _stored, "measure": _measure, "header": _header}
+def _directory(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  # noqa: ARG001 - as the others
+    from radcbir_core.images.dicom.directory import image_file_ids
+
+    return {"ids": image_file_ids(Path(request["path"]), name=request["name"])}, b""
+
+
+_ANSWERS = {
+    "display": _display,
+    "stored": _stored,
+    "measure": _measure,
+    "header": _header,
+    "directory": _directory,
+}
 
 
 def _source(request: dict[str, Any], data: bytes) -> Any:
@@ -145,12 +157,22 @@ def _limit_memory(most: int) -> None:
 
 def had_much(most: int) -> bool:
     """Whether this process has once had a good part of the memory that it may have."""
+    return peak_memory() > most // 4
+
+
+def peak_memory() -> int:
+    """The most bytes that this process has had in memory; 0 where the system does not say."""
+    try:
+        # Not getrusage, which on Linux begins with the peak of whoever started this process.
+        status = Path("/proc/self/status").read_bytes()
+        return int(status[status.index(b"VmHWM:") + 6 :].split(maxsplit=1)[0]) * 1024
+    except (OSError, ValueError):
+        pass
     try:
         import resource
     except ImportError:  # Windows
-        return False
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) > most // 4
+        return 0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 class _Alarm:

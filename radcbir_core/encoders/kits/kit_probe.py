@@ -20,7 +20,8 @@ from PIL import Image
 
 from radcbir_core.encoders.base import Encoder, Float32Array, shown
 from radcbir_core.encoders.kits.kit_json import PROBE_FOLDER, Kit
-from radcbir_core.errors import EncoderError
+from radcbir_core.errors import EncoderError, ImageError
+from radcbir_core.images import read_stored
 
 LEAST_COSINE: Final = 0.999
 """Between an embedding of the kit and the same one computed here. Devices, batch sizes and versions of torch change
@@ -306,12 +307,12 @@ def _read_npy(kit: Kit, key: str, *, rows: int) -> Float32Array:
 
 def _read_png(kit: Kit, name: str) -> npt.NDArray[np.uint8]:
     try:
-        with Image.open(kit.folder / name, formats=("PNG",)) as image:
-            if image.mode not in {"L", "RGB"}:
-                raise _no_probe(kit, name, f"is an image of mode {image.mode}")
-            return np.asarray(image)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        image = read_stored(kit.folder / name)
+    except ImageError as error:
         raise _no_probe(kit, name, "is no readable PNG") from error
+    if image.format != "PNG" or image.stored.dtype != np.uint8:
+        raise _no_probe(kit, name, "is no PNG of eight bits")
+    return image.stored
 
 
 def _no_probe(kit: Kit, name: str, reason: str) -> EncoderError:

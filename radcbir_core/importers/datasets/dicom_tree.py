@@ -22,7 +22,7 @@ from typing import Any
 
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
-from radcbir_core.images import read_header
+from radcbir_core.images import read_directory, read_header
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.dicom.quick_header import quick_elements
 from radcbir_core.importers.datasets.dicom_terms import is_term
@@ -135,24 +135,15 @@ def _dicomdir_in(folder: Path) -> Path | None:
 
 def _listed(directory: Path, request: ImportRequest) -> Iterator[str]:
     """The files of a DICOMDIR's image records, relative to its folder."""
-    from pydicom import dcmread
-
-    from radcbir_core.images.quiet import quiet
-
     if directory.stat().st_size > request.limits.max_bytes:
         raise ManifestError(
             f"Expected a DICOMDIR of at most {request.limits.max_bytes:,} bytes, but {directory} is larger. "
             "Import its folder's images without it."
         )
     try:
-        with quiet():
-            for record in dcmread(directory, specific_tags=["DirectoryRecordSequence"]).DirectoryRecordSequence:
-                components = record.get("ReferencedFileID")
-                if components and record.get("DirectoryRecordType") == "IMAGE":
-                    parts = [components] if isinstance(components, str) else list(components)
-                    yield _as_on_disk(directory.parent, [str(part) for part in parts])
-    except Exception as error:
-        # pydicom raises whatever comes up on damaged data, and its text may quote the file.
+        for parts in read_directory(directory, limits=request.limits):
+            yield _as_on_disk(directory.parent, parts)
+    except ImageError as error:
         raise ManifestError(
             f"Expected a DICOMDIR, but {directory} cannot be read as one. Copy it again, or import its folder's images."
         ) from error

@@ -98,6 +98,16 @@ def test_much_memory_is_said_and_the_process_ends(monkeypatch: pytest.MonkeyPatc
     }
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak may be that of who started the process")
+def test_the_peak_is_the_process_s_own() -> None:
+    """A server of a gigabyte starts processes that have had a few megabytes."""
+    kept = np.ones(300 * 2**20, np.uint8)
+    code = "from radcbir_core.images import decoding_worker; print(decoding_worker.peak_memory())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert 5 * 2**20 < int(done.stdout) < 200 * 2**20
+    assert decoding_worker.peak_memory() > kept.nbytes
+
+
 def test_it_loads_neither_networks_nor_pages_nor_tables() -> None:
     code = """
 import sys, json, io
