@@ -403,6 +403,65 @@ def available_to(
     return Available(grades=grades, counts=counts)
 
 
+def expected_kinds(
+    query_rows: npt.NDArray[Any],
+    query_labels: npt.NDArray[Any],
+    *,
+    relevance: Relevance,
+    gallery: npt.NDArray[np.bool_],
+    groups: Sequence[npt.NDArray[Any]] = (),
+    n_labels: int,
+) -> npt.NDArray[np.float64]:
+    """The share of each kind among the images that the queries of a label may be given: what chance would return.
+
+    An exact expectation: the mean over queries of the share in what each may be given, as :func:`available_to` counts.
+
+    Args:
+        query_rows: ``(Q,)`` rows of the queries.
+        query_labels: ``(Q,)`` label codes, none negative.
+        relevance: Of all images of the collection; its kinds are what is counted.
+        gallery: ``(N,)``; which images may be returned at all.
+        groups: As :func:`available_to` takes them.
+        n_labels: Above the highest label code.
+
+    Returns:
+        ``(n_labels, S)`` float64; a row adds up to 1, and to less where a query may be given nothing.
+
+    Example:
+        Row 0 may not be given row 1, of the same patient.
+
+        >>> same = Relevance.of_codes(Codes(("a", "b"), np.array([0, 0, 0, 1], dtype=np.int32)))
+        >>> patients, everything = np.array([7, 7, 8, 9]), np.ones(4, dtype=bool)
+        >>> rows, labels = np.array([0, 3]), np.array([0, 1])
+        >>> expected_kinds(rows, labels, relevance=same, gallery=everything, groups=[patients], n_labels=2).tolist()
+        [[0.5, 0.5], [1.0, 0.0]]
+    """
+    from scipy import sparse
+
+    kinds, size = relevance.kinds, max(len(relevance.sets), 1)
+    known = [check_codes(group, name="groups") for group in groups]
+    alone = np.where(np.all([group < 0 for group in known], axis=0), np.arange(len(kinds)), -1)
+    everybody = np.zeros(len(kinds), dtype=np.int64)
+    parts = []
+    allowed = np.zeros(len(query_rows), dtype=np.int64)
+    for sign, keys in ((1, everybody), *_combinations([alone, *known])):
+        there = np.flatnonzero(gallery & (kinds >= 0) & (keys >= 0))
+        shape = (int(keys.max(initial=0)) + 1, size)
+        images = sparse.csr_array((np.ones(len(there)), (keys[there], kinds[there])), shape=shape)
+        mine = keys[query_rows]
+        number = np.append(np.asarray(images.sum(axis=1)).reshape(-1), 0).astype(np.int64)
+        allowed += sign * number[mine]  # whose key is not known reads the last element, 0
+        parts.append((sign, images, mine))
+    queries = np.bincount(query_labels, minlength=n_labels)
+    weight = np.divide(1.0, allowed * queries[query_labels], out=np.zeros(len(allowed)), where=allowed > 0)
+    expected = np.zeros((n_labels, size))
+    for sign, images, mine in parts:
+        has = mine >= 0
+        asking = sparse.csr_array((weight[has], (query_labels[has], mine[has])), shape=(n_labels, images.shape[0]))
+        expected += sign * np.asarray((asking @ images).toarray())
+    return np.clip(expected, 0.0, 1.0)
+
+
 def _combinations(groups: Sequence[npt.NDArray[Any]]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
     """Every combination of groups: its sign in all less their union, and what images share if they share them all.
 

@@ -13,6 +13,11 @@ def cards(at: AppTest) -> list[dict[str, Any]]:
     return [card for shown in _components(at) for card in shown.get("cards", [])]
 
 
+def pairs(at: AppTest) -> list[list[dict[str, Any]]]:
+    """The pairs of a query and a hit that the galleries of a page show."""
+    return [pair for shown in _components(at) for pair in shown.get("pairs", [])]
+
+
 def pictures(at: AppTest) -> list[dict[str, Any]]:
     """The images that stand alone: what they are (``description``) and their ``source``."""
     return [shown for shown in _components(at) if "description" in shown]

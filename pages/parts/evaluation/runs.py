@@ -26,7 +26,10 @@ from radcbir_core.jobs.status import START
 
 QUICK_IMAGES: Final = 4000
 """Up to so many images an evaluation is made without asking: it takes a second or two on two cores."""
-QUICKER: Final = {"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500}
+QUICKER: Final = {
+    **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500},
+    "confusion": 50,
+}
 """So many times as many for those that take less: the neighbor graph answers most of them without a search."""
 QUICKER_EXACT: Final = {"comparison": 2}
 """The same where they search exactly instead."""

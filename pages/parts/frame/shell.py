@@ -32,6 +32,7 @@ PAGES: Final = (
     ("Home", "app.py", ":material/home:"),
     ("Retrieval", "pages/retrieval.py", ":material/image_search:"),
     ("Pathology", "pages/pathology.py", ":material/bar_chart:"),
+    ("Failures", "pages/failures.py", ":material/troubleshoot:"),
     ("Map", "pages/map.py", ":material/scatter_plot:"),
     ("Compare", "pages/compare.py", ":material/compare_arrows:"),
     ("Collections", "pages/collections.py", ":material/database:"),

@@ -15,6 +15,7 @@ from radcbir_core.wording import counted
 INVITATIONS = {
     "Retrieval": "Search with an image or a sentence",
     "Pathology": "See what is retrieved well, and what is not",
+    "Failures": "See what is taken for what, and the images behind it",
     "Map": "Look at all images at once",
     "Compare": "See what a second encoder does better",
     "Collections": "Import, export, rename or remove collections",

@@ -13,8 +13,8 @@ function describe(card) {
   return parts.filter(Boolean).join(", ")
 }
 
-function draw(card, setTriggerValue) {
-  const item = element("li", "card")
+function draw(card, setTriggerValue, kind = "li", opens = "open") {
+  const item = element(kind, "card")
   item.dataset.imageId = card.image_id
 
   const open = element("button", "open")
@@ -31,9 +31,10 @@ function draw(card, setTriggerValue) {
     missing.title = "Not made yet, or the image could not be read"
     open.append(missing)
   }
-  open.onclick = () => setTriggerValue("open", card.row)
+  open.onclick = () => setTriggerValue(opens, opens === "pair" ? card.pair : card.row)
 
   const head = element("div", "head")
+  if (card.role) head.append(element("span", "role", card.role))
   if (card.rank !== undefined) {
     const rank = element("span", "rank", card.rank)
     rank.title = `Rank ${card.rank}`
@@ -81,8 +82,15 @@ function draw(card, setTriggerValue) {
   return item
 }
 
+function drawPair(pair, setTriggerValue) {
+  const item = element("li", "pair")
+  item.append(...pair.map((card) => draw(card, setTriggerValue, "div", "pair")))
+  return item
+}
+
 export default function ({ parentElement, data, setTriggerValue }) {
   const grid = parentElement.querySelector("ol.grid")
   grid.style.setProperty("--columns", data.columns)
-  grid.replaceChildren(...data.cards.map((card) => draw(card, setTriggerValue)))
+  const pairs = (data.pairs || []).map((pair) => drawPair(pair, setTriggerValue))
+  grid.replaceChildren(...pairs, ...data.cards.map((card) => draw(card, setTriggerValue)))
 }

@@ -145,6 +145,61 @@ def show(
         open_large(collection, shown, position, similarities=values, measure=measure, query=query, on_query=on_query)
 
 
+def show_pairs(
+    collection: Collection,
+    queries: Sequence[int] | np.ndarray,
+    hits: Sequence[int] | np.ndarray,
+    *,
+    key: str,
+    ranks: Sequence[int] | np.ndarray,
+    similarities: Sequence[float] | np.ndarray,
+    on_open: Callable[[str, str], None],
+    columns: int = 4,
+) -> None:
+    """Queries beside one hit each, as many pairs as are given; a click on either image opens the pair.
+
+    Args:
+        collection: Where the images are.
+        queries: (P,) rows of the manifest.
+        hits: (P,) rows of the manifest.
+        key: Unique on the page.
+        ranks: (P,) of each hit.
+        similarities: (P,) of each hit.
+        on_open: Called with the image_id of both before the page runs again.
+        columns: Pairs side by side on a wide screen.
+    """
+    rows = np.column_stack([np.asarray(queries, dtype=np.int64), np.asarray(hits, dtype=np.int64)])
+    colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
+    frame = collection.manifest.rows(rows.reshape(-1), _CARD_COLUMNS)
+    records = [dict(zip(_CARD_COLUMNS, values, strict=True)) for values in frame.itertuples(index=False)]
+    pairs = []
+    for position, (query, hit) in enumerate(rows.tolist()):
+        asked, given = records[2 * position : 2 * position + 2]
+        both = (
+            _card(collection, query, asked, None) | {"role": "Query"},
+            _card(collection, hit, given, _labels(asked))
+            | {"rank": int(ranks[position]), "similarity": f"{similarities[position]:.3f}"},
+        )
+        color = {card["row"]: colors.get(card["modality"], palette.NO_VALUE) for card in both}
+        pairs.append([card | {"pair": position, "color": color[card["row"]]} for card in both])
+
+    def opened() -> None:
+        event = st.session_state.get(f"{key}:grid")
+        at = event.get("pair") if isinstance(event, Mapping) else None
+        if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < len(pairs):
+            on_open(*(str(card["image_id"]) for card in pairs[at]))
+
+    result = _grid(
+        key=f"{key}:grid",
+        data={"cards": [], "pairs": pairs, "columns": columns},
+        on_pair_change=opened,
+        on_query_change=_nothing,
+    )
+    row = _clicked(result, "query", rows.reshape(-1))
+    if row is not None:
+        open_as_query(collection, row)
+
+
 def picture(source: bytes | str, description: str, *, key: str) -> bool:
     """One image by itself, as wide as its column; True in the run after it was clicked, to be opened large.
 

@@ -6,7 +6,7 @@ Owns this view under any protocol; what the paper's adds to it is paper_view.py'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from pages.parts.frame import figures, palette, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup, percent
 from pages.parts.pathology import paper_view
-from radcbir_core.evaluation import Result, evaluation_of
+from radcbir_core.evaluation import KS, Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
 from radcbir_core.evaluation.reports.precision import rule_said, standout
@@ -59,6 +59,7 @@ def show(opened: Opened) -> None:
     label = label_chart.chosen(opened.collection, labels["label"].tolist(), chosen.level)
     show_standout(opened, result, table, chosen)
     show_labels(opened, result, labels, chosen, label=label, rule=rule_said(table, chosen.protocol))
+    link_to_failures(chosen, label)
     if label is None:
         st.caption("Click a label in the chart or in the table to see what it is taken for, and its queries.")
     else:
@@ -160,6 +161,19 @@ def show_labels(
         alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]}, the worst, up to {names[-1]}; {rule}",
     )
     label_chart.without_figure(labels, "precision")
+
+
+def link_to_failures(chosen: Chosen, label: str | None) -> None:
+    """The way to all confusions, under the same choices; those of the open label, where there is one."""
+    choices: dict[str, Any] = {"level": chosen.level, "k": chosen.k, "find": label}
+    if not chosen.protocol.fixed:
+        choices |= {"protocol": chosen.protocol.name, "exclude": chosen.protocol.exclude or state.NOTHING}
+    st.page_link(
+        "pages/failures.py",
+        label="What is taken for what, with the images behind it" if label is None else "All its confusions",
+        icon=":material/troubleshoot:",
+        query_params=state.parameters_for(**choices if chosen.k in KS else choices | {"k": None}),
+    )
 
 
 def show_label(opened: Opened, result: Result, figure: pd.Series, chosen: Chosen) -> None:

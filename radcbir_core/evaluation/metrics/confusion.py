@@ -31,7 +31,9 @@ class Confusion:
         n_queries: (L,) int64, the queries of each label.
         query_codes: (P,) int64, the label of the queries; pairs are sorted by it, then by the other.
         hit_codes: (P,) int64, the label of the hits.
-        shares: (P,) float64 in (0, 1]: hits with that label ÷ (k times the queries of the label).
+        counts: (P,) int64, hits with that label.
+        shares: (P,) float64 in (0, 1]: the weights of the hits with that label ÷ those of k hits of each query of the
+            label. With equal weights, hits with that label ÷ (k times the queries of the label).
     """
 
     labels: tuple[str, ...]
@@ -39,6 +41,7 @@ class Confusion:
     n_queries: NDArray[np.int64]
     query_codes: NDArray[np.int64]
     hit_codes: NDArray[np.int64]
+    counts: NDArray[np.int64]
     shares: NDArray[np.float64]
 
     def matrix(self) -> NDArray[np.float64]:
@@ -106,6 +109,7 @@ def confusion(
     gallery_labels: NDArray[Any],
     labels: Sequence[str],
     k: int,
+    weights: NDArray[np.float64] | None = None,
 ) -> Confusion:
     """Count the labels among the first k hits of the queries of each label.
 
@@ -115,6 +119,7 @@ def confusion(
         gallery_labels: (N,) label codes of all rows of the collection, -1 = unlabeled.
         labels: The name of each code.
         k: From 1 to K.
+        weights: (k,) what a hit of each rank counts, above 0; all alike by default. See :func:`rank_weights`.
 
     Returns:
         The shares. Missing and unlabeled hits count towards k and towards no label.
@@ -139,24 +144,58 @@ def confusion(
             f"Expected label codes below {size}, but a label code = {highest}. Pass the names of all labels."
         )
     padded = np.append(gallery, -1)
+    weight: NDArray[np.float64] = np.ones(k) if weights is None else np.asarray(weights, dtype=np.float64)
+    weight = weight / weight.sum()
+    if weight.shape != (k,):
+        raise ValueError(f"Expected one weight a rank ({k}), but weights has shape {weight.shape}. Pass k of them.")
     pairs: NDArray[np.int64] = np.empty(0, dtype=np.int64)
     counts: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+    number: NDArray[np.int64]
+    sums: NDArray[np.float64] = np.empty(0, dtype=np.float64)
     for rows in row_chunks(len(hits), k):
         own = queries[rows].astype(np.int64)[:, None]
         theirs = padded[hits[rows, :k]]
-        both = (own * size + theirs)[(own >= 0) & (theirs >= 0)]
-        distinct, number = np.unique(both, return_counts=True)
+        known = (own >= 0) & (theirs >= 0)
+        of_rank = np.broadcast_to(weight, known.shape)[known]
+        distinct, which = np.unique((own * size + theirs)[known], return_inverse=True)
+        number = np.bincount(which).astype(np.int64)
+        sum_of = np.bincount(which, weights=of_rank).astype(np.float64)
         pairs, place = np.unique(np.concatenate([pairs, distinct]), return_inverse=True)
-        total = np.zeros(len(pairs), dtype=np.int64)
-        np.add.at(total, place, np.concatenate([counts, number]))
-        counts = total
+        counts = np.bincount(
+            place, weights=np.concatenate([counts, number]).astype(np.float64), minlength=len(pairs)
+        ).astype(np.int64)
+        sums = np.bincount(place, weights=np.concatenate([sums, sum_of]), minlength=len(pairs)).astype(np.float64)
     n_queries = np.bincount(queries[queries >= 0], minlength=size).astype(np.int64)
     query_codes, hit_codes = np.divmod(pairs, max(size, 1))
+    of_label = n_queries[query_codes]
     return Confusion(
         labels=tuple(labels),
         k=k,
         n_queries=n_queries,
         query_codes=query_codes,
         hit_codes=hit_codes,
-        shares=counts / (k * n_queries[query_codes]),
+        counts=counts,
+        # Equal weights are counted, so that the shares of whole numbers are exact.
+        shares=counts / (k * of_label) if weights is None else sums / of_label,
     )
+
+
+def rank_weights(k: int) -> NDArray[np.float64]:
+    """What a hit counts by its rank r: 1 / log2(r + 1), the discount of nDCG, divided by their sum over k ranks.
+
+    Source: Järvelin and Kekäläinen, *Cumulated gain-based evaluation of IR techniques* (ACM TOIS 20(4), 2002); the form
+    with r + 1 is Burges et al. (ICML 2005).
+
+    Args:
+        k: How many hits count.
+
+    Returns:
+        (k,) float64 that add up to 1.
+
+    Example:
+        >>> rank_weights(3).round(3).tolist()
+        [0.469, 0.296, 0.235]
+    """
+    discounts: NDArray[np.float64] = 1 / np.log2(np.arange(1, k + 1) + 1.0)
+    weights: NDArray[np.float64] = discounts / discounts.sum()
+    return weights

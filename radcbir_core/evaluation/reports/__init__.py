@@ -10,9 +10,14 @@ from radcbir_core.evaluation.reports.paper import Paper
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.reports.probes import Probes
 from radcbir_core.evaluation.reports.ranking import Ranking
+from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion
 from radcbir_core.evaluation.reports.space import Space
 
 EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
-    for evaluation in (Precision, Paper, Ranking, Probes, IndexSize, Space, Comparison, Neighborhoods)
+    for evaluation in (
+        *(Precision, Paper, Ranking, Probes, IndexSize, Space),
+        RetrievalConfusion,
+        *(Comparison, Neighborhoods),
+    )
 }

@@ -36,6 +36,7 @@ Owns the intervals; the means are those of averages.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
@@ -194,25 +195,131 @@ def _sums(codes: NDArray[np.int64], weights: NDArray[np.float64], number: int) -
     return np.bincount(codes, weights=weights, minlength=number).astype(np.float64)
 
 
+def cell_intervals(
+    values: NDArray[Any],
+    query_labels: NDArray[Any],
+    columns: NDArray[Any],
+    *,
+    lines: NDArray[Any],
+    clusters: NDArray[Any],
+    n_labels: int,
+    n_columns: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Intervals of the means of a sparse table of values by query and column, for the queries of each label.
+
+    As those of the labels in :func:`mean_intervals`, for each column; what is not named is 0, so that a table of
+    queries by thousands of labels costs what it holds.
+
+    Args:
+        values: (P,) above 0; those of one query and column add up to 1 at most.
+        query_labels: (Q,) label codes; -1 is left out.
+        columns: (P,) the column of each value, below ``n_columns``.
+        lines: (P,) the query of each value.
+        clusters: (Q,) cluster code of each query, at least 0.
+        n_labels: Above the highest label code.
+        n_columns: Above the highest column.
+
+    Returns:
+        The cells that occur, label × ``n_columns`` + column, ascending, and (cells, 2) their bounds; NaN where the
+        queries of the label are of a single cluster.
+
+    Example:
+        Five patients; the hits of one of them are of column 1.
+
+        >>> labels, clusters = np.zeros(5, int), np.arange(5)
+        >>> cells, bounds = cell_intervals(
+        ...     *(np.ones(5), labels, [0, 0, 0, 0, 1]), lines=clusters, clusters=clusters, n_labels=1, n_columns=2
+        ... )
+        >>> cells.tolist(), bounds.round(2).tolist()
+        ([0, 1], [[0.35, 1.0], [0.0, 0.65]])
+    """
+    label = np.asarray(query_labels, dtype=np.int64)
+    members = np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+    n_clusters = int(members.max(initial=-1)) + 1
+    asks = label >= 0
+    pairs, n = np.unique(label[asks] * n_clusters + members[asks], return_counts=True)
+    of_label = pairs // max(n_clusters, 1)
+    number = np.bincount(of_label, minlength=n_labels)
+    size, squares = (_sums(of_label, n.astype(np.float64) ** power, n_labels) for power in (1, 2))
+    whole = np.where(number > 1, size + 2 * ratio(squares, size), np.nan)
+
+    kept = asks[lines]
+    line = np.asarray(lines)[kept]
+    keys = (label[line] * n_columns + np.asarray(columns)[kept]) * n_clusters + members[line]
+    keys, place = np.unique(keys, return_inverse=True)
+    s = _sums(place.reshape(-1), np.asarray(values, dtype=np.float64)[kept], len(keys))
+    cell, cluster = np.divmod(keys, max(n_clusters, 1))
+    cells, of_cell = np.unique(cell, return_inverse=True)
+    row = cells // max(n_columns, 1)
+    mine = n[np.searchsorted(pairs, row[of_cell] * n_clusters + cluster)].astype(np.float64)
+    total = _sums(of_cell, s, len(cells))
+    # Clusters without a value add (middle n_i)² / (1 - n_i / T) each: those of all, less those that have one.
+    all_of_label = _sums(of_label, n**2 / (1 - n / whole[of_label]), n_labels)[row]
+
+    def own(middle: NDArray[np.float64]) -> NDArray[np.float64]:
+        share = 1 - mine / whole[row][of_cell]
+        more = ((s - middle[of_cell] * mine) ** 2 - (middle[of_cell] * mine) ** 2) / share
+        apart: NDArray[np.float64] = middle**2 * all_of_label + _sums(of_cell, more, len(cells))
+        return apart
+
+    bounds = _bounds(_Sums(size[row], squares[row], number[row], total), own, (0.0, 1.0), 0.95)
+    mean = ratio(total, size[row])
+    bounds[:, 0] = np.clip(np.minimum(bounds[:, 0], mean), 0, 1)
+    bounds[:, 1] = np.clip(np.maximum(bounds[:, 1], mean), 0, 1)
+    return cells, bounds
+
+
 def _of_labels(clusters: _Clusters, limits: tuple[float, float], confidence: float) -> NDArray[np.float64]:
     """(L, 2) bounds of each label's mean, not cut yet; NaN below two clusters. Formulas: see above."""
+    label, n, s = clusters.label, clusters.n, clusters.s
+    number = np.bincount(label, minlength=clusters.n_labels)
+    size, squares = clusters.total(n), clusters.total(n**2)
+    whole = np.where(number > 1, size + 2 * ratio(squares, size), np.nan)
+
+    def own(middle: NDArray[np.float64]) -> NDArray[np.float64]:
+        return clusters.total((s - middle[label] * n) ** 2 / (1 - n / whole[label]))
+
+    return _bounds(_Sums(size, squares, number, clusters.total(s)), own, limits, confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What the interval of each of M means is made of.
+
+    Attributes:
+        size: (M,) N, the queries.
+        squares: (M,) Σ n_i².
+        number: (M,) C, the clusters.
+        total: (M,) Σ s_i.
+    """
+
+    size: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    number: NDArray[np.int64]
+    total: NDArray[np.float64]
+
+
+def _bounds(
+    sums: _Sums,
+    own: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    limits: tuple[float, float],
+    confidence: float,
+) -> NDArray[np.float64]:
+    """(M, 2) bounds of means, not cut yet; ``own`` gives Σ (s_i - c n_i)² / (1 - n_i / T) for the middles c."""
     from scipy.special import stdtrit
 
     low, high = limits
-    label, n, s = clusters.label, clusters.n, clusters.s
-    number = np.bincount(label, minlength=clusters.n_labels)
+    size, squares, number, total = sums.size, sums.squares, sums.number, sums.total
     enough = number > 1
-    size, squares = clusters.total(n), clusters.total(n**2)
     further = ratio(squares, size)
     whole = np.where(enough, size + 2 * further, np.nan)
-    middle = (clusters.total(s) + further * (low + high)) / whole
-    own = clusters.total((s - middle[label] * n) ** 2 / (1 - n / whole[label]))
+    middle = (total + further * (low + high)) / whole
     two = further**2 * ((high - middle) ** 2 + (middle - low) ** 2) / (1 - further / whole)
     alike = np.where(enough, size**2 / np.where(enough, squares, 1), np.nan)
     normal = NormalDist().inv_cdf((1 + confidence) / 2)
     student = stdtrit(alike + _FURTHER_DEGREES, (1 + confidence) / 2)
     quantile = normal + (student - normal) * (1 - alike / np.maximum(number, 1))
-    reach = quantile * np.sqrt(own + two) / whole
+    reach = quantile * np.sqrt(np.maximum(own(middle), 0) + two) / whole
     bounds: NDArray[np.float64] = np.stack([middle - reach, middle + reach], axis=-1)
     return bounds
 

@@ -28,6 +28,7 @@ OTHERS = {
     "index-size": {"level": "anatomy"},
     "space": {"exclude": "none"},
     "comparison": {"empty": "zero"},
+    "confusion": {"weight": "equal"},
 }
 """Of each kind that has choices, one that makes another result."""
 

@@ -57,6 +57,16 @@ def test_shares_are_of_the_first_k_hits_of_the_label():
     assert found.top(limit=1)["taken_for"].tolist() == ["mass, left", "normal"]
 
 
+def test_ranks_may_count_differently():
+    labels = np.array([0, 0, 1, 2])
+    hits, own = np.array([[1, 2], [2, -1]]), np.array([0, 0])
+    found = confusion(hits, own, gallery_labels=labels, labels=NAMES, k=2, weights=np.array([3, 1]))
+    np.testing.assert_allclose(found.shares, [0.75 / 2, (0.25 + 0.75) / 2])
+    assert found.counts.tolist() == [1, 2]
+    with pytest.raises(ValueError, match=r"Expected one weight a rank \(2\)"):
+        confusion(hits, own, gallery_labels=labels, labels=NAMES, k=2, weights=np.ones(3))
+
+
 def test_ties_follow_the_order_of_the_labels():
     labels = np.array([0, 1, 2, 3])
     found = confusion(np.array([[3, 1, 2]]), np.array([0]), gallery_labels=labels, labels=NAMES, k=3)

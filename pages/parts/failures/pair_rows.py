@@ -1,0 +1,154 @@
+"""Queries and hits side by side: pages of pairs, and one pair in large.
+
+Owns the pages of pairs and their URL parameters: ``page``, and ``image`` with ``beside``, the pair that is open. Which
+pairs, in which order, is each view's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from pages.parts.evaluation import query_rows
+from pages.parts.frame import shell, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import literal, markup
+from pages.parts.images import gallery, pictures
+from radcbir_core.collections.collection import Collection
+from radcbir_core.errors import RadcbirError
+
+PAIRS_A_PAGE: Final = 12
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Queries and hits.
+
+    Attributes:
+        queries: (P,) rows.
+        hits: (P,) rows.
+        ranks: (P,) of each hit among those of its query, from 1.
+        similarities: (P,).
+    """
+
+    queries: np.ndarray
+    hits: np.ndarray
+    ranks: np.ndarray
+    similarities: np.ndarray
+
+    def in_order(self, order: np.ndarray) -> Pairs:
+        """The same in another order, or some of them."""
+        return Pairs(self.queries[order], self.hits[order], self.ranks[order], self.similarities[order])
+
+
+def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
+    """Draw one page of pairs; above it, the pair that the URL names.
+
+    Args:
+        opened: The open collection.
+        pairs: In the order to show.
+        title: What they are.
+    """
+    last = max((len(pairs.queries) - 1) // PAIRS_A_PAGE, 0)
+    at = query_rows.page_asked(last)
+    start = at * PAIRS_A_PAGE
+    shown = np.arange(start, min(start + PAIRS_A_PAGE, len(pairs.queries)))
+    opened_at = _asked(opened.collection, pairs)
+    if opened_at is not None:
+        _show_large(opened, pairs, opened_at)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<h4 class="radcbir-label">{markup(title)}</h4>', width="content")
+        st.caption(f"{start + 1:,} to {start + len(shown):,} of {len(pairs.queries):,}", width="stretch")
+        for name, icon, to in (("Previous pairs", "chevron_left", at - 1), ("Next pairs", "chevron_right", at + 1)):
+            st.button(
+                name,
+                icon=f":material/{icon}:",
+                disabled=not 0 <= to <= last,
+                on_click=state.update,
+                kwargs={"page": to + 1 if to else None},
+            )
+    part = pairs.in_order(shown)
+    gallery.show_pairs(
+        opened.collection,
+        part.queries,
+        part.hits,
+        key="pairs",
+        ranks=part.ranks,
+        similarities=part.similarities,
+        on_open=lambda query, hit: state.update(image=query, beside=hit),
+    )
+
+
+def _asked(collection: Collection, pairs: Pairs) -> int | None:
+    """Which pair the URL names; one that is none of these is reported."""
+    query, hit = state.get("image"), state.get("beside")
+    if query is None or hit is None:
+        return None
+    try:
+        rows = collection.manifest.row_of(query), collection.manifest.row_of(hit)
+    except RadcbirError as error:
+        shell.show_error(error)
+        return None
+    places = np.flatnonzero((pairs.queries == rows[0]) & (pairs.hits == rows[1]))
+    if not len(places):
+        st.warning(
+            f"Expected a pair of those below, but image = {literal(query[:80])} and beside = {literal(hit[:80])}. "
+            "Open one of them."
+        )
+        return None
+    return int(places[0])
+
+
+def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
+    """A query and its hit in large, side by side, with all that is known of both."""
+    collection = opened.collection
+    rows = int(pairs.queries[at]), int(pairs.hits[at])
+
+    def go(to: int) -> None:
+        ids = collection.manifest.rows([pairs.queries[to], pairs.hits[to]], ["image_id"])["image_id"].tolist()
+        state.update(image=ids[0], beside=ids[1], page=to // PAIRS_A_PAGE + 1 if to >= PAIRS_A_PAGE else None)
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html('<h4 class="radcbir-label">Query and hit</h4>', width="content")
+        st.caption(
+            f"Pair {at + 1:,} of {len(pairs.queries):,}: rank {pairs.ranks[at]}, similarity "
+            f"{pairs.similarities[at]:.3f}",
+            width="stretch",
+        )
+        for name, icon, to, key in (
+            ("Previous pair", "chevron_left", at - 1, "Left"),
+            ("Next pair", "chevron_right", at + 1, "Right"),
+        ):
+            st.button(
+                name,
+                icon=f":material/{icon}:",
+                disabled=not 0 <= to < len(pairs.queries),
+                on_click=go,
+                args=(to,),
+                shortcut=key,
+            )
+        st.button(
+            "Close the pair",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=state.update,
+            kwargs={"image": None, "beside": None},
+        )
+    halves = st.container(key="radcbir-large-pair").columns(2, gap="medium")
+    for half, row, name in zip(halves, rows, ("Query", f"Hit, rank {pairs.ranks[at]}"), strict=True):
+        with half:
+            labels = gallery.labels_of(collection, row)
+            said = " · ".join(filter(None, gallery.said_of(labels))) or "not labeled"
+            st.html(f'<p class="radcbir-query"><b>{markup(name)}</b> &ensp;{markup(said)}</p>')
+            try:
+                source = pictures.large(collection, row, gallery.said_of(labels))
+            except RadcbirError as error:
+                shell.show_error(error)
+            else:
+                if gallery.picture(source, f"{name}: {said}", key=f"large-pair-{name[:3]}"):
+                    gallery.open_large(collection, rows, rows.index(row))
+            with st.expander("All that is known of it"):
+                gallery.facts_table(gallery.image_facts(collection, row))

@@ -1,0 +1,139 @@
+"""The Failures page: its figures are those of the evaluations, and every state has a link."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion, standout_cell
+from tests.pages.reading import complaints, html, pairs, pictures, words
+
+LABEL, HIT = "XR/chest/normal", "XR/chest/pneumonia"
+
+
+@pytest.fixture
+def store(copied_data):
+    return open_collection("small").store("pixels")
+
+
+def figures(at):
+    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+
+
+def button(at, label):
+    return next(one for one in at.button if one.label.startswith(label))
+
+
+def cell_of(store, label=LABEL, hit=HIT, **choices):
+    cells = RetrievalConfusion(**choices).run(store).table
+    return cells[(cells["label"] == label) & (cells["hit_label"] == hit)].iloc[0]
+
+
+def test_the_square_and_the_table_are_the_evaluation(app, store) -> None:
+    at = app("failures")
+    assert not complaints(at)
+    cells = RetrievalConfusion().run(store).table
+    heat, points = figures(at)[0]["data"]
+    assert len(points["hovertext"]) == len(cells)
+    assert heat["type"] == "heatmap"
+    shown = at.dataframe[0].value
+    confused = cells[cells["label"] != cells["hit_label"]].head(len(shown))
+    assert shown["label"].tolist() == confused["label"].tolist()
+    assert shown["hit_label"].tolist() == confused["hit_label"].tolist()
+    assert (shown["share"] / 100).tolist() == pytest.approx(confused["share"].tolist())
+    assert (shown["chance"] / 100).tolist() == pytest.approx(confused["chance"].tolist())
+    assert shown["n_patients"].tolist() == confused["n_patients"].tolist()
+    assert "those without a relevant image left out" in words(at)
+    row = standout_cell(cells)
+    button(at, "What stands out").click().run()
+    assert not complaints(at)
+    assert at.query_params["label"] == row["label"]
+    assert at.query_params["hit"] == row["hit_label"]
+    assert pairs(at)
+
+
+@pytest.mark.parametrize("level", ["modality", "anatomy"])
+@pytest.mark.parametrize("figure", ["share", "lift", "n_hits"])
+def test_it_can_be_collapsed_and_show_other_figures(app, store, level, figure) -> None:
+    at = app("failures", level=level, figure=figure, weight="equal", k="3")
+    assert not complaints(at)
+    cells = RetrievalConfusion(level=level, k=3, weight="equal").run(store).table
+    assert len(figures(at)[0]["data"][1]["hovertext"]) == len(cells)
+
+
+def test_a_cell_opens_its_pairs_and_a_pair_opens_large(app, store) -> None:
+    at = app("failures", label=LABEL, hit=HIT, order="rank")
+    assert not complaints(at)
+    shown = pairs(at)
+    cell = cell_of(store)
+    assert f"{LABEL} → {HIT}" in html(at)
+    assert f"1 to {len(shown)} of {cell['n_hits']}" in words(at)
+    manifest = store.collection.manifest
+    labels = manifest.labels("label").text(range(len(manifest)))
+    for query, hit in shown:
+        assert (labels[query["row"]], labels[hit["row"]]) == (LABEL, HIT)
+    ranks = [hit["rank"] for _, hit in shown]
+    assert ranks == sorted(ranks)
+    query, hit = shown[1]
+    at = app("failures", label=LABEL, hit=HIT, order="rank", image=query["image_id"], beside=hit["image_id"])
+    assert not complaints(at)
+    assert f"Pair 2 of {cell['n_hits']}: rank {hit['rank']}, similarity {hit['similarity']}" in words(at)
+    assert len(pictures(at)) == 2
+    button(at, "Next pair").click().run()
+    assert at.query_params["image"] == shown[2][0]["image_id"]
+    assert at.query_params["beside"] == shown[2][1]["image_id"]
+    button(at, "Close the pair").click().run()
+    assert "beside" not in at.query_params
+    assert not pictures(at)
+    button(at, "Close").click().run()
+    assert "hit" not in at.query_params
+    assert not pairs(at)
+
+
+def test_pages_of_pairs_and_their_orders(app, store, monkeypatch) -> None:
+    monkeypatch.setattr("pages.parts.failures.pair_rows.PAIRS_A_PAGE", 2)
+    at = app("failures", label=LABEL, hit=HIT)
+    similarities = [float(hit["similarity"]) for _, hit in pairs(at)]
+    assert len(similarities) == 2
+    button(at, "Next pairs").click().run()
+    assert at.query_params["page"] == "2"
+    similarities += [float(hit["similarity"]) for _, hit in pairs(at)]
+    assert similarities == sorted(similarities, reverse=True)
+    assert f"3 to 4 of {cell_of(store)['n_hits']}" in words(at)
+    at = app("failures", label=LABEL, hit=HIT, order="query")
+    assert not complaints(at)
+    assert pairs(at)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"label": "none such", "hit": HIT}, "Expected label to be one of those there are, but label = none such"),
+        ({"label": LABEL, "hit": "none such"}, "Expected hit to be one of those there are, but hit = none such"),
+        ({"label": LABEL, "hit": HIT, "image": "no/such", "beside": "x"}, "no/such"),
+        ({"weight": "heavy"}, "Expected weight to be one of those there are, but weight = heavy"),
+        ({"view": "none"}, "Expected view to be one of those there are"),
+    ],
+)
+def test_links_to_what_is_not_there_say_so(app, copied_data, query, said) -> None:
+    assert said in complaints(app("failures", **query))
+
+
+def test_a_pair_that_is_not_of_the_cell_says_so(app, store) -> None:
+    ids = store.collection.manifest.rows([0, 30], ["image_id"])["image_id"].tolist()
+    at = app("failures", label=LABEL, hit=HIT, image=ids[0], beside=ids[1])
+    assert "Expected a pair of those below" in complaints(at)
+
+
+def test_labels_of_which_no_hit_is_are_no_error(app, store) -> None:
+    at = app("failures", label="CT/abdomen/cyst, simple", hit="MR/brain/腫瘍")
+    assert not complaints(at)
+    assert "under these choices" in words(at) or pairs(at)
+
+
+def test_a_filter_that_nothing_passes_says_so(app, copied_data) -> None:
+    at = app("failures", find="nothing has this")
+    assert not complaints(at)
+    assert "No pair of two labels has this text" in words(at)
