@@ -26,11 +26,14 @@ class Request:
         name: what messages call the file.
         frame: the frame asked for, counted from 0, or None for the middle one.
         limits: what the file may cost.
+        measured_only: whether values are not wanted, but only that the picture can be decoded, and its size. Readers
+            then leave out what is done to plain values after they are decoded, and give zeros instead.
     """
 
     name: str
     frame: int | None
     limits: Limits
+    measured_only: bool = False
 
     def error(self, rule: str, actual: str, *, remedy: str, kind: type[ImageError] = ImageError) -> ImageError:
         """An error in one line that names the file; the caller raises it.

@@ -109,7 +109,7 @@ def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  #
     except OSError:
         pass  # reading it says what is wrong
     source = source if isinstance(source, bytes) else Path(source)
-    stored = read_file(source, name=request["name"], frame=request["frame"], limits=limits)
+    stored = read_file(source, name=request["name"], frame=request["frame"], limits=limits, measured_only=True)
     # Eight bits of a raster image are shown as they are, which cannot fail; all else is tried.
     height, width = stored.square or stored.stored.shape[:2]
     if not stored.as_is:

@@ -22,12 +22,18 @@ _DEFAULT_LIMITS = Limits()
 
 
 def read_file(
-    source: Path | bytes, *, name: str | None = None, frame: int | None = None, limits: Limits = _DEFAULT_LIMITS
+    source: Path | bytes,
+    *,
+    name: str | None = None,
+    frame: int | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
+    measured_only: bool = False,
 ) -> StoredImage:
     """Read what one image file holds, before anything of it is shown.
 
     Arguments and errors are those of :func:`radcbir_core.images.decode.read_stored`, but for the limits of memory and
-    time, which are the process's.
+    time, which are the process's, and for `measured_only`, which is
+    :attr:`radcbir_core.images.decoding_request.Request.measured_only`.
 
     Example:
         >>> read_file(b"GIF89a", name="a.gif")
@@ -36,9 +42,9 @@ def read_file(
 Convert it to one of these, or leave it out.
     """
     if isinstance(source, bytes):
-        request = Request(name or "the upload", frame, limits)
+        request = Request(name or "the upload", frame, limits, measured_only)
         return _read(BytesIO(source), size=len(source), request=request)
-    request = Request(name or source.name, frame, limits)
+    request = Request(name or source.name, frame, limits, measured_only)
     try:
         status = source.stat()
         if not stat.S_ISREG(status.st_mode):  # a folder; or a pipe, which would never end

@@ -116,7 +116,7 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
         stored = stored if turn is None else turn(stored)
     return StoredImage(
         name=request.name,
-        stored=np.ascontiguousarray(stored),
+        stored=stored if request.measured_only else np.ascontiguousarray(stored),
         format=image_format,
         frame=frame if frames > 1 else None,
         frames=frames,
@@ -184,6 +184,9 @@ def _stored_values(image: Image, request: Request) -> np.ndarray:
     if "transparency" in image.info or image.mode in _MODES_WITH_ALPHA:
         return by_parts(image, _on_black)
     if image.mode in {"L", "RGB"}:
+        if request.measured_only:
+            shape = (image.height, image.width)
+            return np.broadcast_to(np.uint8(0), shape if image.mode == "L" else (*shape, 3))
         return by_parts(image, np.asarray)  # convert() would copy
     return by_parts(image, lambda part: np.asarray(part.convert("L" if part.mode == "1" else "RGB")))
 

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from radcbir_core.errors import ImageError
 from radcbir_core.images import Limits, decoding_worker, file_content
+from radcbir_core.images.file_reading import read_file
 from radcbir_core.images.image_messages import limits_to_message
 from radcbir_core.messages import receive, send
 from tests.conftest import REPOSITORY
@@ -69,6 +71,32 @@ def test_of_many_files_it_looks_at_as_many_as_its_turn_allows(tmp_path: Path, mo
     assert served({"wanted": "measure", "files": files})[0][0]["answers"] == answer["answers"]
     monkeypatch.setattr(decoding_worker, "_A_TURN", -1)
     assert served({"wanted": "measure", "files": files})[0][0]["answers"] == answer["answers"][:1]
+
+
+WRITTEN = {
+    "PNG": ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"],
+    "JPEG": ["L", "RGB", "CMYK"],
+    "TIFF": ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"],
+    "WEBP": ["L", "RGB", "RGBA"],
+    "BMP": ["1", "L", "P", "RGB", "RGBA"],
+}
+
+
+@pytest.mark.parametrize(("image_format", "mode"), [(name, mode) for name, modes in WRITTEN.items() for mode in modes])
+def test_what_is_measured_is_the_picture_that_would_be_shown(image_format: str, mode: str) -> None:
+    image = Image.fromarray(GRAY.astype(np.uint16)) if mode == "I;16" else Image.fromarray(GRAY).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    file = io.BytesIO()
+    image.save(file, image_format, exif=exif, dpi=(200, 100))
+    whole = read_file(file.getvalue())
+    measured = read_file(file.getvalue(), measured_only=True)
+    assert (measured.stored.shape, measured.stored.dtype) == (whole.stored.shape, whole.stored.dtype)
+    for field in ("square", "as_is", "format", "remarks", "frames"):
+        assert getattr(measured, field) == getattr(whole, field)
+    cut = file.getvalue()[: len(file.getvalue()) * 2 // 3]
+    with pytest.raises(ImageError):
+        read_file(cut, measured_only=True)
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:

@@ -94,7 +94,9 @@ def test_the_table_of_hits(small) -> None:
 
 def test_queries_that_cannot_be(small) -> None:
     retriever = Retriever(small, "pixels")
-    with pytest.raises(QueryError, match="Expected exclusions of duplicate, series, study, patient, dataset, but exclude = 'x'"):
+    with pytest.raises(
+        QueryError, match="Expected exclusions of duplicate, series, study, patient, dataset, but exclude = 'x'"
+    ):
         retriever.search(0, k=3, exclude=["x"])
     with pytest.raises(QueryError, match="Expected query vectors of dimension 1024"):
         retriever.search(VectorQuery(np.ones(8)), k=3)
