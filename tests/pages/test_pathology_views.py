@@ -10,13 +10,17 @@ import threading
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pages.parts.evaluation import runs
 from pages.parts.jobs import stages
-from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.reports.index_size import IndexSize
+from radcbir_core.evaluation.reports.leakage import Leakage, known_exclusions, step_name
 from radcbir_core.evaluation.reports.paper import PUBLISHED, Paper
 from radcbir_core.evaluation.reports.probes import Probes, label_scores
 from radcbir_core.evaluation.reports.ranking import Ranking
@@ -281,6 +285,46 @@ def test_a_label_opens_what_was_taken_for_another(app, store) -> None:
     assert everything["right"].iloc[-1] == 1
     at = app("pathology", view="probes", level="modality", label=everything["label"].iloc[-1])
     assert "All test images of this label are right." in words(at)
+
+
+# --- leakage ----------------------------------------------------------------------------------------------------------
+
+
+def test_leakage_shows_every_step_and_the_hits_that_vanished(app, copied_data) -> None:
+    collection = Collection(copied_data)
+    table = collection.manifest.table
+    datasets = pa.array([f"hospital {patient % 2}" for patient in collection.manifest.groups("patient")])
+    table = table.set_column(table.column_names.index("dataset"), "dataset", datasets)
+    Manifest(table, digest="").write(collection.manifest_path)
+    write_record(copied_data, collection.record | manifest_facts(collection.manifest_path, table))
+    store = open_collection("small").store("pixels")
+    result = Leakage().run(store)
+    table = result.table[result.table["k"] == 10]
+    at = app("pathology", view="leakage")
+    assert not complaints(at)
+    micro = table[table["averaging"] == "micro"].set_index("step")["precision"]
+    shown = tiles(at)
+    assert shown["Micro P@10"][0] == f"{micro['nothing']:.3f}"
+    for step in known_exclusions(store):
+        assert shown[step_name(step)][0] == f"{micro[step]:.3f}"
+    at = app("pathology", view="leakage", step="dataset", k="3")
+    assert not complaints(at)
+    rows = result.table[(result.table["k"] == 3) & (result.table["step"] == "dataset")]
+    rows = rows[(rows["averaging"] == "label") & rows["difference"].notna()].set_index("label")
+    labels = table_with(at, "difference").set_index("label")
+    assert set(labels.index) == set(rows.index)
+    np.testing.assert_allclose(labels["difference"], rows.loc[labels.index, "difference"])
+    assert labels["difference"].is_monotonic_increasing
+    label = labels.index[0]
+    at = app("pathology", view="leakage", step="dataset", k="3", label=label)
+    assert not complaints(at)
+    dataset = store.collection.manifest.column("dataset")
+    queries = [card["row"] for card in cards(at) if "rank" not in card]
+    hits = [card["row"] for card in cards(at) if "rank" in card]
+    assert queries
+    assert hits
+    assert {dataset[row] for row in hits} <= {dataset[row] for row in queries}
+    assert "vanished when the data set was left out" in words(at)
 
 
 # --- index size -------------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ EVALUATION: Final = {
     "search": "Search exactly",
     "comparison": "Compare query by query",
     "metrics": "Compute the metrics",
+    "leakage": "Leave out more and more",
     "galleries": "Draw smaller galleries and search them",
     "steps": "Fit the linear probe",
     "images": "Compare images",
@@ -68,6 +69,7 @@ _UNITS: Final = {
     "evaluation": _Unit("level", "levels"),
     "comparison": _Unit("level", "levels"),
     "metrics": _Unit("metric", "metrics"),
+    "leakage": _Unit("step", "steps"),
     "galleries": _Unit("gallery", "galleries"),
     "steps": _Unit("step", "steps", at_most="at most "),  # the fit may end before
     "images": _Unit("image", "images"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from radcbir_core.evaluation.evaluation import Evaluation
 from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.index_size import IndexSize
+from radcbir_core.evaluation.reports.leakage import Leakage
 from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 from radcbir_core.evaluation.reports.paper import Paper
 from radcbir_core.evaluation.reports.precision import Precision
@@ -16,7 +17,7 @@ from radcbir_core.evaluation.reports.space import Space
 EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
     for evaluation in (
-        *(Precision, Paper, Ranking, Probes, IndexSize, Space),
+        *(Precision, Paper, Leakage, Ranking, Probes, IndexSize, Space),
         RetrievalConfusion,
         *(Comparison, Neighborhoods),
     )
