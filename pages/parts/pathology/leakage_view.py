@@ -103,8 +103,8 @@ def _labels(
         label=label,
         csv=lambda: result.table,
         file_name=f"leakage-{opened.collection.name}-{opened.encoder_id}-{chosen.level}.csv",
-        said=f"{{labels}}, the largest loss first. Bars: P@{k} that is left, with its 95 % interval over patients; │ by "
-        "chance.",
+        said=f"{{labels}}, the largest loss first. Bars: P@{k} that is left, with its 95 % interval over patients; "
+        "│ by chance.",
         about="Every step, micro, macro and by label, at every k",
     )
     if not len(shown):
