@@ -24,7 +24,8 @@ from radcbir_core.evaluation.relevance import Available, Relevance, available_to
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exact_ranking import rank_exactly
-from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.graph import NEIGHBORS as NEIGHBORS_KEPT
+from radcbir_core.search.graph import known_hits, ranked_hits
 from radcbir_core.search.opening import vectors_of
 
 Rows = npt.NDArray[np.intp]
@@ -105,6 +106,10 @@ class GalleryView:
             followed_by=self._asked_afterwards,
             progress=progress,
         )
+
+    def known_hits(self, k: int = NEIGHBORS_KEPT) -> Hits:
+        """Of the first k hits of each query those that the neighbor graph has; nothing is searched."""
+        return known_hits(self.store, self.queries, k=k, gallery=self.gallery, exclude=self.protocol.exclude)
 
     @property
     def _asked_afterwards(self) -> int:

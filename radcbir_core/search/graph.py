@@ -94,6 +94,36 @@ def ranked_hits(
     Returns:
         Exactly k hits a query, or all there are. Similarities of hits from the graph have half precision.
     """
+    hits = known_hits(store, queries, k=k, gallery=gallery, exclude=exclude)
+    again = np.flatnonzero(hits.counts < k)
+    if len(again):
+        searcher = searcher_of(store)
+        vectors = searcher.queries_of(queries[again])
+        exclusions = exclusions_of(store, queries[again], exclude)
+        complete = searcher.search(vectors, k=k, allowed=gallery & store.valid, exclusions=exclusions)
+        hits.rows[again], hits.similarities[again], hits.counts[again] = (
+            complete.rows,
+            complete.similarities,
+            complete.counts,
+        )
+    return hits
+
+
+def known_hits(
+    store: EncoderStore,
+    queries: npt.NDArray[np.intp],
+    *,
+    k: int,
+    gallery: npt.NDArray[np.bool_],
+    exclude: Sequence[str] = (),
+) -> Hits:
+    """Of the first k images of the gallery for each query those that the graph has; nothing is searched.
+
+    The arguments are those of :func:`ranked_hits`.
+
+    Returns:
+        At most k hits a query: exactly the first ones, as many as are left of the query's neighbors in the graph.
+    """
     facts = store.facts(artifacts.NEIGHBORS)
     hits = Hits.empty(
         len(queries),
@@ -104,7 +134,6 @@ def ranked_hits(
     )
     allowed = gallery & store.valid
     exclusions = exclusions_of(store, queries, exclude)
-    short: list[npt.NDArray[np.intp]] = []
     for start in range(0, len(queries), _CHUNK * 8):
         part = slice(start, start + _CHUNK * 8)
         ids = np.asarray(store.neighbor_ids[queries[part]])
@@ -112,24 +141,11 @@ def ranked_hits(
         for exclusion in exclusions:
             mine = exclusion.query_groups[part, None]
             usable &= ~((exclusion.groups[ids] == mine) & (mine >= 0))
-        # A stable sort brings each line's usable neighbors to its front and keeps their order.
-        order = np.argsort(~usable, axis=1, kind="stable")[:, :k]
-        kept = np.take_along_axis(usable, order, axis=1)
-        width = order.shape[1]
-        lines = np.take_along_axis(ids, order, axis=1)
-        similarities = np.take_along_axis(np.asarray(store.neighbor_similarities[queries[part]]), order, axis=1)
-        hits.rows[part, :width] = np.where(kept, lines, -1)
-        hits.similarities[part, :width] = np.where(kept, similarities, np.nan)
-        hits.counts[part] = kept.sum(axis=1)
-        short.append(start + np.flatnonzero(hits.counts[part] < k))
-    again = np.concatenate(short) if short else np.empty(0, dtype=np.intp)
-    if len(again):
-        searcher = searcher_of(store)
-        vectors = searcher.queries_of(queries[again])
-        complete = searcher.search(vectors, k=k, allowed=allowed, exclusions=[e.of(again) for e in exclusions])
-        hits.rows[again], hits.similarities[again], hits.counts[again] = (
-            complete.rows,
-            complete.similarities,
-            complete.counts,
-        )
+        usable &= np.cumsum(usable, axis=1, dtype=np.int32) <= k
+        counts = usable.sum(axis=1)
+        # Both masks are read line by line, so that the usable neighbors of each come to its front in their order.
+        front = np.arange(k) < counts[:, None]
+        hits.rows[part][front] = ids[usable]
+        hits.similarities[part][front] = np.asarray(store.neighbor_similarities[queries[part]])[usable]
+        hits.counts[part] = counts
     return hits

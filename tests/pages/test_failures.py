@@ -7,8 +7,9 @@ import json
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion, standout_cell
-from tests.pages.reading import complaints, html, pairs, pictures, words
+from tests.pages.reading import cards, complaints, html, pairs, pictures, words
 
 LABEL, HIT = "XR/chest/normal", "XR/chest/pneumonia"
 
@@ -137,3 +138,74 @@ def test_a_filter_that_nothing_passes_says_so(app, copied_data) -> None:
     at = app("failures", find="nothing has this")
     assert not complaints(at)
     assert "No pair of two labels has this text" in words(at)
+
+
+# --- mined failures ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_each_kind_shows_its_images_in_their_order(app, store, kind) -> None:
+    at = app("failures", view="mined", kind=kind)
+    assert not complaints(at)
+    result = MinedFailures().run(store)
+    failures = failures_of(result, kind)
+    figure = result.table.set_index("kind").loc[kind]
+    assert f"{int(figure['n']):,} of {int(figure['n_images']):,} " in words(at)
+    if not len(failures):
+        assert "No image is a failure of this kind" in words(at)
+        return
+    if kind in {"hub", "anti-hub"}:
+        shown = [card["row"] for card in cards(at)]
+        assert shown == failures["row"].tolist()[:24]
+        assert all("list" in card["note"] for card in cards(at))
+    else:
+        shown = [query["row"] for query, _ in pairs(at)]
+        assert shown == failures["row"].tolist()[:12]
+        assert all(query["note"] for query, _ in pairs(at))
+
+
+def test_each_pair_shows_what_went_wrong(app, store) -> None:
+    manifest = store.collection.manifest
+    labels = manifest.labels("label").text(range(len(manifest)))
+    suspects = failures_of(MinedFailures().run(store), "suspect").set_index("row")
+    for query, hit in pairs(app("failures", view="mined", kind="suspect")):
+        assert labels[hit["row"]] == suspects.loc[query["row"], "suggested"]
+        assert suspects.loc[query["row"], "suggested"] in query["note"]
+    for query, hit in pairs(app("failures", view="mined", kind="pathology")):
+        assert hit["rank"] == 1
+        assert labels[hit["row"]] != labels[query["row"]]
+        assert labels[hit["row"]].split("/")[:2] == labels[query["row"]].split("/")[:2]
+
+
+def test_mined_failures_are_filtered_sorted_and_paged(app, store) -> None:
+    failures = failures_of(MinedFailures().run(store), "confident")
+    label = failures["label"].value_counts().index[0]
+    mine = failures[failures["label"] == label]["row"].tolist()
+    at = app("failures", view="mined", label=label)
+    assert not complaints(at)
+    assert [query["row"] for query, _ in pairs(at)] == mine[:12]
+    at = app("failures", view="mined", sort="least", where="modality=CT")
+    modality = store.collection.manifest.column("modality")
+    expected = [row for row in failures["row"].tolist()[::-1] if modality[row] == "CT"]
+    assert [query["row"] for query, _ in pairs(at)] == expected[:12]
+    at = app("failures", view="mined", page="2")
+    assert [query["row"] for query, _ in pairs(at)] == failures["row"].tolist()[12:24]
+    button(at, "First pairs").click().run()
+    assert [query["row"] for query, _ in pairs(at)] == failures["row"].tolist()[:12]
+    at = app("failures", view="mined", where=["modality=CT", "anatomy=chest"])
+    assert "No image passes these filters" in words(at)
+
+
+def test_a_mined_pair_opens_large_by_its_link(app, store) -> None:
+    query, hit = pairs(app("failures", view="mined"))[0]
+    at = app("failures", view="mined", image=query["image_id"], beside=hit["image_id"])
+    assert not complaints(at)
+    assert "Pair 1 of" in words(at)
+    assert len(pictures(at)) == 2
+
+
+def test_another_kind_begins_at_its_first_page(app, copied_data) -> None:
+    at = app("failures", view="mined", page="2")
+    next(box for box in at.segmented_control if box.label == "Kind of failure").set_value("suspect").run()
+    assert "page" not in at.query_params
+    assert not complaints(at)

@@ -6,6 +6,7 @@ pairs, in which order, is each view's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,15 +33,17 @@ class Pairs:
         hits: (P,) rows.
         ranks: (P,) of each hit among those of its query, from 1.
         similarities: (P,).
+        notes: Gives the line below a pair, by its position.
     """
 
     queries: np.ndarray
     hits: np.ndarray
     ranks: np.ndarray
     similarities: np.ndarray
+    notes: Callable[[int], str] | None = None
 
     def in_order(self, order: np.ndarray) -> Pairs:
-        """The same in another order, or some of them."""
+        """The same in another order, or some of them; without notes."""
         return Pairs(self.queries[order], self.hits[order], self.ranks[order], self.similarities[order])
 
 
@@ -52,24 +55,10 @@ def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
         pairs: In the order to show.
         title: What they are.
     """
-    last = max((len(pairs.queries) - 1) // PAIRS_A_PAGE, 0)
-    at = query_rows.page_asked(last)
-    start = at * PAIRS_A_PAGE
-    shown = np.arange(start, min(start + PAIRS_A_PAGE, len(pairs.queries)))
     opened_at = _asked(opened.collection, pairs)
     if opened_at is not None:
         _show_large(opened, pairs, opened_at)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<h4 class="radcbir-label">{markup(title)}</h4>', width="content")
-        st.caption(f"{start + 1:,} to {start + len(shown):,} of {len(pairs.queries):,}", width="stretch")
-        for name, icon, to in (("Previous pairs", "chevron_left", at - 1), ("Next pairs", "chevron_right", at + 1)):
-            st.button(
-                name,
-                icon=f":material/{icon}:",
-                disabled=not 0 <= to <= last,
-                on_click=state.update,
-                kwargs={"page": to + 1 if to else None},
-            )
+    shown = paging(len(pairs.queries), PAIRS_A_PAGE, title=title, what="pairs")
     part = pairs.in_order(shown)
     gallery.show_pairs(
         opened.collection,
@@ -78,8 +67,41 @@ def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
         key="pairs",
         ranks=part.ranks,
         similarities=part.similarities,
+        notes=None if pairs.notes is None else list(map(pairs.notes, shown.tolist())),
         on_open=lambda query, hit: state.update(image=query, beside=hit),
     )
+
+
+def paging(number: int, size: int, *, title: str, what: str) -> np.ndarray:
+    """Draw the line above a page of something, with the buttons that turn it; the positions that are on it.
+
+    Args:
+        number: Of all.
+        size: Of a page.
+        title: What they are.
+        what: The same in a word, for the buttons.
+    """
+    last = max((number - 1) // size, 0)
+    at = query_rows.page_asked(last)
+    start = at * size
+    shown = np.arange(start, min(start + size, number))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.html(f'<h4 class="radcbir-label">{markup(title)}</h4>', width="content")
+        st.caption(f"{start + 1:,} to {start + len(shown):,} of {number:,}", width="stretch")
+        for name, icon, to in (
+            ("First", "first_page", 0),
+            ("Previous", "chevron_left", at - 1),
+            ("Next", "chevron_right", at + 1),
+            ("Last", "last_page", last),
+        ):
+            st.button(
+                f"{name} {what}",
+                icon=f":material/{icon}:",
+                disabled=to == at or not 0 <= to <= last,
+                on_click=state.update,
+                kwargs={"page": to + 1 if to else None},
+            )
+    return shown
 
 
 def _asked(collection: Collection, pairs: Pairs) -> int | None:

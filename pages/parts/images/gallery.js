@@ -79,12 +79,14 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
     }
     item.append(row)
   }
+  if (card.note && kind === "li") item.append(element("div", "note", card.note))
   return item
 }
 
 function drawPair(pair, setTriggerValue) {
   const item = element("li", "pair")
   item.append(...pair.map((card) => draw(card, setTriggerValue, "div", "pair")))
+  if (pair[0].note) item.append(element("div", "note", pair[0].note))
   return item
 }
 

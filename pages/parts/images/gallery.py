@@ -91,6 +91,7 @@ def show(
     query: Labels | None = None,
     per_page: int = 50,
     columns: int = 5,
+    notes: Sequence[str] | None = None,
     on_query: Callable[[str], None] | None = None,
 ) -> None:
     """A grid of images, page by page; each opens large and becomes the next query with one click.
@@ -105,12 +106,14 @@ def show(
         query: Labels to compare with; each card then says whether anatomy and pathology are the same.
         per_page: Cards a page.
         columns: Cards side by side on a wide screen; fewer where there is no room.
+        notes: (K,) a line below each image.
         on_query: Called with the image_id before the page runs again, when "use as query" is clicked. By default the
             Retrieval page opens with that query.
     """
     shown = np.asarray(rows, dtype=np.int64)
     kept = shown >= 0
     values = None if similarities is None else np.asarray(similarities, dtype=np.float64)[kept]
+    said = None if notes is None else np.asarray(notes, dtype=object)[kept]
     shown = shown[kept]
     start = _page_start(key, shown)
     stop = min(start + per_page, len(shown))
@@ -122,6 +125,8 @@ def show(
         card["color"] = colors.get(card["modality"], palette.NO_VALUE)
         if values is not None:
             card |= {"rank": position + 1, measure: f"{values[position]:.3f}"}
+        if said is not None:
+            card["note"] = str(said[position])
         cards.append(card)
 
     def use() -> None:
@@ -154,6 +159,7 @@ def show_pairs(
     ranks: Sequence[int] | np.ndarray,
     similarities: Sequence[float] | np.ndarray,
     on_open: Callable[[str, str], None],
+    notes: Sequence[str] | None = None,
     columns: int = 4,
 ) -> None:
     """Queries beside one hit each, as many pairs as are given; a click on either image opens the pair.
@@ -166,6 +172,7 @@ def show_pairs(
         ranks: (P,) of each hit.
         similarities: (P,) of each hit.
         on_open: Called with the image_id of both before the page runs again.
+        notes: (P,) a line below each pair.
         columns: Pairs side by side on a wide screen.
     """
     rows = np.column_stack([np.asarray(queries, dtype=np.int64), np.asarray(hits, dtype=np.int64)])
@@ -182,6 +189,8 @@ def show_pairs(
         )
         color = {card["row"]: colors.get(card["modality"], palette.NO_VALUE) for card in both}
         pairs.append([card | {"pair": position, "color": color[card["row"]]} for card in both])
+        if notes is not None:
+            pairs[-1][0]["note"] = notes[position]
 
     def opened() -> None:
         event = st.session_state.get(f"{key}:grid")

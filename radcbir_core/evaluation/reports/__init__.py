@@ -6,6 +6,7 @@ from radcbir_core.evaluation.evaluation import Evaluation
 from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.index_size import IndexSize
 from radcbir_core.evaluation.reports.leakage import Leakage
+from radcbir_core.evaluation.reports.mined_failures import MinedFailures
 from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 from radcbir_core.evaluation.reports.paper import Paper
 from radcbir_core.evaluation.reports.precision import Precision
@@ -18,7 +19,7 @@ EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
     for evaluation in (
         *(Precision, Paper, Leakage, Ranking, Probes, IndexSize, Space),
-        RetrievalConfusion,
+        *(RetrievalConfusion, MinedFailures),
         *(Comparison, Neighborhoods),
     )
 }

@@ -29,6 +29,7 @@ OTHERS = {
     "space": {"exclude": "none"},
     "comparison": {"empty": "zero"},
     "confusion": {"weight": "equal"},
+    "failures": {"k": 5},
 }
 """Of each kind that has choices, one that makes another result."""
 

@@ -1,0 +1,188 @@
+"""The view Mined failures: images of every kind of failure, over all labels, page by page.
+
+Owns this view and its URL parameters ``kind``, ``sort`` and ``where``. What a failure of each kind is, is the core's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
+from pages.parts.evaluation.protocol_choice import Chosen
+from pages.parts.failures import looked_up, pair_rows
+from pages.parts.failures.pair_rows import Pairs
+from pages.parts.frame import loaders, state
+from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import literal, percent
+from pages.parts.images import filters, gallery
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.evaluation import lines_of
+from radcbir_core.evaluation.metrics.label_noise import VOTES
+from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
+from radcbir_core.wording import counted
+
+IMAGES_A_PAGE: Final = 24
+EVERY: Final = "all"
+SORTS: Final = {"worst": "worst first", "least": "mildest first", "label": "by label"}
+_CLOSED: Final = ["page", "image", "beside"]
+_ALONE: Final = ("hub", "anti-hub")
+
+
+def show(opened: Opened) -> None:
+    """Draw the view."""
+    hidden = ("level", "divisor", "empty")
+    chosen = protocol_choice.choose(opened, hidden=hidden, clears=_CLOSED, fixed_ks=())
+    if not protocol_choice.can_run(opened, chosen.protocol):
+        return
+    store = loaders.store(opened.collection, opened.encoder_id)
+    if not ((opened.collection.manifest.labels("label").codes >= 0) & store.valid).any():
+        protocol_choice.say_no_labels(opened, "label")
+        return
+    result = runs.result(opened.collection, opened.encoder_id, MinedFailures(chosen.protocol, chosen.k))
+    if result is None:
+        return
+    table = result.table.set_index("kind")
+    kind = state.choice(
+        st.segmented_control,
+        "Kind of failure",
+        list(KINDS),
+        name="kind",
+        clears=["label", *_CLOSED],
+        format_func=lambda name: f"{KINDS[name].name} ({table.loc[name, 'n']:,})",
+        label_visibility="collapsed",
+    )
+    tiles.explain(KINDS[kind].words.format(k=chosen.k, votes=VOTES))
+    _say_rate(result, kind, chosen)
+    _show_kind(opened, result, kind, chosen)
+
+
+def _say_rate(result: Result, kind: str, chosen: Chosen) -> None:
+    """How many there are, of how many, with interval and chance."""
+    row = next(row for row in lines_of(result.table) if row.kind == kind)
+    of = counted(int(row.n_images), "image") if kind in _ALONE else counted(int(row.n_images), "query", "queries")
+    interval = "" if np.isnan(row.low) else f", 95 % interval {percent(row.low)} to {percent(row.high)}"
+    chance = "" if np.isnan(row.chance) else f"; by chance {percent(row.chance)}"
+    share = "" if np.isnan(row.share) else f": {percent(row.share)}{interval}"
+    hub = f" Hubs are in {result.facts['hub']:,} lists or more." if kind == "hub" else ""
+    notes = "".join(f" {note}" for note in result.notes)
+    st.caption(
+        literal(
+            f"{row.n:,} of {of}{share}{chance}; {counted(int(row.n_patients), 'patient')}.{hub} "
+            f"{chosen.protocol.name.capitalize()}, {chosen.protocol.excluded}.{notes}"
+        )
+    )
+
+
+def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None:
+    """The images of a kind that pass the filters."""
+    failures = failures_of(result, kind)
+    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls-mined")
+    labels = failures["label"].value_counts(sort=False).sort_index()
+    label = state.choice(
+        bar.selectbox,
+        "Label",
+        [EVERY, *labels.index.tolist()],
+        name="label",
+        clears=_CLOSED,
+        format_func=lambda name: f"All labels ({len(failures):,})" if name == EVERY else f"{name} ({labels[name]:,})",
+        width=320,
+    )
+    sort = state.choice(
+        bar.segmented_control,
+        f"Order (by {KINDS[kind].by})",
+        list(SORTS),
+        name="sort",
+        clears=_CLOSED,
+        format_func=SORTS.get,
+    )
+    where = filters.choose(bar, opened.collection, what="Failures")
+    if label != EVERY:
+        failures = failures[failures["label"] == label]
+    if where:
+        mask = opened.collection.manifest.mask(where)
+        failures = failures[mask[failures["row"].to_numpy()]]
+    if sort == "least":
+        failures = failures.iloc[::-1]
+    elif sort == "label":
+        failures = failures.sort_values("label", kind="stable")
+    failures = failures.reset_index(drop=True)
+    label_chart.download(
+        lambda: _file(opened, failures),
+        file_name=f"failures-{kind}-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}.csv",
+        about="What is shown, all pages of it: image, label, and all figures of each",
+        box=bar,
+    )
+    if not len(failures):
+        passed = "passes these filters. Clear them." if where or label != EVERY else "is a failure of this kind."
+        st.info(f"No image {passed}", icon=":material/info:")
+    elif kind in _ALONE:
+        _show_images(opened, failures)
+    else:
+        pair_rows.show(opened, _pairs(opened, failures, kind, chosen), title="Queries beside what they retrieve")
+
+
+def _file(opened: Opened, failures: pd.DataFrame) -> pd.DataFrame:
+    ids = opened.collection.manifest.rows(failures["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
+    return failures.drop(columns=["row", "value"]).assign(image_id=ids)[
+        ["image_id", *(name for name in failures.columns if name not in {"row", "value"})]
+    ]
+
+
+def _show_images(opened: Opened, failures: pd.DataFrame) -> None:
+    shown = pair_rows.paging(len(failures), IMAGES_A_PAGE, title="Images", what="images")
+    part = failures.iloc[shown]
+    notes = [
+        f"in {counted(row.occurrences, 'list')}, in {row.bad_occurrences:,} of them not relevant"
+        if row.occurrences
+        else f"in no list; relevant to {counted(max(row.relevant, 0), 'image')}"
+        for row in lines_of(part)
+    ]
+    gallery.show(opened.collection, part["row"].to_numpy(), key="mined", columns=8, per_page=IMAGES_A_PAGE, notes=notes)
+
+
+def _pairs(opened: Opened, failures: pd.DataFrame, kind: str, chosen: Chosen) -> Pairs:
+    """Each query beside the hit that says best what went wrong."""
+    k = VOTES if kind == "suspect" else chosen.k
+    known = looked_up.all_hits(opened, chosen.protocol, "label", k)
+    rows = failures["row"].to_numpy(dtype=np.int64)
+    lines = np.searchsorted(known.queries, rows)
+    hits = known.hits.rows[lines]
+    there = hits >= 0
+    wanted: Any = there
+    if kind == "modality":
+        modality = opened.collection.manifest.codes("modality").codes
+        wanted = there & (modality[hits] != modality[rows, None])
+    elif kind == "suspect":
+        place = {label: code for code, label in enumerate(known.labels)}
+        suggested = failures["suggested"].map(place).to_numpy(dtype=np.int64)
+        wanted = there & (known.codes[hits] == suggested[:, None])
+    rank = wanted.argmax(axis=1)
+    line = np.arange(len(rows))
+    records = failures.to_dict("records")
+
+    def note(position: int) -> str:
+        return _said(records[position], kind, k)
+
+    return Pairs(rows, hits[line, rank], rank + 1, known.hits.similarities[lines, rank], note)
+
+
+def _said(row: Mapping[Any, Any], kind: str, k: int) -> str:
+    """What is wrong with a query, in a line."""
+    if kind == "confident":
+        first = row["first_relevant"]
+        return f"first relevant hit at rank {first}" if first else f"none of {row['known']} hits is relevant"
+    if kind == "pathology":
+        return f"{percent(row['wrong_pathology'])} of {k} hits: same anatomy, other pathology"
+    if kind == "modality":
+        return f"{percent(row['other_modality'])} of {k} hits are of another modality"
+    if kind == "nothing":
+        return f"none of {row['known']} hits is relevant; {counted(row['relevant'], 'image')} would be"
+    return (
+        f"{percent(row['p_suggested'])} of {k} hits say {row['suggested']}, {percent(row['p_own'])} its own; "
+        f"score {row['score']:.2f}"
+    )

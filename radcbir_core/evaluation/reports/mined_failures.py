@@ -1,0 +1,364 @@
+"""Failures mined over all labels: kinds of failing queries, suspected labels, hubs, each with its rate and its chance.
+
+Owns what a failure of each kind is, the tables that say so of every image, and the order in which they are shown. All
+is read from the neighbor graph, with the protocol's exclusions; nothing is searched again but the first k hits of
+images that have too few left in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from radcbir_core.arrays import row_chunks
+from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
+from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences
+from radcbir_core.evaluation.metrics.label_noise import VOTES, label_noise
+from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.relevance import Relevance, available_to
+from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
+from radcbir_core.evaluation.statistics.chance import expected_success
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
+from radcbir_core.progress import Progress, silent
+from radcbir_core.search.backend import Hits
+from radcbir_core.search.graph import NEIGHBORS
+
+
+@dataclass(frozen=True)
+class FailureKind:
+    """One kind of failures.
+
+    Attributes:
+        name: What people call it.
+        words: What exactly it is, a sentence; ``{k}`` is how many hits count, ``{votes}`` how many of suspected labels.
+        by: What it is sorted by, largest first, in words.
+    """
+
+    name: str
+    words: str
+    by: str
+
+
+KINDS: dict[str, FailureKind] = {
+    "confident": FailureKind(
+        "Confident and wrong", "The first hit has another label; the most similar ones first.", "similarity"
+    ),
+    "pathology": FailureKind(
+        "Right anatomy, wrong pathology",
+        "The first hit has the query's modality and anatomy, and another pathology; those first of whose first {k} "
+        "hits most are so.",
+        "share of hits",
+    ),
+    "modality": FailureKind(
+        "Wrong modality",
+        "Of the first {k} hits at least one is of another modality; those with most of them first.",
+        "share of hits",
+    ),
+    "nothing": FailureKind(
+        "Nothing relevant",
+        "There are images with the query's label, but none is among its neighbors in the graph (at most 100, without "
+        "what is left out); those with most such images first.",
+        "relevant images",
+    ),
+    "suspect": FailureKind(
+        "Suspected labels",
+        "The labels of the first {votes} hits speak against the image's own (confident learning over the graph, after "
+        "Northcutt et al. 2021); the surest first.",
+        "score",
+    ),
+    "hub": FailureKind(
+        "Hubs",
+        "Images that are among the first {k} hits of many others: in more lists than the mean and two standard "
+        "deviations.",
+        "lists",
+    ),
+    "anti-hub": FailureKind(
+        "Anti-hubs",
+        "Images that are among the first {k} hits of nobody: no query finds them. Those first that most queries could "
+        "have found as relevant.",
+        "relevant images",
+    ),
+}
+
+KIND_COLUMNS = ("kind", "n", "share", "low", "high", "chance", "n_images", "n_patients")
+
+
+@dataclass(frozen=True)
+class MinedFailures(Evaluation):
+    """Failures of every kind, over all labels.
+
+    Table ``kinds`` with the columns :data:`KIND_COLUMNS`: of ``n_images`` images of ``n_patients`` patients that could
+    fail so (queries; for hubs and anti-hubs, the gallery), ``n`` do, which is the ``share``, with the bounds of its
+    95 % interval over patients. ``chance`` is the same for hits drawn at random from those a query may be given: exact,
+    but for hubs and anti-hubs, where counts are taken for Poisson's; NaN for suspected labels.
+
+    Table ``images``, one row an image that asks or may be returned: ``row``, ``label``; of queries (else NaN or -1)
+    ``similarity`` of the first hit; ``wrong``, 1 if that is not relevant; ``same_anatomy``, 1 if it is of the same
+    modality and anatomy; ``wrong_pathology``, the share of the first k hits that have the same modality and anatomy and
+    another label; ``other_modality``, the share with another modality; ``known``, the hits that the graph has;
+    ``first_relevant``, the rank of the first relevant among them, 0 where none is; ``relevant``, the images that could
+    be found; ``p_own``, ``suggested``, ``p_suggested`` and ``score`` (see metrics/label_noise.py); and of images that
+    may be returned ``occurrences``, in how many lists of k hits it is, and ``bad_occurrences``, in how many of them as
+    not relevant.
+    """
+
+    kind: ClassVar[str] = "failures"
+    recipe: ClassVar[int] = 1
+    name: ClassVar[str] = "Mined failures"
+    about: ClassVar[str] = (
+        "Failures of every kind over all labels: confident and wrong, wrong pathology or modality, nothing relevant, "
+        "suspected labels, hubs and anti-hubs."
+    )
+    uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
+    table_words: ClassVar[Mapping[str, str]] = {
+        "kinds": "How many failures of every kind there are, with intervals and chance",
+        "images": "What is known of every image: similarity, suggested label, score, occurrences",
+    }
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude",)
+
+    protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
+    k: int = choice(10, "How many hits of each query count")
+
+    def __post_init__(self) -> None:
+        check_varied(self.protocol, what="mined failures")
+        if not 1 <= self.k <= NEIGHBORS:
+            raise EvaluationError(f"Expected k from 1 to {NEIGHBORS}, but k = {self.k}. Choose such.")
+
+    def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
+        """Read every kind from the neighbor graph.
+
+        Args:
+            store: What an encoder made of a collection, with its neighbor graph.
+            progress: Told the number of queries, as step "failures".
+        """
+        progress("failures", 0, 1)
+        view = asked_view(store, self.protocol, "label")
+        images = self._images(view, progress)
+        facts = {"hub": hub_threshold(images["occurrences"].to_numpy()[view.gallery[images["row"]]])}
+        facts |= {"n_queries": len(view.queries), "n_gallery": int(view.gallery.sum())}
+        kinds = self._kinds(view, images, facts["hub"])
+        tables = {"kinds": kinds, "images": images}
+        return self.result(store, tables, view_notes(store, self.protocol), facts)
+
+    def _images(self, view: GalleryView, progress: Progress) -> pd.DataFrame:
+        manifest = view.store.collection.manifest
+        queries, kinds = view.queries, view.relevance.kinds
+        alike = _alike(manifest.codes("modality").codes, manifest.codes("anatomy").codes)
+        modality = manifest.codes("modality").codes
+        many = view.hits(max(self.k, VOTES))
+        noise = label_noise(
+            many.rows, kinds[queries], gallery_labels=kinds, n_labels=len(view.relevance.labels), k=VOTES
+        )
+        hits = Hits(many.rows[:, : self.k], many.similarities[:, : self.k], np.minimum(many.counts, self.k))
+        relevant = view.relevant(hits)
+        there, counts = hits.rows >= 0, np.maximum(hits.counts, 1)
+        same_anatomy = there & (alike[hits.rows] == alike[queries, None]) & (alike[queries, None] >= 0)
+        known, first = _first_relevant(view, progress)
+        names = np.array([*view.relevance.labels, ""], dtype=object)
+        empty = hits.counts == 0
+        asked = pd.DataFrame(
+            {
+                "similarity": hits.similarities[:, 0].astype(np.float64),
+                "wrong": np.where(empty, np.nan, ~relevant[:, 0]),
+                "same_anatomy": np.where(empty, np.nan, same_anatomy[:, 0]),
+                "wrong_pathology": (same_anatomy & ~relevant).sum(axis=1) / counts,
+                "other_modality": (there & (modality[hits.rows] != modality[queries, None])).sum(axis=1) / counts,
+                "known": known,
+                "first_relevant": first,
+                "relevant": view.available.relevant,
+                "p_own": noise.own,
+                "suggested": pd.Series(names[noise.suggested], dtype="str"),
+                "p_suggested": noise.p_suggested,
+                "score": noise.score,
+            }
+        )
+        rows = np.union1d(queries, np.flatnonzero(view.gallery))
+        images = pd.DataFrame({"row": rows.astype(np.int32), "label": pd.Series(names[kinds[rows]], dtype="str")})
+        table = asked.set_index(queries).reindex(rows)
+        table["suggested"] = table["suggested"].fillna("").astype("str")
+        table["known"] = table["known"].fillna(-1).astype(np.int32)
+        table["first_relevant"] = table["first_relevant"].fillna(-1).astype(np.int32)
+        table["relevant"] = table["relevant"].fillna(-1).astype(np.int64)
+        number = len(manifest)
+        table["occurrences"] = k_occurrences(hits.rows, n_rows=number, k=self.k)[rows]
+        table["bad_occurrences"] = k_occurrences(hits.rows, n_rows=number, k=self.k, chosen=~relevant)[rows]
+        return pd.concat([images, table.reset_index(drop=True)], axis=1)
+
+    def _kinds(self, view: GalleryView, images: pd.DataFrame, hub: int) -> pd.DataFrame:
+        """How many of each kind there are, and what chance would make."""
+        rows = images["row"].to_numpy()
+        asks = images["known"].to_numpy() >= 0
+        could = {kind: asks & (images["relevant"].to_numpy() > 0) for kind in ("confident", "pathology", "nothing")}
+        could |= dict.fromkeys(("modality", "suspect"), asks)
+        could |= dict.fromkeys(("hub", "anti-hub"), view.gallery[rows])
+        chances = self._chances(view, images, hub)
+        lines: list[dict[str, Any]] = []
+        for kind in KINDS:
+            members, there = is_of_kind(images, kind, hub=hub), could[kind]
+            values = members[there].astype(np.float64)[:, None]
+            clusters = view.clusters[rows[there]]
+            codes = np.zeros(len(values), dtype=np.int64)
+            bounds = mean_intervals(values, codes, clusters=clusters, n_labels=1)
+            lines.append(
+                {
+                    "kind": kind,
+                    "n": int(members.sum()),
+                    "share": float(values.mean()) if len(values) else np.nan,
+                    "low": bounds.micro[0, 0],
+                    "high": bounds.micro[0, 1],
+                    "chance": chances[kind],
+                    "n_images": len(values),
+                    "n_patients": bounds.n_clusters,
+                }
+            )
+        return pd.DataFrame(lines, columns=list(KIND_COLUMNS))
+
+    def _chances(self, view: GalleryView, images: pd.DataFrame, hub: int) -> dict[str, float]:
+        """The share of each kind for hits drawn at random."""
+        from scipy.stats import poisson
+
+        allowed = view.allowed.astype(np.float64)
+        relevant = view.available.relevant.astype(np.float64)
+        answerable = relevant > 0
+        known = images["known"].to_numpy()[images["known"].to_numpy() >= 0]
+        missed = np.ones(len(allowed))
+        for count in np.unique(known).tolist():
+            mine = known == count
+            missed[mine] = 1 - expected_success(relevant[mine], allowed[mine], count)
+        other = allowed - _of_modality(view)
+        drawn = np.minimum(self.k, allowed)
+        # In how many lists an image of the gallery is on average.
+        lists = float(drawn.sum()) / max(int(view.gallery.sum()), 1)
+        return {
+            "confident": _mean(1 - _part(relevant, allowed), answerable),
+            "pathology": _mean(_part(view.allowed_alike - relevant, allowed), answerable),
+            "modality": _mean(expected_success(other, allowed, self.k), np.ones(len(allowed), dtype=np.bool_)),
+            "nothing": _mean(missed, answerable),
+            "suspect": float("nan"),
+            "hub": float(poisson.sf(hub - 1, lists)),
+            "anti-hub": float(poisson.pmf(0, lists)),
+        }
+
+    def title(self, result: Result) -> str:
+        """The protocol, k, and who asked."""
+        facts = result.facts
+        return (
+            f": first {self.k} hits; {self.protocol.name}, {self.protocol.excluded}; {facts['n_queries']:,} queries, "
+            f"gallery of {facts['n_gallery']:,}; hubs are in {facts['hub']:,} lists or more"
+        )
+
+    def summary(self, result: Result) -> pd.DataFrame:
+        """How many failures of each kind there are."""
+        return pd.DataFrame(
+            [
+                {
+                    "failure": KINDS[row.kind].name,
+                    "images": row.n,
+                    "of": row.n_images,
+                    "patients": row.n_patients,
+                    "share": with_bounds(row.share, row.low, row.high),
+                    "chance": with_bounds(row.chance, np.nan, np.nan),
+                }
+                for row in lines_of(result.table)
+            ]
+        )
+
+
+def is_of_kind(images: pd.DataFrame, kind: str, *, hub: int) -> npt.NDArray[np.bool_]:
+    """Which images are failures of a kind.
+
+    Args:
+        images: The table of that name.
+        kind: Of :data:`KINDS`.
+        hub: From how many lists on an image is a hub.
+
+    Raises:
+        EvaluationError: There is no such kind.
+    """
+    if kind not in KINDS:
+        raise EvaluationError(f"Expected a kind of {', '.join(KINDS)}, but kind = {kind!r}. Choose one.")
+    answerable = images["relevant"] > 0
+    members = {
+        "confident": lambda: answerable & (images["wrong"] == 1),
+        "pathology": lambda: answerable & (images["wrong"] == 1) & (images["same_anatomy"] == 1),
+        "modality": lambda: images["other_modality"] > 0,
+        "nothing": lambda: answerable & (images["first_relevant"] == 0),
+        "suspect": lambda: images["suggested"] != "",
+        "hub": lambda: images["occurrences"] >= hub,
+        "anti-hub": lambda: images["occurrences"] == 0,
+    }[kind]()
+    return np.asarray(members, dtype=np.bool_)
+
+
+def failures_of(result: Result, kind: str) -> pd.DataFrame:
+    """The failures of a kind, in the order to look at them.
+
+    Args:
+        result: Of :class:`MinedFailures`.
+        kind: Of :data:`KINDS`.
+
+    Returns:
+        The rows of the table ``images`` that are such, with a column ``value``, by which they are sorted.
+
+    Raises:
+        EvaluationError: There is no such kind.
+    """
+    images = result.tables["images"]
+    chosen = images[is_of_kind(images, kind, hub=int(result.facts["hub"]))]
+    column = {
+        "confident": "similarity",
+        "pathology": "wrong_pathology",
+        "modality": "other_modality",
+        "nothing": "relevant",
+        "suspect": "score",
+        "hub": "occurrences",
+        "anti-hub": "relevant",
+    }[kind]
+    chosen = chosen.assign(value=chosen[column].astype(np.float64))
+    order = np.lexsort((chosen["row"], -chosen["similarity"].fillna(-2), -chosen["value"]))
+    return chosen.iloc[order].reset_index(drop=True)
+
+
+def _first_relevant(view: GalleryView, progress: Progress) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """``(Q,)`` each: how many hits the graph has, and the rank of the first relevant among them; 0 where none is."""
+    number = len(view.queries)
+    known, first = np.zeros((2, number), dtype=np.int64)
+    for rows in row_chunks(number, NEIGHBORS):
+        part = view.asked_by(view.queries[rows])
+        hits = part.known_hits(NEIGHBORS)
+        relevant = part.relevant(hits)
+        known[rows] = hits.counts
+        first[rows] = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
+        progress("failures", rows.stop, number)
+    return known, first
+
+
+def _alike(modality: npt.NDArray[Any], anatomy: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """``(N,)``: a number for each modality and anatomy; -1 where one is not known."""
+    both = (modality >= 0) & (anatomy >= 0)
+    pairs: npt.NDArray[np.int64] = np.where(both, modality.astype(np.int64) * (int(anatomy.max()) + 1) + anatomy, -1)
+    return pairs
+
+
+def _of_modality(view: GalleryView) -> npt.NDArray[np.int64]:
+    """``(Q,)``: how many images of its own modality each query may be given."""
+    modality = Relevance.of_codes(view.store.collection.manifest.codes("modality"))
+    return available_to(view.queries, relevance=modality, gallery=view.gallery, groups=view.groups).relevant
+
+
+def _part(some: npt.NDArray[Any], of: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    shares: npt.NDArray[np.float64] = np.divide(some, of, out=np.zeros(len(of)), where=of > 0)
+    return shares
+
+
+def _mean(values: npt.NDArray[np.float64], chosen: npt.NDArray[np.bool_]) -> float:
+    return float(values[chosen].mean()) if chosen.any() else float("nan")
