@@ -19,6 +19,10 @@ DECODING = 2
 bits, or pages of a TIFF that are none; embeddings that record no version are of it. 2: all these."""
 
 
+CLOCK_SECONDS = 4
+"""By the clock, so many seconds are given for each one of a processor."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a file may cost. Sizes are checked before it is decoded; memory and time are the decoding process's.
@@ -29,7 +33,8 @@ class Limits:
         max_scans: of a JPEG. Each is a pass over the whole picture; encoders write some ten.
         max_memory: what the process that decodes may take in all, its libraries included, in bytes. Some kinds of
             files reach it before they reach `max_pixels`.
-        max_seconds: how long decoding may take, by the clock.
+        max_seconds: how long decoding may take, in seconds of a processor, so that how busy a machine is decides
+            nothing. By the clock it may take `CLOCK_SECONDS` times as long.
 
     Example:
         >>> Limits().max_bytes // MEBIBYTE, Limits(max_pixels=10).max_pixels

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from radcbir_core.errors import ImageError
-from radcbir_core.images.decoded_image import MEBIBYTE, Limits
+from radcbir_core.images.decoded_image import CLOCK_SECONDS, MEBIBYTE, Limits
 from radcbir_core.images.decoding_request import image_error, too_much_memory
 from radcbir_core.images.image_messages import error_from, error_to_message
 from radcbir_core.messages import end_helper, receive, send
@@ -38,6 +38,8 @@ _LOOKS_A_SECOND = 20
 _PIPE_BYTES = MEBIBYTE
 # Where the system itself refuses memory beyond the limit; elsewhere, who asks looks how much the process has.
 _LIMITED_BY_SYSTEM = sys.platform == "linux"
+# How a process ends that has set itself a time, where the system has such signals.
+_OVER_TIME = {-getattr(signal, name) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)}
 _Process = subprocess.Popen[bytes]
 
 
@@ -75,7 +77,7 @@ def _ask(
         answer = receive(cast(BinaryIO, worker.stdout))
     except (OSError, EOFError):
         reason = _processes.end(worker)
-        if reason == "time":
+        if reason == "time" or worker.returncode in _OVER_TIME:
             return error_to_message(_too_slow(name, limits)), b""
         if reason == "memory":
             return error_to_message(too_much_memory(name, limits)), b""
@@ -210,7 +212,7 @@ class _Processes:
     def begin(self, worker: _Process, limits: Limits) -> None:
         """It has been asked, and is given up once it is over these limits."""
         with self._changed:
-            self._busy[worker] = _Turn(time.monotonic() + limits.max_seconds, limits.max_memory)
+            self._busy[worker] = _Turn(time.monotonic() + CLOCK_SECONDS * limits.max_seconds, limits.max_memory)
             if self._keeper_rests:
                 self._wake_keeper.notify()
 

@@ -1,8 +1,8 @@
 """The program that decodes: it answers what it is asked about files, one after the other, until its input ends.
 
 Started by ``decoding_process``, which says why. It talks in ``radcbir_core.messages`` on its standard input and output.
-The system holds it to the limits that come with each request: memory (``RLIMIT_DATA``), and time (``SIGALRM``, in case
-that whoever asks is gone and a file never ends).
+The system holds it to the limits that come with each request: memory (``RLIMIT_DATA``), the time of a processor
+(``SIGPROF``), and time by the clock (``SIGALRM``, in case that whoever asks is gone and a file never ends).
 """
 
 from __future__ import annotations
@@ -179,15 +179,20 @@ class _Alarm:
     """Ends this process, where the system can, once it has been busy with one file for too long."""
 
     def __init__(self, seconds: float) -> None:
-        self._seconds = seconds + _GRACE_SECONDS
+        self._seconds = seconds
 
     def __enter__(self) -> None:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+        from radcbir_core.images.decoded_image import CLOCK_SECONDS
+
+        self._set(self._seconds, self._seconds * CLOCK_SECONDS + _GRACE_SECONDS)
 
     def __exit__(self, *_: object) -> None:
-        if hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, 0)
+        self._set(0, 0)
+
+    def _set(self, of_a_processor: float, by_the_clock: float) -> None:
+        if hasattr(signal, "setitimer"):  # not on Windows
+            signal.setitimer(signal.ITIMER_PROF, of_a_processor)
+            signal.setitimer(signal.ITIMER_REAL, by_the_clock)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -107,12 +107,22 @@ def test_a_process_that_died_meanwhile_costs_no_file(processes) -> None:
 def test_a_file_without_end_is_given_up(processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, "time.sleep(60)", monkeypatch)
     with pytest.raises(ImageError) as caught:
-        decode_image(png(), name="slow.jpg", limits=Limits(max_seconds=0.05))
+        decode_image(png(), name="slow.jpg", limits=Limits(max_seconds=0.01))
     assert str(caught.value) == (
-        "Expected an image that decodes within 0.05 seconds, but slow.jpg = not decoded by then. Convert it to a plain "
+        "Expected an image that decodes within 0.01 seconds, but slow.jpg = not decoded by then. Convert it to a plain "
         "PNG, or leave it out."
     )
     assert not processes._all
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no such signals here")
+def test_the_time_of_a_processor_counts(processes) -> None:
+    decode_image(png())
+    slow = png(np.zeros((3000, 3000, 4), np.uint8))
+    with pytest.raises(ImageError, match="but the upload = not decoded by then"):
+        decode_image(slow, limits=Limits(max_seconds=0.02))
+    assert not processes._all
+    assert decode_image(slow).pixels.shape == (3000, 3000)
 
 
 @linux_only
