@@ -7,6 +7,7 @@ import json
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion, standout_cell
 from tests.pages.reading import cards, complaints, html, pairs, pictures, words
@@ -209,3 +210,54 @@ def test_another_kind_begins_at_its_first_page(app, copied_data) -> None:
     next(box for box in at.segmented_control if box.label == "Kind of failure").set_value("suspect").run()
     assert "page" not in at.query_params
     assert not complaints(at)
+
+
+# --- hubness ----------------------------------------------------------------------------------------------------------
+
+
+def test_hubness_shows_its_figures_and_hubs(app, store) -> None:
+    at = app("failures", view="hubness", k="5")
+    assert not complaints(at)
+    result = Hubness().run(store)
+    facts, table = result.facts, result.table
+    assert f"<b>{facts['cosine']['skewness']:.3f}</b>".replace("-", "−") in html(at)
+    assert f"CSLS {facts['CSLS']['anti_hubs']}" in html(at)
+    micro = table[(table["averaging"] == "micro") & (table["k"] == 5)].iloc[0]
+    assert f"cosine {micro['cosine']:.3f}, CSLS {micro['csls']:.3f}, chance {micro['chance']:.3f}" in html(at)
+    bars = figures(at)[0]["data"]
+    assert [one["name"] for one in bars] == ["by cosine", "by CSLS", "by chance"]
+    images = result.tables["images"].sort_values(["cosine", "row"], ascending=[False, True])
+    shown = cards(at)
+    assert [card["row"] for card in shown] == images["row"].tolist()[:24]
+    first = images.iloc[0]
+    assert shown[0]["note"] == f"in {first['cosine']} lists, {first['bad']} as not relevant; CSLS {first['csls']}"
+    labels = table[(table["averaging"] == "label") & (table["k"] == 5)]
+    assert at.dataframe[0].value["difference"].abs().max() == pytest.approx(labels["difference"].abs().max())
+
+
+def test_hubs_are_sorted_and_paged_by_their_link(app, store) -> None:
+    images = Hubness().run(store).tables["images"]
+    images = images[images["bad"] > 0].sort_values(["bad", "cosine", "row"], ascending=[False, False, True])
+    at = app("failures", view="hubness", sort="bad", page="2")
+    assert not complaints(at)
+    assert [card["row"] for card in cards(at)] == images["row"].tolist()[24:48]
+
+
+@pytest.mark.parametrize("view", ["confusion", "mined", "hubness"])
+def test_without_labels_each_view_says_what_is_missing(app, copied_data, view) -> None:
+    from tests.pages.test_pathology import change_manifest, without
+
+    change_manifest(copied_data, lambda table: without(table, "pathologies"))
+    at = app("failures", view=view)
+    assert not complaints(at)
+    assert "has a known full label" in words(at)
+
+
+@pytest.mark.parametrize("view", ["confusion", "mined", "hubness"])
+def test_without_a_split_each_view_says_what_is_missing(app, copied_data, view) -> None:
+    from tests.pages.test_pathology import change_manifest, without
+
+    change_manifest(copied_data, lambda table: without(table, "split"))
+    at = app("failures", view=view, protocol="split")
+    assert not complaints(at)
+    assert "The split protocol needs images of split train" in words(at)

@@ -30,6 +30,7 @@ OTHERS = {
     "comparison": {"empty": "zero"},
     "confusion": {"weight": "equal"},
     "failures": {"k": 5},
+    "hubness": {"level": "anatomy"},
 }
 """Of each kind that has choices, one that makes another result."""
 
