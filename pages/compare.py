@@ -35,8 +35,8 @@ HITS: Final = ("10", "20", "50")
 
 # The controls that would change nothing in a section.
 _WITHOUT: Final = {
-    "rankings": ("divisor", "empty"),
-    "neighborhoods": ("k", "protocol", "exclude", "divisor", "empty"),
+    "rankings": ("divisor", "empty", "seen"),
+    "neighborhoods": ("k", "protocol", "exclude", "divisor", "empty", "seen"),
 }
 
 _CHART: Final = "radcbir:difference-chart"

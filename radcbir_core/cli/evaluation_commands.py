@@ -33,8 +33,14 @@ _EMPTY = Annotated[
     str | None,
     typer.Option("--empty", help="Queries without a relevant image: skip (default) leaves them out, zero counts 0."),
 ]
+_SEEN = Annotated[
+    str | None,
+    typer.Option(
+        "--seen", help="Queries that the encoder has seen in training: skip (default) leaves them out, count."
+    ),
+]
 _KS = Annotated[list[int] | None, typer.Option("-k", "--k", help="Repeat it; 1, 3, 5 and 10 by default.")]
-_OF_PROTOCOLS = {"exclude": Excluded, "divisor": _DIVISOR, "empty": _EMPTY, "ks": _KS}
+_OF_PROTOCOLS = {"exclude": Excluded, "divisor": _DIVISOR, "empty": _EMPTY, "seen": _SEEN, "ks": _KS}
 _HITS = Annotated[
     Path | None, typer.Option("--hits", help="Write each query's hits as CSV, best first; .csv.gz is compressed.")
 ]

@@ -100,7 +100,7 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         of=("neighbors", "labels"),
         title="evaluation",
         stage="Evaluate",
-        recipe=7,  # that of the P@k which a build makes
+        recipe=8,  # that of the P@k which a build makes
     ),
     Artifact("projection", files=("projection.parquet",), of=("neighbors",), title="map", stage="Lay out the map"),
 )

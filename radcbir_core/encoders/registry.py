@@ -133,6 +133,20 @@ def title_of(spec: str) -> str:
     return _parsed(spec).title
 
 
+def local_folder_of(spec: str) -> Path | None:
+    """The folder that ``spec`` names, whether it is there or not; None where it names no folder, or no encoder.
+
+    Example:
+        >>> local_folder_of("local-dir:/opt/encoders/mine?fit=pad"), local_folder_of("biomedclip")
+        (PosixPath('/opt/encoders/mine'), None)
+    """
+    try:
+        parsed = _parsed(spec)
+    except EncoderError:
+        return None
+    return Path(parsed.name) if parsed.prefix == "local-dir" else None
+
+
 def load_encoder(spec: str, *, device: str = "auto") -> Encoder:
     """The encoder that ``spec`` names, ready to encode.
 

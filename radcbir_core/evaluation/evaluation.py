@@ -25,6 +25,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
 from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.seen import seen_of
 from radcbir_core.evaluation.view import asked_view, split_sides
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_of
@@ -112,7 +113,7 @@ class Evaluation(ABC):
     table_words: ClassVar[Mapping[str, str]]
     kept_as: ClassVar[str] = ""
     subject: ClassVar[str] = "{collection} with {encoder}"
-    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "divisor", "empty", "ks")
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "divisor", "empty", "seen", "ks")
     also: ClassVar[Mapping[str, str]] = {}
     callbacks: ClassVar[tuple[str, ...]] = ()
 
@@ -281,4 +282,4 @@ class Evaluation(ABC):
 
     def made_of(self, store: EncoderStore) -> list[str]:
         """The digests of all that the numbers depend on beside the choices."""
-        return [store.evaluated]
+        return [store.evaluated, *seen_of(store).identity]

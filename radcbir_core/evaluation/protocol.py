@@ -1,6 +1,7 @@
 """How an encoder is asked: who the queries are, what may be returned, and what P@k means then.
 
-Owns the protocols and how they are told in words, the rule for queries that have nothing to find included. Who the
+Owns the protocols and how they are told in words, the rules for queries that have nothing to find, and for those that
+the encoder has seen in training, included. Who the
 queries of a collection are under a protocol is view.py's.
 
 Source: Denner et al., *Leveraging Foundation Models for Content-Based Image Retrieval in Radiology* (arXiv 2403.06567),
@@ -22,6 +23,10 @@ ProtocolName = Literal["leave-one-out", "split"]
 PROTOCOLS: tuple[str, ...] = get_args(ProtocolName)
 """The protocols that can be varied: what is excluded, what is divided by, which k's."""
 
+SeenRule = Literal["skip", "count"]
+SEEN_RULES: tuple[SeenRule, ...] = get_args(SeenRule)
+"""What becomes of queries that the encoder has seen in training: they are left out, or they count as any other."""
+
 KS = (1, 3, 5, 10)
 _MOST_TOLD = 10
 """Of so many k's a summary tells of each; of more only those of :data:`KS`."""
@@ -37,6 +42,8 @@ class Protocol:
         exclude: What a query may not return besides itself.
         divisor: "k", or "available": min(k, relevant images in the gallery).
         empty: What a query counts that has no relevant image: "skip" leaves it out, "zero" counts 0.
+        seen: What becomes of a query that the encoder has seen in training: "skip" leaves it out, "count" lets it
+            count. It stays in the gallery in any case.
         ks: The k's of P@k.
         levels: Those that are evaluated.
         split: Whether the queries are one part of the collection and the gallery another.
@@ -49,6 +56,7 @@ class Protocol:
     exclude: tuple[str, ...] = ("patient",)
     divisor: Divisor = "k"
     empty: Empty = "skip"
+    seen: SeenRule = "skip"
     ks: tuple[int, ...] = KS
     levels: tuple[Level, ...] = LEVELS
     split: bool = False
@@ -64,6 +72,7 @@ class Protocol:
         exclude: Sequence[str] | None = None,
         divisor: str | None = None,
         empty: str | None = None,
+        seen: str | None = None,
         ks: Sequence[int] | None = None,
     ) -> Protocol:
         """A protocol from words.
@@ -74,6 +83,7 @@ class Protocol:
                 and nothing for split, whose two sides are to be patient-disjoint by themselves.
             divisor: "k" or "available"; "k" by default.
             empty: "skip" or "zero"; "skip" by default.
+            seen: "skip" or "count"; "skip" by default.
             ks: The k's, from 1 to 100; :data:`KS` by default.
 
         Raises:
@@ -86,7 +96,7 @@ class Protocol:
             ()
         """
         if name in FIXED:
-            return FIXED[name]._with_nothing_else(exclude=exclude, divisor=divisor, empty=empty, ks=ks)
+            return FIXED[name]._with_nothing_else(exclude=exclude, divisor=divisor, empty=empty, seen=seen, ks=ks)
         if name not in PROTOCOLS:
             known = ", ".join((*PROTOCOLS, *FIXED))
             raise EvaluationError(f"Expected a protocol of {known}, but protocol = {name!r}. Use one.")
@@ -100,11 +110,17 @@ class Protocol:
                 f'Expected "skip" (queries without a relevant image are left out) or "zero" (they count 0), but '
                 f"empty = {empty!r}. Use one of the two."
             )
+        of_seen = next((known for known in SEEN_RULES if known == (seen or "skip")), None)
+        if of_seen is None:
+            raise EvaluationError(
+                f'Expected "skip" (queries that the encoder has seen in training are left out) or "count" (they '
+                f"count), but seen = {seen!r}. Use one of the two."
+            )
         if not ks or not all(1 <= k <= 100 for k in ks):
             raise EvaluationError(f"Expected k's from 1 to 100, but ks = {tuple(ks)}. Choose such.")
         default = ("patient",) if name == "leave-one-out" else ()
         left_out = tuple(check_exclusions(default if exclude is None else exclude))
-        return cls(name, left_out, chosen, rule, tuple(sorted(set(ks))), split=name == "split")
+        return cls(name, left_out, chosen, rule, of_seen, tuple(sorted(set(ks))), split=name == "split")
 
     def _with_nothing_else(
         self,
@@ -112,11 +128,12 @@ class Protocol:
         exclude: Sequence[str] | None,
         divisor: str | None,
         empty: str | None,
+        seen: str | None,
         ks: Sequence[int] | None,
     ) -> Protocol:
         """This protocol, which is fixed, if nothing else than its own choices is asked for."""
-        own = {"exclude": self.exclude, "divisor": self.divisor, "empty": self.empty, "ks": self.ks}
-        asked = {"exclude": exclude, "divisor": divisor, "empty": empty, "ks": ks}
+        own = {name: getattr(self, name) for name in ("exclude", "divisor", "empty", "seen", "ks")}
+        asked = {"exclude": exclude, "divisor": divisor, "empty": empty, "seen": seen, "ks": ks}
         other = [
             f"{word} = {value}"
             for word, value in asked.items()
@@ -159,11 +176,16 @@ class Protocol:
 
 EMPTY_SAID = {"skip": "left out", "zero": "counted as 0"}
 """The rule for queries that have nothing to find, in words."""
+SEEN_SAID = {"skip": "left out", "count": "counted"}
+"""That for queries that the encoder has seen in training."""
+OTHERWISE = {"skip": ("with_seen", "of all"), "count": ("without_seen", "of images not seen")}
+"""The column of the figures by the other choice, and what these are of."""
 
 PAPER = Protocol(
     name="paper",
     exclude=(),
     divisor="available",
+    seen="count",
     ks=tuple(range(1, 101)),
     levels=("label",),
     split=True,

@@ -21,6 +21,7 @@ from radcbir_core.errors import EvaluationError, Remedy
 from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.relevance import Available, Relevance, available_to, relevant_hits
+from radcbir_core.evaluation.seen import seen_notes, seen_of
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exact_ranking import rank_exactly
@@ -43,6 +44,8 @@ class GalleryView:
         gallery: ``(N,)`` bool, which images may be returned.
         groups: ``(N,)`` codes of each group that a query may not return its fellows of, -1 = not known.
         clusters: ``(N,)`` what is one piece of evidence: the patient where it is known.
+        seen: ``(S,)`` rows, ascending: of all that could ask, those that an encoder has seen in training. They are
+            among the queries where the protocol lets them count.
     """
 
     store: EncoderStore
@@ -52,6 +55,24 @@ class GalleryView:
     gallery: npt.NDArray[np.bool_]
     groups: tuple[npt.NDArray[np.int32], ...]
     clusters: npt.NDArray[np.int64]
+    seen: Rows
+
+    @cached_property
+    def with_seen(self) -> GalleryView:
+        """The same, asked by those that were seen in training as well."""
+        rows = np.union1d(self.queries, self.seen)
+        return self if len(rows) == len(self.queries) else self.asked_by(rows)
+
+    @cached_property
+    def without_seen(self) -> GalleryView:
+        """The same, asked by those alone that were not seen in training."""
+        rows = np.setdiff1d(self.queries, self.seen, assume_unique=True)
+        return self if len(rows) == len(self.queries) else self.asked_by(rows)
+
+    @cached_property
+    def seen_lines(self) -> tuple[Rows, npt.NDArray[np.int64]]:
+        """As :attr:`lines`, of the images that were seen."""
+        return self.relevance.label_lines(self.seen)
 
     @cached_property
     def lines(self) -> tuple[Rows, npt.NDArray[np.int64]]:
@@ -142,7 +163,8 @@ def gallery_view(
 ) -> GalleryView:
     """A collection as a protocol sees it.
 
-    Images that take no part in what is relevant are on neither side, nor are those without an embedding.
+    Images that take no part in what is relevant are on neither side, nor are those without an embedding. What one of
+    the encoders has seen in training asks nothing, unless the protocol lets it count; it may be returned.
 
     Args:
         store: What an encoder made of a collection.
@@ -163,14 +185,16 @@ def gallery_view(
     if protocol.split:
         train, test = split_sides(store)
         queries, gallery = usable & test, usable & train
+    seen = np.logical_or.reduce([seen_of(one).rows for one in (store, *beside) if one is not None]) & queries
     return GalleryView(
         store=store,
         protocol=protocol,
         relevance=relevance,
-        queries=np.flatnonzero(queries),
+        queries=np.flatnonzero(queries & ~seen if protocol.seen == "skip" else queries),
         gallery=gallery,
         groups=tuple(groups_of(store, protocol.exclude)),
         clusters=clusters_of(store),
+        seen=np.flatnonzero(seen),
     )
 
 
@@ -190,6 +214,12 @@ def asked_view(
         QueryError: An unknown level.
     """
     view = gallery_view(store, protocol, relevant)
+    if not len(view.queries) and len(view.seen):
+        raise EvaluationError(
+            f"Expected queries that {store.encoder_id} has not seen in training, but it has seen all "
+            f"{len(view.seen)} of {store.collection.name} that could ask. Let them count (seen = count), or choose "
+            "another encoder."
+        )
     if not len(view.queries) or not view.gallery.any():
         raise EvaluationError(
             f"Expected queries and a gallery of images with {labels}, but {store.collection.name} has "
@@ -254,7 +284,7 @@ def view_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
         store: What an encoder made of a collection.
         protocol: Under which the figures are made.
     """
-    notes = patient_notes(store, protocol)
+    notes = [*seen_notes(store, protocol.seen), *patient_notes(store, protocol)]
     if "duplicate" in protocol.exclude and store.collection.record.get("checked") == "exists":
         notes.append(
             "The files were not read when they were imported: exact copies are unknown and could not be excluded."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -66,6 +66,18 @@ class Hits:
         self.rows[query, : len(rows)] = rows
         self.similarities[query, : len(rows)] = np.clip(similarities, -1.0, 1.0)
         self.counts[query] = len(rows)
+
+    def of_queries(self, chosen: npt.NDArray[Any]) -> Hits:
+        """The hits of some of the queries.
+
+        Args:
+            chosen: ``(Q,)`` bool, or positions.
+
+        Example:
+            >>> Hits.empty(3, 2).of_queries(np.array([True, False, True])).rows.shape
+            (2, 2)
+        """
+        return replace(self, rows=self.rows[chosen], similarities=self.similarities[chosen], counts=self.counts[chosen])
 
     def found_by(self) -> str:
         """How they were found, in words.

@@ -96,6 +96,8 @@ def labels(
     st.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": cells}}
     says = [_says(row.low, row.high) for row in lines_of(shown)]
     columns = ["label", "a", "b", "difference", "low", "high", "says", "p_holm", "n_queries", "n_patients"]
+    if shown["n_seen"].any():
+        columns.append("n_seen")
     if shown["p_holm"].isna().all():
         columns.remove("p_holm")
     number = st.column_config.NumberColumn
@@ -126,5 +128,6 @@ def labels(
             ),
             "n_queries": number("Queries", format="localized", width=52),
             "n_patients": number("Patients", format="localized", width=56),
+            "n_seen": number("Seen", format="localized", width=46, help="Queries that one of the two saw in training"),
         },
     )

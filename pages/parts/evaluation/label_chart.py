@@ -103,17 +103,31 @@ def bar(
 
 
 def without_figure(table: pd.DataFrame, column: str) -> None:
-    """The labels that cannot be scored, each to be opened: no query of theirs has anything to find.
+    """The labels that cannot be scored, each to be opened: all of their queries were seen in training, or none has
+    anything to find.
 
     Args:
-        table: With a column ``label``.
+        table: With a column ``label``; perhaps ``n_seen``, the queries that were seen, and ``n_empty``, those that ask
+            and have nothing to find.
         column: Of the figure.
-    """
-    labels = table.loc[table[column].isna(), "label"].tolist()
+    """  # noqa: D205 - the sentence is one
+    without = table[table[column].isna()]
+    seen = np.zeros(len(without), dtype=np.bool_)
+    if "n_seen" in without:
+        seen = ((without["n_seen"] > 0) & (without["n_empty"] == 0)).to_numpy()
+    for reason, part, name in (
+        ("the encoder has seen all of their queries in training", without[seen], "seen"),
+        ("none of their queries has anything to find", without[~seen], "empty"),
+    ):
+        _without_figure(part["label"].tolist(), reason, name=name)
+
+
+def _without_figure(labels: Sequence[str], reason: str, *, name: str) -> None:
+    """The labels that cannot be scored for one reason."""
     if not labels:
         return
-    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-unscored")
-    row.caption(f"Not scored, as none of their queries has anything to find: {counted(len(labels), 'label')}")
+    row = st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"radcbir-unscored-{name}")
+    row.caption(f"Not scored, as {reason}: {counted(len(labels), 'label')}")
     for label in labels[:_NAMED_APART]:
         row.button(
             literal(label),

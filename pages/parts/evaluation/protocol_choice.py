@@ -1,8 +1,7 @@
 """The controls of a protocol: what has to agree, how many hits count, which queries, and what they may not return.
 
 Owns these widgets and their URL parameters (``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,
-``empty``), and what is said
-where a collection lacks what a protocol needs.
+``empty``, ``seen``), and what is said where a collection lacks what a protocol needs.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from pages.parts.frame.text import EXCLUSION_NAMES, literal
 from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
 from radcbir_core.evaluation import FIXED, KS, PROTOCOLS, Protocol
 from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES
+from radcbir_core.evaluation.protocol import SEEN_RULES, SeenRule
 
 LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
 
@@ -155,8 +155,45 @@ def choose(
         help="Queries for which the gallery has no relevant image that they may be given: no encoder could answer "
         "them. Left out, they are in no mean; or they count 0.",
     )
-    protocol = Protocol.of(name, exclude=exclude, divisor=divisor, empty=empty)
+    seen = choose_seen(opened, controls) if "seen" not in hidden else kept_seen()
+    protocol = Protocol.of(name, exclude=exclude, divisor=divisor, empty=empty, seen=seen)
     return Chosen(next(x for x in LEVELS if x == level), int(chosen), protocol)
+
+
+def choose_seen(opened: Opened, bar: Any, *, clears: Sequence[str] = ()) -> SeenRule:
+    """Draw the choice of what becomes of queries that an encoder has seen in training, where one has seen any.
+
+    Args:
+        opened: The open collection.
+        bar: The row of controls.
+        clears: URL parameters that mean nothing under another choice.
+    """
+    if not any(loaders.seen(opened.collection, name).number for name in encoders_shown(opened)):
+        return kept_seen()
+    chosen = state.choice(
+        bar.segmented_control,
+        "Seen in training",
+        list(SEEN_RULES),
+        name="seen",
+        default=SEEN_RULES[0],
+        clears=["page", *clears],
+        format_func={"skip": "left out", "count": "count"}.get,
+        help="Queries that the encoder was trained on: of these a figure says how well it remembers, and not what it "
+        "would find in images that it has never seen. They stay in the gallery in any case.",
+    )
+    return next(rule for rule in SEEN_RULES if rule == chosen)
+
+
+def kept_seen() -> SeenRule:
+    """What the URL says of queries that were seen in training, where nothing would change by it."""
+    asked = state.get("seen")
+    return next((rule for rule in SEEN_RULES if rule == asked), SEEN_RULES[0])
+
+
+def encoders_shown(opened: Opened) -> list[str]:
+    """The open encoder, and the one that it is compared with, where there is one."""
+    versus = state.get("versus")
+    return [opened.encoder_id, *([versus] if versus in opened.collection.encoder_ids() else [])]
 
 
 def can_run(opened: Opened, protocol: Protocol) -> bool:

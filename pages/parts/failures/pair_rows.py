@@ -17,7 +17,7 @@ from pages.parts.evaluation import query_rows
 from pages.parts.frame import shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup
-from pages.parts.images import gallery, pictures
+from pages.parts.images import gallery, pictures, seen_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 
@@ -173,4 +173,5 @@ def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
                 if gallery.picture(source, f"{name}: {said}", key=f"large-pair-{name[:3]}"):
                     gallery.open_large(collection, rows, rows.index(row))
             with st.expander("All that is known of it"):
-                gallery.facts_table(gallery.image_facts(collection, row))
+                in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
+                gallery.facts_table([*gallery.image_facts(collection, row), *in_training])

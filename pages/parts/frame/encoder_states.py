@@ -1,6 +1,6 @@
 """Each encoder of a collection and how far it is built, in signs and words.
 
-Owns the look of that table, which Home and Collections share.
+Owns the look of that table, which Home and Collections share; on Home each has its one figure, too.
 """
 
 from __future__ import annotations

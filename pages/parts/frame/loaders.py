@@ -31,7 +31,9 @@ from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError
+from radcbir_core.evaluation.one_figure import OneFigure, one_figure
 from radcbir_core.evaluation.reports.precision import Precision, of_level
+from radcbir_core.evaluation.seen import Seen, seen_of
 from radcbir_core.search.retriever import Retriever
 
 
@@ -183,6 +185,26 @@ def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) 
     return _precision_by_row(encoder_key(opened, encoder_id), level, k)
 
 
+def seen(opened: Collection, encoder_id: str) -> Seen:
+    """What the encoder has seen in training of the collection.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    return _seen(encoder_key(opened, encoder_id), *seen_of(store(opened, encoder_id)).identity)
+
+
+def figure(opened: Collection, encoder_id: str) -> OneFigure | None:
+    """The one figure of an encoder, as it is kept; None where it is not.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    mine = store(opened, encoder_id)
+    kept = Precision().folder(mine)
+    return _figure(encoder_key(opened, encoder_id), str(kept), (kept / "result.json").is_file())
+
+
 def artifact_states(opened: Collection, encoder_id: str) -> Mapping[str, str]:
     """The state of each artifact of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
     return opened.store(encoder_id).states()
@@ -311,6 +333,16 @@ def _precision_by_row(
     precision = np.full(len(collection_by(key.collection)), np.nan)
     precision[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
     return precision
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _seen(key: EncoderKey, *identity: str) -> Seen:  # noqa: ARG001 - the list that the rows are made of
+    return seen_of(_store(key))
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _figure(key: EncoderKey, folder: str, kept: bool) -> OneFigure | None:  # noqa: ARG001, FBT001 - as above
+    return one_figure(_store(key)) if kept else None
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

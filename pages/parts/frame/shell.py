@@ -25,6 +25,7 @@ from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.encoders import known_encoders
 from radcbir_core.errors import RadcbirError
+from radcbir_core.evaluation.one_figure import best_first
 from radcbir_core.jobs import Job
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -258,6 +259,7 @@ def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
     collection = loaders.collection(name)
     built = sorted(collection.encoder_ids())
     if built:
+        built = _best_first(collection, built)
         encoder_id = _pick(sidebar, "encoder", built)
         for entry in known_encoders():
             if entry.demonstration and entry.encoder_id == encoder_id:
@@ -269,6 +271,13 @@ def _choose(sidebar: DeltaGenerator, title: str) -> Choice:
         show_error(f"Expected an encoder built for this collection, but encoder = {asked!r}. None is built yet.")
     state.update(collection=name)
     return Choice(collection, None)
+
+
+def _best_first(collection: Collection, built: list[str]) -> list[str]:
+    """The encoders, the best first, where nobody has chosen one; else as they are: nothing has to be read then."""
+    if state.get("encoder") or st.session_state.get("radcbir:last-encoder") in built:
+        return built
+    return best_first(built, lambda encoder_id: loaders.figure(collection, encoder_id))
 
 
 def _pick(sidebar: DeltaGenerator, name: str, options: list[str]) -> str | None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.parts.frame import counts, encoder_states, loaders, problem_table, server_paths, shell, state
 from pages.parts.frame.text import literal, markup
+from pages.parts.home import encoder_figures
 from pages.parts.images import gallery
 from pages.parts.jobs import first_start, waiting
 from radcbir_core.collections.collection import Collection
@@ -112,6 +113,7 @@ def show_encoders(collection: Collection) -> None:
     """Each encoder and how far it is built, in signs and words."""
     st.html('<h4 class="radcbir-part">Encoders</h4>')
     if collection.encoder_ids():
+        encoder_figures.table(collection)
         encoder_states.table(collection)
     else:
         st.caption("None is built yet.")

@@ -9,7 +9,7 @@ function element(tag, className, text) {
 }
 
 function describe(card) {
-  const parts = [card.image_id, card.modality, ...card.lines.map((line) => line.value)]
+  const parts = [card.image_id, card.modality, ...card.lines.map((line) => line.value), card.seen]
   return parts.filter(Boolean).join(", ")
 }
 
@@ -30,6 +30,12 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
     const missing = element("span", "missing", "No thumbnail")
     missing.title = "Not made yet, or the image could not be read"
     open.append(missing)
+  }
+  if (card.seen) {
+    const seen = element("span", "seen", "◉ seen")
+    seen.title = card.seen
+    open.append(seen)
+    item.dataset.seen = card.seen
   }
   open.onclick = () => setTriggerValue(opens, opens === "pair" ? card.pair : card.row)
 

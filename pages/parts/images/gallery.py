@@ -20,9 +20,10 @@ from PIL import Image
 from pages.parts.frame import palette, shell, state
 from pages.parts.frame.palette import Agreement
 from pages.parts.frame.text import markup, message
-from pages.parts.images import pictures
+from pages.parts.images import pictures, seen_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
+from radcbir_core.evaluation.seen import Seen
 from radcbir_core.images import DecodedImage
 from radcbir_core.search.query import Measure
 from radcbir_core.wording import counted
@@ -119,9 +120,11 @@ def show(
     stop = min(start + per_page, len(shown))
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
     records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS)
+    seen = seen_marks.seen_here(collection)
     cards = []
     for position, values_of_row in zip(range(start, stop), records.itertuples(index=False), strict=True):
-        card = _card(collection, int(shown[position]), dict(zip(_CARD_COLUMNS, values_of_row, strict=True)), query)
+        record = dict(zip(_CARD_COLUMNS, values_of_row, strict=True))
+        card = _card(collection, int(shown[position]), record, query, seen)
         card["color"] = colors.get(card["modality"], palette.NO_VALUE)
         if values is not None:
             card |= {"rank": position + 1, measure: f"{values[position]:.3f}"}
@@ -179,12 +182,12 @@ def show_pairs(
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
     frame = collection.manifest.rows(rows.reshape(-1), _CARD_COLUMNS)
     records = [dict(zip(_CARD_COLUMNS, values, strict=True)) for values in frame.itertuples(index=False)]
-    pairs = []
+    seen, pairs = seen_marks.seen_here(collection), []
     for position, (query, hit) in enumerate(rows.tolist()):
         asked, given = records[2 * position : 2 * position + 2]
         both = (
-            _card(collection, query, asked, None) | {"role": "Query"},
-            _card(collection, hit, given, _labels(asked))
+            _card(collection, query, asked, None, seen) | {"role": "Query"},
+            _card(collection, hit, given, _labels(asked), seen)
             | {"rank": int(ranks[position]), "similarity": f"{similarities[position]:.3f}"},
         )
         color = {card["row"]: colors.get(card["modality"], palette.NO_VALUE) for card in both}
@@ -329,12 +332,12 @@ def _dialog(
     position = int(st.session_state[_AT])
     row = int(rows[position])
     left, right = st.columns([3, 2], gap="medium")
-    seen: list[tuple[str, str]] = []
+    as_read: list[tuple[str, str]] = []
     try:
         image = collection.read_image(row)
         with left.container(key="radcbir-large"):
             st.image(png(image.pixels), width="stretch", output_format="PNG")
-        seen = [("window", window_text(image)), ("frame", frame_text(image)), ("remarked", " ".join(image.remarks))]
+        as_read = [("window", window_text(image)), ("frame", frame_text(image)), ("remarked", " ".join(image.remarks))]
     except RadcbirError as error:
         with left:
             if collection.without_images:
@@ -359,7 +362,8 @@ def _dialog(
             st.caption(f"Rank {position + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[position]:.3f}")
         if query is not None:
             _agreement_table(query, labels_of(collection, row))
-        facts_table([*image_facts(collection, row), *seen])
+        in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
+        facts_table([*image_facts(collection, row), *in_training, *as_read])
     if used and on_query is None:
         open_as_query(collection, row)
     elif used and on_query is not None:
@@ -389,7 +393,9 @@ def _image_id(collection: Collection, row: int) -> str:
     return str(collection.manifest.record(row)["image_id"])
 
 
-def _card(collection: Collection, row: int, record: Mapping[str, Any], query: Labels | None) -> dict[str, Any]:
+def _card(
+    collection: Collection, row: int, record: Mapping[str, Any], query: Labels | None, seen: Mapping[str, Seen]
+) -> dict[str, Any]:
     """What the browser gets of one image: text and a thumbnail, nothing that could be markup."""
     labels = _labels(record)
     lines = []
@@ -409,6 +415,7 @@ def _card(collection: Collection, row: int, record: Mapping[str, Any], query: La
         "modality": labels.modality,
         "lines": lines,
         "source": pictures.small(collection, row, said_of(labels)),
+        "seen": seen_marks.said_of(seen, row),
     }
 
 

@@ -13,15 +13,16 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.parts.frame import chart_selection, figures, shell, state
+from pages.parts.frame import chart_selection, figures, loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.map import coloring, map_data
 from pages.parts.map.color_choice import PRECISION, Colors
-from pages.parts.map.coloring import COLUMNS
+from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from pages.parts.map.points import Points
 from pages.parts.map.selection import IMAGE
 from radcbir_core.collections.manifest import Manifest
+from radcbir_core.evaluation.seen import Seen, percent
 from radcbir_core.wording import counted
 
 HEIGHT: Final = 640  # pixels of the chart and of the panel beside it
@@ -94,7 +95,11 @@ def figure_of(
 ) -> tuple[go.Figure, str]:
     """The figure, and a sentence on what it leaves out, empty where it leaves out nothing."""
     rows, x, y = points.rows[points.drawn], points.x[points.drawn], points.y[points.drawn]
-    hover = points.hover
+    seen = loaders.seen(opened.collection, opened.encoder_id)
+    of_points = seen.rows[rows]
+    hover = [
+        f"{text}<br>seen in training" if mine else text for text, mine in zip(points.hover, of_points, strict=True)
+    ]
     if precision is not None:
         hover = [
             text if np.isnan(value) else f"{text}<br>P@{colors.k} {value:.2f} ({colors.level_name})"
@@ -108,11 +113,22 @@ def figure_of(
                 mark=mark,
                 outlines=outlines,
             )
-            return figure, ""
+            return figure, f"{_not_asked(seen)} They have no P@{colors.k}." if seen.number else ""
+    if colors.column == SEEN:
+        groups = coloring.groups_of_seen(of_points)
+        figure = figures.map_of_groups(x, y, rows, hover, groups, title=SEEN_TITLE, mark=mark, outlines=outlines)
+        return figure, _not_asked(seen)
     members = map_data.members(opened.collection, colors.column)
     groups, said = coloring.groups_of(colors.column, members, rows)
     title = COLUMNS[colors.column]
     return figures.map_of_groups(x, y, rows, hover, groups, title=title, mark=mark, outlines=outlines), said
+
+
+def _not_asked(seen: Seen) -> str:
+    """How many images the encoder has seen in training, a sentence."""
+    number = len(seen.rows)
+    share = percent(seen.number / max(number, 1))
+    return f"{seen.store.encoder_id} has seen {seen.number:,} of {number:,} images ({share}) in training."
 
 
 def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:

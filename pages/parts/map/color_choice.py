@@ -1,4 +1,4 @@
-"""What the points of the map are colored by: a column, or P@k at a level and a k."""
+"""What the points of the map are colored by: a column, P@k at a level and a k, or what was seen in training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, state
 from pages.parts.frame.shell import Opened
-from pages.parts.map.coloring import COLUMNS
+from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.evaluation import KS
 
@@ -42,12 +42,14 @@ def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Col
     ]
     if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] == "current":
         options.append(PRECISION)
+    if loaders.seen(opened.collection, opened.encoder_id).number:
+        options.append(SEEN)
     column = state.choice(
         box.segmented_control,
         "Color by",
         options,
         name="color",
-        format_func=lambda column: COLUMNS.get(column, "P@k"),
+        format_func=lambda column: {**COLUMNS, PRECISION: "P@k", SEEN: SEEN_TITLE}[column],
     )
     known = [level for level in LEVELS if (manifest.labels(level).codes >= 0).any()] or [LEVELS[0]]
     level, k = str(known[-1]), str(state.DEFAULT_K)

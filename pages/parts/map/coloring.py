@@ -28,6 +28,9 @@ COLUMNS: Final = {
 }
 """What the map can be colored by, and what it is called."""
 
+SEEN: Final = "seen"
+SEEN_TITLE: Final = "Seen in training"
+
 _OTHERS: Final = "#A8A8A8"
 _SEVERAL: Final = "#D5DCE6"
 
@@ -74,6 +77,15 @@ def no_value(column: str) -> str:
     ('not labeled', 'no split')
     """
     return "not labeled" if column == "pathologies" else f"no {COLUMNS[column].lower()}"
+
+
+def groups_of_seen(seen: npt.NDArray[np.bool_]) -> list[Group]:
+    """Points by whether the encoder has seen them in training, ``(P,)``; those with at least one point."""
+    groups = [
+        Group("seen in training", np.flatnonzero(seen), palette.HUES[1], SYMBOLS[1]),
+        Group("not seen", np.flatnonzero(~seen), palette.HUES[0], SYMBOLS[0]),
+    ]
+    return [group for group in groups if len(group.members)]
 
 
 def groups_of(column: str, members: Members, rows: npt.NDArray[np.int64]) -> tuple[list[Group], str]:

@@ -40,7 +40,8 @@ _HIDDEN: Final = ("protocol", "exclude")
 def show(opened: Opened) -> None:
     """Draw the view."""
     asked = protocol_choice.choose(opened, hidden=_HIDDEN, fixed_ks=())
-    protocol = Protocol.of(divisor=asked.protocol.divisor, empty=asked.protocol.empty)
+    rules = asked.protocol
+    protocol = Protocol.of(divisor=rules.divisor, empty=rules.empty, seen=rules.seen)
     chosen = Chosen(asked.level, asked.k, protocol)
     tiles.explain(_SAID)
     store = loaders.store(opened.collection, opened.encoder_id)

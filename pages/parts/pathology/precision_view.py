@@ -24,7 +24,9 @@ from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import KS, Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
+from radcbir_core.evaluation.protocol import OTHERWISE, SEEN_RULES, SEEN_SAID, Protocol
 from radcbir_core.evaluation.reports.precision import rule_said, standout
+from radcbir_core.evaluation.seen import percent as percent_of
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.search.backend import Hits
 from radcbir_core.wording import counted
@@ -77,10 +79,22 @@ def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int
         if protocol.fixed:
             what = "over queries" if averaging == "micro" else "within labels"
             lines.append(f"± {row['std']:.3f}, standard deviation {what}")
+        if row["n_seen"]:
+            words += " not seen in training" if protocol.seen == "skip" else ", seen in training or not"
         lines.append(words)
+        lines += seen_line(row, protocol, averaging=averaging)
         numbers.append(Tile(f"{averaging.capitalize()} P@{k}", tiles.number(row["precision"]), tuple(lines)))
     said = f"{protocol.describe().capitalize()}: {rule_said(table, protocol).split(': ')[1]}."
     tiles.headline(numbers, result, first=[said, *protocol_choice.leaks(protocol)])
+
+
+def seen_line(row: pd.Series, protocol: Protocol, *, averaging: str) -> list[str]:
+    """The figure by the other choice of what becomes of queries that were seen in training, where there are any."""
+    if not row["n_seen"]:
+        return []
+    column, words = OTHERWISE[protocol.seen]
+    number = f" ({int(row[f'{column}_queries']):,})" if averaging == "micro" else ""
+    return [f"{tiles.number(row[column])} {words}{number}"]
 
 
 def show_standout(opened: Opened, result: Result, table: pd.DataFrame, chosen: Chosen) -> None:
@@ -141,12 +155,26 @@ def show_labels(
             "Anatomy", width=66, about="P@k of images drawn at random from those of the query's modality and anatomy"
         ),
         "lift": figure_column("Lift", format_text="%.1f ×", width=54, about=f"P@{k} ÷ chance"),
+        "seen": st.column_config.TextColumn(
+            "Seen", width=52, help=f"Share of queries that the encoder has seen in training, {SEEN_SAID[protocol.seen]}"
+        ),
+        "otherwise": figure_column(
+            OTHERWISE[protocol.seen][1][0].upper() + OTHERWISE[protocol.seen][1][1:],
+            width=58,
+            about=f"P@{k} by the other choice",
+        ),
         "n_queries": figure_column("Queries", format_text="localized", width=66),
         "n_patients": figure_column(
             "Patients", format_text="localized", width=66, about="Behind the interval; single images where not known"
         ),
     }
-    shown = shown.assign(lift=shown["precision"] / shown["chance"])
+    shown = shown.assign(
+        lift=shown["precision"] / shown["chance"],
+        seen=[seen_share(row) for row in lines_of(shown)],
+        otherwise=shown[OTHERWISE[protocol.seen][0]],
+    )
+    if not labels["n_seen"].any():
+        del columns["seen"], columns["otherwise"]
     if not protocol.fixed:
         del columns["std"]
     if shown["same_anatomy"].isna().all():
@@ -168,6 +196,7 @@ def link_to_failures(chosen: Chosen, label: str | None) -> None:
     choices: dict[str, Any] = {"level": chosen.level, "k": chosen.k, "find": label}
     if not chosen.protocol.fixed:
         choices |= {"protocol": chosen.protocol.name, "exclude": chosen.protocol.exclude or state.NOTHING}
+        choices |= {"seen": chosen.protocol.seen} if chosen.protocol.seen != SEEN_RULES[0] else {}
     st.page_link(
         "pages/failures.py",
         label="What is taken for what, with the images behind it" if label is None else "All its confusions",
@@ -176,13 +205,35 @@ def link_to_failures(chosen: Chosen, label: str | None) -> None:
     )
 
 
+def seen_share(row: Any) -> str:
+    """Which share of a label's queries was seen in training.
+
+    >>> from types import SimpleNamespace
+    >>> seen_share(SimpleNamespace(n_seen=81, with_seen_queries=99)), seen_share(SimpleNamespace(n_seen=0))
+    ('82 %', '–')
+    """
+    return percent_of(row.n_seen / max(row.with_seen_queries, row.n_seen)) if row.n_seen else "–"
+
+
 def show_label(opened: Opened, result: Result, figure: pd.Series, chosen: Chosen) -> None:
     """One label: its P@k, what it is taken for, and its queries."""
     label, k = str(figure["label"]), chosen.k
     queries = label_queries.of_label(opened, result, chosen.protocol, chosen.level, label)
     said = figures.precision_text(figure["precision"], figure["low"], figure["high"], k=k)
     empty = f"; nothing to find: {int(figure['n_empty']):,}" if figure["n_empty"] else ""
-    label_chart.title(label, f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')}{empty}")
+    seen = (
+        f"; seen in training, {SEEN_SAID[chosen.protocol.seen]}: {int(figure['n_seen']):,} ({seen_share(figure)})"
+        if figure["n_seen"]
+        else ""
+    )
+    other = "".join(f", {line}" for line in seen_line(figure, chosen.protocol, averaging="micro"))
+    label_chart.title(label, f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')}{empty}{seen}{other}")
+    if not len(queries.rows):
+        st.info(
+            "All queries of this label were seen in training, and are left out. Let them count, above, to see them.",
+            icon=":material/visibility_off:",
+        )
+        return
     left, right = st.container(key="radcbir-label-and-queries").columns([5, 20], gap="small")
     codes = opened.collection.manifest.labels(chosen.level)
     with left:
@@ -253,10 +304,8 @@ def show_queries(opened: Opened, queries: LabelQueries, *, k: int) -> None:
     order = worst_first(queries, k=k)
 
     def hits_of(positions: np.ndarray) -> tuple[Hits, np.ndarray]:
-        chosen, hits = order[positions], queries.hits
-        return Hits(hits.rows[chosen], hits.similarities[chosen], hits.counts[chosen], hits.method), queries.relevant[
-            chosen
-        ]
+        chosen = order[positions]
+        return queries.hits.of_queries(chosen), queries.relevant[chosen]
 
     def said_of(position: int) -> str:
         precision = queries.precision[f"p@{k}"].iloc[order[position]]

@@ -43,7 +43,8 @@ def show(opened: Opened) -> None:
     if not {"train", "test"} <= set(loaders.facts(opened.collection).splits):
         protocol_choice.say_no_split(opened, "This view", instead="Fill")
         return
-    result = runs.result(opened.collection, opened.encoder_id, Probes(level))
+    seen = protocol_choice.choose_seen(opened, bar)
+    result = runs.result(opened.collection, opened.encoder_id, Probes(level, seen=seen))
     if result is None:
         return
     names = [method_name(row.method, row.k) for row in lines_of(result.table)]

@@ -50,6 +50,7 @@ METRIC_SAID: Final = {
     "images that the query may be given.",
 }
 METRIC_NAMES: Final = {"recall": "Recall", "hit rate": "Hit rate"}
+_SEEN: Final = "Queries that the encoder has seen in training"
 AP_WORDS: Final = {"available": "min(k, available)", "relevant": "all relevant", "found": "those found"}
 
 
@@ -130,6 +131,11 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
             "low": figure_column("Low", about="Of the 95 % interval"),
             "high": figure_column("High", about="Of the 95 % interval"),
             "n_queries": figure_column("Queries", format_text="localized", width=74),
+            **(
+                {"n_seen": figure_column("Seen", format_text="localized", width=58, about=_SEEN)}
+                if labels["n_seen"].any()
+                else {}
+            ),
         },
         label=label,
         alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} up to {names[-1]}; {rule}",

@@ -26,6 +26,8 @@ from radcbir_core.encoders.files.hub import fetch_file, is_repository
 from radcbir_core.encoders.files.weights import read_weights
 from radcbir_core.encoders.kits.kit_json import FORMAT, KIT, Kit, check_kit, read_kit
 from radcbir_core.encoders.kits.kit_probe import images_to_encode, make_probe, versions
+from radcbir_core.encoders.kits.training_list import KEY as TRAINED_ON
+from radcbir_core.encoders.kits.training_list import NOTHING
 from radcbir_core.encoders.torch.support import first_line
 from radcbir_core.errors import FOLDER, EncoderError, EncoderUnavailableError, RadcbirError, Remedy, StorageError
 from radcbir_core.storage import atomic_bytes, digest_file
@@ -87,7 +89,11 @@ def fetch_kit(spec: str, folder: Path, *, source: Path | None = None, replace: b
             "recipe": dict(checkpoint.recipe),
             "weights": weights,
         }
-        _finish(unfinished, facts, names=[*names, *documents])
+        trained_on = _training_of(origin)
+        for name in trained_on.values():
+            if name != NOTHING:
+                _write(unfinished / name, origin / name)
+        _finish(unfinished, {**facts, **trained_on}, names=[*names, *documents])
     kit = read_kit(target)
     assert kit is not None, "it was written above"  # noqa: S101
     return kit
@@ -116,6 +122,7 @@ def add_probe(folder: Path, *, facts: Mapping[str, Any] | None = None) -> Kit:
         )
     known = _about(spec, registry.encoder_id_of(spec), folder)
     recipe = {"family": checkpoint.family, "recipe": dict(checkpoint.recipe), "weights": checkpoint.weights}
+    recipe |= _training_of(folder)
     with _disk(folder):
         _finish(folder, {**known, **(facts or {}), **recipe}, names=list(checkpoint.files))
     kit = read_kit(folder)
@@ -123,9 +130,23 @@ def add_probe(folder: Path, *, facts: Mapping[str, Any] | None = None) -> Kit:
     return kit
 
 
+def _training_of(origin: Path) -> dict[str, str]:
+    """What the ``kit.json`` of the folder that an encoder comes from says of its training; nothing where it does not.
+
+    Raises:
+        EncoderError: It names a list that is missing, altered, or none.
+    """
+    kit = read_kit(origin) if origin.is_dir() else None
+    if kit is None or kit.training_list is None:
+        return {}
+    kit.training()
+    return {TRAINED_ON: kit.training_list}
+
+
 def _finish(folder: Path, facts: Mapping[str, Any], *, names: list[str]) -> None:
     """Write ``kit.json`` of a folder whose files are complete, load the encoder from it, and add the probe."""
     shutil.rmtree(folder / "probe", ignore_errors=True)
+    names = [*names, *(name for name in [facts.get(TRAINED_ON, NOTHING)] if name != NOTHING)]
     record = {
         "format": FORMAT,
         **facts,

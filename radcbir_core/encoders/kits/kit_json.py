@@ -17,6 +17,7 @@ from typing import Any
 from radcbir_core.checked_files import parse_json
 from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.files.checkpoint import Checkpoint
+from radcbir_core.encoders.kits.training_list import NOTHING, ON_NOTHING, UNKNOWN, Training, list_name, read_list
 from radcbir_core.errors import EncoderError
 from radcbir_core.storage import digest_file
 
@@ -68,9 +69,29 @@ class Kit:
         return self.record.get("probe")
 
     @property
+    def training_list(self) -> str | None:
+        """The file that lists what the encoder was trained on, ``nothing``, or None where that is not said."""
+        return list_name(self.record, path=self.folder / KIT, restore=self.restore)
+
+    def training(self) -> Training:
+        """What the encoder was trained on.
+
+        Raises:
+            EncoderError: The list is missing, altered, or none.
+        """
+        name = self.training_list
+        if name is None:
+            return UNKNOWN
+        if name == NOTHING:
+            return ON_NOTHING
+        check_kit_file(self, name)
+        return read_list(self.folder / name, restore=self.restore)
+
+    @property
     def checkpoint(self) -> Checkpoint:
         """The encoder's files and how they are used, in a whole kit."""
-        names = [name for name in self.files if not name.startswith(PROBE_FOLDER) and name not in DOCUMENTS]
+        aside = (*DOCUMENTS, self.training_list)
+        names = [name for name in self.files if not name.startswith(PROBE_FOLDER) and name not in aside]
         return Checkpoint(
             family=str(self.record["family"]),
             files={name: self.folder / name for name in names},
@@ -120,6 +141,7 @@ def read_kit(folder: Path, *, restore: str = RESTORE) -> Kit | None:
     kit = Kit(folder=folder, files=files, record=record, restore=restore)
     if kit.whole:
         _check_whole(kit)
+    _ = kit.training_list  # which refuses a name that is none of the files
     return kit
 
 
@@ -148,27 +170,36 @@ def check_kit(folder: Path, *, restore: str = RESTORE) -> Kit | None:
     kit = read_kit(folder, restore=restore)
     if kit is None:
         return None
-    inside = folder.resolve()
-    for name, digest in kit.files.items():
-        path = folder / name
-        try:
-            # A link may lie in the folder and lead anywhere; what is behind it did not come with the kit.
-            if not path.resolve(strict=True).is_relative_to(inside):
-                raise EncoderError(
-                    f"Expected the file that {KIT} lists in its folder, but {path} is a link out of it. {restore}"
-                )
-            actual = digest_file(path)
-            size = path.stat().st_size
-        except (OSError, RuntimeError) as error:
-            gone = isinstance(error, FileNotFoundError | NotADirectoryError)
-            reason = "is missing" if gone else f"cannot be read: {getattr(error, 'strerror', None) or error}"
-            raise EncoderError(f"Expected the file that {KIT} lists, but {path} {reason}. {restore}") from error
-        if actual != digest:
-            raise EncoderError(
-                f"Expected the file that {KIT} lists, but {path} ({size:,} bytes) is truncated or altered: its "
-                f"SHA-256 begins with {actual[:8]}, not {digest[:8]}. {restore}"
-            )
+    for name in kit.files:
+        check_kit_file(kit, name)
+    kit.training()  # whose file is small, and nothing else would notice that it is no list
     return kit
+
+
+def check_kit_file(kit: Kit, name: str) -> None:
+    """Make sure that one of a kit's files is there, byte for byte.
+
+    Raises:
+        EncoderError: It is missing, truncated, altered or outside the folder.
+    """
+    path, digest, restore = kit.folder / name, kit.files[name], kit.restore
+    try:
+        # A link may lie in the folder and lead anywhere; what is behind it did not come with the kit.
+        if not path.resolve(strict=True).is_relative_to(kit.folder.resolve()):
+            raise EncoderError(
+                f"Expected the file that {KIT} lists in its folder, but {path} is a link out of it. {restore}"
+            )
+        actual = digest_file(path)
+        size = path.stat().st_size
+    except (OSError, RuntimeError) as error:
+        gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+        reason = "is missing" if gone else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise EncoderError(f"Expected the file that {KIT} lists, but {path} {reason}. {restore}") from error
+    if actual != digest:
+        raise EncoderError(
+            f"Expected the file that {KIT} lists, but {path} ({size:,} bytes) is truncated or altered: its "
+            f"SHA-256 begins with {actual[:8]}, not {digest[:8]}. {restore}"
+        )
 
 
 def _check_name(name: str, *, path: Path, restore: str) -> None:

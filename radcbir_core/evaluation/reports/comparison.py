@@ -23,8 +23,9 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
-from radcbir_core.evaluation.reports.precision import Precision, empty_counts, of_level
-from radcbir_core.evaluation.statistics.averages import summarize
+from radcbir_core.evaluation.reports.precision import Precision, empty_counts, of_level, seen_cell
+from radcbir_core.evaluation.seen import seen_notes, seen_of
+from radcbir_core.evaluation.statistics.averages import present_labels, summarize
 from radcbir_core.evaluation.statistics.chance import CHANCE, expected_precision
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.statistics.randomization import holm, swap_p_values
@@ -34,7 +35,7 @@ from radcbir_core.wording import counted
 
 COMPARISON_COLUMNS = (
     *("level", "label", "averaging", "k", "a", "b", "difference", "low", "high", "n_queries", "n_patients"),
-    *("p", "p_holm", "n_empty"),
+    *("p", "p_holm", "n_empty", "n_seen"),
 )
 
 DIFFERENCES = (-1.0, 1.0)
@@ -54,7 +55,7 @@ class Comparison(Evaluation):
     """
 
     kind: ClassVar[str] = "comparison"
-    recipe: ClassVar[int] = 8
+    recipe: ClassVar[int] = 9
     name: ClassVar[str] = "Comparison"
     about: ClassVar[str] = "Two encoders query by query: P at k of both, and the difference with its interval."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors",)
@@ -94,7 +95,7 @@ class Comparison(Evaluation):
     def made_of(self, store: EncoderStore) -> list[str]:
         """Both encoders' embeddings."""
         other = self.other(store)
-        return [*super().made_of(store), CHANCE if other is None else other.evaluated]
+        return [*super().made_of(store), *([CHANCE] if other is None else super().made_of(other))]
 
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
         """P@k of both at every level, and the difference.
@@ -146,6 +147,7 @@ class Comparison(Evaluation):
             [
                 {"level": row.level, "averaging": row.averaging, "k": row.k, "queries": row.n_queries}
                 | {f"nothing to find, {EMPTY_SAID[self.protocol.empty]}": row.n_empty}
+                | seen_cell(pd.DataFrame({"n_seen": [row.n_seen]}), self.protocol)
                 | {"A": f"{row.a:.3f}", "B": f"{row.b:.3f}", "B - A": f"{row.difference:+.3f}"}
                 | {
                     name: "" if np.isnan(bound) else f"{bound:+.3f}"
@@ -221,7 +223,8 @@ def _precision(
     kept = Precision(protocol).kept(side) if whole else None
     if kept is not None:
         columns = [f"p@{k}" for k in protocol.ks]
-        return of_level(kept.tables["queries"], level)[columns].to_numpy(dtype=np.float64)
+        mine = of_level(kept.tables["queries"], level).set_index("row")
+        return mine.loc[view.queries, columns].to_numpy(dtype=np.float64)  # the other may have seen some of them
     return view.precision(view.hits(store=side, progress=progress))
 
 
@@ -237,26 +240,27 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
     if tested and n_labels:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
         p[:, chosen] = swap_p_values(difference[:, chosen], codes, clusters=clusters, n_labels=n_labels)
         corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
-    labels, empty = view.relevance.labels, view.available.empty
+    labels, empty, seen = view.relevance.labels, view.available.empty, (len(view.seen), view.seen_lines[1])
     both = [
-        summarize(values, codes, labels=labels, columns={"k": ks}, empty=empty, intervals=intervals)
+        summarize(values, codes, labels=labels, columns={"k": ks}, empty=empty, seen=seen, intervals=intervals)
         for values in (a, b)
     ]
     table = both[0].rename(columns={"precision": "a"}).assign(b=both[1]["precision"])
     table["difference"] = table["b"] - table["a"]
-    present = np.unique(codes)
     # The means of differences and the differences of means may differ by a rounding.
     table["low"] = np.minimum(table["low"], table["difference"])
     table["high"] = np.maximum(table["high"], table["difference"])
     undefined = np.full((2, len(ks)), np.nan)
-    present = np.unique(codes)
+    present = present_labels(codes, view.seen_lines[1])
     table["p"] = np.vstack([undefined, p[present]]).ravel()
     table["p_holm"] = np.vstack([undefined, corrected[present]]).ravel()
     return table
 
 
 def _notes(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> tuple[str, ...]:
-    notes = []
+    notes = [note for store in (a, b) if store is not None for note in seen_notes(store, protocol.seen)]
+    if b is not None and protocol.seen == "skip" and any(seen_of(store).number for store in (a, b)):
+        notes.append("What one of the two has seen in training is a query of neither.")
     if b is None:
         notes.append(
             f"B is {CHANCE}: what images drawn at random from those a query may be given reach on average; it is "
@@ -288,6 +292,7 @@ def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:
     notes = []
     for table in tables:
         labels = table[(table["averaging"] == "label") & (table["k"] == table["k"].min())]
+        labels = labels[labels["n_queries"] + labels["n_empty"] > 0]  # the others were seen in training, all of them
         alone = int((labels["n_patients"] == 1).sum())
         if alone:
             notes.append(

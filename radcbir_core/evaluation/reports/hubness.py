@@ -57,7 +57,7 @@ class Hubness(Evaluation):
     """
 
     kind: ClassVar[str] = "hubness"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Hubness"
     about: ClassVar[str] = (
         "How unevenly images are retrieved: k-occurrences, their skewness, and P at k with hubs held back (CSLS)."

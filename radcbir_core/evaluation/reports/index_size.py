@@ -27,6 +27,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.precision import rule_said
+from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.averages import means_of
 from radcbir_core.evaluation.view import GalleryView, patient_notes
 from radcbir_core.progress import Progress, silent
@@ -77,7 +78,7 @@ class IndexSize(Evaluation):
     """
 
     kind: ClassVar[str] = "index-size"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "Index size"
     about: ClassVar[str] = (
         "P at k against the size of the gallery: drawn smaller by whole patients; mean and standard deviation of draws."
@@ -155,7 +156,7 @@ class IndexSize(Evaluation):
         )
 
     def _notes(self, store: EncoderStore) -> list[str]:
-        notes = patient_notes(store, self.protocol)
+        notes = [*seen_notes(store, self.protocol.seen), *patient_notes(store, self.protocol)]
         if self.protocol.divisor == "k":
             notes.append(
                 "A small gallery may hold fewer than k images of a label, which alone lowers P@k: divided by "

@@ -24,6 +24,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.precision import means_table, with_bounds
+from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, patient_notes
@@ -33,7 +34,7 @@ NOTHING = "nothing"
 """The first step: a query may return everything but itself."""
 STEP_COLUMNS = (
     *("step", "exclude", "averaging", "label", "k", "precision", "low", "high", "chance", "n_queries", "n_patients"),
-    *("n_empty", "difference", "difference_low", "difference_high", "n_both"),
+    *("n_empty", "n_seen", "difference", "difference_low", "difference_high", "n_both"),
 )
 SPLIT_COLUMNS = ("shares", "n_test", "n_with_company", "share")
 _WITHIN: tuple[Exclusion, ...] = ("series", "study")
@@ -52,14 +53,14 @@ class Leakage(Evaluation):
     """
 
     kind: ClassVar[str] = "leakage"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Leakage"
     about: ClassVar[str] = (
         "P at k with nothing left out, then without exact copies, the query's patient and its data set, and what each "
         "step takes away."
     )
     uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
-    protocol_choices: ClassVar[tuple[str, ...]] = ("divisor", "empty", "ks")
+    protocol_choices: ClassVar[tuple[str, ...]] = ("divisor", "empty", "seen", "ks")
     table_words: ClassVar[Mapping[str, str]] = {
         "steps": "P@k of every step, micro, macro and by label, and what each step takes away",
         "splits": "Test images that have a copy, their patient or more in train",
@@ -143,7 +144,8 @@ class Leakage(Evaluation):
         ]
 
     def _notes(self, store: EncoderStore, names: Sequence[Exclusion]) -> list[str]:
-        notes = patient_notes(store, replace(self.protocol, exclude=("patient",)))
+        notes = seen_notes(store, self.protocol.seen)
+        notes += patient_notes(store, replace(self.protocol, exclude=("patient",)))
         if "patient" not in names:
             notes.append("No patient is known: images of the same patient are among the hits at every step.")
         if "dataset" not in names:
@@ -244,7 +246,10 @@ def _against(
         change, codes, clusters=view.clusters[view.queries], n_labels=len(labels), limits=(-1.0, 1.0)
     )
     # The table of means is that of shares from 0 to 1: half of the difference lies within these.
-    means = summarize((change + 1) / 2, codes, labels=labels, columns={"k": view.protocol.ks}, intervals=bounds)
+    seen = (len(view.seen), view.seen_lines[1])
+    means = summarize(
+        (change + 1) / 2, codes, labels=labels, columns={"k": view.protocol.ks}, seen=seen, intervals=bounds
+    )
     columns = (2 * means["precision"] - 1, means["low"], means["high"], means["n_queries"].astype(np.float64))
     return {name: column.to_numpy() for name, column in zip(names, columns, strict=True)}
 

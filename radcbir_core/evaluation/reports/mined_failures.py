@@ -112,7 +112,7 @@ class MinedFailures(Evaluation):
     """
 
     kind: ClassVar[str] = "failures"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Mined failures"
     about: ClassVar[str] = (
         "Failures of every kind over all labels: confident and wrong, wrong pathology or modality, nothing relevant, "
@@ -123,7 +123,7 @@ class MinedFailures(Evaluation):
         "kinds": "How many failures of every kind there are, with intervals and chance",
         "images": "What is known of every image: similarity, suggested label, score, occurrences",
     }
-    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude",)
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "seen")
 
     protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
     k: int = choice(10, "How many hits of each query count")

@@ -16,8 +16,8 @@ import pandas as pd
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
-from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
-from radcbir_core.evaluation.statistics.averages import means_of, summarize
+from radcbir_core.evaluation.protocol import EMPTY_SAID, OTHERWISE, SEEN_SAID, Protocol
+from radcbir_core.evaluation.statistics.averages import means_of, present_labels, summarize
 from radcbir_core.evaluation.statistics.chance import expected_precision
 from radcbir_core.evaluation.statistics.deviation import deviations_of
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
@@ -25,9 +25,13 @@ from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 
+_BY_SEEN = tuple(
+    f"{which}{part}" for which in ("without_seen", "with_seen") for part in ("", "_low", "_high", "_queries")
+)
 MEANS_COLUMNS = (
     *("level", "label", "k", "precision", "low", "high", "chance", "same_anatomy", "n_queries", "n_patients"),
-    *("n_empty", "averaging", "std"),
+    *("n_empty", "n_seen", "averaging", "std"),
+    *_BY_SEEN,
 )
 
 HitsTaker = Callable[[Level, GalleryView, Hits], None]
@@ -39,16 +43,18 @@ class Precision(Evaluation):
 
     Tables: ``means`` with the columns :data:`MEANS_COLUMNS`, where ``averaging`` is "micro" or "macro" (``label``
     empty) or "label" for one label's row, ``n_queries`` and ``n_patients`` are the queries and patients behind the
-    number and ``n_empty`` the queries that have nothing to find, ``low`` and ``high`` bound the 95 % interval, NaN
-    where it is undefined (one patient), and ``std`` is the standard deviation over queries (micro, label) or the mean
-    over labels of it (macro). ``chance`` is the same mean for images drawn at random from those a query may be given,
-    and ``same_anatomy`` for images drawn from those of its modality and anatomy, NaN at the levels where these are what
-    is asked for; both are exact expectations. And
-    ``queries``, one row a level and query, with ``p@k`` for each k, NaN where the query is left out.
+    number, ``n_empty`` the queries that have nothing to find, and ``n_seen`` those that the encoder has seen in
+    training, ``low`` and ``high`` bound the 95 % interval, NaN where it is undefined (one patient), and ``std`` is
+    the standard deviation over queries (micro, label) or the mean over labels of it (macro). ``chance`` is the same
+    mean for images drawn at random from those a query may be given, and ``same_anatomy`` for images drawn from
+    those of its modality and anatomy, NaN at the levels where these are what is asked for; both are exact
+    expectations. ``without_seen`` is the figure of the queries that were not seen in training, ``with_seen`` that
+    of all, each with its interval and its number of queries: one of them is ``precision``, as the protocol says.
+    And ``queries``, one row a level and query that asked, with ``p@k`` for each k, NaN where the query is left out.
     """
 
     kind: ClassVar[str] = "precision"
-    recipe: ClassVar[int] = 7
+    recipe: ClassVar[int] = 8
     name: ClassVar[str] = "Precision"
     about: ClassVar[str] = (
         "P at k, micro and macro, per level and label. Leave-one-out excludes the query's patient by default."
@@ -81,11 +87,14 @@ class Precision(Evaluation):
         progress("evaluation", 0, len(protocol.levels))
         for done, level in enumerate(protocol.levels, 1):
             view = gallery_view(store, protocol, level)
-            hits = view.hits(progress=progress)
+            everyone = view.with_seen
+            hits = everyone.hits(progress=progress)
+            of_everyone = everyone.precision(hits)
+            asks = np.isin(everyone.queries, view.queries, assume_unique=True)
             if take_hits is not None:
-                take_hits(level, view, hits)
-            values = view.precision(hits)
-            means.append(means_table(view, values, level=level))
+                take_hits(level, view, hits.of_queries(asks))
+            values = of_everyone[asks]
+            means.append(means_table(view, values, level=level).assign(**figures_by_seen(everyone, of_everyone)))
             per_query = pd.DataFrame({f"p@{k}": values[:, i] for i, k in enumerate(protocol.ks)})
             per_query.insert(0, "label", np.asarray(view.relevance.labels, dtype=object)[view.lines[1]])
             per_query.insert(0, "row", view.queries.astype(np.int32))
@@ -93,7 +102,7 @@ class Precision(Evaluation):
             queries.append(per_query)
             progress("evaluation", done, len(protocol.levels))
         tables = {
-            "means": pd.concat(means, ignore_index=True),
+            "means": pd.concat(means, ignore_index=True)[list(MEANS_COLUMNS)],
             "queries": pd.concat(queries, ignore_index=True),
         }
         return self.result(store, tables, view_notes(store, protocol))
@@ -112,10 +121,14 @@ class Precision(Evaluation):
             line = {"level": level, "averaging": averaging, "queries": int(first["n_queries"])}
             line["patients"] = int(first["n_patients"])
             line[f"nothing to find, {EMPTY_SAID[self.protocol.empty]}"] = int(first["n_empty"])
+            line |= seen_cell(part, self.protocol)
             line |= {f"P@{row.k}": with_bounds(row.precision, row.low, row.high) for row in lines_of(part)}
             last = part.iloc[-1]
             line[f"chance at {last['k']}"] = with_bounds(last["chance"], np.nan, np.nan)
             line["in the same anatomy"] = with_bounds(last["same_anatomy"], np.nan, np.nan)
+            if means["n_seen"].any():
+                name, words = OTHERWISE[self.protocol.seen]
+                line[f"P@{last['k']} {words}"] = with_bounds(last[name], np.nan, np.nan)
             lines.append(line)
         return pd.DataFrame(lines)
 
@@ -139,6 +152,23 @@ def rule_said(table: pd.DataFrame, protocol: Protocol) -> str:
     n_empty, n_queries = round(micro["n_empty"]), round(micro["n_queries"])
     asked = n_queries + n_empty if protocol.empty == "skip" else n_queries
     return f"queries without a relevant image {EMPTY_SAID[protocol.empty]}: {n_empty:,} of {asked:,}"
+
+
+def seen_cell(part: pd.DataFrame, protocol: Protocol) -> dict[str, int]:
+    """How many queries the encoder has seen in training, as a cell of a summary; none where it has seen none.
+
+    Args:
+        part: The rows of one mean, with ``n_seen``.
+        protocol: By which they were made.
+
+    Example:
+        >>> seen_cell(pd.DataFrame({"n_seen": [3, 3]}), Protocol())
+        {'seen in training, left out': 3}
+        >>> seen_cell(pd.DataFrame({"n_seen": [0]}), Protocol())
+        {}
+    """
+    number = int(part["n_seen"].max())
+    return {f"seen in training, {SEEN_SAID[protocol.seen]}": number} if number else {}
 
 
 def standout(table: pd.DataFrame) -> pd.Series | None:
@@ -210,19 +240,12 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64], *, level: Le
         view: Who asked.
         values: ``(Q, len(ks))`` P@k.
         level: What has to agree for a hit to be relevant.
+
+    Returns:
+        The columns :data:`MEANS_COLUMNS` but for the figures with and without what was seen in training.
     """
     protocol, codes, number = view.protocol, view.lines[1], len(view.relevance.labels)
-    clusters = view.clusters[view.queries]
-    bounds = mean_intervals(values, codes, clusters=clusters, n_labels=number)
-    table = summarize(
-        values,
-        codes,
-        labels=view.relevance.labels,
-        columns={"k": protocol.ks},
-        empty=view.available.empty,
-        intervals=bounds,
-    )
-    present = np.unique(codes)
+    table, present = _figures(view, values), present_labels(codes, view.seen_lines[1])
     available = view.available.relevant
     allowed = {"chance": view.allowed}
     if level == "label":
@@ -233,4 +256,37 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64], *, level: Le
         table[name] = np.vstack([means.micro, means.macro, means.label[present]]).ravel()
     deviations = deviations_of(values, codes, n_labels=number)
     table["std"] = np.vstack([deviations.micro, deviations.macro, deviations.label[present]]).ravel()
-    return table.assign(level=level).reindex(columns=list(MEANS_COLUMNS))
+    return table.assign(level=level).reindex(columns=[name for name in MEANS_COLUMNS if name not in _BY_SEEN])
+
+
+def figures_by_seen(everyone: GalleryView, values: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+    """The figures with and without the queries that were seen in training, in the order of the table of means.
+
+    Args:
+        everyone: Who could ask, those that were seen among them.
+        values: ``(Q, len(ks))`` P@k of each.
+    """
+    with_seen = _figures(everyone, values)
+    without = with_seen
+    if len(everyone.seen):
+        without = _figures(everyone.without_seen, values[~np.isin(everyone.queries, everyone.seen)])
+    parts = {"": "precision", "_low": "low", "_high": "high", "_queries": "n_queries"}
+    return {
+        f"{name}{part}": mine[column].to_numpy()
+        for name, mine in (("without_seen", without), ("with_seen", with_seen))
+        for part, column in parts.items()
+    }
+
+
+def _figures(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Micro, macro and each label's P@k with intervals; the lines are those of every label that was asked, or seen."""
+    codes, number = view.lines[1], len(view.relevance.labels)
+    return summarize(
+        values,
+        codes,
+        labels=view.relevance.labels,
+        columns={"k": view.protocol.ks},
+        empty=view.available.empty,
+        seen=(len(view.seen), view.seen_lines[1]),
+        intervals=mean_intervals(values, codes, clusters=view.clusters[view.queries], n_labels=number),
+    )

@@ -27,9 +27,10 @@ from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice,
 from radcbir_core.evaluation.metrics.auroc import macro_auroc
 from radcbir_core.evaluation.metrics.f1 import macro_f1
 from radcbir_core.evaluation.metrics.precision_at_k import check_ks
-from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.protocol import SEEN_RULES, Protocol
 from radcbir_core.evaluation.relevance import check_hits
 from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.statistics.logistic import Logistic, fit_logistic
 from radcbir_core.evaluation.view import GalleryView, asked_view
@@ -141,7 +142,7 @@ class Probes(Evaluation):
     """
 
     kind: ClassVar[str] = "probes"
-    recipe: ClassVar[int] = 6
+    recipe: ClassVar[int] = 7
     name: ClassVar[str] = "kNN & linear probe"
     about: ClassVar[str] = (
         "Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."
@@ -155,16 +156,24 @@ class Probes(Evaluation):
     level: Level = choice("label", "modality, anatomy or label")
     ks: tuple[int, ...] = choice(KNN_KS, "Hits that vote")
     c: float = choice(PENALTY_C, "Inverse strength of the linear probe's penalty")
+    seen: str = choice(
+        SEEN_RULES[0], "Test images that the encoder has seen in training: skip leaves them out, count asks about them"
+    )
 
     def __post_init__(self) -> None:
         check_ks(self.ks, n_hits=100)
         if not self.c > 0 or not np.isfinite(self.c):
             raise EvaluationError(f"Expected a penalty above 0, but c = {self.c}. Use 1.")
+        _ = self._protocol  # which refuses another word for what is to become of what was seen
         object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
 
     def labeled(self, store: EncoderStore) -> GalleryView:
         """Whom to ask about, and what to learn from."""
-        return asked_view(store, Protocol.of("split", ks=self.ks), self.level)
+        return asked_view(store, self._protocol, self.level)
+
+    @property
+    def _protocol(self) -> Protocol:
+        return Protocol.of("split", ks=self.ks, seen=self.seen)
 
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
         """Accuracy, balanced accuracy, macro F1 and AUROC of kNN and of a linear probe.
@@ -278,7 +287,7 @@ def label_scores(predictions: pd.DataFrame, method: str) -> pd.DataFrame:
 
 
 def _notes(view: GalleryView, train: npt.NDArray[np.intp], *, unseen: npt.NDArray[np.bool_]) -> list[str]:
-    notes, queries = [], view.queries
+    notes, queries = seen_notes(view.store, view.protocol.seen), view.queries
     if unseen.any():
         notes.append(f"{int(unseen.sum())} of {len(queries)} test images have a label that train lacks: always wrong.")
     patients = view.store.collection.manifest.groups("patient")

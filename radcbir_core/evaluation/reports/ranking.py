@@ -24,7 +24,7 @@ from radcbir_core.evaluation.metrics.r_precision import r_precision
 from radcbir_core.evaluation.metrics.recall_at_k import recall_at_k
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.relevance import Relevance, check_rule, hit_grades
-from radcbir_core.evaluation.reports.precision import rule_said, with_bounds
+from radcbir_core.evaluation.reports.precision import rule_said, seen_cell, with_bounds
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
@@ -32,7 +32,19 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 from radcbir_core.search.relevant_counts import relevant_among_first
 
-RANK_COLUMNS = ("label", "metric", "k", "value", "n_queries", "averaging", "low", "high", "n_patients", "n_empty")
+RANK_COLUMNS = (
+    "label",
+    "metric",
+    "k",
+    "value",
+    "n_queries",
+    "averaging",
+    "low",
+    "high",
+    "n_patients",
+    "n_empty",
+    "n_seen",
+)
 METRICS = ("P", "recall", "hit rate", "mAP", "nDCG", "R-precision")
 
 
@@ -55,7 +67,7 @@ class Ranking(Evaluation):
     """
 
     kind: ClassVar[str] = "ranking"
-    recipe: ClassVar[int] = 6
+    recipe: ClassVar[int] = 7
     name: ClassVar[str] = "Ranking metrics"
     about: ClassVar[str] = (
         "NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."
@@ -65,7 +77,7 @@ class Ranking(Evaluation):
         "means": "All metrics at every k, micro, macro and by label, with intervals",
         "queries": "All metrics of every query",
     }
-    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "empty", "ks")
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "empty", "seen", "ks")
 
     protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
     rule: str = choice("any-shared", "same-label, any-shared, all-shared, or jaccard (graded)")
@@ -130,6 +142,7 @@ class Ranking(Evaluation):
             name="value",
             lines=lines,
             empty=available.empty,
+            seen=(len(view.seen), view.seen_lines[1]),
             intervals=mean_intervals(values, labels, clusters=clusters, n_labels=number, lines=lines),
         )
         queries = pd.DataFrame({column_of(*column): values[:, i] for i, column in enumerate(columns)})
@@ -152,6 +165,7 @@ class Ranking(Evaluation):
             [
                 {"averaging": averaging, "metric": metric, "queries": int(part["n_queries"].max())}
                 | {f"nothing to find, {EMPTY_SAID[self.protocol.empty]}": int(part["n_empty"].max())}
+                | seen_cell(part, self.protocol)
                 | {f"@{row.k}": with_bounds(row.value, row.low, row.high) for row in lines_of(part)}
                 for (averaging, metric), part in means.groupby(["averaging", "metric"], sort=False)
             ]

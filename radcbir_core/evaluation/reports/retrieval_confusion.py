@@ -27,7 +27,7 @@ from radcbir_core.progress import Progress, silent
 WEIGHTS = ("rank", "equal")
 CELL_COLUMNS = (
     *("label", "hit_label", "n_hits", "share", "low", "high", "chance", "lift"),
-    *("n_queries", "n_patients"),
+    *("n_queries", "n_patients", "n_seen"),
 )
 _TOLD = 10
 _FEWEST_PATIENTS = 5
@@ -44,20 +44,21 @@ class RetrievalConfusion(Evaluation):
 
     Table ``cells`` with the columns :data:`CELL_COLUMNS`, one row a pair of labels that occurs: ``label`` of the
     queries, ``hit_label`` of the hits, ``n_hits`` how many, ``share`` with the bounds of its 95 % interval over
-    patients (NaN: one patient), ``chance``, the exact expectation for images drawn at random from those that each query
-    may be given, ``lift``, share ÷ chance, and the queries and patients of the label. Pairs of two labels come first,
-    those whose interval begins highest before others; then each label with itself.
+    patients (NaN: one patient), ``chance``, the exact expectation for images drawn at random from those that each
+    query may be given, ``lift``, share ÷ chance, and the queries and patients of the label, and its queries that were
+    seen in training. Pairs of two labels come first, those whose interval begins highest before others; then each
+    label with itself.
     """
 
     kind: ClassVar[str] = "confusion"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Retrieval confusion"
     about: ClassVar[str] = "What the hits of each label show: query label by retrieved label, with lift over chance."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
     table_words: ClassVar[Mapping[str, str]] = {
         "cells": "Every pair of labels that occurs: share, interval, chance, lift",
     }
-    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "empty")
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "empty", "seen")
 
     protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
     level: Level = choice("label", "modality, anatomy or label")
@@ -129,6 +130,7 @@ class RetrievalConfusion(Evaluation):
                 "lift": np.divide(table.shares, chance, out=np.full(len(own), np.nan), where=chance > 0),
                 "n_queries": table.n_queries[own],
                 "n_patients": np.bincount(of_labels, minlength=len(labels))[own],
+                "n_seen": np.bincount(view.seen_lines[1], minlength=len(labels))[own],
             }
         )
         order = np.lexsort((theirs, own, -cells["share"], -cells["low"].fillna(-1), own == theirs))

@@ -23,6 +23,7 @@ from radcbir_core.errors import EvaluationError, QueryError, Remedy
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice
 from radcbir_core.evaluation.metrics.silhouette import places_of
 from radcbir_core.evaluation.metrics.similarity import Similarities, label_similarities
+from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.averages import ratio
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
@@ -43,7 +44,7 @@ class Space(Evaluation):
     """
 
     kind: ClassVar[str] = "space"
-    recipe: ClassVar[int] = 2
+    recipe: ClassVar[int] = 3
     name: ClassVar[str] = "Embedding space"
     about: ClassVar[str] = (
         "How similar images are within labels and between them: exact means over all pairs of images; silhouettes."
@@ -164,7 +165,7 @@ class Space(Evaluation):
         )
 
     def _notes(self, store: EncoderStore, images: pd.DataFrame) -> list[str]:
-        notes = []
+        notes = seen_notes(store)
         if self.exclude not in {"none", "duplicate"}:
             groups = groups_of(store, [self.exclude])[0]
             unknown = int((groups < 0).sum())

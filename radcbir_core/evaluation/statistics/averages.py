@@ -87,6 +87,17 @@ def means_of(
     return Means(ratio(micro, number), macro, means, number, counts)
 
 
+def present_labels(*codes: NDArray[Any]) -> NDArray[np.int64]:
+    """The label codes that occur, ascending; -1 is none.
+
+    Example:
+        >>> present_labels(np.array([3, -1, 0]), np.array([1])).tolist()
+        [0, 1, 3]
+    """
+    every = np.unique(np.concatenate(codes)).astype(np.int64)
+    return every[every >= 0]
+
+
 def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.float64]:
     """Sums ÷ counts, NaN where there is nothing to divide by.
 
@@ -157,6 +168,7 @@ def summarize(
     name: str = "precision",
     lines: NDArray[Any] | None = None,
     empty: NDArray[np.bool_] | None = None,
+    seen: tuple[int, NDArray[Any]] | None = None,
     intervals: Intervals | None = None,
 ) -> pd.DataFrame:
     """Put micro and macro means, and the mean of each label, into one long table.
@@ -169,13 +181,15 @@ def summarize(
         name: Of the column of means.
         lines: (M,) the query of each line.
         empty: (Q,) the queries that have nothing to find; adds the column ``n_empty``.
+        seen: How many queries were seen in training, and the label codes of these (one a query and label), whether they
+            are among the queries or were left out; adds the column ``n_seen``.
         intervals: Of the same values; adds the columns ``low``, ``high`` and ``n_patients``, the clusters behind them.
 
     Returns:
         Columns ``label`` (str, empty for micro and macro), those of ``columns``, the mean (float, NaN without a query),
         ``n_queries`` (int, the queries behind it), ``averaging`` (``micro``, ``macro`` or ``label``), and what is asked
         for. First micro, then macro, then the labels in the order of their codes, each for every value. A label that no
-        query carries has no row.
+        query carries, seen or not, has no row.
 
     Raises:
         ValueError: The arrays do not fit together.
@@ -197,7 +211,8 @@ def summarize(
             f"Expected one word a value ({number}), but columns has "
             f"{', '.join(f'{len(said)} for {key}' for key, said in columns.items())}. Say what each value is."
         )
-    present = np.flatnonzero(np.bincount(query_labels[query_labels >= 0], minlength=len(labels)))
+    n_seen, seen_labels = (0, query_labels[:0]) if seen is None else seen
+    present = present_labels(query_labels, seen_labels)
     lines_of = ["micro", "macro"] + ["label"] * len(present)
     names = ["", "", *(labels[code] for code in present.tolist())]
     table: dict[str, Any] = {"label": [label for label in names for _ in range(number)]}
@@ -211,6 +226,9 @@ def summarize(
         asks[np.flatnonzero(query_labels >= 0) if lines is None else lines[query_labels >= 0]] = True
         whole = int((empty & asks).sum())
         table["n_empty"] = np.repeat([whole, whole, *without.tolist()], number)
+    if seen is not None:
+        of_labels = np.bincount(seen_labels, minlength=len(labels))[present]
+        table["n_seen"] = np.repeat([n_seen, n_seen, *of_labels.tolist()], number)
     table["averaging"] = [word for word in lines_of for _ in range(number)]
     if intervals is not None:
         if intervals.label.shape != (len(labels), number, 2):

@@ -51,6 +51,7 @@ class Examples:
         views: N views, "" where there is none.
         sources: N names of collection and dataset.
         image_ids: N names.
+        sha256: N digests of the files, hex, "" where the collection does not know them.
         groups: (N,) int64, equal for what is, or may be, one patient.
         validation: (N,) bool, never trained on.
     """
@@ -65,6 +66,7 @@ class Examples:
     views: list[str]
     sources: list[str]
     image_ids: list[str]
+    sha256: list[str]
     groups: npt.NDArray[np.int64]
     validation: npt.NDArray[np.bool_]
 
@@ -134,6 +136,7 @@ def load_examples(collections: Sequence[Collection], *, cache: Path, progress: P
         views=of(text("view")),
         sources=of(sources),
         image_ids=of(text("image_id")),
+        sha256=of(text("sha256")),
         groups=groups[kept],
         validation=validation[kept],
     )

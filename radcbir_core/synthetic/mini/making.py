@@ -14,11 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import list_collections
+from radcbir_core.encoders.kits.training_list import DIGITS, list_bytes
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
-from radcbir_core.synthetic.mini.examples import Examples, load_examples
+from radcbir_core.synthetic.mini.examples import Examples, is_drawn, load_examples
 from radcbir_core.synthetic.mini.network import export
 from radcbir_core.synthetic.mini.teacher import teach
 from radcbir_core.synthetic.mini.training import LOG, Recipe, recipe_facts, train
@@ -98,8 +101,25 @@ def make_mini(
         "log": log,
     }
     output.mkdir(parents=True, exist_ok=True)
-    export(weights, output, documents={"training.json": (json.dumps(record, indent=1) + "\n").encode()})
+    documents = {"training.json": (json.dumps(record, indent=1) + "\n").encode()}
+    export(weights, output, documents=documents, trained_on=training_list_of(examples))
     return examples
+
+
+def training_list_of(examples: Examples) -> bytes:
+    """The list of real images that were trained on, as the encoder's kit carries it; empty where there are none.
+
+    Phantoms are not in it: nobody else has their files, and who draws them again knows from which seed.
+    """
+    trained = [row for row in np.flatnonzero(~examples.validation).tolist() if not is_drawn(examples, row)]
+    sources = Counter(examples.sources[row].split("/", 1)[-1] for row in trained)
+    said = ", ".join(f"{number:,} of {source}" for source, number in sorted(sources.items()))
+    about = (
+        f"The {len(trained):,} real images that were trained on: {said}.\n"
+        f"The first {DIGITS} hex digits of the SHA-256 of each file, ascending; copies of a file stand once.\n"
+        "Phantoms, which were drawn for the training, are not listed."
+    )
+    return list_bytes([examples.sha256[row] for row in trained], about=about) if trained else b""
 
 
 def data_list(examples: Examples) -> list[dict[str, Any]]:

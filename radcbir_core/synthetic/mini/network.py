@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from radcbir_core.encoders.kits import training_list
 from radcbir_core.encoders.kits.fetching import add_probe
 from radcbir_core.encoders.torch.support import import_open_clip, quiet
 from radcbir_core.storage import atomic_bytes, atomic_path, digest_file
@@ -65,13 +66,16 @@ def tokenizer() -> Any:
     return open_clip.SimpleTokenizer(context_length=MODEL["text_cfg"]["context_length"])
 
 
-def export(state: Mapping[str, torch.Tensor], folder: Path, *, documents: Mapping[str, bytes]) -> None:
+def export(
+    state: Mapping[str, torch.Tensor], folder: Path, *, documents: Mapping[str, bytes], trained_on: bytes = b""
+) -> None:
     """Write the encoder's folder.
 
     Args:
         state: The network's weights, on any device; floating-point ones are written in half precision.
         folder: Where to; files of the same names are replaced.
         documents: Further files of the folder: model card, training log.
+        trained_on: The list of what it was trained on; empty for weights that were trained on nothing.
 
     Raises:
         EncoderError: The encoder cannot be loaded from the folder.
@@ -90,6 +94,12 @@ def export(state: Mapping[str, torch.Tensor], folder: Path, *, documents: Mappin
     atomic_bytes(folder / "open_clip_config.json", (json.dumps(configuration, indent=2) + "\n").encode())
     for name, content in documents.items():
         atomic_bytes(folder / name, content)
-    kit = {"files": {name: digest_file(folder / name) for name in ("open_clip_config.json", WEIGHTS)}}
+    if trained_on:
+        atomic_bytes(folder / training_list.LIST, trained_on)
+    names = ("open_clip_config.json", WEIGHTS, *([training_list.LIST] if trained_on else []))
+    kit = {
+        training_list.KEY: training_list.LIST if trained_on else training_list.NOTHING,
+        "files": {name: digest_file(folder / name) for name in names},
+    }
     atomic_bytes(folder / "kit.json", (json.dumps(kit, indent=2) + "\n").encode())
     add_probe(folder)

@@ -10,6 +10,7 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation.reports.comparison import COMPARISON_COLUMNS, Comparison
+from tests.planted_training import plant_training
 from tests.second_encoder import add_encoder
 
 
@@ -66,3 +67,36 @@ def test_what_cannot_be_compared_is_one_line(collection, capsys, versus, said) -
     assert (code, out) == (2, "")
     assert err.startswith("Error: ")
     assert said in " ".join(err.split())
+
+
+def test_what_was_seen_in_training_is_left_out_or_counts(collection, capsys, tmp_path, monkeypatch) -> None:
+    plant_training(monkeypatch, collection, range(30))
+    files = {rule: tmp_path / f"{rule}.csv" for rule in ("skip", "count")}
+    for rule, path in files.items():
+        code, out, _ = run(capsys, "--encoder", "pixels", "--seen", rule, "--output", str(path))
+        assert code == 0
+        assert "pixels has seen 31 of the 61 images in training" in out  # and a copy of the first
+    skip, count = (pd.read_csv(path, keep_default_na=False) for path in files.values())
+    assert list(skip["n_seen"]) == list(count["n_seen"])
+    assert list(skip["with_seen"]) == list(count["precision"])
+    assert list(count["without_seen"]) == list(skip["precision"])
+    code, out, err = run(capsys, "--encoder", "pixels", "--seen", "never")
+    assert code == 2
+    assert 'Expected "skip" (queries that the encoder has seen in training are left out) or "count"' in out + err
+    code, out, err = run(capsys, "--encoder", "pixels", "--protocol", "paper", "--seen", "skip")
+    assert code == 2
+    assert "but seen = skip" in out + err
+
+
+def test_a_comparison_leaves_out_what_either_has_seen(collection, capsys, monkeypatch) -> None:
+    plant_training(monkeypatch, collection, range(40), spec="second")
+    code, out, _ = run(capsys, "--encoder", "pixels", "--versus", "second")
+    assert code == 0
+    assert "What one of the two has seen in training is a query of neither." in out
+    other = Comparison("second").run(collection.store("pixels"))
+    table, queries = other.table, other.tables["queries"]
+    assert queries["row"].min() >= 40
+    micro = table[(table["level"] == "anatomy") & (table["averaging"] == "micro")].iloc[0]
+    assert (micro["n_seen"], micro["n_queries"]) == (41, 20)
+    own = Comparison("second").run(collection.store("pixels"))
+    assert own.table.equals(table)

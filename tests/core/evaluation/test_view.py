@@ -46,6 +46,7 @@ def test_who_asks_and_what_there_is(store, protocol, level) -> None:
 def test_images_that_one_of_several_encoders_could_not_embed_are_on_no_side(store, monkeypatch) -> None:
     class Other:
         valid = np.arange(len(store.collection)) != 7
+        collection, spec, record = store.collection, "pixels", store.record
 
     view = gallery_view(store, Protocol(), "anatomy", beside=[None, Other()])
     assert 7 not in view.queries

@@ -6,6 +6,7 @@ import itertools
 import math
 import shutil
 from collections import defaultdict
+from collections.abc import Container
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +22,7 @@ from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build_collection
 from tests.kept_embeddings import directions
+from tests.planted_training import plant_training
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def store(small_data, tmp_path, monkeypatch):
     return open_collection("small").store("pixels")
 
 
-def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
+def oracle(store, protocol: Protocol, unseen: Container[int] = range(1000)) -> dict[tuple[str, str, int, str], float]:
     """(level, label, k, averaging) → P@k, one query at a time, by plain Python."""
     frame = store.collection.manifest.frame
     vectors = directions(store)
@@ -45,7 +47,7 @@ def oracle(store, protocol: Protocol) -> dict[tuple[str, str, int, str], float]:
         ]
         per_label = defaultdict(list)
         for query, label in enumerate(labels):
-            if not label or (protocol.name == "split" and frame["split"][query] != "test"):
+            if not label or query not in unseen or (protocol.name == "split" and frame["split"][query] != "test"):
                 continue
             pairs = []
             for row, other in enumerate(labels):
@@ -94,6 +96,60 @@ def test_every_figure_agrees_with_the_oracle(store, name, exclude, divisor, empt
     bounded = table[table["low"].notna()]
     assert len(bounded) > 0
     assert ((bounded["low"] <= bounded["precision"]) & (bounded["precision"] <= bounded["high"])).all()
+
+
+@pytest.mark.parametrize("name", ["leave-one-out", "split"])
+@pytest.mark.parametrize("rule", ["skip", "count"])
+def test_queries_that_were_seen_in_training_are_left_out_or_count(store, monkeypatch, name, rule) -> None:
+    labels = store.collection.manifest.labels("label").text(range(len(store.collection)))
+    normal = [row for row, label in enumerate(labels) if label == "MR/brain/normal"]
+    seen = {*range(0, 61, 3), *normal}
+    plant_training(monkeypatch, store.collection, seen)
+    copies = store.collection.manifest.groups("duplicate")
+    seen |= {row for row in range(61) if any(copies[row] == copies[other] >= 0 for other in seen)}
+    protocol = Protocol.of(name, seen=rule)
+    result = Precision(protocol).run(store)
+    figures = {"with_seen": oracle(store, protocol), "without_seen": oracle(store, protocol, set(range(61)) - seen)}
+    asked = figures["with_seen" if rule == "count" else "without_seen"]
+    split = store.collection.manifest.column("split")
+    for row in result.table.to_dict("records"):
+        key = (row["level"], row["label"], row["k"], row["averaging"])
+        assert row["precision"] == pytest.approx(asked.get(key, math.nan), abs=1e-12, nan_ok=True), key
+        for column, expected in figures.items():
+            assert row[column] == pytest.approx(expected.get(key, math.nan), abs=1e-12, nan_ok=True), (key, column)
+        of_level = store.collection.manifest.labels(row["level"]).text(range(61))
+        mine = [r for r in seen if of_level[r] and (name != "split" or split[r] == "test")]
+        assert row["n_seen"] == sum(row["averaging"] != "label" or of_level[r] == row["label"] for r in mine)
+    assert {row[1] for row in figures["with_seen"]} == set(result.table["label"])  # whose queries were all seen, too
+    asking = set(result.tables["queries"]["row"])
+    assert bool(asking & seen) == (rule == "count")
+    apart = result.table[result.table["label"] == "MR/brain/normal"]
+    assert (apart["n_queries"] == 0).all() == apart["precision"].isna().all() == (rule == "skip")
+    assert result.notes[0].startswith(f"pixels has seen {len(seen)} of the 61 images in training")
+    assert f"seen in training, {'left out' if rule == 'skip' else 'counted'}" in result.summary()
+
+
+def test_hits_are_written_of_those_alone_that_ask(store, monkeypatch) -> None:
+    plant_training(monkeypatch, store.collection, range(0, 61, 2))
+    taken = {}
+    result = Precision().run(store, take_hits=lambda level, view, hits: taken.update({level: (view, hits)}))
+    view, hits = taken["label"]
+    assert len(hits.rows) == len(view.queries) == len(of_level(result.tables["queries"], "label"))
+    assert hits.rows.tolist() == view.hits().rows.tolist()
+
+
+def test_an_encoder_that_has_seen_everything_has_no_figure_but_that_of_all(store, monkeypatch) -> None:
+    whole = Precision().compute(store).table
+    plant_training(monkeypatch, store.collection, range(61))
+    table = Precision().run(store).table
+    assert table["precision"].isna().all()
+    assert not table["n_queries"].any()
+    assert table["with_seen"].tolist() == pytest.approx(whole["precision"].tolist(), nan_ok=True)
+    with pytest.raises(
+        EvaluationError, match=r"Expected queries that pixels has not seen in training, but it has seen"
+    ):
+        Ranking().check(store)
+    assert len(Ranking(Protocol.of(seen="count")).run(store).table)
 
 
 @pytest.mark.parametrize("exclude", [(), ("patient", "duplicate")])

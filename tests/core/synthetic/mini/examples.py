@@ -39,6 +39,7 @@ def made_up(each: int = 4, *, seed: int = 0) -> Examples:
         views=[""] * count,
         sources=["made/up"] * count,
         image_ids=[f"image-{row}" for row in range(count)],
+        sha256=[f"{row:016x}" * 4 for row in range(count)],
         groups=np.arange(count),
         validation=np.arange(count) % 4 == 3,
     )

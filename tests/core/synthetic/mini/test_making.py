@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,14 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError
 from radcbir_core.synthetic.mini import making
 from radcbir_core.synthetic.mini.examples import load_examples, preparation
-from radcbir_core.synthetic.mini.making import PHANTOMS, PHANTOMS_SEED, data_list, make_mini, phantoms_to_train_on
+from radcbir_core.synthetic.mini.making import (
+    PHANTOMS,
+    PHANTOMS_SEED,
+    data_list,
+    make_mini,
+    phantoms_to_train_on,
+    training_list_of,
+)
 from radcbir_core.synthetic.mini.network import GRAIN, PREPROCESSING, SHARED
 from radcbir_core.synthetic.mini.training import Recipe, Round
 from tests.core.synthetic.mini.examples import made_up
@@ -99,3 +107,14 @@ def test_phantoms_are_drawn_once_and_never_of_another_number(tmp_path, monkeypat
         CollectionError, match="Expected 7 phantoms to train on, but the collection mini-phantoms has 6"
     ):
         phantoms_to_train_on(7)
+
+
+def test_the_list_of_what_was_trained_on_has_the_real_images_of_one_side() -> None:
+    examples = made_up()
+    trained = [row for row in range(len(examples)) if not examples.validation[row]]
+    lines = training_list_of(examples).decode().splitlines()
+    listed = [line for line in lines if not line.startswith("#")]
+    assert listed == sorted(examples.sha256[row][:16] for row in trained)
+    assert lines[0] == f"# The {len(trained)} real images that were trained on: {len(trained)} of up."
+    drawn = replace(examples, sources=["mini-phantoms/phantoms"] * len(examples))
+    assert training_list_of(drawn) == b""

@@ -1,0 +1,62 @@
+"""Each encoder's one figure on Home, beside chance, and what is known of its training.
+
+Owns that table.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from pages.parts.frame import loaders, shell
+from pages.parts.frame.text import markup
+from radcbir_core.collections.collection import Collection
+from radcbir_core.evaluation.one_figure import K, OneFigure, best_first
+from radcbir_core.evaluation.seen import Seen, percent
+from radcbir_core.wording import counted
+
+
+def table(collection: Collection) -> None:
+    """Draw the table, the best encoder first; one whose record is damaged is reported elsewhere, and left out."""
+    figures = {}
+    for encoder_id in collection.encoder_ids():
+        with shell.errors_shown():
+            figures[encoder_id] = loaders.figure(collection, encoder_id), loaders.seen(collection, encoder_id)
+    order = best_first(list(figures), lambda encoder_id: figures[encoder_id][0])
+    rows = "".join(_row(encoder_id, *figures[encoder_id]) for encoder_id in order)
+    head = (
+        f"<tr><th>encoder</th><th>P@{K}</th><th>95 % interval</th><th>chance</th><th>trained on these images</th></tr>"
+    )
+    st.html(f'<table class="radcbir-encoders radcbir-figures">{head}{rows}</table>')
+    st.caption(
+        f"P@{K}: of the first {K} hits, the share with the query's full label; mean over queries, the patient left out "
+        "where known. Images that an encoder was trained on ask nothing."
+    )
+
+
+def _row(encoder_id: str, figure: OneFigure | None, seen: Seen) -> str:
+    name = f'<td class="name">{markup(encoder_id)}'
+    training = f"<td>{markup(training_said(seen))}</td>"
+    if figure is None:
+        return f"<tr>{name}</td><td>–</td><td colspan=2>not evaluated yet, or no full labels</td>{training}</tr>"
+    queries = counted(figure.n_queries, "query", "queries")
+    interval = "–" if np.isnan(figure.low) else f"{figure.low:.3f} to {figure.high:.3f}"
+    number = "–" if np.isnan(figure.precision) else f"<b>{figure.precision:.3f}</b>"
+    chance = "–" if np.isnan(figure.chance) else f"{figure.chance:.3f}"
+    of_all = f"<small>{figure.with_seen:.3f} with those seen</small>" if figure.n_seen else ""
+    return (
+        f"<tr>{name}<small>{markup(queries)}, {counted(figure.n_patients, 'patient')}</small></td>"
+        f"<td>{number}{of_all}</td><td>{interval}</td><td>{chance}</td>{training}</tr>"
+    )
+
+
+def training_said(seen: Seen) -> str:
+    """What is known of an encoder's training, in a few words."""
+    if seen.state == "nothing":
+        return "on nothing"
+    if seen.state == "unknown":
+        return "not known"
+    number = len(seen.rows)
+    return (
+        f"{seen.number:,} of {number:,} ({percent(seen.number / max(number, 1))})" if seen.number else "on none of them"
+    )

@@ -1,0 +1,125 @@
+"""What an encoder has seen in training, on every page."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.encoders.kits.training_list import UNKNOWN
+from radcbir_core.evaluation import Protocol
+from radcbir_core.evaluation.reports.precision import Precision
+from tests.pages.reading import cards, complaints, html, words
+from tests.planted_training import plant_training
+
+SEEN = {*range(21, 51), 52}
+
+
+@pytest.fixture
+def planted(app, copied_data, monkeypatch):
+    """The pixels of the collection ``small``, as if they had been trained on all CT and half of MR."""
+    store = open_collection("small").store("pixels")
+    plant_training(monkeypatch, store.collection, SEEN)
+    return store
+
+
+def of_micro(store, rule):
+    table = Precision(Protocol.of(seen=rule)).run(store).table
+    return table[(table["level"] == "label") & (table["k"] == 10) & (table["averaging"] == "micro")].iloc[0]
+
+
+def test_cards_are_marked_and_the_dialog_says_it(app, planted):
+    manifest = planted.collection.manifest
+    at = app("retrieval", view="browse")
+    assert not complaints(at)
+    shown = {card["image_id"]: card["seen"] for card in cards(at)}
+    assert set(filter(None, shown.values())) == {"pixels has seen this image in training"}
+    assert {manifest.row_of(image_id) for image_id, said in shown.items() if said} == SEEN & {
+        manifest.row_of(image_id) for image_id in shown
+    }
+
+
+def test_pathology_has_both_figures_and_names_labels_that_are_all_seen(app, planted):
+    at = app("pathology")
+    assert not complaints(at)
+    left_out, counted = (of_micro(planted, rule) for rule in ("skip", "count"))
+    shown = html(at)
+    assert f"<b>{left_out['precision']:.3f}</b>" in shown
+    assert f"mean over {left_out['n_queries']} queries not seen in training" in shown
+    assert f"{counted['precision']:.3f} of all ({counted['n_queries']})" in shown
+    assert "pixels has seen 31 of the 61 images in training (51 %): these are left out as queries" in shown
+    assert "Not scored, as the encoder has seen all of their queries in training: " in words(at)
+    assert "Seen" in [
+        column["label"] for column in json.loads(at.dataframe[0].proto.columns).values() if "label" in column
+    ]
+    switch = next(box for box in at.segmented_control if box.label == "Seen in training")
+    at = switch.set_value("count").run()
+    assert dict(at.query_params)["seen"] in ("count", ["count"])
+    assert f"<b>{counted['precision']:.3f}</b>" in html(at)
+    assert f"{left_out['precision']:.3f} of images not seen ({left_out['n_queries']})" in html(at)
+
+
+def test_a_label_whose_queries_were_all_seen_can_be_opened(app, planted):
+    label = planted.collection.manifest.labels("label").text([21])[0]
+    at = app("pathology", label=label)
+    assert not complaints(at)
+    assert "All queries of this label were seen in training" in words(at)
+
+
+@pytest.mark.parametrize("view", ["ranking", "index-size", "space", "probes", "leakage"])
+def test_every_view_says_how_many_were_seen(app, planted, view):
+    at = app("pathology", view=view)
+    assert not complaints(at)
+    assert "pixels has seen 31 of the 61 images in training" in html(at)
+
+
+def test_compare_leaves_out_what_one_of_the_two_has_seen(app, planted):
+    at = app("compare", versus="chance")
+    assert not complaints(at)
+    assert "pixels has seen 31 of the 61 images in training" in html(at)
+
+
+def test_the_map_has_a_color_and_a_word_for_it(app, planted):
+    at = app("map", color="seen")
+    assert not complaints(at)
+    figure = json.loads(at.get("plotly_chart")[0].proto.spec)
+    assert {"seen in training", "not seen"} <= {
+        re.sub(" .[0-9,]+.$", "", trace["name"]) for trace in figure["data"] if trace.get("name")
+    }
+    texts = [text for trace in figure["data"] for text in np.ravel(trace.get("hovertext") or [])]
+    assert sum("seen in training" in text for text in texts) == len(SEEN)
+    assert "pixels has seen 31 of 61 images (51 %) in training" in words(at)
+
+
+def test_without_a_list_there_is_no_switch_and_no_color(app, copied_data, monkeypatch):
+    monkeypatch.setattr("radcbir_core.evaluation.seen.training_of", lambda *_: UNKNOWN)
+    at = app("pathology")
+    assert not complaints(at)
+    assert "Seen in training" not in [box.label for box in at.segmented_control]
+    assert "What pixels was trained on is not known" in html(at)
+    assert "seen" not in next(box for box in app("map").segmented_control if box.label == "Color by").options
+    assert "not known" in html(app())
+
+
+def test_home_has_the_figure_of_each_encoder(app, planted):
+    Precision().run(planted)
+    figure = of_micro(planted, "skip")
+    shown = html(app())
+    assert f"<b>{figure['precision']:.3f}</b><small>{figure['with_seen']:.3f} with those seen</small>" in shown
+    assert f"{figure['low']:.3f} to {figure['high']:.3f}</td><td>{figure['chance']:.3f}" in shown
+    assert "31 of 61 (51 %)" in shown
+
+
+def test_pages_open_with_the_best_encoder_and_not_with_the_baseline(app, copied_data):
+    from tests.second_encoder import add_encoder
+
+    collection = open_collection("small")
+    for encoder_id, noise in (("first", 9.0), ("second", 0.1)):
+        Precision().run(add_encoder(collection, encoder_id, noise=noise))
+    at = app()
+    assert not complaints(at)
+    assert [box.value for box in at.sidebar.selectbox if box.label == "Encoder"] == ["second"]
+    assert [box.value for box in app(encoder="pixels").sidebar.selectbox if box.label == "Encoder"] == ["pixels"]
