@@ -252,7 +252,8 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
     if not store.imported and store.decoding < DECODING:
         told += f"; images decoded by version {store.decoding}, which is {DECODING} now"
         advice = (
-            "Where pixels are not square, or color has 16 bits, import the images anew to have them as shown today."
+            "Where pixels are not square, color has 16 bits, or TIFFs hold signed gray or big-endian gray of 32 bits, "
+            "import the images anew to have them as shown today."
         )
     yield Finding(f"collection {name}, {encoder_id}", "ok", told, advice)
 

@@ -12,11 +12,13 @@ import numpy as np
 
 MEBIBYTE = 1024 * 1024
 
-DECODING = 2
+DECODING = 3
 """The version of how files become pixels, to be raised when pixels change; embeddings record that of theirs.
 
 1: until version 0.1, which knew no pixels that are not square, compressed color with PlanarConfiguration 1, color of 16
-bits, or pages of a TIFF that are none; embeddings that record no version are of it. 2: all these."""
+bits, or pages of a TIFF that are none; embeddings that record no version are of it. 2: all these. 3: TIFFs of
+signed gray of eight bits, and compressed ones in big endian of signed, 32-bit or floating-point gray; their values were
+others before."""
 
 
 CLOCK_SECONDS = 4

@@ -18,7 +18,6 @@ from PIL.Image import Image
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from radcbir_core.images.decoding_request import Request
@@ -29,11 +28,12 @@ from radcbir_core.images.parts import by_parts
 from radcbir_core.images.square_pixels import RESAMPLED, is_credible, square_size
 from radcbir_core.images.stored_image import StoredImage
 from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
+from radcbir_core.images.tiff_samples import Tiff, UnreadSamplesError, is_signed_byte, sample_format
 
 _PLUGINS: dict[str, type[ImageFile]] = {
     "PNG": PngImageFile,
     "JPEG": JpegImageFile,
-    "TIFF": TiffImageFile,
+    "TIFF": Tiff,
     "WEBP": WebPImageFile,
     "BMP": BmpImageFile,
 }
@@ -48,11 +48,13 @@ _TIFF_PHOTOMETRIC = 262
 _TIFF_X_RESOLUTION = 282
 _TIFF_Y_RESOLUTION = 283
 _TIFF_COLOR_MAP = 320
-_TIFF_SAMPLE_FORMAT = 339
 _TIFF_WHITE_IS_ZERO = 0
 _TIFF_UNSIGNED = 1
 _TIFF_PLANAR = 284
 _TIFF_INTERLEAVED = 1
+
+_SAMPLES_READ = "a TIFF of color or gray of 8 or 16 bits, or of gray alone of 12 or 32"
+_TO_SAMPLES_READ = "Save it as a PNG, or as a plain TIFF of these."
 
 # Orientation 2 to 8 (EXIF 2.32, 4.6.4, tag 274) as what turns the stored rows into an upright picture.
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -94,7 +96,12 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
     frame = request.choose_frame(frames)
 
     def open_image() -> ImageFile:
-        return _tiff_at(pages[frame], content) if pages else _PLUGINS[image_format](content.open())
+        if not pages:
+            return _PLUGINS[image_format](content.open())
+        try:
+            return _tiff_at(pages[frame], content)
+        except UnreadSamplesError as unread:
+            raise request.error(_SAMPLES_READ, str(unread), remedy=_TO_SAMPLES_READ) from None
 
     with open_image() as image:
         animated = 1 if pages else int(getattr(image, "n_frames", 1))
@@ -109,7 +116,8 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
         stored = deep_values(image, open_image, request) if image_format in _WITH_DEEP_COLOR else None
         if stored is None:
             image.load()
-            stored = _stored_values(image, request)
+            signed = is_signed_byte(image)
+            stored = by_parts(image, _signed_bytes) if signed else _stored_values(image, request)
         as_is, inverted = not _is_deep_gray(image), _is_white_zero(image)
         turn = None if image_format == "TIFF" else _UPRIGHT.get(_orientation(image))  # Pillow has turned a TIFF
         image.close()  # its memory, before there are copies
@@ -129,7 +137,7 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
 
 def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:
     """Height and width, upright, at which pixels are square (JFIF, PNG pHYs, TIFF and BMP resolutions); or None."""
-    if isinstance(image, TiffImageFile):
+    if isinstance(image, Tiff):
         across, down = image.tag_v2.get(_TIFF_X_RESOLUTION, 0), image.tag_v2.get(_TIFF_Y_RESOLUTION, 0)
         orientation = image.tag_v2.get(_ORIENTATION, 1)
         width, height = image.size  # upright already
@@ -147,11 +155,11 @@ def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:
     return square_size(height, width, ratio=ratio[0] / ratio[1], limits=request.limits)
 
 
-def _tiff_at(page: TiffPage, content: Content) -> TiffImageFile:
+def _tiff_at(page: TiffPage, content: Content) -> Tiff:
     """A TIFF at one of its pages."""
     if page.number is not None:
         try:
-            image = TiffImageFile(content.open())
+            image = Tiff(content.open())
         except SyntaxError:
             if page.number == 0:
                 raise
@@ -160,23 +168,21 @@ def _tiff_at(page: TiffPage, content: Content) -> TiffImageFile:
             return image
     # Pillow follows no SubIFDs, and opens no file whose first page is of a kind that it cannot read, such as a mask.
     with content.view() as data:
-        return TiffImageFile(BytesIO(starting_with(data, page)))
+        return Tiff(BytesIO(starting_with(data, page)))
 
 
 def _stored_values(image: Image, request: Request) -> np.ndarray:
     """Gray or RGB values of a loaded image."""
     if _is_deep_gray(image):
         stored = by_parts(image, _deep_gray)
-        if isinstance(image, TiffImageFile) and image.mode == "I":
-            sample_format = image.tag_v2.get(_TIFF_SAMPLE_FORMAT, (_TIFF_UNSIGNED,))
-            if sample_format[0] == _TIFF_UNSIGNED:
-                stored = stored.view(np.uint32)  # Pillow keeps 32 unsigned bits in a signed type
+        if isinstance(image, Tiff) and image.mode == "I" and sample_format(image.tag_v2) == _TIFF_UNSIGNED:
+            stored = stored.view(np.uint32)  # Pillow keeps 32 unsigned bits in a signed type
         return stored
     if image.mode not in _MODES:
         raise request.error(
             "gray, RGB, palette or CMYK pixels", f"in color mode {image.mode}", remedy="Convert it to RGB."
         )
-    if isinstance(image, TiffImageFile) and image.mode == "P":
+    if isinstance(image, Tiff) and image.mode == "P":
         colors = np.asarray(image.tag_v2[_TIFF_COLOR_MAP]).reshape(3, -1).T
         if colors.max(initial=0) < 256:  # a writer put 8-bit colors into 16-bit entries as they were
             palette = colors.astype(np.uint8)
@@ -189,6 +195,11 @@ def _stored_values(image: Image, request: Request) -> np.ndarray:
             return np.broadcast_to(np.uint8(0), shape if image.mode == "L" else (*shape, 3))
         return by_parts(image, np.asarray)  # convert() would copy
     return by_parts(image, lambda part: np.asarray(part.convert("L" if part.mode == "1" else "RGB")))
+
+
+def _signed_bytes(image: Image) -> np.ndarray:
+    """(H, W) values of gray whose bytes have a sign."""
+    return np.asarray(image).view(np.int8)
 
 
 def _deep_gray(image: Image) -> np.ndarray:
@@ -204,10 +215,10 @@ def _is_deep_gray(image: Image) -> bool:
 
 
 def _is_white_zero(image: Image) -> bool:
-    """Whether zero is white in a TIFF of deep gray; Pillow inverts one of up to eight bits by itself."""
+    """Whether zero is white in a TIFF of deep or signed gray; Pillow inverts what is neither by itself."""
     return (
-        isinstance(image, TiffImageFile)
-        and _is_deep_gray(image)
+        isinstance(image, Tiff)
+        and (_is_deep_gray(image) or is_signed_byte(image))
         and image.tag_v2.get(_TIFF_PHOTOMETRIC) == _TIFF_WHITE_IS_ZERO
     )
 
@@ -234,7 +245,7 @@ def _orientation(image: Image) -> int:
 
 def _check_all_rows_stored(image: ImageFile) -> None:
     """Raise ValueError if an uncompressed TIFF lists fewer strips than its rows need: Pillow would leave them unset."""
-    if not isinstance(image, TiffImageFile) or image.use_load_libtiff:
+    if not isinstance(image, Tiff) or image.use_load_libtiff:
         return
     planes = len(image.getbands()) if image.tag_v2.get(_TIFF_PLANAR, _TIFF_INTERLEAVED) != _TIFF_INTERLEAVED else 1
     boxes = [tile.extents for tile in image.tile if tile.extents is not None]
