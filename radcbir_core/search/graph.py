@@ -141,7 +141,8 @@ def known_hits(
         for exclusion in exclusions:
             mine = exclusion.query_groups[part, None]
             usable &= ~((exclusion.groups[ids] == mine) & (mine >= 0))
-        usable &= np.cumsum(usable, axis=1, dtype=np.int32) <= k
+        if k < ids.shape[1]:
+            usable &= np.cumsum(usable, axis=1, dtype=np.int32) <= k
         counts = usable.sum(axis=1)
         # Both masks are read line by line, so that the usable neighbors of each come to its front in their order.
         front = np.arange(k) < counts[:, None]

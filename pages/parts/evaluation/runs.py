@@ -28,7 +28,7 @@ QUICK_IMAGES: Final = 4000
 """Up to so many images an evaluation is made without asking: it takes a second or two on two cores."""
 QUICKER: Final = {
     **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500},
-    **{"confusion": 50, "failures": 50, "hubness": 50},
+    **{"confusion": 75, "failures": 75, "hubness": 75},
     "leakage": 2,
 }
 """So many times as many for those that take less: the neighbor graph answers most of them without a search."""
