@@ -12,7 +12,7 @@ function element(tag, className, text) {
 }
 
 function describe(cell) {
-  return [cell.image_id, cell.modality, cell.anatomy, cell.pathology].join(", ")
+  return [cell.image_id, cell.modality, cell.anatomy, cell.pathology, cell.seen].filter(Boolean).join(", ")
 }
 
 function badge(cell, side, other) {
@@ -51,6 +51,11 @@ function draw(cell, side, setTriggerValue) {
     const mark = element("span", "mark", `${cell.sign} ${cell.word}`)
     mark.style.color = cell.mark
     first.append(mark)
+  }
+  if (cell.seen) {
+    const seen = element("span", "seen", "◉ seen")
+    seen.title = cell.seen
+    first.append(seen)
   }
   const use = element("a", "use", "Query")
   use.href = cell.link

@@ -17,7 +17,7 @@ import streamlit as st
 from pages.parts.compare.comparator import COLORS
 from pages.parts.compare.paired import Pair
 from pages.parts.frame import palette, state
-from pages.parts.images import gallery, pictures
+from pages.parts.images import gallery, pictures, seen_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.evaluation.reports.disagreements import RankedPair
 from radcbir_core.search.backend import Hits
@@ -94,7 +94,7 @@ def _cells(
     rows = hits.rows[0][: hits.counts[0]]
     records = collection.manifest.rows(rows, _COLUMNS)
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
-    cells = []
+    seen, cells = seen_marks.seen_here(collection), []
     for position, record in enumerate(records.to_dict("records")):
         row, similarity = int(rows[position]), float(hits.similarities[0][position])
         cell: dict[str, Any] = {
@@ -106,6 +106,7 @@ def _cells(
             "color": colors.get(record["modality"], palette.NO_VALUE),
             "anatomy": record["anatomy"] or "not labeled",
             "pathology": ", ".join(record["pathologies"]) or "not labeled",
+            "seen": seen_marks.said_of(seen, row),
             "similarity": None if np.isnan(similarity) else f"{similarity:.3f}",
             "source": pictures.small(
                 collection, row, [record["modality"], record["anatomy"], ", ".join(record["pathologies"])]
@@ -124,7 +125,7 @@ def _cells(
 
 def _here(image_id: str) -> dict[str, Any]:
     """The parameters of a link to the same comparison with another query."""
-    kept = {name: state.get(name) for name in ("versus", "level", "k", "protocol", "divisor", "hits")}
+    kept = {name: state.get(name) for name in ("versus", "level", "k", "protocol", "divisor", "empty", "seen", "hits")}
     excluded = st.query_params.get_all("exclude")
     return {**kept, "exclude": excluded, "section": "rankings", "image": image_id}
 

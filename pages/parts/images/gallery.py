@@ -363,7 +363,7 @@ def _dialog(
         if query is not None:
             _agreement_table(query, labels_of(collection, row))
         in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
-        facts_table([*image_facts(collection, row), *in_training, *as_read])
+        facts_table([*in_training, *image_facts(collection, row), *as_read])
     if used and on_query is None:
         open_as_query(collection, row)
     elif used and on_query is not None:

@@ -24,13 +24,17 @@ from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import KS, Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
-from radcbir_core.evaluation.protocol import OTHERWISE, SEEN_RULES, SEEN_SAID, Protocol
+from radcbir_core.evaluation.protocol import OTHERWISE, SEEN_RULES, SEEN_SAID, Protocol, SeenRule
 from radcbir_core.evaluation.reports.precision import rule_said, standout
 from radcbir_core.evaluation.seen import percent as percent_of
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.search.backend import Hits
 from radcbir_core.wording import counted
 
+_OTHERWISE: Final[dict[SeenRule, tuple[str, str]]] = {
+    "skip": ("All", "P@k of all queries, seen in training or not"),
+    "count": ("Unseen", "P@k of the queries alone that were not seen in training"),
+}
 MARKS: Final = "Whiskers: 95 % interval, over patients; │ by chance, ◇ by chance within modality and anatomy."
 
 
@@ -143,29 +147,26 @@ def show_labels(
     if not len(shown):
         return
     names = shown["label"].tolist()
+    other = _OTHERWISE[protocol.seen]
     columns = {
-        "precision": figure_column(f"P@{k}", width=60),
+        "precision": figure_column(f"P@{k}", width=52),
         "std": figure_column("± std", about="Standard deviation over the label's queries"),
-        "low": figure_column("Low", format_text="%.2f", width=50, about="Of the 95 % interval"),
-        "high": figure_column("High", format_text="%.2f", width=50, about="Of the 95 % interval"),
+        "low": figure_column("Low", format_text="%.2f", width=44, about="Of the 95 % interval"),
+        "high": figure_column("High", format_text="%.2f", width=44, about="Of the 95 % interval"),
         "chance": figure_column(
-            "Chance", width=60, about="P@k of images drawn at random from those a query may be given"
+            "Chance", width=54, about="P@k of images drawn at random from those a query may be given"
         ),
         "same_anatomy": figure_column(
-            "Anatomy", width=66, about="P@k of images drawn at random from those of the query's modality and anatomy"
+            "Anatomy", width=60, about="P@k of images drawn at random from those of the query's modality and anatomy"
         ),
-        "lift": figure_column("Lift", format_text="%.1f ×", width=54, about=f"P@{k} ÷ chance"),
+        "lift": figure_column("Lift", format_text="%.1f ×", width=50, about=f"P@{k} ÷ chance"),
         "seen": st.column_config.TextColumn(
-            "Seen", width=52, help=f"Share of queries that the encoder has seen in training, {SEEN_SAID[protocol.seen]}"
+            "Seen", width=48, help=f"Share of queries that the encoder has seen in training, {SEEN_SAID[protocol.seen]}"
         ),
-        "otherwise": figure_column(
-            OTHERWISE[protocol.seen][1][0].upper() + OTHERWISE[protocol.seen][1][1:],
-            width=58,
-            about=f"P@{k} by the other choice",
-        ),
-        "n_queries": figure_column("Queries", format_text="localized", width=66),
+        "otherwise": figure_column(other[0], about=other[1], width=50),
+        "n_queries": figure_column("Queries", format_text="localized", width=56),
         "n_patients": figure_column(
-            "Patients", format_text="localized", width=66, about="Behind the interval; single images where not known"
+            "Patients", format_text="localized", width=58, about="Behind the interval; single images where not known"
         ),
     }
     shown = shown.assign(
@@ -184,7 +185,7 @@ def show_labels(
         shown,
         columns,
         label=label,
-        label_width=150,
+        label_width=140,
         widths=(2, 3),
         alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]}, the worst, up to {names[-1]}; {rule}",
     )

@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.parts.frame import shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.images import gallery, picker, pictures
+from pages.parts.images import gallery, picker, pictures, seen_marks
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval import sentences, text_box, upload
 from radcbir_core.collections.collection import Collection
@@ -85,7 +85,8 @@ def _from_collection(collection: Collection) -> Asked | None:
             gallery.open_large(collection, [row], 0, on_query=use_image)
     facts = gallery.image_facts(collection, row)
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
-    gallery.facts_table([(name, value) for name, value in facts if name in shown])
+    in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
+    gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
     return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.encoders import load_encoder
+from radcbir_core.encoders.trained_on import training_of
 from radcbir_core.errors import CollectionError
 from radcbir_core.synthetic.mini import making
 from radcbir_core.synthetic.mini.examples import load_examples, preparation
@@ -57,8 +58,18 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     assert record["recipe"]["rounds"][0]["steps"] == 2
     assert sum(row["trained_on"] for row in record["images"]) == 30 - sum(r["validated_on"] for r in record["images"])
     assert record["log"][-1]["step"] == 2
-    kit = json.loads((output / "kit.json").read_text())["files"]
-    assert {name for name in kit if "/" not in name} == {"open_clip_config.json", "open_clip_model.safetensors"}
+    whole = json.loads((output / "kit.json").read_text())
+    kit = whole["files"]
+    assert {name for name in kit if "/" not in name} == {
+        "open_clip_config.json",
+        "open_clip_model.safetensors",
+        "trained_on.txt",
+    }
+    assert whole["trained_on"] == "trained_on.txt"
+    trained = training_of(f"local-dir:{output}", whole["weights_digest"])
+    listed = {digest[:16] for digest in source.manifest.column("sha256")}
+    assert len(trained.digests) == sum(row["trained_on"] for row in record["images"])
+    assert set(trained.digests) < listed
     assert {name.partition("/")[0] for name in kit if "/" in name} == {"probe"}
     assert sum(path.stat().st_size for path in output.rglob("*")) < 25 * 2**20
 
