@@ -24,6 +24,7 @@ from radcbir_core.importers.request import ImportReport, ImportRequest
 from radcbir_core.importers.rows.image_files import is_left_out
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.progress import Progress, silent
+from radcbir_core.wording import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,4 +297,4 @@ def _without(rows: Iterable[Row], patterns: Sequence[str], notes: list[str]) -> 
         else:
             yield row
     if left_out:
-        notes.append(f"Left out by {' and '.join(patterns)}: {left_out:,} rows.")
+        notes.append(f"Left out by {' and '.join(patterns)}: {counted(left_out, 'row')}.")

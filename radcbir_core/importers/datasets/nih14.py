@@ -18,6 +18,7 @@ from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.image_files import image_files
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row, Source, real
 from radcbir_core.vocabulary import normal_identifier
+from radcbir_core.wording import counted
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 LISTS = {"train_val_list.txt": "train", "test_list.txt": "test"}
@@ -161,7 +162,7 @@ def _rows(table: CsvTable, folder: Path, listed: dict[str, str], notes: list[str
         reason = f"Expected a row for each image of {listing}, but {table.path.name} has none for it."
         yield Row(0, {"path": name, "image_id": f"nih14/{name}"}, reason)
     if unlisted:
-        notes.append(f"In neither list of NIH ChestX-ray14, so without a split: {unlisted} rows.")
+        notes.append(f"In neither list of NIH ChestX-ray14, so without a split: {counted(unlisted, 'row')}.")
     if unknown:
         words_found = ", ".join(f"{word} ({count})" for word, count in unknown.items())
         notes.append(f"Findings that NIH ChestX-ray14 does not document, kept as they are: {words_found[:300]}.")

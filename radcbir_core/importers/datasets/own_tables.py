@@ -96,7 +96,9 @@ def _read(path: Path, name: str, request: ImportRequest) -> Source:
     single = mapper.single
     if single and holds_marks(row.cells[single] for row in table.rows() if not row.reason):
         mapper.take_as_one_hot()
-        notes.append(f"The column {single} of {path.name} holds 0 and 1: 1 is the finding {single}, 0 is none.")
+        notes.append(
+            f"The column {single} of {path.name} holds marks: 1, true, yes: the finding {single}; 0, false, no: none."
+        )
     root = real(request.image_root or path.parent)
     rows = _mapped(table.rows(), mapper, path, notes, policy=policy)
     return Source(

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.vocabulary import normal_identifier
+from radcbir_core.wording import counted
 
 IDENTIFIERS = ("patient_id", "study_id", "series_id")
 
@@ -66,13 +67,23 @@ class Spellings:
         self._plain: dict[str, set[str]] = defaultdict(set)
         self._written: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
 
-    def note(self, column: str, old: str, new: str) -> None:
-        """Note an identifier as it was written and as it is spelled now."""
+    def note(self, column: str, old: str, new: str, *, rows: int = 1) -> None:
+        """Note an identifier as it was written, in so many rows, and as it is spelled now."""
         if old != new:
-            self._rows[column] += 1
+            self._rows[column] += rows
             self._written[column][new].add(old)
         elif new.isdecimal():
             self._plain[column].add(new)
+
+    def add(self, other: Spellings) -> None:
+        """Note what another has noted, of another source."""
+        for column, rows in other._rows.items():
+            self._rows[column] += rows
+        for column, plain in other._plain.items():
+            self._plain[column] |= plain
+        for column, written in other._written.items():
+            for new, olds in written.items():
+                self._written[column][new] |= olds
 
     def notes(self, column: str, images: Mapping[str, str]) -> list[str]:
         """What is to be said of the identifiers in a column.
@@ -86,13 +97,14 @@ class Spellings:
         if written:
             several = sum(len(olds) + (new in plain) > 1 for new, olds in written.items())
             notes.append(
-                f"{column}: {self._rows[column]:,} rows have a number written as 12.0 or 1.2E+01, which counts as 12; "
-                f"of these identifiers, {several:,} were written in several ways and are one now."
+                f"{column}: {counted(self._rows[column], 'row has', 'rows have')} a number written as 12.0 or 1.2E+01, "
+                "which counts as 12; "
+                f"of these identifiers, {counted(several, 'was', 'were')} written in several ways, which are one now."
             )
         shortened = sum(any(map(_is_shortened, olds)) for olds in written.values())
         if shortened:
             notes.append(
-                f"{column}: {shortened:,} are long numbers that a spreadsheet has shortened, as 1.23457E+11, so that "
+                f"{column}: {counted(shortened, 'long number')} shortened by a spreadsheet, as 1.23457E+11, so that "
                 "different ones may have become one. Take them from the original table."
             )
         alike = defaultdict(list)
@@ -102,8 +114,9 @@ class Spellings:
         if groups:
             one, other = (images[identifier] for identifier in groups[0][:2])
             notes.append(
-                f"{column}: identifiers that differ in leading zeros, case or punctuation only, {len(groups):,} times, "
-                f"first those of {one} and {other}. They stay apart: give them one spelling if they are the same."
+                f"{column}: identifiers that differ in leading zeros, case or punctuation only, "
+                f"{counted(len(groups), 'time')}, first those of {one} and {other}. They stay apart: give them one "
+                "spelling if they are the same."
             )
         return notes
 

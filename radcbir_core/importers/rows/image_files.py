@@ -16,6 +16,7 @@ from pathlib import Path
 
 from radcbir_core.images import IMAGE_SUFFIXES, is_image_name
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
+from radcbir_core.wording import counted
 
 # Files of these are not opened to see whether they are images; pictures and volumes that are not read are among them.
 _OTHERS = frozenset(
@@ -94,11 +95,11 @@ class Walk:
         notes = []
         if self._masks:
             notes.append(
-                f"Left out as masks, because each is named after an image beside it: {self._masks:,} files. If they "
-                "are images, say so to have them."
+                f"Left out as masks, because each is named after an image beside it: {counted(self._masks, 'file')}. "
+                "If they are images, import with “Masks beside images are images too” (--masks)."
             )
         if self._left_out:
-            notes.append(f"Left out by {' and '.join(self._patterns)}: {self._left_out:,} files.")
+            notes.append(f"Left out by {' and '.join(self._patterns)}: {counted(self._left_out, 'file')}.")
         if self._others:
             counts = sorted(self._others.items(), key=lambda item: (-item[1], item[0]))
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts)

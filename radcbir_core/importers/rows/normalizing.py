@@ -146,8 +146,11 @@ def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
     single = str(cells.get("pathology", ""))
     several = tidy(single).casefold() == _SEVERAL if single else False
     if not several and single.strip():
-        name = changes.note("pathology", single, _pathology(single))
-        return [name] if name else []
+        stripped = single.strip()
+        # One pathology, unless a list of a programming language was written into its cell.
+        words = listed_in(single) if is_bracketed(stripped) or _is_in_parentheses(stripped) else [single]
+        names = (changes.note("pathology", word, _pathology(word)) for word in words)
+        return list(dict.fromkeys(name for name in names if name))
     for column in ("pathologies", "labels_all"):
         cell = cells.get(column, "")
         words = cell if isinstance(cell, list) else listed_in(cell) if is_known(cell) else []
@@ -160,21 +163,23 @@ def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
 
 
 def listed_in(text: str) -> list[str]:
-    """The findings that a text lists: with ``|`` between them, or as Python, NumPy and JSON write a list.
+    """The findings that a text lists: with ``|`` between them, or as Python, NumPy and JSON write a list or a tuple.
 
     Example:
         >>> [listed_in(text) for text in ("a|b", "['a', 'b']", "['a' 'b']", '["a, b"]', "a, b", " ", "[a]")]
         [['a', 'b'], ['a', 'b'], ['a', 'b'], ['a, b'], ['a, b'], [], ['[a]']]
+        >>> [listed_in(text) for text in ("('a', 'b')", "('a',)", "()", "(a)")]
+        [['a', 'b'], ['a'], [], ['(a)']]
     """
     text = text.strip()
-    if is_bracketed(text):
+    if is_bracketed(text) or _is_in_parentheses(text):
         try:
             items = ast.literal_eval(text)
             # NumPy writes no commas, and Python makes one of texts that stand side by side.
             texts = [ast.literal_eval(one) for one in _TEXT.findall(text)]
         except (ValueError, SyntaxError, MemoryError, RecursionError):
             items, texts = None, []
-        if isinstance(items, list):
+        if isinstance(items, list | tuple):
             return [str(item) for item in (texts if len(texts) > len(items) else items)]
     return text.split(LIST_SEPARATOR) if text else []
 
@@ -182,6 +187,10 @@ def listed_in(text: str) -> list[str]:
 def is_bracketed(text: str) -> bool:
     """Whether a text is written as a list of a programming language is, right or wrong."""
     return text.startswith("[") and text.endswith("]")
+
+
+def _is_in_parentheses(text: str) -> bool:
+    return text.startswith("(") and text.endswith(")")
 
 
 def further_columns(sources: Sequence[Source]) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from radcbir_core.images import IMAGE_SUFFIXES
 from radcbir_core.importers.rows.sources import Row
+from radcbir_core.wording import counted
 
 _ADDRESS = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.\-]+)://|(data):)")
 _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\")
@@ -61,7 +62,7 @@ class TablePaths:
         """What was changed so far."""
         notes = []
         if self._backslashes:
-            notes.append(f"Paths with backslashes, read as slashes: {self._backslashes:,} rows.")
+            notes.append(f"Paths with backslashes, read as slashes: {counted(self._backslashes, 'row')}.")
         if self._completed:
             kinds = ", ".join(f"{suffix} {count:,}" for suffix, count in self._completed.most_common())
             notes.append(f"Names without a suffix, completed: {kinds}.")

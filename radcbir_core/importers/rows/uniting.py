@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from radcbir_core.importers.rows.normalizing import LIST_SEPARATOR, Cells
 from radcbir_core.importers.rows.sources import Cell, Row
 from radcbir_core.vocabulary import NORMAL
+from radcbir_core.wording import counted
 
 ROWS, READERS, AGREEING, AGREEMENT = "rows_united", "readers", "readers_agreeing", "reader_agreement"
 UNITED_COLUMNS = (ROWS, READERS, AGREEING, AGREEMENT)
@@ -204,7 +205,9 @@ def united_notes(*, images: int, rows: int, outvoted: int, with_readers: bool) -
     if not images:
         return []
     known = f"; how far readers agree stands in {READERS}, {AGREEING} and {AGREEMENT}" if with_readers else ""
-    notes = [f"Images with several rows: {images:,}, in {rows:,} rows. The findings of all rows are united{known}."]
+    notes = [
+        f"Images with several rows: {images:,}, in {counted(rows, 'row')}. The findings of all rows are united{known}."
+    ]
     if outvoted:
         notes.append(f"Normal by one row and with a finding by another, which counts: {outvoted:,} of these images.")
     return notes

@@ -28,6 +28,7 @@ from radcbir_core.collections.writing import new_collection, refuse_existing, re
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
 from radcbir_core.importers.request import ImportReport, ImportRequest
+from radcbir_core.importers.rows.identifiers import Spellings, first_images
 from radcbir_core.importers.rows.uncertain import Policy, policy_named
 from radcbir_core.importers.vectors.matching import Matched, complete, gone_on, match
 from radcbir_core.importers.vectors.storing import write_encoder
@@ -196,7 +197,13 @@ class Joined:
     @property
     def notes(self) -> list[str]:
         """What has to be known about the tables, one sentence each."""
-        return [note for table in self.tables for note in table.notes]
+        spellings = Spellings()
+        for table in self.tables:
+            spellings.add(table.spellings)
+        notes = [note for table in self.tables for note in table.notes]
+        for column in ("patient_id", "study_id"):
+            notes += spellings.notes(column, first_images(self.matched.table, column))
+        return notes
 
 
 def join(

@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.importers.rows.identifiers import Spellings
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class TableRows:
         problems: The unusable rows, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
         changes: What normalization changed: (column, from, to) → rows.
         notes: What has to be known about the table, one sentence each.
+        spellings: How its identifiers were written.
     """
 
     origin: Path
@@ -41,6 +43,7 @@ class TableRows:
     problems: pd.DataFrame
     changes: Counter[tuple[str, str, str]]
     notes: list[str] = field(default_factory=list)
+    spellings: Spellings = field(default_factory=Spellings)
 
 
 def problems_table(

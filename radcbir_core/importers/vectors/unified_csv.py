@@ -27,7 +27,7 @@ from pyarrow import csv as arrow_csv
 
 from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
+from radcbir_core.importers.rows.identifiers import IDENTIFIERS, Spellings, recognized_columns, recognized_note
 from radcbir_core.importers.rows.uncertain import UNCERTAIN, Policy, policy_note, uncertain_finding
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
 from radcbir_core.progress import Progress, silent
@@ -280,8 +280,9 @@ def _table_rows(path: Path, label_columns: Sequence[str], reading: _Reading, *, 
     recognized = recognized_columns(list(raw))
     notes = recognized_note(recognized, path.name)
     notes += [policy_note(policy, kept=False)] if sum(map(len, reading.uncertain_rows)) else []
-    columns = {name: _normalized(name, raw[name], changes) for name in raw}
-    columns |= {target: _normalized(target, raw[name], changes) for target, name in recognized.items()}
+    spellings = Spellings()
+    named = {name: name for name in raw} | recognized
+    columns = {name: _normalized(name, raw[source], changes, spellings) for name, source in named.items()}
     agreeing = _agreeing(labels, raw, rows, marks)
     changes.update({(name, "(empty)", "0"): count for name, count in reading.empty.items()})
     pathologies = _pathology_names(labels, marks[agreeing], changes)
@@ -338,10 +339,13 @@ def _table_rows(path: Path, label_columns: Sequence[str], reading: _Reading, *, 
         ),
         changes=changes,
         notes=notes,
+        spellings=spellings,
     )
 
 
-def _normalized(name: str, column: pa.ChunkedArray, changes: Counter[tuple[str, str, str]]) -> pa.ChunkedArray:
+def _normalized(
+    name: str, column: pa.ChunkedArray, changes: Counter[tuple[str, str, str]], spellings: Spellings
+) -> pa.ChunkedArray:
     """A text column in the manifest's words; each distinct word is looked at once."""
     rule = _RULES.get(name)
     if rule is None:
@@ -355,7 +359,9 @@ def _normalized(name: str, column: pa.ChunkedArray, changes: Counter[tuple[str, 
     counts = np.bincount(np.asarray(encoded.indices), minlength=len(words))
     new = [rule(word) for word in words]
     for old, word, count in zip(words, new, counts.tolist(), strict=True):
-        if old != word and count:
+        if name in IDENTIFIERS and word and count:
+            spellings.note(name, old if old == word else tidy(old), word, rows=count)
+        elif old != word and count:
             changes[(name, old, word)] += count
     return pa.chunked_array([pa.array(new, pa.string()).take(encoded.indices)])
 

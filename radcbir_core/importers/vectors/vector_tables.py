@@ -78,4 +78,5 @@ def read_vector_table(path: Path, *, uncertain: Policy = "not-positive", progres
         ),
         changes=Counter({(str(c["column"]), str(c["from"]), str(c["to"])): int(c["rows"]) for c in noted.rows()}),
         notes=recognized_note(recognized, path.name),
+        spellings=noted.spellings,
     )

@@ -87,7 +87,7 @@ def test_what_is_listed_and_absent(release) -> None:
     assert "Expected 11 cells" in reasons[""]
     assert "Expected a row for each image of test_list.txt" in reasons["88888888_000.png"]
     assert report.notes == [
-        "In neither list of NIH ChestX-ray14, so without a split: 1 rows.",
+        "In neither list of NIH ChestX-ray14, so without a split: 1 row.",
         "Findings that NIH ChestX-ray14 does not document, kept as they are: Dragon (1).",
         "Images with several rows: 1, in 2 rows. The findings of all rows are united.",
     ]

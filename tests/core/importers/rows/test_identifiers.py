@@ -84,8 +84,8 @@ def test_one_rule_for_every_source(folder, table, column, form) -> None:
     said = " ".join(report.notes)
     if form not in {"floats", "decimals"}:
         assert "patient_id: 3 rows have a number written as 12.0 or 1.2E+01, which counts as 12" in said
-        assert "of these identifiers, 1 were written in several ways and are one now" in said
-        assert "leading zeros, case or punctuation only, 1 times, first those of s/3.png and s/4.png" in said
+        assert "of these identifiers, 1 was written in several ways, which are one now" in said
+        assert "leading zeros, case or punctuation only, 1 time, first those of s/3.png and s/4.png" in said
     assert not any(change["column"] == "patient_id" for change in report.changes), "no patient stands in the record"
 
 
@@ -93,7 +93,7 @@ def test_numbers_that_a_spreadsheet_has_shortened_are_said() -> None:
     spellings = Spellings()
     spellings.note("patient_id", "1.23457E+11", "123457000000")
     spellings.note("patient_id", "1.2E+01", "12")
-    assert "patient_id: 1 are long numbers that a spreadsheet has shortened" in spellings.notes("patient_id", {})[1]
+    assert "patient_id: 1 long number shortened by a spreadsheet" in spellings.notes("patient_id", {})[1]
 
 
 def test_adding_to_a_collection_of_the_rule_before_keeps_its_spelling(folder, table, column) -> None:
@@ -123,3 +123,13 @@ def _write(collection: Collection, table: pa.Table) -> None:
 def test_two_spellings_in_a_collection_are_not_chosen_between() -> None:
     known = pa.chunked_array([["12.0", "1.2E+01", "8.0", "8", ""]])
     assert spelled_as_known(pa.chunked_array([["12", "8", ""]]), known).to_pylist() == ["12", "8", ""]
+
+
+def test_what_several_sources_wrote_is_one_note() -> None:
+    both, other = Spellings(), Spellings()
+    both.note("patient_id", "12", "12")
+    other.note("patient_id", "12.0", "12", rows=3)
+    both.add(other)
+    (note,) = both.notes("patient_id", {"12": "0.png"})
+    assert note.startswith("patient_id: 3 rows have a number written as 12.0")
+    assert note.endswith("1 was written in several ways, which are one now.")

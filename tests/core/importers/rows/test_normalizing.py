@@ -63,6 +63,12 @@ def test_what_is_computed_is_not_taken_and_the_rest_is_kept_as_it_is() -> None:
         ({"pathologies": "n/a", "labels_all": "cyst"}, ["cyst"]),
         ({"pathologies": ["cyst", "unknown", "No finding"]}, ["cyst", "normal"]),
         ({"pathologies": [], "labels_all": "cyst"}, ["cyst"]),
+        ({"pathology": "['edema', 'cyst']"}, ["edema", "cyst"]),
+        ({"pathology": '["edema"]'}, ["edema"]),
+        ({"pathology": " ('edema', 'No finding') "}, ["edema", "normal"]),
+        ({"pathology": "[]"}, []),
+        ({"pathology": "['unknown']"}, []),
+        ({"pathology": "(old) fracture (left)"}, ["(old) fracture (left)"]),
     ],
 )
 def test_one_finding_goes_before_a_list_unless_it_says_several(cells, pathologies) -> None:

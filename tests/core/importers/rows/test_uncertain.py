@@ -81,7 +81,9 @@ def test_the_cases(column) -> None:
     path = CASES / "07_single_01_column" / "t.csv"
     report = import_as(ImportRequest([path], "d", mapping={"path": "file", "pathologies": "Pneumonia"}))
     assert column(report.collection, "pathologies") == [["Pneumonia"], []]
-    assert report.notes == ["The column Pneumonia of t.csv holds 0 and 1: 1 is the finding Pneumonia, 0 is none."]
+    assert report.notes == [
+        "The column Pneumonia of t.csv holds marks: 1, true, yes: the finding Pneumonia; 0, false, no: none."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -219,12 +219,14 @@ def test_a_label_is_zero_or_one(source) -> None:
 def test_further_columns_and_empty_cells(source) -> None:
     frame, _ = write_unified(source, rows=60, dimension=8, seed=0)
     frame[LABELS[3]] = frame[LABELS[3]].where(frame[LABELS[3]] == 1)
-    frame.insert(3, "patient_id", [f"p{row // 3}" for row in range(60)])
+    frame.insert(3, "patient_id", ["12.0", "12", *(f"p{row // 3}" for row in range(2, 60))])
     frame["age"] = range(60)
     frame.to_csv(source / "u.csv", index=False)
     collection = imported(source)
     assert collection.manifest.record(7)["age"] == "7"
     assert (collection.manifest.groups("patient")[3:6] == collection.manifest.groups("patient")[3]).all()
+    assert collection.manifest.record(0)["patient_id"] == "12"
+    assert any("patient_id: 1 row has a number written as 12.0" in note for note in collection.record["notes"])
     empty = int(frame[LABELS[3]].isna().sum())
     assert {"column": LABELS[3], "from": "(empty)", "to": "0", "rows": empty} in collection.record["changes"]
 

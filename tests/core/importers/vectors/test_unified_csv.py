@@ -185,5 +185,10 @@ def test_identifiers_by_other_names_are_recognized_and_said(tmp_path) -> None:
     assert read.notes == [
         "Taken from columns of u.csv with other names: patient_id from Patient ID, series_id from SeriesInstanceUID."
     ]
+    assert read.changes == {}, "no patient stands in the record"
+    assert read.spellings.notes("patient_id", {"12": "0.png"}) == [
+        "patient_id: 1 row has a number written as 12.0 or 1.2E+01, which counts as 12; of these identifiers, 1 was "
+        "written in several ways, which are one now."
+    ]
     own = f"{FIVE},patient_id,Patient ID,cyst\n0.png,d,test,CT,abd,a,b,1\n"
     assert read_unified(written(tmp_path, own)).table["patient_id"].to_pylist() == ["a"]
