@@ -7,11 +7,20 @@ from typing import Final
 import streamlit as st
 
 from pages.parts.frame import shell, state
-from pages.parts.pathology import index_size_view, leakage_view, precision_view, probes_view, ranking_view, space_view
+from pages.parts.pathology import (
+    factors_view,
+    index_size_view,
+    leakage_view,
+    precision_view,
+    probes_view,
+    ranking_view,
+    space_view,
+)
 from radcbir_core.evaluation import FIXED
 
 VIEWS: Final = {
     "precision": ("Precision", precision_view.show),
+    "factors": ("Anatomy & pathology", factors_view.show),
     "leakage": ("Leakage", leakage_view.show),
     "ranking": ("Ranking metrics", ranking_view.show),
     "probes": ("kNN & linear probe", probes_view.show),

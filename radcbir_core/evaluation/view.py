@@ -91,13 +91,21 @@ class GalleryView:
         return available_to(self.queries, relevance=alike, gallery=self.gallery, groups=self.groups).relevant
 
     @cached_property
-    def allowed_alike(self) -> npt.NDArray[np.int64]:
-        """``(Q,)``; how many of them are of the query's modality and anatomy; 0 where these are not known."""
+    def places(self) -> Codes:
+        """The modality and anatomy of every image, such as "XR/chest"; -1 where one of them is not known."""
         modality, anatomy = (self.store.collection.manifest.codes(name) for name in ("modality", "anatomy"))
         both = (modality.codes >= 0) & (anatomy.codes >= 0)
         codes = np.where(both, modality.codes * len(anatomy.values) + anatomy.codes, -1).astype(np.int32)
-        values = tuple("/".join(pair) for pair in itertools.product(modality.values, anatomy.values))
-        alike = Relevance.of_codes(Codes(values, codes))
+        return Codes(tuple("/".join(pair) for pair in itertools.product(modality.values, anatomy.values)), codes)
+
+    @cached_property
+    def allowed_alike(self) -> npt.NDArray[np.int64]:
+        """``(Q,)``; how many of them are of the query's modality and anatomy; 0 where these are not known."""
+        return self.allowed_with(self.places)
+
+    def allowed_with(self, codes: Codes) -> npt.NDArray[np.int64]:
+        """``(Q,)``; how many images with the query's own value every query could be given; 0 where it has none."""
+        alike = Relevance.of_codes(codes)
         return available_to(self.queries, relevance=alike, gallery=self.gallery, groups=self.groups).relevant
 
     def asked_by(self, rows: Rows) -> GalleryView:

@@ -19,6 +19,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.collections.record import manifest_facts, write_record
 from radcbir_core.evaluation import PAPER, Protocol
+from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.index_size import IndexSize
 from radcbir_core.evaluation.reports.leakage import Leakage, known_exclusions, step_name
 from radcbir_core.evaluation.reports.paper import PUBLISHED, Paper
@@ -285,6 +286,23 @@ def test_a_label_opens_what_was_taken_for_another(app, store) -> None:
     assert everything["right"].iloc[-1] == 1
     at = app("pathology", view="probes", level="modality", label=everything["label"].iloc[-1])
     assert "All test images of this label are right." in words(at)
+
+
+# --- anatomy and pathology --------------------------------------------------------------------------------------------
+
+
+def test_the_factors_of_every_encoder_are_shown(app, store) -> None:
+    result = Factors(Protocol.of()).run(store)
+    at = app("pathology", view="factors", k="3")
+    assert not complaints(at)
+    rows = result.table[result.table["k"] == 3]
+    whole = rows[rows["modality"] == ""].set_index("factor")
+    assert tiles(at)["Pathology, given the anatomy"][0] == f"{whole.loc['pathology', 'share']:.3f}"
+    shown = table_with(at, "share")
+    np.testing.assert_allclose(shown["share"].astype(float), rows["share"].astype(float))
+    bars = figures(at)[0]["layout"]["yaxis"]["ticktext"]
+    assert len(bars) == 5 * len(store.collection.encoder_ids())
+    assert any(store.encoder_id in text for text in bars)
 
 
 # --- leakage ----------------------------------------------------------------------------------------------------------

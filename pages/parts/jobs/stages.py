@@ -41,6 +41,7 @@ EVALUATION: Final = {
     "comparison": "Compare query by query",
     "metrics": "Compute the metrics",
     "leakage": "Leave out more and more",
+    "factors": "Take P@k apart",
     "galleries": "Draw smaller galleries and search them",
     "steps": "Fit the linear probe",
     "images": "Compare images",
@@ -70,6 +71,7 @@ _UNITS: Final = {
     "comparison": _Unit("level", "levels"),
     "metrics": _Unit("metric", "metrics"),
     "leakage": _Unit("step", "steps"),
+    "factors": _Unit("factor", "factors"),
     "galleries": _Unit("gallery", "galleries"),
     "steps": _Unit("step", "steps", at_most="at most "),  # the fit may end before
     "images": _Unit("image", "images"),

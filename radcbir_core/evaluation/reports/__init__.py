@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radcbir_core.evaluation.evaluation import Evaluation
 from radcbir_core.evaluation.reports.comparison import Comparison
+from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.index_size import IndexSize
 from radcbir_core.evaluation.reports.leakage import Leakage
@@ -19,7 +20,7 @@ from radcbir_core.evaluation.reports.space import Space
 EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
     for evaluation in (
-        *(Precision, Paper, Leakage, Ranking, Probes, IndexSize, Space),
+        *(Precision, Paper, Factors, Leakage, Ranking, Probes, IndexSize, Space),
         *(RetrievalConfusion, MinedFailures, Hubness),
         *(Comparison, Neighborhoods),
     )
