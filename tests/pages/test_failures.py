@@ -99,7 +99,7 @@ def test_pages_of_pairs_and_their_orders(app, store, monkeypatch) -> None:
     at = app("failures", label=LABEL, hit=HIT)
     similarities = [float(hit["similarity"]) for _, hit in pairs(at)]
     assert len(similarities) == 2
-    button(at, "Next pairs").click().run()
+    at.button("radcbir:next-pairs").click().run()
     assert at.query_params["page"] == "2"
     similarities += [float(hit["similarity"]) for _, hit in pairs(at)]
     assert similarities == sorted(similarities, reverse=True)
@@ -191,7 +191,7 @@ def test_mined_failures_are_filtered_sorted_and_paged(app, store) -> None:
     assert [query["row"] for query, _ in pairs(at)] == expected[:12]
     at = app("failures", view="mined", page="2")
     assert [query["row"] for query, _ in pairs(at)] == failures["row"].tolist()[12:24]
-    button(at, "First pairs").click().run()
+    at.button("radcbir:first-pairs").click().run()
     assert [query["row"] for query, _ in pairs(at)] == failures["row"].tolist()[:12]
     at = app("failures", view="mined", where=["modality=CT", "anatomy=chest"])
     assert "No image passes these filters" in words(at)

@@ -61,7 +61,7 @@ def show(opened: Opened) -> None:
     _said(result, chosen)
     confused = cells[cells["label"] != cells["hit_label"]]
     cell = _asked(cells, set(codes.values))
-    left, right = st.container(key="radcbir-half-confusion").columns([6, 7], gap="medium")
+    left, right = st.container(key="radcbir-half-confusion").columns([5, 7], gap="medium")
     with left:
         _matrix(opened, cells, chosen, figure)
     with right:

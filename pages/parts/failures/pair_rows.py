@@ -79,7 +79,7 @@ def paging(number: int, size: int, *, title: str, what: str) -> np.ndarray:
         number: Of all.
         size: Of a page.
         title: What they are.
-        what: The same in a word, for the buttons.
+        what: The same in a word, for the buttons' keys.
     """
     last = max((number - 1) // size, 0)
     at = query_rows.page_asked(last)
@@ -95,8 +95,9 @@ def paging(number: int, size: int, *, title: str, what: str) -> np.ndarray:
             ("Last", "last_page", last),
         ):
             st.button(
-                f"{name} {what}",
+                name,
                 icon=f":material/{icon}:",
+                key=f"radcbir:{name.lower()}-{what}",
                 disabled=to == at or not 0 <= to <= last,
                 on_click=state.update,
                 kwargs={"page": to + 1 if to else None},
