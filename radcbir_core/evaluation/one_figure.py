@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.reports.precision import Precision
@@ -74,23 +76,34 @@ def one_figure(store: EncoderStore) -> OneFigure | None:
     )
 
 
-def best_first(encoder_ids: Sequence[str], figure_of: Callable[[str], OneFigure | None]) -> list[str]:
-    """Encoders in the order in which they are offered: the highest figure first, the baseline last.
+def best_first(
+    encoder_ids: Sequence[str],
+    figure_of: Callable[[str], OneFigure | None],
+    *,
+    is_built: Callable[[str], bool] = lambda _: True,
+) -> list[str]:
+    """Encoders in the order in which they are offered: the highest figure first, the baseline last of those built.
 
-    Those without a figure come between, by name.
+    Those without a figure come between, by name; those that are not built as far as most pages need come at the end.
 
     Args:
-        encoder_ids: Those that are built.
+        encoder_ids: Those that there are.
         figure_of: The figure of one.
+        is_built: Whether one has its neighbor graph.
 
     Example:
-        >>> best_first(["b", "a", "pixels"], lambda encoder_id: None)
-        ['a', 'b', 'pixels']
+        >>> best_first(["b", "a", "pixels", "c"], lambda _: None, is_built=lambda encoder_id: encoder_id != "b")
+        ['a', 'c', 'pixels', 'b']
     """
 
-    def place(encoder_id: str) -> tuple[bool, float, str]:
+    def place(encoder_id: str) -> tuple[bool, bool, float, str]:
         figure = figure_of(encoder_id)
-        known = figure is not None and figure.precision == figure.precision  # NaN is not known
-        return encoder_id == BASELINE, -figure.precision if figure is not None and known else 1.0, encoder_id
+        unknown = figure is None or np.isnan(figure.precision)
+        return (
+            not is_built(encoder_id),
+            encoder_id == BASELINE,
+            1.0 if figure is None or unknown else -figure.precision,
+            encoder_id,
+        )
 
     return sorted(encoder_ids, key=place)

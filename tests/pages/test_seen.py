@@ -122,4 +122,8 @@ def test_pages_open_with_the_best_encoder_and_not_with_the_baseline(app, copied_
     at = app()
     assert not complaints(at)
     assert [box.value for box in at.sidebar.selectbox if box.label == "Encoder"] == ["second"]
+    (collection.encoder_folder("second") / "encoder.json").write_text("{")
+    assert [box.value for box in app().sidebar.selectbox if box.label == "Encoder"] == ["first"]
+    (collection.encoder_folder("first") / "neighbor_ids.npy").unlink()
+    assert [box.value for box in app().sidebar.selectbox if box.label == "Encoder"] == ["pixels"]
     assert [box.value for box in app(encoder="pixels").sidebar.selectbox if box.label == "Encoder"] == ["pixels"]

@@ -30,8 +30,8 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
-from radcbir_core.errors import CollectionError, ImageError
-from radcbir_core.evaluation.one_figure import OneFigure, one_figure
+from radcbir_core.errors import CollectionError, ImageError, RadcbirError
+from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.seen import Seen, seen_of
 from radcbir_core.search.retriever import Retriever
@@ -203,6 +203,18 @@ def figure(opened: Collection, encoder_id: str) -> OneFigure | None:
     mine = store(opened, encoder_id)
     kept = Precision().folder(mine)
     return _figure(encoder_key(opened, encoder_id), str(kept), (kept / "result.json").is_file())
+
+
+def best_encoders(opened: Collection) -> list[str]:
+    """The encoders of a collection in the order in which they are offered; damaged ones come last."""
+    figures: dict[str, OneFigure | None] = {}
+    for encoder_id in opened.encoder_ids():
+        try:
+            if artifact_states(opened, encoder_id)["neighbors"] == "current":
+                figures[encoder_id] = figure(opened, encoder_id)
+        except RadcbirError:
+            continue  # said where it is opened
+    return best_first(opened.encoder_ids(), figures.get, is_built=figures.__contains__)
 
 
 def artifact_states(opened: Collection, encoder_id: str) -> Mapping[str, str]:

@@ -25,7 +25,6 @@ from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
 from radcbir_core.encoders import known_encoders
 from radcbir_core.errors import RadcbirError
-from radcbir_core.evaluation.one_figure import best_first
 from radcbir_core.jobs import Job
 
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -277,7 +276,7 @@ def _best_first(collection: Collection, built: list[str]) -> list[str]:
     """The encoders, the best first, where nobody has chosen one; else as they are: nothing has to be read then."""
     if state.get("encoder") or st.session_state.get("radcbir:last-encoder") in built:
         return built
-    return best_first(built, lambda encoder_id: loaders.figure(collection, encoder_id))
+    return loaders.best_encoders(collection)
 
 
 def _pick(sidebar: DeltaGenerator, name: str, options: list[str]) -> str | None:

@@ -8,22 +8,23 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
-from pages.parts.frame import loaders, shell
+from pages.parts.frame import loaders
 from pages.parts.frame.text import markup
 from radcbir_core.collections.collection import Collection
-from radcbir_core.evaluation.one_figure import K, OneFigure, best_first
+from radcbir_core.errors import RadcbirError
+from radcbir_core.evaluation.one_figure import K, OneFigure
 from radcbir_core.evaluation.seen import Seen, percent
 from radcbir_core.wording import counted
 
 
 def table(collection: Collection) -> None:
     """Draw the table, the best encoder first; one whose record is damaged is reported elsewhere, and left out."""
-    figures = {}
-    for encoder_id in collection.encoder_ids():
-        with shell.errors_shown():
-            figures[encoder_id] = loaders.figure(collection, encoder_id), loaders.seen(collection, encoder_id)
-    order = best_first(list(figures), lambda encoder_id: figures[encoder_id][0])
-    rows = "".join(_row(encoder_id, *figures[encoder_id]) for encoder_id in order)
+    rows = ""
+    for encoder_id in loaders.best_encoders(collection):
+        try:
+            rows += _row(encoder_id, loaders.figure(collection, encoder_id), loaders.seen(collection, encoder_id))
+        except RadcbirError:
+            continue
     head = (
         f"<tr><th>encoder</th><th>P@{K}</th><th>95 % interval</th><th>chance</th><th>trained on these images</th></tr>"
     )

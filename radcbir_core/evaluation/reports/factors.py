@@ -58,7 +58,7 @@ class Factors(Evaluation):
         "P at k of the full label taken apart: modality, anatomy given the modality, pathology given the anatomy."
     )
     uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
-    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "ks")
+    protocol_choices: ClassVar[tuple[str, ...]] = ("exclude", "seen", "ks")
     table_words: ClassVar[Mapping[str, str]] = {"factors": "The factors at every k, of all queries and by modality"}
 
     protocol: Protocol = choice(Protocol(), "leave-one-out, or split (gallery = train, queries = test)")
