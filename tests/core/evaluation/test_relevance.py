@@ -16,6 +16,7 @@ from radcbir_core.evaluation.relevance import (
     Relevance,
     available_to,
     check_rule,
+    expected_kinds,
     hit_grades,
     relevant_hits,
 )
@@ -161,3 +162,24 @@ def test_what_is_wrong_is_said() -> None:
         available_to(np.array([0]), relevance=one, gallery=np.ones(2, dtype=bool))
     with pytest.raises(ValueError, match=r"but len\(groups\[0\]\) = 3"):
         available_to(np.array([0]), relevance=one, gallery=np.ones(1, dtype=bool), groups=[np.arange(3)])
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_expected_kinds_are_the_shares_in_what_a_query_may_be_given(number) -> None:
+    random = np.random.default_rng(number)
+    kinds = random.integers(-1, 4, 60).astype(np.int32)
+    same = Relevance.of_codes(Codes(tuple("abcd"), kinds))
+    gallery = random.random(60) < 0.7
+    groups = [random.integers(-1, 9, 60) for _ in range(number)]
+    queries = np.flatnonzero(kinds >= 0)
+    found = expected_kinds(queries, kinds[queries], relevance=same, gallery=gallery, groups=groups, n_labels=4)
+    for label in range(4):
+        shares = []
+        for query in queries[kinds[queries] == label]:
+            given_rows = [
+                row
+                for row in np.flatnonzero(gallery & (kinds >= 0))
+                if row != query and not any(group[row] == group[query] >= 0 for group in groups)
+            ]
+            shares.append(np.bincount(kinds[given_rows], minlength=4) / max(len(given_rows), 1))
+        np.testing.assert_allclose(found[label], np.mean(shares, axis=0), atol=1e-12)

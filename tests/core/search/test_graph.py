@@ -12,7 +12,7 @@ import radcbir_core.search.graph as graph
 from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
 from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.manifest import COLUMNS, Manifest
-from radcbir_core.search.graph import build_neighbors, ranked_hits
+from radcbir_core.search.graph import build_neighbors, known_hits, ranked_hits
 from radcbir_core.search.opening import build_index, searcher_of
 
 
@@ -122,6 +122,21 @@ def test_ranked_hits_agree_with_the_oracle(tmp_path_factory, number, k, seed, sh
         assert hits.counts[q] == len(expected)
         assert_same_hits(s, int(query), hits.rows[q, : len(expected)].tolist(), expected)
         assert (hits.rows[q, len(expected) :] == -1).all()
+    # What the graph has of them, and not one more: nothing is searched.
+    known = known_hits(s, queries, k=k, gallery=gallery, exclude=sorted(exclude))
+    for q, query in enumerate(queries):
+        neighbors = s.neighbor_ids[query].tolist()
+        left = [row for row in neighbors if row in set(oracle(s, int(query), number, gallery, exclude))][:k]
+        assert known.rows[q].tolist() == left + [-1] * (k - len(left))
+        assert known.counts[q] == len(left)
+        np.testing.assert_array_equal(known.similarities[q, : len(left)], similarities_of(s, int(query), left))
+        assert np.isnan(known.similarities[q, len(left) :]).all()
+
+
+def similarities_of(s: FakeStore, query: int, rows: list[int]) -> list[float]:
+    """What the graph says of some neighbors."""
+    told = dict(zip(s.neighbor_ids[query].tolist(), s.neighbor_similarities[query].tolist(), strict=True))
+    return [told[row] for row in rows]
 
 
 def test_the_graph_holds_the_nearest_others_best_first(tmp_path) -> None:

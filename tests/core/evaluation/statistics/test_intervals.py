@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from radcbir_core.evaluation.statistics.averages import means_of
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.intervals import cell_intervals, mean_intervals
 
 Z = 1.959963984540054
 
@@ -326,3 +326,24 @@ CODES = np.array([0, 1])
 def test_errors_say_what_was_expected_and_found(call, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         call()
+
+
+def test_cells_of_a_sparse_table_have_the_intervals_of_the_whole_one() -> None:
+    random = np.random.default_rng(5)
+    labels, clusters = random.integers(-1, 3, 80), random.integers(0, 25, 80)
+    table = random.random((80, 4)) / 4 * (random.random((80, 4)) < 0.3)
+    lines, columns = np.nonzero(table)
+    cells, bounds = cell_intervals(
+        table[lines, columns], labels, columns, lines=lines, clusters=clusters, n_labels=3, n_columns=4
+    )
+    whole = mean_intervals(table, labels, clusters=clusters, n_labels=3).label
+    expected = [label * 4 + column for label in range(3) for column in range(4) if table[labels == label, column].any()]
+    assert cells.tolist() == expected
+    np.testing.assert_allclose(bounds, whole.reshape(12, 2)[expected])
+
+
+def test_cells_of_one_patient_have_no_interval() -> None:
+    one = np.zeros(2, dtype=int)
+    cells, bounds = cell_intervals(np.ones(2), one, one, lines=np.arange(2), clusters=one, n_labels=1, n_columns=1)
+    assert cells.tolist() == [0]
+    assert np.isnan(bounds).all()
