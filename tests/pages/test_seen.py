@@ -69,11 +69,24 @@ def test_a_label_whose_queries_were_all_seen_can_be_opened(app, planted):
     assert "All queries of this label were seen in training" in words(at)
 
 
-@pytest.mark.parametrize("view", ["ranking", "index-size", "space", "probes", "leakage"])
+@pytest.mark.parametrize("view", ["ranking", "index-size", "space", "probes", "leakage", "factors"])
 def test_every_view_says_how_many_were_seen(app, planted, view):
     at = app("pathology", view=view)
     assert not complaints(at)
     assert "pixels has seen 31 of the 61 images in training" in html(at)
+
+
+@pytest.mark.parametrize("rule", ["left out as queries", "count as queries"])
+def test_the_switch_reaches_every_evaluation(app, planted, rule):
+    for page, view in (
+        ("pathology", "factors"),
+        ("failures", "mined"),
+        ("failures", "hubness"),
+        ("pathology", "leakage"),
+    ):
+        at = app(page, view=view, seen="count" if rule.startswith("count") else "skip")
+        assert not complaints(at), (page, view)
+        assert rule in html(at) + words(at), (page, view)
 
 
 def test_compare_leaves_out_what_one_of_the_two_has_seen(app, planted):

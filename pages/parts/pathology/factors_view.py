@@ -44,7 +44,8 @@ def show(opened: Opened) -> None:
     if not ((opened.collection.manifest.labels("label").codes >= 0) & store.valid).any():
         protocol_choice.say_no_labels(opened, "label")
         return
-    evaluation = Factors.of(protocol=chosen.protocol.name, exclude=list(chosen.protocol.exclude))
+    protocol = chosen.protocol
+    evaluation = Factors.of(protocol=protocol.name, exclude=list(protocol.exclude), seen=protocol.seen)
     result = runs.result(opened.collection, opened.encoder_id, evaluation)
     if result is None:
         return
