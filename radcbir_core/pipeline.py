@@ -13,13 +13,22 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from radcbir_core.collections.artifacts import ARTIFACTS, EMBEDDINGS, EVALUATION, INDEX, NEIGHBORS, PROJECTION
+from radcbir_core.collections.artifacts import (
+    ARTIFACTS,
+    EMBEDDINGS,
+    EVALUATION,
+    INDEX,
+    NEAR_DUPLICATES,
+    NEIGHBORS,
+    PROJECTION,
+)
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import embed, is_current, mend_thumbnails
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
 from radcbir_core.evaluation.reports.precision import Precision
+from radcbir_core.near_duplicates.finding import find_near_duplicates
 from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
@@ -55,7 +64,7 @@ class BuildReport:
 def build_collection(
     collection: Collection, encoder: Encoder, *, workers: int | None = None, progress: Progress = silent
 ) -> BuildReport:
-    """Embed, index, find the neighbors, evaluate and project; whatever is current is left as it is.
+    """Embed, index, find neighbors and near-duplicates, evaluate and project; whatever is current is left as it is.
 
     Can be stopped at any time and called again: it goes on where it stopped.
 
@@ -160,8 +169,12 @@ def _neighbors(store: EncoderStore, progress: Progress) -> None:
     store.mark(NEIGHBORS, **build_neighbors(store, progress=progress))
 
 
+def _near_duplicates(store: EncoderStore, progress: Progress) -> None:
+    store.mark(NEAR_DUPLICATES, **find_near_duplicates(store, progress=progress))
+
+
 def _evaluation(store: EncoderStore, progress: Progress) -> None:
-    Precision().run(store, progress=progress)
+    Precision().suited(store).run(store, progress=progress)
     store.mark(EVALUATION)
 
 
@@ -172,6 +185,7 @@ def _projection(store: EncoderStore, progress: Progress) -> None:
 MAKERS: Final[Mapping[str, Callable[[EncoderStore, Progress], None]]] = {
     INDEX.name: _index,
     NEIGHBORS.name: _neighbors,
+    NEAR_DUPLICATES.name: _near_duplicates,
     EVALUATION.name: _evaluation,
     PROJECTION.name: _projection,
 }

@@ -61,7 +61,7 @@ def _private(path: Path) -> tuple[str, int, int]:
 def _encoder(collection: Any, encoder_id: str) -> dict[str, str]:
     """Each artifact: "current" with its content, or why it is not."""
     from radcbir_core.collections.artifacts import BY_NAME, EMBEDDINGS, EVALUATION, INDEX
-    from radcbir_core.evaluation import evaluation_of
+    from radcbir_core.evaluation import evaluation_on
     from radcbir_core.search.opening import vectors_of
 
     store = collection.store(encoder_id)
@@ -71,7 +71,7 @@ def _encoder(collection: Any, encoder_id: str) -> dict[str, str]:
         if standing.state != "current":
             found[name] = "not current"
         elif artifact is EVALUATION:
-            kept = evaluation_of("precision").kept(store)
+            kept = evaluation_on(store, "precision").kept(store)
             found[name] = "current" if kept is None or len(kept.table) else "empty"
         elif artifact is INDEX:
             found[name] = "current"  # its bytes differ from build to build; that it opens is seen by searching

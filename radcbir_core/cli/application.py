@@ -40,8 +40,8 @@ Excluded = Annotated[
     typer.Option(
         "--exclude",
         metavar="WHAT",
-        help="What a query may not return: duplicate, series, study, patient, dataset, or none. Repeat it, or join "
-        "with commas.",
+        help="What a query may not return: duplicate, near-duplicate, series, study, patient, dataset, or none. Repeat "
+        "it, or join with commas.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -21,7 +21,7 @@ from radcbir_core.cli.printing import bars, check_folder, print_table, print_wri
 from radcbir_core.cli.remedies import option_of
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation import EVALUATIONS, Result, evaluation_of
+from radcbir_core.evaluation import EVALUATIONS, Result, evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation
 from radcbir_core.evaluation.reports.hitlist import hits_csv
 from radcbir_core.evaluation.statistics.chance import CHANCE
@@ -123,7 +123,7 @@ def _run(kind: type[Evaluation], *, name: str, encoder: str | None, hits: Path |
         given["exclude"] = words_of(given["exclude"], default=None)
     if given.get("versus") not in {None, CHANCE}:
         given["versus"] = encoder_id_in(collection, given["versus"])
-    evaluation = evaluation_of(kind.kind, **given)
+    evaluation = evaluation_on(store, kind.kind, **given)
     if hits is not None and "take_hits" not in evaluation.callbacks:
         raise EvaluationError(
             f"Expected --hits of one encoder by itself, but this is {command_of(evaluation.kind)} and --hits = {hits}. "

@@ -40,6 +40,7 @@ class Artifact:
         numbers: Of the files, the arrays ``(N, …)`` of floating-point numbers whose rows are the manifest's.
         gaps: Of the numbers, the arrays of similarities; NaN stands where there is none.
         rows: Of the files, the arrays ``(N, …)`` of row numbers whose rows are the manifest's; -1 is padding.
+        groups: Of the files, the arrays ``(N,)`` of codes of groups; -1 is an image in none.
         unfinished: The folder of its finished parts while it is being made.
         counts_images: Whether its progress counts images; others count steps of their own.
         recipe: The version of how it is made, to be raised when its numbers change: those of before are stale then.
@@ -56,10 +57,16 @@ class Artifact:
     numbers: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     unfinished: str = ""
     counts_images: bool = False
     recipe: int = 1
     still_read: tuple[int, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Of the files, all that hold an array whose rows are the manifest's."""
+        return (*self.numbers, *self.rows, *self.groups)
 
 
 ARTIFACTS: Final[tuple[Artifact, ...]] = (
@@ -95,9 +102,19 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         still_read=(1,),  # which took half-precision vectors for as long as rounding left them: some 10⁻⁴ of a cosine
     ),
     Artifact(
+        "near-duplicates",
+        files=("near_duplicate_groups.npy",),
+        of=("images", "neighbors"),
+        title="near-duplicates",
+        stage="Find other files of the same picture",
+        groups=("near_duplicate_groups.npy",),
+        unfinished="near-duplicates",
+        counts_images=True,
+    ),
+    Artifact(
         "evaluation",
         folder="evaluation",
-        of=("neighbors", "labels"),
+        of=("neighbors", "near-duplicates", "labels"),
         title="evaluation",
         stage="Evaluate",
         recipe=8,  # that of the P@k which a build makes
@@ -140,6 +157,7 @@ ARTIFACT_NAMES: Final = tuple(BY_NAME)
 EMBEDDINGS: Final = BY_NAME["embeddings"]
 INDEX: Final = BY_NAME["index"]
 NEIGHBORS: Final = BY_NAME["neighbors"]
+NEAR_DUPLICATES: Final = BY_NAME["near-duplicates"]
 EVALUATION: Final = BY_NAME["evaluation"]
 PROJECTION: Final = BY_NAME["projection"]
 

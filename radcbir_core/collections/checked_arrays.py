@@ -40,15 +40,15 @@ def open_checked(path: Path, artifact: Artifact, *, images: int, whole: bool = T
         ValueError: It is missing or damaged, or no such array; the message is a reason, to be put behind "but".
     """
     array = map_array(path)
-    kind = "i" if path.name in artifact.rows else "f"
-    if array.ndim != 2 or array.dtype.kind != kind:
+    kind = "f" if path.name in artifact.numbers else "i"
+    if array.ndim != (1 if path.name in artifact.groups else 2) or array.dtype.kind != kind:
         raise ValueError(f"it holds {str(array.dtype)[:80]} of shape {str(array.shape)[:80]}")
     if len(array) > images or (whole and len(array) != images):
         raise ValueError(f"it has {len(array):,} rows")
     looked_at = (identity_of(path), images)
     if looked_at in _seen:
         return array
-    for part in row_chunks(*array.shape):
+    for part in row_chunks(len(array), array.shape[1] if array.ndim > 1 else 1):
         if fault := _fault(array[part], path.name, artifact, images):
             raise ValueError(fault)
     if len(_seen) >= _MOST_SEEN:
@@ -64,6 +64,9 @@ def _fault(values: npt.NDArray[Any], name: str, artifact: Artifact, images: int)
     if name in artifact.rows:
         outside = int(values.min()) < -1 or int(values.max()) >= images
         return f"it names others than its {images:,} images" if outside else ""
+    if name in artifact.groups:
+        outside = int(values.min()) < -1 or int(values.max()) >= images
+        return f"it has others than the groups of {images:,} images" if outside else ""
     if name in artifact.gaps:
         # NaN compares as false, and stands for no similarity here.
         return "it holds others than similarities" if (np.abs(values) > _LARGEST_SIMILARITY).any() else ""

@@ -8,21 +8,28 @@ collection, and not the manifest alone: whether two images show the same thing m
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion
+from radcbir_core.collections.artifacts import NEAR_DUPLICATES
+from radcbir_core.collections.manifest import Grouping
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import QueryError
 
+Exclusion = Literal["duplicate", "near-duplicate", "series", "study", "patient", "dataset"]
+EXCLUSIONS: tuple[Exclusion, ...] = get_args(Exclusion)
+
+NEAR_DUPLICATE: Final = "near-duplicate"
+"""The exclusion of other files of the query's picture, exact copies among them; it has to be built."""
+
 Groups = npt.NDArray[np.int32]
-_CLUSTERS: tuple[Exclusion, ...] = ("patient", "duplicate")
+_CLUSTERS: tuple[Grouping, ...] = ("patient", "duplicate")
 
 
 def check_exclusions(exclude: Sequence[str]) -> list[Exclusion]:
-    """The names in ``exclude``, each once, in the order of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
+    """The names in ``exclude``, each once, in the order of :data:`EXCLUSIONS`.
 
     Raises:
         QueryError: One is unknown.
@@ -45,15 +52,34 @@ def groups_of(store: EncoderStore, exclude: Sequence[str]) -> list[Groups]:
 
     Args:
         store: What an encoder made of a collection.
-        exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
+        exclude: Of :data:`EXCLUSIONS`.
 
     Returns:
         ``(N,)`` codes for each, -1 where the image belongs to none that is known.
 
     Raises:
         QueryError: An unknown exclusion.
+        StaleError: Near-duplicates are asked for, and were not looked for.
     """
-    return [store.collection.manifest.groups(name) for name in check_exclusions(exclude)]
+    return [
+        store.near_duplicate_groups if name == NEAR_DUPLICATE else store.collection.manifest.groups(name)
+        for name in check_exclusions(exclude)
+    ]
+
+
+def default_exclusions(store: EncoderStore) -> tuple[Exclusion, ...]:
+    """What a query may not return where every image is asked against all others, and nobody has chosen.
+
+    The patient; where most images have none, near-duplicates too, which may be of one patient; and where no patient is
+    known at all, near-duplicates alone. Where these were not looked for, it is the patient.
+
+    Args:
+        store: What an encoder made of a collection.
+    """
+    known = store.collection.manifest.groups("patient") >= 0
+    if 2 * int(known.sum()) >= len(known) or not store.is_current(NEAR_DUPLICATES):
+        return ("patient",)
+    return (NEAR_DUPLICATE, "patient") if known.any() else (NEAR_DUPLICATE,)
 
 
 def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:

@@ -27,10 +27,11 @@ from radcbir_core.storage import atomic_path, digest_file
 from radcbir_core.vocabulary import normal_modality
 
 Level = Literal["modality", "anatomy", "label"]
-Exclusion = Literal["duplicate", "series", "study", "patient", "dataset"]
+Grouping = Literal["duplicate", "series", "study", "patient", "dataset"]
 
 LEVELS: tuple[Level, ...] = get_args(Level)
-EXCLUSIONS: tuple[Exclusion, ...] = get_args(Exclusion)
+GROUPINGS: tuple[Grouping, ...] = get_args(Grouping)
+"""What the manifest itself says of images that belong together."""
 
 TEXT_COLUMNS = (
     "image_id",
@@ -50,7 +51,7 @@ COLUMNS = (*TEXT_COLUMNS[:6], "pathologies", *TEXT_COLUMNS[6:], "width", "height
 FRAME_COLUMN = "dicom_frame"
 """A further column: which frame of its file an image is, counted from 0; empty where the file is one image."""
 
-_GROUP_COLUMN: dict[Exclusion, str] = {
+_GROUP_COLUMN: dict[Grouping, str] = {
     "duplicate": "duplicate_group",
     "series": "series_id",
     "study": "study_id",
@@ -234,7 +235,7 @@ class Manifest:
         counts = pc.value_counts(pc.list_flatten(self.table.column("pathologies"))).to_pylist()
         return {item["values"]: item["counts"] for item in sorted(counts, key=lambda i: (-i["counts"], i["values"]))}
 
-    def groups(self, exclusion: Exclusion) -> npt.NDArray[np.int32]:
+    def groups(self, grouping: Grouping) -> npt.NDArray[np.int32]:
         """Which images belong together: equal numbers share a patient, study, series and so on.
 
         Patient, study and series identifiers are compared over the whole collection, since data sets share patients.
@@ -243,14 +244,14 @@ class Manifest:
             ``(N,)`` int32, -1 where it is not known (or where an image has no exact copy).
 
         Raises:
-            QueryError: No such exclusion.
+            QueryError: No such grouping.
         """
-        if exclusion not in EXCLUSIONS:
+        if grouping not in GROUPINGS:
             raise QueryError(
-                f"Expected an exclusion of {', '.join(EXCLUSIONS)}, but exclude = {exclusion!r}. Choose among these."
+                f"Expected a grouping of {', '.join(GROUPINGS)}, but grouping = {grouping!r}. Choose among these."
             )
-        name = _GROUP_COLUMN[exclusion]
-        if exclusion == "duplicate":
+        name = _GROUP_COLUMN[grouping]
+        if grouping == "duplicate":
             return np.asarray(self.table.column(name), dtype=np.int32)
         if name not in self.table.column_names:
             return np.full(len(self), -1, dtype=np.int32)

@@ -23,6 +23,7 @@ from radcbir_core.collections.artifacts import (
     EMBEDDINGS,
     EVALUATION,
     INDEX,
+    NEAR_DUPLICATES,
     NEIGHBORS,
     PROJECTION,
     SOURCES,
@@ -38,7 +39,7 @@ from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.migration import SCHEMA_VERSION, is_of_form_one, migrated_encoder
 from radcbir_core.collections.record_rules import ENCODER, odd_field
 from radcbir_core.collections.seal import is_sealed
-from radcbir_core.errors import CollectionError, Remedy
+from radcbir_core.errors import CollectionError, Remedy, StaleError
 from radcbir_core.storage import digest_of, digest_once, known_digest, read_json, write_json
 
 if TYPE_CHECKING:
@@ -225,6 +226,29 @@ class EncoderStore:
             raise self._damaged(path, f"its shape {similarities.shape} is another than that of the neighbors")
         return similarities
 
+    @cached_property
+    def near_duplicate_groups(self) -> npt.NDArray[np.int32]:
+        """``(N,)`` int32, equal numbers are files of one picture, -1 = alone; memory-mapped.
+
+        Raises:
+            StaleError: They were not looked for, or were made of something else than there is now.
+            CollectionError: They are damaged.
+        """
+        if not self.is_current(NEAR_DUPLICATES):
+            standing = self.standings()[NEAR_DUPLICATES.name]
+            raise StaleError(
+                f"Expected the near-duplicates of the images that {self.collection.name} has now, but those by "
+                f"{self.encoder_id} are {standing.state}: {standing.reason}. Build {self.collection.name} with "
+                f"{self.encoder_id} again, or do not exclude near-duplicates.",
+                remedy=self.rebuild,
+            )
+        return self.open_array(NEAR_DUPLICATES, self.layout.files(NEAR_DUPLICATES)[0])
+
+    @property
+    def near_duplicates_digest(self) -> str:
+        """Identifies the groups of near-duplicates; "" where none were made."""
+        return digest_in(self._made, NEAR_DUPLICATES.name)
+
     def projection(self) -> pd.DataFrame | None:
         """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map."""
         if not self.projection_path.is_file():
@@ -285,7 +309,7 @@ class EncoderStore:
             if artifact == INDEX:
                 return not self.index_fault()
             for path in self.layout.files(artifact):
-                if path.name in (*artifact.numbers, *artifact.rows):
+                if path.name in artifact.arrays:
                     self.open_array(artifact, path)
             if artifact == PROJECTION:
                 self.projection()

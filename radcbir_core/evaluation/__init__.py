@@ -12,6 +12,7 @@ from radcbir_core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
+    from radcbir_core.collections.store import EncoderStore
 
 __all__ = [
     "EVALUATIONS",
@@ -24,6 +25,7 @@ __all__ = [
     "Result",
     "evaluate",
     "evaluation_of",
+    "evaluation_on",
 ]
 
 
@@ -63,6 +65,23 @@ relevant image left out'
     return special.of()
 
 
+def evaluation_on(store: EncoderStore, kind: str, **choices: Any) -> Evaluation:
+    """As :func:`evaluation_of`, with the exclusions that a collection asks for where none are chosen.
+
+    Args:
+        store: What an encoder made of the collection.
+        kind: Of :data:`~radcbir_core.evaluation.reports.EVALUATIONS`.
+        **choices: As :func:`evaluation_of` takes them.
+
+    Raises:
+        EvaluationError: As :func:`evaluation_of`.
+        QueryError: An unknown level or exclusion.
+    """
+    evaluation = evaluation_of(kind, **choices)
+    chosen = choices.get("exclude") is not None or isinstance(choices.get("protocol"), Protocol)
+    return evaluation if chosen else evaluation.suited(store)
+
+
 def evaluate(
     collection: Collection, encoder_id: str, kind: str = "precision", *, progress: Progress = silent, **choices: Any
 ) -> Result:
@@ -85,4 +104,5 @@ def evaluate(
         StaleError: What it needs is missing or was made of something else.
         StorageError: The result cannot be written.
     """
-    return evaluation_of(kind, **choices).run(collection.store(encoder_id), progress=progress)
+    store = collection.store(encoder_id)
+    return evaluation_on(store, kind, **choices).run(store, progress=progress)

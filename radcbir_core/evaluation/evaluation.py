@@ -14,13 +14,14 @@ import html
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import pandas as pd
 
 from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
+from radcbir_core.collections.groups import NEAR_DUPLICATE
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
@@ -30,7 +31,7 @@ from radcbir_core.evaluation.view import asked_view, split_sides
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_of
 
-Need = Literal["neighbors", "embeddings", "labels", "split"]
+Need = Literal["neighbors", "near-duplicates", "embeddings", "labels", "split"]
 
 
 def choice(default: Any, about: str) -> Any:
@@ -144,11 +145,30 @@ class Evaluation(ABC):
             )
         return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
+    def suited(self, store: EncoderStore) -> Self:
+        """This evaluation with the exclusions that a collection asks for where nobody chose.
+
+        Args:
+            store: What an encoder made of the collection.
+        """
+        protocol: Protocol | None = getattr(self, "protocol", None)
+        if protocol is None or protocol.fixed or "exclude" not in self.protocol_choices:
+            return self
+        return replace(self, protocol=protocol.suited(store))  # type: ignore[type-var]  # subclasses are dataclasses
+
+    @property
+    def excludes(self) -> tuple[str, ...]:
+        """What it leaves out of a query's hits, or which pairs, by these choices."""
+        protocol: Protocol | None = getattr(self, "protocol", None)
+        return () if protocol is None else protocol.exclude
+
     @property
     def needs(self) -> tuple[Need, ...]:
         """What has to be there for these choices."""
         protocol: Protocol = getattr(self, "protocol", Protocol())
         needs: list[Need] = ["embeddings" if need == "neighbors" and protocol.exact else need for need in self.uses]
+        if NEAR_DUPLICATE in self.excludes:
+            needs.append("near-duplicates")
         return (*needs, "split") if protocol.split and "split" not in needs else tuple(needs)
 
     def check(self, store: EncoderStore) -> None:
@@ -169,6 +189,16 @@ class Evaluation(ABC):
 
     def check_current(self, store: EncoderStore) -> None:
         """Do nothing if what was built is that of the embeddings and images that are there now.
+
+        Raises:
+            StaleError: The neighbor graph, or the embeddings, are missing or were made of something else.
+        """
+        self.check_built(store)
+        if "near-duplicates" in self.needs:
+            store.near_duplicate_groups  # noqa: B018 - which refuses what is missing, stale or damaged
+
+    def check_built(self, store: EncoderStore) -> None:
+        """As :meth:`check_current`, but for the groups of images: of two encoders, those of the first hold.
 
         Raises:
             StaleError: The neighbor graph, or the embeddings, are missing or were made of something else.
@@ -282,4 +312,5 @@ class Evaluation(ABC):
 
     def made_of(self, store: EncoderStore) -> list[str]:
         """The digests of all that the numbers depend on beside the choices."""
-        return [store.evaluated, *seen_of(store).identity]
+        groups = [store.near_duplicates_digest] if "near-duplicates" in self.needs else []
+        return [store.evaluated, *seen_of(store).identity, *groups]

@@ -54,7 +54,7 @@ def one_figure(store: EncoderStore) -> OneFigure | None:
         store: What the encoder made of a collection.
     """
     try:
-        kept = Precision().kept(store)
+        kept = Precision().suited(store).kept(store)
     except RadcbirError:
         return None  # not built to the end, or damaged, as is said where it is opened
     if kept is None:

@@ -11,11 +11,12 @@ section 2.3: P@k per query, averaged over queries (micro) and over labels (macro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-from radcbir_core.collections.groups import check_exclusions
+from radcbir_core.collections.groups import check_exclusions, default_exclusions
 from radcbir_core.collections.manifest import LEVELS, Level
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES, Divisor, Empty
 
@@ -79,8 +80,9 @@ class Protocol:
 
         Args:
             name: Of :data:`PROTOCOLS`, or that of a fixed one, of :data:`FIXED`.
-            exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`; by default the patient for leave-one-out,
-                and nothing for split, whose two sides are to be patient-disjoint by themselves.
+            exclude: Of :data:`~radcbir_core.collections.groups.EXCLUSIONS`; by default the patient for leave-one-out,
+                and nothing for split, whose two sides are to be patient-disjoint by themselves. What a collection asks
+                for where nobody chose is :meth:`suited`.
             divisor: "k" or "available"; "k" by default.
             empty: "skip" or "zero"; "skip" by default.
             seen: "skip" or "count"; "skip" by default.
@@ -121,6 +123,16 @@ class Protocol:
         default = ("patient",) if name == "leave-one-out" else ()
         left_out = tuple(check_exclusions(default if exclude is None else exclude))
         return cls(name, left_out, chosen, rule, of_seen, tuple(sorted(set(ks))), split=name == "split")
+
+    def suited(self, store: EncoderStore) -> Protocol:
+        """This protocol with the exclusions that a collection asks for where nobody chose.
+
+        Args:
+            store: What an encoder made of the collection.
+        """
+        if self.fixed or self.split:
+            return self
+        return replace(self, exclude=default_exclusions(store))
 
     def _with_nothing_else(
         self,

@@ -126,7 +126,14 @@ class GalleryView:
         """
         mine, number = store or self.store, k or max(self.protocol.ks)
         if not self.protocol.exact:
-            return ranked_hits(mine, self.queries, k=number, gallery=self.gallery, exclude=self.protocol.exclude)
+            return ranked_hits(
+                mine,
+                self.queries,
+                k=number,
+                gallery=self.gallery,
+                exclude=self.protocol.exclude,
+                groups_by=self.store,
+            )
         return rank_exactly(
             vectors_of(mine),
             queries=self.queries,

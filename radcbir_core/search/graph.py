@@ -81,6 +81,7 @@ def ranked_hits(
     k: int,
     gallery: npt.NDArray[np.bool_],
     exclude: Sequence[str] = (),
+    groups_by: EncoderStore | None = None,
 ) -> Hits:
     """The first k images of the gallery for each query, exclusions applied.
 
@@ -89,17 +90,19 @@ def ranked_hits(
         queries: ``(Q,)`` rows; an image never returns itself. All must have an embedding.
         k: How many hits.
         gallery: ``(N,)``; which images may be returned.
-        exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`.
+        exclude: Of :data:`~radcbir_core.collections.groups.EXCLUSIONS`.
+        groups_by: What another encoder made of the collection, whose near-duplicates these are, where several encoders
+            are asked under the same exclusions; its own by default.
 
     Returns:
         Exactly k hits a query, or all there are. Similarities of hits from the graph have half precision.
     """
-    hits = known_hits(store, queries, k=k, gallery=gallery, exclude=exclude)
+    hits = known_hits(store, queries, k=k, gallery=gallery, exclude=exclude, groups_by=groups_by)
     again = np.flatnonzero(hits.counts < k)
     if len(again):
         searcher = searcher_of(store)
         vectors = searcher.queries_of(queries[again])
-        exclusions = exclusions_of(store, queries[again], exclude)
+        exclusions = exclusions_of(groups_by or store, queries[again], exclude)
         complete = searcher.search(vectors, k=k, allowed=gallery & store.valid, exclusions=exclusions)
         hits.rows[again], hits.similarities[again], hits.counts[again] = (
             complete.rows,
@@ -116,6 +119,7 @@ def known_hits(
     k: int,
     gallery: npt.NDArray[np.bool_],
     exclude: Sequence[str] = (),
+    groups_by: EncoderStore | None = None,
 ) -> Hits:
     """Of the first k images of the gallery for each query those that the graph has; nothing is searched.
 
@@ -133,7 +137,7 @@ def known_hits(
         recall=facts.get("recall_at_10", 1.0),
     )
     allowed = gallery & store.valid
-    exclusions = exclusions_of(store, queries, exclude)
+    exclusions = exclusions_of(groups_by or store, queries, exclude)
     for start in range(0, len(queries), _CHUNK * 8):
         part = slice(start, start + _CHUNK * 8)
         ids = np.asarray(store.neighbor_ids[queries[part]])

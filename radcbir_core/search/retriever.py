@@ -155,7 +155,7 @@ class Retriever:
             asked: A query; or a row, an image_id, a path, bytes or pixels, which stand for one; or an embedded query.
             k: How many hits.
             where: Which images may be returned: column → accepted values.
-            exclude: Of :data:`~radcbir_core.collections.manifest.EXCLUSIONS`. An image never returns itself; of an
+            exclude: Of :data:`~radcbir_core.collections.groups.EXCLUSIONS`. An image never returns itself; of an
                 image from outside they are known where its very file is in the collection; a sentence has none.
 
         Raises:

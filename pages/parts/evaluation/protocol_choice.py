@@ -15,7 +15,8 @@ import streamlit as st
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, literal
-from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
+from radcbir_core.collections.groups import NEAR_DUPLICATE
+from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.evaluation import FIXED, KS, PROTOCOLS, Protocol
 from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES
 from radcbir_core.evaluation.protocol import SEEN_RULES, SeenRule
@@ -80,7 +81,6 @@ def choose(
         clears: URL parameters that mean nothing under other choices.
         fixed_ks: The k's that are offered under a fixed protocol; none, where such are not offered.
     """
-    known = loaders.facts(opened.collection).known_groups
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls")
     offered_protocols = [*PROTOCOLS, *(FIXED if fixed_ks else [])]
     asked_protocol = state.get("protocol")
@@ -122,8 +122,9 @@ def choose(
     if fixed:
         controls.html(f'<p class="radcbir-fixed">{_FIXED}</p>')
         return Chosen(fixed.levels[0], int(chosen), fixed)
-    offered = [x for x in EXCLUSIONS if x in ("duplicate", "patient") or x in known]
-    exclude: Sequence[str] = Protocol.of(name).exclude
+    offered = loaders.offered_exclusions(opened.collection, opened.encoder_id, always=("duplicate", "patient"))
+    store = loaders.store(opened.collection, opened.encoder_id)
+    exclude: Sequence[str] = Protocol.of(name).suited(store).exclude
     if "exclude" not in hidden:
         exclude = state.choices(
             controls.pills,
@@ -226,14 +227,16 @@ def say_no_split(opened: Opened, what: str, *, instead: str = "Choose leave-one-
     )
 
 
-def leaks(protocol: Protocol) -> list[str]:
-    """What was chosen that makes figures too favorable, a sentence each; mostly nothing.
-
-    >>> leaks(Protocol.of()), len(leaks(Protocol.of(exclude=())))
-    ([], 1)
-    """
+def leaks(opened: Opened, protocol: Protocol) -> list[str]:
+    """What was chosen that makes figures too favorable, a sentence each; mostly nothing."""
     if protocol.split or "patient" in protocol.exclude:
         return []
+    if "patient" not in loaders.facts(opened.collection).known_groups:
+        if NEAR_DUPLICATE in protocol.exclude:
+            return []
+        return [
+            "No patient is known, and other files of the query's picture are not left out: figures are too favorable."
+        ]
     return ["Images of the query's own patient are not left out: they look alike, and figures are too favorable."]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -22,10 +22,12 @@ import streamlit as st
 from PIL import Image
 
 from pages.parts.frame import encoder_warmup, server_paths
+from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
-from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion, Level
+from radcbir_core.collections.manifest import GROUPINGS, Grouping, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
@@ -82,7 +84,7 @@ class Facts:
         datasets: Images by dataset.
         splits: Images by split.
         pathologies: Images by pathology; an image with several counts for each.
-        known_groups: The exclusions that mean something here: those known of at least one image.
+        known_groups: The groupings of the manifest that mean something here: those known of at least one image.
     """
 
     images: int
@@ -97,7 +99,7 @@ class Facts:
     datasets: dict[str, int]
     splits: dict[str, int]
     pathologies: dict[str, int]
-    known_groups: tuple[Exclusion, ...]
+    known_groups: tuple[Grouping, ...]
 
 
 def collection_names() -> list[str]:
@@ -201,7 +203,7 @@ def figure(opened: Collection, encoder_id: str) -> OneFigure | None:
         CollectionError: The collection has no such encoder.
     """
     mine = store(opened, encoder_id)
-    kept = Precision().folder(mine)
+    kept = Precision().suited(mine).folder(mine)
     return _figure(encoder_key(opened, encoder_id), str(kept), (kept / "result.json").is_file())
 
 
@@ -220,6 +222,20 @@ def best_encoders(opened: Collection) -> list[str]:
 def artifact_states(opened: Collection, encoder_id: str) -> Mapping[str, str]:
     """The state of each artifact of an encoder: ``current``, ``missing`` or ``stale``; read from disk each time."""
     return opened.store(encoder_id).states()
+
+
+def offered_exclusions(opened: Collection, encoder_id: str, *, always: Sequence[str]) -> list[Exclusion]:
+    """What a query may be kept from returning: what the collection knows of, and near-duplicates once they are built.
+
+    Args:
+        opened: The open collection.
+        encoder_id: One that it was built with.
+        always: Those that are offered in any case.
+    """
+    known = {*facts(opened).known_groups, *always}
+    if artifact_states(opened, encoder_id)[NEAR_DUPLICATES.name] == "current":
+        known.add(NEAR_DUPLICATE)
+    return [name for name in EXCLUSIONS if name in known]
 
 
 def facts(opened: Collection) -> Facts:
@@ -341,7 +357,8 @@ def _precision_by_row(
     level: Level,
     k: int,
 ) -> np.ndarray:
-    table = of_level(Precision().run(_store(key)).tables["queries"], level)
+    store = _store(key)
+    table = of_level(Precision().suited(store).run(store).tables["queries"], level)
     precision = np.full(len(collection_by(key.collection)), np.nan)
     precision[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
     return precision
@@ -411,5 +428,5 @@ def _facts(key: CollectionKey) -> Facts:
         splits=manifest.codes("split").counts(),
         pathologies=dict(manifest.pathology_counts),
         # Where all images are of one data set, leaving it out leaves nothing.
-        known_groups=tuple(name for name in EXCLUSIONS if manifest.groups(name).max(initial=-1) >= (name == "dataset")),
+        known_groups=tuple(name for name in GROUPINGS if manifest.groups(name).max(initial=-1) >= (name == "dataset")),
     )

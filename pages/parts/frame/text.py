@@ -16,6 +16,7 @@ from pages.parts.frame import server_paths
 
 EXCLUSION_NAMES: Final = {
     "duplicate": "exact copies",
+    "near-duplicate": "near-duplicates",
     "series": "series",
     "study": "study",
     "patient": "patient",

@@ -52,7 +52,7 @@ def show(opened: Opened) -> None:
     table = result.table[result.table["k"] == chosen.k]
     whole = table[table["modality"] == ""]
     said = f"{chosen.protocol.describe().capitalize()}."
-    first = [said, *evaluation.remarks(result), *protocol_choice.leaks(chosen.protocol)]
+    first = [said, *evaluation.remarks(result), *protocol_choice.leaks(opened, chosen.protocol)]
     tiles.headline(_tiles(whole), result, first=first)
     results = {opened.encoder_id: result, **_others(opened, evaluation)}
     left, right = st.container(key="radcbir-half-factors").columns([5, 6], gap="medium")

@@ -45,7 +45,7 @@ def show(opened: Opened) -> None:
     at_k = table[table["k"] == k]
     rule = rule_said(at_k[at_k["fraction"] == at_k["fraction"].max()], protocol)
     said = f"{protocol.describe().capitalize()}: {rule.split(': ')[1]} with the whole gallery."
-    tiles.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(protocol)])
+    tiles.headline(_tiles(at_k, k=k), result, first=[said, *protocol_choice.leaks(opened, protocol)])
     left, right = st.container(key="radcbir-half-sizes").columns([1, 1], gap="medium")
     with left:
         st.plotly_chart(

@@ -59,7 +59,7 @@ def show(opened: Opened) -> None:
     if not len(labels):
         protocol_choice.say_no_labels(opened, chosen.level)
         return
-    headline(result, table, chosen, labels=int(labels["precision"].notna().sum()))
+    headline(opened, result, table, chosen, labels=int(labels["precision"].notna().sum()))
     if fixed:
         paper_view.show(opened, result)
     label = label_chart.chosen(opened.collection, labels["label"].tolist(), chosen.level)
@@ -72,7 +72,7 @@ def show(opened: Opened) -> None:
         show_label(opened, result, labels[labels["label"] == label].iloc[0], chosen)
 
 
-def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int) -> None:
+def headline(opened: Opened, result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int) -> None:
     """Micro and macro P@k, and what one has to know to read them."""
     protocol, k = chosen.protocol, chosen.k
     numbers = []
@@ -89,7 +89,7 @@ def headline(result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int
         lines += seen_line(row, protocol, averaging=averaging)
         numbers.append(Tile(f"{averaging.capitalize()} P@{k}", tiles.number(row["precision"]), tuple(lines)))
     said = f"{protocol.describe().capitalize()}: {rule_said(table, protocol).split(': ')[1]}."
-    tiles.headline(numbers, result, first=[said, *protocol_choice.leaks(protocol)])
+    tiles.headline(numbers, result, first=[said, *protocol_choice.leaks(opened, protocol)])
 
 
 def seen_line(row: pd.Series, protocol: Protocol, *, averaging: str) -> list[str]:

@@ -106,7 +106,7 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
     rows = table[(table["metric"] == metric) & (table["k"].isna() if k is None else table["k"] == k)]
     labels = label_chart.worst_first(rows[rows["averaging"] == "label"], "value", "n_queries")
     rule = rule_said(rows, chosen.protocol)
-    _headline(result, evaluation, rows, labels, name=name, rule=rule)
+    _headline(opened, result, evaluation, rows, labels, name=name, rule=rule)
     label = label_chart.chosen(opened.collection, labels["label"].tolist(), "label")
     _means(result)
     shown = label_chart.bar(
@@ -152,7 +152,14 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
 
 
 def _headline(
-    result: Result, evaluation: Ranking, rows: pd.DataFrame, labels: pd.DataFrame, *, name: str, rule: str
+    opened: Opened,
+    result: Result,
+    evaluation: Ranking,
+    rows: pd.DataFrame,
+    labels: pd.DataFrame,
+    *,
+    name: str,
+    rule: str,
 ) -> None:
     numbers = []
     for averaging in ("micro", "macro"):
@@ -167,7 +174,7 @@ def _headline(
     protocol = evaluation.protocol
     divided = AP_WORDS[evaluation.ap_divisor]
     first = f"{protocol.name.capitalize()}, {protocol.excluded}; {rule}; mAP is divided by {divided}."
-    tiles.headline(numbers, result, first=[first, *protocol_choice.leaks(protocol)])
+    tiles.headline(numbers, result, first=[first, *protocol_choice.leaks(opened, protocol)])
 
 
 def _means(result: Result) -> None:

@@ -16,7 +16,7 @@ from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import EXCLUSIONS
+from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.query import Query
 from radcbir_core.wording import counted
@@ -32,7 +32,7 @@ def show(opened: Opened, asked: Asked) -> None:
     of_text = query.measure == "text_similarity"
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls")
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=state.DEFAULT_K, width=110)
-    exclude = choose_exclusions(controls, collection, query)
+    exclude = choose_exclusions(controls, opened, query)
     where = filters.choose(controls, collection)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
@@ -70,21 +70,23 @@ def show(opened: Opened, asked: Asked) -> None:
             )
 
 
-def choose_exclusions(box: st.delta_generator.DeltaGenerator, collection: Collection, query: Query) -> list[str]:
-    """Which images besides the query itself may not be hits: those that share its file, patient, study or series.
+def choose_exclusions(box: st.delta_generator.DeltaGenerator, opened: Opened, query: Query) -> list[str]:
+    """Which images besides the query itself may not be hits: those that share its file, picture, patient and so on.
 
     Nothing is drawn for a query that has none of these.
     """
     if query.known == "never":
         return []
-    offered = [name for name in EXCLUSIONS if name == "duplicate" or name in loaders.facts(collection).known_groups]
+    collection = opened.collection
+    offered = loaders.offered_exclusions(collection, opened.encoder_id, always=("duplicate",))
+    store = loaders.store(collection, opened.encoder_id)
     known_by_file = " Of an upload they are known where its very file is in the collection."
     return state.choices(
         box.pills,
         "Leave out the query's",
         offered,
         name="exclude",
-        default=["duplicate", "patient"],
+        default=["duplicate", *default_exclusions(store)],
         selection_mode="multi",
         format_func=EXCLUSION_NAMES.get,
         help="The query image itself is always left out."

@@ -371,7 +371,7 @@ def _check_encoder(layout: EncoderLayout, rows: int, *, digests: Digests, called
     states = standings(record["artifacts"], sources=sources, missing=lambda _: "")
     for artifact in ARTIFACTS:
         for path in layout.files(artifact):
-            if path.name not in (*artifact.numbers, *artifact.rows) or not path.is_file():
+            if path.name not in artifact.arrays or not path.is_file():
                 continue
             whole = states[artifact.name].state == "current"
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from radcbir_core.evaluation.evaluation import Evaluation
 from radcbir_core.evaluation.reports.comparison import Comparison
+from radcbir_core.evaluation.reports.duplicate_groups import DuplicateGroups
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.index_size import IndexSize
@@ -23,5 +24,6 @@ EVALUATIONS: dict[str, type[Evaluation]] = {
         *(Precision, Paper, Factors, Leakage, Ranking, Probes, IndexSize, Space),
         *(RetrievalConfusion, MinedFailures, Hubness),
         *(Comparison, Neighborhoods),
+        DuplicateGroups,
     )
 }

@@ -90,7 +90,7 @@ class Comparison(Evaluation):
         super().check_current(store)
         other = self.other(store)
         if other is not None:
-            super().check_current(other)
+            self.check_built(other)
 
     def made_of(self, store: EncoderStore) -> list[str]:
         """Both encoders' embeddings."""

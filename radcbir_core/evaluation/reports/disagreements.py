@@ -184,7 +184,7 @@ def ranked_pair(store: EncoderStore, evaluation: Comparison, row: int, *, k: int
     first, second = (
         random_hits(query, k=k, gallery=gallery, exclusions=exclusions_of(store, query, exclude))
         if side is None
-        else ranked_hits(side, query, k=k, gallery=gallery, exclude=exclude)
+        else ranked_hits(side, query, k=k, gallery=gallery, exclude=exclude, groups_by=store)
         for side in sides
     )
     relevant = [view.relevant(hits)[0] if labeled else None for hits in (first, second)]

@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.groups import groups_of
-from radcbir_core.collections.manifest import EXCLUSIONS, Exclusion, Level
+from radcbir_core.collections.artifacts import NEAR_DUPLICATES
+from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, groups_of
+from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
@@ -77,6 +78,11 @@ class Leakage(Evaluation):
             )
         # What is left out is what the steps vary.
         object.__setattr__(self, "protocol", replace(self.protocol, exclude=()))
+
+    def made_of(self, store: EncoderStore) -> list[str]:
+        """Near-duplicates too, where they are built."""
+        made = super().made_of(store)
+        return [*made, store.near_duplicates_digest] if store.is_current(NEAR_DUPLICATES) else made
 
     def compute(self, store: EncoderStore, *, progress: Progress = silent) -> Result:
         """P@k of every step.
@@ -205,6 +211,8 @@ def known_exclusions(store: EncoderStore) -> list[Exclusion]:
     """
     known: list[Exclusion] = []
     for name in EXCLUSIONS:
+        if name == NEAR_DUPLICATE and not store.is_current(NEAR_DUPLICATES):
+            continue
         groups = groups_of(store, [name])[0]
         if int(groups.max(initial=-1)) >= (name == "dataset"):
             known.append(name)

@@ -10,14 +10,14 @@ way has high similarities everywhere. Therefore the gap is also given relative t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from radcbir_core.collections.groups import groups_of
-from radcbir_core.collections.manifest import EXCLUSIONS, LEVELS, Level
+from radcbir_core.collections.groups import EXCLUSIONS, default_exclusions, groups_of
+from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError, Remedy
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice
@@ -56,7 +56,9 @@ class Space(Evaluation):
         "matrix": "The mean similarity of each pair of labels",
     }
 
-    exclude: str = choice("patient", "Pairs that do not count: of one patient, study, series, duplicate; none")
+    exclude: str = choice(
+        "patient", "Pairs that do not count: of one patient, study, series, near-duplicate, duplicate; none"
+    )
     level: Level = choice("label", "Of the silhouettes and of the matrix: modality, anatomy, label")
 
     def __post_init__(self) -> None:
@@ -69,6 +71,15 @@ class Space(Evaluation):
             raise QueryError(
                 f"Expected a level of {', '.join(LEVELS)}, but level = {self.level!r}. Choose one of these."
             )
+
+    @property
+    def excludes(self) -> tuple[str, ...]:
+        """Which pairs do not count."""
+        return () if self.exclude == "none" else (self.exclude,)
+
+    def suited(self, store: EncoderStore) -> Space:
+        """With what the collection asks for where nobody chose; only one exclusion can be, and it is the patient's."""
+        return replace(self, exclude=default_exclusions(store)[-1])
 
     def labeled(self, store: EncoderStore) -> None:
         """Do nothing if there are labels at any level."""
@@ -166,7 +177,7 @@ class Space(Evaluation):
 
     def _notes(self, store: EncoderStore, images: pd.DataFrame) -> list[str]:
         notes = seen_notes(store)
-        if self.exclude not in {"none", "duplicate"}:
+        if self.exclude not in {"none", "duplicate", "near-duplicate"}:
             groups = groups_of(store, [self.exclude])[0]
             unknown = int((groups < 0).sum())
             if unknown:

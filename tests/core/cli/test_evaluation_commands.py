@@ -38,7 +38,7 @@ def test_the_table_is_that_of_the_comparison(collection, capsys, tmp_path, versu
     path = tmp_path / "versus.csv"
     code, out, _ = run(capsys, "--encoder", "pixels", "--versus", versus, "--output", str(path))
     assert code == 0
-    found = Comparison(versus).run(collection.store("pixels"))
+    found = Comparison(versus).suited(collection.store("pixels")).run(collection.store("pixels"))
     means = found.table[found.table["averaging"] != "label"].to_dict("records")
     assert f"small: A = pixels, B = {versus}; leave-one-out, patient excluded, divided by k" in out
     cells = printed(out)

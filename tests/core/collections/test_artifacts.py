@@ -52,13 +52,13 @@ def behind(name: str) -> set[str]:
 
 
 def test_everything_follows_from_the_table(tmp_path) -> None:
-    assert ARTIFACT_NAMES == ("embeddings", "index", "neighbors", "evaluation", "projection")
+    assert ARTIFACT_NAMES == ("embeddings", "index", "neighbors", "near-duplicates", "evaluation", "projection")
     assert {EMBEDDINGS.name, *MAKERS} == set(ARTIFACT_NAMES), "each has a maker; embeddings need an encoder"
     assert set(ARTIFACT_NAMES) <= set(PARTS)
     encoder = tmp_path / "encoders" / "e"
     for artifact in ARTIFACTS:
         assert bool(artifact.files) != bool(artifact.folder)
-        assert set(artifact.numbers) | set(artifact.rows) <= set(artifact.files)
+        assert set(artifact.arrays) <= set(artifact.files)
         for name in artifact.files or (f"{artifact.folder}/kind/table.parquet", f"{artifact.folder}/notes.json"):
             assert belongs(f"encoders/e/{name}")
             (encoder / name).parent.mkdir(parents=True, exist_ok=True)

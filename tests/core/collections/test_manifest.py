@@ -108,10 +108,10 @@ def test_rows_and_records() -> None:
         m.record(6)
 
 
-def test_unknown_levels_and_exclusions() -> None:
+def test_unknown_levels_and_groupings() -> None:
     with pytest.raises(QueryError, match="Expected a level of modality, anatomy, label, but level = 'organ'"):
         manifest().labels("organ")
-    with pytest.raises(QueryError, match="Expected an exclusion of duplicate, series, study, patient"):
+    with pytest.raises(QueryError, match="Expected a grouping of duplicate, series, study, patient, dataset"):
         manifest().groups("hospital")
 
 

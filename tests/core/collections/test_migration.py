@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from radcbir_core.collections.archive import open_archive, write_archive
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EVALUATION
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.changes import rename_collection
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.manifest import Manifest
@@ -27,7 +27,11 @@ ONE = {"embeddings": "embed"}
 """What form 1 called an artifact where it was something else."""
 
 
-NOW = dict.fromkeys(ARTIFACT_NAMES, "current") | {"index": "stale", "evaluation": "stale"}
+NOW = dict.fromkeys(ARTIFACT_NAMES, "current") | {
+    "index": "stale",
+    "near-duplicates": "missing",
+    "evaluation": "stale",
+}
 """How a complete collection of form 1 stands: as it stood, but for the index, of which it recorded no digest, and P@k,
 which has another rule since."""
 
@@ -90,7 +94,7 @@ def test_it_opens_and_what_was_current_is_so_still(old) -> None:
     standings = collection.store("pixels").standings()
     assert standings["index"].reason == "a version that recorded no digest of it has built it"
     reason = standings["evaluation"].reason
-    assert reason == f"made by version 2 of its recipe, which is {EVALUATION.recipe} now"
+    assert reason == "made of near-duplicates that are not current: not made yet"
     assert collection.digests.images != collection.digests.all_labels
     assert len(collection.manifest) == 61
     assert {path: path.read_bytes() for path in old.rglob("*.json")} == before, "reading writes nothing"
@@ -98,9 +102,10 @@ def test_it_opens_and_what_was_current_is_so_still(old) -> None:
 
 def test_a_build_leaves_all_bytes_but_the_evaluations(old) -> None:
     before = contents(old)
-    assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"index", "evaluation"}
-    index = "encoders/pixels/index.usearch"
-    assert contents(old) | {index: ()} == before | {index: ()}
+    made = build_collection(open_collection("small"), load_encoder("pixels")).seconds
+    assert set(made) == {"index", "near-duplicates", "evaluation"}
+    anew = dict.fromkeys(["encoders/pixels/index.usearch", "encoders/pixels/near_duplicate_groups.npy"], ())
+    assert contents(old) | anew == before | anew
     assert open_collection("small").store("pixels").is_current()
     assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}
 
@@ -129,7 +134,8 @@ def test_what_was_stale_or_missing_then_is_so_now(old) -> None:
     embed_of, embeddings = record["made_of"]["embed"], record["embeddings_digest"]
     rest = dict.fromkeys(["index", "neighbors", "evaluation", "projection"], embeddings)
     assert states(embed=embed_of, **rest) == NOW
-    assert set(states(embed="another manifest", **rest).values()) == {"stale"}
+    others = states(embed="another manifest", **rest)
+    assert others == dict.fromkeys(ARTIFACT_NAMES, "stale") | {"near-duplicates": "missing"}
     assert states(embed=embed_of, **rest | {"index": "older"})["index"] == "stale"
     found = states(embed=embed_of, **rest | {"neighbors": "older"})
     assert {name for name, state in found.items() if state == "stale"} == {
@@ -173,7 +179,7 @@ def test_imported_embeddings_are_built_on(old) -> None:
     record = json.loads(path.read_text())
     write_json(path, record | {"spec": "imported:pixels", "made_of": {"embed": record["made_of"]["embed"]}})
     report = build_imported(open_collection("small"), "pixels")
-    assert set(report.seconds) == {"index", "neighbors", "evaluation", "projection"}
+    assert set(report.seconds) == {"index", "neighbors", "near-duplicates", "evaluation", "projection"}
     assert set(open_collection("small").store("pixels").states().values()) == {"current"}
 
 
@@ -194,7 +200,11 @@ def test_an_archive_of_it_opens(old, tmp_path, monkeypatch) -> None:
     assert there.store("pixels").states() == NOW | {"index": "missing"}
     relabel(there.folder)
     states = open_collection("small").store("pixels").states()
-    assert {name for name, state in states.items() if state != "current"} == {"index", "evaluation"}
+    assert {name for name, state in states.items() if state != "current"} == {
+        "index",
+        "near-duplicates",
+        "evaluation",
+    }
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,14 @@ def test_what_is_made_is_recorded_with_what_it_is_made_of(copied) -> None:
     made = store.record["artifacts"]
     assert made["embeddings"]["of"] == {"images": copied.digests.images, "encoder": store.record["fingerprint"]}
     assert made["neighbors"]["of"] == {"embeddings": made["embeddings"]["digest"]}
+    assert made["near-duplicates"]["of"] == {
+        "images": copied.digests.images,
+        "neighbors": made["neighbors"]["digest"],
+    }
     assert made["projection"]["of"] == {"neighbors": made["neighbors"]["digest"]}
     assert made["evaluation"]["of"] == {
         "neighbors": made["neighbors"]["digest"],
+        "near-duplicates": made["near-duplicates"]["digest"],
         "labels": copied.digests.all_labels,
     }
     assert {record["recipe"] for record in made.values()} == {artifact.recipe for artifact in ARTIFACTS}

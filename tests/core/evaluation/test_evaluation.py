@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.artifacts import NEIGHBORS
+from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.evaluation import EVALUATIONS, Protocol, evaluate, evaluation_of
+from radcbir_core.evaluation import EVALUATIONS, Protocol, evaluate, evaluation_of, evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation
 from tests.second_encoder import add_encoder
 from tests.stale import outdate
@@ -137,6 +137,12 @@ def test_it_refuses_with_what_is_missing(collection, kind, monkeypatch) -> None:
         with pytest.raises(StaleError, match="Expected a neighbor graph of the embeddings that are there now"):
             evaluation.run(collection.store("pixels"))
         (store.folder / "hidden.npy").rename(ids)
+    if "near-duplicates" in evaluation.needs:
+        groups = store.layout.files(NEAR_DUPLICATES)[0]
+        groups.rename(store.folder / "hidden.npy")
+        with pytest.raises(StaleError, match="Expected the near-duplicates of the images that small has now"):
+            evaluation.run(collection.store("pixels"))
+        (store.folder / "hidden.npy").rename(groups)
     if "split" in evaluation.needs:
         with monkeypatch.context() as patch:
             split = collection.manifest.codes("split")
@@ -152,7 +158,7 @@ def test_it_refuses_with_what_is_missing(collection, kind, monkeypatch) -> None:
             with pytest.raises(EvaluationError, match=r"Expected .*(label|modality|pathology).*, but small has"):
                 evaluation.run(store)
     outdate(store)
-    with pytest.raises(StaleError, match=r"Expected (embeddings of the images|a neighbor graph)"):
+    with pytest.raises(StaleError, match=r"Expected (embeddings of the images|a neighbor graph|the near-dup)"):
         evaluation.run(collection.store("pixels"))
 
 
@@ -201,13 +207,15 @@ def test_titles_say_the_rule_and_for_how_many_queries(collection, kind, empty, s
 def test_an_evaluation_of_a_collection_by_name_of_its_kind(collection) -> None:
     found = evaluate(collection, "pixels", "precision", protocol="split", exclude=["patient"], ks=[1])
     assert found.evaluation.protocol == Protocol.of("split", exclude=("patient",), ks=(1,))
-    assert evaluate(collection, "pixels").table.equals(evaluation_of("precision").run(collection.store("pixels")).table)
+    store = collection.store("pixels")
+    assert evaluate(collection, "pixels").table.equals(evaluation_on(store, "precision").run(store).table)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_has_a_command_with_its_tables(collection, tmp_path, capsys, kind) -> None:
-    evaluation = chosen(kind)
-    result = evaluation.run(collection.store("pixels"))
+    store = collection.store("pixels")
+    evaluation = chosen(kind).suited(store)
+    result = evaluation.run(store)
     files = {name: tmp_path / f"{name}.csv" for name in evaluation.table_words}
     flags = ["--output", *(f"--{name}" for name in list(files)[1:])]
     options = [word for flag, path in zip(flags, files.values(), strict=True) for word in (flag, str(path))]

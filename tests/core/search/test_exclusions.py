@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.manifest import EXCLUSIONS
+from radcbir_core.collections.groups import EXCLUSIONS
 from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
 
 COLUMN = {"patient": "patient_id", "study": "study_id", "series": "series_id", "dataset": "dataset"}
@@ -23,7 +23,10 @@ def excluded(exclusions, query: int, total: int) -> set[int]:
 
 
 def share(collection: Collection, name: str, row: int) -> set[int]:
-    """The rows that share a patient (study, series) with one, or its bytes."""
+    """The rows that share a patient (study, series) with one, its bytes, or its picture."""
+    if name == "near-duplicate":
+        groups = collection.store("pixels").near_duplicate_groups
+        return {row, *np.flatnonzero((groups == groups[row]) & (groups >= 0)).tolist()}
     records = [collection.manifest.record(other) for other in range(len(collection))]
     value = records[row].get("sha256" if name == "duplicate" else COLUMN[name])
     return {

@@ -332,7 +332,10 @@ def test_a_crafted_index_in_an_archive_is_not_even_unpacked(good) -> None:
 
 
 def test_an_archive_of_the_version_before_opens(good) -> None:
-    """Its records are of form 1; one label corrected there makes the evaluation stale, and nothing else."""
+    """Its records are of form 1; one label corrected there makes the evaluation stale, and nothing else.
+
+    Near-duplicates were not looked for then, and are in no record of form 1.
+    """
 
     def as_form_one_members(members: Members) -> None:
         folder = good.parent / "old"
@@ -348,14 +351,18 @@ def test_an_archive_of_the_version_before_opens(good) -> None:
         assert json.loads(archive.read("collection.json"))["schema_version"] == 1
         assert "made_of" in json.loads(archive.read("encoders/pixels/encoder.json"))
     there = open_archive(good)
-    assert there.store("pixels").states() == NOW | {"index": "missing"}
+    assert there.store("pixels").states() == NOW | {
+        "index": "missing",
+        "near-duplicates": "missing",
+        "evaluation": "stale",
+    }
     build_indexes(there)
     assert len(there.manifest) == 61
     corrected = good.parent / "t.csv"
     corrected.write_text(f"image_id,view\n{there.manifest.record(0)['image_id']},corrected\n")
     correct_labels("small", corrected)
     states = open_collection("small").store("pixels").states()
-    assert {name for name, state in states.items() if state != "current"} == {"evaluation"}
+    assert {name for name, state in states.items() if state != "current"} == {"near-duplicates", "evaluation"}
 
 
 @pytest.mark.parametrize(

@@ -115,10 +115,10 @@ def test_a_planted_copy_of_another_data_set_is_found_by_the_steps(store) -> None
 
 def test_test_images_with_company_in_train_are_counted(store) -> None:
     result = Leakage().run(store)
-    frame = store.collection.manifest.frame
+    frame = store.collection.manifest.frame.assign(picture=np.asarray(store.near_duplicate_groups))
     for row in result.tables["splits"].to_dict("records"):
-        column = {"patient": "patient_id", "duplicate": "duplicate_group"}[row["shares"]]
-        nothing = {"patient": "", "duplicate": -1}[row["shares"]]
+        column = {"patient": "patient_id", "duplicate": "duplicate_group", "near-duplicate": "picture"}[row["shares"]]
+        nothing = {"patient": "", "duplicate": -1, "near-duplicate": -1}[row["shares"]]
         train = {value for value, split in zip(frame[column], frame["split"], strict=True) if split == "train"}
         test = [value for value, split in zip(frame[column], frame["split"], strict=True) if split == "test"]
         shared = sum(value != nothing and value in train for value in test)

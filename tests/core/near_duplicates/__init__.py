@@ -1,0 +1,1 @@
+"""Near-duplicates: pictures, copies, pairs and groups."""
