@@ -32,6 +32,7 @@ from radcbir_core.installation import INSTALL, PACKAGE, ROOT
 from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
+    from radcbir_core.collections.collection import Collection
     from radcbir_core.encoders import Encoder, EncoderEntry
 
 Result = Literal["ok", "warning", "failed"]
@@ -221,9 +222,25 @@ def _check_collection(name: str) -> Iterator[Finding]:
             f"{counted(images, 'image')}; their folder {collection.image_root} is not here",
             "Bring it back to open images large and to embed with further encoders; searching works without.",
         )
+    yield from _check_thumbnails(collection)
     for encoder_id in collection.encoder_ids():
         yield from _kept(f"{check}, {encoder_id}", partial(_check_store, name, encoder_id))
     yield Finding(check, "ok", f"{counted(images, 'image')}, {counted(len(collection.encoder_ids()), 'encoder')}")
+
+
+def _check_thumbnails(collection: Collection) -> Iterator[Finding]:
+    """Say where thumbnails are not those that were made; a shard that is not there is made as it is needed."""
+    damaged = collection.thumbnails.damaged(len(collection.manifest))
+    if damaged:
+        encoders = collection.encoder_ids()
+        options = {"encoder": collection.store(encoders[0]).spec} if encoders else {}
+        yield Finding(
+            f"collection {collection.name}, thumbnails",
+            "failed",
+            f"{counted(len(damaged), 'file')} damaged, first {damaged[0]}",
+            f"Build {collection.name} again, and they are made anew.",
+            Remedy("build", collection.name, options),
+        )
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:

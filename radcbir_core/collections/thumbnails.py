@@ -67,6 +67,11 @@ class ThumbnailShards:
         pieces = (crc32(content[start:end]) for start, end in pairwise(offsets))
         return sums is None or list(pieces) == sums.tolist()
 
+    def damaged(self, rows: int) -> list[Path]:
+        """The files of pictures, of those that should hold so many rows, that are there and not whole."""
+        made = [shard for shard in range(-(-rows // SHARD_ROWS)) if self._path(shard, "npy").exists()]
+        return [self._path(shard, "bin") for shard in made if not self.is_whole(shard)]
+
     def read(self, row: int) -> bytes | None:
         """The WebP of a row, or ``None``.
 

@@ -7,6 +7,7 @@ the file came from, so that no file can take more memory or time than `Limits` a
 
 from __future__ import annotations
 
+import operator
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +18,7 @@ from typing import Any
 from radcbir_core.errors import ImageError
 from radcbir_core.images import decoding_process
 from radcbir_core.images.decoded_image import DecodedImage, Limits
+from radcbir_core.images.decoding_request import image_error
 from radcbir_core.images.image_messages import (
     Measured,
     decoded_from,
@@ -120,7 +122,10 @@ def measure_images(
     """
     waiting = iter(files)
     while batch := list(islice(waiting, _FILES_AT_ONCE)):
-        asked = [{"path": _absolute(path), "name": name, "frame": frame} for path, name, frame in batch]
+        asked = [
+            {"path": _absolute(path), "name": str(name), "frame": _frame(frame, str(name))}
+            for path, name, frame in batch
+        ]
         for answer in _ask_in_turn(asked, limits):
             yield decoding_process.error_in(answer) or measured_from(answer)
 
@@ -169,16 +174,48 @@ def _ask(
     Raises:
         ImageError: as the answer says.
     """
+    name = None if name is None else str(name)
     if isinstance(source, bytes):
         path, data, called = None, source, name or "the upload"
     else:
         path, data, called = _absolute(source), b"", name or source.name
+    if "frame" in options:
+        options["frame"] = _frame(options["frame"], called)
+    if options.get("window") is not None:
+        options["window"] = _window(options["window"], called)
     request = {"wanted": wanted, "path": path, "name": called, "limits": limits_to_message(limits), **options}
     answer = decoding_process.ask(request, data=data, name=called, limits=limits)
     error = decoding_process.error_in(answer[0])
     if error is not None:
         raise error
     return answer
+
+
+def _frame(frame: Any, name: str) -> int | None:
+    """A frame as a plain number, of whatever library it is."""
+    if frame is None:
+        return None
+    try:
+        return operator.index(frame)
+    except TypeError as error:
+        raise image_error(
+            name, "a whole number of a frame", f"asked for frame {frame!r}"[:200], remedy="Give a whole number."
+        ) from error
+
+
+def _window(window: Any, name: str) -> tuple[float, float]:
+    """Center and width as plain numbers, of whatever library they are."""
+    try:
+        center, width = window
+        return _plain(center), _plain(width)
+    except (TypeError, ValueError) as error:
+        raise image_error(
+            name, "a window of two numbers", f"asked for {window!r}"[:200], remedy="Give its center and width."
+        ) from error
+
+
+def _plain(number: Any) -> float:
+    return number if isinstance(number, int | float) else float(number)
 
 
 def _absolute(path: str | Path) -> str:

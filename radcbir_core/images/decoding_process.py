@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -35,12 +36,28 @@ _WORKER = Path(__file__).with_name("decoding_worker.py")
 # How long requests wait, all together, before a further process is started.
 _PATIENCE_SECONDS = 3.0
 _LOOKS_A_SECOND = 20
+# After which a request that waits looks whether there are fewer processes, which nobody may have told it.
+_LOOK_AGAIN_SECONDS = 1.0
 _PIPE_BYTES = MEBIBYTE
 # Where the system itself refuses memory beyond the limit; elsewhere, who asks looks how much the process has.
 _LIMITED_BY_SYSTEM = sys.platform == "linux"
 # How a process ends that has set itself a time, where the system has such signals.
 _OVER_TIME = {-getattr(signal, name) for name in ("SIGPROF", "SIGALRM") if hasattr(signal, name)}
-_Process = subprocess.Popen[bytes]
+# What a process may take from its last word to its end.
+_ENDING_SECONDS = 1.0
+
+
+class _Process(subprocess.Popen[bytes]):
+    """A process that decodes; it ends with the last who knows of it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._owner = os.getpid()
+        super().__init__(*arguments, **options)
+
+    def __del__(self) -> None:
+        # In a forked child it is the parent's.
+        if self.returncode is None and getattr(self, "_child_created", False) and self._owner == os.getpid():
+            end_helper(self)
 
 
 def ask(request: dict[str, Any], *, name: str, limits: Limits, data: bytes = b"") -> tuple[dict[str, Any], bytes]:
@@ -55,7 +72,12 @@ def ask(request: dict[str, Any], *, name: str, limits: Limits, data: bytes = b""
     Returns:
         The answer and the bytes behind it; where the process died of the file, or was given up, the error in one.
     """
-    return _ask(_processes.take(), request, data, name=name, limits=limits)
+    answer = _ask(request, data, name=name, limits=limits)
+    if answer is None:
+        # Ended by a signal, and not over a limit of ours: by the file, by somebody else, or by the system for want of
+        # memory. The file may be good, and has one more try.
+        answer = _ask(request, data, name=name, limits=limits, is_last=True)
+    return cast(tuple[dict[str, Any], bytes], answer)
 
 
 def prepare() -> None:
@@ -69,27 +91,41 @@ def error_in(answer: dict[str, Any]) -> ImageError | None:
 
 
 def _ask(
-    worker: _Process, request: dict[str, Any], data: bytes, *, name: str, limits: Limits
-) -> tuple[dict[str, Any], bytes]:
-    _processes.begin(worker, limits)
+    request: dict[str, Any], data: bytes, *, name: str, limits: Limits, is_last: bool = False
+) -> tuple[dict[str, Any], bytes] | None:
+    """The answer of a process; None where it was killed, and it is not the last try."""
+    worker = _processes.take()
     try:
-        send(cast(BinaryIO, worker.stdin), request, data=data)
-        answer = receive(cast(BinaryIO, worker.stdout))
-    except (OSError, EOFError):
-        reason = _processes.end(worker)
-        if reason == "time" or worker.returncode in _OVER_TIME:
-            return error_to_message(_too_slow(name, limits)), b""
-        if reason == "memory":
-            return error_to_message(too_much_memory(name, limits)), b""
-        return error_to_message(_died(name, worker.returncode)), b""
+        _processes.begin(worker, limits)
+        try:
+            send(cast(BinaryIO, worker.stdin), request, data=data)
+            answer = receive(cast(BinaryIO, worker.stdout))
+        except (OSError, EOFError):
+            code = _ended_with(worker)
+            reason = _processes.end(worker)
+            if reason == "time" or code in _OVER_TIME:
+                return error_to_message(_too_slow(name, limits)), b""
+            if reason == "memory":
+                return error_to_message(too_much_memory(name, limits)), b""
+            if code < 0 and not is_last:
+                return None
+            return error_to_message(_died(name, code)), b""
+        if answer[0]["last"]:
+            _processes.end(worker)
+        else:
+            _processes.give_back(worker)
     except BaseException:  # Ctrl-C: what it would still answer is nobody's
         _processes.end(worker)
         raise
-    if answer[0]["last"]:
-        _processes.end(worker)
-    else:
-        _processes.give_back(worker)
     return answer
+
+
+def _ended_with(worker: _Process) -> int:
+    """How a process ended by itself, that has closed its pipes or is about to."""
+    try:
+        return worker.wait(_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        return 0  # it lives, and says nothing that can be understood
 
 
 def _too_slow(name: str, limits: Limits) -> ImageError:
@@ -163,7 +199,8 @@ class _Processes:
         self._wake_keeper = threading.Condition(lock)
         self._idle: list[tuple[_Process, float]] = []
         self._busy: dict[_Process, _Turn] = {}
-        self._all: set[_Process] = set()
+        # Weakly: one that is lost between two hands counts against nobody.
+        self._all: weakref.WeakSet[_Process] = weakref.WeakSet()
         self._starting = 0
         self._waited = 0.0
         self._most = os.cpu_count() or 1
@@ -180,7 +217,7 @@ class _Processes:
                 may_start = self._count() < self._most
                 if may_start and left <= 0:
                     break
-                self._changed.wait(left if may_start else None)
+                self._changed.wait(min(left, _LOOK_AGAIN_SECONDS) if may_start else _LOOK_AGAIN_SECONDS)
             self._waited += time.monotonic() - start
             if self._idle:
                 return self._idle.pop()[0]
@@ -196,10 +233,31 @@ class _Processes:
         with self._changed:
             self._starting -= 1
             self._all.add(worker)
-            if self._keeper is None:
-                self._keeper = threading.Thread(target=self._keep, name="decoding keeper", daemon=True)
-                self._keeper.start()
+        try:
+            self._have_keeper()
+        except BaseException:
+            self.end(worker)
+            raise
         return worker
+
+    def _have_keeper(self) -> None:
+        """Have the thread that gives processes up.
+
+        Raises:
+            ImageError: the system gives no further thread.
+        """
+        with self._changed:
+            if self._keeper is not None:
+                return
+            keeper = threading.Thread(target=self._keep, name="decoding keeper", daemon=True)
+            try:
+                keeper.start()
+            except RuntimeError as error:
+                raise ImageError(
+                    f"Expected a thread to watch decoding, but the system gives none ({error}). Close other programs, "
+                    "and try again."
+                ) from error
+            self._keeper = keeper
 
     def prepare(self) -> None:
         """Have a process that is idle, unless there is one; who asks is told if there cannot be."""
@@ -284,14 +342,20 @@ def _start() -> _Process:
     """
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     # -P keeps this folder, whose modules are named for their use here, off the import path.
-    worker = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file, no shell
-        [sys.executable, "-P", str(_WORKER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-        pipesize=_PIPE_BYTES if sys.platform == "linux" else -1,
-    )
+    try:
+        worker = _Process(
+            [sys.executable, "-P", str(_WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            pipesize=_PIPE_BYTES if sys.platform == "linux" else -1,
+        )
+    except OSError as error:
+        raise ImageError(
+            f"Expected a process to decode images in, but it could not be started: {error.strerror}. Close other "
+            "programs, or allow more files and processes (`ulimit`)."
+        ) from error
     try:
         receive(cast(BinaryIO, worker.stdout))
     except EOFError as error:

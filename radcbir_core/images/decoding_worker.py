@@ -55,9 +55,14 @@ def _in_turn(files: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]
 def _guarded(wanted: str, request: dict[str, Any], data: bytes, *, limits: Limits) -> Answer:
     """An answer, or the error in one."""
     from radcbir_core.errors import ImageError
-    from radcbir_core.images.decoding_request import too_much_memory
+    from radcbir_core.images.decoding_request import image_error, too_much_memory
     from radcbir_core.images.image_messages import error_to_message
 
+    if "\0" in (request["path"] or ""):  # which no system can look for
+        path = image_error(
+            request["name"], "an image file", "at a path with a null character", remedy="Check the path."
+        )
+        return error_to_message(path), b""
     try:
         return _ANSWERS[wanted](request, data, limits)
     except ImageError as error:
@@ -98,7 +103,8 @@ def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  #
     source: Any = request["path"]
     digest = ""
     try:
-        with open(source, "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the rest
+        # A pipe would be waited for until somebody writes into it.
+        with open(source, "rb", buffering=0, opener=_open_at_once) as handle:
             status = os.fstat(handle.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size <= limits.max_bytes:
                 if status.st_size <= KEPT_WHOLE:  # a larger one is read twice, rather than kept
@@ -115,6 +121,10 @@ def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  #
     if not stored.as_is:
         height, width = display_image(stored).pixels.shape[:2]
     return measured_to_message(Measured(digest, width, height, stored.remarks)), b""
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _header(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:

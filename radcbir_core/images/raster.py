@@ -7,7 +7,8 @@ Owns the way from such a file to gray or RGB values. Pillow's plugins are called
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from mmap import mmap
 from typing import cast
@@ -20,7 +21,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from radcbir_core.images.decoding_request import Request
+from radcbir_core.images.decoding_request import Request, too_much_memory
 from radcbir_core.images.deep_color import deep_values
 from radcbir_core.images.file_content import Content
 from radcbir_core.images.jpeg_scans import count_scans
@@ -56,6 +57,8 @@ _TIFF_INTERLEAVED = 1
 _SAMPLES_READ = "a TIFF of color or gray of 8 or 16 bits, or of gray alone of 12 or 32"
 _TO_SAMPLES_READ = "Save it as a PNG, or as a plain TIFF of these."
 
+_SEVERAL_SCANS = 2
+
 # Orientation 2 to 8 (EXIF 2.32, 4.6.4, tag 274) as what turns the stored rows into an upright picture.
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     2: lambda pixels: pixels[:, ::-1],
@@ -85,11 +88,13 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
         Exception: whatever Pillow raises on a damaged file; `read_stored` turns it into an ImageError.
     """
     pages: list[TiffPage] = []
+    scans = 1
     with content.view() as data:
         if image_format == "WEBP":
             request.check_pixels(*_webp_size(data))  # Pillow allocates the whole canvas when it opens the file
         elif image_format == "JPEG":
-            request.check_scans(count_scans(data))
+            scans = count_scans(data)
+            request.check_scans(scans)
         elif image_format == "TIFF":
             pages = full_pages(data)
     frames = len(pages) or 1
@@ -115,7 +120,8 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
         square = _square_size(image, request)
         stored = deep_values(image, open_image, request) if image_format in _WITH_DEEP_COLOR else None
         if stored is None:
-            image.load()
+            with _jpeg_memory(image, request, scans=scans):
+                image.load()
             signed = is_signed_byte(image)
             stored = by_parts(image, _signed_bytes) if signed else _stored_values(image, request)
         as_is, inverted = not _is_deep_gray(image), _is_white_zero(image)
@@ -133,6 +139,24 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
         square=square,
         remarks=() if square is None else (RESAMPLED,),
     )
+
+
+@contextmanager
+def _jpeg_memory(image: ImageFile, request: Request, *, scans: int) -> Iterator[None]:
+    """Say that a JPEG of several scans may need too much memory: libjpeg is refused it before it has had any.
+
+    It keeps all coefficients, of two bytes, beside the picture; and how it fails reads like damage.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not isinstance(image, JpegImageFile) or scans < _SEVERAL_SCANS:
+            raise
+        across, down = (max(layer[place] for layer in image.layer) for place in (1, 2))
+        share = sum(layer[1] * layer[2] / (across * down) for layer in image.layer)
+        if image.width * image.height * (2 * share + len(image.getbands())) < request.limits.max_memory / 2:
+            raise
+        raise too_much_memory(request.name, request.limits, certain=False) from error
 
 
 def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:

@@ -100,6 +100,18 @@ def test_embeddings_of_an_earlier_decoding_are_said_to_be_of_it(small) -> None:
     assert finding.advice.endswith("import the images anew to have them as shown today.")
 
 
+def test_thumbnails_that_are_damaged_are_said_with_what_mends_them(small, capsys) -> None:
+    pictures = small / "collections" / "small" / "thumbnails" / "000000.bin"
+    assert not [finding for finding in doctor.check_collections() if "thumbnails" in finding.check]
+    pictures.write_bytes(pictures.read_bytes()[:-100])
+    (finding,) = [finding for finding in doctor.check_collections() if "thumbnails" in finding.check]
+    assert (finding.check, finding.result) == ("collection small, thumbnails", "failed")
+    assert finding.found == f"1 file damaged, first {pictures}"
+    assert finding.remedy == Remedy("build", "small", {"encoder": "pixels"})
+    assert main(["build", "small", "--encoder", "pixels"]) == 0
+    assert not [finding for finding in doctor.check_collections() if "thumbnails" in finding.check]
+
+
 def test_an_old_python(monkeypatch) -> None:
     assert results(doctor.check_python()) == {"Python": "ok"}
     version = collections.namedtuple("version", "major minor micro")

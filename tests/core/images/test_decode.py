@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 from pydicom import uid
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images import Limits, decode_image
+from radcbir_core.images import Limits, decode_image, measure_images, read_header
 from radcbir_core.images.decoding_request import shown
 from tests.core.images.dicom_files import SECRET, dicom_bytes, encapsulated_bytes, jpeg
 
@@ -138,6 +139,47 @@ def test_windows_that_mean_nothing(window: tuple[float, float], data: bytes) -> 
         "Expected a window with a finite center and a width of at least 1, "
         f"but x = asked for center {window[0]}, width {window[1]}. Give another window."
     )
+
+
+def test_numbers_may_be_those_of_numpy_and_names_paths(tmp_path: Path) -> None:
+    for window in ((np.float32(40), np.float32(80)), np.array([40, 80])):
+        image = decode_image(png(), name=Path("a.png"), frame=np.int64(0), window=window)  # type: ignore[arg-type]
+        assert image.window is not None
+        assert (image.window.center, image.window.width) == (40.0, 80.0)
+    (tmp_path / "a.png").write_bytes(png())
+    (measured,) = measure_images([(tmp_path / "a.png", "a", np.int64(0))])  # type: ignore[list-item]
+    assert not isinstance(measured, ImageError)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"frame": 1.5}, "Expected a whole number of a frame, but x = asked for frame 1.5. Give a whole number."),
+        ({"window": (1,)}, r"Expected a window of two numbers, but x = asked for \(1,\)"),
+        ({"window": "ab"}, "Expected a window of two numbers, but x = asked for 'ab'"),
+    ],
+)
+def test_what_is_no_number_is_an_error_of_the_image(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        decode_image(png(), name="x", **options)
+
+
+def test_a_path_that_no_system_can_look_for(tmp_path: Path) -> None:
+    path = tmp_path / "\0.png"
+    message = "Expected an image file, but ?.png = at a path with a null character. Check the path."
+    for ask in (decode_image, lambda source: read_header(source, ["Rows"])):
+        with pytest.raises(ImageError) as caught:
+            ask(path)
+        assert str(caught.value) == message
+    (error,) = measure_images([(path, "?.png", None)])
+    assert str(error) == message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    (error,) = measure_images([(tmp_path / "a.png", "a", None)])
+    assert "a = no regular file" in str(error)
 
 
 def test_names_are_one_short_line() -> None:

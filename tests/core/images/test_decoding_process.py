@@ -104,6 +104,94 @@ def test_a_process_that_died_meanwhile_costs_no_file(processes) -> None:
     assert worker not in processes._all
 
 
+def test_a_process_that_somebody_kills_costs_no_good_file(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = tmp_path / "once"
+    stand_in(
+        tmp_path,
+        f"receive(sys.stdin.buffer)\nif not os.path.exists({str(mark)!r}):\n"
+        f"  open({str(mark)!r}, 'w').close(); os.kill(os.getpid(), 9)\n"
+        "send(sys.stdout.buffer, {'error': 'answered', 'kind': 'ImageError', 'last': True})",
+        monkeypatch,
+    )
+    with pytest.raises(ImageError, match="answered"):
+        decode_image(png())
+    mark.unlink()
+    stand_in(tmp_path, "receive(sys.stdin.buffer); os.kill(os.getpid(), 9)", monkeypatch)
+    with pytest.raises(ImageError, match=r"which ended \(SIGKILL\)"):
+        decode_image(png())
+    assert not processes._all
+
+
+def test_how_a_process_ended_is_what_it_says_and_not_how_its_rest_is_removed(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(tmp_path, "receive(sys.stdin.buffer); raise ValueError", monkeypatch)
+    with pytest.raises(ImageError, match=r"which ended \(exit code 1\)"):
+        decode_image(png())
+
+
+def test_a_process_that_is_lost_between_two_hands_counts_against_nobody(
+    processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_most", 1)
+    monkeypatch.setattr(decoding_process, "_LOOK_AGAIN_SECONDS", 0.01)
+    lost = [processes.take()]
+    waiting = ThreadPoolExecutor(1).submit(decode_image, png())
+    lost.clear()
+    assert np.array_equal(waiting.result(60).pixels, GRAY)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_whatever_is_raised_before_the_request_is_sent_loses_no_process(
+    processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "_most", 1)
+
+    def refuse(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "begin", refuse)
+        with pytest.raises(KeyboardInterrupt):
+            decode_image(png())
+    assert not processes._all
+
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(processes, "_keeper", None)
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(ImageError, match="Expected a thread to watch decoding, but the system gives none"):
+            decode_image(png())
+    assert not processes._all
+    assert np.array_equal(decode_image(png()).pixels, GRAY)
+
+
+def test_a_system_that_starts_no_process_is_told_in_a_sentence(processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(decoding_process, "_Process", refuse)
+    with pytest.raises(ImageError) as caught:
+        decode_image(png())
+    assert str(caught.value) == (
+        "Expected a process to decode images in, but it could not be started: Too many open files. Close other "
+        "programs, or allow more files and processes (`ulimit`)."
+    )
+
+
+@linux_only
+def test_a_large_server_does_not_make_damage_look_like_want_of_memory(processes) -> None:
+    """The peak of who starts a process survives into it, by some of the system's figures."""
+    kept = np.ones(Limits().max_memory // 3, np.uint8)
+    with pytest.raises(ImageError, match="damaged, cut off"):
+        decode_image(png(np.tile(GRAY, (9, 9)))[:-200])
+    assert kept[-1]
+
+
 def test_a_file_without_end_is_given_up(processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(tmp_path, "time.sleep(60)", monkeypatch)
     with pytest.raises(ImageError) as caught:
@@ -216,7 +304,7 @@ def test_a_process_is_prepared_once(processes) -> None:
     (worker,) = processes._all
     processes.prepare()
     decode_image(png())
-    assert processes._all == {worker}
+    assert set(processes._all) == {worker}
 
 
 def test_one_that_cannot_be_prepared_is_told_to_who_asks(
@@ -265,7 +353,7 @@ def test_ctrl_c_is_for_who_asks(processes) -> None:
     (worker,) = processes._all
     worker.send_signal(signal.SIGINT)
     decode_image(png())
-    assert processes._all == {worker}
+    assert set(processes._all) == {worker}
 
 
 def test_ctrl_c_while_a_file_is_decoded_leaves_no_process(

@@ -369,3 +369,16 @@ def test_animations_are_refused(image_format: str) -> None:
     assert str(caught.value) == (
         "Expected a still image, but loop = an animation of 2 frames. Export the frame you want as a PNG."
     )
+
+
+def test_a_large_jpeg_of_several_scans_is_not_called_damaged_where_memory_is_short() -> None:
+    """libjpeg is refused the memory for all coefficients at once, before it has had any."""
+    limits = Limits(max_memory=270 * 2**20)
+    large = saved(Image.new("CMYK", (4500, 4500)), "JPEG", progressive=True)
+    with pytest.raises(
+        ImageTooLargeError, match="within 270 MiB of memory, but the upload = needs more, or is damaged"
+    ):
+        decode_image(large, limits=limits)
+    small = saved(Image.new("CMYK", (450, 450)), "JPEG", progressive=True)
+    with pytest.raises(ImageError, match="damaged, cut off"):
+        decode_image(small[: len(small) // 2], limits=limits)
