@@ -57,7 +57,7 @@ def test_all_is_well_here_without_network(small, capsys) -> None:
         "12 phantoms drawn and embedded; an image found itself (similarity 1.000) and a sentence 5 images"
     )
     assert "files verified" in by_check["encoder radcbir-mini"].found
-    assert by_check["collection small, pixels"].found == "61 embeddings; all 5 steps current"
+    assert by_check["collection small, pixels"].found == "61 embeddings; all 6 steps current"
     assert {"Python", "packages", "data folder", "disk space", "torch", "torchvision", "encoder biomedclip"} <= set(
         by_check
     )
@@ -83,7 +83,7 @@ def test_a_graph_of_an_earlier_recipe_that_is_still_read_is_said_to_be_of_it(sma
     (finding,) = [finding for finding in doctor.check_collections() if finding.check == "collection small, pixels"]
     assert (finding.result, finding.found) == (
         "ok",
-        "61 embeddings; all 5 steps current; "
+        "61 embeddings; all 6 steps current; "
         "made by an earlier version of their recipe, which is still read: neighbors",
     )
 
@@ -95,7 +95,7 @@ def test_embeddings_of_an_earlier_decoding_are_said_to_be_of_it(small) -> None:
     (finding,) = [finding for finding in doctor.check_collections() if finding.check == "collection small, pixels"]
     assert (finding.result, finding.found) == (
         "ok",
-        f"61 embeddings; all 5 steps current; images decoded by version 1, which is {DECODING} now",
+        f"61 embeddings; all 6 steps current; images decoded by version 1, which is {DECODING} now",
     )
     assert finding.advice.endswith("import the images anew to have them as shown today.")
 
@@ -208,7 +208,8 @@ class TestCollections:
             "collection small, pixels",
             "warning",
             "neighbors stale: embeddings were made again since, and are others; "
-            "evaluation stale: made of neighbors that are not current: embeddings were made again since, and are "
+            "near-duplicates stale: made of neighbors that are not current: embeddings were made again since, and are "
+            "others; evaluation stale: made of neighbors that are not current: embeddings were made again since, and are "
             "others; map missing: projection.parquet is not there",
             "Build small with pixels again.",
             Remedy("build", "small", {"encoder": "pixels"}),
