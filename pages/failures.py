@@ -6,13 +6,14 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts.failures import confusion_view, hubness_view, mined_view
+from pages.parts.failures import confusion_view, hubness_view, mined_view, near_duplicates_view
 from pages.parts.frame import shell, state
 
 VIEWS: Final = {
     "confusion": ("Retrieval confusion", confusion_view.show),
     "mined": ("Mined failures", mined_view.show),
     "hubness": ("Hubness", hubness_view.show),
+    "near-duplicates": ("Near-duplicates", near_duplicates_view.show),
 }
 
 
@@ -24,7 +25,7 @@ def page() -> None:
         "View",
         list(VIEWS),
         name="view",
-        clears=["label", "hit", "page", "image", "beside", "find", "pairs", "kind", "sort", "labels"],
+        clears=["label", "hit", "page", "image", "beside", "find", "pairs", "kind", "sort", "labels", "conflict"],
         format_func=lambda name: VIEWS[name][0],
         label_visibility="collapsed",
         width="stretch",
