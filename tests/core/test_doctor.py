@@ -209,8 +209,8 @@ class TestCollections:
             "warning",
             "neighbors stale: embeddings were made again since, and are others; "
             "near-duplicates stale: made of neighbors that are not current: embeddings were made again since, and "
-            "are others; evaluation stale: made of neighbors that are not current: embeddings were made again since, and "
-            "are others; map missing: projection.parquet is not there",
+            "are others; evaluation stale: made of neighbors that are not current: embeddings were made again since, "
+            "and are others; map missing: projection.parquet is not there",
             "Build small with pixels again.",
             Remedy("build", "small", {"encoder": "pixels"}),
         )
