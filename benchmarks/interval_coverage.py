@@ -5,8 +5,8 @@ Usage: python -m benchmarks.interval_coverage [--runs 2000] [--macro-runs 400] [
 Draws evaluations whose true mean is known. Every patient has a chance of its own around that of the label (a beta
 distribution with the correlation that is asked for), and each query of k hits is drawn from it. Labels: 3 to 200
 patients, true means .02 to .98, correlation within a patient 0 to .8, k = 1 and 10; patients with as many queries each,
-1 to 20, few, or heavy-tailed numbers of up to 200. Differences: the same of two encoders whose chances hang together, of
-up to 60 patients. Macro: 26 labels by Zipf's law and 161, with several labels a patient, and labels that are nearly
+1 to 20, few, or heavy-tailed numbers of up to 200. Differences: the same of two encoders whose chances hang together,
+of up to 60 patients. Macro: 26 labels by Zipf's law and 161, with several labels a patient, and labels that are nearly
 always right.
 
 Prints the worst cell and the mean width of each number of patients, beside those of the percentiles of 400 bootstrap
