@@ -17,7 +17,7 @@ SIDE = 40
 KINDS = bombs.kinds(SIDE)
 REFUSED = {
     "PNG, 100 texts of 16 MiB": "a whole, readable PNG file",
-    "TIFF float64": "a whole, readable TIFF file",
+    "TIFF float64": "a TIFF of color or gray of 8 or 16 bits, or of gray alone of 12 or 32",
     "JPEG of 5,000 scans": "at most 100 scans",
     "DICOM nested 3,000 deep": "a whole, readable DICOM file",
 }

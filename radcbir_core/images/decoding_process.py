@@ -361,7 +361,7 @@ def _start() -> _Process:
     except EOFError as error:
         end_helper(worker)
         raise ImageError(
-            "Expected a process to decode images in, but it ended as it started. Run `python -m radcbir_core doctor`."
+            "Expected a process to decode images in, but it ended as it started. Install the packages again."
         ) from error
     except BaseException:
         end_helper(worker)

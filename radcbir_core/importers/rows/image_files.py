@@ -96,7 +96,7 @@ class Walk:
         if self._masks:
             notes.append(
                 f"Left out as masks, because each is named after an image beside it: {counted(self._masks, 'file')}. "
-                "If they are images, import with “Masks beside images are images too” (--masks)."
+                "If they are images, import with “Masks beside images are images too” (masks)."
             )
         if self._left_out:
             notes.append(f"Left out by {' and '.join(self._patterns)}: {counted(self._left_out, 'file')}.")

@@ -18,6 +18,8 @@ OPENS_ARRAYS = {
     "radcbir_core/embed.py": "shards that are joined to the array",
     "radcbir_core/encoders/kits/kit_probe.py": "the probe of a kit",
     "radcbir_core/importers/vectors/vector_files.py": "a user's own files of vectors",
+    "radcbir_core/near_duplicates/finding.py": "patches of thumbnails, its own unfinished work",
+    "radcbir_core/images/file_content.py": "an image file, of which parts are read",
     "radcbir_core/synthetic/mini/teacher.py": "what the small encoder is trained from",
     "radcbir_core/synthetic/mini/examples.py": "what the small encoder is trained from",
 }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.groups import EXCLUSIONS
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, QueryError, StaleError
 from radcbir_core.search.query import ImageQuery, RowQuery, VectorQuery
@@ -94,9 +95,8 @@ def test_the_table_of_hits(small) -> None:
 
 def test_queries_that_cannot_be(small) -> None:
     retriever = Retriever(small, "pixels")
-    with pytest.raises(
-        QueryError, match="Expected exclusions of duplicate, series, study, patient, dataset, but exclude = 'x'"
-    ):
+    named = ", ".join(EXCLUSIONS)
+    with pytest.raises(QueryError, match=f"Expected exclusions of {named}, but exclude = 'x'"):
         retriever.search(0, k=3, exclude=["x"])
     with pytest.raises(QueryError, match="Expected query vectors of dimension 1024"):
         retriever.search(VectorQuery(np.ones(8)), k=3)
