@@ -7,6 +7,7 @@ artifact is left as it is while it is current. What they make lives in modules o
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -156,6 +157,9 @@ def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> N
     for artifact in ARTIFACTS:
         if artifact.name in MAKERS and not (store.is_current(artifact) and store.is_whole(artifact)):
             _timed(report, artifact.name, partial(MAKERS[artifact.name], store, progress))
+        if artifact.unfinished and store.is_current(artifact):
+            # Of a process that was killed when the artifact was recorded, and its parts not yet removed.
+            shutil.rmtree(store.layout.unfinished(artifact), ignore_errors=True)
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     recall = store.facts(INDEX)["recall_at_10"]
     report.recall = math.nan if recall is None else float(recall)
