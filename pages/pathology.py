@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-import streamlit as st
-
-from pages.parts.frame import shell, state
+from pages.parts.frame import shell, state, views
 from pages.parts.pathology import (
     factors_view,
     index_size_view,
@@ -18,7 +16,7 @@ from pages.parts.pathology import (
 )
 from radcbir_core.evaluation import FIXED
 
-VIEWS: Final = {
+VIEWS: Final[views.Views] = {
     "precision": ("Precision", precision_view.show),
     "factors": ("Anatomy & pathology", factors_view.show),
     "leakage": ("Leakage", leakage_view.show),
@@ -30,22 +28,11 @@ VIEWS: Final = {
 
 
 def page() -> None:
-    """Draw the page: the views, and the one that is chosen. The others compute nothing."""
+    """Draw the page."""
     opened = shell.begin("Pathology", "embeddings", "neighbors")
     # A fixed protocol, and k's that it alone has, mean nothing in the other views.
     gone = ["protocol", "k"] if state.get("protocol") in FIXED else []
-    view = state.choice(
-        st.segmented_control,
-        "View",
-        list(VIEWS),
-        name="view",
-        clears=["label", "page", *gone],
-        format_func=lambda name: VIEWS[name][0],
-        label_visibility="collapsed",
-        width="stretch",
-    )
-    with shell.errors_shown():
-        VIEWS[view][1](opened)
+    views.draw(opened, VIEWS, clears=["label", "page", "step", *gone])
 
 
 page()

@@ -151,8 +151,7 @@ def _with_ids(collection: Collection, result: Result, table: str) -> Any:
     shown = result.tables[table]
     if "row" not in shown:
         return shown
-    ids = collection.manifest.rows(shown["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
-    return shown.assign(row=ids).rename(columns={"row": "image_id"})
+    return collection.manifest.with_image_ids(shown)
 
 
 def _print(result: Result) -> None:

@@ -134,6 +134,15 @@ class Manifest:
             frame["pathologies"] = [list(labels) for labels in frame["pathologies"]]
         return frame
 
+    def with_image_ids(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of images as it is written for others: by their image_id, not by their row.
+
+        Args:
+            table: With a column ``row`` of row numbers.
+        """
+        ids = self.rows(table["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
+        return table.assign(row=ids).rename(columns={"row": "image_id"})
+
     def record(self, row: int) -> dict[str, Any]:
         """One row as a dictionary: column → value, ``pathologies`` a list.
 

@@ -240,6 +240,15 @@ def leaks(opened: Opened, protocol: Protocol) -> list[str]:
     return ["Images of the query's own patient are not left out: they look alike, and figures are too favorable."]
 
 
+def has_labels(opened: Opened, level: Level) -> bool:
+    """Whether any image that the encoder could embed has a label at a level; else says what to do."""
+    store = loaders.store(opened.collection, opened.encoder_id)
+    if ((opened.collection.manifest.labels(level).codes >= 0) & store.valid).any():
+        return True
+    say_no_labels(opened, level)
+    return False
+
+
 def say_no_labels(opened: Opened, level: Level) -> None:
     """Say that nothing can be evaluated at a level, and what would change that."""
     needs = {

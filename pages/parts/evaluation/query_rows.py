@@ -1,6 +1,6 @@
 """Queries beside their hits, worst first, page by page.
 
-Owns the pages, their URL parameter ``page``, and the signs that say which hit is relevant. Which queries, in which
+Owns the rows, and the signs that say which hit is relevant. Which queries, in which
 order, and what is relevant to them, is each view's.
 """
 
@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
-from pages.parts.frame import palette, state
+from pages.parts.frame import paging, palette
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import literal, markup
+from pages.parts.frame.text import markup
 from pages.parts.images import gallery
 from radcbir_core.search.backend import Hits
 from radcbir_core.wording import counted
@@ -40,21 +40,7 @@ def show(
         said_of: The figure of a query, by its position.
         k: So many hits are shown, from 5 to :data:`MOST_HITS`.
     """
-    last = max((len(rows) - 1) // QUERIES_A_PAGE, 0)
-    at = page_asked(last)
-    start = at * QUERIES_A_PAGE
-    shown = np.arange(start, min(start + QUERIES_A_PAGE, len(rows)))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html('<h4 class="radcbir-label">Queries, worst first</h4>', width="content")
-        st.caption(f"{start + 1:,} to {start + len(shown):,} of {len(rows):,}", width="stretch")
-        for name, icon, to in (("Previous queries", "chevron_left", at - 1), ("Next queries", "chevron_right", at + 1)):
-            st.button(
-                name,
-                icon=f":material/{icon}:",
-                disabled=not 0 <= to <= last,
-                on_click=state.update,
-                kwargs={"page": to + 1 if to else None},
-            )
+    shown = paging.shown(len(rows), QUERIES_A_PAGE, what="queries", title="Queries, worst first")
     hits, relevant = hits_of(shown)
     first = min(max(k, 5), MOST_HITS)
     for line, position in enumerate(shown.tolist()):
@@ -81,17 +67,6 @@ def show(
                 query=gallery.labels_of(opened.collection, row),
                 columns=5,
             )
-
-
-def page_asked(last: int) -> int:
-    """The page of queries that the URL names, counted from 0; one that there is not is reported."""
-    asked = state.get("page")
-    if asked is None:
-        return 0
-    if asked.isascii() and asked.isdigit() and 1 <= int(asked[:9]) <= last + 1:
-        return int(asked) - 1
-    st.warning(f"Expected page from 1 to {last + 1}, but page = {literal(asked[:80])}. The first one is shown instead.")
-    return 0
 
 
 def sign(kind: palette.Agreement) -> str:

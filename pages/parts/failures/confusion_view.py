@@ -17,7 +17,7 @@ from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import confusion_figure, looked_up, pair_rows
 from pages.parts.failures.pair_rows import Pairs
-from pages.parts.frame import chart_selection, figures, loaders, state
+from pages.parts.frame import chart_selection, figures, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup, percent
 from pages.parts.images import filters
@@ -43,13 +43,9 @@ def show(opened: Opened) -> None:
         f"{'weighted by rank' if weight == 'rank' else 'each hit alike'}. The diagonal is right; what is bright beside "
         "it is a confusion. Click a cell or a pair to see its images."
     )
-    if not protocol_choice.can_run(opened, chosen.protocol):
+    if not (protocol_choice.can_run(opened, chosen.protocol) and protocol_choice.has_labels(opened, chosen.level)):
         return
-    store = loaders.store(opened.collection, opened.encoder_id)
     codes = opened.collection.manifest.labels(chosen.level)
-    if not ((codes.codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, chosen.level)
-        return
     evaluation = RetrievalConfusion(chosen.protocol, chosen.level, chosen.k, weight)
     result = runs.result(opened.collection, opened.encoder_id, evaluation)
     if result is None:

@@ -16,8 +16,7 @@ from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
-from pages.parts.failures import pair_rows
-from pages.parts.frame import figures, loaders, palette, state
+from pages.parts.frame import figures, paging, palette, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import percent
 from pages.parts.images import gallery
@@ -40,11 +39,7 @@ def show(opened: Opened) -> None:
     """Draw the view."""
     chosen = protocol_choice.choose(opened, clears=["page"], fixed_ks=())
     tiles.explain(_SAID)
-    if not protocol_choice.can_run(opened, chosen.protocol):
-        return
-    store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((opened.collection.manifest.labels(chosen.level).codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, chosen.level)
+    if not (protocol_choice.can_run(opened, chosen.protocol) and protocol_choice.has_labels(opened, chosen.level)):
         return
     result = runs.result(opened.collection, opened.encoder_id, Hubness(chosen.protocol, chosen.level))
     if result is None:
@@ -209,9 +204,7 @@ def _hubs(opened: Opened, result: Result, chosen: Chosen) -> None:
     )
     images = result.tables["images"]
     label_chart.download(
-        lambda: images.assign(
-            row=opened.collection.manifest.rows(images["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
-        ).rename(columns={"row": "image_id"}),
+        lambda: opened.collection.manifest.with_image_ids(images),
         file_name=f"k-occurrences-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}.csv",
         about="In how many lists each image is, by both rankings",
         label="CSV of images",
@@ -223,7 +216,7 @@ def _hubs(opened: Opened, result: Result, chosen: Chosen) -> None:
     if not len(images):
         st.info("No image is in such a list.", icon=":material/info:")
         return
-    shown = pair_rows.paging(len(images), IMAGES_A_PAGE, title="Images by their lists", what="images")
+    shown = paging.shown(len(images), IMAGES_A_PAGE, what="images", title="Images by their lists")
     part = images.iloc[shown]
     notes = [
         f"in {counted(row.cosine, 'list')}, {row.bad:,} as not relevant; CSLS {row.csls:,}" for row in lines_of(part)

@@ -16,7 +16,7 @@ from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import looked_up, pair_rows
 from pages.parts.failures.pair_rows import Pairs
-from pages.parts.frame import loaders, state
+from pages.parts.frame import paging, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, percent
 from pages.parts.images import filters, gallery
@@ -37,11 +37,7 @@ def show(opened: Opened) -> None:
     """Draw the view."""
     hidden = ("level", "divisor", "empty")
     chosen = protocol_choice.choose(opened, hidden=hidden, clears=_CLOSED, fixed_ks=())
-    if not protocol_choice.can_run(opened, chosen.protocol):
-        return
-    store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((opened.collection.manifest.labels("label").codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, "label")
+    if not (protocol_choice.can_run(opened, chosen.protocol) and protocol_choice.has_labels(opened, "label")):
         return
     result = runs.result(opened.collection, opened.encoder_id, MinedFailures(chosen.protocol, chosen.k))
     if result is None:
@@ -127,14 +123,12 @@ def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen) -> Non
 
 
 def _file(opened: Opened, failures: pd.DataFrame) -> pd.DataFrame:
-    ids = opened.collection.manifest.rows(failures["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
-    return failures.drop(columns=["row", "value"]).assign(image_id=ids)[
-        ["image_id", *(name for name in failures.columns if name not in {"row", "value"})]
-    ]
+    columns = ["row", *(name for name in failures.columns if name not in {"row", "value"})]
+    return opened.collection.manifest.with_image_ids(failures[columns])
 
 
 def _show_images(opened: Opened, failures: pd.DataFrame) -> None:
-    shown = pair_rows.paging(len(failures), IMAGES_A_PAGE, title="Images", what="images")
+    shown = paging.shown(len(failures), IMAGES_A_PAGE, what="images", title="Images")
     part = failures.iloc[shown]
     notes = [
         f"in {counted(row.occurrences, 'list')}, in {row.bad_occurrences:,} of them not relevant"

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import label_chart, query_rows, runs, tiles
-from pages.parts.frame import state
+from pages.parts.evaluation import label_chart, runs, tiles
+from pages.parts.frame import paging, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import gallery
@@ -56,7 +56,7 @@ def show(opened: Opened) -> None:
     )
     with bar:
         label_chart.download(
-            lambda: _with_ids(opened, table),
+            lambda: opened.collection.manifest.with_image_ids(table),
             file_name=f"near-duplicates-{opened.collection.name}-{opened.encoder_id}.csv",
             about="All groups",
         )
@@ -68,20 +68,7 @@ def show(opened: Opened) -> None:
     if not len(shown):
         st.info("There is no such group.", icon=":material/check_circle:")
         return
-    last = (len(shown) - 1) // GROUPS_A_PAGE
-    at = query_rows.page_asked(last)
-    start = at * GROUPS_A_PAGE
-    part = shown.iloc[start : start + GROUPS_A_PAGE]
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{start + 1:,} to {start + len(part):,} of {len(shown):,}", width="stretch")
-        for name, icon, to in (("Previous groups", "chevron_left", at - 1), ("Next groups", "chevron_right", at + 1)):
-            st.button(
-                name,
-                icon=f":material/{icon}:",
-                disabled=not 0 <= to <= last,
-                on_click=state.update,
-                kwargs={"page": to + 1 if to else None},
-            )
+    part = shown.iloc[paging.shown(len(shown), GROUPS_A_PAGE, what="groups")]
     images = result.tables["images"]
     groups, rows = images["group"].to_numpy(), images["row"].to_numpy()
     for group in lines_of(part):
@@ -96,9 +83,3 @@ def _mask(table: pd.DataFrame, kind: str) -> np.ndarray:
         return np.ones(len(table), dtype=bool)
     column = table["conflicts"] > 0 if kind == "any" else table[kind]
     return column.to_numpy(dtype=bool)
-
-
-def _with_ids(opened: Opened, table: pd.DataFrame) -> pd.DataFrame:
-    """The groups with the image_id of the first image instead of its row."""
-    ids = opened.collection.manifest.rows(table["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
-    return table.assign(row=ids).rename(columns={"row": "image_id"})

@@ -1,7 +1,6 @@
 """Queries and hits side by side: pages of pairs, and one pair in large.
 
-Owns the pages of pairs and their URL parameters: ``page``, and ``image`` with ``beside``, the pair that is open. Which
-pairs, in which order, is each view's.
+Owns the URL parameters ``image`` and ``beside``, the pair that is open. Which pairs, in which order, is each view's.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from typing import Final
 import numpy as np
 import streamlit as st
 
-from pages.parts.evaluation import query_rows
-from pages.parts.frame import shell, state
+from pages.parts.frame import paging, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup
 from pages.parts.images import gallery, pictures, seen_marks
@@ -58,7 +56,7 @@ def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
     opened_at = _asked(opened.collection, pairs)
     if opened_at is not None:
         _show_large(opened, pairs, opened_at)
-    shown = paging(len(pairs.queries), PAIRS_A_PAGE, title=title, what="pairs")
+    shown = paging.shown(len(pairs.queries), PAIRS_A_PAGE, what="pairs", title=title)
     part = pairs.in_order(shown)
     gallery.show_pairs(
         opened.collection,
@@ -70,39 +68,6 @@ def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
         notes=None if pairs.notes is None else list(map(pairs.notes, shown.tolist())),
         on_open=lambda query, hit: state.update(image=query, beside=hit),
     )
-
-
-def paging(number: int, size: int, *, title: str, what: str) -> np.ndarray:
-    """Draw the line above a page of something, with the buttons that turn it; the positions that are on it.
-
-    Args:
-        number: Of all.
-        size: Of a page.
-        title: What they are.
-        what: The same in a word, for the buttons' keys.
-    """
-    last = max((number - 1) // size, 0)
-    at = query_rows.page_asked(last)
-    start = at * size
-    shown = np.arange(start, min(start + size, number))
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.html(f'<h4 class="radcbir-label">{markup(title)}</h4>', width="content")
-        st.caption(f"{start + 1:,} to {start + len(shown):,} of {number:,}", width="stretch")
-        for name, icon, to in (
-            ("First", "first_page", 0),
-            ("Previous", "chevron_left", at - 1),
-            ("Next", "chevron_right", at + 1),
-            ("Last", "last_page", last),
-        ):
-            st.button(
-                name,
-                icon=f":material/{icon}:",
-                key=f"radcbir:{name.lower()}-{what}",
-                disabled=to == at or not 0 <= to <= last,
-                on_click=state.update,
-                kwargs={"page": to + 1 if to else None},
-            )
-    return shown
 
 
 def _asked(collection: Collection, pairs: Pairs) -> int | None:

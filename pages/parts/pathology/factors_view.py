@@ -38,11 +38,7 @@ def show(opened: Opened) -> None:
     """Draw the view."""
     chosen = protocol_choice.choose(opened, hidden=("level", "divisor", "empty"), fixed_ks=())
     tiles.explain(_SAID)
-    if not protocol_choice.can_run(opened, chosen.protocol):
-        return
-    store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((opened.collection.manifest.labels("label").codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, "label")
+    if not (protocol_choice.can_run(opened, chosen.protocol) and protocol_choice.has_labels(opened, "label")):
         return
     protocol = chosen.protocol
     evaluation = Factors.of(protocol=protocol.name, exclude=list(protocol.exclude), seen=protocol.seen)

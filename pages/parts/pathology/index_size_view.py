@@ -13,7 +13,6 @@ import streamlit as st
 from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.tiles import Tile
-from pages.parts.frame import loaders
 from pages.parts.frame.shell import Opened
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.index_size import DRAWS, IndexSize
@@ -32,11 +31,7 @@ def show(opened: Opened) -> None:
     chosen = protocol_choice.choose(opened, fixed_ks=())
     level, k, protocol = chosen.level, chosen.k, chosen.protocol
     tiles.explain(_SAID)
-    if not protocol_choice.can_run(opened, protocol):
-        return
-    store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((opened.collection.manifest.labels(level).codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, level)
+    if not (protocol_choice.can_run(opened, protocol) and protocol_choice.has_labels(opened, level)):
         return
     result = runs.result(opened.collection, opened.encoder_id, IndexSize(protocol, level))
     if result is None:

@@ -44,9 +44,7 @@ def show(opened: Opened) -> None:
     protocol = Protocol.of(divisor=rules.divisor, empty=rules.empty, seen=rules.seen)
     chosen = Chosen(asked.level, asked.k, protocol)
     tiles.explain(_SAID)
-    store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((opened.collection.manifest.labels(chosen.level).codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, chosen.level)
+    if not protocol_choice.has_labels(opened, chosen.level):
         return
     evaluation = Leakage(protocol, chosen.level)
     result = runs.result(opened.collection, opened.encoder_id, evaluation)

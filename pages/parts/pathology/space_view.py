@@ -14,7 +14,7 @@ import streamlit as st
 from pages.parts.evaluation import charts, label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column, percent_column
 from pages.parts.evaluation.tiles import Tile
-from pages.parts.frame import loaders, state
+from pages.parts.frame import state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import percent
 from pages.parts.images import gallery
@@ -47,9 +47,7 @@ def show(opened: Opened) -> None:
     )
     exclude = "patient" if pairs == "left-out" else "none"
     tiles.explain(_SAID)
-    store = loaders.store(opened.collection, opened.encoder_id)
-    if not ((opened.collection.manifest.labels(level).codes >= 0) & store.valid).any():
-        protocol_choice.say_no_labels(opened, level)
+    if not protocol_choice.has_labels(opened, level):
         return
     result = runs.result(opened.collection, opened.encoder_id, Space(exclude, level))
     if result is not None:

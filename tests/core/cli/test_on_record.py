@@ -47,12 +47,17 @@ def test_every_command_is_on_record_or_only_looks() -> None:
     assert not set(ON_RECORD) & set(ONLY_LOOK)
 
 
-def test_what_changes_a_collection_is_on_record_before_it_is_done(tmp_path, capsys) -> None:
-    source = tmp_path / "source"
+def sources(folder):
+    """Images, and a table of corrections that fits nothing."""
+    source, table = folder / "source", folder / "t.csv"
     source.mkdir()
     write_small_images(source)
-    table = tmp_path / "t.csv"
     table.write_text("image_id,anatomy\nnobody,chest\n")
+    return source, table
+
+
+def test_what_changes_a_collection_is_on_record_before_it_is_done(tmp_path, capsys) -> None:
+    source, table = sources(tmp_path)
     for arguments in (
         ("import", str(source), "--name", "mine"),
         ("import", str(source), "--name", "mine", "--add"),
@@ -114,11 +119,7 @@ def test_jobs_that_are_stopped_and_resumed_are_on_record(capsys, monkeypatch) ->
 
 
 def test_what_only_looks_is_not_on_record(tmp_path, capsys) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    write_small_images(source)
-    table = tmp_path / "t.csv"
-    table.write_text("image_id,anatomy\nnobody,chest\n")
+    source, table = sources(tmp_path)
     for arguments in (
         ("list",),
         ("info", "small"),

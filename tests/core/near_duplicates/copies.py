@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
+
+from benchmarks.near_duplicates import as_jpeg, cropped, curve, scaled
 
 Pixels = np.ndarray
 
@@ -21,28 +21,6 @@ def blobs(seed: int, side: int = 160) -> Pixels:
         values += sign * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / (2 * size**2))
     values -= values.min()
     return (40 + 170 * values / values.max()).astype(np.uint8)
-
-
-def scaled(pixels: Pixels, factor: float) -> Pixels:
-    height, width = (round(length * factor) for length in pixels.shape[:2])
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def as_jpeg(pixels: Pixels, quality: int) -> Pixels:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer) as image:
-        return np.asarray(image)
-
-
-def cropped(pixels: Pixels, share: float) -> Pixels:
-    """The lower right corner."""
-    height, width = (round(length * share) for length in pixels.shape[:2])
-    return pixels[-height:, -width:]
-
-
-def curve(pixels: Pixels, of: Callable[[np.ndarray], np.ndarray]) -> Pixels:
-    return np.clip(of(pixels / 255) * 255, 0, 255).round().astype(np.uint8)
 
 
 COPIES: dict[str, Callable[[Pixels], Pixels]] = {

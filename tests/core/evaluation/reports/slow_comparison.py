@@ -24,6 +24,21 @@ def ranking(store, row, others):
     return sorted(others, key=lambda other: (-float(vectors[other] @ vectors[row]), other))
 
 
+def may_be_given(records, labels, row, protocol):
+    """The rows that a query may be given under a protocol; None where the row is no query."""
+    mine = records[row]
+    if not labels[row] or (protocol.name == "split" and mine["split"] != "test"):
+        return None
+    return [
+        other
+        for other, theirs in enumerate(records)
+        if other != row
+        and labels[other]
+        and (protocol.name != "split" or theirs["split"] == "train")
+        and not ("patient" in protocol.exclude and mine["patient_id"] == theirs["patient_id"] != "")
+    ]
+
+
 def slow_queries(a, b, protocol, level):
     """row → (label, patient, {k: (P@k of A, P@k of B)}), for every query, by plain Python."""
     records = a.collection.manifest.frame.to_dict("records")
@@ -31,21 +46,10 @@ def slow_queries(a, b, protocol, level):
     labels = [label_of(record, level) for record in records]
     result = {}
     for row in sorted(usable):
-        mine = records[row]
-        if not labels[row] or (protocol.name == "split" and mine["split"] != "test"):
+        mine, others = records[row], may_be_given(records, labels, row, protocol)
+        if others is None:
             continue
-        others = [
-            other
-            for other in usable
-            if other != row
-            and labels[other]
-            and (protocol.name != "split" or records[other]["split"] == "train")
-            and not (
-                "patient" in protocol.exclude
-                and mine["patient_id"]
-                and mine["patient_id"] == records[other]["patient_id"]
-            )
-        ]
+        others = [other for other in others if other in usable]
         relevant = sum(labels[other] == labels[row] for other in others)
         values = {}
         for k in protocol.ks:

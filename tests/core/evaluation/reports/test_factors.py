@@ -13,7 +13,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.reports.factors import FACTORS, Factors
 from radcbir_core.evaluation.reports.precision import Precision
-from tests.kept_embeddings import directions
+from tests.core.evaluation.reports.slow_comparison import label_of, may_be_given, ranking
 
 
 @pytest.fixture
@@ -25,22 +25,16 @@ def store(small_data, tmp_path, monkeypatch):
 
 def oracle(store, k: int, exclude: tuple[str, ...]):
     """factor → (hits that have it, hits it is asked of, sum of what chance gives, queries), by plain Python."""
-    frame, vectors = store.collection.manifest.frame, directions(store)
-    labels = store.collection.manifest.labels("label").text(range(len(frame)))
+    records = store.collection.manifest.frame.to_dict("records")
+    labels = [label_of(record, "label") for record in records]
     counts = {factor: [0, 0, 0.0, 0] for factor in FACTORS}
     for query, label in enumerate(labels):
-        if not label:
+        given = may_be_given(records, labels, query, Protocol.of(exclude=exclude))
+        if given is None:
             continue
-        given = [
-            row
-            for row, other in enumerate(labels)
-            if row != query
-            and other
-            and not ("patient" in exclude and frame["patient_id"][row] == frame["patient_id"][query] != "")
-        ]
         if not any(labels[row] == label for row in given):
             continue
-        ranked = sorted(given, key=lambda row: (-float(vectors[row] @ vectors[query]), row))
+        ranked = ranking(store, query, given)
         parts = label.split("/")
 
         def share(rows, depth, parts=parts):

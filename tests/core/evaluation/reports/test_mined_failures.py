@@ -12,7 +12,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import PAPER, Protocol, evaluation_of
 from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of, is_of_kind
 from radcbir_core.evaluation.reports.precision import Precision
-from tests.core.evaluation.reports.slow_comparison import label_of, mean, ranking
+from tests.core.evaluation.reports.slow_comparison import label_of, may_be_given, mean, ranking
 
 PROTOCOLS = [Protocol(), Protocol.of("split", exclude=["patient"]), Protocol.of(exclude=[])]
 
@@ -22,18 +22,10 @@ def asked(store, protocol):
     records = store.collection.manifest.frame.to_dict("records")
     labels = [label_of(record, "label") for record in records]
     lists = {}
-    for row, mine in enumerate(records):
-        if not labels[row] or (protocol.name == "split" and mine["split"] != "test"):
-            continue
-        others = [
-            other
-            for other, theirs in enumerate(records)
-            if other != row
-            and labels[other]
-            and (protocol.name != "split" or theirs["split"] == "train")
-            and not ("patient" in protocol.exclude and mine["patient_id"] == theirs["patient_id"] != "")
-        ]
-        lists[row] = ranking(store, row, others)
+    for row in range(len(records)):
+        others = may_be_given(records, labels, row, protocol)
+        if others is not None:
+            lists[row] = ranking(store, row, others)
     return lists, labels, [(record["modality"], record["anatomy"]) for record in records]
 
 

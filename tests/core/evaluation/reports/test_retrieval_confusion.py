@@ -13,7 +13,7 @@ from radcbir_core.evaluation import PAPER, Protocol, evaluation_of
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.reports.retrieval_confusion import CELL_COLUMNS, RetrievalConfusion
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
-from tests.core.evaluation.reports.slow_comparison import label_of, mean, ranking
+from tests.core.evaluation.reports.slow_comparison import label_of, may_be_given, mean, ranking
 
 
 def given(store, protocol, level):
@@ -21,25 +21,11 @@ def given(store, protocol, level):
     records = store.collection.manifest.frame.to_dict("records")
     labels = [label_of(record, level) for record in records]
     rows = {}
-    for row, mine in enumerate(records):
-        if not labels[row] or (protocol.name == "split" and mine["split"] != "test"):
-            continue
-        others = [
-            other
-            for other, theirs in enumerate(records)
-            if other != row
-            and labels[other]
-            and (protocol.name != "split" or theirs["split"] == "train")
-            and not (
-                "patient" in protocol.exclude and mine["patient_id"] and mine["patient_id"] == theirs["patient_id"]
-            )
-        ]
-        rows[row] = labels[row], [labels[other] for other in ranking(store, row, others)]
+    for row in range(len(records)):
+        others = may_be_given(records, labels, row, protocol)
+        if others is not None:
+            rows[row] = labels[row], [labels[other] for other in ranking(store, row, others)]
     return rows
-
-
-def same_patient(mine, theirs):
-    return mine["patient_id"] == theirs["patient_id"]
 
 
 def slow_cells(store, evaluation):
