@@ -23,11 +23,12 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
+from radcbir_core.evaluation.reports.figures import by_chance, figures
 from radcbir_core.evaluation.reports.precision import Precision, empty_counts, of_level, seen_cell
 from radcbir_core.evaluation.seen import seen_notes, seen_of
-from radcbir_core.evaluation.statistics.averages import present_labels, summarize
-from radcbir_core.evaluation.statistics.chance import CHANCE, expected_precision
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.averages import present_labels
+from radcbir_core.evaluation.statistics.chance import CHANCE
+from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.statistics.randomization import holm, swap_p_values
 from radcbir_core.evaluation.view import GalleryView, gallery_view, patient_notes
 from radcbir_core.progress import Progress, silent
@@ -37,9 +38,6 @@ COMPARISON_COLUMNS = (
     *("level", "label", "averaging", "k", "a", "b", "difference", "low", "high", "n_queries", "n_patients"),
     *("p", "p_holm", "n_empty", "n_seen"),
 )
-
-DIFFERENCES = (-1.0, 1.0)
-"""The least and the largest difference of two encoders' P@k."""
 
 
 @dataclass(frozen=True)
@@ -217,9 +215,7 @@ def _precision(
     """``(Q, len(ks))`` of one of the two; where its own evaluation is kept, it is that."""
     protocol = view.protocol
     if side is None:
-        return expected_precision(
-            view.available.relevant, view.allowed, protocol.ks, divisor=protocol.divisor, empty=protocol.empty
-        )
+        return by_chance(view, view.allowed)
     kept = Precision(protocol).kept(side) if whole else None
     if kept is not None:
         columns = [f"p@{k}" for k in protocol.ks]
@@ -234,22 +230,13 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
     n_labels = len(view.relevance.labels)
     chosen = [ks.index(k) for k in view.protocol.summary_ks]
     difference = b - a
-    # Every mean is linear in the values of the queries, so that the mean difference is the mean of the differences.
-    intervals = mean_intervals(difference, codes, clusters=clusters, n_labels=n_labels, limits=DIFFERENCES)
     p, corrected = np.full((2, n_labels, len(ks)), np.nan)
     if tested and n_labels:  # chance has no patients that it could be swapped for: its P@k is a mean, not a result
         p[:, chosen] = swap_p_values(difference[:, chosen], codes, clusters=clusters, n_labels=n_labels)
         corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
-    labels, empty, seen = view.relevance.labels, view.available.empty, (len(view.seen), view.seen_lines[1])
-    both = [
-        summarize(values, codes, labels=labels, columns={"k": ks}, empty=empty, seen=seen, intervals=intervals)
-        for values in (a, b)
-    ]
-    table = both[0].rename(columns={"precision": "a"}).assign(b=both[1]["precision"])
-    table["difference"] = table["b"] - table["a"]
-    # The means of differences and the differences of means may differ by a rounding.
-    table["low"] = np.minimum(table["low"], table["difference"])
-    table["high"] = np.maximum(table["high"], table["difference"])
+    table = figures(view, difference, name="difference", limits=DIFFERENCES)
+    for side, values in (("a", a), ("b", b)):
+        table[side] = figures(view, values)["precision"]
     undefined = np.full((2, len(ks)), np.nan)
     present = present_labels(codes, view.seen_lines[1])
     table["p"] = np.vstack([undefined, p[present]]).ravel()

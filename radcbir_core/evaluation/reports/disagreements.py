@@ -17,10 +17,10 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
 from radcbir_core.evaluation.metrics.precision_at_k import check_ks
-from radcbir_core.evaluation.reports.comparison import DIFFERENCES, Comparison, shared_view
+from radcbir_core.evaluation.reports.comparison import Comparison, shared_view
 from radcbir_core.evaluation.reports.precision import of_level
 from radcbir_core.evaluation.statistics.chance import expected_success, random_hits
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.intervals import DIFFERENCES, mean_intervals
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.graph import ranked_hits

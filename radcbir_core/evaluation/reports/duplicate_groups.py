@@ -75,12 +75,12 @@ class DuplicateGroups(Evaluation):
         patients = _several(of, manifest.groups("patient")[rows], number)
         split = manifest.codes("split")
         sides = [np.isin(np.arange(number), of[columns["split"] == _code(split.values, name)]) for name in _SIDES]
-        found = {"labels": labels, "patients": patients, "splits": sides[0] & sides[1]}
-        conflicts = np.sum([*found.values()], axis=0)
+        conflicting = {"labels": labels, "patients": patients, "splits": sides[0] & sides[1]}
+        conflicts = np.sum([*conflicting.values()], axis=0)
         exact = np.bincount(of, weights=manifest.groups("duplicate")[rows] >= 0, minlength=number)
         ends = [*first.tolist(), len(rows)][1:]
         values = [
-            _values(manifest, rows[start:end], {name: bool(mask[group]) for name, mask in found.items()})
+            _values(manifest, rows[start:end], {name: bool(mask[group]) for name, mask in conflicting.items()})
             if conflicts[group]
             else ""
             for group, (start, end) in enumerate(zip(first.tolist(), ends, strict=True))
@@ -91,7 +91,7 @@ class DuplicateGroups(Evaluation):
                 "row": rows[first].astype(np.int32),
                 "n_images": sizes.astype(np.int64),
                 "n_exact": exact.astype(np.int64),
-                **found,
+                **conflicting,
                 "conflicts": conflicts.astype(np.int64),
                 "values": np.asarray(values, dtype=object),
             }

@@ -20,11 +20,10 @@ from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice,
 from radcbir_core.evaluation.metrics.csls import NEAREST, by_csls, usual_similarity
 from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences, skewness
 from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.reports.figures import by_chance, figures
 from radcbir_core.evaluation.reports.precision import with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
-from radcbir_core.evaluation.statistics.averages import summarize
-from radcbir_core.evaluation.statistics.chance import expected_precision
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
@@ -193,25 +192,10 @@ def _histogram(counts: list[npt.NDArray[np.int64]], *, lists: float) -> pd.DataF
 
 def _precision(view: GalleryView, cosine: Hits, corrected: Hits) -> pd.DataFrame:
     """P@k by both rankings and their paired difference."""
-    protocol, codes = view.protocol, view.lines[1]
-    clusters, labels = view.clusters[view.queries], view.relevance.labels
-    chosen: dict[str, Any] = {"labels": labels, "columns": {"k": protocol.ks}, "empty": view.available.empty}
     values = [view.precision(hits) for hits in (cosine, corrected)]
-    tables = []
-    for mine in values:
-        bounds = mean_intervals(mine, codes, clusters=clusters, n_labels=len(labels))
-        tables.append(summarize(mine, codes, intervals=bounds, **chosen))
-    difference = values[1] - values[0]
-    bounds = mean_intervals(difference, codes, clusters=clusters, n_labels=len(labels), limits=(-1.0, 1.0))
-    paired = summarize(values[0], codes, intervals=bounds, **chosen)
-    drawn = expected_precision(
-        view.available.relevant, view.allowed, protocol.ks, divisor=protocol.divisor, empty=protocol.empty
-    )
-    table = tables[0].rename(columns={"precision": "cosine", "low": "cosine_low", "high": "cosine_high"})
-    table["csls"], table["csls_low"], table["csls_high"] = (tables[1][name] for name in ("precision", "low", "high"))
-    table["difference"] = table["csls"] - table["cosine"]
-    # The means of differences and the differences of means may differ by a rounding.
-    table["low"] = np.minimum(paired["low"], table["difference"])
-    table["high"] = np.maximum(paired["high"], table["difference"])
-    table["chance"] = summarize(drawn, codes, **chosen)["precision"]
+    table = figures(view, values[1] - values[0], name="difference", limits=DIFFERENCES)
+    for name, mine in zip(("cosine", "csls"), values, strict=True):
+        own = figures(view, mine)
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = (own[part] for part in ("precision", "low", "high"))
+    table["chance"] = figures(view, by_chance(view, view.allowed))["precision"]
     return table[list(HUBNESS_COLUMNS)]

@@ -24,10 +24,10 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
+from radcbir_core.evaluation.reports.figures import figures
 from radcbir_core.evaluation.reports.precision import means_table, with_bounds
 from radcbir_core.evaluation.seen import seen_notes
-from radcbir_core.evaluation.statistics.averages import summarize
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, patient_notes
 from radcbir_core.progress import Progress, silent
 
@@ -246,20 +246,12 @@ def _against(
     view: GalleryView, before: npt.NDArray[np.float64] | None, values: npt.NDArray[np.float64], table: pd.DataFrame
 ) -> dict[str, npt.NDArray[np.float64]]:
     """The columns of a step's difference to the one before, in the order of the table."""
-    names = ("difference", "difference_low", "difference_high", "n_both")
     if before is None:
+        names = ("difference", "difference_low", "difference_high", "n_both")
         return dict.fromkeys(names, np.full(len(table), np.nan))
-    change, codes, labels = values - before, view.lines[1], view.relevance.labels
-    bounds = mean_intervals(
-        change, codes, clusters=view.clusters[view.queries], n_labels=len(labels), limits=(-1.0, 1.0)
-    )
-    # The table of means is that of shares from 0 to 1: half of the difference lies within these.
-    seen = (len(view.seen), view.seen_lines[1])
-    means = summarize(
-        (change + 1) / 2, codes, labels=labels, columns={"k": view.protocol.ks}, seen=seen, intervals=bounds
-    )
-    columns = (2 * means["precision"] - 1, means["low"], means["high"], means["n_queries"].astype(np.float64))
-    return {name: column.to_numpy() for name, column in zip(names, columns, strict=True)}
+    change = figures(view, values - before, limits=DIFFERENCES)
+    columns = {"difference": "precision", "difference_low": "low", "difference_high": "high", "n_both": "n_queries"}
+    return {name: change[column].to_numpy(dtype=np.float64) for name, column in columns.items()}
 
 
 def _company(store: EncoderStore, names: Sequence[Exclusion]) -> list[tuple[str, int, int, float]]:

@@ -22,7 +22,6 @@ from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice,
 from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences
 from radcbir_core.evaluation.metrics.label_noise import VOTES, label_noise
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.relevance import Relevance, available_to
 from radcbir_core.evaluation.reports.precision import with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
 from radcbir_core.evaluation.statistics.chance import expected_success
@@ -152,7 +151,7 @@ class MinedFailures(Evaluation):
     def _images(self, view: GalleryView, progress: Progress) -> pd.DataFrame:
         manifest = view.store.collection.manifest
         queries, kinds = view.queries, view.relevance.kinds
-        alike = _alike(manifest.codes("modality").codes, manifest.codes("anatomy").codes)
+        alike = view.places.codes
         modality = manifest.codes("modality").codes
         many = view.hits(max(self.k, VOTES))
         noise = label_noise(
@@ -234,7 +233,7 @@ class MinedFailures(Evaluation):
         for count in np.unique(known).tolist():
             mine = known == count
             missed[mine] = 1 - expected_success(relevant[mine], allowed[mine], count)
-        other = allowed - _of_modality(view)
+        other = allowed - view.allowed_with(view.store.collection.manifest.codes("modality"))
         drawn = np.minimum(self.k, allowed)
         # In how many lists an image of the gallery is on average.
         lists = float(drawn.sum()) / max(int(view.gallery.sum()), 1)
@@ -340,19 +339,6 @@ def _first_relevant(view: GalleryView, progress: Progress) -> tuple[npt.NDArray[
         first[rows] = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
         progress("failures", rows.stop, number)
     return known, first
-
-
-def _alike(modality: npt.NDArray[Any], anatomy: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """``(N,)``: a number for each modality and anatomy; -1 where one is not known."""
-    both = (modality >= 0) & (anatomy >= 0)
-    pairs: npt.NDArray[np.int64] = np.where(both, modality.astype(np.int64) * (int(anatomy.max()) + 1) + anatomy, -1)
-    return pairs
-
-
-def _of_modality(view: GalleryView) -> npt.NDArray[np.int64]:
-    """``(Q,)``: how many images of its own modality each query may be given."""
-    modality = Relevance.of_codes(view.store.collection.manifest.codes("modality"))
-    return available_to(view.queries, relevance=modality, gallery=view.gallery, groups=view.groups).relevant
 
 
 def _part(some: npt.NDArray[Any], of: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -17,10 +17,9 @@ from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, OTHERWISE, SEEN_SAID, Protocol
-from radcbir_core.evaluation.statistics.averages import means_of, present_labels, summarize
-from radcbir_core.evaluation.statistics.chance import expected_precision
+from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.statistics.averages import present_labels
 from radcbir_core.evaluation.statistics.deviation import deviations_of
-from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
@@ -244,17 +243,15 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64], *, level: Le
     Returns:
         The columns :data:`MEANS_COLUMNS` but for the figures with and without what was seen in training.
     """
-    protocol, codes, number = view.protocol, view.lines[1], len(view.relevance.labels)
-    table, present = _figures(view, values), present_labels(codes, view.seen_lines[1])
-    available = view.available.relevant
+    number = len(view.relevance.labels)
+    table = figures(view, values)
     allowed = {"chance": view.allowed}
     if level == "label":
         allowed["same_anatomy"] = view.allowed_alike
     for name, images in allowed.items():
-        drawn = expected_precision(available, images, protocol.ks, divisor=protocol.divisor, empty=protocol.empty)
-        means = means_of(drawn, codes, n_labels=number)
-        table[name] = np.vstack([means.micro, means.macro, means.label[present]]).ravel()
-    deviations = deviations_of(values, codes, n_labels=number)
+        table[name] = figures(view, by_chance(view, images))["precision"]
+    codes = view.lines[1]
+    deviations, present = deviations_of(values, codes, n_labels=number), present_labels(codes, view.seen_lines[1])
     table["std"] = np.vstack([deviations.micro, deviations.macro, deviations.label[present]]).ravel()
     return table.assign(level=level).reindex(columns=[name for name in MEANS_COLUMNS if name not in _BY_SEEN])
 
@@ -266,27 +263,13 @@ def figures_by_seen(everyone: GalleryView, values: npt.NDArray[np.float64]) -> d
         everyone: Who could ask, those that were seen among them.
         values: ``(Q, len(ks))`` P@k of each.
     """
-    with_seen = _figures(everyone, values)
+    with_seen = figures(everyone, values)
     without = with_seen
     if len(everyone.seen):
-        without = _figures(everyone.without_seen, values[~np.isin(everyone.queries, everyone.seen)])
+        without = figures(everyone.without_seen, values[~np.isin(everyone.queries, everyone.seen)])
     parts = {"": "precision", "_low": "low", "_high": "high", "_queries": "n_queries"}
     return {
         f"{name}{part}": mine[column].to_numpy()
         for name, mine in (("without_seen", without), ("with_seen", with_seen))
         for part, column in parts.items()
     }
-
-
-def _figures(view: GalleryView, values: npt.NDArray[np.float64]) -> pd.DataFrame:
-    """Micro, macro and each label's P@k with intervals; the lines are those of every label that was asked, or seen."""
-    codes, number = view.lines[1], len(view.relevance.labels)
-    return summarize(
-        values,
-        codes,
-        labels=view.relevance.labels,
-        columns={"k": view.protocol.ks},
-        empty=view.available.empty,
-        seen=(len(view.seen), view.seen_lines[1]),
-        intervals=mean_intervals(values, codes, clusters=view.clusters[view.queries], n_labels=number),
-    )

@@ -170,11 +170,12 @@ def summarize(
     empty: NDArray[np.bool_] | None = None,
     seen: tuple[int, NDArray[Any]] | None = None,
     intervals: Intervals | None = None,
+    limits: tuple[float, float] = (0.0, 1.0),
 ) -> pd.DataFrame:
     """Put micro and macro means, and the mean of each label, into one long table.
 
     Args:
-        values: (Q, n) from 0 to 1; NaN is left out.
+        values: (Q, n) within ``limits``; NaN is left out.
         query_labels: (Q,) label codes, or (M,) with ``lines``; -1 is left out.
         labels: The name of each code.
         columns: What each of the n values is, in columns of the table, such as ``{"k": (1, 3)}``.
@@ -184,6 +185,7 @@ def summarize(
         seen: How many queries were seen in training, and the label codes of these (one a query and label), whether they
             are among the queries or were left out; adds the column ``n_seen``.
         intervals: Of the same values; adds the columns ``low``, ``high`` and ``n_patients``, the clusters behind them.
+        limits: The least and the largest value there can be.
 
     Returns:
         Columns ``label`` (str, empty for micro and macro), those of ``columns``, the mean (float, NaN without a query),
@@ -204,7 +206,7 @@ def summarize(
         2  chest  1      0.750          2     label
         3   hand  1      0.000          1     label
     """
-    means = means_of(values, query_labels, n_labels=len(labels), lines=lines)
+    means = means_of(values, query_labels, n_labels=len(labels), lines=lines, limits=limits)
     number = len(means.micro)
     if any(len(said) != number for said in columns.values()):
         raise ValueError(

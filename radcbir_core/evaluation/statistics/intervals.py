@@ -49,6 +49,9 @@ from radcbir_core.evaluation.statistics.averages import check_values, means_of, 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+DIFFERENCES = (-1.0, 1.0)
+"""The least and the largest difference of two shares."""
+
 _FURTHER_DEGREES = 5
 """Degrees of freedom besides C_eff: the two further patients, and what binary values give; by simulation."""
 

@@ -1,0 +1,67 @@
+"""The figures of one value a query, such as P@k or a difference of two: micro, macro and each label's, with intervals.
+
+Owns the one way from a view and its values to the table that evaluations tell; the means are those of averages.py, the
+intervals those of intervals.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from radcbir_core.evaluation.statistics.averages import summarize
+from radcbir_core.evaluation.statistics.chance import expected_precision
+from radcbir_core.evaluation.statistics.intervals import mean_intervals
+from radcbir_core.evaluation.view import GalleryView
+
+
+def figures(
+    view: GalleryView,
+    values: npt.NDArray[np.float64],
+    *,
+    name: str = "precision",
+    limits: tuple[float, float] = (0.0, 1.0),
+) -> pd.DataFrame:
+    """Micro, macro and each label's mean, with intervals and what is behind them.
+
+    Every mean is linear in the values of the queries: of differences, it is the difference of the means, and its
+    interval is the paired one.
+
+    Args:
+        view: Who asked; each query under one label.
+        values: ``(Q, len(ks))`` within ``limits``; NaN is left out.
+        name: Of the column of means.
+        limits: The least and the largest value there can be, such as
+            :data:`~radcbir_core.evaluation.statistics.intervals.DIFFERENCES`.
+
+    Returns:
+        The columns ``label``, ``k``, that of the means, ``n_queries``, ``n_empty``, ``n_seen``, ``averaging``, ``low``,
+        ``high`` and ``n_patients``; the lines are those of every label that was asked, or seen in training.
+    """
+    codes, labels = view.lines[1], view.relevance.labels
+    clusters = view.clusters[view.queries]
+    return summarize(
+        values,
+        codes,
+        labels=labels,
+        columns={"k": view.protocol.ks},
+        name=name,
+        empty=view.available.empty,
+        seen=(len(view.seen), view.seen_lines[1]),
+        intervals=mean_intervals(values, codes, clusters=clusters, n_labels=len(labels), limits=limits),
+        limits=limits,
+    )
+
+
+def by_chance(view: GalleryView, allowed: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    """``(Q, len(ks))`` P@k to be expected of images drawn at random.
+
+    Args:
+        view: Who asked.
+        allowed: ``(Q,)`` the images that are drawn from.
+    """
+    protocol = view.protocol
+    return expected_precision(
+        view.available.relevant, allowed, protocol.ks, divisor=protocol.divisor, empty=protocol.empty
+    )
