@@ -223,6 +223,7 @@ def _check_collection(name: str) -> Iterator[Finding]:
             "Bring it back to open images large and to embed with further encoders; searching works without.",
         )
     yield from _check_thumbnails(collection)
+    yield from _kept(f"{check}, reviews", partial(_check_reviews, collection))
     for encoder_id in collection.encoder_ids():
         yield from _kept(f"{check}, {encoder_id}", partial(_check_store, name, encoder_id))
     yield Finding(check, "ok", f"{counted(images, 'image')}, {counted(len(collection.encoder_ids()), 'encoder')}")
@@ -241,6 +242,20 @@ def _check_thumbnails(collection: Collection) -> Iterator[Finding]:
             f"Build {collection.name} again, and they are made anew.",
             Remedy("build", collection.name, options),
         )
+
+
+def _check_reviews(collection: Collection) -> Iterator[Finding]:
+    """Say where entries of the log of reviews cannot be read; nothing where nobody has said anything."""
+    from radcbir_core.collections.reviews.review_log import read_log
+
+    log = read_log(collection.folder)
+    if log.damaged:
+        line, reason = log.damaged[0]
+        told = (
+            f"{counted(len(log.damaged), 'line')} of {collection.layout.reviews} cannot be read, first {line}: {reason}"
+        )
+        advice = "They are left out, and the others hold. Mend them in the file, or remove them."
+        yield Finding(f"collection {collection.name}, reviews", "warning", told, advice)
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:

@@ -68,6 +68,8 @@ def prepare(root: Path) -> None:
             _build(folder)
         if name == "built":
             apply_corrections(folder, "first.csv")
+            _review(folder)
+            _write_reviews(source / "reviews.csv")
             _archive(folder, source / "archive.zip")
         if name == "form-one":
             as_form_one(folder / "data" / "collections" / NAME)
@@ -129,6 +131,29 @@ def apply_corrections(folder: Path, table: str = "corrections.csv") -> None:
     from radcbir_core.importers.relabeling import correct_labels
 
     correct_labels(NAME, folder / "source" / table, by="somebody")
+
+
+def _review(_: Path) -> None:
+    """A note more than there is."""
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.collections.reviews.reviewing import write_note
+
+    collection = open_collection(NAME)
+    write_note(collection, (collection.manifest.record(0)["image_id"], ""), "look again", by="somebody")
+
+
+def _write_reviews(path: Path) -> None:
+    from radcbir_core.collections.collection import open_collection
+
+    ids = open_collection(NAME).manifest.column("image_id")
+    path.write_text(f"kind,text,image_id,hit_id\ntag,mass?,{ids[0]},\ntag,unlike,{ids[0]},{ids[1]}\n")
+
+
+def _review_import(folder: Path) -> None:
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.collections.reviews.review_table import import_reviews, read_table
+
+    import_reviews(open_collection(NAME), read_table(folder / "source" / "reviews.csv"), by="somebody")
 
 
 def _rename(_: Path) -> None:
@@ -266,6 +291,8 @@ OPERATIONS: Final = (
     Operation("import --add --take-changes", _take, exchanges=True),
     Operation("relabel", apply_corrections),
     Operation("relabel, of form 1", apply_corrections, begins="form-one"),
+    Operation("review", _review),
+    Operation("review-import", _review_import),
     Operation("rename", _rename),
     Operation("rename, of form 1", _rename_and_title, begins="form-one"),
     Operation("rename and title", _rename_and_title),

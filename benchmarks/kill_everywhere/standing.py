@@ -35,11 +35,14 @@ def standing_of(work: Path) -> Standing:
 def _collection(name: str) -> Standing:
     from radcbir_core.collections.collection import open_collection
     from radcbir_core.collections.corrections import read_corrections
+    from radcbir_core.collections.reviews.review_log import read_log
 
     collection = open_collection(name)
     table = collection.manifest.table
     assert len(collection) == table.num_rows
     history = read_corrections(collection)
+    reviews = read_log(collection.folder)
+    assert not reviews.damaged, reviews.damaged
     told = {key: collection.record.get(key) for key in _TOLD}
     if isinstance(told["archive"], dict):
         told["archive"] = {key: value for key, value in told["archive"].items() if key != "opened"}
@@ -47,6 +50,7 @@ def _collection(name: str) -> Standing:
     return told | {
         "manifest": _digest(repr(table.to_pydict())),
         "history": history.drop(columns=["when", "source"]).values.tolist(),
+        "reviews": sorted((entry.kind, entry.image_id, entry.text, entry.by) for entry in reviews.entries),
         "problems": collection.problems().drop(columns="source").values.tolist(),
         "thumbnails": [_digest(collection.thumbnail(row)) for row in range(len(collection))],
         "private": [_private(path) for path in sorted(collection.folder.glob("*salt*"))] + [salt.exists()],

@@ -28,6 +28,7 @@ ON_RECORD: Final = (
     "relocate",
     "export",
     "relabel",
+    "review-import",
     "jobs stop",
     "jobs resume",
     "jobs dismiss",

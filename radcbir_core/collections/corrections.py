@@ -37,6 +37,10 @@ COLUMNS: Final = ("when", "by", "source", "image_id", "column", "from", "to")
 SEPARATOR: Final = "|"
 """Between several pathologies, in the history."""
 
+BY: Final = "corrected_by"
+WHEN: Final = "corrected_at"
+"""Columns of a table of corrections that say who made each line, and when."""
+
 _COUNTED: Final = "corrections"
 
 
@@ -77,14 +81,17 @@ def history_of(
     """Rows for the history.
 
     Args:
-        cells: ``image_id``, ``column``, ``from`` and ``to`` of each cell that is corrected.
+        cells: ``image_id``, ``column``, ``from`` and ``to`` of each cell that is corrected; ``by`` and ``when`` where
+            the table says who made which correction, and when, "" where it does not say it of a cell.
         source: The table that says so.
         by: Who corrected them; empty where that is not known.
         when: When; now by default.
     """
     at = (when or datetime.now(UTC)).isoformat(timespec="seconds")
     history = pd.DataFrame({name: list(cells[name]) for name in ("image_id", "column", "from", "to")}, dtype=object)
-    return history.assign(when=at, by=by, source=source)[list(COLUMNS)]
+    told = {name: cells.get(name, [""] * len(history)) for name in ("when", "by")}
+    history = history.assign(when=[one or at for one in told["when"]], by=[one or by for one in told["by"]])
+    return history.assign(source=source)[list(COLUMNS)]
 
 
 def add_to_history(folder: Path, before: Collection, further: pd.DataFrame) -> dict[str, Any]:

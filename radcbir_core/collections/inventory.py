@@ -22,6 +22,7 @@ from radcbir_core.collections.layout import (
     ENCODERS,
     IMAGES,
     PROBLEMS,
+    REVIEWS,
     THUMBNAILS,
     Layout,
     collections_folder,
@@ -31,10 +32,10 @@ from radcbir_core.collections.manifest import COLUMNS, Manifest, odd_column
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.swapping import finish_swaps
 
-PARTS = ("manifest", "thumbnails", "images", "problems", *ARTIFACT_NAMES, "other")
+PARTS = ("manifest", "thumbnails", "images", "problems", "reviews", *ARTIFACT_NAMES, "other")
 """The parts whose sizes are told, in this order."""
 
-_TOP = {PROBLEMS: "problems", CORRECTIONS: "manifest", THUMBNAILS: "thumbnails", IMAGES: "images"}
+_TOP = {PROBLEMS: "problems", CORRECTIONS: "manifest", REVIEWS: "reviews", THUMBNAILS: "thumbnails", IMAGES: "images"}
 _OF_ENCODER = {
     name: artifact.name
     for artifact in ARTIFACTS

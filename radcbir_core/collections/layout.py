@@ -21,6 +21,7 @@ RECORD: Final = "collection.json"
 MANIFEST: Final = "manifest.parquet"
 PROBLEMS: Final = "problems.csv"
 CORRECTIONS: Final = "corrections.csv"
+REVIEWS: Final = "reviews.jsonl"
 THUMBNAILS: Final = "thumbnails"
 IMAGES: Final = "images"
 ENCODERS: Final = "encoders"
@@ -125,6 +126,11 @@ class Layout:
     def corrections(self) -> Path:
         """Which labels were changed since the import, cell by cell; there once one was."""
         return self.folder / CORRECTIONS
+
+    @property
+    def reviews(self) -> Path:
+        """What people said of the images, entry by entry; there once somebody said something."""
+        return self.folder / REVIEWS
 
     @property
     def thumbnails(self) -> Path:

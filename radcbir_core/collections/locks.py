@@ -39,18 +39,19 @@ def at_rest(name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def gate(folder: Path, *, doing: str) -> Iterator[None]:
+def gate(folder: Path, *, doing: str, patience: float = 0.0) -> Iterator[None]:
     """Hold a collection's gate.
 
     Args:
         folder: The collection's, which need not be there yet.
         doing: What whoever holds it else is doing, for the message: "changing", "making".
+        patience: How many seconds to wait for whoever holds it.
 
     Raises:
         CollectionError: Another process holds it.
     """
     try:
-        with filelock.FileLock(Layout(folder).gate, blocking=False, fallback_to_soft=False):
+        with filelock.FileLock(Layout(folder).gate, timeout=patience, fallback_to_soft=False):
             yield
     except filelock.Timeout as error:
         raise CollectionError(

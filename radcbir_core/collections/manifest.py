@@ -323,6 +323,15 @@ class Manifest:
             )
         return row
 
+    def rows_of(self, image_ids: Sequence[str]) -> npt.NDArray[np.int64]:
+        """The rows of many images at once; -1 where the collection does not hold one.
+
+        Args:
+            image_ids: ``(R,)``, in any order.
+        """
+        rows = pc.index_in(pa.array(image_ids, pa.string()), value_set=self.table.column("image_id").cast(pa.string()))
+        return np.asarray(pc.fill_null(rows, -1), dtype=np.int64)
+
     def rows_with(self, column: str, value: str) -> npt.NDArray[np.intp]:
         """The rows whose ``column`` is ``value``; for columns such as sha256 that are not worth encoding.
 

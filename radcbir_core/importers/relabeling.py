@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
@@ -21,20 +21,25 @@ import pandas as pd
 import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.corrections import SEPARATOR, history_of, replaced, write_correction
+from radcbir_core.collections.corrections import BY, SEPARATOR, WHEN, history_of, replaced, write_correction
 from radcbir_core.collections.digests import IMAGE_COLUMNS
 from radcbir_core.collections.export import EXPORTED_AS
 from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.collections.reviews.review_log import CORRECTED, LONGEST_NAME, utc
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS
 from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, is_bracketed, listed_in, normalize_row
 from radcbir_core.importers.rows.sources import Cell, CsvTable, Row
+from radcbir_core.spreadsheet_cells import untamed
+from radcbir_core.vocabulary import tidy
 
 _BATCH_ROWS: Final = 16_384
 _LABELS: Final = ("pathologies", "pathology", "labels_all")
 _NAMES_OF: Final = {**dict.fromkeys(_LABELS[1:], "pathologies"), "split_hint": "split"}
 """Columns of a source that an import reads a column of the manifest from."""
+_TAMED: Final = frozenset({"image_id", "path", BY, *CORRECTED, *_LABELS})
+"""Columns in which an apostrophe before what looks like a formula is a spreadsheet's, as tables of RadCBIR have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,14 @@ def correct_labels(name: str, table: Path, *, by: str = "", dry_run: bool = Fals
     manifest, and any further column that the collection has. Its cells are read as an import reads them; an empty cell
     means that nothing is known. ``image_id``, ``path``, ``dicom_frame`` and what is computed from the files
     (``sha256``, ``width``, ``height``, ``duplicate_group``) say which image is meant, or nothing, and are never
-    changed: so a whole exported manifest, edited, is such a table too.
+    changed: so a whole exported manifest, edited, is such a table too. ``corrected_by`` and ``corrected_at``, where the
+    collection has no such columns, say who made a line and when, for the history. In these, in labels and in
+    what names an image, an apostrophe before ``=``, ``+``, ``-`` or ``@`` is a spreadsheet's, and not the cell's.
 
     Args:
         name: The collection.
         table: A CSV; UTF-8; comma, semicolon or tab between cells; plain or gzip.
-        by: Who corrects, for the history.
+        by: Who corrects, for the history, where the table does not say it.
         dry_run: Whether to tell only what would change.
 
     Raises:
@@ -95,12 +102,13 @@ def correct_labels(name: str, table: Path, *, by: str = "", dry_run: bool = Fals
         return _Corrections(open_collection(name), table).read()[0]
     with at_rest(name) as folder:
         before = Collection(folder)
-        proposed, corrected = _Corrections(before, table).read()
+        corrections = _Corrections(before, table)
+        proposed, corrected = corrections.read()
         if not len(proposed.cells):
             return proposed
         cells = {
             column: [str(cell) for cell in proposed.cells[column]] for column in ("image_id", "column", "from", "to")
-        }
+        } | corrections.made_by(proposed.cells["row"].tolist())
         write_correction(before, corrected, history_of(cells, source=table.name, by=by))
     return Relabeling(
         open_collection(name), proposed.cells, proposed.lines, proposed.changes, proposed.notes, written=True
@@ -121,6 +129,7 @@ class _Corrections:
         self.notes: list[str] = []
         self.by_id = "image_id" in self.table.columns
         self.targets = self._targets()
+        self._made: dict[int, tuple[str, str]] = {}
         self._seen = np.zeros(len(self.manifest), dtype=np.int64)
         self._index = pd.Index(self.manifest.column("image_id") if self.by_id else self._places())
         self._beside = pd.Index(self._places()) if self.by_id and "path" in self.table.columns else None
@@ -140,6 +149,7 @@ class _Corrections:
             now = self.manifest.rows(rows, ["image_id", *values])
             for row, line, told in zip(rows.tolist(), batch, now.to_dict("records"), strict=True):
                 before = {str(name): cell for name, cell in told.items()}
+                self._made[row] = self._made_of(line)
                 for column, after in self._read(line, before).items():
                     if _same(before[column], after):
                         continue
@@ -162,6 +172,11 @@ class _Corrections:
         frame = pd.DataFrame(cells, columns=["row", "image_id", "column", "from", "to"])
         return Relabeling(self.collection, frame, lines, self.changes.rows(), self.notes), corrected
 
+    def made_by(self, rows: Sequence[int]) -> dict[str, list[str]]:
+        """Who made the corrections of some rows, and when, as far as the table says it; once it was read."""
+        made = [self._made.get(row, ("", "")) for row in rows]
+        return {"by": [by for by, _ in made], "when": [when for _, when in made]}
+
     def _targets(self) -> dict[str, str]:
         """Column of the table → column of the manifest that it changes."""
         if not self.by_id and "path" not in self.table.columns:
@@ -171,9 +186,10 @@ class _Corrections:
             )
         fixed = {*IMAGE_COLUMNS, *COMPUTED}
         known = {name.lower(): name for name in self.manifest.column_names if name not in fixed}
+        self.provenance = [name for name in (BY, WHEN) if name in self.table.columns and name not in known]
         targets: dict[str, str] = {}
         for name in self.table.columns:
-            if name in fixed:
+            if name in fixed or name in self.provenance:
                 continue
             plain = name.removeprefix(EXPORTED_AS)
             if name not in known and plain in known and plain not in self.table.columns:
@@ -219,7 +235,10 @@ class _Corrections:
             for row in batch:
                 if row.reason:
                     raise ManifestError(f"{row.reason.removesuffix('.')}: line {row.line} of {self.path}. Correct it.")
-            yield batch
+            yield [
+                replace(row, cells={name: untamed(str(c)) if name in _TAMED else c for name, c in row.cells.items()})
+                for row in batch
+            ]
 
     def _rows_of(self, batch: Sequence[Row]) -> Any:
         """The row of the manifest that each line means."""
@@ -249,6 +268,16 @@ class _Corrections:
                     f"{image_id[:120]!r} and the path of another, {str(line.cells['path'])[:120]!r}. Correct the line; "
                     "if one column was sorted without the others, sort it back."
                 )
+
+    def _made_of(self, row: Row) -> tuple[str, str]:
+        """Who made a line, and when, as far as it says so."""
+        by, when = (tidy(str(row.cells.get(name, ""))) if name in self.provenance else "" for name in (BY, WHEN))
+        try:
+            return by[:LONGEST_NAME], utc(when) if when else ""
+        except ValueError as error:
+            raise ManifestError(
+                f"Expected {error}, in {WHEN} of line {row.line} of {self.path}. Correct it, or leave it empty."
+            ) from error
 
     def _key(self, row: Row) -> str:
         return str(row.cells["image_id"]).strip() if self.by_id else self._place_in(row)

@@ -100,6 +100,14 @@ def test_embeddings_of_an_earlier_decoding_are_said_to_be_of_it(small) -> None:
     assert finding.advice.endswith("import the images anew to have them as shown today.")
 
 
+def test_entries_of_reviews_that_cannot_be_read_are_a_warning(small) -> None:
+    (small / "collections" / "small" / "reviews.jsonl").write_bytes(b"{cut off")
+    (finding,) = [finding for finding in doctor.check_collections() if "reviews" in finding.check]
+    assert (finding.check, finding.result) == ("collection small, reviews", "warning")
+    assert "1 line of" in finding.found
+    assert "first 1: it is no JSON" in finding.found
+
+
 def test_thumbnails_that_are_damaged_are_said_with_what_mends_them(small, capsys) -> None:
     pictures = small / "collections" / "small" / "thumbnails" / "000000.bin"
     assert not [finding for finding in doctor.check_collections() if "thumbnails" in finding.check]

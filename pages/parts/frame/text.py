@@ -13,6 +13,7 @@ from typing import Final
 import pandas as pd
 
 from pages.parts.frame import server_paths
+from radcbir_core.spreadsheet_cells import tamed
 
 EXCLUSION_NAMES: Final = {
     "duplicate": "exact copies",
@@ -24,7 +25,6 @@ EXCLUSION_NAMES: Final = {
 }
 """What a query may not return, as the button says it."""
 
-_FORMULA: Final = re.compile(r"^[\t\r ]*[=+\-@]")
 _TYPED: Final = re.compile(
     r"((?:python -m radcbir_core|git checkout|pip install) [^`]+?(?=$|, or | \(|\. )|(?<!\S)--[a-z-]+)"
 )
@@ -85,7 +85,7 @@ def csv_bytes(table: pd.DataFrame) -> bytes:
 
     def tame(value: object) -> object:
         value = "|".join(value) if isinstance(value, list) else value
-        return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+        return tamed(value) if isinstance(value, str) else value
 
     safe = table.map(tame)
     safe.columns = [tame(name) for name in table.columns]

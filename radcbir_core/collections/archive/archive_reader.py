@@ -45,6 +45,7 @@ from radcbir_core.collections.layout import (
     MANIFEST,
     PROBLEMS,
     RECORD,
+    REVIEWS,
     EncoderLayout,
     Layout,
     check_name,
@@ -59,6 +60,7 @@ from radcbir_core.collections.migration import (
 )
 from radcbir_core.collections.record import ARCHIVED, digests_in, read_problems
 from radcbir_core.collections.record_rules import COLLECTION, odd_field
+from radcbir_core.collections.reviews.review_log import read_log
 from radcbir_core.collections.store import encoder_fault
 from radcbir_core.collections.writing import new_collection, refuse_existing
 from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy
@@ -294,10 +296,25 @@ def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
         raise ArchiveError(
             f"Expected the list of what could not be imported, but {PROBLEMS} in {called} is damaged. Export it again."
         ) from error
+    _check_reviews(folder, called)
     _check_manifest(folder / MANIFEST, rows, record, called)
     encoders = Layout(folder).encoders
     for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
         _check_encoder(EncoderLayout(encoder), rows, digests=digests_in(record), called=called)
+
+
+def _check_reviews(folder: Path, called: str) -> None:
+    try:
+        damaged = read_log(folder).damaged
+    except CollectionError as error:
+        raise ArchiveError(
+            f"Expected the log of reviews, but {REVIEWS} in {called} is damaged or too large. Export it again."
+        ) from error
+    if damaged:
+        line, reason = damaged[0]
+        raise ArchiveError(
+            f"Expected entries of reviews only, but of line {line} of {REVIEWS} in {called}: {reason}. Export it again."
+        )
 
 
 def _check_history(collection: Collection, called: str) -> None:

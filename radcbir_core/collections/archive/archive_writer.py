@@ -46,6 +46,7 @@ from radcbir_core.collections.layout import (
 from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifest import FRAME_COLUMN
 from radcbir_core.collections.record import write_record
+from radcbir_core.collections.reviews.review_log import leave_out_damaged
 from radcbir_core.collections.writing import link_or_copy, unfinished_folder
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
@@ -205,6 +206,7 @@ def _snapshot(collection: Collection) -> Iterator[Path]:
                     # Kept evaluations are replaced by whoever looks at one, and made again where a part is missing.
                     if f"/{EVALUATION.folder}/" not in name:
                         raise
+            leave_out_damaged(snapshot)
         yield snapshot
     finally:
         shutil.rmtree(snapshot, ignore_errors=True)

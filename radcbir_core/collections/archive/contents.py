@@ -22,6 +22,7 @@ from radcbir_core.collections.layout import (
     IMAGES,
     MANIFEST,
     PROBLEMS,
+    REVIEWS,
     THUMBNAILS,
 )
 from radcbir_core.errors import ArchiveError
@@ -45,7 +46,7 @@ _OF_ENCODER = [
     ),
 ]
 _BELONGS = re.compile(
-    rf"{re.escape(MANIFEST)}|{re.escape(PROBLEMS)}|{re.escape(CORRECTIONS)}"
+    rf"{re.escape(MANIFEST)}|{re.escape(PROBLEMS)}|{re.escape(CORRECTIONS)}|{re.escape(REVIEWS)}"
     rf"|{THUMBNAILS}/[0-9]{{6,}}\.(?:bin|crc|npy)"
     rf"|{ENCODERS}/[a-z0-9][a-z0-9._-]*/(?:{'|'.join(_OF_ENCODER)})"
 )

@@ -17,6 +17,8 @@ def test_every_file_is_a_part(copied) -> None:
     (copied.folder / "manifest-0123456789abcdef.parquet").write_bytes(b"of before")
     (copied.folder / "corrections.csv").write_bytes(b"when")
     assert sizes_of(copied.folder).parts["manifest"] == sizes.parts["manifest"] + 13
+    (copied.folder / "reviews.jsonl").write_bytes(b"said")
+    assert sizes_of(copied.folder).parts["reviews"] == sizes.parts["reviews"] + 4
 
 
 def test_counts_are_those_of_the_manifest(copied) -> None:

@@ -39,6 +39,18 @@ def test_a_gate_may_be_held_before_there_is_a_collection(copied) -> None:
             pass
 
 
+def test_who_is_patient_waits_for_the_gate(copied) -> None:
+    def leave(seconds: float) -> None:
+        first.__exit__(None, None, None)
+
+    first = gate(copied.folder, doing="changing")
+    first.__enter__()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("filelock._api.time.sleep", leave)
+        with gate(copied.folder, doing="changing", patience=60):
+            pass
+
+
 def test_a_lock_goes_with_its_process(copied) -> None:
     code = f"""
 import os

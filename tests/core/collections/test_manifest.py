@@ -153,3 +153,9 @@ def test_columns_that_measure_something() -> None:
     np.testing.assert_array_equal(m.numbers("size_mm", [4, 2]), [np.nan, 30])
     with pytest.raises(QueryError, match="column = 'agee'"):
         m.numbers("agee", [0])
+
+
+def test_many_rows_at_once() -> None:
+    m = manifest()
+    assert m.rows_of(["c", "x", "a", "c"]).tolist() == [2, -1, 0, 2]
+    assert m.rows_of([]).tolist() == []

@@ -481,3 +481,30 @@ def test_paths_with_backslashes_are_looked_up_once(small, csv, monkeypatch) -> N
     written = "".join(f"{'.' + chr(92) + path},PA\n" for path in paths)
     assert correct_labels("small", csv(f"path,view\n{written}"), dry_run=True).images == len(paths)
     assert asked.count("path") <= 3
+
+
+def test_a_table_may_say_who_made_each_line_and_when(small, csv) -> None:
+    one, two, three, *_ = ids(small)
+    table = csv(f"""
+        image_id,anatomy,corrected_by,corrected_at
+        {one},elbow,anna,2026-01-02T04:00:00+01:00
+        {two},elbow,,
+        {three},'=elbow,'=ben,
+    """)
+    correction = correct_labels("small", table, by="chief")
+    history = read_corrections(correction.collection)
+    assert history["by"].tolist() == ["anna", "chief", "=ben"]
+    assert history["to"].tolist() == ["elbow", "elbow", "=elbow"]
+    assert history["when"].tolist()[0] == "2026-01-02T03:00:00.000000+00:00"
+    assert history["when"].tolist()[1] == history["when"].tolist()[2] != ""
+
+
+def test_a_time_that_is_none_is_refused_with_its_line(small, csv) -> None:
+    table = csv(f"image_id,anatomy,corrected_at\n{ids(small)[0]},elbow,yesterday\n")
+    with pytest.raises(ManifestError, match=r"a time with its zone.*, in corrected_at of line 2"):
+        correct_labels("small", table)
+
+
+def test_who_and_when_alone_correct_nothing(small, csv) -> None:
+    with pytest.raises(ManifestError, match="Expected a column to change"):
+        correct_labels("small", csv(f"image_id,corrected_by\n{ids(small)[0]},anna\n"))

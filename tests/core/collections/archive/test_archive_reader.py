@@ -23,6 +23,8 @@ from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.changes import relocate_images
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
+from radcbir_core.collections.reviews.review_log import Entry, Log, lines_of_log, read_log
+from radcbir_core.collections.reviews.reviewing import write_tag
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, ImageError, RadcbirError
 from radcbir_core.importers.relabeling import correct_labels
@@ -502,3 +504,38 @@ def test_the_commands(small, tmp_path, elsewhere, capsys) -> None:
     assert "Expected a name for the new collection, but --name is not given" in capsys.readouterr().err
     assert main(["remove", "three", "--yes"]) == 0
     assert capsys.readouterr().out == "Removed three. The source images are untouched.\n"
+
+
+def test_what_was_said_of_images_goes_with_it(small, tmp_path, elsewhere) -> None:
+    """Lines that cannot be read stay here: an archive with them would not open."""
+    write_tag(small, (small.manifest.record(0)["image_id"], ""), "artifact", by="anna")
+    entries = read_log(small.folder).entries
+    with small.layout.reviews.open("ab") as log:
+        log.write(b"{cut off")
+    before = small.layout.reviews.read_bytes()
+    write_archive(small, tmp_path / "s.zip")
+    assert small.layout.reviews.read_bytes() == before
+    elsewhere()
+    assert read_log(open_archive(tmp_path / "s.zip").folder) == Log(entries)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{}\n", "of line 1 of reviews.jsonl"),
+        (
+            lines_of_log([Entry("0" * 32, "2026-01-01T00:00:00+00:00", "me", "tag", "a", text="x" * 61)]),
+            "a tag of 1 to 60",
+        ),
+        (b" " * 300, "is damaged or too large"),
+    ],
+)
+def test_entries_that_can_be_none_are_refused(small, tmp_path, elsewhere, content, message, monkeypatch) -> None:
+    monkeypatch.setattr("radcbir_core.collections.reviews.review_log.MOST_BYTES", 299)
+    monkeypatch.setattr("radcbir_core.collections.archive.archive_writer.leave_out_damaged", lambda folder: None)
+    small.layout.reviews.write_bytes(content)
+    write_archive(small, tmp_path / "s.zip")
+    elsewhere()
+    with pytest.raises(RadcbirError, match=message):
+        open_archive(tmp_path / "s.zip")
+    assert list_collections() == []

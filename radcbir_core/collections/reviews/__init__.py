@@ -1,0 +1,1 @@
+"""What people say of images and of queries beside their hits: tags, notes, and which label would be right."""

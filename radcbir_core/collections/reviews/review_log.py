@@ -1,0 +1,326 @@
+"""The log of what people said of a collection's images: ``reviews.jsonl``, one entry a line.
+
+Owns the form of an entry, reading and adding. Entries are added and never changed: what somebody takes back stands
+there as a withdrawal, with who and when. So two people at once, or a person and a command, cannot overwrite each other;
+what holds now is made of all entries, in whatever order they came (``review_state.py``).
+
+An image goes by its image_id and the digest of its file, never by its row. The file is written anew as a whole and
+renamed, under the collection's gate, as all files of a collection are: links and archives rely on that. A line that
+cannot be read, as a copy that was cut off may have, is left where it is, told, and costs no other.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Collection as Many
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+from radcbir_core.checked_files import parse_json
+from radcbir_core.collections.layout import Layout, folder_of
+from radcbir_core.collections.locks import gate
+from radcbir_core.errors import CollectionError
+from radcbir_core.storage import atomic_bytes, disk_errors
+from radcbir_core.vocabulary import tidy
+
+Kind = Literal["tag", "note", "correction", "withdrawal"]
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+LONGEST_TAG: Final = 60
+LONGEST_NOTE: Final = 4_000
+LONGEST_LABEL: Final = 400
+LONGEST_NAME: Final = 200
+LONGEST_ID: Final = 4_096
+"""Characters of each."""
+MOST_BYTES: Final = 64_000_000
+"""Of the whole log: some 200,000 entries."""
+CORRECTED: Final = ("modality", "anatomy", "pathologies")
+"""Columns of the manifest that a correction can be of."""
+
+_PATIENCE: Final = 10.0
+_ID = re.compile(r"[0-9a-f]{32}")
+_SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
+_IN_NOTES: Final = {ord(character): None for character in "\n\t\u200c\u200d"}
+"""What a note may hold beside what is printable: new lines, and what joins letters in some scripts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that somebody said, or took back.
+
+    Attributes:
+        id: Its own, 32 hexadecimal digits.
+        when: UTC, ISO 8601.
+        by: Who.
+        kind: A tag, a note, a correction of a label, or the withdrawal of one of these.
+        image_id: Of the image; in a pair, of the query.
+        hit_id: Of the hit, where it is said of a pair.
+        sha256: Of the image's file, where it is known.
+        hit_sha256: Of the hit's.
+        encoder: The encoder whose hits they were looking at; empty where that plays no part.
+        column: Of a correction: the column of the manifest.
+        text: The tag, the note, or the label that would be right; several pathologies with ``|`` between them.
+        before: Of a correction: what the manifest said.
+        of: Of a withdrawal: the id of what is taken back.
+        imported_by: Who brought it in by a table; empty for whoever said it here.
+    """
+
+    id: str
+    when: str
+    by: str
+    kind: Kind
+    image_id: str = ""
+    hit_id: str = ""
+    sha256: str = ""
+    hit_sha256: str = ""
+    encoder: str = ""
+    column: str = ""
+    text: str = ""
+    before: str = ""
+    of: str = ""
+    imported_by: str = ""
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """By what entries are put in order: when, and where that is the same, the id."""
+        return self.when, self.id
+
+
+_FIELDS: Final = tuple(field.name for field in fields(Entry))
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """The entries of a log.
+
+    Attributes:
+        entries: In the order of the file; one that stands there twice, once.
+        damaged: The lines that cannot be read, counted from 1, each with the reason.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    damaged: tuple[tuple[int, str], ...] = field(default=())
+
+
+def new_entry(kind: Kind, *, by: str, **said: str) -> Entry:
+    """An entry of now.
+
+    Args:
+        kind: What it is.
+        by: Who says it.
+        **said: The other attributes of an :class:`Entry`.
+
+    Raises:
+        CollectionError: It cannot be one: a tag that is empty or too long, for example.
+    """
+    try:
+        return checked(Entry(uuid.uuid4().hex, now(), tidy(by)[:LONGEST_NAME] or "not known", kind, **said))
+    except ValueError as error:
+        raise CollectionError(f"Expected {error}. Write it otherwise.") from error
+
+
+def now() -> str:
+    """The time as entries have it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def checked(entry: Entry) -> Entry:
+    """An entry as it is kept, if it can be one; a tag without outer blanks, a time in UTC.
+
+    Raises:
+        ValueError: It cannot; the text reads on from "Expected".
+    """
+    if not _ID.fullmatch(entry.id):
+        raise ValueError("an id of 32 hexadecimal digits, but it has another")
+    if entry.kind not in KINDS:
+        raise ValueError(f"a kind of {', '.join(KINDS)}, but kind = {entry.kind[:40]!r}")
+    _refuse_names(entry)
+    changed: dict[str, Any] = {"when": utc(entry.when)}
+    if entry.kind == "withdrawal":
+        if not _ID.fullmatch(entry.of):
+            raise ValueError("a withdrawal of an entry, but it names none")
+    elif not entry.image_id:
+        raise ValueError("an image_id, but there is none")
+    elif entry.hit_id == entry.image_id:
+        raise ValueError("two images in a pair, but both are the same")
+    elif entry.kind == "tag":
+        changed["text"] = _tag(entry.text)
+    elif entry.kind == "note":
+        changed["text"] = _note(entry.text)
+    elif entry.column not in CORRECTED or entry.hit_id:
+        raise ValueError(f"a correction of {', '.join(CORRECTED)} of one image, but column = {entry.column[:40]!r}")
+    elif max(len(entry.text), len(entry.before)) > LONGEST_LABEL or not (entry.text + entry.before + "x").isprintable():
+        raise ValueError(f"a label of at most {LONGEST_LABEL} characters in one line, but it is another")
+    return Entry(**{name: changed.get(name, getattr(entry, name)) for name in _FIELDS})
+
+
+def _refuse_names(entry: Entry) -> None:
+    """Refuse whatever is too long, or no name, of what every kind of entry has."""
+    for name in ("by", "imported_by", "encoder"):
+        text = getattr(entry, name)
+        if len(text) > LONGEST_NAME or not (text + "x").isprintable():
+            raise ValueError(f"a name of at most {LONGEST_NAME} characters in one line, but {name} is another")
+    if not entry.by:
+        raise ValueError("who says it, but by is empty")
+    for name in ("image_id", "hit_id"):
+        text = getattr(entry, name)
+        if len(text) > LONGEST_ID or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(f"an image_id of at most {LONGEST_ID:,} characters, but {name} is another")
+    for name in ("sha256", "hit_sha256"):
+        if not _SHA256.fullmatch(getattr(entry, name)):
+            raise ValueError(f"a SHA-256 of 64 hexadecimal digits, but {name} is another")
+
+
+def utc(text: str) -> str:
+    """A time as entries have it.
+
+    Raises:
+        ValueError: It is none, or says no time zone; the text reads on from "Expected".
+
+    Example:
+        >>> utc("2026-11-29 07:00:00+01:00")
+        '2026-11-29T06:00:00.000000+00:00'
+    """
+    try:
+        time = datetime.fromisoformat(text.strip()[:64])
+        if time.tzinfo is not None:
+            return time.astimezone(UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError):
+        pass  # said below, as of a time without a zone
+    raise ValueError(f"a time with its zone, such as 2026-11-29T06:00:00+00:00, but it is {text[:40]!r}")
+
+
+def _tag(text: str) -> str:
+    tag = " ".join(text.split())
+    if not 1 <= len(tag) <= LONGEST_TAG or not tag.isprintable():
+        raise ValueError(f"a tag of 1 to {LONGEST_TAG} characters in one line, but it is {text[:80]!r}")
+    return tag
+
+
+def _note(text: str) -> str:
+    note = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if not 1 <= len(note) <= LONGEST_NOTE or not note.translate(_IN_NOTES).isprintable():
+        raise ValueError(f"a note of 1 to {LONGEST_NOTE:,} characters, without control characters, but it is another")
+    return note
+
+
+def read_log(folder: Path) -> Log:
+    """The entries of a collection; none where nothing was said yet.
+
+    Args:
+        folder: The collection's.
+
+    Raises:
+        CollectionError: The log cannot be read, or is larger than one can be.
+    """
+    path = Layout(folder).reviews
+    try:
+        _refuse_large(path, path.stat().st_size)
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return Log()
+    except OSError as error:
+        raise CollectionError(
+            f"Expected the log of reviews, but {path} cannot be read: {error.strerror}. Copy it back from where the "
+            "folder came from, or remove it: nothing else depends on it."
+        ) from error
+    return parse_log(content)
+
+
+def parse_log(content: bytes) -> Log:
+    r"""The entries in the bytes of a log.
+
+    Example:
+        >>> parse_log(b'{"id": "cut o').damaged
+        ((1, 'it is no JSON'),)
+    """
+    entries: dict[str, Entry] = {}
+    damaged = []
+    for number, line in enumerate(content.split(b"\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            entry = _entry_of(line)
+        except ValueError as error:
+            damaged.append((number, str(error)))
+        else:
+            entries.setdefault(entry.id, entry)
+    return Log(tuple(entries.values()), tuple(damaged))
+
+
+def _entry_of(line: bytes) -> Entry:
+    try:
+        told = parse_json(line)
+    except ValueError as error:
+        raise ValueError("it is no JSON") from error
+    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+        raise ValueError("it is no entry")
+    if not set(told) <= set(_FIELDS) or not {"id", "when", "by", "kind"} <= set(told):
+        raise ValueError("it has other fields than an entry")
+    try:
+        return checked(Entry(**told))
+    except ValueError as error:
+        raise ValueError(f"expected {error}") from error
+
+
+def lines_of_log(entries: Iterable[Entry]) -> bytes:
+    """Entries as the log has them."""
+    told = ({name: getattr(one, name) for name in _FIELDS if getattr(one, name)} for one in entries)
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told).encode()
+
+
+def add_entries(name: str, entries: Sequence[Entry]) -> int:
+    """Add entries to a collection's log; on disk when this returns. Those that are in it already are passed over.
+
+    Args:
+        name: The collection.
+        entries: As :func:`new_entry` and :func:`checked` give them.
+
+    Returns:
+        How many were added.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: It is being changed, or its log is as large as one can be.
+        StorageError: No space left, or no permission.
+    """
+    folder = folder_of(name)
+    with disk_errors(folder), gate(folder, doing="changing", patience=_PATIENCE):
+        folder = folder_of(name)  # it may have been removed until now
+        path = Layout(folder).reviews
+        log = read_log(folder)
+        known: Many[str] = {entry.id for entry in log.entries}
+        fresh = [entry for entry in entries if entry.id not in known]
+        if fresh:
+            content = path.read_bytes() if path.is_file() else b""
+            if content and not content.endswith(b"\n"):
+                content += b"\n"  # a copy that was cut off: what it has of its last line stays there, and is told
+            content += lines_of_log(fresh)
+            _refuse_large(path, len(content))
+            atomic_bytes(path, content)
+    return len(fresh)
+
+
+def _refuse_large(path: Path, length: int) -> None:
+    if length > MOST_BYTES:
+        raise CollectionError(
+            f"Expected a log of reviews of at most {MOST_BYTES:,} bytes, but {path} would have {length:,}. Export the "
+            "reviews, move the file away, and import those that are still wanted."
+        )
+
+
+def leave_out_damaged(folder: Path) -> None:
+    """Write a log anew without the lines that cannot be read; for a copy that is given to others.
+
+    Raises:
+        CollectionError: The log cannot be read.
+        StorageError: No space left, or no permission.
+    """
+    log = read_log(folder)
+    if log.damaged:
+        atomic_bytes(Layout(folder).reviews, lines_of_log(log.entries))
