@@ -13,6 +13,7 @@ from pages.parts.pathology import (
     probes_view,
     ranking_view,
     space_view,
+    subgroups_view,
 )
 from radcbir_core.evaluation import FIXED
 
@@ -20,6 +21,7 @@ VIEWS: Final[views.Views] = {
     "precision": ("Precision", precision_view.show),
     "factors": ("Anatomy & pathology", factors_view.show),
     "leakage": ("Leakage", leakage_view.show),
+    "subgroups": ("Subgroups", subgroups_view.show),
     "ranking": ("Ranking metrics", ranking_view.show),
     "probes": ("kNN & linear probe", probes_view.show),
     "index-size": ("Index size", index_size_view.show),
@@ -32,7 +34,7 @@ def page() -> None:
     opened = shell.begin("Pathology", "embeddings", "neighbors")
     # A fixed protocol, and k's that it alone has, mean nothing in the other views.
     gone = ["protocol", "k"] if state.get("protocol") in FIXED else []
-    views.draw(opened, VIEWS, clears=["label", "page", "step", *gone])
+    views.draw(opened, VIEWS, clears=["label", "page", "step", "column", "cuts", "value", *gone])
 
 
 page()

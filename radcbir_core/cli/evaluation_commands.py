@@ -107,8 +107,8 @@ def _option(evaluation: type[Evaluation], item: Any, *, instead: str = "") -> An
     kind, about = get_type_hints(evaluation)[item.name], f"{item.metadata['about']}{instead}."
     flags = (option_of(item.name), f"--{item.name.rstrip('s')}")[: 2 if len(option_of(item.name)) == 2 else 1]
     if get_origin(kind) is tuple:
-        default = ", ".join(f"{value:g}" for value in item.default)
-        kind, about = list[get_args(kind)[0]], f"{about[:-1]}; repeat it. {default} by default."  # type: ignore[misc]
+        default = f" {', '.join(f'{value:g}' for value in item.default)} by default." if item.default else ""
+        kind, about = list[get_args(kind)[0]], f"{about[:-1]}; repeat it.{default}"  # type: ignore[misc]
     elif kind not in {bool, int, float}:
         kind = str
     told = not instead and item.name != "protocol" and not isinstance(item.default, tuple | bool) and item.default != ""

@@ -170,6 +170,8 @@ def pair(
     alt: str,
     label_width: int = 246,
     widths: Sequence[float] = (1, 1),
+    name: str = "label",
+    heading: str = "Label",
 ) -> None:
     """The chart and the table; a click on either writes the label to the URL.
 
@@ -181,6 +183,8 @@ def pair(
         alt: The chart in words.
         label_width: Of the table's column of labels, in pixels.
         widths: Of the chart and the table, in relation to each other.
+        name: Of the URL parameter.
+        heading: Of the table's column of labels.
     """
     names = table["label"].tolist()
     left, right = st.container(key="radcbir-half-labels").columns(widths, gap="medium")
@@ -188,7 +192,7 @@ def pair(
         figure,
         key=_CHART,
         theme=None,
-        on_select=lambda: pick_bar(names),
+        on_select=lambda: pick_bar(names, name=name),
         selection_mode="points",
         config={"displayModeBar": False, "scrollZoom": False},
         alt=alt,
@@ -203,13 +207,13 @@ def pair(
         height=ROW_HEIGHT * len(table) + 38,
         row_height=ROW_HEIGHT,
         placeholder="–",
-        on_select=lambda: pick_cell(names),
+        on_select=lambda: pick_cell(names, name=name),
         selection_mode="single-cell",
-        column_config={"label": st.column_config.TextColumn("Label", width=label_width), **columns},
+        column_config={"label": st.column_config.TextColumn(heading, width=label_width), **columns},
     )
 
 
-def pick_bar(labels: Sequence[str], *, chart: str = _CHART) -> None:
+def pick_bar(labels: Sequence[str], *, chart: str = _CHART, name: str = "label") -> None:
     """Open the label whose bar was clicked; a second click on it closes it.
 
     A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
@@ -218,20 +222,20 @@ def pick_bar(labels: Sequence[str], *, chart: str = _CHART) -> None:
     rows = chart_selection.from_event(st.session_state.get(chart)).rows
     before = st.session_state.get(f"{chart}-bar")
     label = labels[rows[0]] if rows and rows[0] < len(labels) else None
-    if label is None and state.get("label") != before:
+    if label is None and state.get(name) != before:
         label = before
     st.session_state[f"{chart}-bar"] = label or before
-    state.update(label=label, page=None)
+    state.update(**{name: label, "page": None})
 
 
-def pick_cell(labels: Sequence[str], *, table: str = _TABLE) -> None:
+def pick_cell(labels: Sequence[str], *, table: str = _TABLE, name: str = "label") -> None:
     """Open the label whose row was clicked; clearing the table's selection closes it."""
     cells = st.session_state[table].selection.cells
     label = labels[cells[0][0]] if cells and 0 <= cells[0][0] < len(labels) else None
-    state.update(label=label, page=None)
+    state.update(**{name: label, "page": None})
 
 
-def title(label: str, said: str) -> None:
+def title(label: str, said: str, *, name: str = "label") -> None:
     """The heading of an open label: its name, its figures, and the button that closes it."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(f'<h3 class="radcbir-label">{markup(label)}</h3>', width="content")
@@ -241,7 +245,7 @@ def title(label: str, said: str) -> None:
             icon=":material/close:",
             type="tertiary",
             on_click=state.update,
-            kwargs={"label": None, "page": None},
+            kwargs={name: None, "page": None},
         )
 
 

@@ -29,7 +29,7 @@ QUICK_IMAGES: Final = 4000
 QUICKER: Final = {
     **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500},
     **{"confusion": 75, "failures": 75, "hubness": 75},
-    "leakage": 2,
+    **{"leakage": 2, "subgroups": 5},
 }
 """So many times as many for those that take less: the neighbor graph answers most of them without a search."""
 QUICKER_EXACT: Final = {"comparison": 2}
@@ -53,11 +53,9 @@ def result(
         RadcbirError: Where it is computed at once, what goes wrong then.
     """
     store = loaders.store(collection, encoder_id)
-    key = (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
-    kept = _kept(key, evaluation, store)
+    kept = _looked_up(collection, encoder_id, evaluation)
     if kept is not None:
         return kept
-    _kept.clear(key, evaluation, store)  # only answers are kept in memory; the next run looks again
     if len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
             return evaluation.run(store)
@@ -75,6 +73,20 @@ def result(
         status = None  # done, but no longer kept: it was deleted since
     _offer(what, request, status)
     return None
+
+
+def at_hand(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Result | None:
+    """The result if it is kept or quickly computed, else None; nothing is drawn, and no work begins.
+
+    For what another evaluation says beside the one that is shown.
+
+    Raises:
+        RadcbirError: As :func:`result`.
+    """
+    kept = _looked_up(collection, encoder_id, evaluation)
+    if kept is not None or len(collection) > quick_images(evaluation):
+        return kept
+    return evaluation.run(loaders.store(collection, encoder_id))
 
 
 def quick_images(evaluation: Evaluation) -> int:
@@ -114,6 +126,16 @@ def _running(what: str, request: EvaluateEncoder, job: Job) -> None:
     st.markdown(f"**{literal(what)} is being computed.**")
     stages.show_bar(status, "Reading the collection" if status.stage == START else "")
     controls.stop(job, status, says=words_of(request).once_stopped)
+
+
+def _looked_up(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Result | None:
+    """What is kept of it, in memory or on disk."""
+    store = loaders.store(collection, encoder_id)
+    key = (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
+    kept = _kept(key, evaluation, store)
+    if kept is None:
+        _kept.clear(key, evaluation, store)  # only answers are kept in memory; the next run looks again
+    return kept
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

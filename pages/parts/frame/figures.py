@@ -205,6 +205,42 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
     return figure
 
 
+def interval_dots(table: pd.DataFrame, *, k: int, overall: float) -> go.Figure:
+    """P@k as dots with their intervals, one line each, and that of all queries as a line through all.
+
+    Every row carries its position as ``customdata`` and can be clicked over its whole width.
+
+    Args:
+        table: As :func:`precision_bars` takes it; a row without an interval gets a hollow dot.
+        k: Of P@k.
+        overall: P@k of all queries.
+    """
+    figure = precision_bars(table, k=k, colors={})
+    whiskers = table["low"].notna().to_numpy()
+    dots = figure.data[1]
+    # The bars stay, unseen: they carry the whiskers, and are what a click is aimed at.
+    dots.marker.color = "rgba(0,0,0,0)"
+    figure.add_scatter(
+        x=table["precision"].to_numpy(),
+        y=dots.y,
+        mode="markers",
+        customdata=dots.customdata,
+        hovertext=dots.hovertext,
+        hovertemplate=dots.hovertemplate,
+        marker={
+            "symbol": ["circle" if one else "circle-open" for one in whiskers.tolist()],
+            "size": 11,
+            "color": palette.HUES[0],
+            "line": {"width": 1.6, "color": palette.HUES[0]},
+        },
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 1}},
+    )
+    if not np.isnan(overall):
+        figure.add_vline(x=overall, line={"color": palette.QUIET, "width": 1.4, "dash": "dot"})
+    return figure
+
+
 def map_of_groups(
     x: npt.NDArray[np.float32],
     y: npt.NDArray[np.float32],

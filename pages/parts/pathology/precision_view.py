@@ -25,6 +25,7 @@ from radcbir_core.evaluation import KS, Result, evaluation_of
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
 from radcbir_core.evaluation.protocol import OTHERWISE, SEEN_RULES, SEEN_SAID, Protocol, SeenRule
+from radcbir_core.evaluation.reports.leakage import Leakage, dataset_loss, difference_said
 from radcbir_core.evaluation.reports.precision import rule_said, standout
 from radcbir_core.evaluation.seen import percent as percent_of
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
@@ -64,6 +65,7 @@ def show(opened: Opened) -> None:
         paper_view.show(opened, result)
     label = label_chart.chosen(opened.collection, labels["label"].tolist(), chosen.level)
     show_standout(opened, result, table, chosen)
+    show_dataset_loss(opened, chosen)
     show_labels(opened, result, labels, chosen, label=label, rule=rule_said(table, chosen.protocol))
     link_to_failures(chosen, label)
     if label is None:
@@ -126,6 +128,30 @@ def show_standout(opened: Opened, result: Result, table: pd.DataFrame, chosen: C
         on_click=state.update,
         kwargs={"label": label, "page": None},
         key="radcbir:standout",
+    )
+
+
+def show_dataset_loss(opened: Opened, chosen: Chosen) -> None:
+    """Whether it is the disease or the hospital, where much is lost without the query's own data set."""
+    protocol = chosen.protocol
+    if protocol.split or protocol.fixed or "dataset" in protocol.exclude:
+        return
+    rules = Protocol.of(divisor=protocol.divisor, empty=protocol.empty, seen=protocol.seen)
+    steps = runs.at_hand(opened.collection, opened.encoder_id, Leakage(rules, chosen.level))
+    row = None if steps is None else dataset_loss(steps.table[steps.table["k"] == chosen.k])
+    if row is None:
+        return
+    before = float(row["precision"] - row["difference"])
+    said = difference_said(row["difference"], row["difference_low"], row["difference_high"]).replace("-", "−")
+    st.button(
+        f"Disease or hospital? When a query's own data set does not count, P@{chosen.k} falls from {before:.2f} to "
+        f"{row['precision']:.2f}: {literal(said)}, over {counted(int(row['n_both']), 'query', 'queries')} that have "
+        f"something to find at both; {int(row['n_empty']):,} find nothing elsewhere.",
+        type="tertiary",
+        icon=":material/domain:",
+        on_click=state.update,
+        kwargs={"view": "leakage", "step": "dataset", "label": None, "page": None},
+        key="radcbir:dataset-loss",
     )
 
 

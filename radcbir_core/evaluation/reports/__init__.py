@@ -17,11 +17,12 @@ from radcbir_core.evaluation.reports.probes import Probes
 from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion
 from radcbir_core.evaluation.reports.space import Space
+from radcbir_core.evaluation.reports.subgroups import Subgroups
 
 EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
     for evaluation in (
-        *(Precision, Paper, Factors, Leakage, Ranking, Probes, IndexSize, Space),
+        *(Precision, Paper, Factors, Leakage, Subgroups, Ranking, Probes, IndexSize, Space),
         *(RetrievalConfusion, MinedFailures, Hubness),
         *(Comparison, Neighborhoods),
         DuplicateGroups,

@@ -6,10 +6,13 @@ intervals those of intervals.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from radcbir_core.collections.manifest import Codes
 from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.chance import expected_precision
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
@@ -22,6 +25,7 @@ def figures(
     *,
     name: str = "precision",
     limits: tuple[float, float] = (0.0, 1.0),
+    by: Codes | None = None,
 ) -> pd.DataFrame:
     """Micro, macro and each label's mean, with intervals and what is behind them.
 
@@ -34,12 +38,17 @@ def figures(
         name: Of the column of means.
         limits: The least and the largest value there can be, such as
             :data:`~radcbir_core.evaluation.statistics.intervals.DIFFERENCES`.
+        by: What every image counts under, where that is not its label.
 
     Returns:
         The columns ``label``, ``k``, that of the means, ``n_queries``, ``n_empty``, ``n_seen``, ``averaging``, ``low``,
         ``high`` and ``n_patients``; the lines are those of every label that was asked, or seen in training.
     """
-    codes, labels = view.lines[1], view.relevance.labels
+    codes: npt.NDArray[np.integer[Any]] = view.lines[1]
+    seen: npt.NDArray[np.integer[Any]] = view.seen_lines[1]
+    labels = view.relevance.labels
+    if by is not None:
+        codes, labels, seen = by.codes[view.queries], by.values, by.codes[view.seen]
     clusters = view.clusters[view.queries]
     return summarize(
         values,
@@ -48,7 +57,7 @@ def figures(
         columns={"k": view.protocol.ks},
         name=name,
         empty=view.available.empty,
-        seen=(len(view.seen), view.seen_lines[1]),
+        seen=(len(view.seen), seen),
         intervals=mean_intervals(values, codes, clusters=clusters, n_labels=len(labels), limits=limits),
         limits=limits,
     )

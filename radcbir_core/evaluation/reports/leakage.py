@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -190,6 +190,33 @@ def step_name(step: str) -> str:
     """
     name = STEP_NAMES.get(step, step)
     return name if step == NOTHING else f"+ {name}"
+
+
+LARGE: Final = 0.05
+"""From so much on, what the data set takes away is told wherever P@k is."""
+
+
+def dataset_loss(table: pd.DataFrame) -> pd.Series | None:
+    """What P@k loses when a query's own data set does not count, if that is much and sure; else None.
+
+    Args:
+        table: The steps, at one k.
+
+    Returns:
+        The micro mean's row of that step.
+
+    Example:
+        >>> columns = ["step", "averaging", "difference", "difference_high"]
+        >>> table = pd.DataFrame([["dataset", "micro", -0.4, -0.3], ["dataset", "macro", -0.2, 0.1]], columns=columns)
+        >>> float(dataset_loss(table)["difference"])
+        -0.4
+        >>> dataset_loss(table[table["averaging"] == "macro"]) is None
+        True
+    """
+    rows = table[(table["step"] == "dataset") & (table["averaging"] == "micro")]
+    rows = rows[(rows["difference"] <= -LARGE) & (rows["difference_high"] < 0)]
+    row: pd.Series | None = rows.iloc[0] if len(rows) else None
+    return row
 
 
 def difference_said(difference: float, low: float, high: float) -> str:

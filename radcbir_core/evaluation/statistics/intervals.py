@@ -198,6 +198,43 @@ def _sums(codes: NDArray[np.int64], weights: NDArray[np.float64], number: int) -
     return np.bincount(codes, weights=weights, minlength=number).astype(np.float64)
 
 
+def sums_intervals(
+    sums: NDArray[Any],
+    sizes: NDArray[Any],
+    codes: NDArray[Any],
+    *,
+    n_means: int,
+    limits: tuple[float, float] = (0.0, 1.0),
+    confidence: float = 0.95,
+) -> NDArray[np.float64]:
+    """Intervals of ratios of clusters' sums, as those of the labels in :func:`mean_intervals`; of weighted means.
+
+    Args:
+        sums: (P,) of the weighted values of a cluster.
+        sizes: (P,) of their weights, above 0; their scale does not count.
+        codes: (P,) of which mean, below ``n_means``; a cluster has one line a mean.
+        n_means: M.
+        limits: What a value is of hits alone, and of misses alone.
+        confidence: In how many cases the interval is to hold the true mean.
+
+    Returns:
+        (M, 2) bounds, not cut at the limits; NaN below two clusters.
+
+    Example:
+        >>> sums_intervals(np.ones(5), np.full(5, 2.0), np.zeros(5, int), n_means=1).round(2).tolist()
+        [[0.29, 0.71]]
+    """
+    lines = np.arange(len(codes))
+    clusters = _Clusters(
+        np.asarray(codes, dtype=np.int64),
+        lines,
+        np.asarray(sizes, dtype=np.float64),
+        np.asarray(sums, dtype=np.float64),
+        n_labels=n_means,
+    )
+    return _of_labels(clusters, limits, confidence)
+
+
 def cell_intervals(
     values: NDArray[Any],
     query_labels: NDArray[Any],

@@ -11,6 +11,7 @@ With few patients it cannot call anything clear: five can be swapped in 32 ways,
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def swap_p_values(
     p = np.full((n_labels, table.shape[1]), np.nan)
     order = np.argsort(labels, kind="stable")
     edges = np.searchsorted(labels[order], np.arange(n_labels + 1))
-    draws = np.random.default_rng(seed).integers(0, 2, size=(DRAWS, DRAWN_CLUSTERS), dtype=np.int8) * 2 - 1
+    draws = drawn_signs(seed)
     for label in range(n_labels):
         mine = order[edges[label] : edges[label + 1]]
         if not len(mine):
@@ -78,12 +79,33 @@ def swap_p_values(
             known = ~np.isnan(values)
             if known.any():
                 sums = np.bincount(members[known], weights=values[known])
-                p[label, column] = _p_value(sums.astype(np.float64), draws)
+                p[label, column] = sign_flip_p(sums.astype(np.float64), draws)
     return p
 
 
-def _p_value(sums: NDArray[np.float64], draws: NDArray[np.int8]) -> float:
-    """Two-sided p of the total of the clusters' sums when each may have either sign."""
+@lru_cache(maxsize=2)
+def drawn_signs(seed: int = 0) -> NDArray[np.int8]:
+    """(:data:`DRAWS`, :data:`DRAWN_CLUSTERS`) signs, −1 or 1; same seed, same signs. Not to be written to."""
+    draws: NDArray[np.int8] = (
+        np.random.default_rng(seed).integers(0, 2, size=(DRAWS, DRAWN_CLUSTERS), dtype=np.int8) * 2 - 1
+    )
+    draws.flags.writeable = False
+    return draws
+
+
+def sign_flip_p(sums: NDArray[np.float64], draws: NDArray[np.int8], *, total: float | None = None) -> float:
+    """Two-sided p of the total of the clusters' sums when each may have either sign.
+
+    Args:
+        sums: (C,) of each cluster.
+        draws: Of :func:`drawn_signs`.
+        total: What was observed; that of the sums by default. It may be another where the sums were made larger for
+            what estimating took from them.
+
+    Example:
+        >>> sign_flip_p(np.ones(4), drawn_signs())
+        0.125
+    """
     from scipy.special import erfc
 
     # Swapping what does not differ changes nothing.
@@ -91,10 +113,12 @@ def _p_value(sums: NDArray[np.float64], draws: NDArray[np.int8]) -> float:
     size = len(sums)
     if not size:
         return 1.0
-    total = abs(float(sums.sum())) - 1e-9  # so that the last digits do not decide between equals
+    # So that the last digits do not decide between equals.
+    total = abs(float(sums.sum()) if total is None else total) - 1e-9
     if size <= EXACT_CLUSTERS:
         ways = (np.arange(2**size)[:, None] >> np.arange(size)) & 1
-        return float(np.mean(np.abs((2 * ways - 1) @ sums) >= total))
+        # The two ways that were found, all as it is and all swapped, count whatever the total.
+        return float(max(np.count_nonzero(np.abs((2 * ways - 1) @ sums) >= total), 2) / 2**size)
     if size <= DRAWN_CLUSTERS:
         # The way that was found counts too (Phipson and Smyth, Stat Appl Genet Mol Biol 9(1), 2010): p is never 0.
         return float((1 + np.count_nonzero(np.abs(draws[:, :size] @ sums) >= total)) / (1 + len(draws)))

@@ -31,6 +31,7 @@ OTHERS = {
     "confusion": {"weight": "equal"},
     "failures": {"k": 5},
     "hubness": {"level": "anatomy"},
+    "subgroups": {"column": "view"},
 }
 """Of each kind that has choices, one that makes another result."""
 

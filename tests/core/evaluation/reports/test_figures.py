@@ -48,3 +48,16 @@ def test_chance_is_the_share_of_what_may_be_drawn(view) -> None:
     relevant = view.available.relevant
     expected = np.where(relevant > 0, relevant / view.allowed, np.nan)
     np.testing.assert_allclose(drawn, np.column_stack([expected, expected]))
+
+
+def test_images_can_count_under_something_else_than_their_label(view) -> None:
+    values = np.random.default_rng(1).uniform(0, 1, (len(view.queries), 2))
+    split = view.store.collection.manifest.codes("split")
+    table = figures(view, values, by=split)
+    own = split.text(view.queries)
+    for row in table[table["averaging"] == "label"].to_dict("records"):
+        mine = [
+            v for v, name in zip(values[:, view.protocol.ks.index(row["k"])], own, strict=True) if name == row["label"]
+        ]
+        assert (row["n_queries"], row["precision"]) == (len(mine), pytest.approx(np.mean(mine)))
+    assert {*own} - {""} == {*table["label"]} - {""}
