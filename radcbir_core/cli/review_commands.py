@@ -42,7 +42,7 @@ def reviews(
     for path in (output, corrections):
         check_folder(path)
     collection = open_collection(name)
-    said = read_reviews(collection)
+    said = read_reviews(collection.folder)
     table = review_table(collection, said.entries, server=server)
     to_apply = corrections_table(collection, said)
     for path, rows in ((output, table), (corrections, to_apply)):

@@ -329,8 +329,11 @@ class Manifest:
         Args:
             image_ids: ``(R,)``, in any order.
         """
-        rows = pc.index_in(pa.array(image_ids, pa.string()), value_set=self.table.column("image_id").cast(pa.string()))
-        return np.asarray(pc.fill_null(rows, -1), dtype=np.int64)
+        column = self.table.column("image_id")
+        # The few are looked up, not the many: 1.6 million take 30 ms so, and half a second the other way around.
+        rows = np.flatnonzero(np.asarray(pc.is_in(column, value_set=pa.array(image_ids, column.type))))
+        place = dict(zip(column.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True))
+        return np.array([place.get(image_id, -1) for image_id in image_ids], dtype=np.int64)
 
     def rows_with(self, column: str, value: str) -> npt.NDArray[np.intp]:
         """The rows whose ``column`` is ``value``; for columns such as sha256 that are not worth encoding.

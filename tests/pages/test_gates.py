@@ -23,6 +23,14 @@ CHANGING = {
     "radcbir_core.importers.uploads.kept_uploads": {"keep_upload", "remove_unused"},
     "radcbir_core.importers.preview": {"preview"},  # reads what somebody names
     "radcbir_core.audit": {"record"},
+    "radcbir_core.collections.reviews.reviewing": {
+        "write_tag",
+        "write_note",
+        "write_withdrawals",
+        "write_correction_of",
+    },
+    "radcbir_core.collections.reviews.review_log": {"add_entries", "leave_out_damaged"},
+    "radcbir_core.collections.reviews.review_table": {"import_reviews", "read_table"},  # reads what somebody names
 }
 """Module → the names that pages must mention in gates only."""
 LOOKING = {
@@ -41,6 +49,31 @@ LOOKING = {
     "radcbir_core.importers.uploads.kept_uploads": {"Upload", "uploads_folder"},
     "radcbir_core.importers.preview": {"Preview", "PreviewedSource"},
     "radcbir_core.audit": {"account", "audit_path"},
+    "radcbir_core.collections.reviews.reviewing": {
+        "Proposed",
+        "corrections_table",
+        "identity_of",
+        "images_in",
+        "is_same_label",
+        "known_images",
+        "normal_label",
+        "presence_of",
+        "proposals",
+        "read_reviews",
+        "said_now",
+    },
+    "radcbir_core.collections.reviews.review_log": {
+        "Entry",
+        "Log",
+        "checked",
+        "lines_of_log",
+        "new_entry",
+        "now",
+        "parse_log",
+        "read_log",
+        "utc",
+    },
+    "radcbir_core.collections.reviews.review_table": {"Imported", "case_address", "csv_of", "review_table"},
 }
 """The other public names of these modules; a new one has to be put into one of the two."""
 OF_JOBS = {"stop", "end", "resume", "dismiss"}
@@ -50,7 +83,7 @@ OF_FILES = {
 }  # fmt: skip
 """Methods and functions that change files, or read them whole."""
 SOUNDS_LIKE_CHANGING = re.compile(
-    r"(write|remove|rename|relocate|delete|import_as|build_|make_|export_|correct_|keep_|start|run_here|record$|save|put_|"
+    r"(write|remove|rename|relocate|delete|import_as|build_|make_|export_|correct_|keep_|import_re|add_|leave_out|start|run_here|record$|save|put_|"
     r"fetch_|train_|embed_|open_archive|relabel|store_)"
 )
 

@@ -58,6 +58,7 @@ def show(pair: Pair, ranked: RankedPair, *, key: str, on_query: Callable[[str], 
             int(np.flatnonzero(rows[side] == row)[0]),
             similarities=hits.similarities[0][: hits.counts[0]] if known else None,
             query=gallery.labels_of(pair.collection, ranked.row),
+            query_row=ranked.row,
             on_query=on_query,
         )
 

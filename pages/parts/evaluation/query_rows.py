@@ -65,6 +65,7 @@ def show(
                 key=f"hits-{row}",
                 similarities=similarities,
                 query=gallery.labels_of(opened.collection, row),
+                query_row=row,
                 columns=5,
             )
 

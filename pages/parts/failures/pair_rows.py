@@ -14,8 +14,8 @@ import streamlit as st
 
 from pages.parts.frame import paging, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import literal, markup
-from pages.parts.images import gallery, pictures, seen_marks
+from pages.parts.frame.text import literal
+from pages.parts.images import case, gallery
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 
@@ -106,9 +106,10 @@ def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
             f"{pairs.similarities[at]:.3f}",
             width="stretch",
         )
+        # With Shift: the dialog of an image stands over the page, has the plain keys, and both hear every key.
         for name, icon, to, key in (
-            ("Previous pair", "chevron_left", at - 1, "Left"),
-            ("Next pair", "chevron_right", at + 1, "Right"),
+            ("Previous pair", "chevron_left", at - 1, "Shift+Left"),
+            ("Next pair", "chevron_right", at + 1, "Shift+Right"),
         ):
             st.button(
                 name,
@@ -125,19 +126,4 @@ def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
             on_click=state.update,
             kwargs={"image": None, "beside": None},
         )
-    halves = st.container(key="radcbir-large-pair").columns(2, gap="medium")
-    for half, row, name in zip(halves, rows, ("Query", f"Hit, rank {pairs.ranks[at]}"), strict=True):
-        with half:
-            labels = gallery.labels_of(collection, row)
-            said = " · ".join(filter(None, gallery.said_of(labels))) or "not labeled"
-            st.html(f'<p class="radcbir-query"><b>{markup(name)}</b> &ensp;{markup(said)}</p>')
-            try:
-                source = pictures.large(collection, row, gallery.said_of(labels))
-            except RadcbirError as error:
-                shell.show_error(error)
-            else:
-                if gallery.picture(source, f"{name}: {said}", key=f"large-pair-{name[:3]}"):
-                    gallery.open_large(collection, rows, rows.index(row))
-            with st.expander("All that is known of it"):
-                in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
-                gallery.facts_table([*gallery.image_facts(collection, row), *in_training])
+    case.draw(collection, rows, names=("Query", f"Hit, rank {pairs.ranks[at]}"))

@@ -28,6 +28,8 @@ from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusio
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
 from radcbir_core.collections.manifest import GROUPINGS, Grouping, Level
+from radcbir_core.collections.reviews.review_state import Reviews
+from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
@@ -282,6 +284,19 @@ def _stamp(opened: Collection) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
+def reviews(opened: Collection) -> Reviews:
+    """What people said of a collection's images; read again when somebody has said something. Read-only.
+
+    Raises:
+        CollectionError: The log cannot be read.
+    """
+    try:
+        stat = opened.layout.reviews.stat()
+    except OSError:  # nothing was said yet, or reading it will tell
+        return _reviews(str(opened.folder), (0, 0, 0))
+    return _reviews(str(opened.folder), (stat.st_mtime_ns, stat.st_size, stat.st_ino))
+
+
 def samples(opened: Collection, count: int) -> list[int]:
     """Rows that show what is in a collection: one of each modality and anatomy, most frequent pairs first.
 
@@ -406,6 +421,11 @@ def _problems(key: CollectionKey, stamp: tuple[int, int]) -> pd.DataFrame:  # no
 @st.cache_data(max_entries=64, show_spinner=False)
 def _problem_count(key: CollectionKey, stamp: tuple[int, int]) -> int:  # noqa: ARG001 - as above
     return len(open_collection(key.name).problems())
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _reviews(folder: str, stamp: tuple[int, int, int]) -> Reviews:  # noqa: ARG001 - as above
+    return read_reviews(Path(folder))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -33,6 +33,7 @@ PAGES: Final = (
     ("Retrieval", "pages/retrieval.py", ":material/image_search:"),
     ("Pathology", "pages/pathology.py", ":material/bar_chart:"),
     ("Failures", "pages/failures.py", ":material/troubleshoot:"),
+    ("Review", "pages/review.py", ":material/rate_review:"),
     ("Map", "pages/map.py", ":material/scatter_plot:"),
     ("Compare", "pages/compare.py", ":material/compare_arrows:"),
     ("Collections", "pages/collections.py", ":material/database:"),
@@ -151,7 +152,7 @@ def _let_in(sidebar: DeltaGenerator) -> None:
         sidebar.button("Log out", key="radcbir:log-out", type="tertiary", icon=":material/logout:", on_click=st.logout)
     elif rights.is_open_to_others():
         role = rights.visitor().role
-        may = "look and query" if role == "viewer" else "correct labels too" if role == "editor" else "do everything"
+        may = {"viewer": "look and query", "editor": "look, query and review images", "owner": "do everything"}[role]
         st.warning(
             f"Whoever reaches this server may {may}: it is open to others and has no login. "
             "An owner can set one up; docs/security.md says how.",

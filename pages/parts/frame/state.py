@@ -17,7 +17,9 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``ima
 or ``image:ID``), ``count`` (the labels counted in the selection). On Compare: ``versus`` (the second encoder, or
 ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``empty``, ``seen``, ``label``,
 ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of neighborhoods). On Collections:
-``show`` (the one in full), ``part`` (of it), ``find`` (in its problems).
+``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review: ``kind`` (images, pairs,
+corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``, ``page``, ``image`` and ``beside`` (the
+case in large).
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ function element(tag, className, text) {
 }
 
 function describe(card) {
-  const parts = [card.image_id, card.modality, ...card.lines.map((line) => line.value), card.seen]
+  const said = (card.said || []).map((mark) => mark.text)
+  const parts = [card.image_id, card.modality, ...card.lines.map((line) => line.value), card.seen, ...said]
   return parts.filter(Boolean).join(", ")
 }
 
@@ -84,6 +85,15 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
       row.append(word)
     }
     item.append(row)
+  }
+  if (card.said && card.said.length) {
+    const marks = element("div", "marks")
+    for (const mark of card.said) {
+      const chip = element("span", `mark mark-${mark.kind}`, mark.text)
+      chip.title = mark.title
+      marks.append(chip)
+    }
+    item.append(marks)
   }
   if (card.note && kind === "li") item.append(element("div", "note", card.note))
   return item

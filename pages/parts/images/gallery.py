@@ -20,7 +20,7 @@ from PIL import Image
 from pages.parts.frame import palette, shell, state
 from pages.parts.frame.palette import Agreement
 from pages.parts.frame.text import markup, message
-from pages.parts.images import pictures, seen_marks
+from pages.parts.images import pictures, review_marks, review_panel, seen_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.seen import Seen
@@ -93,6 +93,7 @@ def show(
     per_page: int = 50,
     columns: int = 5,
     notes: Sequence[str] | None = None,
+    query_row: int | None = None,
     on_query: Callable[[str], None] | None = None,
 ) -> None:
     """A grid of images, page by page; each opens large and becomes the next query with one click.
@@ -108,6 +109,8 @@ def show(
         per_page: Cards a page.
         columns: Cards side by side on a wide screen; fewer where there is no room.
         notes: (K,) a line below each image.
+        query_row: The row of the query whose hits they are, where it is an image of the collection: what was said of a
+            pair is shown, and can be said, as well.
         on_query: Called with the image_id before the page runs again, when "use as query" is clicked. By default the
             Retrieval page opens with that query.
     """
@@ -120,7 +123,8 @@ def show(
     stop = min(start + per_page, len(shown))
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
     records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS)
-    seen = seen_marks.seen_here(collection)
+    seen, reviews = seen_marks.seen_here(collection), review_marks.reviews_here(collection)
+    asked = "" if query_row is None else _image_id(collection, query_row)
     cards = []
     for position, values_of_row in zip(range(start, stop), records.itertuples(index=False), strict=True):
         record = dict(zip(_CARD_COLUMNS, values_of_row, strict=True))
@@ -130,6 +134,7 @@ def show(
             card |= {"rank": position + 1, measure: f"{values[position]:.3f}"}
         if said is not None:
             card["note"] = str(said[position])
+        card["said"] = review_marks.on_card(reviews, record, query=asked)
         cards.append(card)
 
     def use() -> None:
@@ -150,7 +155,16 @@ def show(
     row = _clicked(result, "open", shown)
     if row is not None:
         position = int(np.flatnonzero(shown == row)[0])
-        open_large(collection, shown, position, similarities=values, measure=measure, query=query, on_query=on_query)
+        open_large(
+            collection,
+            shown,
+            position,
+            similarities=values,
+            measure=measure,
+            query=query,
+            query_row=query_row,
+            on_query=on_query,
+        )
 
 
 def show_pairs(
@@ -159,8 +173,8 @@ def show_pairs(
     hits: Sequence[int] | np.ndarray,
     *,
     key: str,
-    ranks: Sequence[int] | np.ndarray,
-    similarities: Sequence[float] | np.ndarray,
+    ranks: Sequence[int] | np.ndarray | None = None,
+    similarities: Sequence[float] | np.ndarray | None = None,
     on_open: Callable[[str, str], None],
     notes: Sequence[str] | None = None,
     columns: int = 4,
@@ -172,8 +186,8 @@ def show_pairs(
         queries: (P,) rows of the manifest.
         hits: (P,) rows of the manifest.
         key: Unique on the page.
-        ranks: (P,) of each hit.
-        similarities: (P,) of each hit.
+        ranks: (P,) of each hit, where they are known.
+        similarities: (P,) of each hit, where they are known.
         on_open: Called with the image_id of both before the page runs again.
         notes: (P,) a line below each pair.
         columns: Pairs side by side on a wide screen.
@@ -182,13 +196,17 @@ def show_pairs(
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
     frame = collection.manifest.rows(rows.reshape(-1), _CARD_COLUMNS)
     records = [dict(zip(_CARD_COLUMNS, values, strict=True)) for values in frame.itertuples(index=False)]
-    seen, pairs = seen_marks.seen_here(collection), []
+    seen, reviews = seen_marks.seen_here(collection), review_marks.reviews_here(collection)
+    pairs: list[list[dict[str, Any]]] = []
     for position, (query, hit) in enumerate(rows.tolist()):
         asked, given = records[2 * position : 2 * position + 2]
         both = (
-            _card(collection, query, asked, None, seen) | {"role": "Query"},
+            _card(collection, query, asked, None, seen)
+            | {"role": "Query", "said": review_marks.on_card(reviews, asked)},
             _card(collection, hit, given, _labels(asked), seen)
-            | {"rank": int(ranks[position]), "similarity": f"{similarities[position]:.3f}"},
+            | {"said": review_marks.on_card(reviews, given, query=str(asked["image_id"]))}
+            | ({"role": "Hit"} if ranks is None else {"rank": int(ranks[position])})
+            | ({} if similarities is None else {"similarity": f"{similarities[position]:.3f}"}),
         )
         color = {card["row"]: colors.get(card["modality"], palette.NO_VALUE) for card in both}
         pairs.append([card | {"pair": position, "color": color[card["row"]]} for card in both])
@@ -243,6 +261,7 @@ def open_large(
     similarities: Sequence[float] | np.ndarray | None = None,
     measure: Measure = "similarity",
     query: Labels | None = None,
+    query_row: int | None = None,
     on_query: Callable[[str], None] | None = None,
 ) -> None:
     """Open one of several images in a dialog: full resolution, window, all it is known by; previous and next.
@@ -256,10 +275,19 @@ def open_large(
         similarities: (K,) similarity to a query, whose hits the rows are, best first.
         measure: What the similarities are.
         query: Labels to compare with.
+        query_row: As in :func:`show`.
         on_query: As in :func:`show`.
     """
     st.session_state[_AT] = position
-    _dialog(collection, np.asarray(rows, dtype=np.int64), similarities, measure=measure, query=query, on_query=on_query)
+    _dialog(
+        collection,
+        np.asarray(rows, dtype=np.int64),
+        similarities,
+        measure=measure,
+        query=query,
+        query_row=query_row,
+        on_query=on_query,
+    )
 
 
 @st.dialog("Image", width="large")
@@ -316,7 +344,7 @@ def png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-@st.dialog("Image", width="large")
+@st.dialog("Image", width="large", on_dismiss="rerun")  # what was said meanwhile is then on the cards
 def _dialog(
     collection: Collection,
     rows: np.ndarray,
@@ -324,6 +352,7 @@ def _dialog(
     *,
     measure: Measure,
     query: Labels | None,
+    query_row: int | None,
     on_query: Callable[[str], None] | None,
 ) -> None:
     def step(by: int) -> None:
@@ -360,6 +389,8 @@ def _dialog(
             st.caption(f"Image {position + 1:,} of {len(rows):,}")
         else:
             st.caption(f"Rank {position + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[position]:.3f}")
+        asked = "" if query_row is None else _image_id(collection, query_row)
+        review_panel.draw_in_dialog(collection, _image_id(collection, row), query=asked)
         if query is not None:
             _agreement_table(query, labels_of(collection, row))
         in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)

@@ -65,6 +65,7 @@ def show(opened: Opened, asked: Asked) -> None:
                 similarities=answer.similarities(),
                 measure=answer.measure,
                 query=asked.labels,
+                query_row=asked.row,
                 per_page=MOST_HITS,
                 on_query=use_image,
             )

@@ -26,11 +26,13 @@ class Asked:
         query: What is searched with.
         embedded: The same with its vectors, where the encoder has been asked for them.
         labels: Of an image of the collection; None of any other query.
+        row: Of that image.
     """
 
     query: Query
     embedded: EmbeddedQuery | None = None
     labels: Labels | None = None
+    row: int | None = None
 
 
 def use_image(image_id: str) -> None:
@@ -87,7 +89,7 @@ def _from_collection(collection: Collection) -> Asked | None:
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
     gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
-    return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row))
+    return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row), row=row)
 
 
 def _from_upload(opened: Opened) -> Asked | None:

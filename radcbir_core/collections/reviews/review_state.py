@@ -14,8 +14,8 @@ from typing import Final
 
 from radcbir_core.collections.reviews.review_log import Entry
 
-SUGGESTED: Final = ("wrong label", "second finding", "poor image", "artifact", "look again")
-"""Tags that are offered where there are fewer than so many of one's own."""
+SUGGESTED: Final = ("wrong label", "poor image", "artifact", "look again")
+"""Tags that are offered before anybody has given one."""
 
 Subject = tuple[str, str]
 """What is spoken of: the image_id of an image and ``""``, or those of a query and its hit."""
@@ -79,7 +79,7 @@ class Reviews:
 
     Attributes:
         reviews: Subject → what holds of it; those last spoken of first.
-        tags: Tag → how many images and pairs have it; most frequent first.
+        tags: Tag → how many images and pairs have it, in the order in which they were first given.
         people: Who → how many entries of theirs hold; most first.
         damaged: The lines of the log that cannot be read, each with the reason.
     """
@@ -100,16 +100,14 @@ class Reviews:
             (entry for review in self.reviews.values() for entry in review.entries), key=lambda entry: entry.order
         )
 
-    def offered_tags(self, most: int) -> list[str]:
-        """Tags to offer: the most frequent ones, then :data:`SUGGESTED`.
+    def offered_tags(self) -> list[str]:
+        """Tags to offer: :data:`SUGGESTED`, then one's own, in an order in which none moves when it is given.
 
         Example:
-            >>> Reviews(tags={"Artifact": 3}).offered_tags(3)
-            ['Artifact', 'wrong label', 'second finding']
+            >>> Reviews(tags={"mine": 3, "Artifact": 1}).offered_tags()
+            ['wrong label', 'poor image', 'artifact', 'look again', 'mine']
         """
-        offered = dict.fromkeys(self.tags)
-        known = {tag.casefold() for tag in offered}
-        return [*offered, *(tag for tag in SUGGESTED if tag.casefold() not in known)][:most]
+        return [*SUGGESTED, *(tag for tag in self.tags if tag.casefold() not in SUGGESTED)]
 
 
 def state_of(entries: Iterable[Entry], *, damaged: tuple[tuple[int, str], ...] = ()) -> Reviews:
@@ -137,8 +135,7 @@ def state_of(entries: Iterable[Entry], *, damaged: tuple[tuple[int, str], ...] =
     for entry in holding:
         if entry.kind == "tag":
             spelled.setdefault(entry.text.casefold(), entry.text)
-    tags = Counter(spelled[tag.casefold()] for review in made for tag in review.tag_names)
+    counts = Counter(tag.casefold() for review in made for tag in review.tag_names)
+    tags = {tag: counts[folded] for folded, tag in spelled.items()}
     people = Counter(entry.by for entry in holding)
-    return Reviews(
-        {review.subject: review for review in made}, dict(tags.most_common()), dict(people.most_common()), damaged
-    )
+    return Reviews({review.subject: review for review in made}, tags, dict(people.most_common()), damaged)

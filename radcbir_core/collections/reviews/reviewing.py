@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 import pandas as pd
@@ -49,13 +50,16 @@ class Proposed:
     now: str
 
 
-def read_reviews(collection: Collection) -> Reviews:
+def read_reviews(folder: Path) -> Reviews:
     """What holds of a collection's images.
+
+    Args:
+        folder: The collection's.
 
     Raises:
         CollectionError: The log cannot be read.
     """
-    log = read_log(collection.folder)
+    log = read_log(folder)
     return state_of(log.entries, damaged=log.damaged)
 
 

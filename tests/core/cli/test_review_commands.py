@@ -29,7 +29,7 @@ def test_from_the_list_to_relabel_and_back_again(collection, tmp_path, capsys) -
     one, other = collection.manifest.column("image_id")[:2]
     write_tag(collection, (one, ""), "artifact", by="anna")
     write_note(collection, (one, other), "alike", by="ben", encoder="pixels")
-    write_correction_of(collection, one, {"anatomy": "elbow"}, by="ben", review=read_reviews(collection).of(one))
+    write_correction_of(collection, one, {"anatomy": "elbow"}, by="ben", review=read_reviews(collection.folder).of(one))
     with collection.layout.reviews.open("a") as log:
         log.write("{cut")
     written = [str(tmp_path / name) for name in ("all.csv", "corrections.csv")]

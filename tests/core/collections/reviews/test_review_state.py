@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radcbir_core.collections.reviews.review_log import Entry
-from radcbir_core.collections.reviews.review_state import Reviews, state_of
+from radcbir_core.collections.reviews.review_state import SUGGESTED, state_of
 
 
 def said(number: int, kind: str = "tag", text: str = "artifact", *, by="anna", image="a", hit="", of=-1) -> Entry:
@@ -32,6 +32,7 @@ def test_a_tag_is_there_until_it_is_taken_back() -> None:
     assert [entry.text for entry in state.of("a").notes] == ["see left"]
     assert state.of("a", "b").tag_names == ("odd",)
     assert state.of("z").entries == ()
+    assert list(state.tags.items()) == [("artifact", 1), ("odd", 1)]
     assert (state.tags, state.people) == ({"odd": 1, "artifact": 1}, {"anna": 3, "ben": 1})
     assert list(state.reviews) == [("a", "b"), ("a", "")]  # last spoken of first
     assert state.of("a").people() == ("anna", "ben")
@@ -50,13 +51,11 @@ def test_the_latest_correction_counts_and_all_are_there() -> None:
     assert [entry.text for entry in state.of("a").corrections] == ["chest", "hand"]
 
 
-def test_own_tags_are_offered_before_suggested_ones() -> None:
-    assert Reviews(tags={"x": 2, "LOOK AGAIN": 1}).offered_tags(4) == [
-        "x",
-        "LOOK AGAIN",
-        "wrong label",
-        "second finding",
-    ]
+def test_tags_are_offered_in_an_order_that_giving_one_does_not_change() -> None:
+    before = state_of([said(1, text="mine"), said(2, text="yours")]).offered_tags()
+    assert before == [*SUGGESTED, "mine", "yours"]
+    given = [said(number, text=tag, image="z") for number, tag in enumerate(reversed(before), 3)]
+    assert state_of([said(1, text="mine"), said(2, text="yours"), *given]).offered_tags() == before
 
 
 actions = st.lists(

@@ -40,7 +40,7 @@ def reviewed(copied):
     one, two, *_ = ids(copied)
     write_tag(copied, (one, ""), "=cmd|' /C calc'!A0", by="@anna")
     write_note(copied, (one, two), 'two\nlines, "quoted"', by="ben", encoder="pixels")
-    review = read_reviews(copied).of(one)
+    review = read_reviews(copied.folder).of(one)
     write_correction_of(copied, one, {"anatomy": "elbow", "pathologies": ["a", "b"]}, by="ben", review=review)
     return copied
 
@@ -56,17 +56,17 @@ def table_bytes(*rows: dict, columns=None) -> bytes:
 
 def test_each_row_has_the_address_of_its_case(reviewed) -> None:
     one, two, *_ = ids(reviewed)
-    table = review_table(reviewed, read_reviews(reviewed).entries, server="https://here/")
+    table = review_table(reviewed, read_reviews(reviewed.folder).entries, server="https://here/")
     assert table.columns.tolist() == list(COLUMNS)
     assert table["kind"].tolist() == ["tag", "note", "correction", "correction"]
     assert set(table["images"]) == {"there"}
     assert table["address"][1].startswith("https://here/review?collection=small&encoder=pixels&image=")
-    entry = read_reviews(reviewed).of(one, two).notes[0]
+    entry = read_reviews(reviewed.folder).of(one, two).notes[0]
     assert case_address("small", entry) == table["address"][1].removeprefix("https://here/")
 
 
 def test_no_cell_is_a_formula_and_all_come_back(reviewed, tmp_path) -> None:
-    content = csv_of(review_table(reviewed, read_reviews(reviewed).entries))
+    content = csv_of(review_table(reviewed, read_reviews(reviewed.folder).entries))
     cells = [cell for row in csv.reader(io.StringIO(content.decode())) for cell in row]
     assert "'=cmd|' /C calc'!A0" in cells
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
@@ -80,8 +80,8 @@ def test_no_cell_is_a_formula_and_all_come_back(reviewed, tmp_path) -> None:
 
 
 def test_nothing_is_doubled_and_nothing_taken_back_comes_again(reviewed) -> None:
-    content = csv_of(review_table(reviewed, read_reviews(reviewed).entries))
-    write_withdrawals(reviewed, read_reviews(reviewed).entries[:1], by="ben")
+    content = csv_of(review_table(reviewed, read_reviews(reviewed.folder).entries))
+    write_withdrawals(reviewed, read_reviews(reviewed.folder).entries[:1], by="ben")
     before = reviewed.layout.reviews.read_bytes()
     imported = import_reviews(reviewed, content, by="chief")
     assert (imported.added, imported.known, imported.refused) == (0, 4, ())
@@ -96,7 +96,7 @@ def test_rows_that_a_person_wrote(copied) -> None:
         {"kind": "tag", "text": "mine", "image_id": one, "hit_id": ""},
     )
     assert (import_reviews(copied, content, by="anna").added, import_reviews(copied, content, by="ben").known) == (2, 3)
-    assert [(e.by, e.text) for e in read_reviews(copied).entries] == [("anna", "mine"), ("anna", "both")]
+    assert [(e.by, e.text) for e in read_reviews(copied.folder).entries] == [("anna", "mine"), ("anna", "both")]
 
 
 def test_bad_rows_are_told_by_their_line_and_cost_no_other(copied) -> None:

@@ -32,7 +32,7 @@ def ids(collection) -> list[str]:
 
 
 def correct(collection, image_id, by="anna", **labels) -> int:
-    return write_correction_of(collection, image_id, labels, by=by, review=read_reviews(collection).of(image_id))
+    return write_correction_of(collection, image_id, labels, by=by, review=read_reviews(collection.folder).of(image_id))
 
 
 def test_tags_and_notes_know_their_images(copied) -> None:
@@ -43,7 +43,7 @@ def test_tags_and_notes_know_their_images(copied) -> None:
     assert (tag.by, tag.sha256, tag.hit_sha256) == ("anna", copied.manifest.record(0)["sha256"], "")
     assert (note.hit_id, note.encoder, note.hit_sha256) == (other, "pixels", copied.manifest.record(1)["sha256"])
     write_withdrawals(copied, [tag], by="ben")
-    assert read_reviews(copied).of(one).tag_names == ()
+    assert read_reviews(copied.folder).of(one).tag_names == ()
     assert [entry.by for entry in read_log(copied.folder).entries] == ["anna", "ben", "ben"]
 
 
@@ -79,7 +79,7 @@ def test_who_corrects_back_takes_the_correction_back(copied) -> None:
     one = ids(copied)[0]
     correct(copied, one, anatomy="elbow")
     assert correct(copied, one, anatomy=copied.manifest.record(0)["anatomy"]) == 0
-    assert proposals(copied, read_reviews(copied)) == []
+    assert proposals(copied, read_reviews(copied.folder)) == []
 
 
 def test_labels_are_spelled_as_the_collection_does(copied) -> None:
@@ -138,7 +138,7 @@ def test_every_label_of_the_collection_goes_through_a_table_unchanged(copied, tm
         correct(copied, image_id, **({"anatomy": "elbow"} if number % 2 else {"modality": "US"}))
     correct(copied, ids(copied)[0], pathologies=["new"])
     before = copied.manifest.frame
-    table = corrections_table(copied, read_reviews(copied))
+    table = corrections_table(copied, read_reviews(copied.folder))
     (tmp_path / "t.csv").write_bytes(csv_of(table))
     cells = correct_labels("small", tmp_path / "t.csv", dry_run=True).cells
     expected = {

@@ -1,0 +1,1 @@
+"""The Review page: what was said, case by case, and as tables."""
