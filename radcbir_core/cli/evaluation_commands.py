@@ -22,6 +22,7 @@ from radcbir_core.cli.remedies import option_of
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import EVALUATIONS, Result, evaluation_on
+from radcbir_core.evaluation.baseline import with_baseline
 from radcbir_core.evaluation.evaluation import Evaluation
 from radcbir_core.evaluation.reports.hitlist import hits_csv
 from radcbir_core.evaluation.statistics.chance import CHANCE
@@ -136,7 +137,7 @@ def _run(kind: type[Evaluation], *, name: str, encoder: str | None, hits: Path |
     evaluation.check_current(store)
     told = {} if hits is None else {"take_hits": partial(hits_csv, hits)}
     with bars() as progress:
-        result = evaluation.run(store, progress=progress, **told)
+        result = with_baseline(store, evaluation.run(store, progress=progress, **told), progress=progress)
     for table, path in files.items():
         if path is not None:
             write_csv(path, _with_ids(collection, result, table))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.baseline import with_baseline
 from radcbir_core.evaluation.evaluation import Evaluation, Result
 from radcbir_core.evaluation.protocol import FIXED, KS, PAPER, PROTOCOLS, Protocol
 from radcbir_core.evaluation.reports import EVALUATIONS
@@ -95,7 +96,8 @@ def evaluate(
         **choices: Of the evaluation, such as ``protocol="split"``, ``exclude=["patient"]`` or ``level="anatomy"``.
 
     Returns:
-        Named tables with notes; in a notebook it shows itself.
+        Named tables with notes; in a notebook it shows itself. Beside P@k stands that of the baseline, where it is
+        built.
 
     Raises:
         EvaluationError: An unknown kind or choice, or the collection lacks what it needs.
@@ -105,4 +107,4 @@ def evaluate(
         StorageError: The result cannot be written.
     """
     store = collection.store(encoder_id)
-    return evaluation_on(store, kind, **choices).run(store, progress=progress)
+    return with_baseline(store, evaluation_on(store, kind, **choices).run(store, progress=progress), progress=progress)

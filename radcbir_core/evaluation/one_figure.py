@@ -16,9 +16,10 @@ import numpy as np
 
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import RadcbirError
+from radcbir_core.evaluation.baseline import BASELINE, baseline_comparison, beside_baseline
+from radcbir_core.evaluation.evaluation import Result
 from radcbir_core.evaluation.reports.precision import Precision
 
-BASELINE: Final = "pixels"
 K: Final = 10
 
 
@@ -31,6 +32,7 @@ class OneFigure:
         low: Lower bound of its 95 % interval; NaN where undefined.
         high: Upper bound.
         chance: The same mean for images drawn at random.
+        pixels: The same mean of the baseline, asked the same queries; NaN where it is not known.
         n_queries: Behind the mean.
         n_patients: Likewise.
         n_seen: Queries that the encoder has seen in training, which are left out.
@@ -41,6 +43,7 @@ class OneFigure:
     low: float
     high: float
     chance: float
+    pixels: float
     n_queries: int
     n_patients: int
     n_seen: int
@@ -59,7 +62,7 @@ def one_figure(store: EncoderStore) -> OneFigure | None:
         return None  # not built to the end, or damaged, as is said where it is opened
     if kept is None:
         return None
-    means = kept.tables["means"]
+    means = _beside_baseline(store, kept).tables["means"]
     row = means[(means["level"] == "label") & (means["k"] == K) & (means["averaging"] == "micro")]
     if not len(row) or not int(row["n_queries"].iloc[0]) + int(row["n_seen"].iloc[0]):
         return None
@@ -69,11 +72,19 @@ def one_figure(store: EncoderStore) -> OneFigure | None:
         low=float(numbers["low"]),
         high=float(numbers["high"]),
         chance=float(numbers["chance"]),
+        pixels=float(numbers.get("pixels", np.nan)),
         n_queries=int(numbers["n_queries"]),
         n_patients=int(numbers["n_patients"]),
         n_seen=int(numbers["n_seen"]),
         with_seen=float(numbers["with_seen"]),
     )
+
+
+def _beside_baseline(store: EncoderStore, result: Result) -> Result:
+    """The result with the baseline's figures, where their comparison is kept."""
+    comparison = baseline_comparison(store, Precision().suited(store).protocol)
+    kept = None if comparison is None else comparison.kept(store)
+    return result if kept is None else beside_baseline(result, kept)
 
 
 def best_first(

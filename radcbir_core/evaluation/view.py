@@ -274,10 +274,11 @@ def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
     patients = manifest.groups("patient")
     unknown = int((patients < 0).sum())
     notes = []
-    if "patient" in protocol.exclude and unknown:
+    if unknown:
+        high = "; images of their patients could not be excluded, and figures may be too high"
         notes.append(
-            f"{unknown:,} of {len(manifest):,} images have no patient_id: from these, images of the same patient could "
-            "not be excluded, and their figures may be too high."
+            f"{unknown:,} of {len(manifest):,} images have no patient_id: each counts as a patient of its own, and "
+            f"intervals may be too narrow{high if 'patient' in protocol.exclude else ''}."
         )
     if protocol.split:
         if unknown:

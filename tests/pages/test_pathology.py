@@ -100,8 +100,12 @@ def test_table_and_chart_agree_with_the_evaluation_worst_first(app, evaluation, 
     rows = rows[rows["precision"].notna()]
     assert set(shown.index) == set(rows.index)
     baselines = ["chance", "same_anatomy"] if level == "label" else ["chance"]
-    columns = ["precision", "low", "high", *baselines, "lift", "n_queries", "n_patients"]
-    expected = rows.assign(lift=rows["precision"] / rows["chance"]).loc[shown.index, columns]
+    columns = ["precision", "interval", *baselines, "lift", "n_queries", "n_patients"]
+    intervals = [
+        "–" if np.isnan(low) else f"{low:.2f} – {high:.2f}".replace("0.", ".")
+        for low, high in zip(rows["low"], rows["high"], strict=True)
+    ]
+    expected = rows.assign(lift=rows["precision"] / rows["chance"], interval=intervals).loc[shown.index, columns]
     pd.testing.assert_frame_equal(shown, expected, check_names=False)
     assert shown["precision"].is_monotonic_increasing
     sent = figure(at)

@@ -365,7 +365,7 @@ def test_index_sizes_are_those_of_the_core(app, store) -> None:
     for column in ("mean", "std", "low", "high"):
         np.testing.assert_array_equal(shown[column], expected[column])
     assert any("Queries without any relevant image in a gallery are left out there" in note for note in notes(at))
-    assert any("could not be excluded, and their figures may be too high" in note for note in notes(at))
+    assert any("could not be excluded, and figures may be too high" in note for note in notes(at))
     lines = {line["name"]: line for line in figures(at)[0]["data"] if "name" in line}
     assert set(lines) == {"micro P@3, mean of draws", "macro P@3, mean of draws"}
     looks = [(line["line"]["color"], line["line"]["dash"], line["marker"]["symbol"]) for line in lines.values()]

@@ -18,12 +18,12 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup
 from pages.parts.jobs import controls, stages, waiting
 from radcbir_core.collections.collection import Collection
+from radcbir_core.evaluation.baseline import BASELINE
 from radcbir_core.evaluation.statistics.chance import CHANCE
 from radcbir_core.jobs import Job, job_at
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from radcbir_core.wording import counted
 
-BASELINE: Final = "pixels"
 COLORS: Final = {"A": "#56B4E9", "B": "#E69F00", "open": "#98A3B3", "none": "#7A8594"}
 SIGNS: Final = {"A": "◀", "B": "▶", "open": "=", "none": "–"}
 WORDS: Final = {"A": "A is better", "B": "B is better", "open": "not clear", "none": "no interval"}

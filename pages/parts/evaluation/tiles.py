@@ -61,6 +61,26 @@ def interval(low: float, high: float, *, missing: str = "no interval: one patien
     return missing if np.isnan(low) or np.isnan(high) else f"95 % interval {low:.3f} to {high:.3f}"
 
 
+def bounds(low: float, high: float) -> str:
+    """An interval in a table, or a dash where there is none.
+
+    >>> bounds(0.25, 0.5), bounds(np.nan, np.nan)
+    ('.25 – .50', '–')
+    """
+    if np.isnan(low) or np.isnan(high):
+        return "–"
+    return f"{low:.2f} – {high:.2f}".replace("0.", ".")
+
+
+def signed(value: float) -> str:
+    """A difference with three digits and its sign, or a dash where there is none.
+
+    >>> signed(0.5), signed(-0.25), signed(float("nan"))
+    ('+0.500', '−0.250', '–')
+    """
+    return "–" if np.isnan(value) else f"{value:+.3f}".replace("-", "−")
+
+
 def number(value: float) -> str:
     """A figure with three digits, or a dash where there is none.
 

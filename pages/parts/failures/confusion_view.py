@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import confusion_figure, looked_up, pair_rows
 from pages.parts.failures.pair_rows import Pairs
@@ -54,7 +55,7 @@ def show(opened: Opened) -> None:
     if not len(cells):
         protocol_choice.say_no_labels(opened, chosen.level)
         return
-    _said(result, chosen)
+    _said(opened, result, chosen)
     confused = cells[cells["label"] != cells["hit_label"]]
     cell = _asked(cells, set(codes.values))
     left, right = st.container(key="radcbir-half-confusion").columns([5, 7], gap="medium")
@@ -91,7 +92,7 @@ def _choose() -> tuple[str, str]:
     return weight, figure
 
 
-def _said(result: Result, chosen: Chosen) -> None:
+def _said(opened: Opened, result: Result, chosen: Chosen) -> None:
     """The strongest confusion in one sentence, which opens it; and what the figures are of."""
     facts, cells = result.facts, result.table
     row = standout_cell(cells)
@@ -100,7 +101,8 @@ def _said(result: Result, chosen: Chosen) -> None:
         st.button(
             f"What stands out: {literal(row['label'])} retrieves {literal(row['hit_label'])}: "
             f"{percent(row['share'])} of its hits{interval}, by chance {percent(row['chance'])}. "
-            f"{counted(int(row['n_queries']), 'query', 'queries')} of {counted(int(row['n_patients']), 'patient')}.",
+            f"{counted(int(row['n_queries']), 'query', 'queries')} of "
+            f"{counted_patients(opened.collection, int(row['n_patients']))}.",
             type="tertiary",
             icon=":material/search_insights:",
             on_click=state.update,

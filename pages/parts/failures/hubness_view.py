@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, paging, palette, state
@@ -44,7 +45,7 @@ def show(opened: Opened) -> None:
     result = runs.result(opened.collection, opened.encoder_id, Hubness(chosen.protocol, chosen.level))
     if result is None:
         return
-    _headline(result, chosen)
+    _headline(opened, result, chosen)
     left, right = st.container(key="radcbir-half-hubness").columns([5, 6], gap="medium")
     with left:
         st.plotly_chart(
@@ -109,7 +110,7 @@ def histogram(table: pd.DataFrame) -> go.Figure:
     return figure
 
 
-def _headline(result: Result, chosen: Chosen) -> None:
+def _headline(opened: Opened, result: Result, chosen: Chosen) -> None:
     facts, table = result.facts, result.table
     cosine, corrected = (facts[ranking] for ranking in RANKINGS)
     numbers = [
@@ -140,7 +141,7 @@ def _headline(result: Result, chosen: Chosen) -> None:
                     f"cosine {tiles.number(row['cosine'])}, CSLS {tiles.number(row['csls'])}, "
                     f"chance {tiles.number(row['chance'])}",
                     f"{counted(int(row['n_queries']), 'query', 'queries')} of "
-                    f"{counted(int(row['n_patients']), 'patient')}",
+                    f"{counted_patients(opened.collection, int(row['n_patients']))}",
                 ),
             )
         )

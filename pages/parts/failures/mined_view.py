@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import looked_up, pair_rows
 from pages.parts.failures.pair_rows import Pairs
@@ -53,11 +54,11 @@ def show(opened: Opened) -> None:
         label_visibility="collapsed",
     )
     tiles.explain(KINDS[kind].words.format(k=chosen.k, votes=VOTES))
-    _say_rate(result, kind, chosen)
+    _say_rate(opened, result, kind, chosen)
     _show_kind(opened, result, kind, chosen)
 
 
-def _say_rate(result: Result, kind: str, chosen: Chosen) -> None:
+def _say_rate(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None:
     """How many there are, of how many, with interval and chance."""
     row = next(row for row in lines_of(result.table) if row.kind == kind)
     of = counted(int(row.n_images), "image") if kind in _ALONE else counted(int(row.n_images), "query", "queries")
@@ -68,7 +69,7 @@ def _say_rate(result: Result, kind: str, chosen: Chosen) -> None:
     notes = "".join(f" {note}" for note in result.notes)
     st.caption(
         literal(
-            f"{row.n:,} of {of}{share}{chance}; {counted(int(row.n_patients), 'patient')}.{hub} "
+            f"{row.n:,} of {of}{share}{chance}; {counted_patients(opened.collection, int(row.n_patients))}.{hub} "
             f"{chosen.protocol.name.capitalize()}, {chosen.protocol.excluded}.{notes}"
         )
     )

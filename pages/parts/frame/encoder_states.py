@@ -22,7 +22,7 @@ def table(collection: Collection) -> None:
     """Draw the table; an encoder whose record is damaged is reported, and left out."""
     head = "".join(f"<th>{artifact.title}</th>" for artifact in ARTIFACTS)
     rows = []
-    for encoder_id in collection.encoder_ids():
+    for encoder_id in loaders.best_encoders(collection):
         with shell.errors_shown():
             store = collection.store(encoder_id)
             cells = "".join(

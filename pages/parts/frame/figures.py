@@ -124,7 +124,7 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
 
     Args:
         table: ``label``, ``precision``, ``low``, ``high`` (NaN: no interval) and ``n_queries``, in the order to draw;
-            perhaps ``chance`` and ``same_anatomy``, which are marked on each bar.
+            perhaps ``chance``, ``same_anatomy`` and ``pixels``, which are marked on each bar.
         k: Of P@k.
         colors: Label → color of its bar.
         name: Of the figure, where it is not P@k.
@@ -167,7 +167,11 @@ def precision_bars(table: pd.DataFrame, *, k: int, colors: Mapping[str, str], na
         },
         **shared,
     )
-    for baseline, symbol, size in (("chance", "line-ns", 15), ("same_anatomy", "diamond-open", 8)):
+    for baseline, symbol, size in (
+        ("chance", "line-ns", 15),
+        ("same_anatomy", "diamond-open", 8),
+        ("pixels", "circle-open", 8),
+    ):
         if baseline in table and table[baseline].notna().any():
             figure.add_scatter(
                 x=table[baseline].to_numpy(),

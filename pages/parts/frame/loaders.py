@@ -35,6 +35,7 @@ from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError, RadcbirError
+from radcbir_core.evaluation.baseline import baseline_comparison
 from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.seen import Seen, seen_of
@@ -205,8 +206,10 @@ def figure(opened: Collection, encoder_id: str) -> OneFigure | None:
         CollectionError: The collection has no such encoder.
     """
     mine = store(opened, encoder_id)
-    kept = Precision().suited(mine).folder(mine)
-    return _figure(encoder_key(opened, encoder_id), str(kept), (kept / "result.json").is_file())
+    evaluation = Precision().suited(mine)
+    comparison = baseline_comparison(mine, evaluation.protocol)
+    folders = [one.folder(mine) for one in (evaluation, comparison) if one is not None]
+    return _figure(encoder_key(opened, encoder_id), *(str(folder) for folder in folders if folder.is_dir()))
 
 
 def best_encoders(opened: Collection) -> list[str]:
@@ -385,8 +388,8 @@ def _seen(key: EncoderKey, *identity: str) -> Seen:  # noqa: ARG001 - the list t
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _figure(key: EncoderKey, folder: str, kept: bool) -> OneFigure | None:  # noqa: ARG001, FBT001 - as above
-    return one_figure(_store(key)) if kept else None
+def _figure(key: EncoderKey, *kept: str) -> OneFigure | None:  # noqa: ARG001 - the folders that it is read from
+    return one_figure(_store(key))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -8,46 +8,50 @@ from __future__ import annotations
 import numpy as np
 import streamlit as st
 
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.frame import loaders
 from pages.parts.frame.text import markup
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.one_figure import K, OneFigure
+from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.seen import Seen, percent
 from radcbir_core.wording import counted
 
 
 def table(collection: Collection) -> None:
     """Draw the table, the best encoder first; one whose record is damaged is reported elsewhere, and left out."""
-    rows = ""
+    rows, excluded = "", ""
     for encoder_id in loaders.best_encoders(collection):
         try:
-            rows += _row(encoder_id, loaders.figure(collection, encoder_id), loaders.seen(collection, encoder_id))
+            excluded = Precision().suited(loaders.store(collection, encoder_id)).protocol.excluded
+            rows += _row(
+                collection, encoder_id, loaders.figure(collection, encoder_id), loaders.seen(collection, encoder_id)
+            )
         except RadcbirError:
             continue
-    head = (
-        f"<tr><th>encoder</th><th>P@{K}</th><th>95 % interval</th><th>chance</th><th>trained on these images</th></tr>"
-    )
+    head = f"<tr><th>encoder</th><th>P@{K}</th><th>pixels</th><th>chance</th><th>trained on these</th></tr>"
     st.html(f'<table class="radcbir-encoders radcbir-figures">{head}{rows}</table>')
     st.caption(
-        f"P@{K}: of the first {K} hits, the share with the query's full label; mean over queries, the patient left out "
-        "where known. Images that an encoder was trained on ask nothing."
+        f"P@{K}: of the first {K} hits, the share with the query's full label; mean over queries, {excluded}. Images "
+        "that an encoder was trained on ask nothing; pixels is the baseline, asked the same."
     )
 
 
-def _row(encoder_id: str, figure: OneFigure | None, seen: Seen) -> str:
+def _row(collection: Collection, encoder_id: str, figure: OneFigure | None, seen: Seen) -> str:
     name = f'<td class="name">{markup(encoder_id)}'
     training = f"<td>{markup(training_said(seen))}</td>"
     if figure is None:
         return f"<tr>{name}</td><td>–</td><td colspan=2>not evaluated yet, or no full labels</td>{training}</tr>"
     queries = counted(figure.n_queries, "query", "queries")
-    interval = "–" if np.isnan(figure.low) else f"{figure.low:.3f} to {figure.high:.3f}"
+    interval = "" if np.isnan(figure.low) else f"<small>{figure.low:.3f} to {figure.high:.3f}</small>"
     number = "–" if np.isnan(figure.precision) else f"<b>{figure.precision:.3f}</b>"
     chance = "–" if np.isnan(figure.chance) else f"{figure.chance:.3f}"
+    pixels = "–" if np.isnan(figure.pixels) else f"{figure.pixels:.3f}"
     of_all = f"<small>{figure.with_seen:.3f} with those seen</small>" if figure.n_seen else ""
     return (
-        f"<tr>{name}<small>{markup(queries)}, {counted(figure.n_patients, 'patient')}</small></td>"
-        f"<td>{number}{of_all}</td><td>{interval}</td><td>{chance}</td>{training}</tr>"
+        f"<tr>{name}<small>{markup(queries)}, {counted_patients(collection, figure.n_patients)}</small></td>"
+        f"<td>{number}{interval}{of_all}</td><td>{pixels}</td><td>{chance}</td>{training}</tr>"
     )
 
 

@@ -12,9 +12,11 @@ import streamlit as st
 
 from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, loaders, palette
 from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import literal
 from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
@@ -49,7 +51,7 @@ def show(opened: Opened) -> None:
     whole = table[table["modality"] == ""]
     said = f"{chosen.protocol.describe().capitalize()}."
     first = [said, *evaluation.remarks(result), *protocol_choice.leaks(opened, chosen.protocol)]
-    tiles.headline(_tiles(whole), result, first=first)
+    tiles.headline(_tiles(opened, whole), result, first=first)
     results = {opened.encoder_id: result, **_others(opened, evaluation)}
     left, right = st.container(key="radcbir-half-factors").columns([5, 6], gap="medium")
     with left:
@@ -58,7 +60,7 @@ def show(opened: Opened) -> None:
         _table(opened, result, table, k=chosen.k)
 
 
-def _tiles(whole: pd.DataFrame) -> list[Tile]:
+def _tiles(opened: Opened, whole: pd.DataFrame) -> list[Tile]:
     return [
         Tile(
             _TITLES[str(row.factor)],
@@ -66,7 +68,8 @@ def _tiles(whole: pd.DataFrame) -> list[Tile]:
             (
                 tiles.interval(row.low, row.high),
                 f"chance {tiles.number(row.chance)}",
-                f"{counted(row.n_queries, 'query', 'queries')} of {counted(row.n_patients, 'patient')}",
+                f"{counted(row.n_queries, 'query', 'queries')} of "
+                f"{counted_patients(opened.collection, row.n_patients)}",
             ),
         )
         for row in lines_of(whole)
@@ -81,8 +84,7 @@ def _others(opened: Opened, evaluation: Factors) -> dict[str, Result]:
         store = loaders.store(opened.collection, encoder_id)
         if encoder_id == opened.encoder_id or not store.is_current(NEIGHBORS):
             continue
-        quick = len(opened.collection) <= runs.quick_images(evaluation)
-        result = runs.result(opened.collection, encoder_id, evaluation) if quick else evaluation.kept(store)
+        result = runs.at_hand(opened.collection, encoder_id, evaluation)
         if result is not None:
             results[encoder_id] = result
     return results
@@ -91,11 +93,13 @@ def _others(opened: Opened, evaluation: Factors) -> dict[str, Result]:
 def _chart(results: dict[str, Result], *, k: int) -> None:
     """Bars of every factor, the encoders beneath each other; the first is the open one."""
     colors, rows = {}, []
+    asked: dict[str, int] = {}
     for factor in FACTORS:
         for number, (encoder_id, result) in enumerate(results.items()):
             part = result.table[(result.table["k"] == k) & (result.table["modality"] == "")]
             row = part[part["factor"] == factor].iloc[0]
             name = f"{_TITLES[factor]}: {encoder_id}"
+            asked[encoder_id] = int(row["n_queries"])
             colors[name] = palette.HUES[number % len(palette.HUES)]
             rows.append(
                 {"label": name, "precision": row["share"], "low": row["low"], "high": row["high"]}
@@ -109,6 +113,12 @@ def _chart(results: dict[str, Result], *, k: int) -> None:
         config={"displayModeBar": False, "scrollZoom": False},
         alt=f"Bar chart: {len(FACTORS)} shares of the first {k} hits, of {counted(len(results), 'encoder')}",
     )
+    if len(set(asked.values())) > 1:
+        numbers = ", ".join(f"{literal(name)} {number:,}" for name, number in asked.items())
+        st.caption(
+            f"Not the same queries: what an encoder has seen in training asks nothing of it ({numbers}). For a fair "
+            "comparison of two, see Compare.",
+        )
     st.caption("Whiskers: 95 % interval, over patients; │ by chance.")
 
 

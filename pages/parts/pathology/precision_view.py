@@ -15,13 +15,15 @@ import streamlit as st
 from pages.parts.evaluation import label_chart, label_queries, protocol_choice, query_rows, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.label_queries import LabelQueries
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
-from pages.parts.frame import figures, palette, state
+from pages.parts.frame import figures, loaders, palette, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup, percent
 from pages.parts.pathology import paper_view
 from radcbir_core.evaluation import KS, Result, evaluation_of
+from radcbir_core.evaluation.baseline import baseline_comparison, beside_baseline
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion
 from radcbir_core.evaluation.protocol import OTHERWISE, SEEN_RULES, SEEN_SAID, Protocol, SeenRule
@@ -36,7 +38,7 @@ _OTHERWISE: Final[dict[SeenRule, tuple[str, str]]] = {
     "skip": ("All", "P@k of all queries, seen in training or not"),
     "count": ("Unseen", "P@k of the queries alone that were not seen in training"),
 }
-MARKS: Final = "Whiskers: 95 % interval, over patients; │ by chance, ◇ by chance within modality and anatomy."
+MARKS: Final = "Whiskers: 95 % interval, over patients; │ by chance, ◇ by chance within modality and anatomy, ○ pixels."
 
 
 def show(opened: Opened) -> None:
@@ -54,6 +56,7 @@ def show(opened: Opened) -> None:
     result = runs.result(opened.collection, opened.encoder_id, evaluation, what=what)
     if result is None:
         return
+    result = with_baseline(opened, result)
     means = result.tables["means"]
     table = means[(means["level"] == chosen.level) & (means["k"] == chosen.k)]
     labels = label_chart.worst_first(table[table["averaging"] == "label"], "precision", "n_queries")
@@ -74,6 +77,14 @@ def show(opened: Opened) -> None:
         show_label(opened, result, labels[labels["label"] == label].iloc[0], chosen)
 
 
+def with_baseline(opened: Opened, result: Result) -> Result:
+    """The result with the baseline's figures beside its own, where these are known or quick to be had."""
+    protocol = result.evaluation.protocol  # type: ignore[attr-defined]  # a Precision's
+    comparison = baseline_comparison(loaders.store(opened.collection, opened.encoder_id), protocol)
+    theirs = None if comparison is None else runs.at_hand(opened.collection, opened.encoder_id, comparison)
+    return result if theirs is None else beside_baseline(result, theirs)
+
+
 def headline(opened: Opened, result: Result, table: pd.DataFrame, chosen: Chosen, *, labels: int) -> None:
     """Micro and macro P@k, and what one has to know to read them."""
     protocol, k = chosen.protocol, chosen.k
@@ -89,6 +100,9 @@ def headline(opened: Opened, result: Result, table: pd.DataFrame, chosen: Chosen
             words += " not seen in training" if protocol.seen == "skip" else ", seen in training or not"
         lines.append(words)
         lines += seen_line(row, protocol, averaging=averaging)
+        if "pixels" in row:
+            above = tiles.interval(row["above_low"], row["above_high"], missing="no interval").removeprefix("95 % ")
+            lines.append(f"{tiles.number(row['pixels'])} pixels; {tiles.signed(row['above_pixels'])} above, {above}")
         numbers.append(Tile(f"{averaging.capitalize()} P@{k}", tiles.number(row["precision"]), tuple(lines)))
     said = f"{protocol.describe().capitalize()}: {rule_said(table, protocol).split(': ')[1]}."
     tiles.headline(numbers, result, first=[said, *protocol_choice.leaks(opened, protocol)])
@@ -116,10 +130,11 @@ def show_standout(opened: Opened, result: Result, table: pd.DataFrame, chosen: C
     taken = confusion(queries.hits.rows, own, gallery_labels=codes.codes, labels=codes.values, k=k).top(limit=1)
     most = "".join(f", {percent(one.share)} are {literal(one.taken_for)}" for one in lines_of(taken))
     hits = "first hits" if k == 1 else f"first {k} hits"
+    pixels = f", by pixels {percent(row['pixels'])}" if "pixels" in row and not np.isnan(row["pixels"]) else ""
     said = (
         f"What stands out: {literal(label)}. {percent(row['precision'])} of its {hits} are relevant{most}; by chance "
-        f"{percent(row['chance'])} would be. {counted(int(row['n_queries']), 'query', 'queries')} of "
-        f"{counted(int(row['n_patients']), 'patient')}."
+        f"{percent(row['chance'])} would be{pixels}. {counted(int(row['n_queries']), 'query', 'queries')} of "
+        f"{counted_patients(opened.collection, int(row['n_patients']))}."
     )
     st.button(
         said,
@@ -177,26 +192,38 @@ def show_labels(
     columns = {
         "precision": figure_column(f"P@{k}", width=52),
         "std": figure_column("± std", about="Standard deviation over the label's queries"),
-        "low": figure_column("Low", format_text="%.2f", width=44, about="Of the 95 % interval"),
-        "high": figure_column("High", format_text="%.2f", width=44, about="Of the 95 % interval"),
+        "interval": st.column_config.TextColumn("95 %", width=70, help="The 95 % interval, over patients"),
         "chance": figure_column(
-            "Chance", width=54, about="P@k of images drawn at random from those a query may be given"
+            "Chance",
+            format_text="%.2f",
+            width=46,
+            about="P@k of images drawn at random from those a query may be given",
         ),
         "same_anatomy": figure_column(
-            "Anatomy", width=60, about="P@k of images drawn at random from those of the query's modality and anatomy"
+            "Anatomy",
+            format_text="%.2f",
+            width=56,
+            about="P@k of images drawn at random from those of the query's modality and anatomy",
         ),
-        "lift": figure_column("Lift", format_text="%.1f ×", width=50, about=f"P@{k} ÷ chance"),
+        "pixels": figure_column(
+            "Pixels",
+            format_text="%.2f",
+            width=42,
+            about=f"P@{k} of shrunken pixels, asked the same queries; the file has the difference with its interval",
+        ),
+        "lift": figure_column("Lift", format_text="%.1f ×", width=48, about=f"P@{k} ÷ chance"),
         "seen": st.column_config.TextColumn(
             "Seen", width=48, help=f"Share of queries that the encoder has seen in training, {SEEN_SAID[protocol.seen]}"
         ),
-        "otherwise": figure_column(other[0], about=other[1], width=50),
-        "n_queries": figure_column("Queries", format_text="localized", width=56),
+        "otherwise": figure_column(other[0], format_text="%.2f", about=other[1], width=44),
+        "n_queries": figure_column("n", format_text="localized", width=40, about="Queries"),
         "n_patients": figure_column(
             "Patients", format_text="localized", width=58, about="Behind the interval; single images where not known"
         ),
     }
     shown = shown.assign(
         lift=shown["precision"] / shown["chance"],
+        interval=[tiles.bounds(row.low, row.high) for row in lines_of(shown)],
         seen=[seen_share(row) for row in lines_of(shown)],
         otherwise=shown[OTHERWISE[protocol.seen][0]],
     )
@@ -206,12 +233,14 @@ def show_labels(
         del columns["std"]
     if shown["same_anatomy"].isna().all():
         del columns["same_anatomy"]
+    if "pixels" not in shown:
+        del columns["pixels"]
     label_chart.pair(
         figures.precision_bars(shown, k=k, colors=label_chart.colors(opened, level, names)),
         shown,
         columns,
         label=label,
-        label_width=140,
+        label_width=138,
         widths=(2, 3),
         alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]}, the worst, up to {names[-1]}; {rule}",
     )

@@ -263,15 +263,7 @@ def _notes(a: EncoderStore, b: EncoderStore | None, protocol: Protocol) -> tuple
     neither = int((~a.valid if b is None else ~a.valid & ~b.valid).sum())
     if neither:
         notes.append(f"{neither} images could not be embedded and are left out; problems.csv says why.")
-    unknown = int((a.collection.manifest.groups("patient") < 0).sum())
-    if unknown:
-        excluded = " could not be excluded from the hits of their patient, and" if "patient" in protocol.exclude else ""
-        notes.append(
-            f"{unknown:,} of {len(a.collection):,} images have no patient_id: they{excluded} count as a patient each "
-            "in the intervals, which may be too narrow."
-        )
-    notes += patient_notes(a, protocol) if protocol.split else []
-    return tuple(notes)
+    return (*notes, *patient_notes(a, protocol))
 
 
 def _lone_labels(tables: Sequence[pd.DataFrame]) -> list[str]:

@@ -33,6 +33,9 @@ MEANS_COLUMNS = (
     *_BY_SEEN,
 )
 
+BASELINE_COLUMNS = ("pixels", "above_pixels", "above_low", "above_high")
+"""What baseline.py adds to the means: P@k of the baseline, and how far the encoder lies above it, with an interval."""
+
 HitsTaker = Callable[[Level, GalleryView, Hits], None]
 
 
@@ -125,6 +128,9 @@ class Precision(Evaluation):
             last = part.iloc[-1]
             line[f"chance at {last['k']}"] = with_bounds(last["chance"], np.nan, np.nan)
             line["in the same anatomy"] = with_bounds(last["same_anatomy"], np.nan, np.nan)
+            if "pixels" in means:
+                line[f"pixels at {last['k']}"] = with_bounds(last["pixels"], np.nan, np.nan)
+                line["above pixels"] = with_bounds(last["above_pixels"], last["above_low"], last["above_high"])
             if means["n_seen"].any():
                 name, words = OTHERWISE[self.protocol.seen]
                 line[f"P@{last['k']} {words}"] = with_bounds(last[name], np.nan, np.nan)

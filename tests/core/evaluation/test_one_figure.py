@@ -38,7 +38,7 @@ def test_it_is_the_micro_mean_at_the_full_label_as_it_is_kept(store, monkeypatch
 
 def test_the_best_stands_first_and_the_baseline_last() -> None:
     def of(precision: float) -> OneFigure:
-        return OneFigure(precision, 0, 1, 0, 1, 1, 0, precision)
+        return OneFigure(precision, 0, 1, 0, np.nan, 1, 1, 0, precision)
 
     figures = {"a": of(0.2), "b": of(0.5), "c": None, "d": of(np.nan), "pixels": of(0.9)}
     assert best_first(list(figures), figures.__getitem__) == ["b", "a", "c", "d", "pixels"]

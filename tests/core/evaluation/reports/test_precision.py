@@ -241,9 +241,10 @@ def test_two_that_compute_the_same_at_once_both_succeed(store, monkeypatch) -> N
 
 
 def test_notes_say_what_one_has_to_know(store) -> None:
-    assert any("have no patient_id" in note for note in Precision().run(store).notes)
-    notes = Precision(Protocol.of(exclude=())).run(store).notes
-    assert not any("patient_id" in note for note in notes)
+    said = "images have no patient_id: each counts as a patient of its own"
+    for exclude in (("patient",), ()):
+        notes = [note for note in Precision(Protocol.of(exclude=exclude)).run(store).notes if said in note]
+        assert [("could not be excluded" in note) for note in notes] == [bool(exclude)]
     split = Precision(Protocol.of("split")).run(store)
     frame = store.collection.manifest.frame
     train, test = (set(frame["patient_id"][frame["split"] == s]) - {""} for s in ("train", "test"))
