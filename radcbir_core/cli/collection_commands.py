@@ -21,6 +21,7 @@ from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import read_corrections
 from radcbir_core.collections.layout import Layout, collections_folder, list_collections
+from radcbir_core.collections.reviews.reviewing import corrections_table, read_reviews
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.wording import counted
 
@@ -77,6 +78,13 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
             f"Corrected since the import: {counted(corrections['cells'], 'cell')} of "
             f"{counted(corrections['images'], 'image')} ({each}), "
             f"last at {corrections['last']}; all of them: {corrections['file']}"
+        )
+    said = facts["reviews"]
+    if said["entries"]:
+        print(
+            f"Said in reviews: {counted(said['entries'], 'tag, note or correction', 'tags, notes and corrections')} on "
+            f"{counted(said['subjects'], 'image or pair', 'images and pairs')}, {said['to_apply']:,} with a correction "
+            f"to apply; all of them: {program()} reviews {name}"
         )
     rows = [[e["encoder_id"], *(e["steps"][step] for step in ARTIFACT_NAMES)] for e in facts["encoders"]]
     print_table(["encoder", *ARTIFACT_NAMES], rows)
@@ -277,7 +285,19 @@ def describe(collection: Collection) -> dict[str, Any]:
             "pathology": manifest.pathology_counts,
         },
         "corrections": _corrections(collection),
+        "reviews": _reviews(collection),
         "encoders": encoders,
+    }
+
+
+def _reviews(collection: Collection) -> dict[str, int]:
+    """What people said of the images, in numbers."""
+    said = read_reviews(collection.folder)
+    return {
+        "entries": len(said.entries),
+        "subjects": len(said.reviews),
+        "to_apply": len(corrections_table(collection, said)),
+        "damaged_lines": len(said.damaged),
     }
 
 

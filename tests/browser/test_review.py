@@ -69,6 +69,33 @@ def test_an_image_is_tagged_and_noted_with_the_keyboard_alone(own_server, page, 
     page.get_by_text("0 entries added; 3 were there already; 0 rows left out.").wait_for()
 
 
+def test_a_note_that_was_left_by_closing_is_written_once(own_server, page):
+    """Also when the same image is opened again: a browser remembers what stood in a field."""
+    page.goto(f"{own_server}/retrieval?image=small-data-source/chest_00.png")
+    hit = page.locator("li.card:has(.rank)").nth(5)
+    hit.wait_for()
+    quiet(page)
+    dialog = page.get_by_role("dialog")
+    for text in ("first", "second"):
+        hit.locator("button.open").click()
+        field = dialog.get_by_label("A note")
+        field.wait_for()
+        quiet(page)
+        assert field.input_value() == ""
+        field.click()
+        page.keyboard.type(text)
+        dialog.get_by_role("button", name="Close", exact=True).click()
+        dialog.wait_for(state="detached")
+        quiet(page)
+    hit.locator("button.open").click()
+    notes = dialog.locator(".radcbir-note")
+    notes.nth(1).wait_for()
+    assert [text[:5] for text in notes.all_text_contents()] == ["first", "secon"]
+    dialog.get_by_role("button", name="Take back").first.click()
+    dialog.get_by_text("first").wait_for(state="detached")
+    assert notes.count() == 1
+
+
 def test_two_browsers_do_not_overwrite_each_other(own_server, page, chromium):
     address = f"{own_server}/review?image=small-data-source/brain_00.png"
     other = chromium.new_page(viewport={"width": 1024, "height": 900})

@@ -152,6 +152,20 @@ def test_the_list_is_filtered_and_tells_how_corrections_stand(app, collection, i
     assert "relabel small corrections-small.csv --dry-run" in words(at)
 
 
+def test_one_goes_from_case_to_case_of_the_list(app, collection, ids) -> None:
+    for row in range(3):
+        write_tag(collection, (ids[row], ids[row + 1]), "unlike", by="anna")
+    at = app("review", kind="pairs", image=ids[1], beside=ids[2])
+    button(at, "Previous case").click().run()
+    assert (at.query_params["image"], at.query_params["beside"]) == (ids[2], ids[3])
+    assert button(at, "Previous case").disabled
+    button(at, "Next case").click().run()
+    assert at.query_params["image"] == ids[1]
+    at = app("review", kind="pairs", image=ids[5])
+    assert not complaints(at)
+    assert button(at, "Next case").disabled
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [

@@ -279,6 +279,7 @@ def open_large(
         on_query: As in :func:`show`.
     """
     st.session_state[_AT] = position
+    review_panel.use_new_fields()
     _dialog(
         collection,
         np.asarray(rows, dtype=np.int64),

@@ -17,7 +17,7 @@ from pages.parts.frame.text import literal, markup
 from pages.parts.images import review_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.corrections import SEPARATOR
-from radcbir_core.collections.reviews.review_log import LONGEST_NOTE, LONGEST_TAG, Entry
+from radcbir_core.collections.reviews.review_log import CORRECTED, LONGEST_NOTE, LONGEST_TAG, Entry
 from radcbir_core.collections.reviews.review_state import Review, Reviews, Subject
 from radcbir_core.collections.reviews.reviewing import (
     said_now,
@@ -34,6 +34,8 @@ Place = Literal["dialog", "page"]
 KEYS: Final = "123456789"
 _MODIFIER: Final[dict[Place, str]] = {"dialog": "", "page": "Shift+"}
 _ERROR: Final = "radcbir:review-error"
+_TURN: Final = "radcbir:review-turn"
+_WRITTEN: Final = "radcbir:review-written"
 _OF: Final = "radcbir:review-of"
 _SAID_OF: Final = {"image": "This image", "pair": "Query and this hit"}
 
@@ -78,6 +80,7 @@ def draw(collection: Collection, subject: Subject, *, place: Place) -> None:
         shell.show_error(broken)
         return
     review = reviews.of(*subject)
+    _turn_fields(subject, place)
     with st.container(gap="small", key=f"radcbir-review-{place}"):
         if rights.may("editor"):
             _tag_buttons(collection, reviews, review, place)
@@ -89,6 +92,22 @@ def draw(collection: Collection, subject: Subject, *, place: Place) -> None:
             st.html("".join(f'<span class="radcbir-tag">{markup(name)}</span>' for name in review.tag_names))
             _notes(collection, review)
             _proposed(collection, review)
+
+
+def use_new_fields() -> None:
+    """Let the next fields be new ones: call it where a panel opens that may have been open before.
+
+    A browser keeps what was typed into a field by the field's name. Where a field goes in the very moment in which it
+    was written, the browser never hears that it is empty, and would have it written again when it comes back.
+    """
+    st.session_state[_TURN] = st.session_state.get(_TURN, 0) + 1
+    st.session_state.pop(_WRITTEN, None)
+
+
+def _turn_fields(subject: Subject, place: Place) -> None:
+    written = st.session_state.pop(_WRITTEN, None)
+    if written is not None and written not in (_field("tag", subject, place), _field("note", subject, place)):
+        use_new_fields()
 
 
 def _tag_buttons(collection: Collection, reviews: Reviews, review: Review, place: Place) -> None:
@@ -113,7 +132,7 @@ def _tag_buttons(collection: Collection, reviews: Reviews, review: Review, place
 
 
 def _fields(collection: Collection, subject: Subject, place: Place) -> None:
-    tag, note = f"{_key(subject, place)}:new-tag", f"{_key(subject, place)}:new-note"
+    tag, note = _field("tag", subject, place), _field("note", subject, place)
     st.text_input(
         "Another tag",
         key=tag,
@@ -148,11 +167,11 @@ def _corrections(collection: Collection, review: Review, place: Place) -> None:
     _proposed(collection, review, place=place)
     manifest = collection.manifest
     record = manifest.record(manifest.row_of(review.subject[0]))
-    shown = {column: said_now(record, column) for column in ("modality", "anatomy", "pathologies")}
+    shown = {column: said_now(record, column) for column in CORRECTED}
     shown |= {entry.column: entry.text for entry in review.corrections}
     # Another correction makes another form: fields keep what is in them for as long as they have a name.
     last = review.corrections[-1].id if review.corrections else ""
-    key = f"{_key(review.subject, place)}:label:{last}:{collection.digest}"
+    key = f"{_field('label', review.subject, place)}:{last}:{collection.digest}"
     pathologies = [word for word in shown["pathologies"].split(SEPARATOR) if word]
     with st.expander("Correct the label"), st.form(key, border=False):
         modalities = ["", *MODALITIES]
@@ -211,9 +230,8 @@ def _proposed(collection: Collection, review: Review, *, place: Place | None = N
 
 def _take_back(collection: Collection, entry: Entry, place: Place) -> None:
     st.button(
-        "",
+        "Take back",
         key=f"radcbir:take-back:{place}:{entry.id}",
-        icon=":material/close:",
         type="tertiary",
         help=f"Take this {entry.kind} back",
         on_click=partial(_withdraw, collection, (entry,)),
@@ -233,9 +251,14 @@ def _key(subject: Subject, place: Place) -> str:
     return f"radcbir:review:{place}:{subject[0]}:{subject[1]}"
 
 
+def _field(kind: str, subject: Subject, place: Place) -> str:
+    return f"{_key(subject, place)}:{kind}:{st.session_state.get(_TURN, 0)}"
+
+
 def _say_typed(collection: Collection, kind: str, subject: Subject, key: str) -> None:
     if st.session_state[key].strip() and _say(collection, kind, subject, st.session_state[key]):
         st.session_state[key] = ""
+        st.session_state[_WRITTEN] = key
 
 
 def _give_tag(collection: Collection, subject: Subject, tag: str) -> None:
@@ -243,24 +266,29 @@ def _give_tag(collection: Collection, subject: Subject, tag: str) -> None:
 
 
 def _say(collection: Collection, kind: str, subject: Subject, text: str) -> bool:
-    by, encoder = rights.visitor().name, state.get("encoder") or ""
-    if kind == "tag":
-        return _done(kind, collection, partial(write_tag, collection, subject, text, by=by, encoder=encoder))
-    return _done(kind, collection, partial(write_note, collection, subject, text, by=by, encoder=encoder))
+    return _done(kind, collection, partial(_write_said, collection, kind, subject, text))
+
+
+def _write_said(collection: Collection, kind: str, subject: Subject, text: str) -> None:
+    write = write_tag if kind == "tag" else write_note
+    write(collection, subject, text, by=rights.visitor().name, encoder=state.get("encoder") or "")
 
 
 def _withdraw(collection: Collection, entries: tuple[Entry, ...]) -> None:
-    _done("take back", collection, partial(write_withdrawals, collection, entries, by=rights.visitor().name))
+    _done("take back", collection, partial(_write_withdrawn, collection, entries))
+
+
+def _write_withdrawn(collection: Collection, entries: tuple[Entry, ...]) -> None:
+    write_withdrawals(collection, entries, by=rights.visitor().name)
 
 
 def _correct(collection: Collection, review: Review, key: str) -> None:
-    labels = {column: st.session_state[f"{key}:{column}"] for column in ("modality", "anatomy", "pathologies")}
-    by = rights.visitor().name
-    _done("correct", collection, partial(_write_labels, collection, review, labels, by))
+    labels = {column: st.session_state[f"{key}:{column}"] for column in CORRECTED}
+    _done("correct", collection, partial(_write_labels, collection, review, labels))
 
 
-def _write_labels(collection: Collection, review: Review, labels: dict[str, str], by: str) -> None:
-    write_correction_of(collection, review.subject[0], labels, by=by, review=review)
+def _write_labels(collection: Collection, review: Review, labels: dict[str, str]) -> None:
+    write_correction_of(collection, review.subject[0], labels, by=rights.visitor().name, review=review)
 
 
 def _done(action: str, collection: Collection, what: Callable[[], object]) -> bool:

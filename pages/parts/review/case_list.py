@@ -14,10 +14,10 @@ import streamlit as st
 
 from pages.parts.frame import loaders, paging, shell, state
 from pages.parts.frame.text import literal
-from pages.parts.images import case, filters, gallery, review_marks
+from pages.parts.images import case, filters, gallery, review_marks, review_panel
 from pages.parts.review import exchange
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.reviews.review_state import Review, Reviews
+from radcbir_core.collections.reviews.review_state import Review, Reviews, Subject
 from radcbir_core.collections.reviews.reviewing import (
     PRESENT,
     Proposed,
@@ -47,8 +47,10 @@ def show(collection: Collection) -> None:
         reviews = loaders.reviews(collection)
         exchange.say_imported()
         _say_damaged(reviews)
-        _show_open_case(collection, reviews)
-        _show_list(collection, reviews)
+        above = st.container()
+        shown = _show_list(collection, reviews)
+        with above:
+            _show_open_case(collection, reviews, [review.subject for review in shown])
 
 
 def _say_damaged(reviews: Reviews) -> None:
@@ -60,10 +62,11 @@ def _say_damaged(reviews: Reviews) -> None:
         )
 
 
-def _show_open_case(collection: Collection, reviews: Reviews) -> None:
+def _show_open_case(collection: Collection, reviews: Reviews, shown: Sequence[Subject]) -> None:
     """The image or pair that the URL names, whether anything was said of it or not."""
     image_id, hit_id = state.get("image"), state.get("beside")
     if image_id is None:
+        review_panel.use_new_fields()
         return
     try:
         rows = [collection.manifest.row_of(one) for one in (image_id, hit_id) if one]
@@ -74,6 +77,20 @@ def _show_open_case(collection: Collection, reviews: Reviews) -> None:
         st.html('<h4 class="radcbir-label">The case</h4>', width="content")
         people = reviews.of(image_id, hit_id or "").people()
         st.caption(literal(f"{', '.join(people)}" if people else "Nothing was said of it yet."), width="stretch")
+        subject = (image_id, hit_id or "")
+        at = shown.index(subject) if subject in shown else -1
+        for name, icon, to, key in (
+            ("Previous case", "chevron_left", at - 1, "Shift+Left"),
+            ("Next case", "chevron_right", at + 1, "Shift+Right"),
+        ):
+            st.button(
+                name,
+                icon=f":material/{icon}:",
+                disabled=at < 0 or not 0 <= to < len(shown),
+                on_click=_open_case,
+                args=(shown, to),
+                shortcut=key,
+            )
         if st.button("Use as query", icon=":material/image_search:", key="radcbir:case-query"):
             gallery.open_as_query(collection, rows[0])
         st.button(
@@ -86,7 +103,12 @@ def _show_open_case(collection: Collection, reviews: Reviews) -> None:
     case.draw(collection, rows, names=("Query", "Hit") if hit_id else ("Image",))
 
 
-def _show_list(collection: Collection, reviews: Reviews) -> None:
+def _open_case(shown: Sequence[Subject], at: int) -> None:
+    state.update(image=shown[at][0], beside=shown[at][1] or None)
+
+
+def _show_list(collection: Collection, reviews: Reviews) -> list[Review]:
+    """What the filters leave, page by page; all of it is returned."""
     known = known_images(collection, images_in(reviews.entries))
     there = [one for one in reviews.reviews.values() if presence_of(known, one.last) == PRESENT]
     gone = [one for one in reviews.reviews.values() if presence_of(known, one.last) != PRESENT]
@@ -127,6 +149,7 @@ def _show_list(collection: Collection, reviews: Reviews) -> None:
         _show_gone(shown)
     else:
         _show_images(collection, shown, corrections if kind == "corrections" else [])
+    return shown if kind != "gone" else []
 
 
 def _filtered(

@@ -64,7 +64,7 @@ def read_reviews(folder: Path) -> Reviews:
 
 
 def write_tag(collection: Collection, subject: Subject, tag: str, *, by: str, encoder: str = "") -> None:
-    """Give a tag to an image or a pair.
+    """Give a tag to an image or a pair. What the same person said of it already is not said twice.
 
     Args:
         collection: Where the images are.
@@ -86,7 +86,10 @@ def write_note(collection: Collection, subject: Subject, note: str, *, by: str, 
 
 
 def _write(collection: Collection, kind: Kind, subject: Subject, **said: str) -> None:
-    add_entries(collection.name, [new_entry(kind, **said, **identity_of(collection, subject))])
+    entry = new_entry(kind, **said, **identity_of(collection, subject))
+    there = read_reviews(collection.folder).of(*subject).entries
+    if not any((one.kind, one.by, one.text) == (kind, entry.by, entry.text) for one in there):
+        add_entries(collection.name, [entry])
 
 
 def write_withdrawals(collection: Collection, entries: Sequence[Entry], *, by: str) -> None:

@@ -52,6 +52,9 @@ def test_from_the_list_to_relabel_and_back_again(collection, tmp_path, capsys) -
     code, out, _ = run(capsys, "reviews", "small")
     assert "applied" in out
 
+    code, out, _ = run(capsys, "info", "small")
+    assert "Said in reviews: 3 tags, notes and corrections on 2 images and pairs, 0 with a correction to apply" in out
+
     collection.layout.reviews.unlink()
     with (tmp_path / "all.csv").open("a") as file:
         file.write("like,x,nobody" + "," * 12 + "\n")

@@ -47,6 +47,21 @@ def test_tags_and_notes_know_their_images(copied) -> None:
     assert [entry.by for entry in read_log(copied.folder).entries] == ["anna", "ben", "ben"]
 
 
+def test_what_one_person_says_twice_is_said_once(copied) -> None:
+    one = ids(copied)[0]
+    for by, note in (("anna", "see left"), ("anna", " see left\n"), ("ben", "see left"), ("anna", "see right")):
+        write_note(copied, (one, ""), note, by=by)
+    first = read_reviews(copied.folder).of(one).notes
+    assert [(note.by, note.text) for note in first] == [
+        ("anna", "see left"),
+        ("ben", "see left"),
+        ("anna", "see right"),
+    ]
+    write_withdrawals(copied, first[:1], by="anna")
+    write_note(copied, (one, ""), "see left", by="anna")
+    assert len(read_reviews(copied.folder).of(one).notes) == 3
+
+
 def test_images_that_are_not_there_cannot_be_spoken_of(copied) -> None:
     with pytest.raises(ImageNotFoundError):
         write_tag(copied, ("nobody", ""), "artifact", by="anna")
