@@ -68,7 +68,7 @@ def prepare(root: Path) -> None:
             _build(folder)
         if name == "built":
             apply_corrections(folder, "first.csv")
-            _review(folder)
+            _review(folder, "look again")
             _write_reviews(source / "reviews.csv")
             _archive(folder, source / "archive.zip")
         if name == "form-one":
@@ -133,13 +133,12 @@ def apply_corrections(folder: Path, table: str = "corrections.csv") -> None:
     correct_labels(NAME, folder / "source" / table, by="somebody")
 
 
-def _review(_: Path) -> None:
-    """A note more than there is."""
+def _review(_: Path, note: str) -> None:
     from radcbir_core.collections.collection import open_collection
     from radcbir_core.collections.reviews.reviewing import write_note
 
     collection = open_collection(NAME)
-    write_note(collection, (collection.manifest.record(0)["image_id"], ""), "look again", by="somebody")
+    write_note(collection, (collection.manifest.record(0)["image_id"], ""), note, by="somebody")
 
 
 def _write_reviews(path: Path) -> None:
@@ -291,7 +290,7 @@ OPERATIONS: Final = (
     Operation("import --add --take-changes", _take, exchanges=True),
     Operation("relabel", apply_corrections),
     Operation("relabel, of form 1", apply_corrections, begins="form-one"),
-    Operation("review", _review),
+    Operation("review", partial(_review, note="see left")),
     Operation("review-import", _review_import),
     Operation("rename", _rename),
     Operation("rename, of form 1", _rename_and_title, begins="form-one"),

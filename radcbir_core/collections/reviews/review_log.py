@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import uuid
 from collections.abc import Collection as Many
 from collections.abc import Iterable, Sequence
@@ -43,6 +44,10 @@ CORRECTED: Final = ("modality", "anatomy", "pathologies")
 """Columns of the manifest that a correction can be of."""
 
 _PATIENCE: Final = 10.0
+_KEPT: Final = 4
+_last_read: dict[str, tuple[bytes, Log]] = {}
+"""Path → what was read of it last; of a few logs, those that were read last."""
+_lock = threading.Lock()
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 _IN_NOTES: Final = {ord(character): None for character in "\n\t\u200c\u200d"}
@@ -229,7 +234,31 @@ def read_log(folder: Path) -> Log:
             f"Expected the log of reviews, but {path} cannot be read: {error.strerror}. Copy it back from where the "
             "folder came from, or remove it: nothing else depends on it."
         ) from error
-    return parse_log(content)
+    return _parse_growing(str(path), content)
+
+
+def _parse_growing(path: str, content: bytes) -> Log:
+    """As :func:`parse_log`; of a log that has only grown since it was read last, what is new is parsed."""
+    with _lock:
+        before, log = _last_read.pop(path, (b"", Log()))
+    if not (before.endswith(b"\n") and content.startswith(before)):
+        before, log = b"", Log()
+    if len(content) > len(before):
+        log = _joined(log, parse_log(content[len(before) :]), lines=before.count(b"\n"))
+    with _lock:
+        _last_read[path] = content, log
+        while len(_last_read) > _KEPT:
+            del _last_read[next(iter(_last_read))]
+    return log
+
+
+def _joined(log: Log, further: Log, *, lines: int) -> Log:
+    """Two parts of a log as one; the first has so many lines."""
+    entries = {entry.id: entry for entry in log.entries}
+    for entry in further.entries:
+        entries.setdefault(entry.id, entry)
+    damaged = (*log.damaged, *((lines + number, reason) for number, reason in further.damaged))
+    return Log(tuple(entries.values()), damaged)
 
 
 def parse_log(content: bytes) -> Log:

@@ -18,7 +18,7 @@ import pyarrow as pa
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.corrections import BY, SEPARATOR, WHEN
 from radcbir_core.collections.reviews.review_log import CORRECTED, Entry, Kind, add_entries, new_entry, read_log
-from radcbir_core.collections.reviews.review_state import Review, Reviews, Subject, state_of
+from radcbir_core.collections.reviews.review_state import Review, Reviews, Subject, state_of, subject_of
 from radcbir_core.errors import CollectionError
 from radcbir_core.vocabulary import MODALITIES, normal_modality, normal_pathology, normal_text
 
@@ -87,7 +87,8 @@ def write_note(collection: Collection, subject: Subject, note: str, *, by: str, 
 
 def _write(collection: Collection, kind: Kind, subject: Subject, **said: str) -> None:
     entry = new_entry(kind, **said, **identity_of(collection, subject))
-    there = read_reviews(collection.folder).of(*subject).entries
+    log = read_log(collection.folder).entries
+    there = state_of(one for one in log if one.of or subject_of(one) == subject).of(*subject).entries
     if not any((one.kind, one.by, one.text) == (kind, entry.by, entry.text) for one in there):
         add_entries(collection.name, [entry])
 

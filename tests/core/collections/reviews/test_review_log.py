@@ -6,7 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import filelock
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radcbir_core.collections.changes import rename_collection
+from radcbir_core.collections.layout import Layout
 from radcbir_core.collections.reviews import review_log
 from radcbir_core.collections.reviews.review_log import (
     LONGEST_NOTE,
@@ -132,6 +135,22 @@ def test_a_log_that_was_cut_off_keeps_what_it_has_and_goes_on(copied) -> None:
     assert (log.entries, [number for number, _ in log.damaged]) == ((TAG, later), [2])
     leave_out_damaged(copied.folder)
     assert read_log(copied.folder) == review_log.Log((TAG, later))
+
+
+@given(st.lists(st.sampled_from(["whole", "damaged", "again", "cut", "replaced"]), max_size=8))
+def test_a_log_that_grows_is_read_as_one_that_is_read_whole(steps) -> None:
+    content = b""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Layout(Path(folder)).reviews
+        for number, step in enumerate(steps):
+            line = lines_of_log([replace(TAG, id=f"{number:032x}")])
+            content += {"whole": line, "damaged": b"{}\n", "again": lines_of_log([TAG]), "cut": line[:-9]}.get(
+                step, b""
+            )
+            if step == "replaced":
+                content = line
+            path.write_bytes(content)
+            assert read_log(Path(folder)) == parse_log(content)
 
 
 def test_a_log_that_is_too_large_is_refused_and_stays(copied, monkeypatch) -> None:
