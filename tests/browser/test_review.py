@@ -94,6 +94,14 @@ def test_a_note_that_was_left_by_closing_is_written_once(own_server, page):
     dialog.get_by_role("button", name="Take back").first.click()
     dialog.get_by_text("first").wait_for(state="detached")
     assert notes.count() == 1
+    dialog.get_by_text("Correct the label").click()
+    dialog.get_by_label("Pathologies").last.click()
+    page.keyboard.type("a finding that is new")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    dialog.get_by_role("button", name="Write the correction").click()
+    dialog.locator(".radcbir-note b", has_text="a finding that is new").wait_for()
+    dialog.locator(".radcbir-note", has_text="not applied yet").wait_for()
 
 
 def test_two_browsers_do_not_overwrite_each_other(own_server, page, chromium):

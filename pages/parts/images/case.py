@@ -38,7 +38,7 @@ def draw(collection: Collection, rows: Sequence[int], *, names: Sequence[str]) -
                 shell.show_error(error)
             else:
                 if gallery.picture(source, f"{name}: {said}", key=f"large-pair-{name[:3]}"):
-                    gallery.open_large(collection, rows, list(rows).index(row))
+                    gallery.open_large(collection, rows, list(rows).index(row), query_row=rows[0])
             with st.expander("All that is known of it"):
                 in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
                 gallery.facts_table([*gallery.image_facts(collection, row), *in_training])

@@ -198,6 +198,7 @@ def _corrections(collection: Collection, review: Review, place: Place) -> None:
             key=f"{key}:pathologies",
             placeholder="not known; choose or write",
             accept_new_options=True,
+            select_all=False,
         )
         st.form_submit_button(
             "Write the correction", icon=":material/edit:", on_click=partial(_correct, collection, review, key)
