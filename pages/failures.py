@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from pages.parts.failures import confusion_view, hubness_view, mined_view, near_duplicates_view
+from pages.parts.failures import confusion_view, hubness_view, mined_view, near_duplicates_view, slices_view
 from pages.parts.frame import shell, views
 
 VIEWS: Final[views.Views] = {
     "confusion": ("Retrieval confusion", confusion_view.show),
     "mined": ("Mined failures", mined_view.show),
+    "slices": ("Slices", slices_view.show),
     "hubness": ("Hubness", hubness_view.show),
     "near-duplicates": ("Near-duplicates", near_duplicates_view.show),
 }
@@ -18,7 +19,21 @@ VIEWS: Final[views.Views] = {
 def page() -> None:
     """Draw the page."""
     opened = shell.begin("Failures", "embeddings", "neighbors")
-    left = ["label", "hit", "page", "image", "beside", "find", "pairs", "kind", "sort", "labels", "conflict"]
+    left = [
+        "label",
+        "hit",
+        "page",
+        "image",
+        "beside",
+        "find",
+        "pairs",
+        "kind",
+        "sort",
+        "labels",
+        "conflict",
+        "slice",
+        "among",
+    ]
     views.draw(opened, VIEWS, clears=left)
 
 

@@ -9,7 +9,14 @@ from typing import Final
 
 from radcbir_core.errors import Action, RadcbirError, Remedy, blank
 
-_FLAGS: Final = {"fractions": "--fraction", "cuts": "--cut", "ks": "-k", "mapping": "--map", "rule": "--relevance"}
+_FLAGS: Final = {
+    "fractions": "--fraction",
+    "cuts": "--cut",
+    "k": "-k",
+    "ks": "-k",
+    "mapping": "--map",
+    "rule": "--relevance",
+}
 """Flags that are not the argument's own name."""
 _THEN: Final[dict[Action, tuple[str, ...]]] = {"relabel": ("TABLE.csv",)}
 """What a command needs behind its subject, for the reader to fill in."""

@@ -165,7 +165,8 @@ def _range(numbers: npt.NDArray[np.float64]) -> str:
 
 
 def _said(number: float) -> str:
-    return f"{number:,.6g}"
+    """A number in as many digits as tell bands apart."""
+    return f"{number:,.0f}" if number == round(number) or abs(number) >= 1000 else f"{number:,.3g}"
 
 
 def _numbers(values: Sequence[str]) -> npt.NDArray[np.float64] | None:

@@ -172,6 +172,7 @@ def pair(
     widths: Sequence[float] = (1, 1),
     name: str = "label",
     heading: str = "Label",
+    keys: Sequence[str] | None = None,
 ) -> None:
     """The chart and the table; a click on either writes the label to the URL.
 
@@ -185,8 +186,9 @@ def pair(
         widths: Of the chart and the table, in relation to each other.
         name: Of the URL parameter.
         heading: Of the table's column of labels.
+        keys: What stands for each line in the URL; the labels themselves by default.
     """
-    names = table["label"].tolist()
+    names = list(keys or table["label"])
     left, right = st.container(key="radcbir-half-labels").columns(widths, gap="medium")
     left.plotly_chart(
         figure,

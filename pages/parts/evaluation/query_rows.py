@@ -16,6 +16,7 @@ from pages.parts.frame import paging, palette
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
 from pages.parts.images import gallery
+from radcbir_core.evaluation.view import GalleryView
 from radcbir_core.search.backend import Hits
 from radcbir_core.wording import counted
 
@@ -68,6 +69,25 @@ def show(
                 query_row=row,
                 columns=5,
             )
+
+
+def show_of(opened: Opened, view: GalleryView, rows: np.ndarray, precision: np.ndarray, *, k: int) -> None:
+    """Draw queries by their P@k, whose hits are looked up page by page.
+
+    Args:
+        opened: The open collection.
+        view: What they are asked in.
+        rows: (Q,) rows of the queries, in the order to show.
+        precision: (Q,) P@k of each.
+        k: Of P@k.
+    """
+
+    def hits_of(positions: np.ndarray) -> tuple[Hits, np.ndarray]:
+        asked = view.asked_by(rows[positions])
+        hits = asked.hits(k)
+        return hits, asked.relevant(hits)
+
+    show(opened, rows, hits_of=hits_of, said_of=lambda position: f"P@{k} {precision[position]:.2f}", k=k)
 
 
 def sign(kind: palette.Agreement) -> str:

@@ -215,12 +215,13 @@ def interval_dots(table: pd.DataFrame, *, k: int, overall: float) -> go.Figure:
     Every row carries its position as ``customdata`` and can be clicked over its whole width.
 
     Args:
-        table: As :func:`precision_bars` takes it; a row without an interval gets a hollow dot.
+        table: As :func:`precision_bars` takes it; a row without an interval, or that is not ``clear`` where there is
+            such a column, gets a hollow dot.
         k: Of P@k.
         overall: P@k of all queries.
     """
     figure = precision_bars(table, k=k, colors={})
-    whiskers = table["low"].notna().to_numpy()
+    full = table["low"].notna().to_numpy() & (table["clear"].to_numpy(dtype=bool) if "clear" in table else True)
     dots = figure.data[1]
     # The bars stay, unseen: they carry the whiskers, and are what a click is aimed at.
     dots.marker.color = "rgba(0,0,0,0)"
@@ -232,7 +233,7 @@ def interval_dots(table: pd.DataFrame, *, k: int, overall: float) -> go.Figure:
         hovertext=dots.hovertext,
         hovertemplate=dots.hovertemplate,
         marker={
-            "symbol": ["circle" if one else "circle-open" for one in whiskers.tolist()],
+            "symbol": ["circle" if one else "circle-open" for one in full.tolist()],
             "size": 11,
             "color": palette.HUES[0],
             "line": {"width": 1.6, "color": palette.HUES[0]},

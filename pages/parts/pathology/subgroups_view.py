@@ -14,6 +14,7 @@ import streamlit as st
 
 from pages.parts.evaluation import label_chart, protocol_choice, query_rows, runs, tiles
 from pages.parts.evaluation.label_chart import figure_column
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
 from pages.parts.frame import figures, loaders, state
@@ -33,7 +34,6 @@ from radcbir_core.evaluation.reports.subgroups import (
     standout_value,
 )
 from radcbir_core.evaluation.view import GalleryView
-from radcbir_core.search.backend import Hits
 from radcbir_core.wording import counted
 
 _SAID: Final = (
@@ -60,9 +60,8 @@ def show(opened: Opened) -> None:
     rule = rule_said(table[table["value"] == ""].assign(averaging="micro"), chosen.protocol)
     said = f"{chosen.protocol.describe().capitalize()}: {rule.split(': ')[1]}."
     lines = [tiles.interval(whole["low"], whole["high"]), f"chance {tiles.number(whole['chance'])}"]
-    lines.append(
-        f"{counted(int(whole['n_queries']), 'query', 'queries')} of {counted(int(whole['n_patients']), 'patient')}"
-    )
+    patients = counted_patients(opened.collection, int(whole["n_patients"]))
+    lines.append(f"{counted(int(whole['n_queries']), 'query', 'queries')} of {patients}")
     tiles.headline(
         [Tile(f"Micro P@{chosen.k}", tiles.number(whole["precision"]), tuple(lines))],
         result,
@@ -219,7 +218,7 @@ def _show_queries(opened: Opened, result: Result, evaluation: Subgroups, figure:
     label_chart.title(
         f"{_worded(str(result.facts['column']))}: {value}",
         f"{said}, {counted(int(figure['n_queries']), 'query', 'queries')} of "
-        f"{counted(int(figure['n_patients']), 'patient')}",
+        f"{counted_patients(opened.collection, int(figure['n_patients']))}",
         name="value",
     )
     queries = result.tables["queries"]
@@ -230,10 +229,4 @@ def _show_queries(opened: Opened, result: Result, evaluation: Subgroups, figure:
         st.caption("None of its queries has anything to find, or the encoder has seen them all in training.")
         return
     view: GalleryView = evaluation.labeled(loaders.store(opened.collection, opened.encoder_id))
-
-    def hits_of(positions: np.ndarray) -> tuple[Hits, np.ndarray]:
-        asked = view.asked_by(rows[positions])
-        hits = asked.hits()
-        return hits, asked.relevant(hits)
-
-    query_rows.show(opened, rows, hits_of=hits_of, said_of=lambda position: f"P@{k} {precision[position]:.2f}", k=k)
+    query_rows.show_of(opened, view, rows, precision, k=k)

@@ -49,6 +49,7 @@ def figures(
     labels = view.relevance.labels
     if by is not None:
         codes, labels, seen = by.codes[view.queries], by.values, by.codes[view.seen]
+        seen = seen[seen >= 0]
     clusters = view.clusters[view.queries]
     return summarize(
         values,

@@ -32,6 +32,7 @@ OTHERS = {
     "failures": {"k": 5},
     "hubness": {"level": "anatomy"},
     "subgroups": {"column": "view"},
+    "slices": {"among": "all"},
 }
 """Of each kind that has choices, one that makes another result."""
 
