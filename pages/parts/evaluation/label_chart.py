@@ -127,7 +127,7 @@ def _without_figure(labels: Sequence[str], reason: str, *, name: str) -> None:
     if not labels:
         return
     row = st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"radcbir-unscored-{name}")
-    row.caption(f"Not scored, as {reason}: {counted(len(labels), 'label')}")
+    row.caption(f"Not scored, as {reason}: {counted(len(labels), 'label')}", width="content")
     for label in labels[:_NAMED_APART]:
         row.button(
             literal(label),
@@ -137,7 +137,7 @@ def _without_figure(labels: Sequence[str], reason: str, *, name: str) -> None:
             key=f"radcbir:unscored:{label}",
         )
     if len(labels) > _NAMED_APART:
-        row.caption(f"and {len(labels) - _NAMED_APART:,} more, in the file")
+        row.caption(f"and {len(labels) - _NAMED_APART:,} more, in the file", width="content")
 
 
 def download(csv: Callable[[], pd.DataFrame], *, file_name: str, about: str, box: Any = st, label: str = "CSV") -> None:

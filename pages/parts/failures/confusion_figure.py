@@ -24,6 +24,8 @@ _HEIGHT: Final = 640
 _CELL: Final = 44
 _NAMED: Final = 48
 """Up to so many labels each has its name at the side."""
+_NUMBERS_LYING: Final = 18
+"""Beside each other so many numbers have room above the columns; of more, each is turned."""
 _AXIS: Final[dict[str, Any]] = {
     "fixedrange": True,
     "showline": False,
@@ -107,7 +109,9 @@ def matrix(cells: pd.DataFrame, labels: Sequence[str], *, figure: str) -> go.Fig
     )
     named = number <= _NAMED
     groups = _groups(labels)
-    texts = [_short(label) for label in labels] if named else [name if wide else "" for name, _, wide in groups]
+    asked = set(cells["label"])
+    alone = [_short(label) + ("" if label in asked else " (no query)") for label in labels]
+    texts = alone if named else [name if wide else "" for name, _, wide in groups]
     places = list(range(number)) if named else [middle for _, middle, _ in groups]
     longest = max(map(len, texts), default=0)
     numbers = [str(position + 1) for position in range(number)] if named else []
@@ -122,7 +126,7 @@ def matrix(cells: pd.DataFrame, labels: Sequence[str], *, figure: str) -> go.Fig
             "range": [-0.5, number - 0.5],
             "tickvals": places if named else [],
             "ticktext": numbers,
-            "tickangle": 0,
+            "tickangle": 0 if number <= _NUMBERS_LYING else -90,
             "tickfont": {"color": QUIET, "size": 10},
         },
         yaxis={
@@ -195,4 +199,5 @@ def _borders(labels: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _short(label: str) -> str:
-    return label if len(label) <= 34 else f"{label[:33]}…"
+    """At most 34 characters: the middle goes, as labels differ at their ends."""
+    return label if len(label) <= 34 else f"{label[:16]}…{label[-17:]}"

@@ -58,7 +58,7 @@ def show(opened: Opened) -> None:
     _said(opened, result, chosen)
     confused = cells[cells["label"] != cells["hit_label"]]
     cell = _asked(cells, set(codes.values))
-    left, right = st.container(key="radcbir-half-confusion").columns([5, 7], gap="medium")
+    left, right = st.container(key="radcbir-half-confusion").columns(2, gap="medium")
     with left:
         _matrix(opened, cells, chosen, figure)
     with right:
@@ -210,7 +210,7 @@ def _strongest(opened: Opened, cells: pd.DataFrame, confused: pd.DataFrame, chos
         "–" if np.isnan(one.low) else f"{100 * one.low:.0f} to {100 * one.high:.0f} %" for one in lines_of(shown)
     ]
     columns = {
-        "hit_label": st.column_config.TextColumn("Retrieved", width=118),
+        "hit_label": st.column_config.TextColumn("Retrieved", width=170),
         "share": label_chart.percent_column("Share", width=54, about="Of the weight of its hits"),
         "interval": st.column_config.TextColumn("95 % interval", width=84, help="Over patients"),
         "chance": label_chart.percent_column(
@@ -230,7 +230,7 @@ def _strongest(opened: Opened, cells: pd.DataFrame, confused: pd.DataFrame, chos
         placeholder="–",
         on_select=pick,
         selection_mode="single-cell",
-        column_config={"label": st.column_config.TextColumn("Query label", width=118), **columns},
+        column_config={"label": st.column_config.TextColumn("Query label", width=170), **columns},
     )
 
 

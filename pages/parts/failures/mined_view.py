@@ -53,7 +53,8 @@ def show(opened: Opened) -> None:
         format_func=lambda name: f"{KINDS[name].name} ({table.loc[name, 'n']:,})",
         label_visibility="collapsed",
     )
-    tiles.explain(KINDS[kind].words.format(k=chosen.k, votes=VOTES))
+    queries = counted(int(result.facts["n_queries"]), "query that asked", "queries that asked")
+    tiles.explain(KINDS[kind].words.format(k=chosen.k, votes=VOTES, queries=queries))
     _say_rate(opened, result, kind, chosen)
     _show_kind(opened, result, kind, chosen)
 
@@ -65,7 +66,7 @@ def _say_rate(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None
     interval = "" if np.isnan(row.low) else f", 95 % interval {percent(row.low)} to {percent(row.high)}"
     chance = "" if np.isnan(row.chance) else f"; by chance {percent(row.chance)}"
     share = "" if np.isnan(row.share) else f": {percent(row.share)}{interval}"
-    hub = f" Hubs are in {result.facts['hub']:,} lists or more." if kind == "hub" else ""
+    hub = f" Hubs are in {counted(result.facts['hub'], 'list')} or more." if kind == "hub" else ""
     notes = "".join(f" {note}" for note in result.notes)
     st.caption(
         literal(

@@ -40,7 +40,8 @@ def show(opened: Opened) -> None:
         "Files that show one picture: scaled, compressed again, cropped a little, in another window, flipped or "
         "inverted, or neighboring slices that hardly differ. Radiographs of one patient that were taken "
         "shortly after each other can be among them. Where files of one picture have other labels or other patients, "
-        "one of them is wrong; where one is in train and one in test, figures are too favorable."
+        "look: one of them may be wrong, or they only look the same. Where one is in train and one in test, figures "
+        "are too favorable."
     )
     table = result.table
     masks = {kind: _mask(table, kind) for kind in KINDS}

@@ -32,7 +32,8 @@ from radcbir_core.wording import counted
 
 _SAID: Final = (
     "Is it the disease, or the hospital? P@k with nothing left out, and then step by step without images that are "
-    "hardly others: exact copies, the query's patient, its data set. What a step takes away was of these."
+    "hardly others: exact copies, near-duplicates, the query's patient, its data set. What a step takes away was "
+    "of these."
 )
 _HIDDEN: Final = ("protocol", "exclude")
 
@@ -76,10 +77,14 @@ def _tiles(table: pd.DataFrame, *, k: int) -> list[Tile]:
     """Micro P@k of every step."""
     numbers = []
     for row in lines_of(table[table["averaging"] == "micro"]):
-        lines = [tiles.interval(row.low, row.high)]
-        if row.step != NOTHING:
+        lines = [tiles.interval(row.low, row.high)] if row.n_queries else ["nobody has anything left to find"]
+        if row.step != NOTHING and row.n_both:
             said = difference_said(row.difference, row.difference_low, row.difference_high).replace("-", "−")
             lines.append(f"step: {said}")
+            if row.n_both == row.n_queries:
+                lines.append(f"of these {int(row.n_both):,}: {tiles.number(row.precision - row.difference)} before")
+        if row.n_empty:
+            lines.append(f"{int(row.n_empty):,} have nothing to find")
         lines.append(f"{counted(row.n_queries, 'query', 'queries')}; chance {tiles.number(row.chance)}")
         name = f"Micro P@{k}" if row.step == NOTHING else step_name(row.step)
         numbers.append(Tile(name, tiles.number(row.precision), tuple(lines)))

@@ -32,6 +32,8 @@ from radcbir_core.evaluation.relevance import check_hits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_ROUNDING = 1e-12
+"""So much below a threshold a share still reaches it: sums of fractions differ in their last digits."""
 VOTES = 20
 """So many hits have a say by default: with 10, fewer planted labels are found; with 30, not more."""
 
@@ -98,17 +100,18 @@ def label_noise(
     p_suggested, score = np.full((2, len(own)), np.nan)
     # A label that no query has is never usual: nothing could be said against it.
     usual = np.append(np.where(number > 0, thresholds, np.inf), np.inf)
+    enough = usual - _ROUNDING
     for rows in row_chunks(len(hits), hits.shape[1] * 4):
         codes = gallery[hits[rows]].astype(np.int64)
         known = (codes >= 0).sum(axis=1)
         shares = _shares(codes, known)
-        other = (codes >= 0) & (codes != own[rows, None]) & (shares >= usual[codes])
+        other = (codes >= 0) & (codes != own[rows, None]) & (shares >= enough[codes])
         best = np.where(other, shares, -1.0)
         place = best.argmax(axis=1)  # the first of equal ones, which is that of the better hit
         line = np.arange(len(codes))
         p_best, label = best[line, place], codes[line, place]
         mine, mine_usual = p_own[rows], usual[own[rows]]
-        suspect = (p_best > 0) & ~((mine >= mine_usual) & (mine >= p_best))
+        suspect = (p_best > 0) & ~((mine >= enough[own[rows]]) & (mine >= p_best))
         suggested[rows] = np.where(suspect, label, -1)
         p_suggested[rows] = np.where(suspect, p_best, np.nan)
         score[rows] = np.where(suspect, p_best + mine_usual - mine, np.nan)

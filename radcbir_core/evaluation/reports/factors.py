@@ -26,13 +26,14 @@ from radcbir_core.evaluation.statistics.averages import means_of, ratio
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, view_notes
 from radcbir_core.progress import Progress, silent
+from radcbir_core.wording import counted
 
 FACTORS = ("modality", "anatomy", "pathology", "all", "within")
 FACTOR_NAMES: Mapping[str, str] = {
     "modality": "modality",
     "anatomy": "anatomy, of hits of the modality",
     "pathology": "pathology, of hits of the anatomy",
-    "all": "all three: P@k of the full label",
+    "all": "all three, of the hits there are",
     "within": "P@k when only the query's modality and anatomy are searched",
 }
 FACTOR_COLUMNS = (
@@ -52,7 +53,7 @@ class Factors(Evaluation):
     """
 
     kind: ClassVar[str] = "factors"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Anatomy and pathology"
     about: ClassVar[str] = (
         "P at k of the full label taken apart: modality, anatomy given the modality, pathology given the anatomy."
@@ -99,7 +100,16 @@ class Factors(Evaluation):
         rows += self._rows(view, "within", right, within >= 0)
         progress("factors", len(FACTORS), len(FACTORS))
         table = pd.DataFrame(rows, columns=list(FACTOR_COLUMNS))
-        return self.result(store, {"factors": table}, view_notes(store, self.protocol))
+        short = int((hits.counts < max(self.protocol.ks)).sum())
+        notes = (
+            [
+                f"{counted(short, 'query has', 'queries have')} fewer than {max(self.protocol.ks)} hits: shares are of "
+                "the hits there are, and all three are above P@k, which counts the rest as misses."
+            ]
+            if short
+            else []
+        )
+        return self.result(store, {"factors": table}, [*notes, *view_notes(store, self.protocol)])
 
     def _rows(
         self, view: GalleryView, factor: str, right: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]
@@ -135,7 +145,10 @@ class Factors(Evaluation):
             row = next(lines_of(part))
             lines.append(
                 {"of the first hits": FACTOR_NAMES[str(factor)], "queries of": modality or "all"}
-                | {f"share at {k}": with_bounds(row.share, row.low, row.high), "chance": f"{row.chance:.3f}"}
+                | {
+                    f"share at {k}": with_bounds(row.share, row.low, row.high),
+                    "chance": with_bounds(row.chance, np.nan, np.nan),
+                }
                 | {"queries": row.n_queries, "patients": row.n_patients}
             )
         return pd.DataFrame(lines)
@@ -149,6 +162,8 @@ class Factors(Evaluation):
             return []
         least = rows.loc[[shares.idxmin()]].reset_index()
         row = next(lines_of(least))
+        if row.share == 1:
+            return []  # none of them is hard
         return [f"The hardest is the {row.factor}: {row.share:.3f}, where chance is {row.chance:.3f}."]
 
 

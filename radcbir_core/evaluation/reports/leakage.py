@@ -57,8 +57,8 @@ class Leakage(Evaluation):
     recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Leakage"
     about: ClassVar[str] = (
-        "P at k with nothing left out, then without exact copies, the query's patient and its data set, and what each "
-        "step takes away."
+        "P at k with nothing left out, then without exact copies, near-duplicates, the query's patient and its data "
+        "set, and what each step takes away."
     )
     uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
     protocol_choices: ClassVar[tuple[str, ...]] = ("divisor", "empty", "seen", "ks")
@@ -136,7 +136,10 @@ class Leakage(Evaluation):
         for row in lines_of(table[(table["averaging"] != "label") & (table["k"] == k)]):
             line = {"left out": step_name(row.step), "averaging": row.averaging, "queries": row.n_queries}
             line |= {"patients": row.n_patients, "nothing to find": row.n_empty}
-            line |= {f"P@{k}": with_bounds(row.precision, row.low, row.high), "chance": f"{row.chance:.3f}"}
+            line |= {
+                f"P@{k}": with_bounds(row.precision, row.low, row.high),
+                "chance": with_bounds(row.chance, np.nan, np.nan),
+            }
             line["against the step before"] = difference_said(row.difference, row.difference_low, row.difference_high)
             lines.append(line)
         return pd.DataFrame(lines)

@@ -30,6 +30,7 @@ from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.graph import NEIGHBORS
+from radcbir_core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class FailureKind:
 
     Attributes:
         name: What people call it.
-        words: What exactly it is, a sentence; ``{k}`` is how many hits count, ``{votes}`` how many of suspected labels.
+        words: What exactly it is, a sentence; ``{k}`` is how many hits count, ``{votes}`` how many of suspected labels,
+            and ``{queries}`` who asked.
         by: What it is sorted by, largest first, in words.
     """
 
@@ -76,15 +78,15 @@ KINDS: dict[str, FailureKind] = {
     ),
     "hub": FailureKind(
         "Hubs",
-        "Images that are among the first {k} hits of many others: in more lists than the mean and two standard "
-        "deviations.",
+        "Images that are among the first {k} hits of many of the {queries}: in more lists than the mean and two "
+        "standard deviations.",
         "lists",
     ),
     "anti-hub": FailureKind(
         "Anti-hubs",
-        "Images that are among the first {k} hits of nobody: no query finds them. Those first that most queries could "
-        "have found as relevant.",
-        "relevant images",
+        "Images that are among the first {k} hits of none of the {queries}. Those first that most of these could have "
+        "found as relevant.",
+        "queries",
     ),
 }
 
@@ -106,12 +108,12 @@ class MinedFailures(Evaluation):
     another label; ``other_modality``, the share with another modality; ``known``, the hits that the graph has;
     ``first_relevant``, the rank of the first relevant among them, 0 where none is; ``relevant``, the images that could
     be found; ``p_own``, ``suggested``, ``p_suggested`` and ``score`` (see metrics/label_noise.py); and of images that
-    may be returned ``occurrences``, in how many lists of k hits it is, and ``bad_occurrences``, in how many of them as
-    not relevant.
+    may be returned (else -1) ``occurrences``, in how many lists of k hits it is, ``bad_occurrences``, in how many of
+    them as not relevant, and ``could_find``, how many queries of its label could have found it.
     """
 
     kind: ClassVar[str] = "failures"
-    recipe: ClassVar[int] = 2
+    recipe: ClassVar[int] = 3
     name: ClassVar[str] = "Mined failures"
     about: ClassVar[str] = (
         "Failures of every kind over all labels: confident and wrong, wrong pathology or modality, nothing relevant, "
@@ -188,8 +190,10 @@ class MinedFailures(Evaluation):
         table["first_relevant"] = table["first_relevant"].fillna(-1).astype(np.int32)
         table["relevant"] = table["relevant"].fillna(-1).astype(np.int64)
         number = len(manifest)
-        table["occurrences"] = k_occurrences(hits.rows, n_rows=number, k=self.k)[rows]
-        table["bad_occurrences"] = k_occurrences(hits.rows, n_rows=number, k=self.k, chosen=~relevant)[rows]
+        given = view.gallery[rows]
+        for name, chosen in (("occurrences", None), ("bad_occurrences", ~relevant)):
+            table[name] = np.where(given, k_occurrences(hits.rows, n_rows=number, k=self.k, chosen=chosen)[rows], -1)
+        table["could_find"] = np.where(given, _seekers(view)[rows], -1)
         return pd.concat([images, table.reset_index(drop=True)], axis=1)
 
     def _kinds(self, view: GalleryView, images: pd.DataFrame, hub: int) -> pd.DataFrame:
@@ -252,7 +256,7 @@ class MinedFailures(Evaluation):
         facts = result.facts
         return (
             f": first {self.k} hits; {self.protocol.name}, {self.protocol.excluded}; {facts['n_queries']:,} queries, "
-            f"gallery of {facts['n_gallery']:,}; hubs are in {facts['hub']:,} lists or more"
+            f"gallery of {facts['n_gallery']:,}; hubs are in {counted(facts['hub'], 'list')} or more"
         )
 
     def summary(self, result: Result) -> pd.DataFrame:
@@ -320,7 +324,7 @@ def failures_of(result: Result, kind: str) -> pd.DataFrame:
         "nothing": "relevant",
         "suspect": "score",
         "hub": "occurrences",
-        "anti-hub": "relevant",
+        "anti-hub": "could_find",
     }[kind]
     chosen = chosen.assign(value=chosen[column].astype(np.float64))
     order = np.lexsort((chosen["row"], -chosen["similarity"].fillna(-2), -chosen["value"]))
@@ -339,6 +343,19 @@ def _first_relevant(view: GalleryView, progress: Progress) -> tuple[npt.NDArray[
         first[rows] = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
         progress("failures", rows.stop, number)
     return known, first
+
+
+def _seekers(view: GalleryView) -> npt.NDArray[np.int64]:
+    """``(N,)`` how many queries of its label could have found each image of the gallery; 0 of all others.
+
+    What a query may not return may not return the query either, so that the two can change sides.
+    """
+    asks = np.zeros(len(view.gallery), dtype=np.bool_)
+    asks[view.queries] = True
+    number = np.zeros(len(asks), dtype=np.int64)
+    sought = np.flatnonzero(view.gallery & (view.relevance.kinds >= 0))
+    number[sought] = view.asked_by(sought).within(asks).available.relevant
+    return number
 
 
 def _part(some: npt.NDArray[Any], of: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ Owns the table of cells. The shares are metrics/confusion.py's, their intervals 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -153,6 +153,12 @@ class RetrievalConfusion(Evaluation):
         """What the hits count, in words."""
         how = "weighted by 1 / log2(rank + 1)" if self.weight == "rank" else "each alike"
         return f"first {self.k} hits, {how}"
+
+    def remarks(self, result: Result) -> Sequence[str]:
+        """That there is nothing to confuse, where it is so."""
+        if (result.table["label"] != result.table["hit_label"]).any():
+            return ()
+        return ["Nothing is confused: no query has a hit with another label than its own."]
 
     def summary(self, result: Result) -> pd.DataFrame:
         """The strongest confusions of two labels."""

@@ -40,8 +40,13 @@ def test_images_are_those_of_plain_python(pair, protocol) -> None:
     for row, line in images.iterrows():
         assert line["label"] == labels[row]
         finders = [query for query, hits in lists.items() if row in hits[:k]]
-        assert line["occurrences"] == len(finders)
-        assert line["bad_occurrences"] == sum(labels[query] != labels[row] for query in finders)
+        if row not in gallery:
+            assert line["occurrences"] == line["bad_occurrences"] == line["could_find"] == -1
+        else:
+            assert line["occurrences"] == len(finders)
+            assert line["bad_occurrences"] == sum(labels[query] != labels[row] for query in finders)
+            seekers = [query for query, hits in lists.items() if row in hits and labels[query] == labels[row]]
+            assert line["could_find"] == len(seekers)
         if row not in lists:
             assert line["known"] == -1
             assert math.isnan(line["similarity"])
@@ -56,6 +61,14 @@ def test_images_are_those_of_plain_python(pair, protocol) -> None:
         assert line["known"] == len(hits)  # the graph of a small collection has everybody
         assert line["first_relevant"] == (relevant.index(True) + 1 if any(relevant) else 0)
         assert line["relevant"] == sum(relevant)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=["leave-one-out", "split", "nothing excluded"])
+def test_of_those_that_could_fail_so_many_do(pair, protocol) -> None:
+    result = MinedFailures(protocol, 2).run(pair[0])
+    for row in result.table.itertuples():
+        assert row.n == pytest.approx(row.share * row.n_images)
+        assert len(failures_of(result, row.kind)) == row.n
 
 
 def test_kinds_count_their_images_and_chance_is_exact(pair) -> None:
