@@ -22,7 +22,6 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import QueryError
 from radcbir_core.images import decode_image
-from radcbir_core.perturbations.kinds import Perturbation, perturbed
 from radcbir_core.search.backend import Exclusion, Float32, unit
 from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
 from radcbir_core.search.searcher import Searcher
@@ -172,58 +171,6 @@ class ImageQuery:
     def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """What its file tells, if the collection has it."""
         return exclusions_of_file(store, self.sha256, exclude, queries=1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PerturbedQuery:
-    """An image that is perturbed before the encoder sees it; what it may not return stays that of the image.
-
-    Without a perturbation it is the image read from its file and embedded anew, which gives what is kept, but for
-    rounding.
-
-    Attributes:
-        original: Images of the collection, or one from outside.
-        perturbations: What is done to each of them, one after the other.
-    """
-
-    original: RowQuery | ImageQuery
-    perturbations: tuple[Perturbation, ...]
-    measure: Measure = field(default="similarity", init=False)
-
-    @property
-    def known(self) -> Known:
-        """As of the original."""
-        return self.original.known
-
-    def pixels(self, collection: Collection) -> list[npt.NDArray[np.uint8]]:
-        """The perturbed images.
-
-        Args:
-            collection: Which has the rows.
-
-        Raises:
-            ImageError: The file of a row is gone or cannot be decoded.
-        """
-        if isinstance(self.original, ImageQuery):
-            images = [self.original.pixels]
-        else:
-            images = [collection.read_image(row).pixels for row in self.original.rows]
-        return [perturbed(image, self.perturbations) for image in images]
-
-    def embed(self, means: Means) -> EmbeddedQuery:
-        """What the encoder makes of them.
-
-        Raises:
-            ImageError: The file of a row is gone or cannot be decoded.
-        """
-        if isinstance(self.original, RowQuery):
-            self.original.embed(means)  # which refuses rows that there are not
-        embeddings = means.encoder().encode_images(self.pixels(means.store.collection))
-        return EmbeddedQuery(self, unit(embeddings, dimension=means.searcher.dimension))
-
-    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
-        """Those of the original."""
-        return self.original.exclusions(store, exclude)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.perturbations.kinds import perturbations_of
-from radcbir_core.search.query import PerturbedQuery, RowQuery
 from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
@@ -339,42 +337,3 @@ def test_the_formula_label_is_tamed_in_the_csv(app):
     text = csv_bytes(collection.manifest.rows(rows, ["image_id", "pathologies"])).decode()
     assert text.count(f"'{FORMULA_LABEL}") == len(rows) == 5
     assert f",{FORMULA_LABEL}" not in text
-
-
-def test_a_perturbed_query_is_shown_with_how_its_hits_move_and_is_in_the_link(app, chest):
-    collection, retriever = chest
-    query = image_id("chest_02.png")
-    row = collection.manifest.row_of(query)
-    plain = retriever.search(row, k=5).rows().tolist()
-    at = app("retrieval", image=query, k="5", exclude="none", perturb=["noise:20", "rotate:90", "blur", "noise:90"])
-    assert not at.exception
-    assert [warning.value.count("It is left out") for warning in at.warning] == [1, 1]
-    chosen = perturbations_of(["rotate:90", "noise:20"])
-    after = retriever.search(PerturbedQuery(RowQuery((row,)), chosen), k=5).rows().tolist()
-    assert [card["row"] for card in cards(at)] == after
-    stayed = len(set(plain) & set(after))
-    assert f"{stayed} of 5 hits stayed (overlap@5 {stayed / 5:.2f})" in re.sub("<.*?>", "", html(at))
-    expected = [f"was {plain.index(hit) + 1}" if hit in plain else "new" for hit in after]
-    assert [card["note"] for card in cards(at)] == expected
-    assert [shown["description"] for shown in pictures(at)] == [
-        f"Query: {query}",
-        "Perturbed query: rotated by 90°, noise of 20 %",
-    ]
-    # A slider writes the link; the neutral strength changes nothing and keeps the slider.
-    at.slider[1].set_value(0.0).run()
-    assert at.query_params["perturb"] == ["rotate:90", "noise:0"]
-    at.slider[0].set_value(0.0).run()
-    assert [card["row"] for card in cards(at)] == plain
-    next(box for box in at.multiselect if box.label == "Perturb the query").set_value(["invert"]).run()
-    assert at.query_params["perturb"] == "invert"
-    assert not complaints(at)
-
-
-def test_an_upload_can_be_perturbed(app, chest):
-    _, retriever = chest
-    pixels = np.asarray(draw(1, 99))
-    at = app("retrieval", k="5", perturb="invert")
-    at = upload(at, png_of(pixels))
-    assert not complaints(at)
-    assert [card["row"] for card in cards(at)] == retriever.search(255 - pixels, k=5).rows().tolist()
-    assert "hits stayed" in html(at)

@@ -14,7 +14,6 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
 from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import perturbing
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -38,7 +37,7 @@ def show(opened: Opened, asked: Asked) -> None:
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
-        answer = retriever.search(asked.perturbed or asked.embedded or query, k=k, where=where, exclude=exclude)
+        answer = retriever.search(asked.embedded or query, k=k, where=where, exclude=exclude)
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
             st.info(message(note), icon=":material/info:")
@@ -58,12 +57,6 @@ def show(opened: Opened, asked: Asked) -> None:
             f"{markup(how_found(collection, answer.hits, k=k, where=where, milliseconds=milliseconds))}"
             f"{_SCALE if of_text else ''}</small></p>"
         )
-        notes = None
-        if asked.perturbed is not None:
-            before = retriever.search(asked.embedded or query, k=k, where=where, exclude=exclude)
-            labels = [gallery.labels_of(collection, int(row)) for row in before.rows()]
-            perturbing.say_overlap(before, answer, k=k, summary=summary(asked.labels, labels))
-            notes = perturbing.notes_on(before, answer)
         if len(rows):
             gallery.show(
                 collection,
@@ -72,9 +65,7 @@ def show(opened: Opened, asked: Asked) -> None:
                 similarities=answer.similarities(),
                 measure=answer.measure,
                 query=asked.labels,
-                # What was said of a pair is of the image as it is.
-                query_row=asked.row if asked.perturbed is None else None,
-                notes=notes,
+                query_row=asked.row,
                 per_page=MOST_HITS,
                 on_query=use_image,
             )

@@ -13,7 +13,8 @@ from pages.parts.frame import shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.images import gallery, picker, pictures, seen_marks
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import perturbing, sentences, text_box, upload
+from pages.parts.retrieval import sentences, text_box, upload
+from radcbir_core.collections.collection import Collection
 from radcbir_core.search.query import EmbeddedQuery, Query, RowQuery
 
 
@@ -26,14 +27,12 @@ class Asked:
         embedded: The same with its vectors, where the encoder has been asked for them.
         labels: Of an image of the collection; None of any other query.
         row: Of that image.
-        perturbed: The image with what is to be done to it before it is searched with; None where that is nothing.
     """
 
     query: Query
     embedded: EmbeddedQuery | None = None
     labels: Labels | None = None
     row: int | None = None
-    perturbed: EmbeddedQuery | None = None
 
 
 def use_image(image_id: str) -> None:
@@ -60,7 +59,7 @@ def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerat
     with shell.errors_shown():
         if source == "text":
             return _from_text(opened, beside)
-        return _from_upload(opened) if source == "upload" else _from_collection(opened)
+        return _from_upload(opened) if source == "upload" else _from_collection(opened.collection)
     return None
 
 
@@ -74,8 +73,7 @@ def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Ask
     return Asked(embedded.query, embedded)
 
 
-def _from_collection(opened: Opened) -> Asked | None:
-    collection = opened.collection
+def _from_collection(collection: Collection) -> Asked | None:
     picker.buttons(collection, on_query=use_image)
     image_id = state.get("image")
     if image_id is None:
@@ -87,12 +85,11 @@ def _from_collection(opened: Opened) -> Asked | None:
         address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
         if gallery.picture(address, f"Query: {image_id}", key="query-image"):
             gallery.open_large(collection, [row], 0, on_query=use_image)
-    perturbed = perturbing.of_row(opened, row)
     facts = gallery.image_facts(collection, row)
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
     gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
-    return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row), row=row, perturbed=perturbed)
+    return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row), row=row)
 
 
 def _from_upload(opened: Opened) -> Asked | None:
@@ -118,4 +115,4 @@ def _from_upload(opened: Opened) -> Asked | None:
         st.caption("The very same file is in the collection, with its labels:")
         st.button("Use the one of the collection", on_click=use_image, args=(known,), width="stretch")
     embedded = upload.embed(file, image, opened.collection, opened.encoder_id)
-    return Asked(embedded.query, embedded, perturbed=perturbing.of_upload(opened, image, sha256=file.sha256))
+    return Asked(embedded.query, embedded)

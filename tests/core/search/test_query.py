@@ -12,7 +12,6 @@ import pytest
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.errors import ImageError, ImageNotFoundError, QueryError
-from radcbir_core.perturbations.kinds import perturbations_of
 from radcbir_core.search.backend import Exclusion, unit
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.query import (
@@ -21,7 +20,6 @@ from radcbir_core.search.query import (
     Known,
     Means,
     Measure,
-    PerturbedQuery,
     Query,
     RowQuery,
     TextQuery,
@@ -125,40 +123,3 @@ def test_a_further_kind_is_one_class(small) -> None:
     may = np.array([row not in (3, 40) and patient[row] not in theirs for row in range(61)])
     order = np.argsort(np.where(may, -(vectors @ wanted), np.inf), kind="stable")[:5]
     assert answer.rows().tolist() == order.tolist()
-
-
-def test_an_image_that_is_not_perturbed_is_the_one_that_is_kept(small) -> None:
-    retriever = Retriever(small, "pixels")
-    rows = (5, 0, 17)
-    again = retriever.embed(PerturbedQuery(RowQuery(rows), perturbations_of(["rotate:0", "gamma:1"])))
-    np.testing.assert_allclose(again.vectors, retriever.embed(RowQuery(rows)).vectors, atol=1e-3)
-    assert retriever.search(again, k=5).rows().tolist() == retriever.search(5, k=5).rows().tolist()
-
-
-def test_a_perturbed_image_is_what_the_encoder_makes_of_its_pixels_and_leaves_out_what_the_image_does(small) -> None:
-    retriever = Retriever(small, "pixels")
-    turned = PerturbedQuery(RowQuery((5,)), perturbations_of(["rotate:180"]))
-    pixels = small.read_image(5).pixels[::-1, ::-1]
-    embedded = retriever.embed(turned)
-    np.testing.assert_allclose(embedded.vectors, retriever.embed(ImageQuery(pixels.copy())).vectors, atol=1e-6)
-    assert embedded.vectors[0] @ retriever.embed(5).vectors[0] < 0.99
-    for exclude in ((), ("patient",), ("dataset",)):
-        mine, plain = (query.exclusions(retriever.store, exclude) for query in (turned, RowQuery((5,))))
-        assert [one.query_groups.tolist() for one in mine] == [one.query_groups.tolist() for one in plain]
-    assert 5 not in retriever.search(embedded, k=61).rows()
-    assert turned.known == "always"
-    # Of an image from outside as well: what it may not return is known by its file, whatever is done to it.
-    path = small.image_path(5)
-    outside = PerturbedQuery(ImageQuery.of_file(path), perturbations_of(["invert"]))
-    assert outside.known == "if in the collection"
-    np.testing.assert_array_equal(outside.pixels(small)[0], 255 - small.read_image(5).pixels)
-    assert 5 not in retriever.search(outside, k=61, exclude=["duplicate"]).rows()
-
-
-def test_a_perturbed_image_that_is_not_there_or_shows_nothing_is_said(small) -> None:
-    retriever = Retriever(small, "pixels")
-    with pytest.raises(QueryError, match="Expected rows from 0 to 60, but row = 61"):
-        retriever.search(PerturbedQuery(RowQuery((61,)), ()))
-    flat = PerturbedQuery(ImageQuery(np.full((20, 20), 10, dtype=np.uint8)), perturbations_of(["window:20"]))
-    with pytest.raises(QueryError, match="one flat color"):
-        retriever.search(flat)
