@@ -7,34 +7,19 @@ same thumbnails as files would.
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Callable
 
 import numpy as np
-from PIL import Image
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.embed import thumbnail_of
+from radcbir_core.images.perturbations import Step
 from radcbir_core.near_duplicates.agreement import Pictures, agree
 from radcbir_core.near_duplicates.candidates import LEAST_SIMILAR
 from radcbir_core.near_duplicates.signatures import gray_patch, halved, normalized, of_norm_one, signatures
 
 Pixels = np.ndarray
 _LARGE = 65
-
-
-def scaled(pixels: Pixels, factor: float) -> Pixels:
-    """Cubic, as most programs do it."""
-    height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
-
-
-def as_jpeg(pixels: Pixels, quality: int) -> Pixels:
-    """Compressed and read again."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    with Image.open(buffer) as image:
-        return np.asarray(image)
 
 
 def cropped(pixels: Pixels, share: float) -> Pixels:
@@ -49,18 +34,18 @@ def curve(pixels: Pixels, of: Callable[[np.ndarray], np.ndarray]) -> Pixels:
 
 
 COPIES: dict[str, Callable[[Pixels], Pixels]] = {
-    "scaled to 0.5": lambda pixels: scaled(pixels, 0.5),
-    "scaled to 2": lambda pixels: scaled(pixels, 2),
-    "JPEG 30": lambda pixels: as_jpeg(pixels, 30),
-    "JPEG 90": lambda pixels: as_jpeg(pixels, 90),
+    "scaled to 0.5": Step.of("scale:50"),
+    "scaled to 2": Step.of("scale:200"),
+    "JPEG 30": Step.of("jpeg:70"),
+    "JPEG 90": Step.of("jpeg:10"),
     "cropped to 95 %": lambda pixels: cropped(pixels, 0.95),
-    "gamma 0.6": lambda pixels: curve(pixels, lambda x: x**0.6),
-    "gamma 1.7": lambda pixels: curve(pixels, lambda x: x**1.7),
+    "gamma 0.6": Step.of("gamma:0.6"),
+    "gamma 1.7": Step.of("gamma:1.7"),
     "window 10 to 80 %": lambda pixels: curve(pixels, lambda x: (x - 0.1) / 0.7),
     "window 30 to 100 %": lambda pixels: curve(pixels, lambda x: (x - 0.3) / 0.7),
-    "flipped left to right": lambda pixels: pixels[:, ::-1],
-    "upside down": lambda pixels: pixels[::-1],
-    "inverted": lambda pixels: 255 - pixels,
+    "flipped left to right": Step.of("flip"),
+    "upside down": Step.of("upside-down"),
+    "inverted": Step.of("invert"),
 }
 
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from pages.parts.failures import confusion_view, hubness_view, mined_view, near_duplicates_view, slices_view
+from pages.parts.failures import (
+    confusion_view,
+    hubness_view,
+    mined_view,
+    near_duplicates_view,
+    robustness_view,
+    slices_view,
+)
 from pages.parts.frame import shell, views
 
 VIEWS: Final[views.Views] = {
@@ -12,6 +19,7 @@ VIEWS: Final[views.Views] = {
     "mined": ("Mined failures", mined_view.show),
     "slices": ("Slices", slices_view.show),
     "hubness": ("Hubness", hubness_view.show),
+    "robustness": ("Robustness", robustness_view.show),
     "near-duplicates": ("Near-duplicates", near_duplicates_view.show),
 }
 
@@ -33,6 +41,8 @@ def page() -> None:
         "conflict",
         "slice",
         "among",
+        "sample",
+        "perturbation",
     ]
     views.draw(opened, VIEWS, clears=left)
 

@@ -14,6 +14,7 @@ _FLAGS: Final = {
     "cuts": "--cut",
     "k": "-k",
     "ks": "-k",
+    "perturbations": "--perturbation",
     "mapping": "--map",
     "rule": "--relevance",
 }

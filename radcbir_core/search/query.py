@@ -173,6 +173,34 @@ class ImageQuery:
         return exclusions_of_file(store, self.sha256, exclude, queries=1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ChangedQuery:
+    """An image that was changed before it is searched with; what may not be returned is what its original may not.
+
+    Attributes:
+        pixels: ``(H, W)`` or ``(H, W, 3)`` uint8, after the change.
+        original: The image as it was, one of the collection or from outside.
+        measure: As that of the original.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    original: RowQuery | ImageQuery
+    measure: Measure = field(default="similarity", init=False)
+
+    @property
+    def known(self) -> Known:
+        """As of the original."""
+        return self.original.known
+
+    def embed(self, means: Means) -> EmbeddedQuery:
+        """What the encoder makes of the changed image."""
+        return EmbeddedQuery(self, ImageQuery(self.pixels).embed(means).vectors)
+
+    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
+        """Those of the original, itself among them."""
+        return self.original.exclusions(store, exclude)
+
+
 @dataclass(frozen=True, slots=True)
 class TextQuery:
     """A sentence; English for most encoders."""

@@ -6,20 +6,21 @@ because it drops a value it does not know without a word; here a value that does
 
 Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``image`` or ``text``, ``source``, ``k``,
 ``exclude`` (repeated), ``where`` (repeated, ``column=value`` as on the command line), ``find``, ``browse`` (as
-``where``). On Pathology: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``empty``, ``seen``,
-``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries), ``against`` (a numeric column), ``rule``,
-``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs`` (of one patient), ``step`` (of leakage),
-``column``, ``cuts`` and ``value`` (of subgroups). On Failures: ``view``, ``level``, ``k``, ``protocol``, ``exclude``,
-``empty``, ``seen``, ``weight`` (of ranks), ``figure`` (of cells), ``find``, ``pairs`` (``all``), ``label`` and ``hit``
-(of the open cell), ``order`` (of its pairs), ``kind`` (of mined failures), ``sort`` and ``where`` (of these),
-``divisor`` and ``labels`` (of hubness), ``among`` and ``slice`` (of slices), ``page``, ``image`` and ``beside`` (the
-pair in large). On the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the query), ``select``
-(repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in the selection). On
-Compare: ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``,
-``divisor``, ``empty``, ``seen``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``,
-``near`` (of neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems).
-On Review: ``kind`` (images, pairs, corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``,
-``page``, ``image`` and ``beside`` (the case in large).
+``where``), ``perturb`` (repeated, ``rotate:10``). On Pathology: ``view``, ``level``, ``k``, ``protocol``,
+``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),
+``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs``
+(of one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups). On Failures: ``view``,
+``level``, ``k``, ``protocol``, ``exclude``, ``empty``, ``seen``, ``weight`` (of ranks), ``figure`` (of cells),
+``find``, ``pairs`` (``all``), ``label`` and ``hit`` (of the open cell), ``order`` (of its pairs), ``kind`` (of mined
+failures), ``sort`` and ``where`` (of these), ``divisor`` and ``labels`` (of hubness), ``among`` and ``slice`` (of
+slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside`` (the pair in large). On
+the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the query), ``select`` (repeated;
+``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in the selection). On Compare:
+``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,
+``empty``, ``seen``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
+neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review:
+``kind`` (images, pairs, corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``, ``page``,
+``image`` and ``beside`` (the case in large).
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
 from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
+from pages.parts.retrieval import changed_query
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -51,11 +52,12 @@ def show(opened: Opened, asked: Asked) -> None:
             help="The hits as a table",
             on_click="ignore",
         )
+        compared = changed_query.compared(retriever, asked.unchanged, answer, k=k, where=where, exclude=exclude)
         hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]
         st.html(
             f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
             f"{markup(how_found(collection, answer.hits, k=k, where=where, milliseconds=milliseconds))}"
-            f"{_SCALE if of_text else ''}</small></p>"
+            f"{_SCALE if of_text else ''}{f'<br>{markup(compared.said)}' if compared else ''}</small></p>"
         )
         if len(rows):
             gallery.show(
@@ -68,6 +70,18 @@ def show(opened: Opened, asked: Asked) -> None:
                 query_row=asked.row,
                 per_page=MOST_HITS,
                 on_query=use_image,
+                notes=compared.notes if compared else None,
+            )
+        if compared is not None and len(compared.gone):
+            st.caption("Hits of the unchanged query that are gone, with the ranks that they had:")
+            gallery.show(
+                collection,
+                compared.gone,
+                key="gone",
+                query=asked.labels,
+                per_page=MOST_HITS,
+                on_query=use_image,
+                notes=compared.gone_notes,
             )
 
 

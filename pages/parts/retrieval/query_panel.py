@@ -9,13 +9,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.parts.frame import shell, state
+from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.images import gallery, picker, pictures, seen_marks
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import sentences, text_box, upload
-from radcbir_core.collections.collection import Collection
-from radcbir_core.search.query import EmbeddedQuery, Query, RowQuery
+from pages.parts.retrieval import changed_query, sentences, text_box, upload
+from radcbir_core.search.query import EmbeddedQuery, ImageQuery, Query, RowQuery
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,14 @@ class Asked:
         embedded: The same with its vectors, where the encoder has been asked for them.
         labels: Of an image of the collection; None of any other query.
         row: Of that image.
+        unchanged: The query before it was perturbed; None where it was not.
     """
 
     query: Query
     embedded: EmbeddedQuery | None = None
     labels: Labels | None = None
     row: int | None = None
+    unchanged: EmbeddedQuery | None = None
 
 
 def use_image(image_id: str) -> None:
@@ -59,7 +60,7 @@ def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerat
     with shell.errors_shown():
         if source == "text":
             return _from_text(opened, beside)
-        return _from_upload(opened) if source == "upload" else _from_collection(opened.collection)
+        return _from_upload(opened) if source == "upload" else _from_collection(opened)
     return None
 
 
@@ -73,7 +74,8 @@ def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Ask
     return Asked(embedded.query, embedded)
 
 
-def _from_collection(collection: Collection) -> Asked | None:
+def _from_collection(opened: Opened) -> Asked | None:
+    collection = opened.collection
     picker.buttons(collection, on_query=use_image)
     image_id = state.get("image")
     if image_id is None:
@@ -85,11 +87,22 @@ def _from_collection(collection: Collection) -> Asked | None:
         address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
         if gallery.picture(address, f"Query: {image_id}", key="query-image"):
             gallery.open_large(collection, [row], 0, on_query=use_image)
+    labels, query = gallery.labels_of(collection, row), RowQuery((row,))
+    place = st.container()
+    steps = changed_query.choose(collection.store(opened.encoder_id))
+    changed = None
+    if steps:
+        with place:
+            changed = changed_query.show(
+                opened, query, steps, of=image_id, read=lambda: collection.read_image(row).pixels
+            )
     facts = gallery.image_facts(collection, row)
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
     gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
-    return Asked(RowQuery((row,)), labels=gallery.labels_of(collection, row), row=row)
+    if changed is None:
+        return Asked(query, labels=labels, row=row)
+    return Asked(changed.query, changed, labels, row, loaders.retriever(collection, opened.encoder_id).embed(query))
 
 
 def _from_upload(opened: Opened) -> Asked | None:
@@ -115,4 +128,11 @@ def _from_upload(opened: Opened) -> Asked | None:
         st.caption("The very same file is in the collection, with its labels:")
         st.button("Use the one of the collection", on_click=use_image, args=(known,), width="stretch")
     embedded = upload.embed(file, image, opened.collection, opened.encoder_id)
-    return Asked(embedded.query, embedded)
+    place = st.container()
+    steps = changed_query.choose(opened.collection.store(opened.encoder_id))
+    if not steps or not isinstance(embedded.query, ImageQuery):
+        return Asked(embedded.query, embedded)
+    name = f"{file.sha256} {image.frame}"
+    with place:
+        changed = changed_query.show(opened, embedded.query, steps, of=name, read=lambda: image.pixels)
+    return Asked(changed.query, changed, unchanged=embedded)

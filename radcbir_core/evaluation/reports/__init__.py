@@ -16,6 +16,7 @@ from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.reports.probes import Probes
 from radcbir_core.evaluation.reports.ranking import Ranking
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion
+from radcbir_core.evaluation.reports.robustness import Robustness
 from radcbir_core.evaluation.reports.slices import Slices
 from radcbir_core.evaluation.reports.space import Space
 from radcbir_core.evaluation.reports.subgroups import Subgroups
@@ -24,7 +25,7 @@ EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
     for evaluation in (
         *(Precision, Paper, Factors, Leakage, Subgroups, Ranking, Probes, IndexSize, Space),
-        *(RetrievalConfusion, MinedFailures, Hubness, Slices),
+        *(RetrievalConfusion, MinedFailures, Hubness, Slices, Robustness),
         *(Comparison, Neighborhoods),
         DuplicateGroups,
     )

@@ -33,6 +33,7 @@ OTHERS = {
     "hubness": {"level": "anatomy"},
     "subgroups": {"column": "view"},
     "slices": {"among": "all"},
+    "robustness": {"perturbations": ("flip",)},
 }
 """Of each kind that has choices, one that makes another result."""
 

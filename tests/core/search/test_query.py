@@ -15,6 +15,7 @@ from radcbir_core.errors import ImageError, ImageNotFoundError, QueryError
 from radcbir_core.search.backend import Exclusion, unit
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.query import (
+    ChangedQuery,
     EmbeddedQuery,
     ImageQuery,
     Known,
@@ -123,3 +124,17 @@ def test_a_further_kind_is_one_class(small) -> None:
     may = np.array([row not in (3, 40) and patient[row] not in theirs for row in range(61)])
     order = np.argsort(np.where(may, -(vectors @ wanted), np.inf), kind="stable")[:5]
     assert answer.rows().tolist() == order.tolist()
+
+
+def test_a_changed_image_may_not_return_what_its_original_may_not(small) -> None:
+    retriever, image = Retriever(small, "pixels"), small.read_image(5)
+    sha256 = hashlib.sha256(small.image_path(5).read_bytes()).hexdigest()
+    for original in (RowQuery((5,)), ImageQuery(image.pixels, sha256)):
+        same, other = (ChangedQuery(pixels, original) for pixels in (image.pixels, 255 - image.pixels))
+        assert (same.known, same.measure) == (original.known, original.measure)
+        expected = retriever.search(original, k=60, exclude=["patient"])
+        assert retriever.search(same, k=60, exclude=["patient"]).rows().tolist() == expected.rows().tolist()
+        # What is inverted is as unlike as can be; what may be returned is the same.
+        inverted = retriever.search(other, k=60, exclude=["patient"])
+        assert sorted(inverted.rows().tolist()) == sorted(expected.rows().tolist())
+        assert inverted.rows()[0] != expected.rows()[0]
