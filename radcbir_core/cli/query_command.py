@@ -35,12 +35,17 @@ def query(
     ] = None,
     exclude: Excluded = None,
     frame: Annotated[int | None, typer.Option(help="Frame of --image, from 0; the middle one by default.")] = None,
+    perturb: Annotated[
+        list[str] | None,
+        typer.Option("--perturb", help="What is done to the image first, such as rotate:15 or invert; repeat it."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
 ) -> None:
     """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
     from radcbir_core.encoders import load_encoder
-    from radcbir_core.search.query import ImageQuery, Query, TextQuery, query_of
+    from radcbir_core.images.perturbations import Step, perturbed
+    from radcbir_core.search.query import ChangedQuery, ImageQuery, Query, RowQuery, TextQuery, query_of
     from radcbir_core.search.retriever import Retriever
     from radcbir_core.search.text import text_encoders
 
@@ -57,12 +62,18 @@ def query(
     )
     conditions, excluded = conditions_of(where or []), words_of(exclude, default=())
     asked: Query
+    steps = [Step.of(word) for word in perturb or []]
+    if text is not None and steps:
+        raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
     if text is not None:
         asked = TextQuery(text)
     elif image is not None:
         asked = ImageQuery.of_file(image, frame=frame)
     else:
         asked = query_of(str(image_id), collection)
+    if steps and isinstance(asked, ImageQuery | RowQuery):
+        shown = asked.pixels if isinstance(asked, ImageQuery) else collection.read_image(asked.rows[0]).pixels
+        asked = ChangedQuery(perturbed(shown, steps), asked)
     answer = retriever.search(asked, k=k, where=conditions, exclude=excluded)
     for note in answer.notes:
         complaints.print(Text(f"Note: {note}"))
@@ -83,6 +94,8 @@ def query(
     ]
     print_table(["rank", measure.replace("_", " "), "modality", "anatomy", "pathologies", "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
+    if steps:
+        print(f"The image was changed first: {', then '.join(step.said for step in steps)}.")
     if measure == "text_similarity":
         print(
             "Text similarity is the cosine between the sentence and an image; that of two images is on another scale."

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
 
 
@@ -28,6 +29,24 @@ def test_query_by_id_and_by_file_agree(small, capsys) -> None:
     assert [hit["image_id"] for hit in by_file[1:]] == [hit["image_id"] for hit in by_id]
     code, out, _ = run(capsys, "query", "small", "--id", image_id, "-k", "2")
     assert "2 hits, exact search." in out
+
+
+def test_an_image_is_perturbed_first(small, capsys) -> None:
+    collection = open_collection("small")
+    image_id, path = collection.manifest.record(30)["image_id"], str(collection.image_path(30))
+    asked = ["query", "small", "-k", "4", "--json", "--perturb", "invert"]
+    by_id = json.loads(run(capsys, *asked, "--id", image_id)[1])
+    pixels = 255 - collection.read_image(30).pixels
+    expected = Retriever(collection, "pixels").search(pixels, k=5).table()["image_id"].tolist()
+    assert [hit["image_id"] for hit in by_id] == [hit for hit in expected if hit != image_id][:4]
+    by_file = json.loads(run(capsys, *asked, "--image", path)[1])
+    assert [hit["image_id"] for hit in by_file] == expected[:4]
+    out = run(capsys, "query", "small", "--id", image_id, "--perturb", "noise:5", "--perturb", "rotate:-10")[1]
+    assert "The image was changed first: " in out
+    for wrong in (["--id", image_id, "--perturb", "blur"], ["--text", "a chest", "--perturb", "invert"]):
+        code, _, complaint = run(capsys, "query", "small", *wrong)
+        assert code
+        assert "Expected a" in " ".join(complaint.split())
 
 
 def test_filters_and_exclusions(small, capsys) -> None:
