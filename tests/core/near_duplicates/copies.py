@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.near_duplicates import as_jpeg, cropped, curve, scaled
+from benchmarks.near_duplicates import cropped, curve
+from radcbir_core.images.perturbations import compressed, scaled
 
 Pixels = np.ndarray
 
@@ -24,14 +25,14 @@ def blobs(seed: int, side: int = 160) -> Pixels:
 
 
 COPIES: dict[str, Callable[[Pixels], Pixels]] = {
-    "half the size": lambda pixels: scaled(pixels, 0.5),
-    "twice the size": lambda pixels: scaled(pixels, 2),
-    "JPEG 30": lambda pixels: as_jpeg(pixels, 30),
+    "half the size": lambda pixels: scaled(pixels, 50),
+    "twice the size": lambda pixels: scaled(pixels, 200),
+    "JPEG 30": lambda pixels: compressed(pixels, 70),
     "crop to 95 %": lambda pixels: cropped(pixels, 0.95),
     "gamma 0.6": lambda pixels: curve(pixels, lambda x: x**0.6),
     "window": lambda pixels: curve(pixels, lambda x: (x - 0.15) / 0.6),
     "flipped": lambda pixels: pixels[:, ::-1],
     "upside down": lambda pixels: pixels[::-1],
     "inverted": lambda pixels: 255 - pixels,
-    "all at once": lambda pixels: 255 - as_jpeg(cropped(scaled(pixels, 0.8), 0.97)[:, ::-1], 60),
+    "all at once": lambda pixels: 255 - compressed(cropped(scaled(pixels, 80), 0.97)[:, ::-1], 40),
 }
