@@ -213,7 +213,7 @@ def test_what_nobody_thought_of_is_in_the_log(source, controls):
     controls.fail_at("import", "7")
     job = ended(start(wanted(source)))
     assert job.status().error == f"ZeroDivisionError: 7 (more in {job.log_path})"
-    assert "Traceback" in job.log_path.read_text()
+    wait_for(lambda: "Traceback" in job.log_path.read_text())  # the process writes it as it ends, after its state
 
 
 def test_embeddings_are_built_with_the_name_they_were_imported_under(tmp_path):
