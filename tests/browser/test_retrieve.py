@@ -26,6 +26,8 @@ def png(kind: int, number: int, side: int = 48) -> bytes:
 
 
 def quiet(page) -> None:
+    """Wait until nothing runs and nothing is asked for: a widget that says so comes late, and goes early."""
+    page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for()
     page.get_by_test_id("stStatusWidget").wait_for(state="detached")
     assert page.locator("[data-testid=stException]").count() == 0
 
