@@ -21,7 +21,8 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search import usearch
 from radcbir_core.search.backend import ArrayVectors, Backend, Mask, Vectors
 from radcbir_core.search.exact import Exact
-from radcbir_core.search.searcher import Searcher, recall_at
+from radcbir_core.search.recall import recall_at
+from radcbir_core.search.searcher import Searcher
 from radcbir_core.storage import digest_once
 
 

@@ -60,6 +60,10 @@ class Searcher:
         """The vectors of some rows as queries."""
         return unit(self.engine.vectors(rows), dimension=self.dimension)
 
+    def answers_exactly(self, number: int) -> bool:
+        """Whether all of so many rows are compared, where nobody has chosen a method."""
+        return self.engine.method == "exact" or number * self.dimension <= self.engine.exact_elements
+
     def search(
         self,
         queries: Float32,
@@ -188,24 +192,3 @@ class _Around:
         if self.nothing:
             return k
         return math.ceil((k + 16 * len(self.exclusions)) * 1.5 / (share if self.allowed else 1)) + 16
-
-
-def recall_at(searcher: Searcher, *, k: int = 10, sample: int = 200, seed: int = 0) -> float:
-    """Mean share of the exact first k hits that the engine finds, over a seeded sample of rows.
-
-    Both leave out the row itself. NaN when there are fewer than two valid rows.
-    """
-    rows = np.flatnonzero(searcher.valid)
-    if len(rows) < 2:
-        return math.nan
-    chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(sample, len(rows)), replace=False))
-    queries = searcher.queries_of(chosen)
-    itself = [Exclusion(np.arange(len(searcher.valid)), chosen)]
-    exact = searcher.search(queries, k=k, exclusions=itself, method="exact")
-    approximate = searcher.search(queries, k=k, exclusions=itself, method="approximate")
-    shares = [
-        len(set(a[:n]) & set(b[:n])) / n
-        for a, b, n in zip(exact.rows, approximate.rows, exact.counts, strict=True)
-        if n
-    ]
-    return float(np.mean(shares))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from radcbir_core.errors import QueryError
 from radcbir_core.search import exact
 from radcbir_core.search.backend import ArrayVectors, Backend, Exclusion, unit
 from radcbir_core.search.exact import Exact
-from radcbir_core.search.searcher import Searcher, recall_at
+from radcbir_core.search.searcher import Searcher
 from radcbir_core.search.usearch import USearch, build_index
 from radcbir_core.storage import digest_file
 from tests.core.search.oracle import assert_same, blocked_by, ranked, vectors
@@ -180,13 +179,6 @@ def test_the_engine_is_asked_again_when_a_query_s_group_fills_what_it_found(buil
     hits = approximate(built).search(query, k=5, exclusions=[Exclusion(patients, np.array([1]))])
     expected = [row for row in order[1500:] if valid[row]][:5]
     assert hits.rows[0].tolist() == [int(row) for row in expected]
-
-
-def test_recall_is_measured_against_exact_search(built) -> None:
-    assert recall_at(approximate(built)) > 0.95
-    assert recall_at(approximate(built)) == recall_at(approximate(built))
-    one = Searcher(Exact(ArrayVectors(np.eye(3, dtype=np.float16))), valid=np.array([True, False, False]))
-    assert math.isnan(recall_at(one))
 
 
 def test_k_below_one_is_refused(built) -> None:
