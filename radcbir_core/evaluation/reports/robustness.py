@@ -28,6 +28,7 @@ from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
 from radcbir_core.evaluation.reports.leakage import difference_said
 from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.sampling import check_sample, sample_said, sampled
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, view_notes
 from radcbir_core.images.perturbations import PERTURBATIONS, Step
@@ -46,7 +47,6 @@ MEANS_COLUMNS = (
     *("n_queries", "n_patients", "n_empty", "n_seen"),
 )
 QUERY_COLUMNS = ("perturbation", "row", "similarity", "rank_biased_overlap")
-_FROM = {"skip": "those that have something to find", "zero": "all that ask"}
 _IMAGES_AT_ONCE = 8
 
 
@@ -84,8 +84,7 @@ class Robustness(Evaluation):
             raise EvaluationError(
                 f"Expected the protocol leave-one-out or split, but protocol = {self.protocol.name}. Use split."
             )
-        if self.sample < 1:
-            raise EvaluationError(f"Expected at least one query, but sample = {self.sample}. Choose more.")
+        check_sample(self.sample)
         words = [Step.of(word).word for word in self.perturbations or PERTURBATIONS]
         object.__setattr__(self, "perturbations", tuple(dict.fromkeys(words)))
 
@@ -111,7 +110,7 @@ class Robustness(Evaluation):
             StaleError: The encoder here is another version than the one that made the embeddings.
             ImageError: The file of an image is gone, or cannot be decoded.
         """
-        view = self.sampled(store)
+        view = sampled(self.labeled(store), self.sample)
         check_changeable(store)
         encoder = load_encoder(store.spec)
         check_encoder(store, encoder)
@@ -146,22 +145,6 @@ class Robustness(Evaluation):
             self._notes(store, view),
             {"k": max(self.protocol.summary_ks)},
         )
-
-    def sampled(self, store: EncoderStore) -> GalleryView:
-        """Who asks: as many as were chosen, the same each time.
-
-        Raises:
-            EvaluationError: No query has anything to find.
-        """
-        view: GalleryView = self.labeled(store)
-        rows = view.queries if self.protocol.empty == "zero" else view.queries[view.available.relevant > 0]
-        if not len(rows):
-            raise EvaluationError(
-                f"Expected queries that have something to find, but {store.collection.name} has none under these "
-                "choices. Leave out less, or choose another level."
-            )
-        drawn = np.random.default_rng(0).permutation(len(rows))[: self.sample]
-        return view.asked_by(np.sort(rows[drawn]))
 
     def title(self, result: Result) -> str:  # noqa: ARG002 - the same for all
         """The level, the sample, and the rules."""
@@ -201,12 +184,8 @@ class Robustness(Evaluation):
         return hits
 
     def _notes(self, store: EncoderStore, view: GalleryView) -> list[str]:
-        whole: GalleryView = self.labeled(store)
-        return [
-            f"{len(view.queries):,} of {counted(len(whole.queries), 'query', 'queries')}, drawn at random (seed 0) "
-            f"from {_FROM[self.protocol.empty]}. The gallery is unchanged.",
-            *view_notes(store, self.protocol),
-        ]
+        said = sample_said(view, of=self.labeled(store))
+        return [f"{said} The gallery is unchanged.", *view_notes(store, self.protocol)]
 
 
 def check_changeable(store: EncoderStore) -> None:
