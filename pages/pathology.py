@@ -6,6 +6,7 @@ from typing import Final
 
 from pages.parts.frame import shell, state, views
 from pages.parts.pathology import (
+    approximation_view,
     factors_view,
     index_size_view,
     leakage_view,
@@ -25,6 +26,7 @@ VIEWS: Final[views.Views] = {
     "ranking": ("Ranking metrics", ranking_view.show),
     "probes": ("kNN & linear probe", probes_view.show),
     "index-size": ("Index size", index_size_view.show),
+    "approximation": ("Approximate search", approximation_view.show),
     "space": ("Embedding space", space_view.show),
 }
 
@@ -34,7 +36,7 @@ def page() -> None:
     opened = shell.begin("Pathology", "embeddings", "neighbors")
     # A fixed protocol, and k's that it alone has, mean nothing in the other views.
     gone = ["protocol", "k"] if state.get("protocol") in FIXED else []
-    views.draw(opened, VIEWS, clears=["label", "page", "step", "column", "cuts", "value", *gone])
+    views.draw(opened, VIEWS, clears=["label", "page", "step", "column", "cuts", "value", "sample", *gone])
 
 
 page()

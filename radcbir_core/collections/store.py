@@ -247,7 +247,11 @@ class EncoderStore:
     @property
     def near_duplicates_digest(self) -> str:
         """Identifies the groups of near-duplicates; "" where none were made."""
-        return digest_in(self._made, NEAR_DUPLICATES.name)
+        return self.made_digest(NEAR_DUPLICATES)
+
+    def made_digest(self, artifact: Artifact) -> str:
+        """Identifies what was built of an artifact; "" where nothing was, or where it was not recorded."""
+        return digest_in(self._made, artifact.name)
 
     def projection(self) -> pd.DataFrame | None:
         """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map."""

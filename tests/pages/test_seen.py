@@ -69,7 +69,7 @@ def test_a_label_whose_queries_were_all_seen_can_be_opened(app, planted):
     assert "All queries of this label were seen in training" in words(at)
 
 
-@pytest.mark.parametrize("view", ["ranking", "index-size", "space", "probes", "leakage", "factors"])
+@pytest.mark.parametrize("view", ["ranking", "index-size", "space", "probes", "leakage", "factors", "approximation"])
 def test_every_view_says_how_many_were_seen(app, planted, view):
     at = app("pathology", view=view)
     assert not complaints(at)

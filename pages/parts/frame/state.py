@@ -9,11 +9,12 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``ima
 ``where``), ``perturb`` (repeated, ``rotate:10``). On Pathology: ``view``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),
 ``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs``
-(of one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups). On Failures: ``view``,
-``level``, ``k``, ``protocol``, ``exclude``, ``empty``, ``seen``, ``weight`` (of ranks), ``figure`` (of cells),
-``find``, ``pairs`` (``all``), ``label`` and ``hit`` (of the open cell), ``order`` (of its pairs), ``kind`` (of mined
-failures), ``sort`` and ``where`` (of these), ``divisor`` and ``labels`` (of hubness), ``among`` and ``slice`` (of
-slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside`` (the pair in large). On
+(of one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups), ``sample`` (of approximate
+search). On Failures: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``empty``, ``seen``, ``weight`` (of ranks),
+``figure`` (of cells), ``find``, ``pairs`` (``all``), ``label`` and ``hit`` (of the open cell), ``order`` (of its
+pairs), ``kind`` (of mined failures), ``sort`` and ``where`` (of these), ``divisor`` and ``labels`` (of hubness),
+``among`` and ``slice`` (of slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside``
+(the pair in large). On
 the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the query), ``select`` (repeated;
 ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in the selection). On Compare:
 ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from radcbir_core.evaluation.evaluation import Evaluation
+from radcbir_core.evaluation.reports.approximation import Approximation
 from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.duplicate_groups import DuplicateGroups
 from radcbir_core.evaluation.reports.factors import Factors
@@ -24,7 +25,7 @@ from radcbir_core.evaluation.reports.subgroups import Subgroups
 EVALUATIONS: dict[str, type[Evaluation]] = {
     evaluation.kind: evaluation
     for evaluation in (
-        *(Precision, Paper, Factors, Leakage, Subgroups, Ranking, Probes, IndexSize, Space),
+        *(Precision, Paper, Factors, Leakage, Subgroups, Ranking, Probes, IndexSize, Approximation, Space),
         *(RetrievalConfusion, MinedFailures, Hubness, Slices, Robustness),
         *(Comparison, Neighborhoods),
         DuplicateGroups,

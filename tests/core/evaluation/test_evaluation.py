@@ -26,6 +26,7 @@ OTHERS = {
     "ranking": {"rule": "jaccard"},
     "probes": {"level": "anatomy"},
     "index-size": {"level": "anatomy"},
+    "approximation": {"sample": 7},
     "space": {"exclude": "none"},
     "comparison": {"empty": "zero"},
     "confusion": {"weight": "equal"},
