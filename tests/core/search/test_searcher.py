@@ -90,7 +90,8 @@ def test_every_engine_gives_what_may_be_given(array, engines, name, queries, k, 
         assert (np.diff(similarities) <= 0).all()
         cosines = array[found].astype(float) @ asked[q] / np.linalg.norm(array[found].astype(float), axis=1)
         np.testing.assert_allclose(similarities, np.clip(cosines, -1, 1), atol=2e-6)
-        assert np.mean([row in found for _, row in expected] or [1]) > 0.8
+        missed = sum(row not in found for _, row in expected)
+        assert missed <= max(1, len(expected) / 5), "of few, one alone is a large share"
 
 
 @pytest.mark.parametrize("name", ENGINES)
