@@ -285,7 +285,8 @@ _DECODE = """
 import json, resource, sys, time
 from pathlib import Path
 from radcbir_core.errors import RadcbirError
-from radcbir_core.images import decode_image, decoding_process
+from radcbir_core.images import decode_image
+from radcbir_core.images.decoding import decoding_process
 decode_image(Path(sys.argv[2]))
 start = time.perf_counter()
 try:

@@ -46,7 +46,8 @@ def test_no_kind_takes_more_than_it_may(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 from radcbir_core.errors import ImageError
-from radcbir_core.images import Limits, decode_image, decoding_process
+from radcbir_core.images import Limits, decode_image
+from radcbir_core.images.decoding import decoding_process
 limits = Limits(max_memory=200 * 2**20)
 for file in sorted(Path(sys.argv[1]).iterdir()):
     try:

@@ -88,7 +88,7 @@ def import_(
     ] = False,
 ) -> None:
     """Import data sets, tables or folders of images as a new collection. They are checked, and stay where they are."""
-    from radcbir_core.images import decoding_process
+    from radcbir_core.images.decoding import decoding_process
 
     if check == "decode" and not dry_run:
         decoding_process.prepare()  # while the libraries that importing needs are loaded here

@@ -6,9 +6,9 @@ which is two steps: `read_stored`, what a file holds, and `display_image`, what 
 
 from radcbir_core.images.decode import decode_image, measure_images, read_directory, read_header, read_stored
 from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
-from radcbir_core.images.display import display_image
+from radcbir_core.images.decoding.image_messages import Measured
+from radcbir_core.images.display.showing import display_image
 from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
-from radcbir_core.images.image_messages import Measured
 from radcbir_core.images.stored_image import StoredImage
 
 __all__ = [

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from radcbir_core.errors import ImageError
-from radcbir_core.images import decoding_process
 from radcbir_core.images.decoded_image import DecodedImage, Limits
-from radcbir_core.images.decoding_request import image_error
-from radcbir_core.images.image_messages import (
+from radcbir_core.images.decoding import decoding_process
+from radcbir_core.images.decoding.decoding_request import image_error
+from radcbir_core.images.decoding.image_messages import (
     Measured,
     decoded_from,
     limits_to_message,
@@ -40,7 +40,9 @@ def decode_image(
     window: tuple[float, float] | None = None,
     limits: Limits = _DEFAULT_LIMITS,
 ) -> DecodedImage:
-    """Decode one image as it is shown: :func:`read_stored`, then :func:`~radcbir_core.images.display.display_image`.
+    """Decode one image as it is shown.
+
+    It is :func:`read_stored`, then :func:`~radcbir_core.images.display.showing.display_image`.
 
     Safe to call from several threads.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from radcbir_core.images.decoded_image import Window
-from radcbir_core.images.grayscale import LookupTable, Rescale
+from radcbir_core.images.display.grayscale import LookupTable, Rescale
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 
-from radcbir_core.images.decoding_request import only_image_errors
+from radcbir_core.images.decoding.decoding_request import only_image_errors
 
 
 def image_file_ids(directory: Path, *, name: str) -> list[list[str]]:

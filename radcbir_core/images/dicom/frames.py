@@ -20,11 +20,11 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, get_frame
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 
-from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.decoding.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.codestream import ends_with_marker, read_jpeg2000_header, read_jpeg_header
 from radcbir_core.images.dicom.packed_pixels import is_packed, span_of, unpacked
 from radcbir_core.images.dicom.pydicom_plugins import OUT_OF_MEMORY
-from radcbir_core.images.jpeg_scans import count_scans
+from radcbir_core.images.raster.jpeg_scans import count_scans
 
 _NATIVE = frozenset(
     {

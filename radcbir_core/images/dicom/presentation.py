@@ -14,10 +14,10 @@ from pydicom.dataset import Dataset
 from pydicom.pixels.processing import apply_color_lut
 
 from radcbir_core.images.decoded_image import Window
-from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.decoding.decoding_request import COPY_AGAIN, Request
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
-from radcbir_core.images.grayscale import LookupTable, Rescale, full_range
-from radcbir_core.images.square_pixels import is_credible
+from radcbir_core.images.display.grayscale import LookupTable, Rescale, full_range
+from radcbir_core.images.display.square_pixels import is_credible
 from radcbir_core.images.stored_image import StoredImage
 
 NO_NUMBER = "{keyword} is no number, and counts as not there."

@@ -28,7 +28,8 @@ from pydicom.uid import (
 
 from radcbir_core.errors import ImageError, NoPixelDataError
 from radcbir_core.images.decoded_image import Limits
-from radcbir_core.images.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.decoding.decoding_request import COPY_AGAIN, Request
+from radcbir_core.images.decoding.quiet import quiet
 from radcbir_core.images.dicom.frames import SYNTAXES, PixelElement, find_pixel_element, read_stored_values
 from radcbir_core.images.dicom.numbers import number_texts
 from radcbir_core.images.dicom.presentation import (
@@ -39,10 +40,9 @@ from radcbir_core.images.dicom.presentation import (
     pixel_ratio,
     with_presentation,
 )
+from radcbir_core.images.display.grayscale import full_range
+from radcbir_core.images.display.square_pixels import RESAMPLED, square_size
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
-from radcbir_core.images.grayscale import full_range
-from radcbir_core.images.quiet import quiet
-from radcbir_core.images.square_pixels import RESAMPLED, square_size
 from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()

@@ -14,7 +14,7 @@ from pydicom import uid
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images import Limits, decode_image, measure_images, read_header
-from radcbir_core.images.decoding_request import shown
+from radcbir_core.images.decoding.decoding_request import shown
 from tests.core.images.dicom_files import SECRET, dicom_bytes, encapsulated_bytes, jpeg
 
 GRAY = np.arange(600, dtype=np.uint16).astype(np.uint8).reshape(20, 30)

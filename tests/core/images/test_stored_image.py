@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from radcbir_core.errors import ImageError
 from radcbir_core.images import read_stored
-from radcbir_core.images.grayscale import LookupTable, Rescale
+from radcbir_core.images.display.grayscale import LookupTable, Rescale
 from tests.core.images.dicom_files import dicom_bytes
 
 STORED = np.array([[-2000, 0, 7], [1024, 1064, 2047]], np.int16)

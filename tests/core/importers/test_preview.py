@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from radcbir_core.errors import FOLDER, ManifestError, Remedy
-from radcbir_core.images.square_pixels import RESAMPLED
+from radcbir_core.images.display.square_pixels import RESAMPLED
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers import preview as module
 from radcbir_core.importers.preview import SHOWN, preview

@@ -9,10 +9,10 @@ import pytest
 from pydicom import dcmread, uid
 
 from radcbir_core.images import Window, decode_image, read_stored
+from radcbir_core.images.decoding.quiet import quiet
 from radcbir_core.images.dicom.numbers import is_no_number, numbers, one_number
 from radcbir_core.images.dicom.presentation import NO_NUMBER
-from radcbir_core.images.grayscale import Rescale
-from radcbir_core.images.quiet import quiet
+from radcbir_core.images.display.grayscale import Rescale
 from tests.core.images.dicom_files import dicom_bytes, with_text
 
 DEEP = np.arange(48, dtype=np.uint16).reshape(6, 8) * 80

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images import Limits
-from radcbir_core.images.decoding_request import LONGEST_NAME, Request, only_image_errors, shown
+from radcbir_core.images.decoding.decoding_request import LONGEST_NAME, Request, only_image_errors, shown
 
 
 def request(*, frame=None, **limits) -> Request:

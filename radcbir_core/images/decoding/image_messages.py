@@ -13,7 +13,7 @@ import numpy as np
 from radcbir_core import errors
 from radcbir_core.errors import ImageError
 from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
-from radcbir_core.images.grayscale import LookupTable, Rescale
+from radcbir_core.images.display.grayscale import LookupTable, Rescale
 from radcbir_core.images.stored_image import StoredImage
 
 Message = dict[str, Any]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radcbir_core.images import file_content
-from radcbir_core.images.file_content import Content
-from radcbir_core.images.file_reading import read_file
+from radcbir_core.images.decoding import file_content
+from radcbir_core.images.decoding.file_content import Content
+from radcbir_core.images.decoding.file_reading import read_file
 
 COLOR = np.random.default_rng(2).integers(0, 256, (9, 7, 3), dtype=np.uint8)
 

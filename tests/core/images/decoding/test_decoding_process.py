@@ -19,8 +19,9 @@ from PIL import Image
 from pydicom import uid
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images import Limits, decode_image, decoding_process, measure_images
+from radcbir_core.images import Limits, decode_image, measure_images
 from radcbir_core.images.decoded_image import MEBIBYTE
+from radcbir_core.images.decoding import decoding_process
 from tests.conftest import REPOSITORY
 from tests.core.images.dicom_files import encapsulated_bytes, lossless_jpeg
 
@@ -265,6 +266,7 @@ def test_an_answer_that_is_the_last_ends_the_process(
 
 def test_requests_share_one_process_until_they_have_waited_for_long(processes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "_most", 2)
+    monkeypatch.setattr(decoding_process, "_PATIENCE_SECONDS", 60.0)  # however busy the machine is
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: decode_image(png()), range(40)))
     assert len(processes._all) == 1
@@ -375,7 +377,8 @@ def test_processes_end_with_who_asks_however_that_ends(tmp_path: Path) -> None:
     """Also as a notebook calls it: no file, no ``__main__`` guard; and nothing is left of a process that is killed."""
     code = (
         "import os, sys, signal; from pathlib import Path\n"
-        "from radcbir_core.images import decode_image, decoding_process\n"
+        "from radcbir_core.images import decode_image\n"
+        "from radcbir_core.images.decoding import decoding_process\n"
         f"decode_image(Path({str(tmp_path / 'a.png')!r}))\n"
         "print(*(worker.pid for worker in decoding_process._processes._all), flush=True)\n"
         "os.kill(os.getpid(), signal.SIGKILL)"

@@ -15,9 +15,10 @@ import pytest
 from PIL import Image
 
 from radcbir_core.errors import ImageError
-from radcbir_core.images import Limits, decoding_worker, file_content
-from radcbir_core.images.file_reading import read_file
-from radcbir_core.images.image_messages import limits_to_message
+from radcbir_core.images import Limits
+from radcbir_core.images.decoding import decoding_worker, file_content
+from radcbir_core.images.decoding.file_reading import read_file
+from radcbir_core.images.decoding.image_messages import limits_to_message
 from radcbir_core.messages import receive, send
 from tests.conftest import REPOSITORY
 from tests.core.images.dicom_files import dicom_bytes
@@ -130,7 +131,7 @@ def test_much_memory_is_said_and_the_process_ends(monkeypatch: pytest.MonkeyPatc
 def test_the_peak_is_the_process_s_own() -> None:
     """A server of a gigabyte starts processes that have had a few megabytes."""
     kept = np.ones(300 * 2**20, np.uint8)
-    code = "from radcbir_core.images import decoding_worker; print(decoding_worker.peak_memory())"
+    code = "from radcbir_core.images.decoding import decoding_worker; print(decoding_worker.peak_memory())"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert 5 * 2**20 < int(done.stdout) < 200 * 2**20
     assert decoding_worker.peak_memory() > kept.nbytes
@@ -139,8 +140,10 @@ def test_the_peak_is_the_process_s_own() -> None:
 def test_it_loads_neither_networks_nor_pages_nor_tables() -> None:
     code = """
 import sys, json, io
-from radcbir_core.images import Limits, decoding_worker, file_content
-from radcbir_core.images.image_messages import limits_to_message
+from radcbir_core.images import Limits
+from radcbir_core.images.decoding import decoding_worker
+from radcbir_core.images.decoding import file_content
+from radcbir_core.images.decoding.image_messages import limits_to_message
 request = {"wanted": "display", "path": None, "name": "x", "frame": None, "window": None}
 decoding_worker.answer_to({**request, "limits": limits_to_message(Limits())}, sys.stdin.buffer.read())
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))

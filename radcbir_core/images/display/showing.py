@@ -11,9 +11,9 @@ import math
 import numpy as np
 
 from radcbir_core.images.decoded_image import DecodedImage, Window
-from radcbir_core.images.decoding_request import image_error, only_image_errors
-from radcbir_core.images.grayscale import Rescale, to_display
-from radcbir_core.images.square_pixels import resampled
+from radcbir_core.images.decoding.decoding_request import image_error, only_image_errors
+from radcbir_core.images.display.grayscale import Rescale, to_display
+from radcbir_core.images.display.square_pixels import resampled
 from radcbir_core.images.stored_image import StoredImage
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from radcbir_core.images.decoded_image import Window
-from radcbir_core.images.grayscale import LookupTable, Rescale, full_range, to_display, window_shades
+from radcbir_core.images.display.grayscale import LookupTable, Rescale, full_range, to_display, window_shades
 
 
 def brightness_by_the_standard(value: float, center: float, width: float, function: str) -> float | Fraction:

@@ -11,7 +11,7 @@ from pydicom import uid
 
 from radcbir_core.errors import ImageTooLargeError
 from radcbir_core.images import Limits, decode_image
-from radcbir_core.images.jpeg_scans import count_scans
+from radcbir_core.images.raster.jpeg_scans import count_scans
 from tests.core.images.dicom_files import encapsulated_bytes
 
 GRAY = (np.add.outer(np.arange(40) * 3, np.arange(48) * 2) % 256).astype(np.uint8)

@@ -190,7 +190,7 @@ def test_a_palette_of_8_bits_in_entries_of_16() -> None:
 
 
 def test_pngs_of_more_than_eight_bits() -> None:
-    folder = Path(__file__).parents[4] / "shared" / "cases" / "04_16bit_png_rgb_and_alpha"
+    folder = Path(__file__).parents[5] / "shared" / "cases" / "04_16bit_png_rgb_and_alpha"
     if not folder.is_dir():
         pytest.skip("the files of this case are not here")
     gray = decode_image(folder / "u12.png").pixels

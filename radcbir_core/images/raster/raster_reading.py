@@ -21,15 +21,15 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from radcbir_core.images.decoding_request import Request, too_much_memory
-from radcbir_core.images.deep_color import deep_values
-from radcbir_core.images.file_content import Content
-from radcbir_core.images.jpeg_scans import count_scans
+from radcbir_core.images.decoding.decoding_request import Request, too_much_memory
+from radcbir_core.images.decoding.file_content import Content
+from radcbir_core.images.display.square_pixels import RESAMPLED, is_credible, square_size
 from radcbir_core.images.parts import by_parts
-from radcbir_core.images.square_pixels import RESAMPLED, is_credible, square_size
+from radcbir_core.images.raster.deep_color import deep_values
+from radcbir_core.images.raster.jpeg_scans import count_scans
+from radcbir_core.images.raster.tiff_pages import TiffPage, full_pages, starting_with
+from radcbir_core.images.raster.tiff_samples import Tiff, UnreadSamplesError, is_signed_byte, sample_format
 from radcbir_core.images.stored_image import StoredImage
-from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
-from radcbir_core.images.tiff_samples import Tiff, UnreadSamplesError, is_signed_byte, sample_format
 
 _PLUGINS: dict[str, type[ImageFile]] = {
     "PNG": PngImageFile,

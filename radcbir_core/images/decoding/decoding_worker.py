@@ -31,7 +31,7 @@ Answer = tuple[dict[str, Any], bytes | memoryview]
 
 def answer_to(request: dict[str, Any], data: bytes) -> Answer:
     """What a request is answered with: JSON, and bytes behind it."""
-    from radcbir_core.images.image_messages import limits_from
+    from radcbir_core.images.decoding.image_messages import limits_from
 
     limits = limits_from(request["limits"])
     _limit_memory(limits.max_memory)
@@ -55,8 +55,8 @@ def _in_turn(files: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]
 def _guarded(wanted: str, request: dict[str, Any], data: bytes, *, limits: Limits) -> Answer:
     """An answer, or the error in one."""
     from radcbir_core.errors import ImageError
-    from radcbir_core.images.decoding_request import image_error, too_much_memory
-    from radcbir_core.images.image_messages import error_to_message
+    from radcbir_core.images.decoding.decoding_request import image_error, too_much_memory
+    from radcbir_core.images.decoding.image_messages import error_to_message
 
     if "\0" in (request["path"] or ""):  # which no system can look for
         path = image_error(
@@ -75,9 +75,9 @@ def _guarded(wanted: str, request: dict[str, Any], data: bytes, *, limits: Limit
 
 
 def _display(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
-    from radcbir_core.images.display import display_image
-    from radcbir_core.images.file_reading import read_file
-    from radcbir_core.images.image_messages import decoded_to_message
+    from radcbir_core.images.decoding.file_reading import read_file
+    from radcbir_core.images.decoding.image_messages import decoded_to_message
+    from radcbir_core.images.display.showing import display_image
 
     window = request["window"]
     stored = read_file(_source(request, data), name=request["name"], frame=request["frame"], limits=limits)
@@ -86,8 +86,8 @@ def _display(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
 
 
 def _stored(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
-    from radcbir_core.images.file_reading import read_file
-    from radcbir_core.images.image_messages import stored_to_message
+    from radcbir_core.images.decoding.file_reading import read_file
+    from radcbir_core.images.decoding.image_messages import stored_to_message
 
     return stored_to_message(
         read_file(_source(request, data), name=request["name"], frame=request["frame"], limits=limits)
@@ -95,10 +95,10 @@ def _stored(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
 
 
 def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  # noqa: ARG001 - as the others
-    from radcbir_core.images.display import display_image
-    from radcbir_core.images.file_content import KEPT_WHOLE
-    from radcbir_core.images.file_reading import read_file
-    from radcbir_core.images.image_messages import Measured, measured_to_message
+    from radcbir_core.images.decoding.file_content import KEPT_WHOLE
+    from radcbir_core.images.decoding.file_reading import read_file
+    from radcbir_core.images.decoding.image_messages import Measured, measured_to_message
+    from radcbir_core.images.display.showing import display_image
 
     source: Any = request["path"]
     digest = ""
@@ -225,7 +225,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Set the process up and serve."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
     # Ctrl-C is for who asks; this process ends when its input does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -238,7 +238,8 @@ def main() -> None:
         # A library that prints must not get in among the answers.
         os.dup2(2, 1)
         # What nearly every file needs is loaded now, so that the time of the first counts from here.
-        from radcbir_core.images import display, file_reading  # noqa: F401
+        from radcbir_core.images.decoding import file_reading  # noqa: F401
+        from radcbir_core.images.display import showing  # noqa: F401
         from radcbir_core.messages import send
 
         send(answers, {"ready": True})

@@ -8,7 +8,7 @@ import warnings
 
 import pytest
 
-from radcbir_core.images.quiet import quiet
+from radcbir_core.images.decoding.quiet import quiet
 
 
 def test_only_the_thread_that_decodes_is_quiet() -> None:

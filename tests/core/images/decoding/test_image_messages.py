@@ -10,8 +10,7 @@ import pytest
 
 from radcbir_core.errors import ImageError, ImageTooLargeError, NoPixelDataError
 from radcbir_core.images import DecodedImage, Limits, Measured, StoredImage, Window
-from radcbir_core.images.grayscale import LookupTable, Rescale
-from radcbir_core.images.image_messages import (
+from radcbir_core.images.decoding.image_messages import (
     decoded_from,
     decoded_to_message,
     error_from,
@@ -23,6 +22,7 @@ from radcbir_core.images.image_messages import (
     stored_from,
     stored_to_message,
 )
+from radcbir_core.images.display.grayscale import LookupTable, Rescale
 
 TABLE = LookupTable(-5, 12, np.array([1, 4000, 7], np.uint16))
 NAN_WINDOW = Window(float("inf"), 1.5, "header", "sigmoid")

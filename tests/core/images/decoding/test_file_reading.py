@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images.file_reading import read_file
+from radcbir_core.images.decoding.file_reading import read_file
 
 GRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 
@@ -47,7 +47,7 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("radcbir_core.images.file_reading.read_raster", exhausted)
+    monkeypatch.setattr("radcbir_core.images.decoding.file_reading.read_raster", exhausted)
     with pytest.raises(ImageTooLargeError) as caught:
         read_file(png(), name="x")
     assert str(caught.value) == (

@@ -11,7 +11,7 @@ import pytest
 
 from radcbir_core.errors import ImageError
 from radcbir_core.images import decode_image, read_stored
-from radcbir_core.images.tiff_planes import planes_of
+from radcbir_core.images.raster.tiff_planes import planes_of
 
 RNG = np.random.default_rng(3)
 SAMPLES = RNG.integers(0, 65536, (21, 34, 4)).astype(np.uint16)

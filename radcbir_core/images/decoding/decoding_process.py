@@ -25,8 +25,8 @@ from typing import Any, BinaryIO, cast
 
 from radcbir_core.errors import ImageError
 from radcbir_core.images.decoded_image import CLOCK_SECONDS, MEBIBYTE, Limits
-from radcbir_core.images.decoding_request import image_error, too_much_memory
-from radcbir_core.images.image_messages import error_from, error_to_message
+from radcbir_core.images.decoding.decoding_request import image_error, too_much_memory
+from radcbir_core.images.decoding.image_messages import error_from, error_to_message
 from radcbir_core.messages import end_helper, receive, send
 
 IDLE_SECONDS = 120.0

@@ -16,7 +16,7 @@ from pydicom.sequence import Sequence
 
 from radcbir_core.images import Limits, decode_image, read_stored
 from radcbir_core.images.dicom.presentation import NO_NUMBER, NO_PIXELS
-from radcbir_core.images.square_pixels import RESAMPLED, is_credible, resampled, square_size
+from radcbir_core.images.display.square_pixels import RESAMPLED, is_credible, resampled, square_size
 from tests.core.images.dicom_files import dicom_bytes, with_text
 
 # Broad bands, so that resampling keeps them.
@@ -149,7 +149,7 @@ def test_resampling_keeps_flat_areas_and_shades() -> None:
 
 @pytest.mark.parametrize("name", ["a25", "a25b"])
 def test_scans_of_oblong_pixels(name: str) -> None:
-    file = Path(__file__).parents[4] / "shared" / "cases" / "12_anisotropic_pixels" / f"{name}.dcm"
+    file = Path(__file__).parents[5] / "shared" / "cases" / "12_anisotropic_pixels" / f"{name}.dcm"
     if not file.is_file():
         pytest.skip("the files of this case are not here")
     assert decode_image(file).pixels.shape == (80, 80)

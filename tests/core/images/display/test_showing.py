@@ -7,7 +7,7 @@ import pytest
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images import StoredImage, Window, decode_image, display_image, read_stored
-from radcbir_core.images.grayscale import LookupTable, Rescale
+from radcbir_core.images.display.grayscale import LookupTable, Rescale
 from tests.core.images.dicom_files import dicom_bytes
 
 GRAY = np.arange(24, dtype=np.uint8).reshape(4, 6) * 10
@@ -92,6 +92,6 @@ def test_too_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("radcbir_core.images.display.to_display", exhausted)
+    monkeypatch.setattr("radcbir_core.images.display.showing.to_display", exhausted)
     with pytest.raises(ImageTooLargeError, match="too large for this machine"):
         display_image(stored(DEEP))

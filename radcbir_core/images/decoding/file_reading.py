@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from radcbir_core.images.decoded_image import Limits
-from radcbir_core.images.decoding_request import COPY_AGAIN, Request, only_image_errors
-from radcbir_core.images.file_content import Content
+from radcbir_core.images.decoding.decoding_request import COPY_AGAIN, Request, only_image_errors
+from radcbir_core.images.decoding.file_content import Content
 from radcbir_core.images.file_types import HEAD_BYTES, describe, sniff
-from radcbir_core.images.raster import read_raster
+from radcbir_core.images.raster.raster_reading import read_raster
 from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
@@ -33,7 +33,7 @@ def read_file(
 
     Arguments and errors are those of :func:`radcbir_core.images.decode.read_stored`, but for the limits of memory and
     time, which are the process's, and for `measured_only`, which is
-    :attr:`radcbir_core.images.decoding_request.Request.measured_only`.
+    :attr:`radcbir_core.images.decoding.decoding_request.Request.measured_only`.
 
     Example:
         >>> read_file(b"GIF89a", name="a.gif")

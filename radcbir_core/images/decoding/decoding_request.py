@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images.decoded_image import MEBIBYTE, Limits
-from radcbir_core.images.quiet import quiet
+from radcbir_core.images.decoding.quiet import quiet
 
 COPY_AGAIN = "Copy it again from its source."
 LONGEST_NAME = 120

@@ -17,10 +17,10 @@ from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from radcbir_core.images.decoding_request import Request
+from radcbir_core.images.decoding.decoding_request import Request
 from radcbir_core.images.parts import boxes, by_parts
-from radcbir_core.images.tiff_planes import planes_of
-from radcbir_core.images.tiff_samples import is_deep_gray_with_extra, sample_bits
+from radcbir_core.images.raster.tiff_planes import planes_of
+from radcbir_core.images.raster.tiff_samples import is_deep_gray_with_extra, sample_bits
 
 _LARGEST = 65535
 # What Pillow calls the layouts of such samples, without their byte order, and how the same bytes are unpacked.

@@ -12,7 +12,7 @@ import pytest
 
 from radcbir_core.errors import ImageError
 from radcbir_core.images import decode_image
-from radcbir_core.images.file_reading import read_file
+from radcbir_core.images.decoding.file_reading import read_file
 
 RNG = np.random.default_rng(5)
 UNSIGNED, SIGNED, FLOAT, UNDEFINED = 1, 2, 3, 4

@@ -11,7 +11,7 @@ from PIL import Image
 
 from radcbir_core.errors import ImageError
 from radcbir_core.images import decode_image
-from radcbir_core.images.tiff_pages import TiffPage, full_pages, starting_with
+from radcbir_core.images.raster.tiff_pages import TiffPage, full_pages, starting_with
 
 NEW_SUBFILE_TYPE, SUBFILE_TYPE, PHOTOMETRIC, SUB_IFDS = 254, 255, 262, 330
 
@@ -125,7 +125,7 @@ def test_a_file_can_start_with_another_page() -> None:
 
 
 def test_a_reduced_copy_behind_the_picture() -> None:
-    folder = Path(__file__).parents[4] / "shared" / "cases" / "03_tiff_middle_page"
+    folder = Path(__file__).parents[5] / "shared" / "cases" / "03_tiff_middle_page"
     if not folder.is_dir():
         pytest.skip("the files of this case are not here")
     image = decode_image(folder / "pyr.tif")
