@@ -79,6 +79,8 @@ def query(
         complaints.print(Text(f"Note: {note}"))
     measure, table = answer.measure, answer.table()
     if as_json:
+        if answer.hits.method == "approximate":
+            complaints.print(Text(f"Note: Found by {answer.hits.found_by()}."))
         print(json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False))
         return
     rows = [

@@ -86,12 +86,29 @@ class Hits:
             >>> Hits.empty(1, 1).found_by()
             'exact search'
             >>> Hits.empty(1, 1, method="approximate", engine="usearch", recall=0.9895).found_by()
-            'approximate search (usearch, recall@10 0.990)'
+            'approximate search (usearch, which finds 98.9 % of the exact first 10)'
         """
-        known = "" if math.isnan(self.recall) else f", recall@10 {self.recall:.3f}"
         if self.method == "approximate":
-            return f"approximate search ({self.engine}{known})"
+            return f"approximate search ({self.engine}, {recall_said(self.recall)})"
         return "exact search" if self.engine == "exact" else f"exact search ({self.engine})"
+
+
+def recall_said(recall: float) -> str:
+    """How much an engine finds, as the end of a sentence; rounded down, so that only what finds all says 100 %.
+
+    Args:
+        recall: Share of the exact first 10 hits, NaN where it was not measured.
+
+    Example:
+        >>> recall_said(0.99996), recall_said(1.0)
+        ('which finds 99.9 % of the exact first 10', 'which finds 100 % of the exact first 10')
+        >>> recall_said(float("nan"))
+        'whose recall was not measured'
+    """
+    if math.isnan(recall):
+        return "whose recall was not measured"
+    share = math.floor(1000 * recall + 1e-9) / 10
+    return f"which finds {'100' if recall >= 1 else f'{share:.1f}'} % of the exact first 10"
 
 
 @dataclass(frozen=True, slots=True)

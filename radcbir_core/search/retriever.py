@@ -108,7 +108,7 @@ class Answer:
             cards.append(Card(self._thumbnail(row), [str(word) for word in words if word], about))
         measure = "similarity" if self.measure == "similarity" else "text-image cosine"
         title = f"{counted(len(cards), 'hit')} in {self.collection.title} by {self.encoder_id}: rank · {measure}"
-        return gallery(cards, title=title, notes=(*self.notes, f"{self.hits.method.capitalize()} search."))
+        return gallery(cards, title=title, notes=(*self.notes, f"{self.hits.found_by().capitalize()}."))
 
     def _thumbnail(self, row: int) -> bytes | None:
         try:

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.retriever import Retriever
+from radcbir_core.search.usearch import USearch
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
 
@@ -52,6 +53,17 @@ def test_without_a_collection_it_says_which_command_is_next(empty_app):
     assert not complaints(at)
     assert "There is no collection yet" in words(at)
     assert any("import" in code.value for code in at.code)
+
+
+def test_it_says_how_the_hits_were_found(app, copied_data, monkeypatch):
+    """Exactly; or, where the index was asked, with what recall, as it was measured when the index was built."""
+    query = image_id("chest_00.png")
+    assert "Exact search over 61 images" in html(app("retrieval", image=query))
+    store = open_collection("small").store("pixels")
+    store.update(index={**store.record["index"], "recall_at_10": 0.96})
+    monkeypatch.setitem(USearch.__init__.__kwdefaults__, "exact_elements", 0)
+    said = "Approximate search (usearch, which finds 96.0 % of the exact first 10) over 61 images"
+    assert said in html(app("retrieval", image=query))
 
 
 def test_without_a_query_it_offers_the_images_of_the_collection(app):

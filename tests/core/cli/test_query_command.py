@@ -7,6 +7,8 @@ import json
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.search import usearch
+from radcbir_core.search.opening import ENGINES, Engine
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
 
@@ -29,6 +31,24 @@ def test_query_by_id_and_by_file_agree(small, capsys) -> None:
     assert [hit["image_id"] for hit in by_file[1:]] == [hit["image_id"] for hit in by_id]
     code, out, _ = run(capsys, "query", "small", "--id", image_id, "-k", "2")
     assert "2 hits, exact search." in out
+
+
+def test_an_approximate_answer_says_with_what_recall(small, capsys, monkeypatch) -> None:
+    image_id = open_collection("small").manifest.record(30)["image_id"]
+    monkeypatch.setitem(usearch.USearch.__init__.__kwdefaults__, "exact_elements", 0)
+    opened = usearch.open_index
+    monkeypatch.setitem(
+        ENGINES,
+        "usearch",
+        Engine(
+            usearch.build_index, lambda source, path, facts: opened(source, path, {**facts, "recall_at_10": 0.9895})
+        ),
+    )
+    found = "approximate search (usearch, which finds 98.9 % of the exact first 10)."
+    assert f"2 hits, {found}" in " ".join(run(capsys, "query", "small", "--id", image_id, "-k", "2")[1].split())
+    _, out, err = run(capsys, "query", "small", "--id", image_id, "-k", "2", "--json")
+    assert len(json.loads(out)) == 2
+    assert f"Found by {found}" in " ".join(err.split())
 
 
 def test_an_image_is_perturbed_first(small, capsys) -> None:

@@ -73,6 +73,16 @@ def test_what_is_missing_is_said(store, monkeypatch) -> None:
         split_sides(store)
 
 
+def test_notes_say_what_an_approximate_graph_misses(store, monkeypatch) -> None:
+    graph = {"method": "approximate", "engine": "usearch", "recall_at_10": 0.981}
+    monkeypatch.setitem(store.record, "neighbors", graph)
+    said = "The neighbor graph, whose hits these are, is that of an approximate index, "
+    assert f"{said}which finds 98.1 % of the exact first 10." in view_notes(store, Protocol())
+    monkeypatch.setitem(store.record, "neighbors", {**graph, "recall_at_10": None})
+    assert f"{said}whose recall was not measured." in view_notes(store, Protocol())
+    assert not any(said in note for note in view_notes(store, Protocol.of("paper")))
+
+
 def test_notes_say_what_one_has_to_know(store) -> None:
     assert any("their patients could not be excluded" in note for note in view_notes(store, Protocol()))
     notes = [note for note in view_notes(store, Protocol.of(exclude=())) if "have no patient_id" in note]

@@ -56,7 +56,7 @@ def test_an_exclusion_without_a_group_leaves_out_nothing() -> None:
 def test_hits_tell_what_found_them() -> None:
     assert Hits.empty(1, 1, engine="remote").found_by() == "exact search (remote)"
     unmeasured = Hits.empty(1, 1, method="approximate", engine="usearch", recall=float("nan"))
-    assert unmeasured.found_by() == "approximate search (usearch)"
+    assert unmeasured.found_by() == "approximate search (usearch, whose recall was not measured)"
 
 
 def test_half_precision_vectors_are_compared_by_their_direction() -> None:

@@ -12,6 +12,7 @@ import radcbir_core.search.graph as graph
 from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
 from radcbir_core.collections.layout import EncoderLayout
 from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.search.backend import recall_said
 from radcbir_core.search.graph import build_neighbors, known_hits, ranked_hits
 from radcbir_core.search.opening import build_index, searcher_of
 
@@ -165,7 +166,7 @@ def test_a_large_collection_s_graph_comes_from_the_index(tmp_path, monkeypatch) 
     assert 0.9 < facts["recall_at_10"] <= 1
     s.mark(NEIGHBORS, **facts)
     hits = ranked_hits(s, np.flatnonzero(s.valid)[:2], k=5, gallery=s.valid)
-    assert hits.found_by() == f"approximate search (usearch, recall@10 {facts['recall_at_10']:.3f})"
+    assert hits.found_by() == f"approximate search (usearch, {recall_said(facts['recall_at_10'])})"
     found, expected = 0, 0
     for row in np.flatnonzero(s.valid)[::7]:
         true = set(oracle(s, int(row), 10, np.ones(800, dtype=bool), []))

@@ -33,7 +33,7 @@ def test_its_distances_are_turned_into_cosines(built) -> None:
     engine = open_index(source, path, {"sha256": digest_file(path), "recall_at_10": 0.5})
     queries = source.array[[3, 4]].astype(np.float32)
     hits = engine.search(queries, k=20)
-    assert hits.found_by() == "approximate search (usearch, recall@10 0.500)"
+    assert hits.found_by() == "approximate search (usearch, which finds 50.0 % of the exact first 10)"
     assert hits.rows[:, 0].tolist() == [3, 4]
     for query, rows, similarities in zip(queries, hits.rows, hits.similarities, strict=True):
         np.testing.assert_allclose(similarities, source.array[rows].astype(np.float32) @ query, atol=3e-3)
