@@ -70,14 +70,14 @@ def groups_of(store: EncoderStore, exclude: Sequence[str]) -> list[Groups]:
 def default_exclusions(store: EncoderStore) -> tuple[Exclusion, ...]:
     """What a query may not return where every image is asked against all others, and nobody has chosen.
 
-    The patient; where most images have none, near-duplicates too, which may be of one patient; and where no patient is
+    The patient; where any image has none, near-duplicates too, which may be of one patient; and where no patient is
     known at all, near-duplicates alone. Where these were not looked for, it is the patient.
 
     Args:
         store: What an encoder made of a collection.
     """
     known = store.collection.manifest.groups("patient") >= 0
-    if 2 * int(known.sum()) >= len(known) or not store.is_current(NEAR_DUPLICATES):
+    if known.all() or not store.is_current(NEAR_DUPLICATES):
         return ("patient",)
     return (NEAR_DUPLICATE, "patient") if known.any() else (NEAR_DUPLICATE,)
 

@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.artifacts import NEIGHBORS
-from radcbir_core.collections.groups import clusters_of, groups_of
+from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
+from radcbir_core.collections.groups import NEAR_DUPLICATE, clusters_of, groups_of
 from radcbir_core.collections.manifest import Codes, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, Remedy
@@ -276,11 +276,19 @@ def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
     unknown = int((patients < 0).sum())
     notes = []
     if unknown:
-        high = "; images of their patients could not be excluded, and figures may be too high"
+        what = "other images" if NEAR_DUPLICATE in protocol.exclude else "images"
+        high = f"; {what} of their patients could not be excluded, and figures may be too high"
         notes.append(
             f"{unknown:,} of {len(manifest):,} images have no patient_id: each counts as a patient of its own, and "
             f"intervals may be too narrow{high if 'patient' in protocol.exclude else ''}."
         )
+        if NEAR_DUPLICATE in protocol.exclude:
+            notes.append("Near-duplicates are excluded too: where the patient is not known, they may be of the same.")
+        elif "patient" in protocol.exclude and not store.is_current(NEAR_DUPLICATES):
+            notes.append(
+                "Near-duplicates are not known, and stay among the hits; of images without a patient_id they may be of "
+                "the query's patient."
+            )
     if protocol.split:
         if unknown:
             notes.append(

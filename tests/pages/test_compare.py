@@ -83,7 +83,7 @@ def test_the_figures_are_those_of_the_comparison(two, level, k):
     page, a, b = two
     at = page(level=level, k=str(k))
     assert not complaints(at)
-    found = Comparison(b.encoder_id).run(a)
+    found = Comparison(b.encoder_id).suited(a).run(a)
     means = found.table[found.table["averaging"] != "label"]
     for row in means[(means["level"] == level) & (means["k"] == k)].to_dict("records"):
         said = difference_text(row["difference"], row["low"], row["high"])
@@ -378,7 +378,7 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, in_threads,
         wait()
         at.run()
         assert "was stopped" in words(at)
-        assert Comparison(b.encoder_id).kept(a) is None
+        assert Comparison(b.encoder_id).suited(a).kept(a) is None
         button(at, "Compute again").click().run()
         wait()
         at.run()
@@ -386,7 +386,7 @@ def test_a_long_comparison_waits_for_a_click_and_can_be_stopped(two, in_threads,
         go_on.set()
         wait()
     assert not complaints(at)
-    found = Comparison(b.encoder_id).kept(a)
+    found = Comparison(b.encoder_id).suited(a).kept(a)
     assert f"mean over {len(of_level(found.tables['queries'], 'anatomy'))} queries" in html(at)
 
 

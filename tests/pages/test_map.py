@@ -130,7 +130,7 @@ def test_pathologies_are_told_apart_word_for_word(app):
 def test_hovering_says_what_a_point_is(app, places):
     manifest, _ = places
     store = open_collection("small").store("pixels")
-    precision = of_level(Precision().run(store).tables["queries"], "label").set_index("row")["p@10"]
+    precision = of_level(Precision().suited(store).run(store).tables["queries"], "label").set_index("row")["p@10"]
     at = app("map")
     seen = {}
     for trace in figure(at)["data"]:
@@ -152,7 +152,7 @@ def test_hovering_says_what_a_point_is(app, places):
 
 def test_colored_by_precision_it_has_a_scale(app):
     store = open_collection("small").store("pixels")
-    precision = of_level(Precision().run(store).tables["queries"], "anatomy").set_index("row")["p@3"]
+    precision = of_level(Precision().suited(store).run(store).tables["queries"], "anatomy").set_index("row")["p@3"]
     at = app("map", color="p@k", level="anatomy", k="3")
     assert not complaints(at)
     (trace,) = figure(at)["data"]

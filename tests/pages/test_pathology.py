@@ -28,7 +28,7 @@ HTML_FULL = f"CT/abdomen/{HTML_LABEL}"
 def evaluation(app):
     """The evaluation that the page shows by default, and the store it is of."""
     store = open_collection("small").store("pixels")
-    return store, Precision().run(store)
+    return store, Precision().suited(store).run(store)
 
 
 def table(at):
@@ -85,7 +85,9 @@ def test_it_shows_both_means_with_interval_and_numbers(app, evaluation):
 
 def test_what_one_must_know_of_the_protocol_is_said(app, evaluation):
     shown = headline(app("pathology"))
-    assert "Leave-one-out, patient excluded, divided by k, queries without a relevant image left out: 0 of 51." in shown
+    assert "Leave-one-out, near-duplicate and patient excluded, divided by k" in shown
+    assert "queries without a relevant image left out: 0 of 51." in shown
+    assert "Near-duplicates are excluded too: where the patient is not known, they may be of the same." in shown
     assert "10 of 61 images have no patient_id" in shown
     assert all(f"<li>{note}</li>" in shown for note in evaluation[1].notes)
 
@@ -277,7 +279,7 @@ def test_another_protocol_is_computed_and_kept(app, copied_data):
 def test_the_exclusions_are_those_of_the_protocol_unless_chosen(app, copied_data):
     at = app("pathology")
     pills = next(box for box in at.pills if box.label.startswith("Leave out"))
-    assert pills.value == ["patient"]
+    assert pills.value == ["near-duplicate", "patient"]  # some of whose images have no known patient
     pills.set_value([]).run()
     assert not complaints(at)
     assert "Leave-one-out, nothing but the query excluded" in headline(at)

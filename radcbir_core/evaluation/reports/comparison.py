@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from radcbir_core.collections.groups import NEAR_DUPLICATE
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
@@ -105,11 +106,16 @@ class Comparison(Evaluation):
         protocol, other = self.protocol, self.other(store)
         # Of all that each of the two could embed: then its own evaluation has the same queries and the same gallery.
         whole = other is None or np.array_equal(store.valid, other.valid)
+        # Of two encoders the near-duplicates of the first hold; the second's own evaluation left out those of its own.
+        own_groups = NEAR_DUPLICATE not in protocol.exclude
         tables, queries = [], []
         progress("comparison", 0, len(protocol.levels))
         for done, level in enumerate(protocol.levels, 1):
             view = shared_view(store, other, protocol, level)
-            a, b = (_precision(view, side, level, whole=whole, progress=progress) for side in (store, other))
+            a, b = (
+                _precision(view, side, level, whole=whole and (side is store or own_groups), progress=progress)
+                for side in (store, other)
+            )
             tables.append(_table(view, a, b, tested=other is not None).assign(level=level))
             per_query = pd.DataFrame(
                 {

@@ -21,7 +21,7 @@ def store(small_data, tmp_path, monkeypatch):
 
 
 def test_it_is_the_micro_mean_at_the_full_label_as_it_is_kept(store, monkeypatch) -> None:
-    table = Precision().run(store).table
+    table = Precision().suited(store).run(store).table
     row = table[(table["level"] == "label") & (table["k"] == 10) & (table["averaging"] == "micro")].iloc[0]
     figure = one_figure(store)
     assert (figure.precision, figure.low, figure.high, figure.chance) == tuple(
@@ -30,7 +30,7 @@ def test_it_is_the_micro_mean_at_the_full_label_as_it_is_kept(store, monkeypatch
     assert (figure.n_queries, figure.n_seen, figure.with_seen) == (51, 0, row["precision"])
     plant_training(monkeypatch, store.collection, range(30))
     assert one_figure(store) is None  # nobody has computed it without these
-    Precision().run(store)
+    Precision().suited(store).run(store)
     seen = one_figure(store)
     assert seen.with_seen == figure.precision
     assert 0 < seen.n_queries == 51 - seen.n_seen
