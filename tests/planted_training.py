@@ -22,7 +22,7 @@ def plant_training(
         spec: As the encoder's record has it.
     """
     digests = collection.manifest.column("sha256")
-    listed = Training("listed", tuple(sorted({str(digests[row])[:DIGITS] for row in rows})))
+    listed = Training.listing(str(digests[row])[:DIGITS] for row in rows)
     monkeypatch.setattr(
         "radcbir_core.evaluation.seen.training_of", lambda asked, _digest: listed if asked == spec else ON_NOTHING
     )

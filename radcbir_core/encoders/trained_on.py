@@ -30,7 +30,8 @@ def training_of(spec: str, weights_digest: str) -> Training:
         weights_digest: Likewise, SHA-256 over the loaded weights; empty where there are none.
 
     Returns:
-        What is known. Where there is a list that cannot be used, nothing is known, and ``fault`` says why.
+        What is known. Where the encoder's own list cannot be used, ``fault`` says why; what is known is then what the
+        committed encoder's list says, if the weights are the same, and nothing otherwise.
 
     Example:
         >>> training_of("pixels", "").state, training_of("imported:mine", "").state
@@ -46,9 +47,9 @@ def training_of(spec: str, weights_digest: str) -> Training:
                 continue
             listed = kit.folder / kit.training_list
             there = [identity_of(path) for path in (folder / KIT, listed) if path.is_file()]
-            return _read(folder, tuple(there))
+            return _read(folder, tuple(there), fault)
         except (EncoderError, OSError) as error:
-            fault = str(error)
+            fault = fault or str(error)
     return replace(UNKNOWN, fault=fault)
 
 
@@ -60,6 +61,6 @@ def _folders(spec: str) -> Iterator[Path]:
 
 
 @lru_cache(maxsize=8)
-def _read(folder: Path, identity: tuple[object, ...]) -> Training:  # noqa: ARG001 - a changed file is another
+def _read(folder: Path, identity: tuple[object, ...], fault: str) -> Training:  # noqa: ARG001 - a changed file is another
     kit = read_kit(folder)
-    return UNKNOWN if kit is None else kit.training()
+    return replace(UNKNOWN if kit is None else kit.training(), fault=fault)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders.kits.training_list import UNKNOWN
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision
@@ -23,11 +24,12 @@ def planted(app, copied_data, monkeypatch):
     """The pixels of the collection ``small``, as if they had been trained on all CT and half of MR."""
     store = open_collection("small").store("pixels")
     plant_training(monkeypatch, store.collection, SEEN)
+    monkeypatch.setattr(EncoderStore, "near_duplicate_groups", np.full(len(store.collection), -1, dtype=np.int32))
     return store
 
 
 def of_micro(store, rule):
-    table = Precision(Protocol.of(seen=rule)).run(store).table
+    table = Precision(Protocol.of(seen=rule)).suited(store).run(store).table
     return table[(table["level"] == "label") & (table["k"] == 10) & (table["averaging"] == "micro")].iloc[0]
 
 
@@ -40,6 +42,29 @@ def test_cards_are_marked_and_the_dialog_says_it(app, planted):
     assert {manifest.row_of(image_id) for image_id, said in shown.items() if said} == SEEN & {
         manifest.row_of(image_id) for image_id in shown
     }
+
+
+def test_near_duplicates_of_what_was_seen_have_a_word_of_their_own(app, planted, monkeypatch):
+    codes = np.full(len(planted.collection), -1, dtype=np.int32)
+    codes[[0, 21]] = 0
+    monkeypatch.setattr(EncoderStore, "near_duplicate_groups", codes)
+    image_ids = planted.collection.manifest.column("image_id")
+    at = app("retrieval", view="browse")
+    assert not complaints(at)
+    shown = {card["image_id"]: (card["seen"], card["seen_sign"]) for card in cards(at)}
+    near = "pixels has seen a near-duplicate of this image in training", "◎ near-duplicate seen"
+    assert [image_id for image_id, said in shown.items() if said == near] == [image_ids[0]]
+    assert {sign for _, sign in shown.values()} == {"", "◉ seen", "◎ near-duplicate seen"}
+    assert "a near-duplicate seen by pixels" in html(app("retrieval", image=image_ids[0]))
+    at = app("map", color="seen")
+    names = [trace["name"] for trace in json.loads(at.get("plotly_chart")[0].proto.spec)["data"] if trace.get("name")]
+    assert [re.sub(" .[0-9,]+.$", "", name) for name in names] == [
+        "seen in training",
+        "not seen",
+        "near-duplicate seen",
+    ]
+    assert "pixels has seen 32 of the 61 images in training (52 %), 1 of them as a near-duplicate." in words(at)
+    assert "32 of 61 (52 %), 1 as a near-duplicate" in html(app())
 
 
 def test_pathology_has_both_figures_and_names_labels_that_are_all_seen(app, planted):
@@ -104,7 +129,7 @@ def test_the_map_has_a_color_and_a_word_for_it(app, planted):
     }
     texts = [text for trace in figure["data"] for text in np.ravel(trace.get("hovertext") or [])]
     assert sum("seen in training" in text for text in texts) == len(SEEN)
-    assert "pixels has seen 31 of 61 images (51 %) in training" in words(at)
+    assert "pixels has seen 31 of the 61 images in training (51 %)." in words(at)
 
 
 def test_without_a_list_there_is_no_switch_and_no_color(app, copied_data, monkeypatch):
@@ -118,7 +143,7 @@ def test_without_a_list_there_is_no_switch_and_no_color(app, copied_data, monkey
 
 
 def test_home_has_the_figure_of_each_encoder(app, planted):
-    Precision().run(planted)
+    Precision().suited(planted).run(planted)
     figure = of_micro(planted, "skip")
     shown = html(app())
     assert (
@@ -133,7 +158,8 @@ def test_pages_open_with_the_best_encoder_and_not_with_the_baseline(app, copied_
 
     collection = open_collection("small")
     for encoder_id, noise in (("first", 9.0), ("second", 0.1)):
-        Precision().run(add_encoder(collection, encoder_id, noise=noise))
+        store = add_encoder(collection, encoder_id, noise=noise)
+        Precision().suited(store).run(store)
     at = app()
     assert not complaints(at)
     assert [box.value for box in at.sidebar.selectbox if box.label == "Encoder"] == ["second"]

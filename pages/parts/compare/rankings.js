@@ -53,7 +53,7 @@ function draw(cell, side, setTriggerValue) {
     first.append(mark)
   }
   if (cell.seen) {
-    const seen = element("span", "seen", "◉ seen")
+    const seen = element("span", "seen", cell.seen_sign)
     seen.title = cell.seen
     first.append(seen)
   }

@@ -108,6 +108,7 @@ def _cells(
             "anatomy": record["anatomy"] or "not labeled",
             "pathology": ", ".join(record["pathologies"]) or "not labeled",
             "seen": seen_marks.said_of(seen, row),
+            "seen_sign": seen_marks.sign_of(seen, row),
             "similarity": None if np.isnan(similarity) else f"{similarity:.3f}",
             "source": pictures.small(
                 collection, row, [record["modality"], record["anatomy"], ", ".join(record["pathologies"])]

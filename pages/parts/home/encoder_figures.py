@@ -62,6 +62,7 @@ def training_said(seen: Seen) -> str:
     if seen.state == "unknown":
         return "not known"
     number = len(seen.rows)
-    return (
-        f"{seen.number:,} of {number:,} ({percent(seen.number / max(number, 1))})" if seen.number else "on none of them"
-    )
+    if not seen.number:
+        return "on none of them"
+    near = f", {counted(seen.number_near, 'as a near-duplicate', 'as near-duplicates')}" if seen.number_near else ""
+    return f"{seen.number:,} of {number:,} ({percent(seen.number / max(number, 1))}){near}"

@@ -33,7 +33,7 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
     open.append(missing)
   }
   if (card.seen) {
-    const seen = element("span", "seen", "◉ seen")
+    const seen = element("span", "seen", card.seen_sign)
     seen.title = card.seen
     open.append(seen)
     item.dataset.seen = card.seen

@@ -448,6 +448,7 @@ def _card(
         "lines": lines,
         "source": pictures.small(collection, row, said_of(labels)),
         "seen": seen_marks.said_of(seen, row),
+        "seen_sign": seen_marks.sign_of(seen, row),
     }
 
 

@@ -36,8 +36,24 @@ def said_of(seen: Mapping[str, Seen], row: int) -> str:
         seen: As :func:`seen_here` gives it.
         row: Of the image.
     """
-    names = [name for name, mine in seen.items() if mine.rows[row]]
-    return f"{' and '.join(names)} {'have' if len(names) > 1 else 'has'} seen this image in training" if names else ""
+    said = []
+    for of_whom, what in (("files", "this image"), ("near", "a near-duplicate of this image")):
+        names = [name for name, mine in seen.items() if getattr(mine, of_whom)[row]]
+        if names:
+            said.append(f"{' and '.join(names)} {'have' if len(names) > 1 else 'has'} seen {what} in training")
+    return "; ".join(said)
+
+
+def sign_of(seen: Mapping[str, Seen], row: int) -> str:
+    """The few words of :func:`said_of` that fit onto a thumbnail; "" likewise.
+
+    Args:
+        seen: As :func:`seen_here` gives it.
+        row: Of the image.
+    """
+    if any(mine.files[row] for mine in seen.values()):
+        return "◉ seen"
+    return "◎ near-duplicate seen" if any(mine.near[row] for mine in seen.values()) else ""
 
 
 def facts_of(seen: Mapping[str, Seen], row: int) -> list[tuple[str, str]]:
@@ -48,8 +64,12 @@ def facts_of(seen: Mapping[str, Seen], row: int) -> list[tuple[str, str]]:
         row: Of the image.
     """
     words = {"nothing": "", "unknown": "not known of {}"}
-    said = [
-        words.get(mine.state, "seen by {}" if mine.rows[row] else "not seen by {}").format(name)
-        for name, mine in seen.items()
-    ]
+    said = [words.get(mine.state, _listed(mine, row)).format(name) for name, mine in seen.items()]
     return [("in training", ", ".join(text for text in said if text))]
+
+
+def _listed(mine: Seen, row: int) -> str:
+    """What a list says of an image, with a place for the encoder's name."""
+    if mine.near[row]:
+        return "a near-duplicate seen by {}"
+    return "seen by {}" if mine.rows[row] else "not seen by {}"

@@ -22,7 +22,7 @@ from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from pages.parts.map.points import Points
 from pages.parts.map.selection import IMAGE
 from radcbir_core.collections.manifest import Manifest
-from radcbir_core.evaluation.seen import Seen, percent
+from radcbir_core.evaluation.seen import Seen, seen_said
 from radcbir_core.wording import counted
 
 HEIGHT: Final = 640  # pixels of the chart and of the panel beside it
@@ -96,9 +96,10 @@ def figure_of(
     """The figure, and a sentence on what it leaves out, empty where it leaves out nothing."""
     rows, x, y = points.rows[points.drawn], points.x[points.drawn], points.y[points.drawn]
     seen = loaders.seen(opened.collection, opened.encoder_id)
-    of_points = seen.rows[rows]
+    files, near = seen.files[rows], seen.near[rows]
     hover = [
-        f"{text}<br>seen in training" if mine else text for text, mine in zip(points.hover, of_points, strict=True)
+        f"{text}<br>{coloring.SEEN_FILE if file else coloring.SEEN_NEAR}" if file or other else text
+        for text, file, other in zip(points.hover, files, near, strict=True)
     ]
     if precision is not None:
         hover = [
@@ -115,7 +116,7 @@ def figure_of(
             )
             return figure, f"{_not_asked(seen)} They have no P@{colors.k}." if seen.number else ""
     if colors.column == SEEN:
-        groups = coloring.groups_of_seen(of_points)
+        groups = coloring.groups_of_seen(files, near)
         figure = figures.map_of_groups(x, y, rows, hover, groups, title=SEEN_TITLE, mark=mark, outlines=outlines)
         return figure, _not_asked(seen)
     members = map_data.members(opened.collection, colors.column)
@@ -126,9 +127,7 @@ def figure_of(
 
 def _not_asked(seen: Seen) -> str:
     """How many images the encoder has seen in training, a sentence."""
-    number = len(seen.rows)
-    share = percent(seen.number / max(number, 1))
-    return f"{seen.store.encoder_id} has seen {seen.number:,} of {number:,} images ({share}) in training."
+    return f"{seen_said(seen)}."
 
 
 def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:

@@ -30,6 +30,8 @@ COLUMNS: Final = {
 
 SEEN: Final = "seen"
 SEEN_TITLE: Final = "Seen in training"
+SEEN_FILE: Final = "seen in training"
+SEEN_NEAR: Final = "near-duplicate seen"
 
 _OTHERS: Final = "#A8A8A8"
 _SEVERAL: Final = "#D5DCE6"
@@ -79,11 +81,17 @@ def no_value(column: str) -> str:
     return "not labeled" if column == "pathologies" else f"no {COLUMNS[column].lower()}"
 
 
-def groups_of_seen(seen: npt.NDArray[np.bool_]) -> list[Group]:
-    """Points by whether the encoder has seen them in training, ``(P,)``; those with at least one point."""
+def groups_of_seen(files: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_]) -> list[Group]:
+    """Points by whether the encoder has seen them in training; those with at least one point.
+
+    Args:
+        files: ``(P,)`` whether their very files were seen.
+        near: ``(P,)`` whether a near-duplicate alone was.
+    """
     groups = [
-        Group("seen in training", np.flatnonzero(seen), palette.HUES[1], SYMBOLS[1]),
-        Group("not seen", np.flatnonzero(~seen), palette.HUES[0], SYMBOLS[0]),
+        Group(SEEN_FILE, np.flatnonzero(files), palette.HUES[1], SYMBOLS[1]),
+        Group("not seen", np.flatnonzero(~files & ~near), palette.HUES[0], SYMBOLS[0]),
+        Group(SEEN_NEAR, np.flatnonzero(near), palette.HUES[2], SYMBOLS[2]),  # the fewest, and so on top
     ]
     return [group for group in groups if len(group.members)]
 

@@ -10,7 +10,7 @@ import pytest
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.kits.fetching import fetch_kit
 from radcbir_core.encoders.kits.kit_json import check_kit, read_kit
-from radcbir_core.encoders.kits.training_list import list_bytes
+from radcbir_core.encoders.kits.training_list import Training, list_bytes
 from radcbir_core.encoders.trained_on import training_of
 from radcbir_core.errors import EncoderError
 from radcbir_core.storage import digest_file
@@ -40,7 +40,7 @@ def asked(folder):
 
 
 def test_the_kit_says_what_its_weights_were_trained_on(kit) -> None:
-    assert asked(kit).digests == ("a" * 16, "b" * 16)
+    assert asked(kit) == Training.listing(["a" * 16, "b" * 16])
     assert training_of(f"local-dir:{kit}?fit=crop", read_kit(kit).record["weights_digest"]) == asked(kit)
     assert training_of(f"local-dir:{kit}", "0" * 64).state == "unknown"  # other weights lie there now
     assert training_of(f"local-dir:{kit}", "").state == "unknown"
@@ -91,8 +91,14 @@ def test_weights_that_are_the_committed_ones_are_known_wherever_they_are_said_to
     root = kit.parent / "root"
     shutil.copytree(kit, root / "data" / "encoders" / "radcbir-mini")
     monkeypatch.setattr("radcbir_core.encoders.trained_on.ROOT", root)
-    assert training_of("local-dir:/of/another/machine", digest).digests == ("a" * 16, "b" * 16)
+    assert training_of("local-dir:/of/another/machine", digest) == Training.listing(["a" * 16, "b" * 16])
     assert training_of("imported:theirs", digest).state == "listed"
+    (kit / "trained_on.txt").unlink()
+    own = training_of(f"local-dir:{kit}", digest)  # whose fault is not passed over: the other list stands for it
+    assert own == Training.listing(["a" * 16, "b" * 16], fault=own.fault)
+    assert f"{kit / 'trained_on.txt'} is missing" in own.fault
+    (root / "data" / "encoders" / "radcbir-mini" / "trained_on.txt").write_text("")
+    assert training_of(f"local-dir:{kit}", digest) == Training("unknown", fault=own.fault)
     assert training_of("biomedclip", "0" * 64).state == "unknown"
 
 
