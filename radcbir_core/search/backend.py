@@ -79,6 +79,20 @@ class Hits:
         """
         return replace(self, rows=self.rows[chosen], similarities=self.similarities[chosen], counts=self.counts[chosen])
 
+    def in_order(self, order: npt.NDArray[np.intp]) -> Hits:
+        """The same hits of each query in another order.
+
+        Args:
+            order: ``(Q, k)`` positions in each line; padding stays last.
+
+        Example:
+            >>> hits = Hits(np.array([[4, 7]]), np.array([[0.5, 0.25]]), np.array([2]))
+            >>> hits.in_order(np.array([[1, 0]])).rows.tolist()
+            [[7, 4]]
+        """
+        rows = np.take_along_axis(self.rows, order, axis=1)
+        return replace(self, rows=rows, similarities=np.take_along_axis(self.similarities, order, axis=1))
+
     def found_by(self) -> str:
         """How they were found, in words.
 

@@ -221,18 +221,22 @@ def test_hubness_shows_its_figures_and_hubs(app, store) -> None:
     result = Hubness().run(store)
     facts, table = result.facts, result.table
     assert f"<b>{facts['cosine']['skewness']:.3f}</b>".replace("-", "−") in html(at)
-    assert f"CSLS {facts['CSLS']['anti_hubs']}" in html(at)
+    assert f"CSLS {facts['csls']['anti_hubs']}, mutual proximity {facts['mutual_proximity']['anti_hubs']}" in html(at)
     micro = table[(table["averaging"] == "micro") & (table["k"] == 5)].iloc[0]
-    assert f"cosine {micro['cosine']:.3f}, CSLS {micro['csls']:.3f}, chance {micro['chance']:.3f}" in html(at)
+    for column, name in (("csls", "CSLS"), ("mutual_proximity", "mutual proximity")):
+        told = f"cosine {micro['cosine']:.3f}, {name} {micro[column]:.3f}, chance {micro['chance']:.3f}"
+        assert told in html(at)
     bars = figures(at)[0]["data"]
-    assert [one["name"] for one in bars] == ["by cosine", "by CSLS", "by chance"]
+    assert [one["name"] for one in bars] == ["by cosine", "by CSLS", "by mutual proximity", "by chance"]
     images = result.tables["images"].sort_values(["cosine", "row"], ascending=[False, True])
     shown = cards(at)
     assert [card["row"] for card in shown] == images["row"].tolist()[:24]
     first = images.iloc[0]
-    assert shown[0]["note"] == f"in {first['cosine']} lists, {first['bad']} as not relevant; CSLS {first['csls']}"
+    told = f"in {first['cosine']} lists, {first['bad']} as not relevant; CSLS {first['csls']}, "
+    assert shown[0]["note"] == f"{told}MP {first['mutual_proximity']}"
     labels = table[(table["averaging"] == "label") & (table["k"] == 5)]
-    assert at.dataframe[0].value["difference"].abs().max() == pytest.approx(labels["difference"].abs().max())
+    both = ["csls_difference", "mutual_proximity_difference"]
+    assert at.dataframe[0].value[both].abs().iloc[0].max() == pytest.approx(labels[both].abs().max(axis=None))
 
 
 def test_hubs_are_sorted_and_paged_by_their_link(app, store) -> None:

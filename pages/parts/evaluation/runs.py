@@ -28,7 +28,7 @@ QUICK_IMAGES: Final = 4000
 """Up to so many images an evaluation is made without asking: it takes a second or two on two cores."""
 QUICKER: Final = {
     **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500},
-    **{"confusion": 75, "failures": 75, "hubness": 75},
+    **{"confusion": 75, "failures": 75, "hubness": 30},
     **{"leakage": 2, "subgroups": 5},
     # Its queries are read from their files and embedded again, which is no matter of a second for any collection.
     "robustness": 0,

@@ -10,7 +10,7 @@ from scipy import stats
 
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import PAPER, Protocol, evaluation_of
-from radcbir_core.evaluation.reports.hubness import HUBNESS_COLUMNS, Hubness
+from radcbir_core.evaluation.reports.hubness import CORRECTED, HUBNESS_COLUMNS, Hubness
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from tests.core.evaluation.reports.slow_comparison import mean
@@ -19,36 +19,46 @@ from tests.kept_embeddings import directions
 
 
 def slow_lists(store, protocol):
-    """row → its hits by cosine and by CSLS, all of them, by plain Python."""
+    """Ranking → row → its hits, all of them, by plain Python; and the labels."""
     lists, labels, _ = asked(store, protocol)
     vectors = directions(store)
     everybody, _, _ = asked(store, Protocol.of(exclude=protocol.exclude))
     gallery = set().union(*lists.values())
     usable = set(lists) | gallery
-    usual = {}
-    for row in gallery:
-        near = [other for other in everybody[row] if other in usable][:10]
-        usual[row] = mean([np.float32(np.float16(vectors[row] @ vectors[other])) for other in near])
-    by_csls = {}
+
+    def similarity(row, other):
+        return float(np.float16(vectors[row] @ vectors[other]))
+
+    near = {row: [similarity(row, other) for other in everybody[row] if other in usable] for row in gallery}
+    usual = {row: mean(near[row][:10]) for row in gallery}
+    by_csls, by_proximity = {}, {}
     for row, hits in lists.items():
-        scores = {hit: 2 * float(np.float16(vectors[row] @ vectors[hit])) - usual[hit] for hit in hits}
-        by_csls[row] = sorted(hits, key=lambda hit, scores=scores: -scores[hit])
-    return lists, by_csls, labels
+        csls, proximity = {}, {}
+        mine = [similarity(row, other) for other in hits]
+        for hit in hits:
+            alike = similarity(row, hit)
+            csls[hit] = 2 * alike - usual[hit]
+            proximity[hit] = len(gallery) - sum(other > alike for other in mine)
+            proximity[hit] *= len(usable) - sum(other > alike for other in near[hit])
+        by_csls[row] = sorted(hits, key=lambda hit, scores=csls: -scores[hit])
+        by_proximity[row] = sorted(hits, key=lambda hit, scores=proximity: -scores[hit])
+    return {"cosine": lists, "csls": by_csls, "mutual_proximity": by_proximity}, labels
 
 
 @pytest.mark.parametrize("protocol", [Protocol(), Protocol.of("split", exclude=["patient"])], ids=["all", "split"])
 def test_it_is_what_plain_python_says(pair, protocol) -> None:
     store = pair[0]
     result = Hubness(protocol).run(store)
-    cosine, by_csls, labels = slow_lists(store, protocol)
+    rankings, labels = slow_lists(store, protocol)
+    cosine = rankings["cosine"]
     images = result.tables["images"].set_index("row")
     gallery = set().union(*cosine.values())
     assert set(images.index) == gallery
-    for column, lists in (("cosine", cosine), ("csls", by_csls)):
+    for column, lists in rankings.items():
         counts = {row: sum(row in hits[:10] for hits in lists.values()) for row in gallery}
         assert images[column].to_dict() == counts
         values = list(counts.values())
-        facts = result.facts["CSLS" if column == "csls" else "cosine"]
+        facts = result.facts[column]
         assert facts["skewness"] == pytest.approx(stats.skew(values))
         assert facts["anti_hubs"] == values.count(0)
         assert facts["most"] == max(values)
@@ -64,26 +74,32 @@ def test_it_is_what_plain_python_says(pair, protocol) -> None:
     asks = [row for row, hits in cosine.items() if any(labels[hit] == labels[row] for hit in hits)]
     for k in protocol.ks:
         row = table[(table["averaging"] == "micro") & (table["k"] == k)].iloc[0]
-        for column, lists in (("cosine", cosine), ("csls", by_csls)):
+        for column, lists in rankings.items():
             right = [sum(labels[hit] == labels[query] for hit in lists[query][:k]) / k for query in asks]
             assert row[column] == pytest.approx(mean(right))
 
 
-def test_differences_are_paired_over_patients(pair) -> None:
+@pytest.mark.parametrize("ranking", CORRECTED)
+def test_differences_are_paired_over_patients(pair, ranking) -> None:
     store = pair[0]
     table = Hubness().run(store).table
-    cosine, by_csls, labels = slow_lists(store, Protocol())
+    rankings, labels = slow_lists(store, Protocol())
+    cosine = rankings["cosine"]
     patients = store.collection.manifest.frame["patient_id"].tolist()
     label = "XR/chest/normal"
     mine = [row for row, hits in cosine.items() if labels[row] == label and label in {labels[hit] for hit in hits}]
-    values = [[sum(labels[hit] == label for hit in lists[row][:5]) / 5 for row in mine] for lists in (cosine, by_csls)]
+    values = [
+        [sum(labels[hit] == label for hit in lists[row][:5]) / 5 for row in mine]
+        for lists in (cosine, rankings[ranking])
+    ]
     codes = np.unique([patients[row] or f"image {row}" for row in mine], return_inverse=True)[1]
     difference = (np.array(values[1]) - values[0])[:, None]
     zeros = np.zeros(len(mine), int)
     bounds = mean_intervals(difference, zeros, clusters=codes, n_labels=1, limits=(-1, 1)).label[0, 0]
     row = table[(table["label"] == label) & (table["k"] == 5)].iloc[0]
-    assert row["difference"] == pytest.approx(float(difference.mean()))
-    assert [row["low"], row["high"]] == pytest.approx(bounds.tolist())
+    assert row[f"{ranking}_difference"] == pytest.approx(float(difference.mean()))
+    found = [row[f"{ranking}_difference_low"], row[f"{ranking}_difference_high"]]
+    assert found == pytest.approx(bounds.tolist())
     assert (row["n_queries"], row["n_patients"]) == (len(mine), len(set(codes.tolist())))
 
 
@@ -105,10 +121,10 @@ def test_the_histogram_by_chance_has_the_same_mean(pair) -> None:
     )
 
 
-def test_a_fixed_protocol_is_refused_and_the_summary_says_both_rankings(pair) -> None:
+def test_a_fixed_protocol_is_refused_and_the_summary_says_each_ranking(pair) -> None:
     with pytest.raises(EvaluationError, match="Expected the protocol leave-one-out or split for hubness"):
         evaluation_of("hubness", protocol=PAPER)
     result = Hubness().run(pair[0])
     assert result.summary()["averaging"].tolist() == ["micro"] * 4 + ["macro"] * 4
     remarks = result.evaluation.remarks(result)
-    assert [remark.split(":")[0] for remark in remarks] == ["By cosine", "By CSLS"]
+    assert [remark.split(":")[0] for remark in remarks] == ["By cosine", "By CSLS", "By mutual proximity"]

@@ -58,12 +58,4 @@ def by_csls(hits: Hits, usual: NDArray[np.float64]) -> Hits:
     """
     scores = 2 * hits.similarities.astype(np.float64) - np.append(usual, 0.0)[hits.rows]
     scores[hits.rows < 0] = -np.inf
-    order = np.argsort(-scores, axis=1, kind="stable")
-    return Hits(
-        np.take_along_axis(hits.rows, order, axis=1),
-        np.take_along_axis(hits.similarities, order, axis=1),
-        hits.counts,
-        hits.method,
-        hits.engine,
-        hits.recall,
-    )
+    return hits.in_order(np.argsort(-scores, axis=1, kind="stable"))

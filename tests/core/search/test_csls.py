@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from radcbir_core.evaluation.metrics.csls import by_csls, usual_similarity
 from radcbir_core.search.backend import Hits
+from radcbir_core.search.csls import by_csls, usual_similarity
 
 
 def test_the_order_is_that_of_the_definition() -> None:

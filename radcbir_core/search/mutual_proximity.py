@@ -1,0 +1,105 @@
+"""Mutual proximity: how near two images are as both of them see it, so that hubs are not everybody's neighbors.
+
+Owns the order of hits by it. Source: Schnitzer, Flexer, Schedl and Widmer, *Local and Global Scaling Reduce Hubs in
+Space* (JMLR 13, 2012, pp. 2871-2902), section 3.2.
+
+The variant is the empirical one of independent images: MP(x, y) = F_x(s) F_y(s), F_x(s) the share of all images that
+are not more similar to x than y is. How many are more similar is read from x's list in the neighbor graph; where y is
+not as near as the last of the list, as many as the list is long stand for it, the least that there can be. The normal
+distribution with the mean and the variance of all similarities, which the source offers as well, gives quite another
+order: the embeddings of images lie in clusters, and their similarities are not normally distributed
+(benchmarks/mutual_proximity.py).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from radcbir_core.search.backend import Hits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Nearest:
+    """How similar the nearest images of some images are: what their neighborhoods look like to them.
+
+    Args:
+        similarities: ``(N, K)``, descending, padded with NaN.
+        among: How many images each was compared with.
+    """
+
+    def __init__(self, similarities: NDArray[Any], *, among: int) -> None:
+        self._keys = _keys(similarities)
+        self.among = among
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def nearer(self, lines: NDArray[Any], similarities: NDArray[Any]) -> NDArray[np.int32]:
+        """How many of a list are more similar, to the digits of half precision, which the graph has.
+
+        Args:
+            lines: Which of the lists, of any shape.
+            similarities: As many.
+
+        Example:
+            >>> nearest = Nearest(np.array([[0.9, 0.5, np.nan]]), among=10)
+            >>> nearest.nearer(np.array([0, 0, 0]), np.array([0.95, 0.5, 0.1])).tolist()
+            [0, 1, 2]
+        """
+        width = self._keys.shape[1]
+        flat, wanted = self._keys.reshape(-1), _keys(similarities)
+        starts = lines.astype(np.int64) * width - 1
+        counts = np.zeros(lines.shape, dtype=np.int32)
+        step = 1 << max(width.bit_length() - 1, 0)
+        while step and width:  # by halves
+            place = counts + np.int32(step)
+            more = place <= width
+            more &= flat.take(starts + place, mode="clip") > wanted
+            counts += more * np.int32(step)
+            step //= 2
+        return counts
+
+
+def by_mutual_proximity(
+    hits: Hits, of_queries: Nearest, of_images: Nearest, *, lines: NDArray[Any] | None = None
+) -> Hits:
+    """Hits in the order of mutual proximity.
+
+    Args:
+        hits: By cosine; only these are put in another order.
+        of_queries: What is nearest to each of the ``(Q,)`` queries.
+        of_images: The same of every image of the collection.
+        lines: ``(Q, k)``; which of ``of_images`` each hit is, where these are not all.
+
+    Returns:
+        The same hits, the largest F_q(s) F_x(s) first; of equal ones, that first which was before. ``similarities`` are
+        still the cosines.
+
+    Example:
+        Two others are nearer to image 0 than the query is, and nobody to image 1.
+
+        >>> hits = Hits(np.array([[0, 1, -1]]), np.array([[0.5, 0.4, np.nan]]), np.array([2]))
+        >>> of_images = Nearest(np.array([[0.9, 0.8], [0.4, 0.3]]), among=10)
+        >>> by_mutual_proximity(hits, Nearest(hits.similarities, among=10), of_images).rows.tolist()
+        [[1, 0, -1]]
+    """
+    there = hits.rows >= 0
+    queries = np.broadcast_to(np.arange(len(hits.rows))[:, None], hits.rows.shape)
+    # In whole numbers, so that equal products are equal; what both are divided by is the same for all.
+    proximity = (of_queries.among - of_queries.nearer(queries, hits.similarities)).astype(np.int64)
+    if len(of_images):
+        images = np.where(there, hits.rows if lines is None else lines, 0)
+        proximity *= of_images.among - of_images.nearer(images, hits.similarities)
+    return hits.in_order(np.argsort(np.where(there, -proximity, 1), axis=1, kind="stable"))
+
+
+def _keys(similarities: NDArray[Any]) -> NDArray[np.int16]:
+    """Whole numbers in the order of half precision, in which numbers that are read at random are compared quickly."""
+    half = np.asarray(similarities).astype(np.float16) + np.float16(0)  # which makes -0.0 what it equals
+    bits = half.view(np.int16)
+    keys: NDArray[np.int16] = np.where(np.isnan(half), np.iinfo(np.int16).min, bits ^ ((bits >> 15) & 0x7FFF))
+    return keys
