@@ -203,6 +203,28 @@ class Encoder(Protocol):
         ...
 
 
+@runtime_checkable
+class PatchEncoder(Protocol):
+    """What some encoders can do besides: say what they make of each place of an image, and not only of all of it.
+
+    Attributes:
+        supports_patches: Whether :meth:`encode_patches` works.
+    """
+
+    supports_patches: bool
+
+    def encode_patches(self, batch: Float32Array) -> Float32Array:
+        """Prepared inputs, (B, …) float32, as (B, rows, columns, C) float32: a unit vector (or zeros) for each place.
+
+        The places are a grid over the whole input. The vectors are the network's last ones before it makes one of all
+        of them, comparable with each other by cosine and, in general, not with embeddings.
+
+        Raises:
+            EncoderError: The network has no such grid.
+        """
+        ...
+
+
 def encode_in_batches(encoder: Encoder, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
     """Prepare and encode ``images`` with at most ``encoder.batch_size`` of them prepared at a time; (B, D) float32."""
     parts: list[Float32Array] = []

@@ -15,6 +15,9 @@ from PIL import Image
 
 from radcbir_core.encoders.base import Float32Array, Preprocessing, checked_pixels
 
+Box = tuple[float, float, float, float]
+"""Top, left, bottom and right, in pixels of a decoded image; may lie beyond its edges."""
+
 _METHODS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
 # A strip this many times larger than the input once resized is cropped while it is resized, not after.
@@ -62,6 +65,18 @@ class Transform:
         inner = self._normalized(image.resize((resized_width, resized_height), self._method))
         canvas[:, top : top + resized_height, left : left + resized_width] = inner
         return canvas
+
+    def seen_box(self, height: int, width: int) -> Box:
+        """As the function of that name."""
+        resized_height, resized_width = self._resized_size(height, width)
+        if self._fit == "pad":
+            top, left = (-place for place in self._place(resized_height, resized_width))
+        elif self._fit == "squash" and self._resize is None:
+            top, left = 0, 0
+        else:
+            top, left = self._cut(resized_height - self._size[0]), self._cut(resized_width - self._size[1])
+        down, across = height / resized_height, width / resized_width
+        return top * down, left * across, (top + self._size[0]) * down, (left + self._size[1]) * across
 
     def _normalized(self, image: Image.Image) -> Float32Array:
         levels = np.asarray(image)
@@ -116,3 +131,23 @@ class Transform:
         ratios = (height / target_height, width / target_width)
         ratio = max(ratios) if self._fit == "pad" else min(ratios)
         return max(1, round(height / ratio)), max(1, round(width / ratio))
+
+
+def seen_box(preprocessing: Preprocessing, *, height: int, width: int) -> Box:
+    """The place of an encoder's input in a decoded image.
+
+    Args:
+        preprocessing: Of the encoder.
+        height: Of the image, pixels.
+        width: Of the image, pixels.
+
+    Returns:
+        Top, left, bottom and right of the input, in pixels of the image: inside the image where its edges are cut off,
+        beyond them where something is added.
+
+    Example:
+        >>> wide = Preprocessing(size=(8, 8), fit="pad", interpolation="bilinear", color="RGB")
+        >>> seen_box(wide, height=20, width=40), seen_box(wide.with_fit("crop"), height=20, width=40)
+        ((-10.0, 0.0, 30.0, 40.0), (0.0, 10.0, 20.0, 30.0))
+    """
+    return Transform(preprocessing).seen_box(height, width)

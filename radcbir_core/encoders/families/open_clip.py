@@ -25,7 +25,7 @@ from radcbir_core.encoders.families.open_clip_sources import (
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.weights import load_strictly, read_weights
 from radcbir_core.encoders.torch.support import first_line, import_open_clip, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder, in_a_grid
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class OpenClipEncoder(TorchEncoder):
         EncoderError: The model cannot be built, or its weights are not exactly its own.
     """
 
+    supports_patches = True
+
     def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         model_cfg, preprocess_cfg = read_configuration(checkpoint.files[CONFIGURATION])
         model = build_model(checkpoint)
@@ -65,6 +67,12 @@ class OpenClipEncoder(TorchEncoder):
 
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
         return cast("torch.Tensor", self._model.encode_image(batch))
+
+    def _patch_features(self, batch: torch.Tensor) -> torch.Tensor:
+        made = self._model.visual.forward_intermediates(
+            batch, indices=1, normalize_intermediates=True, intermediates_only=True
+        )
+        return in_a_grid(made["image_intermediates"][0], self.preprocessing.size)
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
         return cast("torch.Tensor", self._model.encode_text(tokens))

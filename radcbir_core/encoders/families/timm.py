@@ -16,7 +16,7 @@ from radcbir_core.encoders.files.checkpoint import Checkpoint, json_object
 from radcbir_core.encoders.files.hub import fetch_file
 from radcbir_core.encoders.files.weights import load_strictly, read_weights, weights_in
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder, in_a_grid
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -90,6 +90,8 @@ class TimmEncoder(TorchEncoder):
         EncoderError: The model cannot be built, has no such output, or its weights are not exactly its own.
     """
 
+    supports_patches = True
+
     def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         written = checkpoint.read_json(CONFIGURATION)
         place = checkpoint.place_of(CONFIGURATION)
@@ -121,6 +123,14 @@ class TimmEncoder(TorchEncoder):
             channels_last = hidden.shape[-1] == self.dimension and hidden.shape[1] != self.dimension
             return cast("torch.Tensor", hidden.mean(dim=(1, 2) if channels_last else (2, 3)))
         return cast("torch.Tensor", hidden[:, getattr(self._model, "num_prefix_tokens", 0) :].mean(dim=1))
+
+    def _patch_features(self, batch: torch.Tensor) -> torch.Tensor:
+        hidden = self._model.forward_features(batch)
+        width = self._model.num_features
+        if hidden.ndim == 4:
+            channels_last = hidden.shape[-1] == width and hidden.shape[1] != width
+            return cast("torch.Tensor", hidden) if channels_last else in_a_grid(hidden, self.preprocessing.size)
+        return in_a_grid(hidden[:, getattr(self._model, "num_prefix_tokens", 0) :], self.preprocessing.size)
 
 
 def build_model(checkpoint: Checkpoint, written: Mapping[str, Any]) -> Any:

@@ -19,7 +19,7 @@ from radcbir_core.encoders.families.transformers_sources import CONFIGURATION, W
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.weights import check_floating, misfit, read_weights, state_digest
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder, in_a_grid
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ class TransformersEncoder(TorchEncoder):
         EncoderError: The model cannot be built, has no such output, or its weights are not exactly its own.
     """
 
+    supports_patches = True
+
     def __init__(self, checkpoint: Checkpoint, *, fit: Fit | None = None, **named: Unpack[Named]) -> None:
         written = checkpoint.read_json(CONFIGURATION)
         model_type = str(written.get("model_type"))
@@ -111,10 +113,24 @@ class TransformersEncoder(TorchEncoder):
             return cast("torch.Tensor", self._model.vision_encoder(batch).last_hidden_state.mean(dim=(2, 3)))
         return self._of_the_base(batch)
 
-    def _of_the_base(self, batch: torch.Tensor) -> torch.Tensor:
+    def _patch_features(self, batch: torch.Tensor) -> torch.Tensor:
+        if self._model_type in WITH_TEXT:
+            hidden = self._model.vision_model(pixel_values=batch).last_hidden_state
+        elif self._model_type == "sam":
+            hidden = self._model.vision_encoder(batch).last_hidden_state
+        else:
+            hidden = self._outputs_of_the_base(batch).last_hidden_state
+        if hidden.ndim == 3:
+            hidden = hidden[:, hidden.shape[1] - self._patches(batch, hidden.shape[1]) :]
+        return in_a_grid(hidden, self.preprocessing.size)
+
+    def _outputs_of_the_base(self, batch: torch.Tensor) -> Any:
         # A model that is none "for" anything is the base itself, whatever its own parts are called.
         bare = type(self._model).__name__.endswith("Model")
-        outputs = (self._model if bare else self._model.base_model)(batch, **self._unmasked(batch))
+        return (self._model if bare else self._model.base_model)(batch, **self._unmasked(batch))
+
+    def _of_the_base(self, batch: torch.Tensor) -> torch.Tensor:
+        outputs = self._outputs_of_the_base(batch)
         hidden = outputs.last_hidden_state
         if self._output == "pooled":
             features = outputs.pooler_output.flatten(1)
@@ -141,7 +157,8 @@ class TransformersEncoder(TorchEncoder):
 
     def _patches(self, batch: torch.Tensor, tokens: int) -> int:
         """How many of the tokens are patches; class and register tokens come before them."""
-        side = getattr(self._model.config, "patch_size", None)
+        config = getattr(self._model.config, "vision_config", self._model.config)
+        side = getattr(config, "patch_size", None)
         if not side:
             return tokens
         height, width = (side, side) if isinstance(side, int) else side

@@ -62,8 +62,9 @@ class Named(TypedDict):
 class TorchEncoder(ABC):
     """A frozen torch network; see :class:`~radcbir_core.encoders.base.Encoder` for the attributes.
 
-    A family gives the model, says what decides its numbers, and overrides :meth:`_image_features` and, with a text
-    tower, :meth:`_load_tokenizer`, :meth:`_tokenized`, :meth:`_count_tokens` and :meth:`_text_features`.
+    A family gives the model, says what decides its numbers, and overrides :meth:`_image_features`, with a text tower
+    :meth:`_load_tokenizer`, :meth:`_tokenized`, :meth:`_count_tokens` and :meth:`_text_features`, and, where it can say
+    what it makes of each place (``supports_patches``), :meth:`_patch_features`.
 
     Args:
         model: With its weights, on the CPU, in float32 and evaluation mode.
@@ -77,6 +78,8 @@ class TorchEncoder(ABC):
             file's weights in its modules may rename them otherwise in its next version.
         **named: What it is called, and where it computes; see :class:`Named`.
     """
+
+    supports_patches = False
 
     def __init__(
         self,
@@ -130,17 +133,39 @@ class TorchEncoder(ABC):
             EncoderError: The device has no room for one image, or the network gives what is no embedding.
             ValueError: ``batch`` has another shape.
         """
+        inputs = self._checked_inputs(batch)
+        if len(inputs) and not self._precision_settled:
+            self._settle_precision()
+        return self._encoded(self._image_features, inputs, half=self.precision.half)
+
+    def encode_patches(self, batch: Float32Array) -> Float32Array:
+        """Inputs, (B, 3, height, width) float32, as (B, rows, columns, C) float32 of norm 1, in single precision.
+
+        Raises:
+            EncoderError: The network gives no grid of patches, or the device has no room for one image.
+            ValueError: ``batch`` has another shape.
+        """
+        inputs = self._checked_inputs(batch)
+        try:
+            features, _ = encode_shrinking(
+                self._patch_features, inputs, batch_size=self.batch_size, device=self.device, half=False
+            )
+        except BUILD_ERRORS as error:
+            raise EncoderError(
+                f"Expected a network that gives a grid of patches, but {self.encoder_id} gave {first_line(error)}. "
+                "Hide parts of the image instead."
+            ) from error
+        flat = unit_rows(features.reshape(-1, features.shape[-1]), encoder_id=self.encoder_id)
+        return flat.reshape(features.shape)
+
+    def _checked_inputs(self, batch: Float32Array) -> torch.Tensor:
         import torch
 
         shape = (3, *self.preprocessing.size)
         if batch.ndim != 4 or batch.shape[1:] != shape:
             raise ValueError(f"Expected a batch of {shape} inputs, but batch.shape = {batch.shape}. Use prepare().")
         inputs = torch.from_numpy(np.array(batch, dtype=np.float32, order="C"))
-        if len(inputs) and not self._precision_settled:
-            self._settle_precision()
-        return self._encoded(
-            self._image_features, inputs.contiguous(memory_format=torch.channels_last), half=self.precision.half
-        )
+        return inputs.contiguous(memory_format=torch.channels_last)
 
     def encode_images(self, images: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
         """Decoded images as embeddings, (B, D) float32 of norm 1."""
@@ -176,6 +201,10 @@ class TorchEncoder(ABC):
     @abstractmethod
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
         """Inputs on the device, (b, 3, height, width), as (b, D) numbers that are not yet of norm 1."""
+
+    def _patch_features(self, batch: torch.Tensor) -> torch.Tensor:
+        """Inputs on the device, (b, 3, height, width), as (b, rows, columns, C) numbers."""
+        raise NotImplementedError("no patches")
 
     def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens on the device, (t, length), as (t, D) numbers that are not yet of norm 1."""
@@ -266,6 +295,25 @@ class TorchEncoder(ABC):
     def _ready_tokenizer(self) -> None:
         if self._tokenizer is None:
             self._tokenizer = self._load_tokenizer()
+
+
+def in_a_grid(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Tokens of patches, (b, n, C), row by row, as (b, rows, columns, C); maps, (b, C, rows, columns), likewise.
+
+    Args:
+        tokens: Without class and register tokens.
+        size: Height and width of the input, in whose proportion the patches are.
+
+    Raises:
+        ValueError: n patches make no such grid.
+    """
+    if tokens.ndim == 4:
+        return tokens.permute(0, 2, 3, 1)
+    count = tokens.shape[1]
+    rows = round((count * size[0] / size[1]) ** 0.5)
+    if not rows or rows * round(rows * size[1] / size[0]) != count:
+        raise ValueError(f"{count} tokens for an input of {size[0]} x {size[1]}")
+    return tokens.reshape(len(tokens), rows, count // rows, tokens.shape[2])
 
 
 def _first_batch_size(size: tuple[int, int], *, device: str) -> int:

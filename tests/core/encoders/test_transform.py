@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from radcbir_core.encoders.base import FITS
+from radcbir_core.encoders.base import FITS, Preprocessing
 from radcbir_core.encoders.families.open_clip import published_preprocessing
 from radcbir_core.encoders.torch.support import import_open_clip
-from radcbir_core.encoders.transform import Transform
+from radcbir_core.encoders.transform import Transform, seen_box
 from radcbir_core.errors import EncoderError
 
 MODES = {"crop": "shortest", "pad": "longest", "squash": "squash"}
@@ -154,3 +154,39 @@ def test_the_interpolation_recorded_is_the_one_used() -> None:
 def test_what_open_clip_does_not_know_is_refused(cfg: dict[str, Any], message: str) -> None:
     with pytest.raises(EncoderError, match=message):
         published_preprocessing(cfg, size=32)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    height=st.integers(60, 200),
+    width=st.integers(60, 200),
+    size=st.tuples(st.integers(24, 60), st.integers(24, 60)),
+    fit=st.sampled_from(FITS),
+    resize=st.booleans(),
+    anchor=st.sampled_from(["center", "corner"]),
+)
+def test_what_is_seen_is_where_it_is_said_to_be(
+    height: int, width: int, size: tuple[int, int], fit: Any, resize: bool, anchor: Any
+) -> None:
+    """Of two ramps, down and across, each cell of the input shows how far its middle is in the image."""
+    preprocessing = Preprocessing(
+        size=size, fit=fit, interpolation="bilinear", color="RGB", mean=(0,) * 3, std=(1,) * 3, anchor=anchor,
+        resize=max(size) + 4 if resize and fit != "pad" else None,
+    )  # fmt: skip
+    ramps = np.zeros((height, width, 3), dtype=np.uint8)
+    ramps[:, :, 0] = np.linspace(0, 255, height).round()[:, None]
+    ramps[:, :, 1] = np.linspace(0, 255, width).round()
+    ramps[:, :, 2] = 255
+    seen = Transform(preprocessing)(ramps)
+    inside = seen[2] > 0.99
+    top, left, bottom, right = seen_box(preprocessing, height=height, width=width)
+    for channel, low, high, length, axis in ((0, top, bottom, height, 0), (1, left, right, width, 1)):
+        middles = low + (np.arange(size[axis]) + 0.5) * (high - low) / size[axis]
+        expected = np.broadcast_to(middles[:, None] if axis == 0 else middles, size)
+        found = seen[channel] * (length - 1) + 0.5
+        # At the edges the filter is cut off, and resized sides are whole pixels.
+        middle = inside & (expected > 0.1 * length) & (expected < 0.9 * length)
+        assert middle.any()
+        np.testing.assert_allclose(found[middle], expected[middle], atol=0.03 * length)
+        assert (expected[inside] > -0.03 * length).all()
+        assert (expected[inside] < 1.03 * length).all()

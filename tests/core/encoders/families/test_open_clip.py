@@ -63,6 +63,23 @@ def test_a_vision_transformer(open_clip: Any, tiny: Path, images: list[np.ndarra
     }  # fmt: skip
 
 
+def test_patches_are_the_last_block_s(open_clip: Any, tiny: Path, images: list[np.ndarray]) -> None:
+    encoder = load_encoder(str(tiny), device="cpu")
+    inputs = np.stack([encoder.prepare(image) for image in images[:2]])
+    patches = encoder.encode_patches(inputs)
+    assert patches.shape == (2, 4, 4, 32)
+    model = open_clip.CLIP(**TINY_MODEL).eval()
+    model.load_state_dict(load_file(tiny / "open_clip_model.safetensors"))
+    kept: list[torch.Tensor] = []
+    model.visual.transformer.resblocks[-1].register_forward_hook(lambda *given: kept.append(given[2]))
+    with torch.no_grad():
+        model.encode_image(torch.from_numpy(inputs))
+        tokens = torch.nn.functional.normalize(model.visual.ln_post(kept[0]), dim=-1).numpy()
+    np.testing.assert_allclose(patches[:, 2, 3], tokens[:, 1 + 4 * 2 + 3], rtol=0, atol=3e-6)
+    with pytest.raises(ValueError, match="Expected a batch of"):
+        encoder.encode_patches(inputs[:, :, :16])
+
+
 def test_quick_gelu_is_obeyed(open_clip: Any, tmp_path: Path, images: list[np.ndarray], write_checkpoint: Any) -> None:
     plain = write_checkpoint(tmp_path / "plain")
     quick = write_checkpoint(tmp_path / "quick", {**TINY_MODEL, "quick_gelu": True})
@@ -95,6 +112,9 @@ def test_a_timm_tower(open_clip: Any, tmp_path: Path, images: list[np.ndarray], 
     encoder = assert_same(open_clip, folder, images)
     assert encoder.preprocessing.size == (64, 64)
     assert encoder.preprocessing.fit == "squash"
+    patches = encoder.encode_patches(np.stack([encoder.prepare(image) for image in images[:2]]))
+    assert patches.shape[:3] == (2, 2, 2)
+    np.testing.assert_allclose(np.linalg.norm(patches, axis=-1), 1, atol=1e-5)
 
 
 def test_coca(open_clip: Any, tmp_path: Path, images: list[np.ndarray], write_checkpoint: Any) -> None:

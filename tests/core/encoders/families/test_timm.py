@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from radcbir_core.encoders import Encoder, load_encoder
+from radcbir_core.encoders.base import PatchEncoder
 from radcbir_core.encoders.torch.support import prepare_torchvision
 from radcbir_core.errors import EncoderError
 from tests.core.encoders.published import lively
@@ -94,6 +95,27 @@ def test_a_folder_gives_what_timm_gives(
     np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6)
     assert encoder.dimension == expected.shape[1]
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("architecture", "args"), [("vit_tiny_patch16_224", VIT_ARGS), ("mobilenetv4_conv_small", None)]
+)
+def test_patches_are_timm_s_own(architecture: str, args: Any, tmp_path: Path, images: list[np.ndarray]) -> None:
+    more = {"reg_tokens": 3} if args else {}
+    folder, model = write(tmp_path / "made", architecture, args={**args, **more} if args else None)
+    encoder = load_encoder(str(folder), device="cpu")
+    assert isinstance(encoder, PatchEncoder)
+    assert encoder.supports_patches
+    with torch.no_grad():
+        hidden = model.forward_features(by_timm(model, images[:2]))
+    patches = encoder.encode_patches(np.stack([encoder.prepare(image) for image in images[:2]]))
+    if args:
+        assert patches.shape == (2, 4, 4, 48)
+        tokens = unit(hidden.transpose(1, 2)).transpose(0, 2, 1)
+        for row, column in ((0, 0), (1, 3), (3, 2)):
+            np.testing.assert_allclose(patches[:, row, column], tokens[:, 4 + 4 * row + column], rtol=0, atol=3e-6)
+    else:
+        np.testing.assert_allclose(patches, unit(hidden).transpose(0, 2, 3, 1), rtol=0, atol=3e-6)
 
 
 def test_from_the_hub_s_cache(tmp_path: Path, hub_cache: Any, images: list[np.ndarray], no_network: Any) -> None:

@@ -187,6 +187,28 @@ ROWS: dict[str, Row] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("row", "tokens"),
+    [
+        ("vit mean", lambda m, x: m(x).last_hidden_state[:, 1:]),
+        ("clip", lambda m, x: m.vision_model(pixel_values=x).last_hidden_state[:, 1:]),
+        ("siglip", lambda m, x: m.vision_model(pixel_values=x).last_hidden_state),
+        ("sam", lambda m, x: m.vision_encoder(x).last_hidden_state.flatten(2).transpose(1, 2)),
+    ],
+)
+def test_patches_are_the_library_s_own(row: str, tokens: Any, tmp_path: Path, images: list[np.ndarray]) -> None:
+    build, _, preprocessor, names, output, _ = ROWS[row]
+    model = build()
+    folder = write_folder(tmp_path / "published", model, preprocessor, names=names)
+    encoder = load_encoder(f"local-dir:{folder}" + (f"?output={output}" if output else ""), device="cpu")
+    inputs = np.stack([encoder.prepare(image) for image in images[:2]])
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(tokens(model, torch.from_numpy(inputs)), dim=-1).numpy()
+    patches = encoder.encode_patches(inputs)
+    assert patches.shape[:3] == (2, 4, 4)
+    np.testing.assert_allclose(patches.reshape(expected.shape), expected, rtol=0, atol=3e-6)
+
+
 @pytest.mark.parametrize("row", ROWS)
 def test_a_folder_gives_what_the_library_gives(
     row: str, tmp_path: Path, images: list[np.ndarray], no_network: Any

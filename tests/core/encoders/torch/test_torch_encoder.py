@@ -10,7 +10,7 @@ import torch
 
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.base import Preprocessing
-from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder, in_a_grid
 from radcbir_core.errors import EncoderError
 
 PREPROCESSING = Preprocessing(
@@ -196,3 +196,21 @@ def test_a_fingerprint_is_of_what_decides_an_image() -> None:
     assert len({one.fingerprint, *(other.fingerprint for other in others)}) == 5
     assert others[3].weights_digest == "0" * 64
     assert Sides(no_text="none").fingerprint == one.fingerprint, "the text tower decides no image"
+
+
+def test_tokens_in_a_grid() -> None:
+    tokens = torch.arange(8.0).reshape(1, 8, 1)
+    assert in_a_grid(tokens, (20, 40))[0, :, :, 0].tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert in_a_grid(torch.zeros(2, 5, 3, 4), (30, 40)).shape == (2, 3, 4, 5)
+    for wrong in (7, 9):
+        with pytest.raises(ValueError, match=f"{wrong} tokens for an input of 20 x 40"):
+            in_a_grid(torch.zeros(1, wrong, 1), (20, 40))
+
+
+def test_an_encoder_without_patches_says_so() -> None:
+    encoder = Sides()
+    assert not encoder.supports_patches
+    with pytest.raises(
+        EncoderError, match="Expected a network that gives a grid of patches, but sides gave no patches"
+    ):
+        encoder.encode_patches(np.zeros((1, 3, 2, 2), dtype=np.float32))
