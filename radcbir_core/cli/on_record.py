@@ -27,6 +27,7 @@ ON_RECORD: Final = (
     "rename",
     "relocate",
     "export",
+    "why",
     "relabel",
     "review-import",
     "jobs stop",
