@@ -19,7 +19,8 @@ from radcbir_core.encoders.files.hub import cached_file
 from radcbir_core.encoders.files.own_files import given_weights
 from radcbir_core.encoders.files.weights import check_floating, misfit, read_weights, state_digest
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
+from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _tokenizer_beside(folder: Path) -> dict[str, Path | bytes]:
     return {}
 
 
-class MedClipEncoder(TorchEncoder):
+class MedClipEncoder(TextTorchEncoder):
     """MedCLIP's image and text tower, frozen, in float32: 512 numbers.
 
     Images are prepared as Denner et al. did: the shorter side resized to 224, bicubic, the middle cut out, MedCLIP's

@@ -25,7 +25,8 @@ from radcbir_core.encoders.families.open_clip_sources import (
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.weights import load_strictly, read_weights
 from radcbir_core.encoders.torch.support import first_line, import_open_clip, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder, in_a_grid
+from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, in_a_grid
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ RECIPE = "open_clip/1"
 _FITS: dict[str, Fit] = {"shortest": "crop", "longest": "pad", "squash": "squash"}
 
 
-class OpenClipEncoder(TorchEncoder):
+class OpenClipEncoder(TextTorchEncoder):
     """One open_clip model, frozen, in float32.
 
     Args:

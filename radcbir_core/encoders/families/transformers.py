@@ -19,7 +19,8 @@ from radcbir_core.encoders.families.transformers_sources import CONFIGURATION, W
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.weights import check_floating, misfit, read_weights, state_digest
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
-from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder, in_a_grid
+from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, in_a_grid
 from radcbir_core.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _BESIDE_THE_POINT = {"_name_or_path", "architectures", "dtype", "torch_dtype", "
 _COUNTERS = ("num_batches_tracked", "position_ids", "relative_position_index")
 
 
-class TransformersEncoder(TorchEncoder):
+class TransformersEncoder(TextTorchEncoder):
     """One model of transformers, frozen, in float32.
 
     The embedding is, by the recipe's ``output``: ``cls``, the class token of the last hidden state; ``mean``, the mean

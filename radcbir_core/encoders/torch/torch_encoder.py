@@ -6,7 +6,6 @@ runs out. What a family computes in between is the family's; it must know none.
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
@@ -26,7 +25,7 @@ from radcbir_core.encoders.base import (
 from radcbir_core.encoders.files.weights import weights_digest
 from radcbir_core.encoders.kits.kit_probe import probe_images
 from radcbir_core.encoders.torch.half_precision import choose_precision
-from radcbir_core.encoders.torch.support import ON_CPU, encode_shrinking, first_line, quiet
+from radcbir_core.encoders.torch.support import ON_CPU, encode_shrinking, first_line
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
 from radcbir_core.wording import counted
@@ -62,9 +61,9 @@ class Named(TypedDict):
 class TorchEncoder(ABC):
     """A frozen torch network; see :class:`~radcbir_core.encoders.base.Encoder` for the attributes.
 
-    A family gives the model, says what decides its numbers, and overrides :meth:`_image_features`, with a text tower
-    :meth:`_load_tokenizer`, :meth:`_tokenized`, :meth:`_count_tokens` and :meth:`_text_features`, and, where it can say
-    what it makes of each place (``supports_patches``), :meth:`_patch_features`.
+    A family gives the model, says what decides its numbers, and overrides :meth:`_image_features` and, where it can say
+    what it makes of each place (``supports_patches``), :meth:`_patch_features`. One that may have a text tower is a
+    :class:`~radcbir_core.encoders.torch.text_torch_encoder.TextTorchEncoder`.
 
     Args:
         model: With its weights, on the CPU, in float32 and evaluation mode.
@@ -73,7 +72,7 @@ class TorchEncoder(ABC):
         record: Plain JSON values: the recipe, the architecture and whatever else decides an image's embedding, beside
             the weights and the preprocessing.
         configuration: The file to look at when the network does not compute, for messages.
-        no_text: Why there is no text tower; empty where there is one.
+        no_text: Why there is no text tower, for messages.
         digest: SHA-256, hex, of the weights; computed from the model where it is empty. A library that renames a
             file's weights in its modules may rename them otherwise in its next version.
         **named: What it is called, and where it computes; see :class:`Named`.
@@ -98,7 +97,7 @@ class TorchEncoder(ABC):
         self.title = named["title"]
         self.device = device = named["device"]
         self.dimension = dimension
-        self.supports_text = not no_text
+        self.supports_text = False
         self.preprocessing = preprocessing
         self.weights_digest = digest or weights_digest(model)
         # Left out are the tokenizer, which decides no image's embedding, and the files' place and format.
@@ -111,8 +110,6 @@ class TorchEncoder(ABC):
         self._transform = Transform(preprocessing)
         self._configuration = configuration
         self._no_text = no_text
-        self._tokenizer: Any = None
-        self._tokenizer_lock = threading.Lock()
         self._model = _to_device(model, device)
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> Float32Array:
@@ -172,61 +169,28 @@ class TorchEncoder(ABC):
         return encode_in_batches(self, images)
 
     def encode_texts(self, texts: Sequence[str]) -> Float32Array:
-        """Texts as embeddings, (T, D) float32 of norm 1; what :meth:`truncated` reports is cut off.
+        """Refuse: there is no text tower.
 
         Raises:
-            EncoderError: There is no text tower, a text is blank, or the tokenizer cannot be loaded or is not this
-                model's.
+            EncoderError: Always.
         """
-        wanted = checked_texts(texts)
-        if not self.supports_text:
-            self._refuse_text(wanted)
-        if not wanted:
-            return np.zeros((0, self.dimension), dtype=np.float32)
-        return self._encoded(self._text_features, self._tokens(wanted))
+        self._refuse_text(checked_texts(texts))
 
     def truncated(self, texts: Sequence[str]) -> list[bool]:
-        """For each text whether its end is beyond the model's context and so has no influence.
+        """Refuse: there is no text tower.
 
         Raises:
-            EncoderError: There is no text tower, a text is blank, or the tokenizer cannot be loaded.
+            EncoderError: Always.
         """
-        wanted = checked_texts(texts)
-        if not self.supports_text:
-            self._refuse_text(wanted)
-        with self._tokenizer_lock:
-            self._ready_tokenizer()
-            return [self._count_tokens(text) > self._context_length() for text in wanted]
+        self._refuse_text(checked_texts(texts))
 
     @abstractmethod
     def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
         """Inputs on the device, (b, 3, height, width), as (b, D) numbers that are not yet of norm 1."""
 
-    def _patch_features(self, batch: torch.Tensor) -> torch.Tensor:
+    def _patch_features(self, batch: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 - the families set the signature
         """Inputs on the device, (b, 3, height, width), as (b, rows, columns, C) numbers."""
-        raise NotImplementedError("no patches")
-
-    def _text_features(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Tokens on the device, (t, length), as (t, D) numbers that are not yet of norm 1."""
-        raise NotImplementedError
-
-    def _load_tokenizer(self) -> Any:
-        raise NotImplementedError
-
-    def _tokenized(self, texts: list[str]) -> torch.Tensor:
-        """Tokens of texts, (t, length), cut off at the context's end; called by one thread at a time."""
-        raise NotImplementedError
-
-    def _count_tokens(self, text: str) -> int:
-        """How many tokens ``text`` has with all that the tokenizer adds, before anything is cut off."""
-        raise NotImplementedError
-
-    def _context_length(self) -> int:
-        raise NotImplementedError
-
-    def _vocabulary_size(self) -> int:
-        """How many tokens the text tower knows; 0 where it does not say."""
-        return 0
+        raise ValueError("no patches")
 
     def _refuse_text(self, texts: Sequence[str]) -> NoReturn:
         raise EncoderError(
@@ -272,29 +236,6 @@ class TorchEncoder(ABC):
                 f"Correct the dimension in its {self._configuration}."
             )
         return unit_rows(features, encoder_id=self.encoder_id)
-
-    def _tokens(self, texts: list[str]) -> torch.Tensor:
-        # A tokenizer of transformers changes its own state while it works, so one thread at a time.
-        with self._tokenizer_lock, quiet():
-            self._ready_tokenizer()
-            try:
-                tokens = self._tokenized(texts)
-            except BUILD_ERRORS as error:
-                raise EncoderError(
-                    f"Expected texts that the tokenizer can read, but {self.encoder_id}'s gave {first_line(error)}. "
-                    "Check the tokenizer files of this model."
-                ) from error
-        words = self._vocabulary_size()
-        if words and int(tokens.max()) >= words:
-            raise EncoderError(
-                f"Expected tokens below {words}, the size of {self.encoder_id}'s vocabulary, but its tokenizer gave "
-                f"{int(tokens.max())}. Use the tokenizer files that belong to this model."
-            )
-        return tokens
-
-    def _ready_tokenizer(self) -> None:
-        if self._tokenizer is None:
-            self._tokenizer = self._load_tokenizer()
 
 
 def in_a_grid(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

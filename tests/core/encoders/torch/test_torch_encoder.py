@@ -10,7 +10,12 @@ import torch
 
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.base import Preprocessing
+<<<<<<< HEAD
 from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder, in_a_grid
+=======
+from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
+from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder
+>>>>>>> ac4cf8b (Encoders: those with a text tower are a class of their own)
 from radcbir_core.errors import EncoderError
 
 PREPROCESSING = Preprocessing(
@@ -18,7 +23,7 @@ PREPROCESSING = Preprocessing(
 )
 
 
-class Sides(TorchEncoder):
+class Sides(TextTorchEncoder):
     """An image is the mean of its left and its right half, texts are their letters' numbers; scaled by one weight."""
 
     room = 1_000
@@ -63,6 +68,27 @@ class Sides(TorchEncoder):
 
     def _vocabulary_size(self) -> int:
         return 26
+
+
+class Halves(TorchEncoder):
+    """As ``Sides``, of a family without texts."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            torch.nn.Linear(1, 1, bias=False),
+            dimension=2,
+            preprocessing=PREPROCESSING,
+            record={"recipe": "halves/1"},
+            configuration="config.json",
+            no_text="it was trained on images alone",
+            spec="halves",
+            encoder_id="halves",
+            title="Halves",
+            device="cpu",
+        )
+
+    def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.mean(dim=(1, 2))
 
 
 def image(left: int, right: int) -> np.ndarray:
@@ -158,30 +184,14 @@ def test_a_network_that_does_not_compute(monkeypatch: pytest.MonkeyPatch) -> Non
     )
 
 
-@pytest.mark.parametrize("text", ["", "  \n"])
-def test_blank_texts_are_refused(text: str) -> None:
-    encoder = Sides()
-    for ask in (encoder.encode_texts, encoder.truncated):
-        with pytest.raises(EncoderError, match=r"Expected a text with at least one word, but texts\[1\] = "):
-            ask(["chest", text])
-        with pytest.raises(TypeError, match="Expected a sequence of texts, but texts = one str"):
-            ask("chest")
-
-
-def test_an_encoder_without_a_text_tower_says_why() -> None:
-    encoder = Sides(no_text="it was trained on images alone")
+def test_an_encoder_of_images_alone_refuses_texts() -> None:
+    encoder = Halves()
+    np.testing.assert_allclose(encoder.encode_images(IMAGES[:2]), UNIT[:2], atol=1e-6)
+    assert isinstance(encoder, Encoder)
     assert not encoder.supports_text
     for ask in (encoder.encode_texts, encoder.truncated):
-        with pytest.raises(EncoderError, match=r"for 1 text, but encoder = sides: it was trained on images alone"):
-            ask(["chest"])
-
-
-def test_a_tokenizer_that_is_not_this_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoder = Sides()
-    with pytest.raises(EncoderError, match=r"Expected tokens below 26, the size of sides's vocabulary, but .* gave 27"):
-        encoder.encode_texts(["a|"])
-    with pytest.raises(EncoderError, match="Expected texts that the tokenizer can read, but sides's gave "):
-        encoder.encode_texts(["a", "ab"])
+        with pytest.raises(EncoderError, match=r"for 2 texts, but encoder = halves: it was trained on images alone"):
+            ask(["chest", "head"])
 
 
 def test_a_fingerprint_is_of_what_decides_an_image() -> None:
