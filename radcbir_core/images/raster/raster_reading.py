@@ -7,11 +7,11 @@ Owns the way from such a file to gray or RGB values. Pillow's plugins are called
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from mmap import mmap
-from typing import cast
 
 import numpy as np
 from PIL.BmpImagePlugin import BmpImageFile
@@ -58,6 +58,10 @@ _SAMPLES_READ = "a TIFF of color or gray of 8 or 16 bits, or of gray alone of 12
 _TO_SAMPLES_READ = "Save it as a PNG, or as a plain TIFF of these."
 
 _SEVERAL_SCANS = 2
+
+NOT_TURNED = "Its EXIF data are damaged, so it is shown as it is stored, whichever side is up."
+# What Pillow raises on them, tried with 20,000 damaged ones: another header, an offset or a type that there is none of.
+_DAMAGED_EXIF = (SyntaxError, struct.error, KeyError, ValueError, TypeError, IndexError, OverflowError, OSError)
 
 # Orientation 2 to 8 (EXIF 2.32, 4.6.4, tag 274) as what turns the stored rows into an upright picture.
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -116,8 +120,10 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
             )
         request.check_pixels(*image.size)
         _check_all_rows_stored(image)
+        # Once: asked again, Pillow takes EXIF that it could not read for empty.
+        orientation = 1 if isinstance(image, Tiff) else _orientation(image)
         # Before it is loaded: Pillow turns a TIFF upright by itself, and forgets that it did.
-        square = _square_size(image, request)
+        square = _square_size(image, request, orientation=orientation or 1)
         stored = deep_values(image, open_image, request) if image_format in _WITH_DEEP_COLOR else None
         if stored is None:
             with _jpeg_memory(image, request, scans=scans):
@@ -125,7 +131,7 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
             signed = is_signed_byte(image)
             stored = by_parts(image, _signed_bytes) if signed else _stored_values(image, request)
         as_is, inverted = not _is_deep_gray(image), _is_white_zero(image)
-        turn = None if image_format == "TIFF" else _UPRIGHT.get(_orientation(image))  # Pillow has turned a TIFF
+        turn = _UPRIGHT.get(orientation or 1)  # Pillow has turned a TIFF
         image.close()  # its memory, before there are copies
         stored = stored if turn is None else turn(stored)
     return StoredImage(
@@ -137,7 +143,8 @@ def read_raster(content: Content, image_format: str, *, request: Request) -> Sto
         as_is=as_is and stored.dtype == np.uint8,
         inverted=inverted,
         square=square,
-        remarks=() if square is None else (RESAMPLED,),
+        # Notes beside the picture that are damaged do not take the picture along: it is shown as it is stored.
+        remarks=(*(() if square is None else (RESAMPLED,)), *(() if orientation is not None else (NOT_TURNED,))),
     )
 
 
@@ -159,7 +166,7 @@ def _jpeg_memory(image: ImageFile, request: Request, *, scans: int) -> Iterator[
         raise too_much_memory(request.name, request.limits, certain=False) from error
 
 
-def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:
+def _square_size(image: ImageFile, request: Request, *, orientation: int) -> tuple[int, int] | None:
     """Height and width, upright, at which pixels are square (JFIF, PNG pHYs, TIFF and BMP resolutions); or None."""
     if isinstance(image, Tiff):
         across, down = image.tag_v2.get(_TIFF_X_RESOLUTION, 0), image.tag_v2.get(_TIFF_Y_RESOLUTION, 0)
@@ -170,7 +177,6 @@ def _square_size(image: ImageFile, request: Request) -> tuple[int, int] | None:
         # film and cameras fill with anything.
         names = ("jfif_density",) if isinstance(image, JpegImageFile) else ("dpi", "aspect")
         across, down = next((image.info[name] for name in names if name in image.info), (0, 0))
-        orientation = _orientation(image)
         width, height = image.size if orientation not in _LYING else image.size[::-1]
     # Pixels an inch across, and down: the more, the smaller they are.
     ratio = (float(down), float(across)) if orientation in _LYING else (float(across), float(down))
@@ -256,15 +262,15 @@ def _on_black(image: Image) -> np.ndarray:
     return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
 
-def _orientation(image: Image) -> int:
-    """How the picture has to be turned (EXIF tag 274); 1, upright, where the file says nothing that can be read."""
+def _orientation(image: Image) -> int | None:
+    """How the picture has to be turned (EXIF tag 274): 1, upright, where the file does not say; None if unreadable."""
     if not any(key in image.info for key in ("exif", "Raw profile type exif", "xmp")):
         return 1
     try:
-        return cast(int, image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - Pillow raises SyntaxError, struct.error, KeyError and others on damaged EXIF
-        # The notes beside the picture are damaged, not the picture: shown as it is stored.
-        return 1
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except _DAMAGED_EXIF:
+        return None
+    return orientation if isinstance(orientation, int) else None
 
 
 def _check_all_rows_stored(image: ImageFile) -> None:

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
 from radcbir_core.images import DecodedImage, Limits, Window, decode_image
+from radcbir_core.images.raster.raster_reading import NOT_TURNED
 
 RNG = np.random.default_rng(3)
 GRAY = RNG.integers(0, 256, (21, 34), dtype=np.uint8)
@@ -216,9 +217,21 @@ def test_exif_orientation(orientation: int, image_format: str) -> None:
     assert np.array_equal(image.pixels, expected)
 
 
-def test_damaged_exif_does_not_take_the_picture_along() -> None:
-    data = saved(GRAY, "PNG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff")
-    assert np.array_equal(decode_image(data).pixels, GRAY)
+# Little-endian, one entry: orientation, as text.
+ORIENTATION_IN_WORDS = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x02\0\x03\0\0\0up\0\0\0\0\0\0"
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0XX*\0\x08\0\0\0", ORIENTATION_IN_WORDS])
+def test_damaged_exif_does_not_take_the_picture_along_but_is_said(exif: bytes) -> None:
+    image = decode_image(saved(GRAY, "PNG", exif=exif))
+    assert np.array_equal(image.pixels, GRAY)
+    assert image.remarks == (NOT_TURNED,)
+
+
+def test_exif_without_an_orientation_is_no_damage() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    assert decode_image(saved(GRAY, "JPEG", exif=exif)).remarks == ()
 
 
 def pages(count: int) -> bytes:
