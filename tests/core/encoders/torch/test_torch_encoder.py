@@ -10,12 +10,8 @@ import torch
 
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.base import Preprocessing
-<<<<<<< HEAD
-from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder, in_a_grid
-=======
 from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
-from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder
->>>>>>> ac4cf8b (Encoders: those with a text tower are a class of their own)
+from radcbir_core.encoders.torch.torch_encoder import BATCH_ON_CPU, BATCH_ON_DEVICE, TorchEncoder, in_a_grid
 from radcbir_core.errors import EncoderError
 
 PREPROCESSING = Preprocessing(
