@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
@@ -15,6 +16,10 @@ from radcbir_core.cli.printing import print_table
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
 from radcbir_core.wording import counted
+
+if TYPE_CHECKING:
+    from radcbir_core.images.perturbations import Step
+    from radcbir_core.search.retriever import Answer
 
 
 @app.command()
@@ -33,6 +38,9 @@ def query(
             "--where", metavar="COLUMN=VALUE", help="Only such images. Repeat it: or in a column, and across."
         ),
     ] = None,
+    within_anatomy: Annotated[  # noqa: FBT002 - a switch on the command line
+        bool, typer.Option("--within-anatomy", help="Only images of the modality and anatomy of --id.")
+    ] = False,
     exclude: Excluded = None,
     frame: Annotated[int | None, typer.Option(help="Frame of --image, from 0; the middle one by default.")] = None,
     perturb: Annotated[
@@ -74,7 +82,7 @@ def query(
     if steps and isinstance(asked, ImageQuery | RowQuery):
         shown = asked.pixels if isinstance(asked, ImageQuery) else collection.read_image(asked.rows[0]).pixels
         asked = ChangedQuery(perturbed(shown, steps), asked)
-    answer = retriever.search(asked, k=k, where=conditions, exclude=excluded)
+    answer = retriever.search(asked, k=k, where=conditions, exclude=excluded, within_anatomy=within_anatomy)
     for note in answer.notes:
         complaints.print(Text(f"Note: {note}"))
     measure, table = answer.measure, answer.table()
@@ -96,9 +104,15 @@ def query(
     ]
     print_table(["rank", measure.replace("_", " "), "modality", "anatomy", "pathologies", "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
+    for line in _said(answer, steps):
+        print(line)
+
+
+def _said(answer: Answer, steps: Sequence[Step]) -> Iterator[str]:
+    """What there is to know of the numbers, below the table."""
+    if answer.within:
+        yield f"Only images of the query's modality and anatomy were searched: {' '.join(answer.within)}."
     if steps:
-        print(f"The image was changed first: {', then '.join(step.said for step in steps)}.")
-    if measure == "text_similarity":
-        print(
-            "Text similarity is the cosine between the sentence and an image; that of two images is on another scale."
-        )
+        yield f"The image was changed first: {', then '.join(step.said for step in steps)}."
+    if answer.measure == "text_similarity":
+        yield "Text similarity is the cosine between the sentence and an image; that of two images is on another scale."

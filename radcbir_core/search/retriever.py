@@ -20,6 +20,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import CollectionError, StaleError
 from radcbir_core.notebook_html import Card, gallery
+from radcbir_core.search.anatomy import anatomy_of, showing
 from radcbir_core.search.backend import Hits, Mask
 from radcbir_core.search.opening import index_note, searcher_of
 from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
@@ -52,6 +53,7 @@ class Answer:
         query: What was asked.
         hits: What was found, and by which engine; one line a query.
         search_notes: What to know about how it was searched, a sentence each.
+        within: The modality and anatomy that alone were searched; None where all were.
     """
 
     collection: Collection
@@ -59,6 +61,7 @@ class Answer:
     query: EmbeddedQuery
     hits: Hits
     search_notes: tuple[str, ...] = ()
+    within: tuple[str, str] | None = None
 
     @property
     def measure(self) -> Measure:
@@ -147,7 +150,13 @@ class Retriever:
         self._load = cache(partial(load_encoder, self.store.spec)) if encoder is None else encoder
 
     def search(
-        self, asked: Asked | EmbeddedQuery, *, k: int = 10, where: Where | None = None, exclude: Sequence[str] = ()
+        self,
+        asked: Asked | EmbeddedQuery,
+        *,
+        k: int = 10,
+        where: Where | None = None,
+        exclude: Sequence[str] = (),
+        within_anatomy: bool = False,
     ) -> Answer:
         """The hits of a query.
 
@@ -157,22 +166,33 @@ class Retriever:
             where: Which images may be returned: column → accepted values.
             exclude: Of :data:`~radcbir_core.collections.groups.EXCLUSIONS`. An image never returns itself; of an
                 image from outside they are known where its very file is in the collection; a sentence has none.
+            within_anatomy: Whether only images of the query's own modality and anatomy may be returned, beside what
+                ``where`` lets through.
 
         Raises:
-            QueryError: An unknown column, value or exclusion; k below 1; a query that cannot be searched with.
+            QueryError: An unknown column, value or exclusion; k below 1; a query that cannot be searched with, or whose
+                anatomy is to be kept to and is not known.
             ImageNotFoundError: The collection has no image of that image_id.
             ImageError: An image file cannot be decoded.
             EncoderError: The encoder cannot read such a query, or cannot be loaded here.
             StaleError: The encoder here is not the one that the embeddings were made with.
         """
-        query = asked if isinstance(asked, EmbeddedQuery) else self.embed(asked)
+        query = asked if isinstance(asked, EmbeddedQuery) else query_of(asked, self.collection)
+        plain = query.query if isinstance(query, EmbeddedQuery) else query
+        # What a query cannot be asked for is said before an encoder is loaded for it.
+        within = anatomy_of(plain, self.collection) if within_anatomy else None
+        allowed = self.allowed(where)
+        if within is not None:
+            same = showing(within, self.collection)
+            allowed = same if allowed is None else allowed & same
+        embedded = query if isinstance(query, EmbeddedQuery) else self.embed(query)
         hits = self._searcher.search(
-            query.vectors,
+            embedded.vectors,
             k=k,
-            allowed=self.allowed(where),
-            exclusions=query.query.exclusions(self.store, exclude),
+            allowed=allowed,
+            exclusions=embedded.query.exclusions(self.store, exclude),
         )
-        return Answer(self.collection, self.store.encoder_id, query, hits, self._notes)
+        return Answer(self.collection, self.store.encoder_id, embedded, hits, self._notes, within)
 
     def embed(self, asked: Asked) -> EmbeddedQuery:
         """A query with its vectors, which can be searched with any number of times.

@@ -11,6 +11,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage, generate_uid
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.search.retriever import Retriever
 from radcbir_core.search.usearch import USearch
 from tests.pages.reading import cards, complaints, html, pictures, words
@@ -191,6 +192,33 @@ def test_changing_a_control_changes_hits_and_url(app):
     next(button for button in at.button if button.label == "Clear").click().run()
     assert "where" not in at.query_params
     assert not complaints(at)
+
+
+def test_only_the_query_s_anatomy_is_searched(app, chest):
+    collection, retriever = chest
+    at = app("retrieval", image=image_id("chest_02.png"), exclude="none")
+    assert "as the query" not in html(at)
+    at.toggle[0].set_value(True).run()
+    assert not complaints(at)
+    assert value_of(at, "within") == "anatomy"
+    row = collection.manifest.row_of(image_id("chest_02.png"))
+    assert [card["row"] for card in cards(at)] == retriever.search(row, within_anatomy=True).rows().tolist()
+    assert "Only XR chest, as the query." in html(at)
+    factors = Factors().suited(retriever.store)
+    assert "P@10 of the full label" not in html(at)  # which says nothing that is not kept
+    table = factors.run(retriever.store).table
+    within = table[(table["factor"] == "within") & (table["modality"] == "") & (table["k"] == 10)].iloc[0]
+    assert f"P@10 of the full label is {within['share']:.3f}" in html(at.run())
+
+
+def test_an_anatomy_that_is_not_known_is_not_searched_within(app):
+    at = upload(app("retrieval", within="anatomy"), png_of(np.asarray(draw(0, 99))))
+    assert at.toggle[0].disabled
+    assert not at.toggle[0].value
+    assert "of this query modality and anatomy are not known" in words(at)
+    assert len(cards(at)) == 10
+    at = app("retrieval", image=image_id("chest_02.png"), within="modality")
+    assert "Expected within to be one of those there are" in words(at)
 
 
 def test_fewer_images_than_asked_for_is_said(app):

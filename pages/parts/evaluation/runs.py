@@ -55,7 +55,7 @@ def result(
         RadcbirError: Where it is computed at once, what goes wrong then.
     """
     store = loaders.store(collection, encoder_id)
-    kept = _looked_up(collection, encoder_id, evaluation)
+    kept = kept_result(collection, encoder_id, evaluation)
     if kept is not None:
         return kept
     if len(collection) <= quick_images(evaluation):
@@ -85,7 +85,7 @@ def at_hand(collection: Collection, encoder_id: str, evaluation: Evaluation) -> 
     Raises:
         RadcbirError: As :func:`result`.
     """
-    kept = _looked_up(collection, encoder_id, evaluation)
+    kept = kept_result(collection, encoder_id, evaluation)
     if kept is not None or len(collection) > quick_images(evaluation):
         return kept
     return evaluation.run(loaders.store(collection, encoder_id))
@@ -130,8 +130,12 @@ def _running(what: str, request: EvaluateEncoder, job: Job) -> None:
     controls.stop(job, status, says=words_of(request).once_stopped)
 
 
-def _looked_up(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Result | None:
-    """What is kept of it, in memory or on disk."""
+def kept_result(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Result | None:
+    """What is kept of it, in memory or on disk; nothing is drawn or computed.
+
+    Raises:
+        StaleError: What it needs is missing or was made of something else.
+    """
     store = loaders.store(collection, encoder_id)
     key = (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
     kept = _kept(key, evaluation, store)

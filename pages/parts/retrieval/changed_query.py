@@ -6,7 +6,7 @@ rankings. What a perturbation does is the core's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from radcbir_core.errors import QueryError
 from radcbir_core.evaluation.metrics.overlap import rank_biased_overlap
 from radcbir_core.images.perturbations import PERTURBATIONS, Perturbation, Pixels, Step, perturbed
 from radcbir_core.search.query import ChangedQuery, EmbeddedQuery, ImageQuery, RowQuery
-from radcbir_core.search.retriever import Answer, Retriever
+from radcbir_core.search.retriever import Answer
 
 _KEPT: Final = "radcbir:changed-query"
 _KEY: Final = "radcbir:perturb"
@@ -158,29 +158,19 @@ def show(
 
 
 def compared(
-    retriever: Retriever,
-    unchanged: EmbeddedQuery | None,
-    answer: Answer,
-    *,
-    k: int,
-    where: Mapping[str, Sequence[str]],
-    exclude: Sequence[str],
+    search: Callable[[EmbeddedQuery], Answer], unchanged: EmbeddedQuery | None, answer: Answer
 ) -> Compared | None:
     """How the hits differ from those of the unchanged query; None where nothing was changed.
 
     Args:
-        retriever: Which gave the answer.
+        search: As the answer was asked for.
         unchanged: The query as it was.
         answer: To the changed query.
-        k: How many hits.
-        where: As the answer was asked for.
-        exclude: As the answer was asked for.
     """
     if unchanged is None:
         return None
-    before = retriever.search(unchanged, k=k, where=where, exclude=exclude)
     similarity = float((unchanged.vectors[0] * answer.query.vectors[0]).sum())
-    return difference(before.rows(), answer.rows(), similarity=similarity)
+    return difference(search(unchanged).rows(), answer.rows(), similarity=similarity)
 
 
 def difference(before: np.ndarray, after: np.ndarray, *, similarity: float) -> Compared:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import streamlit as st
 
+from pages.parts.evaluation import runs, tiles
+from pages.parts.evaluation.patients import counted_patients
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
@@ -18,12 +21,18 @@ from pages.parts.retrieval import changed_query
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
+from radcbir_core.errors import QueryError, RadcbirError
+from radcbir_core.evaluation.evaluation import lines_of
+from radcbir_core.evaluation.reports.factors import Factors
+from radcbir_core.search.anatomy import anatomy_of
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.query import Query
 from radcbir_core.wording import counted
 
 MOST_HITS: Final = 100
 
+_ANATOMY: Final = "anatomy"
+_WITHIN: Final = "radcbir:within"
 _SCALE: Final = " The numbers are text-image cosines, on another scale than the similarity of two images."
 
 
@@ -35,10 +44,12 @@ def show(opened: Opened, asked: Asked) -> None:
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=state.DEFAULT_K, width=110)
     exclude = choose_exclusions(controls, opened, query)
     where = filters.choose(controls, collection)
+    within = choose_anatomy(controls, collection, query)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
-        answer = retriever.search(asked.embedded or query, k=k, where=where, exclude=exclude)
+        search = partial(retriever.search, k=k, where=where, exclude=exclude, within_anatomy=within)
+        answer = search(asked.embedded or query)
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
             st.info(message(note), icon=":material/info:")
@@ -52,12 +63,15 @@ def show(opened: Opened, asked: Asked) -> None:
             help="The hits as a table",
             on_click="ignore",
         )
-        compared = changed_query.compared(retriever, asked.unchanged, answer, k=k, where=where, exclude=exclude)
+        compared = changed_query.compared(search, asked.unchanged, answer)
         hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]
+        found = how_found(collection, answer.hits, k=k, where=where, within=answer.within, milliseconds=milliseconds)
+        lines = [found + (_SCALE if of_text else "")]
+        lines += [usually_within(opened)] if answer.within else []
+        lines += [compared.said] if compared else []
         st.html(
             f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
-            f"{markup(how_found(collection, answer.hits, k=k, where=where, milliseconds=milliseconds))}"
-            f"{_SCALE if of_text else ''}{f'<br>{markup(compared.said)}' if compared else ''}</small></p>"
+            f"{'<br>'.join(markup(line) for line in lines if line)}</small></p>"
         )
         if len(rows):
             gallery.show(
@@ -109,6 +123,55 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, opened: Opened, qu
     )
 
 
+def choose_anatomy(box: st.delta_generator.DeltaGenerator, collection: Collection, query: Query) -> bool:
+    """Whether only images of the query's own modality and anatomy are searched.
+
+    Where they are not known of the query, the switch says why and cannot be set.
+    """
+    asked, reason = state.get("within"), ""
+    own: tuple[str, str] | None = None
+    try:
+        own = anatomy_of(query, collection)
+    except QueryError as error:
+        reason = str(error)
+    if asked not in (None, _ANATOMY):
+        state.report("within", asked, [_ANATOMY], then="Everything is searched instead")
+    st.session_state[_WITHIN] = asked == _ANATOMY and own is not None
+    box.toggle(
+        "Within its anatomy",
+        key=_WITHIN,
+        on_change=lambda: state.update(within=_ANATOMY if st.session_state[_WITHIN] else None),
+        disabled=own is None,
+        help=reason or f"Only images of the query's own modality and anatomy are searched: {' '.join(own or ())}.",
+    )
+    if asked == _ANATOMY and own is None:
+        st.info(message(reason), icon=":material/info:")
+    return asked == _ANATOMY and own is not None
+
+
+def usually_within(opened: Opened) -> str:
+    """What P@k within the query's anatomy is over all queries, where that evaluation is kept; else nothing."""
+    store = loaders.store(opened.collection, opened.encoder_id)
+    evaluation = Factors().suited(store)
+    try:
+        result = runs.kept_result(opened.collection, opened.encoder_id, evaluation)
+    except RadcbirError:
+        return ""  # it lacks what it needs, which its own view says
+    if result is None:
+        return ""
+    table = result.table
+    k = max(evaluation.protocol.ks)
+    shares = {line.factor: line for line in lines_of(table[(table["modality"] == "") & (table["k"] == k)])}
+    within, everywhere = shares["within"], shares["all"]
+    return (
+        f"Over {counted(within.n_queries, 'query', 'queries')} of "
+        f"{counted_patients(opened.collection, within.n_patients)}, P@{k} of the full label is "
+        f"{within.share:.3f} ({tiles.interval(within.low, within.high)}) where only their own modality and "
+        f"anatomy are searched, and {everywhere.share:.3f} where everything is "
+        f"({evaluation.protocol.name}, {evaluation.protocol.excluded}; Pathology, Anatomy & pathology)."
+    )
+
+
 def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = False) -> str:
     """What the hits add up to, as HTML: how many agree with the query, else how often each label occurs.
 
@@ -145,12 +208,20 @@ def summary(query: Labels | None, hits: Sequence[Labels], *, of_text: bool = Fal
 
 
 def how_found(
-    collection: Collection, hits: Hits, *, k: int, where: Mapping[str, Sequence[str]], milliseconds: float
+    collection: Collection,
+    hits: Hits,
+    *,
+    k: int,
+    where: Mapping[str, Sequence[str]],
+    milliseconds: float,
+    within: tuple[str, str] | None = None,
 ) -> str:
     """How the hits were found, in one line."""
     line = f"{hits.found_by().capitalize()} over {counted(len(collection), 'image')}, {milliseconds:.0f} ms."
     if where:
         line += " Only " + "; ".join(f"{column} = {' or '.join(values)}" for column, values in where.items()) + "."
+    if within is not None:
+        line += f" Only {' '.join(within)}, as the query."
     if hits.counts[0] < k:
         line += f" Only {hits.counts[0]} of {k}: no more images are left after filters and exclusions."
     return line

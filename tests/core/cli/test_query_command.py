@@ -96,6 +96,18 @@ def test_filters_and_exclusions(small, capsys) -> None:
     assert {hit["modality"] for hit in hits} == {"XR", "CT"}
 
 
+def test_only_the_query_s_anatomy_is_searched(small, capsys) -> None:
+    record = open_collection("small").manifest.record(0)
+    asked = ["query", "small", "--id", record["image_id"], "-k", "20", "--within-anatomy"]
+    hits = json.loads(run(capsys, *asked, "--json")[1])
+    assert {(hit["modality"], hit["anatomy"]) for hit in hits} == {(record["modality"], record["anatomy"])}
+    assert f"were searched: {record['modality']} {record['anatomy']}." in " ".join(run(capsys, *asked)[1].split())
+    path = str(open_collection("small").image_path(0))
+    code, _, err = run(capsys, "query", "small", "--image", path, "--within-anatomy")
+    assert code != 0
+    assert "of this query modality and anatomy are not known" in " ".join(err.split())
+
+
 def test_an_image_that_is_none(small, capsys, tmp_path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("no image")
