@@ -173,7 +173,7 @@ def test_filters_that_do_not_exist_are_reported_and_the_rest_works(app):
 def test_an_unknown_exclusion_is_reported_and_the_default_holds(app):
     at = app("retrieval", image=image_id("brain_00.png"), exclude=["planet"])
     assert "exclude = planet. It is left out. There are: duplicate, near-duplicate, patient." in complaints(at)
-    assert left_out(at).value == ["duplicate", "patient"]
+    assert left_out(at).value == ["duplicate", "near-duplicate", "patient"]
     assert len(cards(at)) == 10
 
 
