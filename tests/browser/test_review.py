@@ -89,6 +89,8 @@ def test_a_note_that_was_left_by_closing_is_written_once(own_server, page):
         dialog.wait_for(state="detached")
         quiet(page)
     hit.locator("button.open").click()
+    dialog.wait_for()
+    quiet(page)
     notes = dialog.locator(".radcbir-note")
     notes.nth(1).wait_for()
     assert [text[:5] for text in notes.all_text_contents()] == ["first", "secon"]
