@@ -39,7 +39,7 @@ def headline(result: Result, chosen: Chosen) -> str:
     rule = difference_tables.rule_of(result, chosen).split(": ")[1]
     notes = [f"{chosen.protocol.describe().capitalize()}: {rule}.", *result.notes]
     said = "".join(f"<li>{markup(note)}</li>" for note in notes)
-    return f'<div class="radcbir-pair">{"".join(tiles)}<ul tabindex="0">{said}</ul></div>'
+    return f'<div class="radcbir-pair">{"".join(tiles)}<ul>{said}</ul></div>'
 
 
 def pair_summary(ranked: RankedPair, chosen: Chosen) -> str:

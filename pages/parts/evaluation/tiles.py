@@ -44,7 +44,7 @@ def headline(tiles: Sequence[Tile], result: Result, *, first: Sequence[str]) -> 
         for tile in tiles
     )
     said = "".join(f"<li>{markup(note)}</li>" for note in (*first, *result.notes))
-    st.html(f'<div class="radcbir-headline">{shown}<ul tabindex="0">{said}</ul></div>')
+    st.html(f'<div class="radcbir-headline">{shown}<ul>{said}</ul></div>')
 
 
 def explain(text: str) -> None:
