@@ -33,6 +33,7 @@ def page() -> None:
         "page",
         "image",
         "beside",
+        "why",
         "find",
         "pairs",
         "kind",

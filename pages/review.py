@@ -9,11 +9,11 @@ from pages.parts.review import case_list
 
 
 def page() -> None:
-    """Draw the page; it needs no encoder."""
+    """Draw the page; it needs no encoder, but for why a pair is alike."""
     chosen = shell.choose("Review")
     if chosen.collection is None:
         st.stop()
-    case_list.show(chosen.collection)
+    case_list.show(chosen.collection, chosen.encoder_id)
 
 
 page()

@@ -42,7 +42,7 @@ def why(
     """
     from radcbir_core.encoders import load_encoder
     from radcbir_core.explanation import explanation_words as words
-    from radcbir_core.explanation.drawing import as_png, side_by_side
+    from radcbir_core.explanation.drawing import as_png, for_drawing, side_by_side
     from radcbir_core.explanation.explaining import check_explainable, checked_method, explain_rows
 
     collection = open_collection(name)
@@ -54,8 +54,8 @@ def why(
     loaded = load_encoder(store.spec, device=device)
     with bars() as progress:
         made = explain_rows(store, rows[0], rows[1], encoder=loaded, method=asked, progress=progress)
-    images = [collection.read_image(row).pixels for row in rows]
     if output is not None:
+        images = [for_drawing(collection.read_image(row).pixels) for row in rows]
         put_on_record("export explanation", name, lets_out_only=True)
         atomic_bytes(output, as_png(side_by_side(images[0], images[1], made)))
     if as_json:
@@ -63,11 +63,10 @@ def why(
         return
     print(f"{made.encoder_id}, similarity {made.similarity:.3f}.")
     print(words.method_said(made))
-    for side, what, image_id, pixels in zip(made.sides, words.NAMES, (query_id, hit_id), images, strict=True):
-        place = words.place_said(side, height=pixels.shape[0], width=pixels.shape[1])
-        print(f"\n{what.capitalize()} {image_id}: {place}.")
+    for side, what, image_id in zip(made.sides, words.NAMES, (query_id, hit_id), strict=True):
+        print(f"\n{what.capitalize()} {image_id}: {words.place_said(side)}.")
         for check in side.checks:
-            print(f"  Hidden, {words.check_said(check)}.")
+            print(f"  {words.check_said(check)}")
         print(f"  {words.verdict_said(side, what)}")
     if output is not None:
         print(f"\nBoth images with their maps: {output}")

@@ -64,11 +64,27 @@ def on_image(values: npt.NDArray[np.float64], box: Box, *, height: int, width: i
     return made
 
 
+def for_drawing(pixels: Pixels) -> Pixels:
+    """An image at a size at which lines over it are thin: its longer side from half of :data:`SIDE` to that, pixels.
+
+    Example:
+        >>> for_drawing(np.zeros((32, 64), dtype=np.uint8)).shape
+        (180, 360)
+    """
+    image = Image.fromarray(pixels)
+    longer = max(image.size)
+    wanted = min(SIDE, max(SIDE // 2, longer))
+    if wanted == longer:
+        return pixels
+    size = (max(1, round(image.width * wanted / longer)), max(1, round(image.height * wanted / longer)))
+    return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
+
+
 def overlay(pixels: Pixels, explanation: Explanation, at: int, *, opacity: float = 0.6) -> Pixels:
     """One image of a pair with its map over it, at most :data:`SIDE` pixels a side.
 
     Args:
-        pixels: (H, W) or (H, W, 3) uint8, the image as it was explained.
+        pixels: (H, W) or (H, W, 3) uint8, the image that was explained, or the same in another size.
         explanation: Of the pair.
         at: 0 for the query, 1 for the hit.
         opacity: Of the strongest color, 0 to 1.
@@ -80,7 +96,7 @@ def overlay(pixels: Pixels, explanation: Explanation, at: int, *, opacity: float
     small = Image.fromarray(pixels).convert("RGB")
     small.thumbnail((SIDE, SIDE))
     width, height = small.size
-    down, across = height / pixels.shape[0], width / pixels.shape[1]
+    down, across = height / side.image[0], width / side.image[1]
     top, left, bottom, right = side.box
     box = (top * down, left * across, bottom * down, right * across)
     none, full = scale_of(explanation)
@@ -128,5 +144,5 @@ def side_by_side(query: Pixels, hit: Pixels, explanation: Explanation, *, opacit
 def as_png(pixels: Pixels) -> bytes:
     """Pixels as a PNG file."""
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()

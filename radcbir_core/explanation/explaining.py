@@ -35,7 +35,7 @@ Asked = Literal["auto", "occlusion", "patches"]
 METHODS: Final[tuple[Asked, ...]] = get_args(Asked)
 STEP: Final = "explanation"
 
-SQUARES: Final = Squares(patch=24 / 128, stride=8 / 128)
+SQUARES: Final = Squares(patch=16 / 128, stride=8 / 128)
 FILL: Final[Fill] = "mean"
 
 
@@ -47,12 +47,14 @@ class Side:
         values: (H, W) float64, the map on the encoder's input; NaN where that is no image. Of occlusion the fall of the
             similarity in units of cosine; of patches a cosine in [-1, 1].
         box: The place of the input in the image as it is displayed: top, left, bottom, right, in its pixels.
+        image: Height and width of that image, pixels.
         area: (H, W) bool, where the map is highest.
         checks: What hiding that area does, in every way of hiding; that of the map first.
     """
 
     values: npt.NDArray[np.float64]
     box: Box
+    image: tuple[int, int]
     area: Mask
     checks: tuple[Check, ...]
 
@@ -122,8 +124,8 @@ def explain_pair(
         >>> one = np.zeros((32, 32), dtype=np.uint8)
         >>> one[4:8, 4:8] = 255
         >>> made = explain_pair(load_encoder("pixels"), one, one)
-        >>> made.method, round(made.similarity, 3), made.explains, bool(made.sides[0].area[5, 5])
-        ('occlusion', 1.0, True, True)
+        >>> made.method, round(made.similarity, 3), bool(made.sides[0].area[5, 5])
+        ('occlusion', 1.0, True)
     """
     checked_method(method)
     checked_fill(fill)
@@ -231,7 +233,7 @@ class _Pair:
                 )
                 for fill in sorted(FILLS, key=lambda fill: fill != first)
             ]
-            made.append(Side(values, image.box, area, tuple(checks)))
+            made.append(Side(values, image.box, image.image, area, tuple(checks)))
         return made[0], made[1]
 
 

@@ -46,14 +46,9 @@ def method_said(explanation: Explanation) -> str:
     return said
 
 
-def place_said(side: Side, *, height: int, width: int) -> str:
-    """Where the highlighted area is in the image, in words.
-
-    Args:
-        side: Of the image.
-        height: Of the image.
-        width: Of the image.
-    """
+def place_said(side: Side) -> str:
+    """Where the highlighted area is in the image, in words."""
+    height, width = side.image
     area = np.nan_to_num(on_image(side.area.astype(np.float64), side.box, height=height, width=width)) > 0.5
     if not area.any():
         return "nothing is highlighted"
@@ -68,14 +63,22 @@ def place_said(side: Side, *, height: int, width: int) -> str:
 
 
 def check_said(check: Check) -> str:
-    """What one check found, with its numbers."""
+    """What one check found, with its numbers.
+
+    Example:
+        >>> check_said(Check(0.2, np.array([0.1, 0.3, -0.0001]), 0.1, "blur"))
+        'Blurred away, it takes 0.200 from the similarity; 3 areas of the same size and shape elsewhere take 0.100 in the median (0.000 to 0.300): more than 2 of 3.'
+    """  # noqa: E501
+    hidden = HIDDEN_BY[check.fill].capitalize()
     if not len(check.elsewhere):
-        return f"{HIDDEN_BY[check.fill]}: nothing is highlighted that could be compared with other places"
-    low, middle, high = np.quantile(check.elsewhere, (0, 0.5, 1))
+        return f"{hidden}: nothing is highlighted that could be compared with other places."
+    drop, low, middle, high = (
+        f"{round(float(value), 3) + 0.0:.3f}" for value in (check.drop, *np.quantile(check.elsewhere, (0, 0.5, 1)))
+    )
     return (
-        f"{HIDDEN_BY[check.fill]}, it lowers the similarity by {check.drop:.3f}; "
-        f"{counted(len(check.elsewhere), 'area')} of the same size and shape elsewhere by {middle:.3f} in the median "
-        f"({low:.3f} to {high:.3f}); it beats {check.beaten} of {len(check.elsewhere)}"
+        f"{hidden}, it takes {drop} from the similarity; {counted(len(check.elsewhere), 'area')} of the same size and "
+        f"shape elsewhere take {middle} in the median ({low} to {high}): more than {check.beaten} of "
+        f"{len(check.elsewhere)}."
     )
 
 

@@ -48,12 +48,14 @@ class Input:
         shape: As the encoder wants it, of which ``channels`` is another view.
         box: The place of the whole input in the image as it is displayed: top, left, bottom, right, in its pixels.
         seen: The part of the input that is image and not what a fit added, in cells.
+        image: Height and width of the image as it is displayed, pixels.
     """
 
     channels: Float32Array
     shape: tuple[int, ...]
     box: Box
     seen: Rect
+    image: tuple[int, int]
 
     @classmethod
     def of(cls, encoder: Encoder, pixels: npt.NDArray[np.uint8]) -> Input:
@@ -66,6 +68,7 @@ class Input:
             prepared.shape,
             box,
             _seen(box, image=pixels.shape[:2], size=(height, width)),
+            (pixels.shape[0], pixels.shape[1]),
         )
 
     @property

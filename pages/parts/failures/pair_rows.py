@@ -124,6 +124,6 @@ def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
             icon=":material/close:",
             type="tertiary",
             on_click=state.update,
-            kwargs={"image": None, "beside": None},
+            kwargs={"image": None, "beside": None, "why": None},
         )
-    case.draw(collection, rows, names=("Query", f"Hit, rank {pairs.ranks[at]}"))
+    case.draw(collection, rows, names=("Query", f"Hit, rank {pairs.ranks[at]}"), encoder_id=opened.encoder_id)

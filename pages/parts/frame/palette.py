@@ -58,6 +58,9 @@ STYLESHEET: Final = {
     "first": HUES[0],
     "second": HUES[1],
     "good": HUES[2],
+    "above": HUES[1],
+    "below": HUES[0],
+    "outline": "#FFFFFF",
 }
 """What style.css calls its colors (``var(--radcbir-…)``); .streamlit/config.toml has the same for Streamlit's own."""
 

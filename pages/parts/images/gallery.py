@@ -95,6 +95,7 @@ def show(
     notes: Sequence[str] | None = None,
     query_row: int | None = None,
     on_query: Callable[[str], None] | None = None,
+    on_why: Callable[[str], None] | None = None,
 ) -> None:
     """A grid of images, page by page; each opens large and becomes the next query with one click.
 
@@ -113,6 +114,8 @@ def show(
             pair is shown, and can be said, as well.
         on_query: Called with the image_id before the page runs again, when "use as query" is clicked. By default the
             Retrieval page opens with that query.
+        on_why: Called with the image_id when it is asked why an image is a hit. By default the Retrieval page opens
+            with the pair, where the query is an image of the collection.
     """
     shown = np.asarray(rows, dtype=np.int64)
     kept = shown >= 0
@@ -164,6 +167,7 @@ def show(
             query=query,
             query_row=query_row,
             on_query=on_query,
+            on_why=on_why,
         )
 
 
@@ -246,11 +250,17 @@ def picture(source: bytes | str, description: str, *, key: str) -> bool:
     return bool(result.get("open"))
 
 
-def open_as_query(collection: Collection, row: int) -> None:
-    """Go to the Retrieval page with an image of the collection as query; ends this run."""
+def open_as_query(collection: Collection, row: int, **further: str) -> None:
+    """Go to the Retrieval page with an image of the collection as query; ends this run.
+
+    Args:
+        collection: Which has it.
+        row: Of the image.
+        **further: URL parameters of that page.
+    """
     image_id = _image_id(collection, row)
     kept = {name: v for name, v in state.left_at("retrieval").items() if name in {"k", "exclude", "where"}}
-    st.switch_page("pages/retrieval.py", query_params={**kept, **state.parameters_for(image=image_id)})
+    st.switch_page("pages/retrieval.py", query_params={**kept, **state.parameters_for(image=image_id, **further)})
 
 
 def open_large(
@@ -263,6 +273,7 @@ def open_large(
     query: Labels | None = None,
     query_row: int | None = None,
     on_query: Callable[[str], None] | None = None,
+    on_why: Callable[[str], None] | None = None,
 ) -> None:
     """Open one of several images in a dialog: full resolution, window, all it is known by; previous and next.
 
@@ -277,6 +288,7 @@ def open_large(
         query: Labels to compare with.
         query_row: As in :func:`show`.
         on_query: As in :func:`show`.
+        on_why: As in :func:`show`.
     """
     st.session_state[_AT] = position
     review_panel.use_new_fields()
@@ -288,6 +300,7 @@ def open_large(
         query=query,
         query_row=query_row,
         on_query=on_query,
+        on_why=on_why,
     )
 
 
@@ -355,6 +368,7 @@ def _dialog(
     query: Labels | None,
     query_row: int | None,
     on_query: Callable[[str], None] | None,
+    on_why: Callable[[str], None] | None,
 ) -> None:
     def step(by: int) -> None:
         st.session_state[_AT] = (st.session_state[_AT] + by) % len(rows)
@@ -386,6 +400,8 @@ def _dialog(
                 "Next", icon=":material/chevron_right:", on_click=step, args=(1,), disabled=alone, shortcut="Right"
             )
             used = st.button("Use as query", icon=":material/image_search:", type="primary")
+            is_hit = query_row not in {None, row} or on_why is not None
+            why = is_hit and not collection.without_images and st.button("Why?", icon=":material/network_intelligence:")
         if similarities is None:
             st.caption(f"Image {position + 1:,} of {len(rows):,}")
         else:
@@ -396,6 +412,11 @@ def _dialog(
             _agreement_table(query, labels_of(collection, row))
         in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
         facts_table([*in_training, *image_facts(collection, row), *as_read])
+    if why and on_why is not None:
+        on_why(_image_id(collection, row))
+        st.rerun()
+    elif why and query_row is not None:
+        open_as_query(collection, query_row, beside=_image_id(collection, row), why="auto")
     if used and on_query is None:
         open_as_query(collection, row)
     elif used and on_query is not None:

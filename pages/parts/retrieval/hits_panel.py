@@ -17,7 +17,7 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
 from pages.parts.images import filters, gallery
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query
+from pages.parts.retrieval import changed_query, explained_hit
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -73,6 +73,7 @@ def show(opened: Opened, asked: Asked) -> None:
             f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
             f"{'<br>'.join(markup(line) for line in lines if line)}</small></p>"
         )
+        explained_hit.show(opened, asked, rows)
         if len(rows):
             gallery.show(
                 collection,
@@ -84,6 +85,7 @@ def show(opened: Opened, asked: Asked) -> None:
                 query_row=asked.row,
                 per_page=MOST_HITS,
                 on_query=use_image,
+                on_why=None if of_text else explained_hit.ask,
                 notes=compared.notes if compared else None,
             )
         if compared is not None and len(compared.gone):

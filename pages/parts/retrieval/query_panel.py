@@ -38,7 +38,7 @@ class Asked:
 
 def use_image(image_id: str) -> None:
     """Make an image of the collection the query; a callback, so that the run after it shows its hits."""
-    state.update(image=image_id, source=None, text=None, view=None)
+    state.update(image=image_id, source=None, text=None, view=None, beside=None, why=None)
 
 
 def choose_source() -> str:

@@ -38,11 +38,16 @@ _STANDINGS: Final = {
     "superseded": "Superseded",
     EVERY: "All",
 }
-_CLEARS: Final = ["page", "image", "beside"]
+_CLEARS: Final = ["page", "image", "beside", "why"]
 
 
-def show(collection: Collection) -> None:
-    """Draw the page."""
+def show(collection: Collection, encoder_id: str | None) -> None:
+    """Draw the page.
+
+    Args:
+        collection: Of whose images something was said.
+        encoder_id: Of the open encoder, if there is one.
+    """
     with shell.errors_shown():
         reviews = loaders.reviews(collection)
         exchange.say_imported()
@@ -50,7 +55,7 @@ def show(collection: Collection) -> None:
         above = st.container()
         shown = _show_list(collection, reviews)
         with above:
-            _show_open_case(collection, reviews, [review.subject for review in shown])
+            _show_open_case(collection, encoder_id, reviews, [review.subject for review in shown])
 
 
 def _say_damaged(reviews: Reviews) -> None:
@@ -62,7 +67,7 @@ def _say_damaged(reviews: Reviews) -> None:
         )
 
 
-def _show_open_case(collection: Collection, reviews: Reviews, shown: Sequence[Subject]) -> None:
+def _show_open_case(collection: Collection, encoder_id: str | None, reviews: Reviews, shown: Sequence[Subject]) -> None:
     """The image or pair that the URL names, whether anything was said of it or not."""
     image_id, hit_id = state.get("image"), state.get("beside")
     if image_id is None:
@@ -98,9 +103,9 @@ def _show_open_case(collection: Collection, reviews: Reviews, shown: Sequence[Su
             icon=":material/close:",
             type="tertiary",
             on_click=state.update,
-            kwargs={"image": None, "beside": None},
+            kwargs={"image": None, "beside": None, "why": None},
         )
-    case.draw(collection, rows, names=("Query", "Hit") if hit_id else ("Image",))
+    case.draw(collection, rows, names=("Query", "Hit") if hit_id else ("Image",), encoder_id=encoder_id)
 
 
 def _open_case(shown: Sequence[Subject], at: int) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from radcbir_core.audit import audit_path
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.explanation.drawing import side_by_side
+from radcbir_core.explanation.drawing import for_drawing, side_by_side
 from radcbir_core.explanation.explaining import explain_rows
 from radcbir_core.explanation.explanation_words import as_record
 from tests.core.cli.running import run
@@ -30,14 +30,14 @@ def test_the_method_the_similarity_and_the_checks_are_printed_and_the_picture_wr
     code, out, _ = run(capsys, "why", "small", *ids, "--output", str(picture))
     assert code == 0
     assert f"pixels, similarity {made.similarity:.3f}." in out
-    assert "Occlusion: squares of 6 × 6" in out
+    assert "Occlusion: squares of 4 × 4" in out
     for side, image_id in zip(made.sides, ids, strict=True):
         assert image_id in out
         for check in side.checks:
-            assert f"by {check.drop:.3f}; 99 areas" in out
-            assert f"it beats {check.beaten} of 99" in out
+            assert f"it takes {check.drop:.3f} from the similarity; 99 areas" in out
+            assert f"more than {check.beaten} of 99." in out
     with Image.open(io.BytesIO(picture.read_bytes())) as read:
-        images = [open_collection("small").read_image(row).pixels for row in ROWS]
+        images = [for_drawing(open_collection("small").read_image(row).pixels) for row in ROWS]
         assert np.array_equal(np.asarray(read), side_by_side(*images, made))
     assert '"export explanation"' in audit_path().read_text(encoding="utf-8").splitlines()[-1]
 

@@ -17,6 +17,7 @@ from radcbir_core.explanation.drawing import (
     SIDE,
     as_png,
     edge_of,
+    for_drawing,
     on_image,
     overlay,
     scale_of,
@@ -27,8 +28,8 @@ from radcbir_core.explanation.hiding_check import Check
 from tests.core.explanation.made_encoders import PLACES, sharing_one_place
 
 
-def explanation(values: np.ndarray, box=(0, 0, 4, 4), method="occlusion") -> Explanation:
-    side = Side(values, box, np.zeros(values.shape, dtype=bool), (Check(0.1, np.zeros(3), 0.1, "mean"),))
+def explanation(values: np.ndarray, box=(0, 0, 4, 4), method="occlusion", image=(4, 4)) -> Explanation:
+    side = Side(values, box, image, np.zeros(values.shape, dtype=bool), (Check(0.1, np.zeros(3), 0.1, "mean"),))
     return Explanation("made", method, 0.5, (side, side))
 
 
@@ -45,7 +46,7 @@ def test_colors_say_the_sign_and_strength_the_size() -> None:
 
 
 def test_what_the_encoder_does_not_see_is_darker() -> None:
-    made = overlay(np.full((4, 8), 100, dtype=np.uint8), explanation(np.zeros((2, 2)), (0, 2, 4, 6)), 1)
+    made = overlay(np.full((4, 8), 100, dtype=np.uint8), explanation(np.zeros((2, 2)), (0, 2, 4, 6), image=(4, 8)), 1)
     assert made[0, :, 0].tolist() == [40, 40, 100, 100, 100, 100, 40, 40]
 
 
@@ -66,13 +67,19 @@ def test_a_map_lies_where_the_input_lay() -> None:
 
 
 def test_the_highlighted_area_has_an_outline() -> None:
-    made = explanation(np.zeros((8, 8)), (0, 0, 8, 8))
+    made = explanation(np.zeros((8, 8)), (0, 0, 8, 8), image=(8, 8))
     area = np.zeros((8, 8), dtype=bool)
     area[2:6, 2:6] = True
     made = replace(made, sides=(replace(made.sides[0], area=area), made.sides[1]))
     drawn = overlay(np.zeros((8, 8), dtype=np.uint8), made, 0)
     assert np.array_equal((drawn == OUTLINE).all(axis=2), edge_of(area))
     assert edge_of(area).sum() == 12
+
+
+def test_a_smaller_picture_of_the_image_has_the_map_at_the_same_place() -> None:
+    made = explanation(np.eye(2), (0, 0, 8, 8), image=(8, 8))
+    small = overlay(np.zeros((4, 4), dtype=np.uint8), made, 0, opacity=1)
+    assert [small[1, 1].tolist(), small[1, 2].tolist(), small[2, 2].tolist()] == [list(ABOVE), [0] * 3, list(ABOVE)]
 
 
 @pytest.mark.parametrize("large", [False, True])
@@ -88,3 +95,11 @@ def test_both_images_in_one_picture(large) -> None:
     assert picture[y + 3, x + 3, 0] > picture[y + 3, x + 3, 2], "orange"
     with Image.open(io.BytesIO(as_png(picture))) as read:
         assert np.array_equal(np.asarray(read), picture)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((1440, 720), (720, 360)), ((30, 60, 3), (180, 360, 3)), ((500, 400), (500, 400))]
+)
+def test_the_size_at_which_it_is_drawn(shape, expected) -> None:
+    assert for_drawing(np.zeros(shape, dtype=np.uint8)).shape == expected
+    assert for_drawing(np.zeros((4000, 1), dtype=np.uint8)).shape == (720, 1)

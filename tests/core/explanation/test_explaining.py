@@ -23,7 +23,7 @@ def test_occlusion_points_at_what_is_shared_on_both_images_and_passes() -> None:
     cosine = centered[0] @ centered[1] / np.linalg.norm(centered[0]) / np.linalg.norm(centered[1])
     assert made.similarity == pytest.approx(cosine, abs=1e-6)
     assert told[0][:2] == (STEP, 0)
-    assert told[-1][1] == told[-1][2] == 2 * 14 * 14 + 400
+    assert told[-1][1] == told[-1][2] == 2 * 15 * 15 + 400
     y, x = PLACES[0]
     for side in made.sides:
         assert {check.fill for check in side.checks} == {"mean", "blur"}

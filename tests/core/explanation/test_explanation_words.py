@@ -17,7 +17,7 @@ from tests.core.explanation.made_encoders import Bright, Constant, Patches, shar
 def test_how_it_was_made() -> None:
     images = sharing_one_place()
     said = method_said(explain_pair(load_encoder("pixels"), *images))
-    assert said.startswith("Occlusion: squares of 6 × 6 of the 32 × 32 pixels that the encoder gets, 2 apart, were ")
+    assert said.startswith("Occlusion: squares of 4 × 4 of the 32 × 32 pixels that the encoder gets, 2 apart, were ")
     assert "tried first" not in said
     assert "8 × 8 patches" in method_said(explain_pair(Patches(), *images, method="patches"))
     assert method_said(explain_pair(Bright(), *images)).endswith(
@@ -27,22 +27,22 @@ def test_how_it_was_made() -> None:
 
 def test_where_it_points() -> None:
     made = explain_pair(load_encoder("pixels"), *sharing_one_place())
-    said = place_said(made.sides[0], height=32, width=32)
+    said = place_said(made.sides[0])
     assert said.startswith(f"highlighted {made.sides[0].area.mean():.0%} of the image, around its upper right (")
     nothing = replace(made.sides[0], area=np.zeros((32, 32), dtype=bool))
-    assert place_said(nothing, height=32, width=32) == "nothing is highlighted"
+    assert place_said(nothing) == "nothing is highlighted"
     middle = nothing.area.copy()
     middle[15:17, 15:17] = True
     assert "around its center (50% from the left, 50% from the top)" in place_said(
-        replace(nothing, area=middle, box=(0, 0, 64, 90)), height=64, width=90
+        replace(nothing, area=middle, box=(0, 0, 64, 90), image=(64, 90))
     )
 
 
 def test_what_was_found() -> None:
-    check = Check(0.2, np.array([0.1, 0.3, -0.1]), 0.1, "blur")
+    check = Check(-0.0001, np.array([0.1, 0.3, -0.1]), 0.1, "mean")
     assert check_said(check) == (
-        "blurred away, it lowers the similarity by 0.200; 3 areas of the same size and shape elsewhere by 0.100 in the "
-        "median (-0.100 to 0.300); it beats 2 of 3"
+        "Replaced by the mean shade, it takes 0.000 from the similarity; 3 areas of the same size and shape elsewhere "
+        "take 0.100 in the median (-0.100 to 0.300): more than 1 of 3."
     )
     assert "nothing is highlighted" in check_said(Check(float("nan"), np.zeros(0), 0, "mean"))
 

@@ -67,7 +67,7 @@ def test_it_is_highest_where_two_images_share_something(fill) -> None:
 def test_squares_cover_what_is_seen_and_nothing_else(size, corner, patch, stride) -> None:
     height, width = size[0] + 2 * corner[0], size[1] + 2 * corner[1]
     seen = (corner[0], corner[1], corner[0] + size[0], corner[1] + size[1])
-    image = Input(np.zeros((1, height, width), dtype=np.float32), (height * width,), (0, 0, 1, 1), seen)
+    image = Input(np.zeros((1, height, width), dtype=np.float32), (height * width,), (0, 0, 1, 1), seen, (1, 1))
     squares = Squares(patch, min(stride, patch))
     side, _ = squares.cells(image.size)
     covered = np.zeros((height, width), dtype=int)

@@ -11,7 +11,7 @@ from tests.core.explanation.made_encoders import Patches
 
 
 def inputs(vectors: np.ndarray, seen=((0, 0, 8, 8), (0, 0, 8, 8))) -> tuple[Input, Input]:
-    one, two = (Input(np.zeros((1, 8, 8), dtype=np.float32), (64,), (0, 0, 8, 8), part) for part in seen)
+    one, two = (Input(np.zeros((1, 8, 8), dtype=np.float32), (64,), (0, 0, 8, 8), part, (8, 8)) for part in seen)
     return one, two
 
 
