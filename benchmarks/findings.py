@@ -2,8 +2,8 @@
 
     python -m benchmarks.findings COLLECTION [--encoder radcbir-mini] [--output docs/pictures]
 
-Computes what the pages then show, starts the app on a free port, opens the address of each finding and keeps the part of
-the page that carries it, as WebP. Prints the figures, so that the text can be held against them. A second collection
+Computes what the pages then show, starts the app on a free port, opens the address of each finding and keeps the part
+of the page that carries it, as WebP. Prints the figures, so that the text can be held against them. A second collection
 (``--again NAME``) prints the same figures of other images; no picture is taken of it.
 Needs Chromium on the PATH and playwright (requirements-dev.txt).
 """
@@ -68,10 +68,11 @@ def quiet(page: Page) -> None:
 
 
 def picture(page: Page, finding: Finding) -> Image.Image:
-    """The part of the page from the first to the last of what a finding names, over the whole width of the main part."""
+    """The part of the page from the first to the last of what a finding names, in full width."""
     first, last = (page.locator(selector).first.bounding_box() for selector in (finding.first, finding.last))
     main = page.locator("[data-testid=stMainBlockContainer]").bounding_box()
-    assert first is not None and last is not None and main is not None, finding
+    if first is None or last is None or main is None:
+        raise SystemExit(f"{finding.address} shows no {finding.first}, or no {finding.last}")
     top, bottom = first["y"] - 12, last["y"] + last["height"] + 12
     clip = {"x": main["x"], "y": top, "width": main["width"], "height": bottom - top}
     return Image.open(io.BytesIO(page.screenshot(clip=clip)))
