@@ -24,6 +24,7 @@ from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
 from radcbir_core.collections.groups import NEAR_DUPLICATE
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.evaluation.by_seen import BySeen, Figure
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.seen import seen_of
@@ -76,6 +77,17 @@ class Result:
     def title(self) -> str:
         """What it is of, and by which rules it was made."""
         return f"{self.of}{self.evaluation.title(self)}"
+
+    @property
+    def by_seen(self) -> BySeen | None:
+        """The figure that it begins with, without and with what was seen in training; None where nothing was."""
+        return self.evaluation.by_seen(self)
+
+    @property
+    def otherwise(self) -> Figure | None:
+        """The figure that it begins with, by the other rule for what was seen in training; None likewise."""
+        both = self.by_seen
+        return None if both is None else both.otherwise
 
     def summary(self) -> pd.DataFrame:
         """The few lines that most people want, as text."""
@@ -244,6 +256,10 @@ class Evaluation(ABC):
         protocol: Protocol | None = getattr(self, "protocol", None)
         return "" if protocol is None else f": {protocol.describe()}"
 
+    def by_seen(self, result: Result) -> BySeen | None:
+        """The figure that a result begins with, without and with what was seen in training; its notes say it."""
+        return BySeen.of_facts(result.facts)
+
     def remarks(self, result: Result) -> Sequence[str]:  # noqa: ARG002
         """What there is to say of a result in sentences, beside its notes."""
         return ()
@@ -288,6 +304,7 @@ class Evaluation(ABC):
         result = self.result(store, *kept)
         try:
             result._repr_html_()  # which reads all of it that is shown everywhere
+            _ = result.by_seen
         except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, StopIteration):
             return None  # tables of another form, of whoever made the archive that they came in
         return result
@@ -298,9 +315,22 @@ class Evaluation(ABC):
         tables: Mapping[str, pd.DataFrame],
         notes: Sequence[str] = (),
         facts: Mapping[str, Any] | None = None,
+        *,
+        by_seen: BySeen | None = None,
     ) -> Result:
-        """The result that these tables are."""
+        """The result that these tables are.
+
+        Args:
+            store: What an encoder made of a collection.
+            tables: By their names.
+            notes: What one has to know to read the numbers.
+            facts: Single numbers and words beside the tables.
+            by_seen: The figure that it begins with, by both rules for what was seen in training, where anything was; it
+                becomes the first note and a fact.
+        """
         of = self.subject.format(collection=store.collection.name, encoder=store.encoder_id)
+        if by_seen is not None:
+            notes, facts = (by_seen.said, *notes), {**(facts or {}), **by_seen.facts()}
         return Result(self, of, tables, tuple(notes), facts or {})
 
     def folder(self, store: EncoderStore) -> Path:

@@ -22,6 +22,7 @@ from radcbir_core.collections.groups import NEAR_DUPLICATE
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import BySeen, by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
@@ -54,7 +55,7 @@ class Comparison(Evaluation):
     """
 
     kind: ClassVar[str] = "comparison"
-    recipe: ClassVar[int] = 9
+    recipe: ClassVar[int] = 10
     name: ClassVar[str] = "Comparison"
     about: ClassVar[str] = "Two encoders query by query: P at k of both, and the difference with its interval."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors",)
@@ -137,7 +138,23 @@ class Comparison(Evaluation):
             },
             (*_notes(store, other, protocol), *_lone_labels(tables)),
             {"a": store.encoder_id, "b": self.versus},
+            by_seen=self._by_seen(view, b - a, other),
         )
+
+    def _by_seen(
+        self, view: GalleryView, difference: npt.NDArray[np.float64], other: EncoderStore | None
+    ) -> BySeen | None:
+        """B − A at the last level, micro."""
+        k = max(self.protocol.summary_ks)
+        place = self.protocol.ks.index(k)
+
+        def measure(part: GalleryView) -> npt.NDArray[np.float64]:
+            a = part.precision(part.hits())
+            b = by_chance(part, part.allowed) if other is None else part.precision(part.hits(store=other))
+            return (b - a)[:, place]
+
+        name = f"B − A of P@{k}, mean over queries"
+        return by_seen(view, measure, name=name, own=difference[:, place], limits=DIFFERENCES)
 
     def title(self, result: Result) -> str:
         """Who is A, who is B, and the protocol."""

@@ -19,9 +19,10 @@ import pandas as pd
 
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import BySeen, figures_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.statistics.averages import means_of, ratio
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, view_notes
@@ -37,7 +38,7 @@ FACTOR_NAMES: Mapping[str, str] = {
     "within": "P@k when only the query's modality and anatomy are searched",
 }
 FACTOR_COLUMNS = (
-    *("factor", "modality", "k", "share", "low", "high", "chance", "n_queries", "n_patients", "n_hits"),
+    *("factor", "modality", "k", "share", "low", "high", "chance", "n_queries", "n_patients", "n_hits", "n_seen"),
 )  # fmt: skip
 
 
@@ -47,13 +48,14 @@ class Factors(Evaluation):
 
     Table ``factors`` with the columns :data:`FACTOR_COLUMNS`, a row a factor, k, and modality of the queries, "" for
     all of them: ``share`` with the bounds of its 95 % interval over patients, ``chance`` what random images would give,
-    and the ``n_hits`` that the share is of (those that have the factor before). ``factor`` is of :data:`FACTORS`: the
+    the ``n_hits`` that the share is of (those that have the factor before), and ``n_seen`` queries that the encoder has
+    seen in training. ``factor`` is of :data:`FACTORS`: the
     three multiply to "all", which is micro P@k where every query has k hits; "within" is P@k with the gallery cut to
     the images of the query's modality and anatomy.
     """
 
     kind: ClassVar[str] = "factors"
-    recipe: ClassVar[int] = 2
+    recipe: ClassVar[int] = 3
     name: ClassVar[str] = "Anatomy and pathology"
     about: ClassVar[str] = (
         "P at k of the full label taken apart: modality, anatomy given the modality, pathology given the anatomy."
@@ -109,7 +111,29 @@ class Factors(Evaluation):
             if short
             else []
         )
-        return self.result(store, {"factors": table}, [*notes, *view_notes(store, self.protocol)])
+        return self.result(
+            store,
+            {"factors": table},
+            [*notes, *view_notes(store, self.protocol)],
+            by_seen=self._by_seen(view, place, label),
+        )
+
+    def _by_seen(self, view: GalleryView, place: npt.NDArray[np.int32], label: npt.NDArray[np.int32]) -> BySeen | None:
+        """The last factor, which is the hardest mostly: of the hits of the anatomy, those of the pathology."""
+        if not len(view.seen):
+            return None
+        everyone, k = view.with_seen, max(self.protocol.summary_ks)
+        queries, hits = everyone.queries, everyone.hits().rows[:, :k]
+        among = (hits >= 0) & (place[hits] == place[queries][:, None]) & ~everyone.available.empty[:, None]
+        line, rank = np.nonzero(among)
+        return figures_by_seen(
+            (label[hits[line, rank]] == label[queries[line]]).astype(np.float64),
+            lines=line,
+            seen=np.isin(queries, view.seen),
+            clusters=view.clusters[queries],
+            name=f"Pathology, of the first {k} hits that are of the anatomy",
+            rule=self.protocol.seen,
+        )
 
     def _rows(
         self, view: GalleryView, factor: str, right: npt.NDArray[np.bool_], among: npt.NDArray[np.bool_]
@@ -119,6 +143,7 @@ class Factors(Evaluation):
         modality = manifest.codes("modality")
         clusters = view.clusters[view.queries]
         chance = _by_chance(view, factor)
+        seen = np.bincount(modality.codes[view.seen], minlength=len(modality.values))
         rows: list[tuple[object, ...]] = []
         for k in self.protocol.ks:
             line, rank = np.nonzero(among[:, :k])
@@ -129,10 +154,10 @@ class Factors(Evaluation):
             asked = np.bincount(modality.codes[view.queries], minlength=len(modality.values))
             own = means_of(chance[:, None], modality.codes[view.queries], n_labels=len(modality.values))
             figures = [means.micro[0], *bounds.micro[0], own.micro[0]]
-            rows.append((factor, "", k, *figures, len(view.queries), bounds.n_clusters, len(line)))
+            rows.append((factor, "", k, *figures, len(view.queries), bounds.n_clusters, len(line), len(view.seen)))
             for code in np.flatnonzero(asked).tolist():
                 figures = [means.label[code, 0], *bounds.label[code, 0], own.label[code, 0]]
-                counts = [asked[code], bounds.label_clusters[code], means.label_queries[code, 0]]
+                counts = [asked[code], bounds.label_clusters[code], means.label_queries[code, 0], seen[code]]
                 rows.append((factor, modality.values[code], k, *figures, *map(int, counts)))
         return rows
 
@@ -150,6 +175,7 @@ class Factors(Evaluation):
                     "chance": with_bounds(row.chance, np.nan, np.nan),
                 }
                 | {"queries": row.n_queries, "patients": row.n_patients}
+                | seen_cell(part, self.protocol)
             )
         return pd.DataFrame(lines)
 

@@ -17,11 +17,12 @@ import pandas as pd
 from radcbir_core.arrays import row_chunks
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
+from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences, skewness
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
@@ -40,7 +41,7 @@ HUBNESS_COLUMNS = (
     *("label", "averaging", "k", "cosine", "cosine_low", "cosine_high"),
     *(f"{name}{part}" for name in CORRECTED for part in _PARTS),
     *(f"{name}_difference{part}" for name in CORRECTED for part in _PARTS),
-    *("chance", "n_queries", "n_patients", "n_empty"),
+    *("chance", "n_queries", "n_patients", "n_empty", "n_seen"),
 )
 
 
@@ -66,7 +67,7 @@ class Hubness(Evaluation):
     """
 
     kind: ClassVar[str] = "hubness"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "Hubness"
     about: ClassVar[str] = (
         "How unevenly images are retrieved: k-occurrences, their skewness, and P at k with hubs held back (CSLS and "
@@ -120,7 +121,8 @@ class Hubness(Evaluation):
         }
         facts: dict[str, Any] = {"k": self.k, "n_queries": len(view.queries), "n_gallery": len(gallery)}
         facts |= {name: _facts(mine) for name, mine in counts.items()}
-        return self.result(store, tables, view_notes(store, self.protocol), facts)
+        both = precision_by_seen(view, own=view.precision(cosine))
+        return self.result(store, tables, view_notes(store, self.protocol), facts, by_seen=both)
 
     def _corrected(self, view: GalleryView, cosine: Hits, progress: Progress) -> dict[str, Hits]:
         """The first k hits of each query by each other ranking."""
@@ -180,6 +182,7 @@ class Hubness(Evaluation):
                     "chance": with_bounds(row.chance, np.nan, np.nan),
                     "queries": row.n_queries,
                     "patients": row.n_patients,
+                    **seen_cell(table, self.protocol),
                 }
                 for row in lines_of(table[table["averaging"] != "label"])
             ]

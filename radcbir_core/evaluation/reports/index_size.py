@@ -24,9 +24,10 @@ import pandas as pd
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
-from radcbir_core.evaluation.reports.precision import rule_said
+from radcbir_core.evaluation.reports.precision import rule_said, seen_cell
 from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.averages import means_of
 from radcbir_core.evaluation.view import GalleryView, patient_notes
@@ -35,7 +36,7 @@ from radcbir_core.progress import Progress, silent
 FRACTIONS = (0.05, 0.1, 0.25, 0.5, 1.0)
 DRAWS = 5
 SIZE_COLUMNS = (
-    *("fraction", "gallery", "k", "averaging", "mean", "std", "low", "high", "draws", "n_queries", "n_empty"),
+    *("fraction", "gallery", "k", "averaging", "mean", "std", "low", "high", "draws", "n_queries", "n_empty", "n_seen"),
 )  # fmt: skip
 
 
@@ -74,11 +75,11 @@ class IndexSize(Evaluation):
     Table ``sizes`` with the columns :data:`SIZE_COLUMNS`, one row a fraction, k and averaging: the mean, the standard
     deviation (n − 1 below the line; 0 for the whole gallery, of which there is one), the least and the largest over
     draws; ``gallery`` is the mean number of images, ``n_queries`` the mean number of queries that count, and
-    ``n_empty`` that of queries that have nothing to find.
+    ``n_empty`` that of queries that have nothing to find; ``n_seen`` queries were seen in training.
     """
 
     kind: ClassVar[str] = "index-size"
-    recipe: ClassVar[int] = 4
+    recipe: ClassVar[int] = 5
     name: ClassVar[str] = "Index size"
     about: ClassVar[str] = (
         "P at k against the size of the gallery: drawn smaller by whole patients; mean and standard deviation of draws."
@@ -134,7 +135,9 @@ class IndexSize(Evaluation):
         if 1.0 in self.fractions:
             results[1.0].append(_measured(view))
             progress("galleries", total, total)
-        return self.result(store, {"sizes": _table(results, self.protocol.ks)}, self._notes(store))
+        sizes = _table(results, self.protocol.ks, n_seen=len(view.seen))
+        both = precision_by_seen(view, name=f"P@{max(self.protocol.summary_ks)} with the whole gallery")
+        return self.result(store, {"sizes": sizes}, self._notes(store), by_seen=both)
 
     def title(self, result: Result) -> str:
         """The level, the protocol, and how many draws."""
@@ -149,6 +152,7 @@ class IndexSize(Evaluation):
             [
                 {"averaging": averaging, "fraction": f"{part:g}", "gallery": round(lines["gallery"].iloc[0])}
                 | {f"nothing to find, {EMPTY_SAID[self.protocol.empty]}": round(lines["n_empty"].iloc[0])}
+                | seen_cell(lines, self.protocol)
                 | {f"P@{row.k}": f"{row.mean:.3f} ± {row.std:.3f}" for row in lines_of(lines)}
                 for averaging in ("micro", "macro")
                 for part, lines in result.table[result.table["averaging"] == averaging].groupby("fraction", sort=False)
@@ -180,7 +184,7 @@ def _measured(view: GalleryView) -> npt.NDArray[np.float64]:
     return np.column_stack([means.micro, means.macro, size, means.n_queries, empty])
 
 
-def _table(results: dict[float, list[npt.NDArray[np.float64]]], ks: Sequence[int]) -> pd.DataFrame:
+def _table(results: dict[float, list[npt.NDArray[np.float64]]], ks: Sequence[int], *, n_seen: int) -> pd.DataFrame:
     lines = []
     for fraction, measured in results.items():
         stacked = np.stack(measured)
@@ -201,6 +205,7 @@ def _table(results: dict[float, list[npt.NDArray[np.float64]]], ks: Sequence[int
                         "draws": len(known),
                         "n_queries": float(stacked[:, position, 3].mean()),
                         "n_empty": float(stacked[:, position, 4].mean()),
+                        "n_seen": n_seen,
                     }
                 )
     return pd.DataFrame(lines)[list(SIZE_COLUMNS)]

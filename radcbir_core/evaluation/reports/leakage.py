@@ -22,10 +22,11 @@ from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusio
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.figures import figures
-from radcbir_core.evaluation.reports.precision import means_table, with_bounds
+from radcbir_core.evaluation.reports.precision import means_table, seen_cell, with_bounds
 from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, patient_notes
@@ -54,7 +55,7 @@ class Leakage(Evaluation):
     """
 
     kind: ClassVar[str] = "leakage"
-    recipe: ClassVar[int] = 2
+    recipe: ClassVar[int] = 3
     name: ClassVar[str] = "Leakage"
     about: ClassVar[str] = (
         "P at k with nothing left out, then without exact copies, near-duplicates, the query's patient and its data "
@@ -104,6 +105,9 @@ class Leakage(Evaluation):
             before = values
             progress("leakage", done + 1, len(steps))
         splits = _company(store, names)
+        k = max(self.protocol.summary_ks)
+        named = {"name": f"P@{k} with all of it left out"} if names else {}
+        both = precision_by_seen(view, own=values, **named)
         return self.result(
             store,
             {
@@ -111,6 +115,7 @@ class Leakage(Evaluation):
                 "splits": pd.DataFrame(splits, columns=list(SPLIT_COLUMNS)),
             },
             self._notes(store, names),
+            by_seen=both,
         )
 
     def at(self, store: EncoderStore, exclude: Sequence[str]) -> GalleryView:
@@ -136,6 +141,7 @@ class Leakage(Evaluation):
         for row in lines_of(table[(table["averaging"] != "label") & (table["k"] == k)]):
             line = {"left out": step_name(row.step), "averaging": row.averaging, "queries": row.n_queries}
             line |= {"patients": row.n_patients, "nothing to find": row.n_empty}
+            line |= seen_cell(table, self.protocol)
             line |= {
                 f"P@{k}": with_bounds(row.precision, row.low, row.high),
                 "chance": with_bounds(row.chance, np.nan, np.nan),

@@ -18,12 +18,14 @@ import pandas as pd
 from radcbir_core.arrays import row_chunks
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences
 from radcbir_core.evaluation.metrics.label_noise import VOTES, label_noise
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.precision import with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
+from radcbir_core.evaluation.seen import seen_of
 from radcbir_core.evaluation.statistics.chance import expected_success
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
@@ -90,7 +92,7 @@ KINDS: dict[str, FailureKind] = {
     ),
 }
 
-KIND_COLUMNS = ("kind", "n", "share", "low", "high", "chance", "n_images", "n_patients")
+KIND_COLUMNS = ("kind", "n", "share", "low", "high", "chance", "n_images", "n_patients", "n_seen")
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ class MinedFailures(Evaluation):
 
     Table ``kinds`` with the columns :data:`KIND_COLUMNS`: of ``n_images`` images of ``n_patients`` patients that could
     fail so (queries; for hubs and anti-hubs, the gallery), ``n`` do, which is the ``share``, with the bounds of its
-    95 % interval over patients. ``chance`` is the same for hits drawn at random from those a query may be given: exact,
-    but for hubs and anti-hubs, where counts are taken for Poisson's; NaN for suspected labels.
+    95 % interval over patients; ``n_seen`` images that could were seen in training, and left out where they would
+    ask and the protocol says so. ``chance`` is the same for hits drawn at random from those a query may be given:
+    exact, but for hubs and anti-hubs, where counts are taken for Poisson's; NaN for suspected labels.
 
     Table ``images``, one row an image that asks or may be returned: ``row``, ``label``; of queries (else NaN or -1)
     ``similarity`` of the first hit; ``wrong``, 1 if that is not relevant; ``same_anatomy``, 1 if it is of the same
@@ -113,7 +116,7 @@ class MinedFailures(Evaluation):
     """
 
     kind: ClassVar[str] = "failures"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "Mined failures"
     about: ClassVar[str] = (
         "Failures of every kind over all labels: confident and wrong, wrong pathology or modality, nothing relevant, "
@@ -148,7 +151,14 @@ class MinedFailures(Evaluation):
         facts |= {"n_queries": len(view.queries), "n_gallery": int(view.gallery.sum())}
         kinds = self._kinds(view, images, facts["hub"])
         tables = {"kinds": kinds, "images": images}
-        return self.result(store, tables, view_notes(store, self.protocol), facts)
+
+        def wrong(part: GalleryView) -> npt.NDArray[np.float64]:
+            hits = part.hits(1)
+            none = part.available.empty | (hits.counts == 0)
+            return np.where(none, np.nan, ~part.relevant(hits)[:, 0])
+
+        both = by_seen(view, wrong, name="First hits that are wrong")
+        return self.result(store, tables, view_notes(store, self.protocol), facts, by_seen=both)
 
     def _images(self, view: GalleryView, progress: Progress) -> pd.DataFrame:
         manifest = view.store.collection.manifest
@@ -204,6 +214,11 @@ class MinedFailures(Evaluation):
         could |= dict.fromkeys(("modality", "suspect"), asks)
         could |= dict.fromkeys(("hub", "anti-hub"), view.gallery[rows])
         chances = self._chances(view, images, hub)
+        unanswerable = view.asked_by(view.seen).available.empty
+        seen = dict.fromkeys(could, len(view.seen))
+        seen |= dict.fromkeys(("confident", "pathology", "nothing"), int((~unanswerable).sum()))
+        in_gallery = seen_of(view.store).rows & view.gallery
+        seen |= dict.fromkeys(("hub", "anti-hub"), int(in_gallery.sum()))
         lines: list[dict[str, Any]] = []
         for kind in KINDS:
             members, there = is_of_kind(images, kind, hub=hub), could[kind]
@@ -221,6 +236,7 @@ class MinedFailures(Evaluation):
                     "chance": chances[kind],
                     "n_images": len(values),
                     "n_patients": bounds.n_clusters,
+                    "n_seen": seen[kind],
                 }
             )
         return pd.DataFrame(lines, columns=list(KIND_COLUMNS))
@@ -268,6 +284,7 @@ class MinedFailures(Evaluation):
                     "images": row.n,
                     "of": row.n_images,
                     "patients": row.n_patients,
+                    **({"seen in training": row.n_seen} if result.table["n_seen"].any() else {}),
                     "share": with_bounds(row.share, row.low, row.high),
                     "chance": with_bounds(row.chance, np.nan, np.nan),
                 }

@@ -15,9 +15,10 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from radcbir_core.collections.store import EncoderStore
+from radcbir_core.evaluation.by_seen import BySeen
 from radcbir_core.evaluation.evaluation import Need, Result, lines_of
 from radcbir_core.evaluation.protocol import KS, PAPER, Protocol
-from radcbir_core.evaluation.reports.precision import Precision
+from radcbir_core.evaluation.reports.precision import Precision, seen_cell
 
 PUBLISHED: Mapping[int, float] = {1: 0.594, 3: 0.590, 5: 0.588, 10: 0.583}
 """N → published P@N."""
@@ -53,9 +54,11 @@ class Paper(Precision):
         tables: Mapping[str, pd.DataFrame],
         notes: Sequence[str] = (),
         facts: Mapping[str, Any] | None = None,
+        *,
+        by_seen: BySeen | None = None,
     ) -> Result:
         """The result that these tables are, with the curve."""
-        return super().result(store, {**tables, "curve": by_n(tables["means"])}, notes, facts)
+        return super().result(store, {**tables, "curve": by_n(tables["means"])}, notes, facts, by_seen=by_seen)
 
     def summary(self, result: Result) -> pd.DataFrame:
         """P@N ± standard deviation, micro and macro, at a few N."""
@@ -68,6 +71,7 @@ class Paper(Precision):
                     "queries": int(part["n_queries"].max()),
                     "left out": int(part["n_empty"].max()),
                 }
+                | seen_cell(part, self.protocol)
                 | {f"P@{row.k}": f"{row.precision:.3f} ± {row.std:.3f}" for row in lines_of(part)}
                 for averaging, part in means.groupby("averaging", sort=False)
             ]

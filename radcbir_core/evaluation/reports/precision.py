@@ -15,6 +15,7 @@ import pandas as pd
 
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
+from radcbir_core.evaluation.by_seen import BySeen, Figure
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, OTHERWISE, SEEN_SAID, Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
@@ -109,6 +110,24 @@ class Precision(Evaluation):
         }
         return self.result(store, tables, view_notes(store, protocol))
 
+    def by_seen(self, result: Result) -> BySeen | None:
+        """P@k at the last level, which the table of means has by both rules."""
+        means, k = result.tables["means"], max(self.protocol.summary_ks)
+        rows = means[(means["k"] == k) & (means["averaging"] == "micro") & (means["level"] == self.protocol.levels[-1])]
+        if not len(rows) or not rows["n_seen"].iloc[0]:
+            return None
+        row = rows.iloc[0]
+        skip, count = (
+            Figure(
+                value=_known(row[side]),
+                low=_known(row[f"{side}_low"]),
+                high=_known(row[f"{side}_high"]),
+                n_queries=int(row[f"{side}_queries"]),
+            )
+            for side in ("without_seen", "with_seen")
+        )
+        return BySeen(f"P@{k}, mean over queries", skip, count, self.protocol.seen)
+
     def title(self, result: Result) -> str:
         """The protocol, and how many queries its rule for those that have nothing to find was used for."""
         return f": {self.protocol.describe()}: {empty_counts(result.tables['means'], self.protocol)}"
@@ -136,6 +155,10 @@ class Precision(Evaluation):
                 line[f"P@{last['k']} {words}"] = with_bounds(last[name], np.nan, np.nan)
             lines.append(line)
         return pd.DataFrame(lines)
+
+
+def _known(number: float) -> float | None:
+    return None if np.isnan(number) else float(number)
 
 
 def rule_said(table: pd.DataFrame, protocol: Protocol) -> str:
@@ -173,7 +196,17 @@ def seen_cell(part: pd.DataFrame, protocol: Protocol) -> dict[str, int]:
         {}
     """
     number = int(part["n_seen"].max())
-    return {f"seen in training, {SEEN_SAID[protocol.seen]}": number} if number else {}
+    return {seen_word(protocol): number} if number else {}
+
+
+def seen_word(protocol: Protocol) -> str:
+    """What a column of a summary is called that says how many queries the encoder has seen in training.
+
+    Example:
+        >>> seen_word(Protocol())
+        'seen in training, left out'
+    """
+    return f"seen in training, {SEEN_SAID[protocol.seen]}"
 
 
 def standout(table: pd.DataFrame) -> pd.Series | None:

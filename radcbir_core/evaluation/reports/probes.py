@@ -23,13 +23,14 @@ from radcbir_core.arrays import check_codes
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.auroc import macro_auroc
 from radcbir_core.evaluation.metrics.f1 import macro_f1
 from radcbir_core.evaluation.metrics.precision_at_k import check_ks
 from radcbir_core.evaluation.protocol import SEEN_RULES, Protocol
 from radcbir_core.evaluation.relevance import check_hits
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.seen import seen_notes
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.statistics.logistic import Logistic, fit_logistic
@@ -52,6 +53,9 @@ PROBE_COLUMNS = (
     "balanced_high",
     "macro_f1",
     "macro_auroc",
+    "n_queries",
+    "n_patients",
+    "n_seen",
 )
 
 Predicted = npt.NDArray[np.int64]
@@ -135,14 +139,15 @@ class Probes(Evaluation):
     """The scores of both probes, beside what always saying the commonest label would score.
 
     Tables: ``methods`` with the columns :data:`PROBE_COLUMNS`, where ``method`` is "majority", "kNN" or "linear", ``k``
-    is missing (NA) but for kNN, and bounds are of 95 % intervals over patients, NaN where undefined; and
+    is missing (NA) but for kNN, bounds are of 95 % intervals over patients, NaN where undefined, and ``n_queries`` of
+    ``n_patients`` were asked about, beside ``n_seen`` that the encoder has seen in training; and
     ``predictions``, one row a test image: ``row``, ``label``, and what each method said, in a column of its name
     (:func:`method_name`), "" where it said nothing. Facts: ``n_train`` images that were learned from, ``n_test`` that
     were asked about, ``n_labels`` among the latter.
     """
 
     kind: ClassVar[str] = "probes"
-    recipe: ClassVar[int] = 7
+    recipe: ClassVar[int] = 8
     name: ClassVar[str] = "kNN & linear probe"
     about: ClassVar[str] = (
         "Labels read off embeddings, from split train to split test: a vote of the nearest images, a linear classifier."
@@ -202,11 +207,14 @@ class Probes(Evaluation):
         # Of right or wrong answers, the mean over queries is the accuracy, that over labels the balanced accuracy.
         bounds = mean_intervals(right, truth, clusters=view.clusters[view.queries], n_labels=len(view.relevance.labels))
         names = np.array([*view.relevance.labels, ""], dtype=object)
+        behind = (len(truth), bounds.n_clusters, len(view.seen))
         lines, said = [], {"row": view.queries.astype(np.int32), "label": names[truth]}
         for position, (method, voting, predicted, area) in enumerate(methods):
             balanced = [right[truth == code, position].mean() for code in np.unique(truth)]
             shares = (right[:, position].mean(), *bounds.micro[position], np.mean(balanced), *bounds.macro[position])
-            lines.append((method, voting, *(float(share) for share in shares), macro_f1(predicted, truth), area))
+            lines.append(
+                (method, voting, *(float(share) for share in shares), macro_f1(predicted, truth), area, *behind)
+            )
             said[method_name(method, voting)] = names[predicted]
         notes = _notes(view, train, unseen=~np.isin(truth, codes[train]))
         if not classifier.settled:
@@ -216,7 +224,14 @@ class Probes(Evaluation):
             "predictions": pd.DataFrame(said),
         }
         facts = {"n_train": len(train), "n_test": len(truth), "n_labels": len(np.unique(truth))}
-        return self.result(store, tables, notes, facts)
+
+        def right_of(part: GalleryView) -> npt.NDArray[np.float64]:
+            asked = codes[part.queries]
+            given = classifier.classes[classifier.scores(source.vectors(part.queries)).argmax(axis=1)]
+            return np.asarray(given == asked, dtype=np.float64)
+
+        name = "Accuracy of the linear probe"
+        return self.result(store, tables, notes, facts, by_seen=by_seen(view, right_of, name=name, own=right[:, -1]))
 
     def title(self, result: Result) -> str:
         """The level, and how many images were learned from and asked about."""
@@ -232,6 +247,9 @@ class Probes(Evaluation):
             [
                 {
                     "method": method_name(row.method, row.k),
+                    "queries": row.n_queries,
+                    "patients": row.n_patients,
+                    **seen_cell(result.table, self._protocol),
                     "accuracy": with_bounds(row.accuracy, row.accuracy_low, row.accuracy_high),
                     "balanced accuracy": with_bounds(row.balanced_accuracy, row.balanced_low, row.balanced_high),
                     "macro F1": f"{row.macro_f1:.3f}",

@@ -15,6 +15,7 @@ import pandas as pd
 
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.average_precision import average_precision_at_k, check_ap_divisor
 from radcbir_core.evaluation.metrics.hit_rate import hit_rate_at_k
@@ -67,7 +68,7 @@ class Ranking(Evaluation):
     """
 
     kind: ClassVar[str] = "ranking"
-    recipe: ClassVar[int] = 7
+    recipe: ClassVar[int] = 8
     name: ClassVar[str] = "Ranking metrics"
     about: ClassVar[str] = (
         "NDCG, mAP, recall, hit rate and P at k, where images may show several pathologies; micro and macro."
@@ -148,7 +149,16 @@ class Ranking(Evaluation):
         queries = pd.DataFrame({column_of(*column): values[:, i] for i, column in enumerate(columns)})
         queries.insert(0, "row", view.queries.astype(np.int32))
         tables = {"means": means[list(RANK_COLUMNS)].astype({"k": "Int64"}), "queries": queries}
-        return self.result(store, tables, self._notes(view))
+        k = max(self.protocol.summary_ks)
+        own = values[:, columns.index(("nDCG", k))]
+
+        def measure(part: GalleryView) -> npt.NDArray[np.float64]:
+            gains = hit_grades(part.hits(k).rows, query_rows=part.queries, relevance=part.relevance)
+            found = ndcg_at_k(gains, (k,), available=part.available)[:, 0]
+            return np.where(part.available.empty, 0.0, found) if self.protocol.empty == "zero" else found
+
+        both = by_seen(view, measure, name=f"nDCG@{k}, mean over queries", own=own)
+        return self.result(store, tables, self._notes(view), by_seen=both)
 
     def title(self, result: Result) -> str:
         """The relevance rule, the protocol, and what mAP is divided by."""

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.confusion import confusion, rank_weights
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
 from radcbir_core.evaluation.relevance import expected_kinds
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_word, with_bounds
 from radcbir_core.evaluation.statistics.intervals import cell_intervals
-from radcbir_core.evaluation.view import asked_view, view_notes
+from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 
 WEIGHTS = ("rank", "equal")
@@ -51,7 +53,7 @@ class RetrievalConfusion(Evaluation):
     """
 
     kind: ClassVar[str] = "confusion"
-    recipe: ClassVar[int] = 2
+    recipe: ClassVar[int] = 3
     name: ClassVar[str] = "Retrieval confusion"
     about: ClassVar[str] = "What the hits of each label show: query label by retrieved label, with lift over chance."
     uses: ClassVar[tuple[Need, ...]] = ("neighbors", "labels")
@@ -137,7 +139,15 @@ class RetrievalConfusion(Evaluation):
         cells = cells.iloc[order].reset_index(drop=True)[list(CELL_COLUMNS)]
         facts = {"n_queries": len(view.queries), "n_asked": n_asked, "n_empty": n_empty, "n_labels": len(labels)}
         progress("confusion", 3, 3)
-        return self.result(store, {"cells": cells}, view_notes(store, self.protocol), facts)
+
+        def own_share(part: GalleryView) -> npt.NDArray[np.float64]:
+            shares = np.minimum(part.relevant(part.hits(self.k)).astype(np.float64) @ of_rank, 1.0)
+            return np.where(part.available.empty, np.nan, shares) if self.protocol.empty == "skip" else shares
+
+        name = "Share of hits with the label of their query"
+        asked = np.minimum(view.relevant(hits).astype(np.float64) @ of_rank, 1.0)
+        both = by_seen(view, own_share, name=name, own=asked)
+        return self.result(store, {"cells": cells}, view_notes(store, self.protocol), facts, by_seen=both)
 
     def title(self, result: Result) -> str:
         """The level, k and weight, the protocol, and the queries left out."""
@@ -173,6 +183,7 @@ class RetrievalConfusion(Evaluation):
                     "lift": f"{row.lift:.1f}",
                     "queries": row.n_queries,
                     "patients": row.n_patients,
+                    **({seen_word(self.protocol): row.n_seen} if cells["n_seen"].any() else {}),
                 }
                 for row in lines_of(cells[cells["label"] != cells["hit_label"]].head(_TOLD))
             ]

@@ -22,12 +22,13 @@ from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.overlap import overlap_by_depth, rank_biased_overlap
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
 from radcbir_core.evaluation.reports.leakage import difference_said
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.sampling import check_sample, sample_said, sampled
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, view_notes
@@ -62,7 +63,7 @@ class Robustness(Evaluation):
     """
 
     kind: ClassVar[str] = "robustness"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Robustness"
     about: ClassVar[str] = (
         "P at k of a sample of queries that are flipped, rotated, cropped, inverted, written into and so on, with the "
@@ -144,6 +145,9 @@ class Robustness(Evaluation):
             },
             self._notes(store, view),
             {"k": max(self.protocol.summary_ks)},
+            by_seen=precision_by_seen(
+                self.labeled(store), name=f"P@{max(self.protocol.summary_ks)} of all queries, unchanged"
+            ),
         )
 
     def title(self, result: Result) -> str:  # noqa: ARG002 - the same for all
@@ -157,6 +161,7 @@ class Robustness(Evaluation):
         for row in lines_of(table[(table["averaging"] == "micro") & (table["k"] == k)]):
             line = {"queries that are": perturbation_said(row.perturbation), "queries": row.n_queries}
             line["patients"] = row.n_patients
+            line |= seen_cell(table, self.protocol)
             same = table[(table["perturbation"] == row.perturbation) & (table["averaging"] == "micro")]
             for other in lines_of(same[same["k"].isin({min(self.protocol.ks), k})]):
                 line[f"P@{other.k}"] = with_bounds(other.precision, other.low, other.high)

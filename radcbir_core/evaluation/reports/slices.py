@@ -21,6 +21,7 @@ import pandas as pd
 from radcbir_core.collections.manifest import Codes, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.column_groups import NOT_KNOWN, ColumnGroups, bands, groups_of_column, offered_columns
 from radcbir_core.evaluation.embedding_clusters import embedding_clusters
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
@@ -28,7 +29,7 @@ from radcbir_core.evaluation.image_facts import FACTS, image_facts
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
 from radcbir_core.evaluation.reports.leakage import difference_said
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_word, with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
 from radcbir_core.evaluation.reports.subgroups import CLEAR, FEWEST_PATIENTS, FEWEST_QUERIES, p_said
 from radcbir_core.evaluation.slice_candidates import Candidates, candidates_of, distinct_columns
@@ -75,7 +76,7 @@ class Slices(Evaluation):
     """
 
     kind: ClassVar[str] = "slices"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Slices of failure"
     about: ClassVar[str] = (
         "Which values of columns and pairs of them fail more than the rest, found among all columns, brightness and "
@@ -184,7 +185,8 @@ class Slices(Evaluation):
         names = ("precision", "low", "high", "chance", "n_queries", "n_patients", "n_empty", "n_seen")
         facts: dict[str, Any] = {"k": self.k, **dict(zip(names, map(_plain, everything), strict=True))}
         facts |= {"tried": len(words), "n_all": candidates.n_all, "columns": [one.column for one in columns]}
-        return self.result(store, tables, [*self._notes(store, candidates), *notes], facts)
+        both = precision_by_seen(view, own=values[:, None])
+        return self.result(store, tables, [*self._notes(store, candidates), *notes], facts, by_seen=both)
 
     def _columns(self, view: GalleryView, notes: list[str], progress: Progress) -> list[ColumnGroups]:
         """All that may part the queries: columns, the label, what pictures are like, and clusters."""
@@ -235,6 +237,7 @@ class Slices(Evaluation):
                     "clear": "yes" if row.clear else "no",
                     "queries": row.n_queries,
                     "patients": row.n_patients,
+                    **({seen_word(self.protocol): row.n_seen} if result.facts["n_seen"] else {}),
                     f"P@{self.k}": with_bounds(row.precision, row.low, row.high),
                     "chance": with_bounds(row.chance, np.nan, np.nan),
                     "to others": difference_said(row.difference, row.difference_low, row.difference_high),
@@ -243,8 +246,9 @@ class Slices(Evaluation):
                 for row in lines_of(result.table)
             ],
             columns=[
-                *("slice", "conditions", "clear", "queries", "patients", f"P@{self.k}", "chance", "to others"),
-                "p, corrected",
+                *("slice", "conditions", "clear", "queries", "patients"),
+                *([seen_word(self.protocol)] if result.facts["n_seen"] else []),
+                *(f"P@{self.k}", "chance", "to others", "p, corrected"),
             ],
         )
 

@@ -14,21 +14,34 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.groups import EXCLUSIONS, default_exclusions, groups_of
+from radcbir_core.collections.groups import EXCLUSIONS, clusters_of, default_exclusions, groups_of
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError, Remedy
+from radcbir_core.evaluation.by_seen import figures_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice
 from radcbir_core.evaluation.metrics.silhouette import places_of
 from radcbir_core.evaluation.metrics.similarity import Similarities, label_similarities
-from radcbir_core.evaluation.seen import seen_notes
+from radcbir_core.evaluation.seen import seen_notes, seen_of
 from radcbir_core.evaluation.statistics.averages import ratio
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 
-SPACE_COLUMNS = ("level", "label", "within", "between", "gap", "relative_gap", "n_images", "n_pairs", "averaging")
+SPACE_COLUMNS = (
+    "level",
+    "label",
+    "within",
+    "between",
+    "gap",
+    "relative_gap",
+    "n_images",
+    "n_pairs",
+    "n_seen",
+    "averaging",
+)
 
 
 @dataclass(frozen=True)
@@ -37,14 +50,15 @@ class Space(Evaluation):
 
     Tables: ``similarities`` of every level, with the columns :data:`SPACE_COLUMNS`: ``averaging`` is "micro" (over all
     pairs of images), "macro" (over labels) or "label"; similarities are NaN where there is no pair; ``n_pairs`` are the
-    unordered pairs within; a label without one is not part of the macro mean. ``silhouettes`` of the images of one
-    level: ``row``, ``label``, ``own``, ``other``, ``nearest``, ``silhouette``; ``nearest`` is a label's name, "" where
-    there is none. And ``matrix``: ``label``, ``other``, ``similarity``, ``n_images``, ``n_others``; the mean similarity
-    of each pair of labels (a label with itself: of its different images), NaN where there is no pair of images.
+    unordered pairs within, ``n_seen`` the images that the encoder has seen in training; a label without a pair is not
+    part of the macro mean. ``silhouettes`` of the images of one level: ``row``, ``label``, ``own``, ``other``,
+    ``nearest``, ``silhouette``; ``nearest`` is a label's name, "" where there is none. And ``matrix``: ``label``,
+    ``other``, ``similarity``, ``n_images``, ``n_others``; the mean similarity of each pair of labels (a label with
+    itself: of its different images), NaN where there is no pair of images.
     """
 
     kind: ClassVar[str] = "space"
-    recipe: ClassVar[int] = 3
+    recipe: ClassVar[int] = 4
     name: ClassVar[str] = "Embedding space"
     about: ClassVar[str] = (
         "How similar images are within labels and between them: exact means over all pairs of images; silhouettes."
@@ -99,7 +113,7 @@ class Space(Evaluation):
             progress: Told the number of images, as step "images"; each is read twice.
         """
         self.labeled(store)
-        manifest = store.collection.manifest
+        manifest, seen = store.collection.manifest, seen_of(store).rows
         apart = None if self.exclude == "none" else groups_of(store, [self.exclude])[0]
         lines: list[dict[str, Any]] = []
         for level in LEVELS:
@@ -107,10 +121,20 @@ class Space(Evaluation):
             codes = np.where(store.valid, labels.codes, -1)
             if (codes >= 0).any():
                 sums = label_similarities(vectors_of(store), codes, n_labels=len(labels.values), apart=apart)
-                lines += [{"level": level, **line} for line in _lines(sums, labels.values)]
+                lines += [{"level": level, **line} for line in _lines(sums, labels.values, codes[seen])]
         matrix, images = self._layout(store, apart, progress)
         tables = {"similarities": pd.DataFrame(lines)[list(SPACE_COLUMNS)], "silhouettes": images, "matrix": matrix}
-        return self.result(store, tables, self._notes(store, images))
+        rows = images["row"].to_numpy()
+        both = figures_by_seen(
+            images["silhouette"].to_numpy(dtype=np.float64),
+            seen=seen[rows],
+            clusters=clusters_of(store)[rows],
+            name=f"Mean silhouette at the level {self.level}",
+            rule="count",
+            limits=(-1.0, 1.0),
+            noun=("image", "images"),
+        )
+        return self.result(store, tables, self._notes(store, images), by_seen=both if seen[rows].any() else None)
 
     def _layout(self, store: EncoderStore, apart: Any, progress: Progress) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The matrix of labels, and the silhouettes of images."""
@@ -155,6 +179,7 @@ class Space(Evaluation):
             [
                 {"level": row["level"], "averaging": row["averaging"], "images": row["n_images"]}
                 | {"pairs within": row["n_pairs"]}
+                | ({"seen in training": row["n_seen"]} if means["n_seen"].any() else {})
                 | {
                     column.replace("_", " "): "" if np.isnan(row[column]) else f"{row[column]:.3f}"
                     for column in ("within", "between", "gap", "relative_gap")
@@ -220,8 +245,9 @@ def label_silhouettes(images: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["silhouette", "label"], kind="stable").reset_index(drop=True)
 
 
-def _lines(sums: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """Micro, macro and each label."""
+def _lines(sums: Similarities, names: tuple[str, ...], seen_codes: npt.NDArray[np.int32]) -> Iterator[dict[str, Any]]:
+    """Micro, macro and each label; ``seen_codes`` are the labels of the images that were seen, -1 is none."""
+    seen = np.bincount(seen_codes[seen_codes >= 0], minlength=len(names))
     within = ratio(sums.within, sums.within_pairs)
     between = ratio(sums.between, sums.between_pairs)
     both = ~np.isnan(within) & ~np.isnan(between)
@@ -229,8 +255,8 @@ def _lines(sums: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any
     every_between = float(ratio(sums.between.sum()[None], sums.between_pairs.sum()[None])[0])
     mean = (float(within[both].mean()), float(between[both].mean())) if both.any() else (np.nan, np.nan)
     images, pairs = int(sums.images.sum()), int(sums.within_pairs.sum()) // 2
-    yield _line("", "micro", every_within, every_between, images=images, pairs=pairs)
-    yield _line("", "macro", *mean, images=images, pairs=pairs)
+    yield _line("", "micro", every_within, every_between, images=images, pairs=pairs, seen=int(seen.sum()))
+    yield _line("", "macro", *mean, images=images, pairs=pairs, seen=int(seen.sum()))
     for code in np.flatnonzero(sums.images).tolist():
         yield _line(
             names[code],
@@ -239,10 +265,13 @@ def _lines(sums: Similarities, names: tuple[str, ...]) -> Iterator[dict[str, Any
             float(between[code]),
             images=int(sums.images[code]),
             pairs=int(sums.within_pairs[code]) // 2,
+            seen=int(seen[code]),
         )
 
 
-def _line(label: str, averaging: str, within: float, between: float, *, images: int, pairs: int) -> dict[str, Any]:
+def _line(
+    label: str, averaging: str, within: float, between: float, *, images: int, pairs: int, seen: int
+) -> dict[str, Any]:
     room = 1 - between
     return {
         "label": label,
@@ -252,5 +281,6 @@ def _line(label: str, averaging: str, within: float, between: float, *, images: 
         "relative_gap": (within - between) / room if room > 1e-9 else np.nan,
         "n_images": images,
         "n_pairs": pairs,
+        "n_seen": seen,
         "averaging": averaging,
     }

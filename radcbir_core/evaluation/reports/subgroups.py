@@ -18,12 +18,13 @@ import pandas as pd
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
+from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.column_groups import ColumnGroups, groups_of_column, offered_columns
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.figures import by_chance, figures
 from radcbir_core.evaluation.reports.leakage import difference_said
-from radcbir_core.evaluation.reports.precision import with_bounds
+from radcbir_core.evaluation.reports.precision import seen_word, with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
 from radcbir_core.evaluation.statistics.contrasts import Contrasts, contrasts
 from radcbir_core.evaluation.statistics.randomization import holm
@@ -64,7 +65,7 @@ class Subgroups(Evaluation):
     """
 
     kind: ClassVar[str] = "subgroups"
-    recipe: ClassVar[int] = 1
+    recipe: ClassVar[int] = 2
     name: ClassVar[str] = "Subgroups"
     about: ClassVar[str] = (
         "P at k by the values of any column (view, sex, age, data set), each against all others, as it is and at equal "
@@ -138,7 +139,8 @@ class Subgroups(Evaluation):
             f"A value of fewer than {FEWEST_QUERIES} queries or {FEWEST_PATIENTS} patients is not compared. p is that "
             f"of flipping signs patient by patient, corrected for {counted(number, 'value')} (Holm)."
         )
-        return self.result(store, tables, notes, {"column": groups.column, "compared": number})
+        facts = {"column": groups.column, "compared": number}
+        return self.result(store, tables, notes, facts, by_seen=precision_by_seen(view, own=values))
 
     def title(self, result: Result) -> str:
         """The column, the level and the rules."""
@@ -153,7 +155,7 @@ class Subgroups(Evaluation):
             line = {str(result.facts["column"]): row.value or "all", "queries": row.n_queries}
             line |= {"patients": row.n_patients, "nothing to find": row.n_empty}
             if table["n_seen"].any():
-                line["seen"] = row.n_seen
+                line[seen_word(self.protocol)] = row.n_seen
             line |= {f"P@{k}": with_bounds(row.precision, row.low, row.high)}
             line["chance"] = with_bounds(row.chance, np.nan, np.nan)
             line["to all others"] = _said(row.difference, row.difference_low, row.difference_high, few=row.few)

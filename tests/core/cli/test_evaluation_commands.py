@@ -40,7 +40,7 @@ def test_the_table_is_that_of_the_comparison(collection, capsys, tmp_path, versu
     assert code == 0
     found = Comparison(versus).suited(collection.store("pixels")).run(collection.store("pixels"))
     means = found.table[found.table["averaging"] != "label"].to_dict("records")
-    assert f"small: A = pixels, B = {versus}; leave-one-out, patient excluded, divided by k" in out
+    assert f"small: A = pixels, B = {versus}; leave-one-out, near-duplicate and patient excluded, divided by k" in out
     cells = printed(out)
     assert len(cells) == len(means) == 24
     for line, row in zip(cells, means, strict=True):

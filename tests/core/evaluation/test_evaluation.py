@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import fields
 
 import pandas as pd
@@ -15,8 +16,9 @@ from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.errors import EvaluationError, StaleError
-from radcbir_core.evaluation import EVALUATIONS, Protocol, evaluate, evaluation_of, evaluation_on
+from radcbir_core.evaluation import EVALUATIONS, Protocol, Result, evaluate, evaluation_of, evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation
+from tests.planted_training import plant_training
 from tests.second_encoder import add_encoder
 from tests.stale import outdate
 
@@ -47,6 +49,14 @@ def collection(small_data, tmp_path, monkeypatch):
     opened = open_collection("small")
     shutil.rmtree(opened.store("pixels").evaluation_folder, ignore_errors=True)
     return opened
+
+
+@pytest.fixture
+def copied(small_data, tmp_path, monkeypatch):
+    """What pixels made of the collection ``small``, in a folder of this test's own."""
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    return open_collection("small").store("pixels")
 
 
 def chosen(kind: str, **choices) -> Evaluation:
@@ -177,6 +187,76 @@ def without_labels(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         Manifest, "codes", lambda self, name: none(codes(self, name)) if name == "anatomy" else codes(self, name)
     )
+
+
+BESIDE_SEEN = {"neighborhoods", "near-duplicates"}
+"""Nobody asks in these: they say what two graphs share, and which files show one picture."""
+WITHOUT_A_FIGURE = {*BESIDE_SEEN, "approximation"}
+"""Which says how far two searches part; whether a query was seen has no part in that."""
+
+
+def micro(name: str, k: str = "k", **at) -> Callable[[Result], float]:
+    """Takes the micro mean at the largest k, or the line that ``at`` names, from the first table."""
+
+    def taken(result: Result) -> float:
+        table = result.table
+        for column, value in {**({"averaging": "micro"} if "averaging" in table else {}), **at}.items():
+            table = table[table[column] == value]
+        return float(table[table[k] == 10][name].iloc[-1] if k else table[name].iloc[-1])
+
+    return taken
+
+
+HEADLINES = {
+    "precision": micro("precision", level="label"),
+    "paper": micro("precision"),
+    "factors": micro("share", factor="pathology", modality=""),
+    "leakage": micro("precision", step="patient"),
+    "subgroups": micro("precision", value=""),
+    "ranking": micro("value", metric="nDCG"),
+    "probes": micro("accuracy", k="", method="linear"),
+    "index-size": micro("mean", fraction=1.0),
+    "space": None,
+    "confusion": None,
+    "failures": micro("share", k="", kind="confident"),
+    "hubness": micro("cosine"),
+    "slices": lambda result: result.facts["precision"],
+    "robustness": micro("precision", perturbation="unchanged"),
+    "comparison": micro("difference", level="label"),
+}
+"""Of each kind the figure that it begins with, as its own table has it; None where no table has it."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_seen_is_counted_and_the_figure_by_the_other_rule_stands_beside(copied, kind, monkeypatch) -> None:
+    if kind in BESIDE_SEEN:
+        return
+    plant_training(monkeypatch, copied.collection, range(0, 61, 3))
+    fast = {"robustness": {"perturbations": ("flip",)}, "index-size": {"fractions": (0.5, 1.0)}}.get(kind, {})
+    result = chosen(kind, **fast).compute(copied)
+    assert result.table["n_seen"].max() > 0, "a table says how many queries were seen"
+    assert [name for name in result.summary() if name.startswith("seen in training")], "and so does the summary"
+    if kind in WITHOUT_A_FIGURE:
+        assert result.by_seen is None
+        return
+    both = result.by_seen
+    assert 0 < both.skip.n_queries < both.count.n_queries
+    assert kind == "precision" or both.rule != "skip" or result.notes[0] == both.said
+    assert json.loads(json.dumps(both.facts())) == both.facts(), "it can be kept"
+    fixed = kind in {"paper", "space"}  # which have no such choice
+    other = None if fixed else chosen(kind, seen="count", **fast).compute(copied)
+    for one, figure in ((result, both.count if both.rule == "count" else both.skip), (other, both.count)):
+        if one is not None and HEADLINES[kind] is not None:
+            assert figure.value == pytest.approx(HEADLINES[kind](one)), "it is what the other rule would give"
+    if other is not None:
+        assert (other.by_seen.skip, other.by_seen.count) == (both.skip, both.count), "whichever was asked for"
+        assert (result.otherwise, other.otherwise) == (both.count, both.skip)
+
+
+def test_nothing_is_said_of_it_where_nothing_was_seen(copied) -> None:
+    for kind in HEADLINES:
+        if kind not in {"robustness", "slices", "index-size", "probes"}:
+            assert chosen(kind).compute(copied).otherwise is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

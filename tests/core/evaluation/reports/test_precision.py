@@ -202,16 +202,17 @@ def test_the_queries_of_a_level_add_up_to_its_mean(store) -> None:
 
 
 def test_results_are_cached_and_made_again_when_the_embeddings_change(store) -> None:
-    first = Precision().kept(store)
+    default = Precision().suited(store)
+    first = default.kept(store)
     assert first is not None, "the build has left the default protocol's"
     folders = set(store.evaluation_folder.iterdir())
     told: list[str] = []
-    again = Precision().run(store, progress=lambda step, done, total: told.append(step))
+    again = default.run(store, progress=lambda step, done, total: told.append(step))
     assert told == []
     assert again.table.equals(first.table)
     assert again.notes == first.notes
-    (Precision().folder(store) / "means.parquet").write_bytes(b"damaged")
-    assert Precision().run(store).table.equals(first.table)
+    (default.folder(store) / "means.parquet").write_bytes(b"damaged")
+    assert default.run(store).table.equals(first.table)
     other = Precision(Protocol.of(divisor="available"))
     other.run(store)
     assert set(store.evaluation_folder.iterdir()) == folders | {other.folder(store)}

@@ -24,6 +24,8 @@ from tests.core.evaluation.metrics.test_similarity import slow
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
 
+NOTHING_SEEN = np.empty(0, dtype=np.int32)
+
 
 @pytest.fixture
 def store(small_data, tmp_path_factory, monkeypatch):
@@ -62,19 +64,19 @@ def test_points_and_noise() -> None:
     """Labels that are points have a relative gap of 1; labels given at random one near 0."""
     points = np.repeat(np.eye(3), 4, axis=0)
     found = label_similarities(ArrayVectors(points), np.repeat(np.arange(3), 4), n_labels=3)
-    lines = list(space._lines(found, ("a", "b", "c")))
+    lines = list(space._lines(found, ("a", "b", "c"), NOTHING_SEEN))
     assert [line["relative_gap"] for line in lines] == pytest.approx([1] * 5)
     random = np.random.default_rng(0)
     vectors = random.normal(size=(2000, 8)) + 2
     sums = label_similarities(ArrayVectors(vectors), random.integers(0, 3, 2000), n_labels=3)
-    lines = list(space._lines(sums, ("a", "b", "c")))
+    lines = list(space._lines(sums, ("a", "b", "c"), NOTHING_SEEN))
     assert abs(lines[0]["relative_gap"]) < 0.01
     assert lines[0]["between"] > 0.5
 
 
 def test_what_there_is_no_pair_of_is_unknown() -> None:
     found = label_similarities(ArrayVectors(np.eye(2)), np.array([0, 0]), n_labels=1, apart=np.array([3, 3]))
-    line = next(space._lines(found, ("a",)))
+    line = next(space._lines(found, ("a",), NOTHING_SEEN))
     assert math.isnan(line["within"])
     assert math.isnan(line["between"])
     assert line["n_pairs"] == 0
