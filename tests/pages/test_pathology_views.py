@@ -173,7 +173,7 @@ def test_without_a_split_it_says_what_is_missing(app, copied_data, query, who) -
 def test_ranking_metrics_are_those_of_the_core(app, store, metric, k, rule, shown) -> None:
     at = app("pathology", view="ranking", metric=metric, k=str(k), rule=rule)
     assert not complaints(at)
-    found = Ranking(rule=rule, r_precision=metric == "R-precision").run(store)
+    found = Ranking(rule=rule, r_precision=metric == "R-precision").suited(store).run(store)
     rows = found.table[found.table["metric"] == metric]
     rows = rows if metric == "R-precision" else rows[rows["k"] == k]
     for averaging in ("micro", "macro"):
@@ -199,7 +199,7 @@ def test_a_label_opens_its_queries_worst_first(app, store) -> None:
     label = "XR/chest/pneumonia"
     at = app("pathology", view="ranking", label=label, k="5", metric="P")
     assert not complaints(at)
-    found = Ranking().run(store)
+    found = Ranking().suited(store).run(store)
     manifest = store.collection.manifest
     pathologies = manifest.frame["pathologies"]
     mine = [row for row in found.tables["queries"]["row"] if "pneumonia" in pathologies[row]]
@@ -218,7 +218,7 @@ def test_a_label_opens_its_queries_worst_first(app, store) -> None:
 def test_what_average_precision_is_divided_by_can_be_chosen(app, store) -> None:
     at = app("pathology", view="ranking", metric="mAP", ap="found")
     assert not complaints(at)
-    found = Ranking(ap_divisor="found").run(store).table
+    found = Ranking(ap_divisor="found").suited(store).run(store).table
     row = found.query("metric == 'mAP' and averaging == 'micro' and k == 10").iloc[0]
     assert tiles(at)["Micro mAP@10"][0] == f"{row['value']:.3f}"
     assert "mAP is divided by those found." in notes(at)[0]
