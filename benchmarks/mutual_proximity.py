@@ -68,10 +68,10 @@ def orders(store: EncoderStore) -> dict[str, npt.NDArray[np.int32]]:
     own = Nearest(mine.similarities, among=len(rows))
     return {
         "all pairs (the definition)": of_both(less_to_query * less_to_hit),
-        "counted in the graph (used)": by_mutual_proximity(mine, own, nearest).rows,
+        "counted in the graph (used)": mine.in_order(by_mutual_proximity(mine, own, nearest)).rows,
         "normal, all similarities": normal(similarities),
         "normal, those of the graph": normal(np.asarray(store.neighbor_similarities[rows], dtype=np.float32)),
-        "CSLS": by_csls(mine, usual_similarity(lists[:, :NEAREST])).rows,
+        "CSLS": mine.in_order(by_csls(mine, usual_similarity(lists[:, :NEAREST]))).rows,
         "cosine": mine.rows,
     }
 

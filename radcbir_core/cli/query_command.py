@@ -41,6 +41,9 @@ def query(
     within_anatomy: Annotated[  # noqa: FBT002 - a switch on the command line
         bool, typer.Option("--within-anatomy", help="Only images of the modality and anatomy of --id.")
     ] = False,
+    hubness: Annotated[
+        str, typer.Option("--hubness", metavar="cosine|csls|mutual-proximity", help="What orders hits, hubs held back.")
+    ] = "cosine",
     exclude: Excluded = None,
     frame: Annotated[int | None, typer.Option(help="Frame of --image, from 0; the middle one by default.")] = None,
     perturb: Annotated[
@@ -82,7 +85,9 @@ def query(
     if steps and isinstance(asked, ImageQuery | RowQuery):
         shown = asked.pixels if isinstance(asked, ImageQuery) else collection.read_image(asked.rows[0]).pixels
         asked = ChangedQuery(perturbed(shown, steps), asked)
-    answer = retriever.search(asked, k=k, where=conditions, exclude=excluded, within_anatomy=within_anatomy)
+    answer = retriever.search(
+        asked, k=k, where=conditions, exclude=excluded, within_anatomy=within_anatomy, order=hubness
+    )
     for note in answer.notes:
         complaints.print(Text(f"Note: {note}"))
     measure, table = answer.measure, answer.table()
@@ -91,9 +96,10 @@ def query(
             complaints.print(Text(f"Note: Found by {answer.hits.found_by()}."))
         print(json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False))
         return
+    ranks = ["rank", "cosine_rank"] if answer.ranks is not None else ["rank"]
     rows = [
         [
-            hit["rank"],
+            *(hit[name] for name in ranks),
             f"{hit[measure]:.3f}",
             hit["modality"],
             hit["anatomy"],
@@ -102,7 +108,8 @@ def query(
         ]
         for hit in table.to_dict("records")
     ]
-    print_table(["rank", measure.replace("_", " "), "modality", "anatomy", "pathologies", "image_id"], rows)
+    names = [*ranks, measure, "modality", "anatomy", "pathologies"]
+    print_table([*(name.replace("_", " ") for name in names), "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
     for line in _said(answer, steps):
         print(line)
@@ -110,6 +117,8 @@ def query(
 
 def _said(answer: Answer, steps: Sequence[Step]) -> Iterator[str]:
     """What there is to know of the numbers, below the table."""
+    if answer.ranks is not None:
+        yield answer.ordered_by
     if answer.within:
         yield f"Only images of the query's modality and anatomy were searched: {' '.join(answer.within)}."
     if steps:

@@ -1,6 +1,6 @@
 """CSLS: similarities less what is usual around both images, so that hubs are not everybody's neighbors.
 
-Owns the arithmetic, and the new order of hits. Source: Lample, Conneau, Ranzato, Denoyer and Jégou, *Word Translation
+Owns the arithmetic, and the order of hits by it. Source: Lample, Conneau, Ranzato, Denoyer and Jégou, *Word Translation
 Without Parallel Data* (ICLR 2018), section 2.3: CSLS(x, y) = 2 cos(x, y) - r(x) - r(y), where r is the mean similarity
 of an image to its K nearest ones.
 """
@@ -40,22 +40,21 @@ def usual_similarity(similarities: NDArray[Any]) -> NDArray[np.float64]:
     return usual
 
 
-def by_csls(hits: Hits, usual: NDArray[np.float64]) -> Hits:
-    """Hits in the order of CSLS, the query's own r left out, since it is the same for all of its hits.
+def by_csls(hits: Hits, usual: NDArray[np.float64]) -> NDArray[np.intp]:
+    """The order of hits by CSLS, the query's own r left out, since it is the same for all of its hits.
 
     Args:
         hits: By cosine; only these are put in another order.
         usual: (N,) r of every image of the collection.
 
     Returns:
-        The same hits, the largest 2 cos - r first; of equal ones, that first which was before. ``similarities`` are
-        still the cosines.
+        (Q, K) positions in each line of hits, the largest 2 cos - r first; of equal ones, that first which was before.
 
     Example:
         >>> hits = Hits(np.array([[0, 1, -1]]), np.array([[0.9, 0.8, np.nan]]), np.array([2]))
-        >>> by_csls(hits, np.array([0.9, 0.5])).rows.tolist()
+        >>> hits.in_order(by_csls(hits, np.array([0.9, 0.5]))).rows.tolist()
         [[1, 0, -1]]
     """
     scores = 2 * hits.similarities.astype(np.float64) - np.append(usual, 0.0)[hits.rows]
     scores[hits.rows < 0] = -np.inf
-    return hits.in_order(np.argsort(-scores, axis=1, kind="stable"))
+    return np.argsort(-scores, axis=1, kind="stable")

@@ -64,27 +64,24 @@ class Nearest:
         return counts
 
 
-def by_mutual_proximity(
-    hits: Hits, of_queries: Nearest, of_images: Nearest, *, lines: NDArray[Any] | None = None
-) -> Hits:
-    """Hits in the order of mutual proximity.
+def by_mutual_proximity(hits: Hits, of_queries: Nearest, of_images: Nearest) -> NDArray[np.intp]:
+    """The order of hits by mutual proximity.
 
     Args:
         hits: By cosine; only these are put in another order.
         of_queries: What is nearest to each of the ``(Q,)`` queries.
         of_images: The same of every image of the collection.
-        lines: ``(Q, k)``; which of ``of_images`` each hit is, where these are not all.
 
     Returns:
-        The same hits, the largest F_q(s) F_x(s) first; of equal ones, that first which was before. ``similarities`` are
-        still the cosines.
+        ``(Q, K)`` positions in each line of hits, the largest F_q(s) F_x(s) first; of equal ones, that first which was
+        before.
 
     Example:
         Two others are nearer to image 0 than the query is, and nobody to image 1.
 
         >>> hits = Hits(np.array([[0, 1, -1]]), np.array([[0.5, 0.4, np.nan]]), np.array([2]))
         >>> of_images = Nearest(np.array([[0.9, 0.8], [0.4, 0.3]]), among=10)
-        >>> by_mutual_proximity(hits, Nearest(hits.similarities, among=10), of_images).rows.tolist()
+        >>> hits.in_order(by_mutual_proximity(hits, Nearest(hits.similarities, among=10), of_images)).rows.tolist()
         [[1, 0, -1]]
     """
     there = hits.rows >= 0
@@ -92,9 +89,9 @@ def by_mutual_proximity(
     # In whole numbers, so that equal products are equal; what both are divided by is the same for all.
     proximity = (of_queries.among - of_queries.nearer(queries, hits.similarities)).astype(np.int64)
     if len(of_images):
-        images = np.where(there, hits.rows if lines is None else lines, 0)
+        images = np.where(there, hits.rows, 0)
         proximity *= of_images.among - of_images.nearer(images, hits.similarities)
-    return hits.in_order(np.argsort(np.where(there, -proximity, 1), axis=1, kind="stable"))
+    return np.argsort(np.where(there, -proximity, 1), axis=1, kind="stable")
 
 
 def _keys(similarities: NDArray[Any]) -> NDArray[np.int16]:

@@ -7,7 +7,7 @@ searching is searcher.py's; making an embedding of an image or a sentence is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -22,6 +22,8 @@ from radcbir_core.errors import CollectionError, StaleError
 from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.anatomy import anatomy_of, showing
 from radcbir_core.search.backend import Hits, Mask
+from radcbir_core.search.graph import NEIGHBORS
+from radcbir_core.search.hub_orders import ORDERS, Order, candidates, checked_order, hub_order
 from radcbir_core.search.opening import index_note, searcher_of
 from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
 from radcbir_core.wording import counted
@@ -54,6 +56,9 @@ class Answer:
         hits: What was found, and by which engine; one line a query.
         search_notes: What to know about how it was searched, a sentence each.
         within: The modality and anatomy that alone were searched; None where all were.
+        order: By what the hits are ordered.
+        ranks: ``(Q, k)`` the ranks that they have by cosine, from 1; None where that is their order.
+        candidates: How many hits by cosine were put in that order.
     """
 
     collection: Collection
@@ -62,6 +67,19 @@ class Answer:
     hits: Hits
     search_notes: tuple[str, ...] = ()
     within: tuple[str, str] | None = None
+    order: Order = "cosine"
+    ranks: npt.NDArray[np.int32] | None = None
+    candidates: int = 0
+
+    @property
+    def ordered_by(self) -> str:
+        """By what other measure than the numbers beside them the hits are ordered, in a sentence; "" where by these."""
+        if self.ranks is None:
+            return ""
+        return (
+            f"Ordered by {ORDERS[self.order]}, which holds hubs back: the first {self.candidates:,} by cosine were put "
+            "in this order. The numbers are still cosines."
+        )
 
     @property
     def measure(self) -> Measure:
@@ -88,14 +106,19 @@ class Answer:
     def table(self, query: int = 0) -> pd.DataFrame:
         """The hits of one query with what is known of them: :data:`HIT_COLUMNS`, best first.
 
-        The column of the number is called by :attr:`measure`.
+        The column of the number is called by :attr:`measure`. Where hits are ordered by another measure than cosine,
+        ``cosine_rank`` comes after ``rank``.
         """
         rows = self.rows(query)
         columns = [name for name in HIT_COLUMNS if name not in ("rank", "similarity")]
         table = self.collection.manifest.rows(rows, columns)
         table["rank"] = np.arange(1, len(rows) + 1)
         table[self.measure] = self.similarities(query)
-        return table[[self.measure if name == "similarity" else name for name in HIT_COLUMNS]]
+        names = [self.measure if name == "similarity" else name for name in HIT_COLUMNS]
+        if self.ranks is not None:
+            table["cosine_rank"] = self.ranks[query, : len(rows)]
+            names.insert(1, "cosine_rank")
+        return table[names]
 
     def _repr_html_(self) -> str:
         """The hits of every query as a gallery, as a notebook shows it; at most ten queries."""
@@ -111,7 +134,9 @@ class Answer:
             cards.append(Card(self._thumbnail(row), [str(word) for word in words if word], about))
         measure = "similarity" if self.measure == "similarity" else "text-image cosine"
         title = f"{counted(len(cards), 'hit')} in {self.collection.title} by {self.encoder_id}: rank · {measure}"
-        return gallery(cards, title=title, notes=(*self.notes, f"{self.hits.found_by().capitalize()}."))
+        return gallery(
+            cards, title=title, notes=(*self.notes, f"{self.hits.found_by().capitalize()}. {self.ordered_by}".strip())
+        )
 
     def _thumbnail(self, row: int) -> bytes | None:
         try:
@@ -157,6 +182,7 @@ class Retriever:
         where: Where | None = None,
         exclude: Sequence[str] = (),
         within_anatomy: bool = False,
+        order: str = "cosine",
     ) -> Answer:
         """The hits of a query.
 
@@ -168,14 +194,18 @@ class Retriever:
                 image from outside they are known where its very file is in the collection; a sentence has none.
             within_anatomy: Whether only images of the query's own modality and anatomy may be returned, beside what
                 ``where`` lets through.
+            order: Of :data:`~radcbir_core.search.hub_orders.ORDERS`: by cosine, or by what holds hubs back, which puts
+                the first :func:`~radcbir_core.search.hub_orders.candidates` by cosine in another order; filters and
+                exclusions hold for these.
 
         Raises:
-            QueryError: An unknown column, value or exclusion; k below 1; a query that cannot be searched with, or whose
-                anatomy is to be kept to and is not known.
+            QueryError: An unknown column, value, exclusion or order; k below 1; a query that cannot be searched with,
+                whose anatomy is to be kept to and is not known, or whose hits cannot be ordered so.
             ImageNotFoundError: The collection has no image of that image_id.
             ImageError: An image file cannot be decoded.
             EncoderError: The encoder cannot read such a query, or cannot be loaded here.
-            StaleError: The encoder here is not the one that the embeddings were made with.
+            StaleError: The encoder here is not the one that the embeddings were made with; or the neighbor graph,
+                which another order than by cosine needs, is missing or older.
         """
         query = asked if isinstance(asked, EmbeddedQuery) else query_of(asked, self.collection)
         plain = query.query if isinstance(query, EmbeddedQuery) else query
@@ -185,14 +215,20 @@ class Retriever:
         if within is not None:
             same = showing(within, self.collection)
             allowed = same if allowed is None else allowed & same
+        by = checked_order(order, plain, self.store)
         embedded = query if isinstance(query, EmbeddedQuery) else self.embed(query)
-        hits = self._searcher.search(
-            embedded.vectors,
-            k=k,
-            allowed=allowed,
-            exclusions=embedded.query.exclusions(self.store, exclude),
+        search = partial(
+            self._searcher.search, embedded.vectors, exclusions=embedded.query.exclusions(self.store, exclude)
         )
-        return Answer(self.collection, self.store.encoder_id, embedded, hits, self._notes, within)
+        answer = Answer(self.collection, self.store.encoder_id, embedded, Hits.empty(0, 0), self._notes, within)
+        if by == "cosine":
+            return replace(answer, hits=search(k=k, allowed=allowed))
+        found = search(k=candidates(k), allowed=allowed)
+        own = found if allowed is None else search(k=NEIGHBORS)
+        places = hub_order(found, by, self.store, own=own, exclude=exclude)[:, :k]
+        hits = replace(found.in_order(places), counts=np.minimum(found.counts, k))
+        number = int(found.counts.max(initial=0))
+        return replace(answer, hits=hits, order=by, ranks=(places + 1).astype(np.int32), candidates=number)
 
     def embed(self, asked: Asked) -> EmbeddedQuery:
         """A query with its vectors, which can be searched with any number of times.

@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation.reports.factors import Factors
+from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.retriever import Retriever
 from radcbir_core.search.usearch import USearch
 from tests.pages.reading import cards, complaints, html, pictures, words
@@ -194,6 +195,34 @@ def test_changing_a_control_changes_hits_and_url(app):
     assert not complaints(at)
 
 
+def test_hits_are_ordered_by_what_holds_hubs_back(app, chest):
+    collection, retriever = chest
+    query = image_id("chest_02.png")
+    at = app("retrieval", image=query, exclude="patient")
+    next(box for box in at.selectbox if box.label == "Order by").set_value("mutual-proximity").run()
+    assert not complaints(at)
+    assert value_of(at, "hubness") == "mutual-proximity"
+    row = collection.manifest.row_of(query)
+    answer = retriever.search(row, exclude=["patient"], order="mutual-proximity")
+    assert [card["row"] for card in cards(at)] == answer.rows().tolist()
+    assert [card["note"] for card in cards(at)] == [f"by cosine rank {rank}" for rank in answer.ranks[0]]
+    assert answer.ordered_by in html(at)
+    assert "P@10 of the full label" not in html(at)  # nothing is said that is not kept
+    table = Hubness().suited(retriever.store).run(retriever.store).table
+    figure = table[(table["averaging"] == "micro") & (table["k"] == 10)].iloc[0]
+    told = f"{figure['mutual_proximity']:.3f} by mutual proximity, {figure['cosine']:.3f} by cosine, "
+    assert told in html(at.run())
+
+
+def test_an_upload_is_ordered_so_too_and_an_order_that_there_is_not_is_reported(app):
+    at = upload(app("retrieval", hubness="csls"), png_of(np.asarray(draw(0, 99))))
+    assert not complaints(at)
+    assert "Ordered by CSLS" in html(at)
+    assert all(card["note"].startswith("by cosine rank") for card in cards(at))
+    at = app("retrieval", image=image_id("chest_02.png"), hubness="euclid")
+    assert "hubness = euclid. cosine is used instead" in complaints(at)
+
+
 def test_only_the_query_s_anatomy_is_searched(app, chest):
     collection, retriever = chest
     at = app("retrieval", image=image_id("chest_02.png"), exclude="none")
@@ -208,7 +237,7 @@ def test_only_the_query_s_anatomy_is_searched(app, chest):
     assert "P@10 of the full label" not in html(at)  # which says nothing that is not kept
     table = factors.run(retriever.store).table
     within = table[(table["factor"] == "within") & (table["modality"] == "") & (table["k"] == 10)].iloc[0]
-    assert f"P@10 of the full label is {within['share']:.3f}" in html(at.run())
+    assert f"{within['share']:.3f} within their own anatomy" in html(at.run())
 
 
 def test_an_anatomy_that_is_not_known_is_not_searched_within(app):

@@ -40,6 +40,14 @@ def test_a_link_with_a_sentence_opens_its_hits(text_app):
     assert not any(pill.label == "Leave out the query's" for pill in at.pills), "a sentence has nothing to leave out"
 
 
+def test_hits_of_a_sentence_have_the_one_order_and_it_is_said(text_app):
+    at = text_app("retrieval", **MINI, text=SENTENCE, hubness="csls", within="anatomy")
+    assert not complaints(at)
+    assert [card["row"] for card in cards(at)] == expected(SENTENCE).rows[0].tolist()
+    assert "The hits of a text are ordered by cosine" in words(at)
+    assert "of this query modality and anatomy are not known" in words(at)
+
+
 def test_the_summary_counts_what_the_hits_show(text_app):
     summary = re.search(r'radcbir-summary">(.*?)</p>', html(text_app("retrieval", **MINI, text=SENTENCE))).group(1)
     for title in ("Modality: <b>", "Anatomy: <b>", "Pathology: <b>"):

@@ -6,9 +6,9 @@ because it drops a value it does not know without a word; here a value that does
 
 Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval: ``image`` or ``text``, ``source``, ``k``,
 ``exclude`` (repeated), ``where`` (repeated, ``column=value`` as on the command line), ``find``, ``browse`` (as
-``where``), ``perturb`` (repeated, ``rotate:10``), ``within`` (``anatomy``), ``beside`` (the hit that is explained) and
-``why`` (by which method, there and wherever a pair is open in large). On Pathology: ``view``, ``level``, ``k``,
-``protocol``,
+``where``), ``perturb`` (repeated, ``rotate:10``), ``within`` (``anatomy``), ``hubness`` (the order of hits), ``beside``
+(the hit that is explained) and ``why`` (by which method, there and wherever a pair is open in large). On Pathology:
+``view``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),
 ``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs``
 (of one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups), ``sample`` (of approximate

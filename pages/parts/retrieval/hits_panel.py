@@ -24,9 +24,12 @@ from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.errors import QueryError, RadcbirError
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.factors import Factors
+from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.anatomy import anatomy_of
 from radcbir_core.search.backend import Hits
+from radcbir_core.search.hub_orders import ORDERS, Order
 from radcbir_core.search.query import Query
+from radcbir_core.search.retriever import Answer
 from radcbir_core.wording import counted
 
 MOST_HITS: Final = 100
@@ -44,11 +47,12 @@ def show(opened: Opened, asked: Asked) -> None:
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=state.DEFAULT_K, width=110)
     exclude = choose_exclusions(controls, opened, query)
     where = filters.choose(controls, collection)
+    order = choose_order(controls, query)
     within = choose_anatomy(controls, collection, query)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
-        search = partial(retriever.search, k=k, where=where, exclude=exclude, within_anatomy=within)
+        search = partial(retriever.search, k=k, where=where, exclude=exclude, within_anatomy=within, order=order)
         answer = search(asked.embedded or query)
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
@@ -67,6 +71,7 @@ def show(opened: Opened, asked: Asked) -> None:
         hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]
         found = how_found(collection, answer.hits, k=k, where=where, within=answer.within, milliseconds=milliseconds)
         lines = [found + (_SCALE if of_text else "")]
+        lines += [answer.ordered_by, usually_by(opened, answer.order)] if answer.ranks is not None else []
         lines += [usually_within(opened)] if answer.within else []
         lines += [compared.said] if compared else []
         st.html(
@@ -86,7 +91,7 @@ def show(opened: Opened, asked: Asked) -> None:
                 per_page=MOST_HITS,
                 on_query=use_image,
                 on_why=None if of_text else explained_hit.ask,
-                notes=compared.notes if compared else None,
+                notes=hit_notes(answer, compared),
             )
         if compared is not None and len(compared.gone):
             st.caption("Hits of the unchanged query that are gone, with the ranks that they had:")
@@ -123,6 +128,60 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, opened: Opened, qu
         help="The query image itself is always left out."
         + (known_by_file if query.known == "if in the collection" else ""),
     )
+
+
+def choose_order(box: st.delta_generator.DeltaGenerator, query: Query) -> str:
+    """By what the hits are ordered; nothing is drawn for a sentence, whose hits have the one order."""
+    if query.measure != "similarity":
+        if state.get("hubness") not in (None, "cosine"):
+            st.info(
+                "The hits of a text are ordered by cosine: what is usual around an image is known of other images, and "
+                "texts are not on their scale.",
+                icon=":material/info:",
+            )
+        return "cosine"
+    return state.choice(
+        box.selectbox,
+        "Order by",
+        list(ORDERS),
+        name="hubness",
+        format_func=ORDERS.get,
+        width=170,
+        help="Some images are near to everybody (hubs). CSLS and mutual proximity hold them back: the first hits by "
+        "cosine are put in another order. Failures has what it does to all queries, under Hubness.",
+    )
+
+
+def usually_by(opened: Opened, order: Order) -> str:
+    """What P@k is by another order over all queries, where that evaluation is kept; else nothing."""
+    store = loaders.store(opened.collection, opened.encoder_id)
+    evaluation = Hubness().suited(store)
+    try:
+        result = runs.kept_result(opened.collection, opened.encoder_id, evaluation)
+    except RadcbirError:
+        return ""  # it lacks what it needs, which its own view says
+    if result is None:
+        return ""
+    name, k = order.replace("-", "_"), max(evaluation.protocol.ks)
+    table = result.table
+    row = table[(table["averaging"] == "micro") & (table["k"] == k)].to_dict("records")[0]
+    bounds = tiles.interval(row[f"{name}_difference_low"], row[f"{name}_difference_high"]).replace("-", "−")
+    return (
+        f"P@{k} of the full label over {counted(int(row['n_queries']), 'query', 'queries')} of "
+        f"{counted_patients(opened.collection, int(row['n_patients']))}: {row[name]:.3f} by {ORDERS[order]}, "
+        f"{row['cosine']:.3f} by cosine, {tiles.signed(row[f'{name}_difference'])} ({bounds}; "
+        f"{evaluation.protocol.excluded}; Failures, Hubness)."
+    )
+
+
+def hit_notes(answer: Answer, compared: changed_query.Compared | None) -> list[str] | None:
+    """A line for each hit: its rank by cosine, and that for the unchanged query, as far as there is another."""
+    notes = [[note] for note in compared.notes] if compared else [[] for _ in answer.rows()]
+    if answer.ranks is None:
+        return [" · ".join(note) for note in notes] if compared else None
+    for note, rank in zip(notes, answer.ranks[0].tolist(), strict=False):
+        note.insert(0, f"by cosine rank {rank}")
+    return [" · ".join(note) for note in notes]
 
 
 def choose_anatomy(box: st.delta_generator.DeltaGenerator, collection: Collection, query: Query) -> bool:
@@ -166,11 +225,10 @@ def usually_within(opened: Opened) -> str:
     shares = {line.factor: line for line in lines_of(table[(table["modality"] == "") & (table["k"] == k)])}
     within, everywhere = shares["within"], shares["all"]
     return (
-        f"Over {counted(within.n_queries, 'query', 'queries')} of "
-        f"{counted_patients(opened.collection, within.n_patients)}, P@{k} of the full label is "
-        f"{within.share:.3f} ({tiles.interval(within.low, within.high)}) where only their own modality and "
-        f"anatomy are searched, and {everywhere.share:.3f} where everything is "
-        f"({evaluation.protocol.name}, {evaluation.protocol.excluded}; Pathology, Anatomy & pathology)."
+        f"P@{k} of the full label over {counted(within.n_queries, 'query', 'queries')} of "
+        f"{counted_patients(opened.collection, within.n_patients)}: {within.share:.3f} within their own anatomy "
+        f"({tiles.interval(within.low, within.high)}), {everywhere.share:.3f} where everything is searched "
+        f"({evaluation.protocol.excluded}; Pathology, Anatomy & pathology)."
     )
 
 

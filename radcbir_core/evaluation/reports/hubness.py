@@ -146,8 +146,8 @@ class Hubness(Evaluation):
                 "csls": by_csls(known, usual),
                 "mutual_proximity": by_mutual_proximity(known, Nearest(known.similarities, among=len(rows)), of_images),
             }
-            for name, hits in ordered.items():
-                mine = corrected[name]
+            for name, order in ordered.items():
+                mine, hits = corrected[name], known.in_order(order)
                 mine.rows[part][enough] = hits.rows[enough, : self.k]
                 mine.similarities[part][enough] = hits.similarities[enough, : self.k]
             progress("hubness", part.stop, len(view.queries))

@@ -108,6 +108,21 @@ def test_only_the_query_s_anatomy_is_searched(small, capsys) -> None:
     assert "of this query modality and anatomy are not known" in " ".join(err.split())
 
 
+def test_hits_are_ordered_by_what_holds_hubs_back(small, capsys) -> None:
+    collection = open_collection("small")
+    asked = ["query", "small", "--id", collection.manifest.record(30)["image_id"], "-k", "4", "--hubness", "csls"]
+    hits = json.loads(run(capsys, *asked, "--json")[1])
+    expected = Retriever(collection, "pixels").search(30, k=4, order="csls").table()
+    assert [hit["image_id"] for hit in hits] == expected["image_id"].tolist()
+    assert [hit["cosine_rank"] for hit in hits] == expected["cosine_rank"].tolist()
+    out = " ".join(run(capsys, *asked)[1].split())
+    assert "cosine rank" in out
+    assert "Ordered by CSLS, which holds hubs back: the first 60 by cosine" in out
+    code, _, err = run(capsys, *asked[:-1], "euclid")
+    assert code != 0
+    assert "of cosine, csls, mutual-proximity, but order = 'euclid'" in " ".join(err.split())
+
+
 def test_an_image_that_is_none(small, capsys, tmp_path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("no image")

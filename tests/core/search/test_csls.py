@@ -17,7 +17,8 @@ def test_the_order_is_that_of_the_definition() -> None:
     for line, count in enumerate(counts):
         rows[line, count:], similarities[line, count:] = -1, np.nan
     usual = random.random(30)
-    ordered = by_csls(Hits(rows, similarities, counts), usual)
+    hits = Hits(rows, similarities, counts)
+    ordered = hits.in_order(by_csls(hits, usual))
     for line, count in enumerate(counts):
         mine = list(zip(rows[line, :count].tolist(), similarities[line, :count].tolist(), strict=True))
         mine.sort(key=lambda hit: -(2 * hit[1] - usual[hit[0]]))
@@ -28,7 +29,7 @@ def test_the_order_is_that_of_the_definition() -> None:
 
 def test_equal_ones_keep_their_order() -> None:
     hits = Hits(np.array([[3, 1, 2]]), np.array([[0.5, 0.5, 0.5]]), np.array([3]))
-    assert by_csls(hits, np.zeros(4)).rows.tolist() == [[3, 1, 2]]
+    assert by_csls(hits, np.zeros(4)).tolist() == [[0, 1, 2]]
 
 
 def test_the_usual_similarity_is_a_mean_of_what_there_is() -> None:

@@ -45,7 +45,7 @@ def test_the_order_is_that_of_counting_all_pairs() -> None:
     nearest = np.argsort(-pairs, axis=1, kind="stable")
     lists = np.take_along_axis(pairs, nearest[:, :39], axis=1)
     hits = Hits(nearest[:, :12].astype(np.int32), lists[:, :12].astype(np.float32), np.full(40, 12, dtype=np.int32))
-    found = by_mutual_proximity(hits, Nearest(lists, among=40), Nearest(lists, among=40))
+    found = hits.in_order(by_mutual_proximity(hits, Nearest(lists, among=40), Nearest(lists, among=40)))
     for query in range(40):
         proximity = {}
         for hit in hits.rows[query].tolist():
@@ -60,20 +60,12 @@ def test_beyond_a_list_all_of_it_is_nearer() -> None:
     hits = Hits(np.array([[0, 1, 2, -1]]), np.array([[0.5, 0.4, 0.3, np.nan]]), np.array([3]))
     lists = np.array([[0.9, 0.8], [0.7, 0.6], [0.3, 0.2]])
     # Of 0 and 1 both of two are nearer, however many others may be; of 2 none.
-    for among, expected in ((10, [0, 2, 1, -1]), (3, [2, 0, 1, -1])):
-        ordered = by_mutual_proximity(hits, Nearest(hits.similarities, among=10), Nearest(lists, among=among))
-        assert ordered.rows.tolist() == [expected]  # 10 × 8, 9 × 8 and 8 × 10; 10 × 1, 9 × 1 and 8 × 3
-
-
-def test_lists_may_be_of_the_hits_alone() -> None:
-    hits = Hits(np.array([[70, 10]]), np.array([[0.5, 0.4]]), np.array([2]))
-    lists = np.array([[0.9, 0.8], [0.3, 0.2]])
-    own = Nearest(hits.similarities, among=100)
-    ordered = by_mutual_proximity(hits, own, Nearest(lists, among=100), lines=np.array([[0, 1]]))
-    assert ordered.rows.tolist() == [[10, 70]]
+    for among, expected in ((10, [0, 2, 1]), (3, [2, 0, 1])):
+        order = by_mutual_proximity(hits, Nearest(hits.similarities, among=10), Nearest(lists, among=among))
+        assert order.tolist() == [[*expected, 3]]  # 10 × 8, 9 × 8 and 8 × 10; 10 × 1, 9 × 1 and 8 × 3
 
 
 def test_without_hits_there_is_nothing_to_order() -> None:
     hits = Hits.empty(2, 3)
     nothing = Nearest(np.empty((0, 3)), among=0)
-    assert by_mutual_proximity(hits, Nearest(hits.similarities, among=0), nothing).rows.tolist() == [[-1] * 3] * 2
+    assert by_mutual_proximity(hits, Nearest(hits.similarities, among=0), nothing).tolist() == [[0, 1, 2]] * 2
