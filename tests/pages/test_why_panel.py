@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pages.parts.images import why_panel
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.explanation.explaining import explain_rows
+from radcbir_core.encoders import load_encoder
+from radcbir_core.explanation.explaining import explain_pair, explain_rows
 from radcbir_core.explanation.explanation_words import check_said
 from tests.pages.reading import cards, complaints, html, pictures, words
+from tests.small_images import draw
 
 ROWS = (20, 23)
 
@@ -91,3 +97,41 @@ def test_embeddings_without_an_encoder_cannot_be_explained(app, ids, monkeypatch
     monkeypatch.setattr("radcbir_core.collections.store.EncoderStore.imported", property(lambda self: True))
     at = app("review", image=ids[0], beside=ids[1])
     assert button(at, "Why these two?").disabled
+
+
+def test_the_dialog_of_a_hit_asks_why(app, ids) -> None:
+    def script() -> None:
+        import streamlit as st
+
+        from pages.parts.images import gallery
+        from radcbir_core.collections.collection import open_collection
+
+        def why(image_id: str) -> None:
+            st.session_state["asked"] = image_id
+
+        if "asked" not in st.session_state:
+            gallery.open_large(open_collection("small"), [20, 23], 1, query_row=20, on_why=why)
+
+    at = AppTest.from_function(script, default_timeout=30).run()
+    button(at, "Why?").click().run()
+    assert not at.exception
+    assert at.session_state["asked"] == ids[1]
+
+
+def test_an_upload_is_explained_too_and_kept_no_longer_than_it_is_there(app, ids) -> None:
+    buffer = io.BytesIO()
+    draw(1, 99).save(buffer, "PNG")
+    at = app("retrieval")
+    at.segmented_control[0].set_value("upload").run()
+    at.file_uploader[0].set_value(("upload.png", buffer.getvalue(), "image/png")).run()
+    at.query_params["beside"], at.query_params["why"] = ids[1], "auto"
+    at.run()
+    assert 'alt="Query with its map: ' in html(at)
+    made = explain_pair(load_encoder("pixels"), np.asarray(draw(1, 99)), open_collection("small").read_image(23).pixels)
+    assert all(check_said(check) in html(at) for side in made.sides for check in side.checks)
+    assert "radcbir:why-outside" in at.session_state
+    del at.query_params["why"], at.query_params["beside"]
+    other = io.BytesIO()
+    draw(2, 99).save(other, "PNG")
+    at.file_uploader[0].set_value(("other.png", other.getvalue(), "image/png")).run()
+    assert "radcbir:why-outside" not in at.session_state, "it goes with the upload"

@@ -37,6 +37,7 @@ from radcbir_core.search.retriever import check_encoder
 Pixels = np.ndarray
 
 _KEPT: Final = "radcbir:why"
+_OUTSIDE: Final = "radcbir:why-outside"
 _OPACITY: Final = "radcbir:why-color"
 _MOST_KEPT: Final = 8
 _SIGNS: Final[dict[Verdict, str]] = {
@@ -56,11 +57,13 @@ class Subject:
         name: What it is called.
         identity: By which it is told from others: an image_id, or a digest.
         read: Gives its pixels.
+        inside: Whether it is an image of the collection. What is kept of others goes with :func:`forget_outside`.
     """
 
     name: str
     identity: str
     read: Callable[[], Pixels]
+    inside: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,11 @@ def of_row(collection: Collection, row: int, *, name: str) -> Subject:
     """An image of the collection."""
     image_id = str(collection.manifest.record(row)["image_id"])
     return Subject(name, image_id, lambda: collection.read_image(row).pixels)
+
+
+def forget_outside() -> None:
+    """Keep nothing any more of images that are in no collection, such as an upload that was removed."""
+    st.session_state.pop(_OUTSIDE, None)
 
 
 def why_not(collection: Collection, encoder_id: str) -> str:
@@ -190,7 +198,10 @@ def _explained(
     collection: Collection, encoder_id: str, encoder: Encoder, pair: Sequence[Subject], *, method: Asked
 ) -> tuple[Explanation, tuple[Pixels, Pixels]]:
     """What is kept of this session, or computed now with a bar that says how far it is."""
-    kept: dict[Any, tuple[Explanation, tuple[Pixels, Pixels]]] = st.session_state.setdefault(_KEPT, {})
+    inside = all(subject.inside for subject in pair)
+    kept: dict[Any, tuple[Explanation, tuple[Pixels, Pixels]]] = st.session_state.setdefault(
+        _KEPT if inside else _OUTSIDE, {}
+    )
     key = (
         *(subject.identity for subject in pair),
         method,
@@ -208,7 +219,7 @@ def _explained(
         made = explain_pair(encoder, one, other, method=method, progress=told)
         place.empty()
         kept[key] = made, (drawing.for_drawing(one), drawing.for_drawing(other))
-        for oldest in list(kept)[:-_MOST_KEPT]:
+        for oldest in list(kept)[: -_MOST_KEPT if inside else -1]:
             del kept[oldest]
     return kept[key]
 
@@ -220,7 +231,7 @@ def _say(shown: Shown) -> None:
     if verdicts <= {"does not explain", "cannot tell"}:
         st.warning(
             "These maps do not explain this similarity: hiding what they highlight does no more to it than hiding as "
-            "much elsewhere.",
+            f"much elsewhere.{' Maps by occlusion may.' if made.method == 'patches' else ''}",
             icon=":material/visibility_off:",
         )
     elif verdicts != {"explains"}:

@@ -65,5 +65,5 @@ def _query(collection: Collection, asked: Asked) -> Subject | None:
     if isinstance(asked.query, ImageQuery | ChangedQuery):
         pixels = asked.query.pixels
         digest = hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
-        return Subject("Query", f"pixels {digest}", partial(np.asarray, pixels))
+        return Subject("Query", f"pixels {digest}", partial(np.asarray, pixels), inside=False)
     return None if asked.row is None else why_panel.of_row(collection, asked.row, name="Query")

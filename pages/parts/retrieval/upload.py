@@ -17,7 +17,7 @@ from PIL import Image
 
 from pages.parts.frame import loaders
 from pages.parts.frame.text import literal
-from pages.parts.images import gallery
+from pages.parts.images import gallery, why_panel
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.search.query import EmbeddedQuery, ImageQuery
@@ -55,6 +55,7 @@ def ask() -> Upload | None:
         kept = st.session_state.get(_KEPT)
         if kept is None or kept.sha256 != digest or kept.name != file.name:
             st.session_state[_KEPT] = Upload(file.name, data, digest)
+            why_panel.forget_outside()
     kept = st.session_state.get(_KEPT)
     if kept is not None and file is None:
         # The uploader forgets its file on a page switch, the session does not.
@@ -121,4 +122,5 @@ def _decoded(upload: Upload, frame: int | None) -> DecodedImage:
 def _forget() -> None:
     for name in (_KEPT, _EMBEDDED, f"{_DECODED}:True", f"{_DECODED}:False"):
         st.session_state.pop(name, None)
+    why_panel.forget_outside()
     st.session_state[_WIDGET] += 1

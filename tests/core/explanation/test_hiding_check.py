@@ -126,3 +126,19 @@ def test_an_encoder_that_sees_nothing_cannot_tell() -> None:
     area = np.zeros((32, 32), dtype=bool)
     area[3, 3] = True
     assert check_map(encoder, one, area, other=own[1], similarity=1.0, fill="blur").verdict == "cannot tell"
+
+
+def test_an_area_at_a_random_place_passes_once_in_twenty() -> None:
+    """So the check calls few things an explanation that are none: the expected share of passes is .05."""
+    encoder = load_encoder("pixels")
+    random = np.random.default_rng(4)
+    passed = []
+    for _ in range(100):
+        one, other = (Input.of(encoder, random.integers(0, 256, (32, 32), dtype=np.uint8)) for _ in range(2))
+        own = embeddings_of(encoder, [one, other])
+        area = np.zeros((32, 32), dtype=bool)
+        y, x = random.integers(0, 27, 2)
+        area[y : y + 5, x : x + 6] = True
+        check = check_map(encoder, one, area, other=own[1], similarity=float(own[0] @ own[1]), fill="mean")
+        passed.append(check.verdict == "explains")
+    assert 0 < np.mean(passed) < 0.12
