@@ -13,7 +13,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.explanation.explaining import explain_pair, explain_rows
 from radcbir_core.explanation.explanation_words import check_said
-from tests.pages.reading import cards, complaints, html, pictures, words
+from tests.pages.reading import cards, complaints, html, pairs, pictures, words
 from tests.small_images import draw
 
 ROWS = (20, 23)
@@ -135,3 +135,18 @@ def test_an_upload_is_explained_too_and_kept_no_longer_than_it_is_there(app, ids
     draw(2, 99).save(other, "PNG")
     at.file_uploader[0].set_value(("other.png", other.getvalue(), "image/png")).run()
     assert "radcbir:why-outside" not in at.session_state, "it goes with the upload"
+
+
+def test_on_failures_the_next_pair_is_explained_as_well(app) -> None:
+    at = app("failures", view="mined", k="3")
+    first, second = ([card["image_id"] for card in pair] for pair in pairs(at)[:2])
+    at.query_params["image"], at.query_params["beside"], at.query_params["why"] = *first, "auto"
+    at.run()
+    assert "Occlusion: squares of" in html(at)
+    before = [one["source"] for one in pictures(at)]
+    button(at, "Next pair").click().run()
+    assert (at.query_params["image"], at.query_params["beside"]) == tuple(second)
+    assert "Occlusion: squares of" in html(at)
+    assert [one["source"] for one in pictures(at)] != before
+    button(at, "Close the pair").click().run()
+    assert "why" not in at.query_params
