@@ -166,7 +166,7 @@ def show_dataset_loss(opened: Opened, chosen: Chosen) -> None:
         icon=":material/domain:",
         on_click=state.update,
         kwargs={"view": "leakage", "step": "dataset", "label": None, "page": None},
-        key="radcbir:dataset-loss",
+        key="radcbir-dataset-loss",
     )
 
 
