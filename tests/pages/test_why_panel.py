@@ -113,7 +113,7 @@ def test_the_dialog_of_a_hit_asks_why(app, ids) -> None:
             gallery.open_large(open_collection("small"), [20, 23], 1, query_row=20, on_why=why)
 
     at = AppTest.from_function(script, default_timeout=30).run()
-    button(at, "Why?").click().run()
+    button(at, "Why these two?").click().run()
     assert not at.exception
     assert at.session_state["asked"] == ids[1]
 

@@ -401,7 +401,8 @@ def _dialog(
             )
             used = st.button("Use as query", icon=":material/image_search:", type="primary")
             is_hit = query_row not in {None, row} or on_why is not None
-            why = is_hit and not collection.without_images and st.button("Why?", icon=":material/network_intelligence:")
+            able = is_hit and not collection.without_images
+            why = able and st.button("Why these two?", icon=":material/network_intelligence:")
         if similarities is None:
             st.caption(f"Image {position + 1:,} of {len(rows):,}")
         else:

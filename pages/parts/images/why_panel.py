@@ -165,7 +165,8 @@ def draw_pair(collection: Collection, encoder_id: str, pair: Sequence[Subject]) 
         return
     for at, (half, subject) in enumerate(zip(st.columns(2, gap="medium"), pair, strict=True)):
         with half:
-            st.html(f'<p class="radcbir-query"><b>{markup(subject.name)}</b> &ensp;{markup(subject.identity[:80])}</p>')
+            which = subject.identity if subject.inside else "as it was searched with"
+            st.html(f'<p class="radcbir-query"><b>{markup(subject.name)}</b> &ensp;{markup(which)}</p>')
             description = markup(described(shown.explanation.sides[at], subject.name))
             address = pictures.inline(shown.picture(at), "image/png")
             st.html(f'<img class="radcbir-why-picture" src="{address}" alt="{description}">')
