@@ -179,7 +179,7 @@ def _near_duplicates(store: EncoderStore, progress: Progress) -> None:
 
 
 def _evaluation(store: EncoderStore, progress: Progress) -> None:
-    Precision().suited(store).run(store, progress=progress)
+    Precision().suited(store).run(store, progress=progress, surely_kept=True)
     keep_comparisons(store, progress=progress)
     store.mark(EVALUATION)
 

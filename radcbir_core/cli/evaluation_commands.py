@@ -135,7 +135,7 @@ def _run(kind: type[Evaluation], *, name: str, encoder: str | None, hits: Path |
     for path in (*paths, hits):
         check_folder(path)
     evaluation.check_current(store)
-    told = {} if hits is None else {"take_hits": partial(hits_csv, hits)}
+    told: dict[str, Any] = {} if hits is None else {"take_hits": partial(hits_csv, hits)}
     with bars() as progress:
         result = with_baseline(store, evaluation.run(store, progress=progress, **told), progress=progress)
     for table, path in files.items():

@@ -30,6 +30,7 @@ from radcbir_core.collections.layout import (
 )
 from radcbir_core.collections.manifest import COLUMNS, Manifest, odd_column
 from radcbir_core.errors import CollectionError, RadcbirError
+from radcbir_core.storage import disk_errors
 from radcbir_core.swapping import finish_swaps
 
 PARTS = ("manifest", "thumbnails", "images", "problems", "reviews", *ARTIFACT_NAMES, "other")
@@ -107,27 +108,34 @@ class Sizes:
 
 
 def listed() -> list[Listed]:
-    """All folders among the collections, by name; those that cannot be opened with the reason."""
+    """All folders among the collections, by name; those that cannot be opened with the reason.
+
+    Raises:
+        StorageError: The folder of collections may not be read.
+    """
     folder = collections_folder()
-    if not folder.is_dir():
-        return []
-    finish_swaps(folder)
-    collections = []
-    for entry in sorted(folder.iterdir()):
-        if not entry.is_dir() or entry.name.startswith("."):
-            continue
-        if not Layout(entry).record.is_file():
-            reason = (
-                f"Expected a collection.json, but {entry} has none. Copy it back from where the folder came from, "
-                "or delete the folder."
-            )
-            collections.append(Listed(entry.name, None, reason))
-            continue
-        try:
-            collections.append(Listed(entry.name, open_collection(entry.name)))
-        except RadcbirError as error:
-            collections.append(Listed(entry.name, None, str(error)))
-    return collections
+    with disk_errors(folder):
+        if not folder.is_dir():
+            return []
+        finish_swaps(folder)
+        entries = [entry for entry in sorted(folder.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
+    return [_listed(entry) for entry in entries]
+
+
+def _listed(folder: Path) -> Listed:
+    """One of them, or why it cannot be opened."""
+    try:
+        with disk_errors(folder):
+            has_record = Layout(folder).record.is_file()
+        if has_record:
+            return Listed(folder.name, open_collection(folder.name))
+    except RadcbirError as error:
+        return Listed(folder.name, None, str(error))
+    reason = (
+        f"Expected a collection.json, but {folder} has none. Copy it back from where the folder came from, or delete "
+        "the folder."
+    )
+    return Listed(folder.name, None, reason)
 
 
 def counts_of(collection: Collection) -> Counts:

@@ -15,6 +15,7 @@ from typing import Final
 from radcbir_core.collections.artifacts import Artifact
 from radcbir_core.errors import CollectionError, CollectionNotFoundError
 from radcbir_core.installation import default_data_folder
+from radcbir_core.storage import disk_errors
 from radcbir_core.swapping import finish_swaps
 
 RECORD: Final = "collection.json"
@@ -60,14 +61,19 @@ def check_name(name: str) -> str:
 
 
 def list_collections() -> list[str]:
-    """The names of all collections, sorted; a folder without a collection.json is none."""
+    """The names of all collections, sorted; a folder without a collection.json is none.
+
+    Raises:
+        StorageError: The folder of collections may not be read.
+    """
     folder = collections_folder()
-    if not folder.is_dir():
-        return []
-    finish_swaps(folder)
-    return sorted(
-        entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name) and Layout(entry).record.is_file()
-    )
+    with disk_errors(folder):
+        if not folder.is_dir():
+            return []
+        finish_swaps(folder)
+        return sorted(
+            entry.name for entry in folder.iterdir() if _NAME.fullmatch(entry.name) and Layout(entry).record.is_file()
+        )
 
 
 def folder_of(name: str) -> Path:
@@ -76,9 +82,12 @@ def folder_of(name: str) -> Path:
     Raises:
         CollectionNotFoundError: There is none of that name.
         CollectionError: It cannot be a name.
+        StorageError: The folder of collections, or its own, may not be read.
     """
     folder = collections_folder() / check_name(name)
-    if not Layout(folder).record.is_file():
+    with disk_errors(folder):
+        is_there = Layout(folder).record.is_file()
+    if not is_there:
         known = list_collections()
         if name in known:
             return folder  # somebody was killed while it was being replaced; it stands again

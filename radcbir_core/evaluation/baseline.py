@@ -77,8 +77,6 @@ def with_baseline(store: EncoderStore, result: Result, *, progress: Progress = s
         result: What an evaluation says of it.
         progress: Told how far the comparison is; may stop it by raising.
 
-    Raises:
-        StorageError: The comparison cannot be kept.
     """
     if not isinstance(result.evaluation, Precision):
         return result
@@ -104,4 +102,4 @@ def keep_comparisons(store: EncoderStore, *, progress: Progress = silent) -> Non
         except RadcbirError:
             continue  # another encoder's damage is no reason for this build to fail
         if comparison is not None:
-            comparison.run(mine, progress=progress)
+            comparison.run(mine, progress=progress, surely_kept=True)

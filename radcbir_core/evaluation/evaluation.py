@@ -23,9 +23,9 @@ import pandas as pd
 from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
 from radcbir_core.collections.groups import NEAR_DUPLICATE
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.errors import EvaluationError, StaleError, StorageError
 from radcbir_core.evaluation.by_seen import BySeen, Figure
-from radcbir_core.evaluation.keeping import Kept, read_result, write_result
+from radcbir_core.evaluation.keeping import Kept, check_permission, read_result, write_result
 from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.seen import seen_of
 from radcbir_core.evaluation.view import asked_view, split_sides
@@ -264,31 +264,49 @@ class Evaluation(ABC):
         """What there is to say of a result in sentences, beside its notes."""
         return ()
 
-    def run(self, store: EncoderStore, *, progress: Progress = silent, **told: Any) -> Result:
+    def run(
+        self, store: EncoderStore, *, progress: Progress = silent, surely_kept: bool = False, **told: Any
+    ) -> Result:
         """Compute it and keep the result, or read what is kept.
 
         Args:
             store: What an encoder made of a collection.
             progress: Told how far it is; may stop it by raising. Nothing is kept then.
+            surely_kept: Whether a result that cannot be kept is of no use, as where another process is to read it. By
+                default it is given all the same, with a note that says so.
             **told: Of :attr:`callbacks`; with one it is computed in any case.
 
         Raises:
             EvaluationError: It cannot be computed of this collection.
             StaleError: What it needs is missing or was made of something else.
-            StorageError: The result cannot be written.
+            StorageError: The result cannot be written, and is to be kept surely; where there is no permission, this is
+                found before it is computed.
         """
         kept = self.kept(store)
         if kept is not None and not told:
             return kept
+        folder = self.folder(store)
+        if surely_kept:
+            check_permission(folder)
         result = self.compute(store, progress=progress, **told)
-        write_result(
-            self.folder(store),
-            Kept(dict(result.tables), result.notes, dict(result.facts)),
-            kind=self.kind,
-            recipe=self.recipe,
-            choices=asdict(self),  # type: ignore[call-overload]  # subclasses are dataclasses
-            made_of=self.made_of(store),
-        )
+        try:
+            write_result(
+                folder,
+                Kept(dict(result.tables), result.notes, dict(result.facts)),
+                kind=self.kind,
+                recipe=self.recipe,
+                choices=asdict(self),  # type: ignore[call-overload]  # subclasses are dataclasses
+                made_of=self.made_of(store),
+            )
+        except StorageError as error:
+            if surely_kept:
+                raise
+            reason = str(error).rpartition(": ")[0] or str(error)  # without the path, which is not for every reader
+            said = (
+                f"These figures could not be kept in {store.collection.name}, and are computed anew when they are "
+                f"asked for again. {reason.removesuffix('.')}."
+            )
+            return replace(result, notes=(*result.notes, said))
         return result
 
     def kept(self, store: EncoderStore) -> Result | None:

@@ -6,7 +6,9 @@ Owns the files of one result's folder. What the numbers mean, and what the folde
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import re
 import shutil
 import time
@@ -61,6 +63,18 @@ def read_result(folder: Path) -> Kept | None:
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
     return Kept(tables, tuple(notes), facts)
+
+
+def check_permission(folder: Path) -> None:
+    """Do nothing if a result's folder may be written, as far as permissions say.
+
+    Raises:
+        StorageError: It may not.
+    """
+    place = next((parent for parent in folder.parents if parent.is_dir()), folder)
+    if not os.access(place, os.W_OK | os.X_OK):
+        with disk_errors(place):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place))
 
 
 def write_result(folder: Path, kept: Kept, **described: Any) -> None:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.errors import StorageError
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion, standout_cell
@@ -237,6 +238,19 @@ def test_hubness_shows_its_figures_and_hubs(app, store) -> None:
     labels = table[(table["averaging"] == "label") & (table["k"] == 5)]
     both = ["csls_difference", "mutual_proximity_difference"]
     assert at.dataframe[0].value[both].abs().iloc[0].max() == pytest.approx(labels[both].abs().max(axis=None))
+
+
+def test_figures_that_cannot_be_kept_are_shown_all_the_same(app, store, monkeypatch) -> None:
+    def refused(*_kept, **_described):
+        raise StorageError("Expected permission to read and write here, but it was refused. Change it: /srv/x")
+
+    expected = Hubness().suited(store).compute(store)
+    monkeypatch.setattr("radcbir_core.evaluation.evaluation.write_result", refused)
+    at = app("failures", view="hubness")
+    assert not complaints(at)
+    assert f"<b>{expected.facts['cosine']['skewness']:.3f}</b>".replace("-", "−") in html(at)
+    assert "These figures could not be kept in small" in html(at)
+    assert "/srv/x" not in html(at)
 
 
 def test_hubs_are_sorted_and_paged_by_their_link(app, store) -> None:

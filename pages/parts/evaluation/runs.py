@@ -60,7 +60,7 @@ def result(
         return kept
     if len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
-            return evaluation.run(store)
+            return _computed(_key(collection, encoder_id, evaluation, store), evaluation, store)
     evaluation.check(store)
     request = EvaluateEncoder(collection.name, encoder_id, evaluation)
     job = job_at(request.place)
@@ -88,7 +88,8 @@ def at_hand(collection: Collection, encoder_id: str, evaluation: Evaluation) -> 
     kept = kept_result(collection, encoder_id, evaluation)
     if kept is not None or len(collection) > quick_images(evaluation):
         return kept
-    return evaluation.run(loaders.store(collection, encoder_id))
+    store = loaders.store(collection, encoder_id)
+    return _computed(_key(collection, encoder_id, evaluation, store), evaluation, store)
 
 
 def quick_images(evaluation: Evaluation) -> int:
@@ -137,11 +138,22 @@ def kept_result(collection: Collection, encoder_id: str, evaluation: Evaluation)
         StaleError: What it needs is missing or was made of something else.
     """
     store = loaders.store(collection, encoder_id)
-    key = (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
+    key = _key(collection, encoder_id, evaluation, store)
     kept = _kept(key, evaluation, store)
     if kept is None:
         _kept.clear(key, evaluation, store)  # only answers are kept in memory; the next run looks again
     return kept
+
+
+def _key(collection: Collection, encoder_id: str, evaluation: Evaluation, store: EncoderStore) -> Hashable:
+    """What a result is cached by."""
+    return (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _computed(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result:  # noqa: ARG001 - the key is the cache's
+    """In memory too: where nothing can be written, it is all that there is of it."""
+    return _evaluation.run(_store)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

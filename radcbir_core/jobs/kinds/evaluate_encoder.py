@@ -63,7 +63,8 @@ class EvaluateEncoder:
         Raises:
             RadcbirError: What the evaluation raises.
         """
-        self.evaluation.run(open_collection(self.name).store(self.encoder_id), progress=telling)
+        store = open_collection(self.name).store(self.encoder_id)
+        self.evaluation.run(store, progress=telling, surely_kept=True)  # whoever asked reads it from there
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
-from radcbir_core.collections.inventory import counts_of, sizes_of
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.inventory import counts_of, listed, sizes_of
+from radcbir_core.collections.layout import list_collections
+from radcbir_core.errors import StorageError
 
 
 def test_every_file_is_a_part(copied) -> None:
@@ -28,3 +37,25 @@ def test_counts_are_those_of_the_manifest(copied) -> None:
     assert counts.modalities == manifest.codes("modality").counts()
     assert counts.pathologies == manifest.pathology_counts
     assert counts.labels == len(manifest.labels("label").values)
+
+
+def test_a_folder_of_collections_that_may_not_be_read_is_said(copied, monkeypatch) -> None:
+    def refused(self):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    for ask in (listed, list_collections):
+        with pytest.raises(StorageError, match=r"Expected permission to read and write here.*/collections"):
+            ask()
+
+
+def test_of_a_collection_that_may_not_be_opened_it_is_said(copied, monkeypatch) -> None:
+    def refused(self):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(StorageError, match=f"but it was refused.*/{copied.name}"):
+        open_collection(copied.name)
+    found = next(one for one in listed() if one.name == copied.name)
+    assert found.collection is None
+    assert "Expected permission to read and write here" in found.error

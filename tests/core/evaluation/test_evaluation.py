@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -15,9 +17,10 @@ from radcbir_core.cli import main
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.manifest import Manifest
-from radcbir_core.errors import EvaluationError, StaleError
+from radcbir_core.errors import EvaluationError, StaleError, StorageError
 from radcbir_core.evaluation import EVALUATIONS, Protocol, Result, evaluate, evaluation_of, evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation
+from radcbir_core.storage import disk_errors
 from tests.planted_training import plant_training
 from tests.second_encoder import add_encoder
 from tests.stale import outdate
@@ -105,6 +108,35 @@ def test_other_choices_are_another_result(collection, kind) -> None:
     other = chosen(kind, **OTHERS[kind])
     assert other != chosen(kind)
     assert other.kept(store) is None
+
+
+def test_what_cannot_be_kept_is_given_with_a_note_and_no_path(collection, monkeypatch) -> None:
+    evaluation, store = chosen("precision"), collection.store("pixels")
+    expected = evaluation.compute(store)
+
+    def refused(folder, *_kept, **_described):
+        with disk_errors(folder):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("radcbir_core.evaluation.evaluation.write_result", refused)
+    result = evaluation.run(store)
+    pd.testing.assert_frame_equal(result.table, expected.table)
+    assert result.notes[:-1] == expected.notes
+    assert result.notes[-1] == (
+        f"These figures could not be kept in {collection.name}, and are computed anew when they are asked for again. "
+        "Expected permission to read and write here, but it was refused. Change the permissions, or use another folder."
+    )
+    assert evaluation.kept(store) is None
+    with pytest.raises(StorageError, match="it was refused"):
+        evaluation.run(store, surely_kept=True)
+
+
+def test_what_is_to_be_kept_surely_is_not_computed_in_vain(collection, monkeypatch) -> None:
+    evaluation = chosen("precision")
+    monkeypatch.setattr(type(evaluation), "compute", None)
+    monkeypatch.setattr(os, "access", lambda path, _mode: "pixels" not in str(path))
+    with pytest.raises(StorageError, match="Expected permission to read and write here, but it was refused"):
+        evaluation.run(collection.store("pixels"), surely_kept=True)
 
 
 @pytest.mark.parametrize("kind", KINDS)
