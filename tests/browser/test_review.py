@@ -118,3 +118,20 @@ def test_two_browsers_do_not_overwrite_each_other(own_server, page, chromium):
     notes.nth(1).wait_for()
     assert sorted(text.split(" in ")[0] for text in notes.all_text_contents()) == ["said", "said"]
     other.close()
+
+
+def test_a_label_that_the_collection_does_not_have_yet_is_typed(own_server, page):
+    page.goto(f"{own_server}/review?image=small-data-source/brain_01.png")
+    page.get_by_text("Correct the label").click()
+    field = page.get_by_role("combobox", name="Pathologies")
+    field.wait_for()
+    quiet(page)
+    page.wait_for_timeout(1000)  # a form that has just opened is drawn once more, and what is typed meanwhile is lost
+    field.click()
+    page.keyboard.type("abscess", delay=50)
+    page.get_by_role("option", name="Add: abscess").click()
+    page.get_by_text("Write the correction").click()
+    page.locator(".radcbir-note", has_text="abscess").wait_for()
+    quiet(page)
+    page.get_by_text("Corrected labels (1)").click()
+    page.locator("li.card[data-image-id='small-data-source/brain_01.png']").wait_for()
