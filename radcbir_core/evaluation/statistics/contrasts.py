@@ -229,7 +229,7 @@ def _pairs_of(cells: _Cells, whole: NDArray[np.float64], means: NDArray[np.float
 
 
 def _p_value(
-    pairs: _Pairs, signed: NDArray[np.float64], leaning: NDArray[np.float64], draws: NDArray[np.int8]
+    pairs: _Pairs, signed: NDArray[np.float64], leaning: NDArray[np.float64], draws: NDArray[np.intp]
 ) -> float:
     """How often the sum over all clusters would be as large if each could have either sign.
 

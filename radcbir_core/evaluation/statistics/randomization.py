@@ -84,16 +84,36 @@ def swap_p_values(
 
 
 @lru_cache(maxsize=2)
-def drawn_signs(seed: int = 0) -> NDArray[np.int8]:
-    """(:data:`DRAWS`, :data:`DRAWN_CLUSTERS`) signs, −1 or 1; same seed, same signs. Not to be written to."""
-    draws: NDArray[np.int8] = (
-        np.random.default_rng(seed).integers(0, 2, size=(DRAWS, DRAWN_CLUSTERS), dtype=np.int8) * 2 - 1
-    )
+def drawn_signs(seed: int = 0) -> NDArray[np.intp]:
+    """(:data:`DRAWN_CLUSTERS` / 8, :data:`DRAWS`) signs, of eight clusters in each number; same seed, same signs.
+
+    A bit is the sign of a cluster, that of the first cluster the lowest: 1 is +1, 0 is −1. Not to be written to.
+    """
+    bits = np.random.default_rng(seed).integers(0, 2, size=(DRAWS, DRAWN_CLUSTERS), dtype=np.int8)
+    draws = np.ascontiguousarray(np.packbits(bits, axis=1, bitorder="little").T).astype(np.intp)
     draws.flags.writeable = False
     return draws
 
 
-def sign_flip_p(sums: NDArray[np.float64], draws: NDArray[np.int8], *, total: float | None = None) -> float:
+def _drawn_sums(sums: NDArray[np.float64], draws: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(:data:`DRAWS`,) the total of the clusters' sums under each draw of signs.
+
+    Eight clusters have 256 sums between them, which are made once and looked up: a tenth of the time of all products.
+    """
+    eights = -(-len(sums) // 8)
+    parts = np.zeros((eights, 8))
+    parts.reshape(-1)[: len(sums)] = sums
+    totals = np.zeros(draws.shape[1])
+    for part, drawn in zip(parts @ _OF_EIGHT.T, draws[:eights], strict=True):
+        totals += part[drawn]
+    return totals
+
+
+_OF_EIGHT = 2.0 * ((np.arange(256)[:, None] >> np.arange(8)) & 1) - 1
+"""(256, 8) the signs that a number of :func:`drawn_signs` stands for."""
+
+
+def sign_flip_p(sums: NDArray[np.float64], draws: NDArray[np.intp], *, total: float | None = None) -> float:
     """Two-sided p of the total of the clusters' sums when each may have either sign.
 
     Args:
@@ -121,7 +141,7 @@ def sign_flip_p(sums: NDArray[np.float64], draws: NDArray[np.int8], *, total: fl
         return float(max(np.count_nonzero(np.abs((2 * ways - 1) @ sums) >= total), 2) / 2**size)
     if size <= DRAWN_CLUSTERS:
         # The way that was found counts too (Phipson and Smyth, Stat Appl Genet Mol Biol 9(1), 2010): p is never 0.
-        return float((1 + np.count_nonzero(np.abs(draws[:, :size] @ sums) >= total)) / (1 + len(draws)))
+        return float((1 + np.count_nonzero(np.abs(_drawn_sums(sums, draws)) >= total)) / (1 + DRAWS))
     return float(max(erfc(total / np.sqrt(2 * np.sum(sums**2))), np.finfo(np.float64).tiny))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.evaluation.statistics.randomization import holm, swap_p_values
+from radcbir_core.evaluation.statistics.randomization import DRAWS, drawn_signs, holm, sign_flip_p, swap_p_values
 
 
 def slow(values, clusters):
@@ -43,6 +43,19 @@ def test_drawing_and_the_normal_limit_agree_with_the_binomial_distribution() -> 
         assert p == pytest.approx(exact, rel=0.35, abs=0.003)
     certain = swap_p_values(np.ones((5000, 1)), np.zeros(5000, int), clusters=np.arange(5000), n_labels=1)
     assert 0 < certain[0, 0] < 1e-12
+
+
+@pytest.mark.parametrize("size", [13, 16, 100, 193, 200])
+def test_drawn_signs_are_counted_one_by_one(size) -> None:
+    """Each draw's signs, taken from their bits, times the sums."""
+    random = np.random.default_rng(size)
+    sums = random.choice([-1.0, -0.3, 0.2, 0.7, 1.0], size)
+    numbers = drawn_signs()
+    signs = np.stack([np.where(numbers[place // 8] >> (place % 8) & 1, 1.0, -1.0) for place in range(size)])
+    assert signs.shape == (size, DRAWS)
+    assert np.abs(signs.mean(axis=1)).max() < 0.05, "as often one as the other"
+    as_large = np.count_nonzero(np.abs(sums @ signs) >= abs(sums.sum()) - 1e-9)
+    assert sign_flip_p(sums, numbers) == (1 + as_large) / (1 + DRAWS)
 
 
 def test_images_of_one_patient_are_one_piece_of_evidence() -> None:
