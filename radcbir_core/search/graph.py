@@ -26,6 +26,7 @@ EXACT_ROWS = 50_000
 """Up to this many images the graph is exact: all pairs are compared. Beyond, the approximate index finds it."""
 
 _CHUNK = 1024
+_FIRST_WIDTH = 2
 
 
 def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict[str, Any]:
@@ -138,19 +139,41 @@ def known_hits(
     )
     allowed = gallery & store.valid
     exclusions = exclusions_of(groups_by or store, queries, exclude)
+    width = store.neighbor_ids.shape[1]
+    # Mostly the first hits are among the first neighbors; who is left with too few of these is looked at in full.
+    first = min(width, _FIRST_WIDTH * k)
     for start in range(0, len(queries), _CHUNK * 8):
-        part = slice(start, start + _CHUNK * 8)
-        ids = np.asarray(store.neighbor_ids[queries[part]])
-        usable = (ids >= 0) & allowed[ids]
-        for exclusion in exclusions:
-            mine = exclusion.query_groups[part, None]
-            usable &= ~((exclusion.groups[ids] == mine) & (mine >= 0))
-        if k < ids.shape[1]:
-            usable &= np.cumsum(usable, axis=1, dtype=np.int32) <= k
-        counts = usable.sum(axis=1)
-        # Both masks are read line by line, so that the usable neighbors of each come to its front in their order.
-        front = np.arange(k) < counts[:, None]
-        hits.rows[part][front] = ids[usable]
-        hits.similarities[part][front] = np.asarray(store.neighbor_similarities[queries[part]])[usable]
-        hits.counts[part] = counts
+        part = slice(start, min(start + _CHUNK * 8, len(queries)))
+        _fill(hits, store, queries, part, width=first, allowed=allowed, exclusions=exclusions)
+        if first < width:
+            few = start + np.flatnonzero(hits.counts[part] < k)
+            _fill(hits, store, queries, few, width=width, allowed=allowed, exclusions=exclusions)
     return hits
+
+
+def _fill(
+    hits: Hits,
+    store: EncoderStore,
+    queries: npt.NDArray[np.intp],
+    part: slice | npt.NDArray[np.intp],
+    *,
+    width: int,
+    allowed: npt.NDArray[np.bool_],
+    exclusions: Sequence[Exclusion],
+) -> None:
+    """Write the hits of some of the queries, as many as there are among the first ``width`` neighbors of each."""
+    rows, k = queries[part], hits.rows.shape[1]
+    ids = np.asarray(store.neighbor_ids[:, :width][rows])
+    usable = (ids >= 0) & allowed[ids]
+    for exclusion in exclusions:
+        mine = exclusion.query_groups[part, None]
+        usable &= ~((exclusion.groups[ids] == mine) & (mine >= 0))
+    if k < width:
+        usable &= np.cumsum(usable, axis=1, dtype=np.int32) <= k
+    counts = usable.sum(axis=1)
+    # Both masks are read line by line, so that the usable neighbors of each come to its front in their order.
+    front = np.arange(k) < counts[:, None]
+    found, similarities = hits.rows[part], hits.similarities[part]
+    found[front] = ids[usable]
+    similarities[front] = np.asarray(store.neighbor_similarities[:, :width][rows])[usable]
+    hits.rows[part], hits.similarities[part], hits.counts[part] = found, similarities, counts
