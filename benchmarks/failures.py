@@ -1,110 +1,134 @@
-"""The failure views at scale: how long each evaluation of the page Failures takes on a synthetic neighbor graph.
+"""How soon the views of failures appear: the processor's seconds of their work, with results kept and not.
 
-Usage: python -m benchmarks.failures [--images 250000] [--labels 161] [--rounds 3]
+Usage: python -m benchmarks.failures NAME [--encoder ENC] [--rounds 3] [--view confusion …]
 
-Makes a manifest and a graph of 100 neighbors in memory, without images and vectors: labels of very different frequency
-in 40 pairs of modality and anatomy, patients of about four images, two thirds of an image's neighbors of its own label.
-Then, in turn over rounds: retrieval confusion, mined failures, hubness, and, as the peer, Precision, which reads the
-same graph. Prints the processor's seconds of the quickest round, which others who use the machine change least, those
-on the clock, and the ratio to Precision; and of the pages, which read what is kept, the seconds to choose and to sort
-the images of each kind of failure.
+NAME is a collection of the data folder (``RADCBIR_DATA``) that is built with ENC: real images, or the rows of
+``benchmarks.synthetic_collection``. Each view of the page Failures, and Leakage and Subgroups of Pathology, is drawn by
+the app's own script in this process, as a person sees it first and, where something can be opened in it, with that
+open. "Kept" is the drawing of a page whose result is on disk and whose collection is in memory; "not kept" is that
+together with computing the result. Prints the quickest of the rounds, in seconds of the processor, which others who use
+the machine change least, and on the clock, and each computation as a ratio to Precision, which reads the same graph.
+A view whose evaluation cannot be computed here (Robustness needs images and their encoder) is named.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+from streamlit.testing.v1 import AppTest
 
-from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.errors import RadcbirError
+from radcbir_core.evaluation import evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation, Result
-from radcbir_core.evaluation.reports.hubness import Hubness
-from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
-from radcbir_core.evaluation.reports.precision import Precision
-from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion
 
-WIDTH = 100
-_CHUNK = 10_000
+APP = Path(__file__).resolve().parents[1] / "app.py"
 
 
-class Collection:
-    """What evaluations ask of a collection: its manifest and its name."""
+@dataclass(frozen=True)
+class View:
+    """A view to look at.
 
-    def __init__(self, manifest: Manifest) -> None:
-        self.manifest, self.name, self.record = manifest, "synthetic", {"checked": "decoded"}
+    Attributes:
+        page: Its page.
+        name: In the URL.
+        kind: Of its evaluation.
+        choices: Of that.
+        opened: From a result, the URL parameters that open something in it.
+    """
 
-    def __len__(self) -> int:
-        return len(self.manifest)
-
-
-class Graph:
-    """What evaluations ask of an encoder's store that has nothing but a neighbor graph."""
-
-    def __init__(self, collection: Collection, ids: npt.NDArray[np.int32], near: npt.NDArray[np.float16]) -> None:
-        self.collection, self.encoder_id, self.spec = collection, "graph", "graph"
-        self.record: dict[str, Any] = {}
-        self.neighbor_ids, self.neighbor_similarities = ids, near
-        self.valid = np.ones(len(collection), dtype=np.bool_)
-
-    def facts(self, _artifact: Any) -> dict[str, Any]:
-        """Nothing is recorded of it."""
-        return {}
+    page: str
+    name: str
+    kind: str
+    choices: Mapping[str, Any]
+    opened: Callable[[Result], Mapping[str, str]] | None = None
 
 
-def synthetic(images: int, labels: int) -> Graph:
-    """A collection with its graph."""
-    random = np.random.default_rng(0)
-    share = 1 / np.arange(1, labels + 1) ** 0.8
-    codes = random.choice(labels, images, p=share / share.sum())
-    patients = random.integers(0, images // 4, images)
-    columns: dict[str, Any] = {name: np.full(images, "") for name in COLUMNS}
-    columns["image_id"] = columns["path"] = np.arange(images).astype(str)
-    columns["modality"] = np.array(["XR", "CT", "MR", "US"])[codes % 4]
-    columns["anatomy"] = np.char.add("anatomy ", (codes % 40 // 4).astype(str))
-    columns["pathologies"] = pa.array([[f"finding {code:03d}"] for code in codes.tolist()])
-    columns["patient_id"] = patients.astype(str)
-    columns |= {"width": np.full(images, 64), "height": np.full(images, 64), "duplicate_group": np.full(images, -1)}
-    by_label = np.argsort(codes, kind="stable")
-    first, number = np.searchsorted(codes[by_label], np.arange(labels)), np.bincount(codes, minlength=labels)
-    ids = np.empty((images, WIDTH), dtype=np.int32)
-    for start in range(0, images, _CHUNK):
-        mine = codes[start : start + _CHUNK, None]
-        own = by_label[first[mine] + random.integers(0, 1 << 30, (len(mine), WIDTH)) % number[mine]]
-        ids[start : start + _CHUNK] = np.where(
-            random.random(own.shape) < 2 / 3, own, random.integers(0, images, own.shape)
-        )
-    near = np.linspace(0.99, 0.5, WIDTH, dtype=np.float16)
-    return Graph(Collection(Manifest(pa.table(columns), digest="synthetic")), ids, np.tile(near, (images, 1)))
+def _cell(result: Result) -> dict[str, str]:
+    table = result.table
+    wrong = table[table["label"] != table["hit_label"]] if "hit_label" in table else table
+    row = wrong.iloc[0]
+    return {"label": str(row["label"]), "hit": str(row["hit_label"] if "hit_label" in wrong else row.iloc[1])}
+
+
+VIEWS = (
+    View("failures", "confusion", "confusion", {}, _cell),
+    View("failures", "mined", "failures", {}, lambda _: {"kind": "pathology", "page": "2"}),
+    View("failures", "slices", "slices", {}),
+    View("failures", "hubness", "hubness", {}),
+    View("failures", "robustness", "robustness", {}),
+    View("failures", "near-duplicates", "near-duplicates", {}),
+    View("pathology", "leakage", "leakage", {}),
+    View("pathology", "subgroups", "subgroups", {"column": "view"}),
+)
+
+
+def drawn(view: View, name: str, encoder_id: str, opened: Mapping[str, str]) -> AppTest:
+    """A view as it is first drawn, from app.py on."""
+    at = AppTest.from_file(str(APP), default_timeout=600)
+    at.query_params.update({"collection": name, "encoder": encoder_id})
+    at.run()
+    at.switch_page(f"pages/{view.page}.py")
+    chosen = {**view.choices, **opened}
+    for key, value in {"collection": name, "encoder": encoder_id, "view": view.name, **chosen}.items():
+        at.query_params[key] = value
+    at.run()
+    if at.exception:
+        raise RuntimeError(f"{view.name}: {at.exception[0].message}")
+    return at
+
+
+def quickest(work: Callable[[], Any], rounds: int) -> tuple[float, float]:
+    """Seconds of the processor and on the clock, of the quickest round."""
+    taken = []
+    for _ in range(rounds):
+        began = time.process_time(), time.perf_counter()
+        work()
+        taken.append((time.process_time() - began[0], time.perf_counter() - began[1]))
+    return min(taken)
 
 
 def main() -> None:
-    """Run it."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    for name, default in (("images", 250_000), ("labels", 161), ("rounds", 3)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("name")
+    parser.add_argument("--encoder")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--view", action="append")
     options = parser.parse_args()
-    graph: Any = synthetic(options.images, options.labels)
-    graph.collection.manifest.labels("label")  # read once a process, whatever is evaluated
-    evaluations: list[Evaluation] = [Precision(), RetrievalConfusion(), MinedFailures(), Hubness()]
-    seconds: dict[str, list[tuple[float, float]]] = {evaluation.kind: [] for evaluation in evaluations}
-    results: dict[str, Result] = {}
-    for _ in range(options.rounds):
-        for evaluation in evaluations:
-            began = time.process_time(), time.perf_counter()
-            results[evaluation.kind] = evaluation.compute(graph)
-            seconds[evaluation.kind].append((time.process_time() - began[0], time.perf_counter() - began[1]))
-    peer = min(seconds["precision"])[0]
-    for kind, taken in seconds.items():
-        processor, clock = min(taken)
-        print(f"{kind:>12}: {processor:6.2f} s, {clock:6.2f} s on the clock, {processor / peer:.2f} of precision")
-    for kind in KINDS:
-        start = time.process_time()
-        failures = failures_of(results["failures"], kind)
-        print(f"{kind:>12}: {time.process_time() - start:6.3f} s for {len(failures):,} images")
+    collection = open_collection(options.name)
+    encoder_id = options.encoder or collection.encoder_ids()[0]
+    store = collection.store(encoder_id)
+    collection.manifest.labels("label")  # read once a process, whatever is evaluated
+    peer = quickest(lambda: evaluation_on(store, "precision").compute(store), options.rounds)[0]
+    print(f"{options.name} with {encoder_id}, {len(collection):,} images; precision: {peer:.2f} s of the processor")
+    print("view                    not kept          kept   of it computing (clock), ratio to precision")
+    for view in VIEWS:
+        if options.view and view.name not in options.view:
+            continue
+        evaluation: Evaluation = evaluation_on(store, view.kind, **view.choices)
+        try:
+            evaluation.check(store)
+            result = evaluation.run(store)
+        except RadcbirError as error:
+            print(f"{view.name:<20} cannot be computed: {error}")
+            continue
+        rounds = 1 if view.kind == "robustness" else options.rounds
+        computing = quickest(lambda made=evaluation: made.compute(store), rounds)
+        for opened in ({}, *([view.opened(result)] if view.opened else [])):
+            at = drawn(view, options.name, encoder_id, opened)
+            shown, clock = quickest(at.run, options.rounds)
+            words = f"{view.name}{', opened' if opened else ''}"
+            print(
+                f"{words:<20} {shown + computing[0]:7.2f} s ({clock + computing[1]:.2f}) {shown:5.2f} s ({clock:.2f})  "
+                f"{computing[0]:.2f} s ({computing[1]:.2f}), {computing[0] / peer:.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":
