@@ -28,6 +28,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.embed import embed, is_current, mend_thumbnails
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
+from radcbir_core.evaluation.ahead import evaluate_ahead
 from radcbir_core.evaluation.baseline import keep_comparisons
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.near_duplicates.finding import find_near_duplicates
@@ -181,6 +182,7 @@ def _near_duplicates(store: EncoderStore, progress: Progress) -> None:
 def _evaluation(store: EncoderStore, progress: Progress) -> None:
     Precision().suited(store).run(store, progress=progress, surely_kept=True)
     keep_comparisons(store, progress=progress)
+    evaluate_ahead(store, progress=progress)
     store.mark(EVALUATION)
 
 

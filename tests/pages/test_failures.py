@@ -8,6 +8,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import StorageError
+from radcbir_core.evaluation.ahead import evaluated_ahead
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion, standout_cell
@@ -279,3 +280,22 @@ def test_without_a_split_each_view_says_what_is_missing(app, copied_data, view) 
     at = app("failures", view=view, protocol="split")
     assert not complaints(at)
     assert "The split protocol needs images of split train" in words(at)
+
+
+@pytest.mark.parametrize(
+    ("page", "view", "kind"),
+    [
+        *(("failures", view, view) for view in ("confusion", "slices", "hubness")),
+        ("failures", "mined", "failures"),
+        *(("pathology", view, view) for view in ("leakage", "subgroups")),
+    ],
+)
+def test_what_a_build_evaluates_ahead_is_what_the_view_asks_for(app, copied_data, monkeypatch, page, view, kind):
+    """As it is opened first: nothing is computed then, and nothing is offered to be."""
+    store = open_collection("small").store("pixels")
+    evaluation = next(one for one in evaluated_ahead(store) if one.kind == kind)
+    evaluation.run(store)
+    monkeypatch.setattr(type(evaluation), "compute", None)  # it must not be called again
+    at = app(page, view=view)
+    assert not complaints(at)
+    assert not any(button.label == "Compute" for button in at.button)

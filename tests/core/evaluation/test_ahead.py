@@ -1,0 +1,38 @@
+"""What a build evaluates ahead: of many images all that can be, and of few nothing."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.evaluation import ahead
+from tests.core.evaluation.test_evaluation import without_labels
+
+
+@pytest.fixture
+def store(small_data, tmp_path, monkeypatch):
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    return open_collection("small").store("pixels")
+
+
+def test_of_few_images_nothing_is_and_of_many_all(store, monkeypatch) -> None:
+    wanted = list(ahead.evaluated_ahead(store))
+    assert [one.kind for one in wanted] == ["confusion", "failures", "hubness", "leakage", "slices", "subgroups"]
+    ahead.evaluate_ahead(store)
+    assert [one.kept(store) for one in wanted] == [None] * 6
+    monkeypatch.setattr(ahead, "AHEAD_FROM", 60)
+    told = []
+    ahead.evaluate_ahead(store, progress=lambda *step: told.append(step))
+    assert told
+    assert all(one.kept(store) is not None for one in wanted)
+
+
+def test_what_cannot_be_evaluated_is_left_to_its_view(store, monkeypatch) -> None:
+    monkeypatch.setattr(ahead, "AHEAD_FROM", 60)
+    with monkeypatch.context() as patch:
+        without_labels(patch)
+        ahead.evaluate_ahead(store)
+    assert [one.kept(store) for one in ahead.evaluated_ahead(store)] == [None] * 6
