@@ -251,12 +251,19 @@ def has_labels(opened: Opened, level: Level) -> bool:
 
 def say_no_labels(opened: Opened, level: Level) -> None:
     """Say that nothing can be evaluated at a level, and what would change that."""
+    what = "full label" if level == "label" else level
+    if (opened.collection.manifest.labels(level).codes >= 0).any():
+        st.info(
+            f"No query of **{literal(opened.collection.name)}** has anything to find: none with a known {what} could "
+            "be given another image of the same. Choose another level or protocol, leave out less, or add images.",
+            icon=":material/info:",
+        )
+        return
     needs = {
         "modality": "a column `modality`",
         "anatomy": "a column `anatomy`",
         "label": "the columns `modality`, `anatomy` and `pathology`, with one pathology an image",
     }[level]
-    what = "full label" if level == "label" else level
     shell.say_command(
         f"No query of **{literal(opened.collection.name)}** has a known {what}, so there is no P@k at this level. "
         f"Choose another level, or fill {needs} by a table that names images by image_id. What was computed of the "

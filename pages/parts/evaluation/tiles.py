@@ -52,11 +52,11 @@ def explain(text: str) -> None:
     st.html(f'<p class="radcbir-explained">{markup(text)}</p>')
 
 
-def interval(low: float, high: float, *, missing: str = "no interval: one patient only") -> str:
+def interval(low: float, high: float, *, missing: str = "no interval: fewer than two patients") -> str:
     """An interval in words.
 
     >>> interval(0.25, 0.5), interval(np.nan, np.nan)
-    ('95 % interval 0.250 to 0.500', 'no interval: one patient only')
+    ('95 % interval 0.250 to 0.500', 'no interval: fewer than two patients')
     """
     return missing if np.isnan(low) or np.isnan(high) else f"95 % interval {low:.3f} to {high:.3f}"
 

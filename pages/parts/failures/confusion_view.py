@@ -194,7 +194,8 @@ def _strongest(opened: Opened, cells: pd.DataFrame, confused: pd.DataFrame, chos
         box=row,
     )
     if not number:
-        st.info("No pair of two labels has this text. Shorten it.", icon=":material/info:")
+        found = "No pair of two labels has this text. Shorten it." if state.get("find") else "No hit has another label."
+        st.info(found, icon=":material/info:")
         return
     st.caption("Pairs of two labels; first those that are surely frequent (by the lower end of their interval).")
     lines = shown.index.tolist()

@@ -142,7 +142,7 @@ def _headline(opened: Opened, result: Result, chosen: Chosen) -> None:
             "Hubs",
             f"{cosine['hubs']:,}",
             (
-                f"of {counted(facts['n_gallery'], 'image')}, in {cosine['hub']:,} lists or more",
+                f"of {counted(facts['n_gallery'], 'image')}, in {counted(cosine['hub'], 'list')} or more",
                 f"{percent(cosine['hub_share'])} of all hits; {others('hub_share', percent)}",
             ),
         ),

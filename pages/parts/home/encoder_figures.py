@@ -42,7 +42,8 @@ def _row(collection: Collection, encoder_id: str, figure: OneFigure | None, seen
     name = f'<td class="name">{markup(encoder_id)}'
     training = f"<td>{markup(training_said(seen))}</td>"
     if figure is None:
-        return f"<tr>{name}</td><td>–</td><td colspan=2>not evaluated yet, or no full labels</td>{training}</tr>"
+        said = "not evaluated yet, or no query with a full label has anything to find"
+        return f"<tr>{name}</td><td>–</td><td colspan=2>{said}</td>{training}</tr>"
     queries = counted(figure.n_queries, "query", "queries")
     interval = "" if np.isnan(figure.low) else f"<small>{figure.low:.3f} to {figure.high:.3f}</small>"
     number = "–" if np.isnan(figure.precision) else f"<b>{figure.precision:.3f}</b>"

@@ -120,6 +120,8 @@ def seen_line(row: pd.Series, protocol: Protocol, *, averaging: str) -> list[str
 def show_standout(opened: Opened, result: Result, table: pd.DataFrame, chosen: Chosen) -> None:
     """One sentence on the label that most clearly falls behind; a click opens it."""
     row = standout(table)
+    if row is None and not (table["averaging"].eq("label") & table["precision"].notna()).any():
+        return  # no label is scored, which is said beside the figures
     if row is None:
         st.caption("No label falls clearly behind: the interval of each reaches up to the mean over queries.")
         return

@@ -283,5 +283,7 @@ def how_found(
     if within is not None:
         line += f" Only {' '.join(within)}, as the query."
     if hits.counts[0] < k:
-        line += f" Only {hits.counts[0]} of {k}: no more images are left after filters and exclusions."
+        all_others = hits.counts[0] >= len(collection) - 1
+        why = "the collection has no others" if all_others else "no more images are left after filters and exclusions"
+        line += f" Only {hits.counts[0]} of {k}: {why}."
     return line

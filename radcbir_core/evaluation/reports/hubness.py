@@ -31,6 +31,7 @@ from radcbir_core.search.backend import Hits
 from radcbir_core.search.csls import NEAREST, by_csls, usual_similarity
 from radcbir_core.search.graph import NEIGHBORS
 from radcbir_core.search.mutual_proximity import Nearest, by_mutual_proximity
+from radcbir_core.wording import counted
 
 RANKINGS: Mapping[str, str] = {"cosine": "cosine", "csls": "CSLS", "mutual_proximity": "mutual proximity"}
 """The orders of hits: their names in tables → in words. The first is the one that others are compared with."""
@@ -191,8 +192,9 @@ class Hubness(Evaluation):
     def remarks(self, result: Result) -> list[str]:
         """Hubs and anti-hubs by each ranking."""
         return [
-            f"By {words}: {facts['hubs']:,} images are hubs, in {facts['hub']:,} lists or more, and "
-            f"{facts['hub_share']:.1%} of all hits; {facts['anti_hubs']:,} are in no list."
+            f"By {words}: {counted(facts['hubs'], 'image is a hub', 'images are hubs')}, in "
+            f"{counted(facts['hub'], 'list')} or more, and {facts['hub_share']:.1%} of all hits; "
+            f"{counted(facts['anti_hubs'], 'is', 'are')} in no list."
             for words, facts in ((words, result.facts[name]) for name, words in RANKINGS.items())
         ]
 
