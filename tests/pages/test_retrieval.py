@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -195,8 +196,10 @@ def test_changing_a_control_changes_hits_and_url(app):
     assert not complaints(at)
 
 
-def test_hits_are_ordered_by_what_holds_hubs_back(app, chest):
+def test_hits_are_ordered_by_what_holds_hubs_back(app, copied_data, chest):
     collection, retriever = chest
+    evaluation = Hubness().suited(retriever.store)
+    shutil.rmtree(evaluation.folder(retriever.store), ignore_errors=True)
     query = image_id("chest_02.png")
     at = app("retrieval", image=query, exclude="patient")
     next(box for box in at.selectbox if box.label == "Order by").set_value("mutual-proximity").run()
@@ -208,7 +211,7 @@ def test_hits_are_ordered_by_what_holds_hubs_back(app, chest):
     assert [card["note"] for card in cards(at)] == [f"by cosine rank {rank}" for rank in answer.ranks[0]]
     assert answer.ordered_by in html(at)
     assert "P@10 of the full label" not in html(at)  # nothing is said that is not kept
-    table = Hubness().suited(retriever.store).run(retriever.store).table
+    table = evaluation.run(retriever.store).table
     figure = table[(table["averaging"] == "micro") & (table["k"] == 10)].iloc[0]
     told = f"{figure['mutual_proximity']:.3f} by mutual proximity, {figure['cosine']:.3f} by cosine, "
     assert told in html(at.run())
@@ -223,8 +226,10 @@ def test_an_upload_is_ordered_so_too_and_an_order_that_there_is_not_is_reported(
     assert "hubness = euclid. cosine is used instead" in complaints(at)
 
 
-def test_only_the_query_s_anatomy_is_searched(app, chest):
+def test_only_the_query_s_anatomy_is_searched(app, copied_data, chest):
     collection, retriever = chest
+    factors = Factors().suited(retriever.store)
+    shutil.rmtree(factors.folder(retriever.store), ignore_errors=True)
     at = app("retrieval", image=image_id("chest_02.png"), exclude="none")
     assert "as the query" not in html(at)
     at.toggle[0].set_value(True).run()
@@ -233,7 +238,6 @@ def test_only_the_query_s_anatomy_is_searched(app, chest):
     row = collection.manifest.row_of(image_id("chest_02.png"))
     assert [card["row"] for card in cards(at)] == retriever.search(row, within_anatomy=True).rows().tolist()
     assert "Only XR chest, as the query." in html(at)
-    factors = Factors().suited(retriever.store)
     assert "P@10 of the full label" not in html(at)  # which says nothing that is not kept
     table = factors.run(retriever.store).table
     within = table[(table["factor"] == "within") & (table["modality"] == "") & (table["k"] == 10)].iloc[0]
