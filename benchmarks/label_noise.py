@@ -6,7 +6,8 @@ Usage: python -m benchmarks.label_noise COLLECTION ENCODER [COLLECTION ENCODER â
 Gives 2 % of the images another label, drawn with the frequency of labels: of all labels, or of those of the same
 modality and anatomy, which is harder to see. Then asks confident learning over the neighbor graph, as the page Failures
 does. Prints, as a Markdown table, the means over rounds: images that are suspected, precision and recall of these,
-precision among the first n by score where n are planted, and how many of the planted get their true label suggested.
+precision among the first n by score where n are planted, how many of the planted get their true label suggested, and
+the average precision of the planted among all queries, sorted by the score, and by the bare margin of the two shares.
 What the collection's own labels have wrong counts against precision: the suspected without any planting are said too.
 Labels are planted in all queries, those too that the encoder was trained on; ``--seen skip`` leaves these out.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.metrics import average_precision_score
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import Protocol
@@ -72,7 +74,7 @@ def planted(
 
 
 def measure(asked: Asked, share: float, rounds: int, *, near: bool) -> npt.NDArray[np.float64]:
-    """Means over rounds: planted, suspected, precision, recall, precision among the first n, true label suggested."""
+    """Means over rounds of what is printed, in its order, from the number of the planted on."""
     figures = []
     for seed in range(rounds):
         chosen, codes = planted(asked, share, np.random.default_rng(seed), near=near)
@@ -81,11 +83,13 @@ def measure(asked: Asked, share: float, rounds: int, *, near: bool) -> npt.NDArr
         wrong[chosen] = True
         suspect = noise.suggested >= 0
         order = np.argsort(-np.nan_to_num(noise.score, nan=-1), kind="stable")
+        margin = noise.p_suggested - noise.own
         right = noise.suggested[chosen] == asked.codes[asked.queries[chosen]]
         figures.append(
             (
                 *(len(chosen), suspect.sum(), wrong[suspect].mean() if suspect.any() else np.nan),
                 *(suspect[chosen].mean(), wrong[order[: len(chosen)]].mean(), right.mean()),
+                *(average_precision_score(wrong, np.nan_to_num(by, nan=-2)) for by in (noise.score, margin)),
             )
         )
     means: npt.NDArray[np.float64] = np.array(figures, dtype=np.float64).mean(axis=0)
@@ -103,7 +107,8 @@ def main() -> None:
     options = parser.parse_args()
     print(
         "| collection, encoder | images, labels | planted | suspected (without planting) | precision | recall | "
-        "precision of the first n | true label suggested |\n|---|---|---|---|---|---|---|---|"
+        "precision of the first n | true label suggested | average precision by score | by margin |\n"
+        "|---|---|---|---|---|---|---|---|---|---|"
     )
     for name, encoder_id in zip(options.what[::2], options.what[1::2], strict=True):
         store = open_collection(name).store(encoder_id)
@@ -113,11 +118,12 @@ def main() -> None:
         before = int((asked.noise(asked.codes).suggested >= 0).sum())
         n_labels = len(np.unique(asked.codes[asked.queries]))
         for near in (False, True):
-            n, suspected, precision, recall, first, right = measure(asked, options.share, options.rounds, near=near)
+            means = measure(asked, options.share, options.rounds, near=near)
+            n, suspected, *shares = means
             kind = "same anatomy" if near else "any label"
             print(
                 f"| {name}, {encoder_id} | {len(view.queries):,}, {n_labels} | {n:.0f}, {kind} | "
-                f"{suspected:.0f} ({before}) | {precision:.2f} | {recall:.2f} | {first:.2f} | {right:.2f} |",
+                f"{suspected:.0f} ({before}) | {' | '.join(f'{share:.2f}' for share in shares)} |",
                 flush=True,
             )
 
