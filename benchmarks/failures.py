@@ -14,6 +14,7 @@ A view whose evaluation cannot be computed here (Robustness needs images and the
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation import evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation, Result
@@ -83,6 +85,12 @@ def drawn(view: View, name: str, encoder_id: str, opened: Mapping[str, str]) -> 
     return at
 
 
+def made_anew(evaluation: Evaluation, store: EncoderStore) -> None:
+    """Compute an evaluation and keep it, as a page does that finds nothing kept."""
+    shutil.rmtree(evaluation.folder(store), ignore_errors=True)
+    evaluation.run(store)
+
+
 def quickest(work: Callable[[], Any], rounds: int) -> tuple[float, float]:
     """Seconds of the processor and on the clock, of the quickest round."""
     taken = []
@@ -114,12 +122,12 @@ def main() -> None:
         evaluation: Evaluation = evaluation_on(store, view.kind, **view.choices)
         try:
             evaluation.check(store)
-            result = evaluation.run(store)
         except RadcbirError as error:
             print(f"{view.name:<20} cannot be computed: {error}")
             continue
         rounds = 1 if view.kind == "robustness" else options.rounds
-        computing = quickest(lambda made=evaluation: made.compute(store), rounds)
+        computing = quickest(lambda made=evaluation: made_anew(made, store), rounds)
+        result = evaluation.run(store)
         for opened in ({}, *([view.opened(result)] if view.opened else [])):
             at = drawn(view, options.name, encoder_id, opened)
             shown, clock = quickest(at.run, options.rounds)
