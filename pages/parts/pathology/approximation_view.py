@@ -96,17 +96,17 @@ def _table(opened: Opened, result: Result, chosen: Chosen) -> None:
         interval=[tiles.bounds(row.low, row.high) for row in lines_of(shown)],
         change=[_change(row) for row in lines_of(shown)],
     )
-    columns: dict[str, Any] = {"said": st.column_config.TextColumn("Searched by", width=182)}
+    columns: dict[str, Any] = {"said": st.column_config.TextColumn("Searched by", width=212)}
     for depth in DEPTHS:
         rows = micro[micro["k"] == depth].set_index("way").loc[shown["way"]].reset_index()
         shown[f"recall@{depth}"] = rows["recall"]
         shown[f"of recall@{depth}"] = [tiles.bounds(row.recall_low, row.recall_high) for row in lines_of(rows)]
         about = f"Of the exact first {depth} hits, the share that is found"
         columns[f"recall@{depth}"] = figure_column(f"Recall@{depth}", format_text="%.4f", width=78, about=about)
-        columns[f"of recall@{depth}"] = st.column_config.TextColumn("95 %", width=84, help="Over patients")
+        columns[f"of recall@{depth}"] = st.column_config.TextColumn("95 %", width=77, help="Over patients")
     columns |= {
         "precision": figure_column(f"P@{k}", width=56),
-        "interval": st.column_config.TextColumn("95 %", width=84, help="Of P@k, over patients"),
+        "interval": st.column_config.TextColumn("95 %", width=77, help="Of P@k, over patients"),
         "change": st.column_config.TextColumn(
             "Less exact search",
             width=168,
