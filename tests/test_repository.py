@@ -63,6 +63,19 @@ def test_the_package_and_the_changelog_have_one_version() -> None:
     assert "dependencies" not in project
 
 
+def test_nothing_stands_where_it_is_never_reached() -> None:
+    ends = ast.Return | ast.Raise | ast.Continue | ast.Break
+    paths = [
+        path for root in ("radcbir_core", "pages", "tests", "benchmarks") for path in (REPOSITORY / root).rglob("*.py")
+    ]
+    for path in paths:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for name in ("body", "orelse", "finalbody"):
+                block = getattr(node, name, None)
+                for before in block[:-1] if isinstance(block, list) else []:
+                    assert not isinstance(before, ends), f"{path}:{before.lineno}"
+
+
 def test_no_gpl_decoder_is_required() -> None:
     assert not any("libjpeg" in line.replace("pylibjpeg", "") for line in requirements("requirements.txt"))
 

@@ -105,4 +105,3 @@ def recall_at(searcher: Searcher, *, k: int = 10, sample: int = 200, seed: int =
     found = searcher.search(queries, k=k, exclusions=itself, method="approximate")
     found_at, exact_at = (true_similarities(searcher.engine, chosen, hits.rows) for hits in (found, exact))
     return float(np.mean(neighbor_recall(found_at, exact_at, (k,))))
-    return float(np.nanmean(neighbor_recall(found, exact, (k,))))
