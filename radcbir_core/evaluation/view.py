@@ -283,7 +283,8 @@ def patient_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
             f"intervals may be too narrow{high if 'patient' in protocol.exclude else ''}."
         )
         if NEAR_DUPLICATE in protocol.exclude:
-            notes.append("Near-duplicates are excluded too: where the patient is not known, they may be of the same.")
+            too = " too" if "patient" in protocol.exclude else ""
+            notes.append(f"Near-duplicates are excluded{too}: where the patient is not known, they may be of the same.")
         elif "patient" in protocol.exclude and not store.is_current(NEAR_DUPLICATES):
             notes.append(
                 "Near-duplicates are not known, and stay among the hits; of images without a patient_id they may be of "
