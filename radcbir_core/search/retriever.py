@@ -73,8 +73,11 @@ class Answer:
 
     @property
     def ordered_by(self) -> str:
-        """By what other measure than the numbers beside them the hits are ordered, in a sentence; "" where by these."""
-        if self.ranks is None:
+        """By what other measure than the numbers beside them the hits are ordered, in a sentence.
+
+        It is "" where they are ordered by these, and where there are no two that could change places.
+        """
+        if self.ranks is None or self.candidates < 2:
             return ""
         return (
             f"Ordered by {ORDERS[self.order]}, which holds hubs back: the first {self.candidates:,} by cosine were put "

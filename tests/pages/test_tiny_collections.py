@@ -52,6 +52,21 @@ def test_one_image_is_evaluated_and_has_a_label_but_nothing_to_find(tiny):
     assert "Not scored, as none of their queries has anything to find: 1 label" in words(at) + html(at)
 
 
+def test_no_figure_over_no_query_stands_beside_hits(tiny):
+    image_id = open_collection("one").manifest.record(0)["image_id"]
+    for view, page in (("hubness", "failures"), ("factors", "pathology")):
+        tiny(page, collection="one", view=view)
+    said = html(tiny("retrieval", collection="one", image=image_id, hubness="csls", within="anatomy"))
+    assert "Only XR chest, as the query." in said
+    assert "nan" not in said
+    assert "P@10" not in said
+    assert "Ordered by" not in said
+
+
+def test_near_duplicates_are_excluded_too_only_beside_the_patient(tiny):
+    assert "Near-duplicates are excluded: where the patient is not known" in html(tiny("pathology", collection="three"))
+
+
 @pytest.mark.parametrize(("name", "others"), [("one", 0), ("three", 2)])
 def test_there_are_no_other_images_rather_than_none_left_by_filters(tiny, name, others):
     image_id = open_collection(name).manifest.record(0)["image_id"]

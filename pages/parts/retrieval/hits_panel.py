@@ -153,7 +153,7 @@ def choose_order(box: st.delta_generator.DeltaGenerator, query: Query) -> str:
 
 
 def usually_by(opened: Opened, order: Order) -> str:
-    """What P@k is by another order over all queries, where that evaluation is kept; else nothing."""
+    """What P@k is by another order over all queries, where that evaluation is kept and has a query; else nothing."""
     store = loaders.store(opened.collection, opened.encoder_id)
     evaluation = Hubness().suited(store)
     try:
@@ -165,6 +165,8 @@ def usually_by(opened: Opened, order: Order) -> str:
     name, k = order.replace("-", "_"), max(evaluation.protocol.ks)
     table = result.table
     row = table[(table["averaging"] == "micro") & (table["k"] == k)].to_dict("records")[0]
+    if not row["n_queries"]:
+        return ""
     bounds = tiles.interval(row[f"{name}_difference_low"], row[f"{name}_difference_high"]).replace("-", "−")
     return (
         f"P@{k} of the full label over {counted(int(row['n_queries']), 'query', 'queries')} of "
@@ -211,7 +213,7 @@ def choose_anatomy(box: st.delta_generator.DeltaGenerator, collection: Collectio
 
 
 def usually_within(opened: Opened) -> str:
-    """What P@k within the query's anatomy is over all queries, where that evaluation is kept; else nothing."""
+    """What P@k within the query's anatomy is, where that evaluation is kept and has a query; else nothing."""
     store = loaders.store(opened.collection, opened.encoder_id)
     evaluation = Factors().suited(store)
     try:
@@ -224,6 +226,8 @@ def usually_within(opened: Opened) -> str:
     k = max(evaluation.protocol.ks)
     shares = {line.factor: line for line in lines_of(table[(table["modality"] == "") & (table["k"] == k)])}
     within, everywhere = shares["within"], shares["all"]
+    if not within.n_queries:
+        return ""
     return (
         f"P@{k} of the full label over {counted(within.n_queries, 'query', 'queries')} of "
         f"{counted_patients(opened.collection, within.n_patients)}: {within.share:.3f} within their own anatomy "

@@ -118,6 +118,8 @@ def test_only_candidates_are_ordered_and_it_is_said(small, monkeypatch) -> None:
     assert [by_cosine.rows()[rank - 1] for rank in table["cosine_rank"]] == answer.rows().tolist()
     assert by_cosine.ranks is None
     assert by_cosine.ordered_by == ""
+    monkeypatch.setattr(retriever_module, "candidates", lambda _k: 1)
+    assert retriever.search(0, k=1, order="csls").ordered_by == "", "one alone has no order"
     assert list(by_cosine.table().columns) == list(HIT_COLUMNS)
 
 
