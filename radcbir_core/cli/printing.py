@@ -68,17 +68,19 @@ def check_folder(path: Path | None) -> None:
     """See that a file can be written there.
 
     Raises:
-        QueryError: Its folder does not exist.
+        QueryError: Its folder does not exist, or it is a folder itself.
     """
     if path is not None and not path.absolute().parent.is_dir():
         raise QueryError(f"Expected a folder that exists, but {path.parent} does not. Make it first.")
+    if path is not None and path.is_dir():
+        raise QueryError(f"Expected the name of a file to write, but {path} is a folder. Name a file in it.")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table, whole or not at all.
 
     Raises:
-        QueryError: The folder does not exist.
+        QueryError: The folder does not exist, or a folder is there.
         StorageError: No space left, or no permission.
     """
     check_folder(path)

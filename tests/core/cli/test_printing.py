@@ -49,5 +49,7 @@ def test_files(tmp_path, capsys) -> None:
     for ask in (check_folder, lambda path: write_csv(path, pd.DataFrame())):
         with pytest.raises(QueryError, match=r"Expected a folder that exists, but .*nowhere does not\. Make it first"):
             ask(tmp_path / "nowhere" / "t.csv")
+        with pytest.raises(QueryError, match=r"Expected the name of a file to write, but .* is a folder\."):
+            ask(tmp_path)
     print_written((Path("a.csv"), 2), (None, 3))
     assert capsys.readouterr().out == "Wrote 2 rows to a.csv.\n"
