@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.view import GalleryView
+from radcbir_core.evaluation.view import GalleryView, Rows
 from radcbir_core.wording import counted
 
 _FROM = {"skip": "those that have something to find", "zero": "all that ask"}
@@ -39,7 +39,7 @@ def sampled(view: GalleryView, number: int) -> GalleryView:
     Raises:
         EvaluationError: No query has anything to find.
     """
-    rows = view.queries if view.protocol.empty == "zero" else view.queries[view.available.relevant > 0]
+    rows = _able(view)
     if not len(rows):
         raise EvaluationError(
             f"Expected queries that have something to find, but {view.store.collection.name} has none under these "
@@ -50,13 +50,18 @@ def sampled(view: GalleryView, number: int) -> GalleryView:
 
 
 def sample_said(view: GalleryView, *, of: GalleryView) -> str:
-    """How a sample was drawn, in a sentence.
+    """How a sample was drawn, in a sentence; or that nobody was left out.
 
     Args:
         view: The sample.
         of: From whom.
     """
-    return (
-        f"{len(view.queries):,} of {counted(len(of.queries), 'query', 'queries')}, drawn at random (seed 0) from "
-        f"{_FROM[view.protocol.empty]}."
-    )
+    asked = f"{len(view.queries):,} of {counted(len(of.queries), 'query', 'queries')}"
+    if len(view.queries) == len(_able(of)):
+        return f"{asked}: {_FROM[view.protocol.empty]}."
+    return f"{asked}, drawn at random (seed 0) from {_FROM[view.protocol.empty]}."
+
+
+def _able(view: GalleryView) -> Rows:
+    """From whom may be drawn."""
+    return view.queries if view.protocol.empty == "zero" else view.queries[view.available.relevant > 0]

@@ -31,6 +31,6 @@ def test_the_view_is_the_evaluation(app, copied_data) -> None:
     exact = at_k[at_k["way"] == "exact"].iloc[0]
     assert "Micro P@3, exact search" in html(at)
     assert f"<b>{exact['precision']:.3f}</b>" in html(at)
-    assert "drawn at random (seed 0)" in html(at)
+    assert "51 queries: those that have something to find." in html(at)
     at = app("pathology", view="approximation", sample="many")
     assert "sample = many" in complaints(at)

@@ -63,6 +63,6 @@ def test_the_view_is_the_evaluation_and_opens_what_is_lost(app, copied_data) -> 
     lost = before["p@3"].to_numpy() - after["p@3"].to_numpy()
     order = np.lexsort((after["row"], after["similarity"], -lost))
     assert [card["row"] for card in cards(at)] == after["row"].to_numpy()[order][:24].tolist()
-    assert "drawn at random (seed 0)" in html(at)
+    assert "51 queries: those that have something to find." in html(at)
     at.query_params["perturbation"] = "Blurred"
     assert "perturbation = Blurred" in words(at.run())

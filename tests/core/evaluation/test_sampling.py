@@ -33,9 +33,13 @@ def test_a_sample_is_of_those_that_have_something_to_find(view) -> None:
     assert sample_said(sampled(view, 5), of=view) == (
         f"5 of {len(view.queries)} queries, drawn at random (seed 0) from those that have something to find."
     )
+    assert sample_said(sampled(view, 10_000), of=view) == (
+        f"{len(able)} of {len(view.queries)} queries: those that have something to find."
+    ), "nobody was drawn"
     zero = replace(view, protocol=Protocol(empty="zero"))
     assert sampled(zero, 10_000).queries.tolist() == view.queries.tolist()
-    assert "from all that ask" in sample_said(zero, of=zero)
+    assert "from all that ask" in sample_said(sampled(zero, 5), of=zero)
+    assert sample_said(zero, of=zero).endswith(" queries: all that ask.")
 
 
 def test_nobody_to_draw_from_is_said(view) -> None:
