@@ -90,13 +90,17 @@ def test_a_file_that_is_gone_is_said(app, ids, monkeypatch) -> None:
     )
     at = app("retrieval", image=ids[0], beside=ids[1], why="auto")
     assert "gone.png" in complaints(at)
-    assert button(at, "Close the explanation")
+    assert [one.label for one in at.button].count("Close the explanation") == 1
 
 
 def test_embeddings_without_an_encoder_cannot_be_explained(app, ids, monkeypatch) -> None:
     monkeypatch.setattr("radcbir_core.collections.store.EncoderStore.imported", property(lambda self: True))
     at = app("review", image=ids[0], beside=ids[1])
     assert button(at, "Why these two?").disabled
+    at = app("review", image=ids[0], beside=ids[1], why="auto")
+    assert "were imported" in complaints(at)
+    button(at, "Close the explanation").click().run()
+    assert not complaints(at)
 
 
 def test_the_dialog_of_a_hit_asks_why(app, ids) -> None:

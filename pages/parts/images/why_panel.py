@@ -132,11 +132,15 @@ def ask(collection: Collection, encoder_id: str | None, pair: Sequence[Subject])
         check_explainable(loaders.store(collection, encoder_id))
         loaded = loaders.encoder(collection, encoder_id)
         check_encoder(loaders.store(collection, encoder_id), loaded)
-        method, opacity = _controls(loaded)
+    except RadcbirError as error:
+        shell.show_error(error)
+        _close()
+        return None
+    method, opacity = _controls(loaded)
+    try:
         made, pixels = _explained(collection, encoder_id, loaded, pair, method=method)
     except RadcbirError as error:
         shell.show_error(error)
-        st.button("Close the explanation", on_click=state.update, kwargs={"why": None})
         return None
     shown = Shown(made, pixels, opacity)
     _say(shown)
@@ -185,14 +189,18 @@ def _controls(encoder: Encoder) -> tuple[Asked, float]:
             "The first choice takes patches where there are enough and both maps pass their checks, else occlusion.",
         )
         percent = st.slider("Color, %", 0, 100, 60, step=10, key=_OPACITY, width=180)
-        st.button(
-            "Close the explanation",
-            icon=":material/close:",
-            type="tertiary",
-            on_click=state.update,
-            kwargs={"why": None},
-        )
+        _close()
     return checked_method(chosen), percent / 100
+
+
+def _close() -> None:
+    st.button(
+        "Close the explanation",
+        icon=":material/close:",
+        type="tertiary",
+        on_click=state.update,
+        kwargs={"why": None},
+    )
 
 
 def _explained(
