@@ -22,7 +22,6 @@ from radcbir_core.errors import CollectionError, StaleError
 from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.anatomy import anatomy_of, showing
 from radcbir_core.search.backend import Hits, Mask
-from radcbir_core.search.graph import NEIGHBORS
 from radcbir_core.search.hub_orders import ORDERS, Order, candidates, checked_order, hub_order
 from radcbir_core.search.opening import index_note, searcher_of
 from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
@@ -226,12 +225,14 @@ class Retriever:
         answer = Answer(self.collection, self.store.encoder_id, embedded, Hits.empty(0, 0), self._notes, within)
         if by == "cosine":
             return replace(answer, hits=search(k=k, allowed=allowed))
-        found = search(k=candidates(k), allowed=allowed)
-        own = found if allowed is None else search(k=NEIGHBORS)
+        number = candidates(k)
+        found = search(k=number, allowed=allowed)
+        # As far as the candidates reach, so that a filter that lets everything through changes nothing.
+        own = found if allowed is None else search(k=number)
         places = hub_order(found, by, self.store, own=own, exclude=exclude)[:, :k]
         hits = replace(found.in_order(places), counts=np.minimum(found.counts, k))
-        number = int(found.counts.max(initial=0))
-        return replace(answer, hits=hits, order=by, ranks=(places + 1).astype(np.int32), candidates=number)
+        ranks = (places + 1).astype(np.int32)
+        return replace(answer, hits=hits, order=by, ranks=ranks, candidates=int(found.counts.max(initial=0)))
 
     def embed(self, asked: Asked) -> EmbeddedQuery:
         """A query with its vectors, which can be searched with any number of times.

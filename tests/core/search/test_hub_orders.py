@@ -84,6 +84,21 @@ def test_a_filter_takes_images_away_and_not_what_is_around_them(small, order) ->
     assert answer.rows().tolist() == rows[:8]
 
 
+def test_what_is_around_the_query_is_known_as_far_as_its_candidates_reach_filtered_or_not(small, monkeypatch) -> None:
+    retriever, asked = Retriever(small, "pixels"), []
+    search = retriever._searcher.search
+
+    def told(vectors, **options):
+        asked.append((options["k"], options.get("allowed") is None))
+        return search(vectors, **options)
+
+    monkeypatch.setattr(retriever._searcher, "search", told)
+    everything = {"modality": sorted(set(small.manifest.frame["modality"]))}
+    filtered = retriever.search(0, k=30, order="mutual-proximity", where=everything)
+    assert asked == [(300, False), (300, True)]
+    assert filtered.rows().tolist() == retriever.search(0, k=30, order="mutual-proximity").rows().tolist()
+
+
 @pytest.mark.parametrize("order", CORRECTED)
 def test_an_image_from_outside_is_ordered_by_its_own_neighbors(small, order) -> None:
     pixels = np.asarray(draw(1, 99))
