@@ -390,7 +390,11 @@ class Manifest:
         return cls(table, digest=digest)
 
     def _check_column(self, name: str) -> None:
-        if name not in self.table.column_names or name == "pathologies":
+        if name == "pathologies":
+            raise QueryError(
+                "Expected a column of one value a row, but column = 'pathologies' holds lists. Use the frame."
+            )
+        if name not in self.table.column_names:
             close = get_close_matches(name, self.column_names, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(self.column_names)}."
             raise QueryError(f"Expected a column of the manifest, but column = {name!r}. {hint}")

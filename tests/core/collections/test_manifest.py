@@ -93,6 +93,14 @@ def test_filters_that_cannot_be(where, message) -> None:
         manifest().mask(where)
 
 
+def test_a_column_of_lists_is_none_of_texts() -> None:
+    for ask in (manifest().column, manifest().codes):
+        with pytest.raises(
+            QueryError, match="Expected a column of one value a row, but column = 'pathologies' holds lists"
+        ):
+            ask("pathologies")
+
+
 def test_rows_and_records() -> None:
     m = manifest()
     assert m.rows([3, 0])["image_id"].tolist() == ["d", "a"]
