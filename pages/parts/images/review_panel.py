@@ -120,7 +120,7 @@ def _tag_buttons(collection: Collection, reviews: Reviews, review: Review, place
         for number, tag in enumerate([*first, *further]):
             is_on = tag.casefold() in given
             take_back = partial(_withdraw, collection, review.tagged(tag))
-            give = partial(_give_tag, collection, review.subject, tag)
+            give = partial(_give_tag, collection, review.subject, tag, _encoder())
             st.button(
                 literal(tag),
                 key=f"{_key(review.subject, place)}:tag:{tag}",
@@ -139,7 +139,7 @@ def _fields(collection: Collection, subject: Subject, place: Place) -> None:
         max_chars=LONGEST_TAG,
         placeholder="Another tag, then Enter",
         label_visibility="collapsed",
-        on_change=partial(_say_typed, collection, "tag", subject, tag),
+        on_change=partial(_say_typed, collection, "tag", subject, tag, _encoder()),
     )
     st.text_area(
         "A note",
@@ -148,7 +148,7 @@ def _fields(collection: Collection, subject: Subject, place: Place) -> None:
         height=68,
         placeholder="A note; Ctrl+Enter, or leaving the field, writes it",
         label_visibility="collapsed",
-        on_change=partial(_say_typed, collection, "note", subject, note),
+        on_change=partial(_say_typed, collection, "note", subject, note, _encoder()),
     )
 
 
@@ -256,23 +256,31 @@ def _field(kind: str, subject: Subject, place: Place) -> str:
     return f"{_key(subject, place)}:{kind}:{st.session_state.get(_TURN, 0)}"
 
 
-def _say_typed(collection: Collection, kind: str, subject: Subject, key: str) -> None:
-    if st.session_state[key].strip() and _say(collection, kind, subject, st.session_state[key]):
+def _encoder() -> str:
+    """The open encoder's encoder_id, which goes into an entry; "" where there is none."""
+    return state.get("encoder") or ""
+
+
+def _say_typed(collection: Collection, kind: str, subject: Subject, key: str, encoder: str) -> None:
+    # A look at the session's state ends a callback where the next run has been asked for, as by whoever closes the
+    # dialog in the same moment, and what was typed is not told again. So one look, the first, comes before the writing.
+    text = st.session_state[key]
+    if text.strip() and _say(collection, kind, subject, text, encoder):
         st.session_state[key] = ""
         st.session_state[_WRITTEN] = key
 
 
-def _give_tag(collection: Collection, subject: Subject, tag: str) -> None:
-    _say(collection, "tag", subject, tag)
+def _give_tag(collection: Collection, subject: Subject, tag: str, encoder: str) -> None:
+    _say(collection, "tag", subject, tag, encoder)
 
 
-def _say(collection: Collection, kind: str, subject: Subject, text: str) -> bool:
-    return _done(kind, collection, partial(_write_said, collection, kind, subject, text))
+def _say(collection: Collection, kind: str, subject: Subject, text: str, encoder: str) -> bool:
+    return _done(kind, collection, partial(_write_said, collection, kind, subject, text, encoder))
 
 
-def _write_said(collection: Collection, kind: str, subject: Subject, text: str) -> None:
+def _write_said(collection: Collection, kind: str, subject: Subject, text: str, encoder: str) -> None:
     write = write_tag if kind == "tag" else write_note
-    write(collection, subject, text, by=rights.visitor().name, encoder=state.get("encoder") or "")
+    write(collection, subject, text, by=rights.visitor().name, encoder=encoder)
 
 
 def _withdraw(collection: Collection, entries: tuple[Entry, ...]) -> None:
