@@ -15,7 +15,9 @@ from tests.core.evaluation.test_evaluation import without_labels
 def store(small_data, tmp_path, monkeypatch):
     shutil.copytree(small_data, tmp_path / "data")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
-    return open_collection("small").store("pixels")
+    store = open_collection("small").store("pixels")
+    shutil.rmtree(store.evaluation_folder, ignore_errors=True)  # other tests of the same process may have left some
+    return store
 
 
 def test_of_few_images_nothing_is_and_of_many_all(store, monkeypatch) -> None:

@@ -44,14 +44,23 @@ OTHERS = {
 """Of each kind that has choices, one that makes another result."""
 
 
+@pytest.fixture(scope="module")
+def two_encoders(small_data, tmp_path_factory):
+    """A data folder with the collection ``small``, two encoders and no evaluation. Read-only."""
+    data = tmp_path_factory.mktemp("two-encoders") / "data"
+    shutil.copytree(small_data, data)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADCBIR_DATA", str(data))
+        add_encoder(open_collection("small"), noise=2.0)
+        shutil.rmtree(open_collection("small").store("pixels").evaluation_folder, ignore_errors=True)
+    return data
+
+
 @pytest.fixture
-def collection(small_data, tmp_path, monkeypatch):
-    shutil.copytree(small_data, tmp_path / "data")
+def collection(two_encoders, tmp_path, monkeypatch):
+    shutil.copytree(two_encoders, tmp_path / "data")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
-    add_encoder(open_collection("small"), noise=2.0)
-    opened = open_collection("small")
-    shutil.rmtree(opened.store("pixels").evaluation_folder, ignore_errors=True)
-    return opened
+    return open_collection("small")
 
 
 @pytest.fixture
