@@ -35,7 +35,7 @@ def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, 
     second.goto(f"{fresh}/map")
     page.get_by_text("The demonstration collection is being made").wait_for()
 
-    page.get_by_role("textbox", name="What the images should show").wait_for(timeout=300_000)  # how long phantoms take is the machine
+    page.get_by_role("textbox", name="What the images should show").wait_for(timeout=300_000)
     examples = page.locator(".st-key-radcbir-examples button")
     assert examples.count() == 3, "one a label, and so small a demonstration has three"
     sentence = examples.first.inner_text()
@@ -83,7 +83,7 @@ def test_a_killed_server_leaves_the_making_to_its_process_and_the_next_server_sh
         for page in pages:
             page.goto(f"{address}/map")
         for page in pages:
-            page.get_by_text("Index them · ").wait_for(timeout=300_000)  # how long phantoms take is the machine
+            page.get_by_text("Index them · ").wait_for(timeout=300_000)
             page.close()
         (job,) = list_jobs()
     assert job.is_alive()
