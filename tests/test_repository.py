@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -74,6 +75,22 @@ def test_nothing_stands_where_it_is_never_reached() -> None:
                 block = getattr(node, name, None)
                 for before in block[:-1] if isinstance(block, list) else []:
                     assert not isinstance(before, ends), f"{path}:{before.lineno}"
+
+
+def git(*arguments: str) -> list[str]:
+    """What git says, line by line; a skip where this is no checkout."""
+    answer = subprocess.run(["git", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if answer.returncode > 1:
+        pytest.skip(f"git does not answer here: {answer.stderr.strip()}")
+    return answer.stdout.splitlines()
+
+
+def test_of_the_data_folder_only_the_encoder_is_in_the_repository() -> None:
+    """Whoever runs the app in a checkout leaves jobs, a key and collections there; none of them may be committed."""
+    assert {path.split("/")[1] for path in git("ls-files", "data")} == {"encoders"}
+    made = ["data/machine.key", "data/jobs/one/status.json", "data/collections/mine/collection.json", "data/audit.log"]
+    assert git("check-ignore", "--no-index", *made) == made
+    assert git("check-ignore", "--no-index", "data/encoders/radcbir-mini/kit.json") == []
 
 
 def test_no_gpl_decoder_is_required() -> None:
