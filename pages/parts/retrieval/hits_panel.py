@@ -22,7 +22,7 @@ from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.errors import QueryError, RadcbirError
-from radcbir_core.evaluation.evaluation import lines_of
+from radcbir_core.evaluation.evaluation import Evaluation, Result, lines_of
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.anatomy import anatomy_of
@@ -152,14 +152,18 @@ def choose_order(box: st.delta_generator.DeltaGenerator, query: Query) -> str:
     )
 
 
+def _kept(opened: Opened, evaluation: Evaluation) -> Result | None:
+    """What is kept of an evaluation; None where nothing is, or it lacks what it needs, which its own view says."""
+    try:
+        return runs.kept_result(opened.collection, opened.encoder_id, evaluation)
+    except RadcbirError:
+        return None
+
+
 def usually_by(opened: Opened, order: Order) -> str:
     """What P@k is by another order over all queries, where that evaluation is kept and has a query; else nothing."""
-    store = loaders.store(opened.collection, opened.encoder_id)
-    evaluation = Hubness().suited(store)
-    try:
-        result = runs.kept_result(opened.collection, opened.encoder_id, evaluation)
-    except RadcbirError:
-        return ""  # it lacks what it needs, which its own view says
+    evaluation = Hubness().suited(loaders.store(opened.collection, opened.encoder_id))
+    result = _kept(opened, evaluation)
     if result is None:
         return ""
     name, k = order.replace("-", "_"), max(evaluation.protocol.ks)
@@ -214,12 +218,8 @@ def choose_anatomy(box: st.delta_generator.DeltaGenerator, collection: Collectio
 
 def usually_within(opened: Opened) -> str:
     """What P@k within the query's anatomy is, where that evaluation is kept and has a query; else nothing."""
-    store = loaders.store(opened.collection, opened.encoder_id)
-    evaluation = Factors().suited(store)
-    try:
-        result = runs.kept_result(opened.collection, opened.encoder_id, evaluation)
-    except RadcbirError:
-        return ""  # it lacks what it needs, which its own view says
+    evaluation = Factors().suited(loaders.store(opened.collection, opened.encoder_id))
+    result = _kept(opened, evaluation)
     if result is None:
         return ""
     table = result.table
