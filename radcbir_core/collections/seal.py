@@ -7,6 +7,7 @@ collection holds. What is read by code that trusts its file, such as an index, i
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 import platform
@@ -19,6 +20,8 @@ from radcbir_core.storage import disk_errors, make_private_folder
 
 _KEY = "machine.key"
 _KEY_BYTES = 32
+_PUBLISHED = "cb9ab3ed4715666685eafba02f22728e8949ac0f7ea9dc976192c35ce73fb967"
+"""SHA-256 of a key that was once in the repository: everybody has it, so it seals nothing."""
 
 
 def sealed(digest: str) -> str:
@@ -50,7 +53,9 @@ def _key() -> bytes | None:
         key = _key_path().read_bytes()
     except OSError:
         return None
-    return key if len(key) == _KEY_BYTES else None
+    if len(key) != _KEY_BYTES or hashlib.sha256(key).hexdigest() == _PUBLISHED:
+        return None
+    return key
 
 
 def _new_key() -> bytes:

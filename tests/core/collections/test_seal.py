@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
+import platform
+
 import pytest
 
 from radcbir_core.collections.layout import data_folder
@@ -54,3 +57,15 @@ def test_no_place_for_a_key_is_a_storage_error(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "file" / "data"))
     with pytest.raises(StorageError, match="a part of its path is a file"):
         sealed("a")
+
+
+def test_a_key_that_everybody_has_is_not_used() -> None:
+    published = bytes.fromhex("9566cd351faceb9f804d35ee6b7f601eede0964ed447c8557875589fcc51a065")
+    path = data_folder() / "machine.key"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(published)
+    forged = hmac.digest(published, f"{platform.system()} {platform.machine()}\0a".encode(), "sha256").hex()
+
+    assert not is_sealed("a", forged)
+    assert is_sealed("a", sealed("a"))
+    assert path.read_bytes() != published
