@@ -302,3 +302,30 @@ def test_what_a_build_evaluates_ahead_is_what_the_view_asks_for(app, copied_data
     at = app(page, view=view)
     assert not complaints(at)
     assert not any(button.label == "Compute" for button in at.button)
+
+
+def test_of_a_label_with_very_many_queries_a_part_is_looked_up_and_it_says_so(app, store, monkeypatch) -> None:
+    monkeypatch.setattr("pages.parts.failures.looked_up.MOST_QUERIES", 3)
+    at = app("failures", label=LABEL, hit=HIT)
+    assert not complaints(at)
+    n_queries = int((store.collection.manifest.labels("label").codes == labels_of(store).index(LABEL)).sum())
+    assert f"3 of the {n_queries} queries of this label were looked up" in words(at)
+    assert len({query["row"] for query, _ in pairs(at)}) <= 3
+
+
+def labels_of(store):
+    return list(store.collection.manifest.labels("label").values)
+
+
+def test_hits_are_looked_up_for_those_that_are_shown_alone(app, store, monkeypatch) -> None:
+    from radcbir_core.evaluation.view import GalleryView
+
+    MinedFailures().suited(store).run(store)
+    asked = []
+    hits = GalleryView.hits
+    monkeypatch.setattr(
+        GalleryView, "hits", lambda view, *args, **more: (asked.append(len(view.queries)), hits(view, *args, **more))[1]
+    )
+    at = app("failures", view="mined")
+    assert not complaints(at)
+    assert asked == [len(pairs(at))]

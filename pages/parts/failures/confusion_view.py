@@ -17,6 +17,7 @@ from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import confusion_figure, looked_up, pair_rows
+from pages.parts.failures.looked_up import Cell
 from pages.parts.failures.pair_rows import Pairs
 from pages.parts.frame import chart_selection, figures, state
 from pages.parts.frame.shell import Opened
@@ -24,7 +25,6 @@ from pages.parts.frame.text import literal, markup, percent
 from pages.parts.images import filters
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
-from radcbir_core.evaluation.metrics.confusion import rank_weights
 from radcbir_core.evaluation.protocol import EMPTY_SAID
 from radcbir_core.evaluation.reports.retrieval_confusion import WEIGHTS, RetrievalConfusion, standout_cell
 from radcbir_core.wording import counted
@@ -262,23 +262,11 @@ def _show_pairs(opened: Opened, row: pd.Series, chosen: Chosen, weight: str) -> 
             on_click=state.update,
             kwargs={"label": None, "hit": None, **_CLOSED},
         )
-    pairs = _pairs(opened, chosen, label=label, hit=hit, weight=weight, order=order)
-    pair_rows.show(opened, pairs, title="Queries beside their hits")
-
-
-def _pairs(opened: Opened, chosen: Chosen, *, label: str, hit: str, weight: str, order: str) -> Pairs:
-    """The pairs of a cell: "similarity", "rank", or "query", whose hits have most of the label."""
-    known = looked_up.all_hits(opened, chosen.protocol, chosen.level, chosen.k)
-    own, theirs = known.labels.index(label), known.labels.index(hit)
-    asks = (known.codes[known.queries] == own) & ~(known.empty & (chosen.protocol.empty == "skip"))
-    lines = np.flatnonzero(asks)
-    rows = known.hits.rows[lines]
-    line, rank = np.nonzero((rows >= 0) & (np.append(known.codes, -1)[rows] == theirs))
-    pairs = Pairs(known.queries[lines[line]], rows[line, rank], rank + 1, known.hits.similarities[lines[line], rank])
-    if order == "similarity":
-        return pairs.in_order(np.lexsort((pairs.queries, pairs.ranks, -pairs.similarities)))
-    if order == "rank":
-        return pairs.in_order(np.lexsort((pairs.queries, -pairs.similarities, pairs.ranks)))
-    weights = rank_weights(chosen.k) if weight == "rank" else np.full(chosen.k, 1 / chosen.k)
-    most = np.bincount(line, weights=weights[rank], minlength=len(lines))
-    return pairs.in_order(np.lexsort((pairs.ranks, pairs.queries, -most[line])))
+    cell = Cell(label, hit, weight, order)
+    pairs = looked_up.cell_pairs(opened, chosen.protocol, chosen.level, k=chosen.k, cell=cell)
+    if pairs.n_looked_up < pairs.n_queries:
+        st.caption(
+            f"{pairs.n_looked_up:,} of the {pairs.n_queries:,} queries of this label were looked up, drawn at random; "
+            "the figures above are of all."
+        )
+    pair_rows.show(opened, Pairs(pairs.queries, pairs.found.at), title="Queries beside their hits")

@@ -23,26 +23,37 @@ PAIRS_A_PAGE: Final = 12
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """Queries and hits.
+class Found:
+    """One hit each of some queries.
 
     Attributes:
-        queries: (P,) rows.
         hits: (P,) rows.
         ranks: (P,) of each hit among those of its query, from 1.
         similarities: (P,).
+    """
+
+    hits: np.ndarray
+    ranks: np.ndarray
+    similarities: np.ndarray
+
+    def at(self, positions: np.ndarray) -> Found:
+        """Those at some positions, in this order."""
+        return Found(self.hits[positions], self.ranks[positions], self.similarities[positions])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Queries and hits, in the order to show.
+
+    Attributes:
+        queries: (P,) rows.
+        found: Gives the hits of the queries at some positions; asked of those alone that are shown.
         notes: Gives the line below a pair, by its position.
     """
 
     queries: np.ndarray
-    hits: np.ndarray
-    ranks: np.ndarray
-    similarities: np.ndarray
+    found: Callable[[np.ndarray], Found]
     notes: Callable[[int], str] | None = None
-
-    def in_order(self, order: np.ndarray) -> Pairs:
-        """The same in another order, or some of them; without notes."""
-        return Pairs(self.queries[order], self.hits[order], self.ranks[order], self.similarities[order])
 
 
 def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
@@ -57,14 +68,14 @@ def show(opened: Opened, pairs: Pairs, *, title: str) -> None:
     if opened_at is not None:
         _show_large(opened, pairs, opened_at)
     shown = paging.shown(len(pairs.queries), PAIRS_A_PAGE, what="pairs", title=title)
-    part = pairs.in_order(shown)
+    found = pairs.found(shown)
     gallery.show_pairs(
         opened.collection,
-        part.queries,
-        part.hits,
+        pairs.queries[shown],
+        found.hits,
         key="pairs",
-        ranks=part.ranks,
-        similarities=part.similarities,
+        ranks=found.ranks,
+        similarities=found.similarities,
         notes=None if pairs.notes is None else list(map(pairs.notes, shown.tolist())),
         on_open=lambda query, hit: state.update(image=query, beside=hit),
     )
@@ -80,7 +91,8 @@ def _asked(collection: Collection, pairs: Pairs) -> int | None:
     except RadcbirError as error:
         shell.show_error(error)
         return None
-    places = np.flatnonzero((pairs.queries == rows[0]) & (pairs.hits == rows[1]))
+    places = np.flatnonzero(pairs.queries == rows[0])
+    places = places[pairs.found(places).hits == rows[1]]
     if not len(places):
         st.warning(
             f"Expected a pair of those below, but image = {literal(query[:80])} and beside = {literal(hit[:80])}. "
@@ -93,17 +105,18 @@ def _asked(collection: Collection, pairs: Pairs) -> int | None:
 def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
     """A query and its hit in large, side by side, with all that is known of both."""
     collection = opened.collection
-    rows = int(pairs.queries[at]), int(pairs.hits[at])
+    found = pairs.found(np.array([at]))
+    rows, rank = (int(pairs.queries[at]), int(found.hits[0])), int(found.ranks[0])
 
     def go(to: int) -> None:
-        ids = collection.manifest.rows([pairs.queries[to], pairs.hits[to]], ["image_id"])["image_id"].tolist()
+        hit = int(pairs.found(np.array([to])).hits[0])
+        ids = collection.manifest.rows([pairs.queries[to], hit], ["image_id"])["image_id"].tolist()
         state.update(image=ids[0], beside=ids[1], page=to // PAIRS_A_PAGE + 1 if to >= PAIRS_A_PAGE else None)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html('<h4 class="radcbir-label">Query and hit</h4>', width="content")
         st.caption(
-            f"Pair {at + 1:,} of {len(pairs.queries):,}: rank {pairs.ranks[at]}, similarity "
-            f"{pairs.similarities[at]:.3f}",
+            f"Pair {at + 1:,} of {len(pairs.queries):,}: rank {rank}, similarity {found.similarities[0]:.3f}",
             width="stretch",
         )
         # With Shift: the dialog of an image stands over the page, has the plain keys, and both hear every key.
@@ -126,4 +139,4 @@ def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
             on_click=state.update,
             kwargs={"image": None, "beside": None, "why": None},
         )
-    case.draw(collection, rows, names=("Query", f"Hit, rank {pairs.ranks[at]}"), encoder_id=opened.encoder_id)
+    case.draw(collection, rows, names=("Query", f"Hit, rank {rank}"), encoder_id=opened.encoder_id)
