@@ -19,6 +19,7 @@ def page() -> None:
     colors = color_choice.choose_colors(controls, opened)
     where = filters.choose(controls, collection, what="Points")
     with shell.errors_shown():
+        colors = color_choice.shown_now(opened, colors)
         points = map_data.points(collection, encoder_id, where)
         image_id, mark = chart.query_mark(opened)
         if not len(points.rows):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -352,7 +353,9 @@ def test_images_without_a_place_are_no_points(app, copied_data):
 
 
 def test_without_an_evaluation_hovering_leaves_out_precision_and_coloring_computes_it(app, copied_data):
-    forget(open_collection("small").store("pixels"), EVALUATION)
+    store = open_collection("small").store("pixels")
+    forget(store, EVALUATION)
+    shutil.rmtree(store.evaluation_folder)
     at = app("map")
     assert not complaints(at)
     assert "P@10" not in json.dumps(figure(at)["data"])

@@ -27,8 +27,8 @@ from radcbir_core.jobs.status import START
 QUICK_IMAGES: Final = 4000
 """Up to so many images an evaluation is made without asking: it takes a second or two on two cores."""
 QUICKER: Final = {
-    **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 2500},
-    **{"confusion": 75, "failures": 75, "hubness": 30},
+    **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 40},
+    **{"confusion": 50, "failures": 30, "hubness": 12},
     **{"leakage": 2, "subgroups": 5},
     # Its queries are read from their files and embedded again, which is no matter of a second for any collection.
     "robustness": 0,
@@ -36,6 +36,8 @@ QUICKER: Final = {
 """So many times as many for those that take less: the neighbor graph answers most of them without a search."""
 QUICKER_EXACT: Final = {"comparison": 2}
 """The same where they search exactly instead."""
+UNKEPT_SECONDS: Final = 300.0
+"""So long a result that could not be kept is remembered; then it is computed, and tried to be kept, anew."""
 
 
 def result(
@@ -60,7 +62,7 @@ def result(
         return kept
     if len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
-            return _computed(_key(collection, encoder_id, evaluation, store), evaluation, store)
+            return _made(collection, encoder_id, evaluation)
     evaluation.check(store)
     request = EvaluateEncoder(collection.name, encoder_id, evaluation)
     job = job_at(request.place)
@@ -88,8 +90,7 @@ def at_hand(collection: Collection, encoder_id: str, evaluation: Evaluation) -> 
     kept = kept_result(collection, encoder_id, evaluation)
     if kept is not None or len(collection) > quick_images(evaluation):
         return kept
-    store = loaders.store(collection, encoder_id)
-    return _computed(_key(collection, encoder_id, evaluation, store), evaluation, store)
+    return _made(collection, encoder_id, evaluation)
 
 
 def quick_images(evaluation: Evaluation) -> int:
@@ -138,21 +139,33 @@ def kept_result(collection: Collection, encoder_id: str, evaluation: Evaluation)
         StaleError: What it needs is missing or was made of something else.
     """
     store = loaders.store(collection, encoder_id)
-    key = _key(collection, encoder_id, evaluation, store)
+    key = key_of(collection, encoder_id, evaluation)
     kept = _kept(key, evaluation, store)
     if kept is None:
         _kept.clear(key, evaluation, store)  # only answers are kept in memory; the next run looks again
     return kept
 
 
-def _key(collection: Collection, encoder_id: str, evaluation: Evaluation, store: EncoderStore) -> Hashable:
-    """What a result is cached by."""
+def key_of(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Hashable:
+    """What a result, and what is made of it, is cached by."""
+    store = loaders.store(collection, encoder_id)
     return (loaders.encoder_key(collection, encoder_id), evaluation, *evaluation.made_of(store))
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+def _made(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Result:
+    """The result, computed and kept; only what could not be kept is remembered beside what is read of the disk."""
+    key, store = key_of(collection, encoder_id, evaluation), loaders.store(collection, encoder_id)
+    made = _computed(key, evaluation, store)
+    kept = kept_result(collection, encoder_id, evaluation)
+    if kept is None:
+        return made
+    _computed.clear(key, evaluation, store)
+    return kept
+
+
+@st.cache_resource(max_entries=8, ttl=UNKEPT_SECONDS, show_spinner=False)
 def _computed(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result:  # noqa: ARG001 - the key is the cache's
-    """In memory too: where nothing can be written, it is all that there is of it."""
+    """In memory: where nothing can be written, it is all that there is of it, and a page is drawn at every click."""
     return _evaluation.run(_store)
 
 

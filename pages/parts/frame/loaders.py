@@ -27,7 +27,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
-from radcbir_core.collections.manifest import GROUPINGS, Grouping, Level
+from radcbir_core.collections.manifest import GROUPINGS, Grouping
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.collections.store import EncoderStore
@@ -37,7 +37,7 @@ from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError, RadcbirError
 from radcbir_core.evaluation.baseline import baseline_comparison
 from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
-from radcbir_core.evaluation.reports.precision import Precision, of_level
+from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.seen import Seen, seen_of
 from radcbir_core.search.retriever import Retriever
 
@@ -179,15 +179,6 @@ def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
     """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
     store = opened.store(encoder_id)
     return store.spec, str(store.record.get("fingerprint", ""))
-
-
-def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray:
-    """P@k of every image of the collection, (N,) float64, NaN where it was no query; by the default protocol.
-
-    Raises:
-        StaleError: The neighbor graph is missing or was made from other embeddings.
-    """
-    return _precision_by_row(encoder_key(opened, encoder_id), level, k)
 
 
 def seen(opened: Collection, encoder_id: str) -> Seen:
@@ -367,19 +358,6 @@ def retriever_by(key: EncoderKey) -> Retriever:
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
 def _encoder(spec: str, fingerprint: str) -> Encoder:
     return encoder_warmup.take(spec, fingerprint)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Evaluating…")
-def _precision_by_row(
-    key: EncoderKey,
-    level: Level,
-    k: int,
-) -> np.ndarray:
-    store = _store(key)
-    table = of_level(Precision().suited(store).run(store).tables["queries"], level)
-    precision = np.full(len(collection_by(key.collection)), np.nan)
-    precision[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
-    return precision
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

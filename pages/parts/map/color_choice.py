@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import streamlit as st
 
-from pages.parts.frame import loaders, state
+from pages.parts.evaluation import runs
+from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
+from pages.parts.map import map_data
 from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.evaluation import KS
@@ -35,11 +37,7 @@ class Colors:
 def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Colors:
     """The controls of the colors; level and k only where they matter."""
     manifest = opened.collection.manifest
-    options = [
-        column
-        for column in COLUMNS
-        if (manifest.pathology_counts if column == "pathologies" else manifest.codes(column).values)
-    ]
+    options = _columns(opened)
     if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] == "current":
         options.append(PRECISION)
     if loaders.seen(opened.collection, opened.encoder_id).number:
@@ -61,9 +59,31 @@ def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Col
     return Colors(column, next(x for x in LEVELS if x == level), int(k))
 
 
+def shown_now(opened: Opened, colors: Colors) -> Colors:
+    """The colors that can be shown now; where P@k is still to be computed, draws how to get it, and gives others."""
+    if colors.column != PRECISION:
+        return colors
+    with shell.errors_shown():  # what cannot be computed is said, and leaves the map
+        evaluation = map_data.precision_evaluation(opened.collection, opened.encoder_id)
+        if runs.result(opened.collection, opened.encoder_id, evaluation, what="P@k of every image") is not None:
+            return colors
+    instead = _columns(opened)[0]
+    st.caption(f"Until it is there, the map is colored by {COLUMNS[instead].lower()}.")
+    return replace(colors, column=instead)
+
+
 def precision_of(opened: Opened, colors: Colors) -> np.ndarray | None:
-    """P@k of every image, (N,); None where it has not been computed yet and the colors do not need it."""
-    steps = loaders.artifact_states(opened.collection, opened.encoder_id)
-    if colors.column != PRECISION and steps["evaluation"] != "current":
+    """P@k of every image, (N,); None where it has not been computed yet."""
+    if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] != "current":
         return None
-    return loaders.precision_by_row(opened.collection, opened.encoder_id, colors.level, colors.k)
+    return map_data.precision_by_row(opened.collection, opened.encoder_id, colors.level, colors.k)
+
+
+def _columns(opened: Opened) -> list[str]:
+    manifest = opened.collection.manifest
+    known = [
+        column
+        for column in COLUMNS
+        if (manifest.pathology_counts if column == "pathologies" else manifest.codes(column).values)
+    ]
+    return known or ["dataset"]

@@ -1,8 +1,11 @@
-"""What the map shows, read and counted once: places, points under a filter, values of a column. Read-only."""
+"""What the map shows, read and counted once: places, points under a filter, values of a column, P@k. Read-only.
+
+Computes nothing that takes long: what is not there is None, and the page offers to have it made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,12 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
 
+from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import CollectionKey, EncoderKey
 from pages.parts.map.coloring import Members
 from pages.parts.map.points import Points, points_of
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.manifest import Level
 from radcbir_core.errors import StaleError
+from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.reports.precision import Precision, of_level
 
 
 def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
@@ -30,6 +37,26 @@ def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
 def members(opened: Collection, column: str) -> Members:
     """Which images have which value of a column, ``pathologies`` included, where one may have several."""
     return _members(loaders.collection_key(opened), column)
+
+
+def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) -> np.ndarray | None:
+    """P@k of every image, (N,) float64, NaN where it was no query; None where it is not kept. Read-only.
+
+    By the protocol that holds where nobody chooses: what Pathology opens with.
+
+    Raises:
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    evaluation = precision_evaluation(opened, encoder_id)
+    result = runs.kept_result(opened, encoder_id, evaluation)
+    if result is None:
+        return None
+    return _precision_by_row(runs.key_of(opened, encoder_id, evaluation), level, k, len(opened), _result=result)
+
+
+def precision_evaluation(opened: Collection, encoder_id: str) -> Precision:
+    """The evaluation that P@k on the map is of."""
+    return Precision().suited(loaders.store(opened, encoder_id))
 
 
 def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points:
@@ -53,6 +80,21 @@ def _projection(key: EncoderKey) -> pd.DataFrame:
             remedy=store.rebuild,
         )
     return projection
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _precision_by_row(
+    key: Hashable,  # noqa: ARG001 - the key is the cache's
+    level: Level,
+    k: int,
+    number: int,
+    *,
+    _result: Result,
+) -> np.ndarray:
+    table = of_level(_result.tables["queries"], level)
+    precision = np.full(number, np.nan)
+    precision[table["row"].to_numpy()] = table[f"p@{k}"].to_numpy()
+    return precision
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
