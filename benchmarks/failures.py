@@ -2,13 +2,13 @@
 
 Usage: python -m benchmarks.failures NAME [--encoder ENC] [--rounds 3] [--view confusion …]
 
-NAME is a collection of the data folder (``RADCBIR_DATA``) that is built with ENC: real images, or the rows of
-``benchmarks.synthetic_collection``. Each view of the page Failures, and Leakage and Subgroups of Pathology, is drawn by
-the app's own script in this process, as a person sees it first and, where something can be opened in it, with that
-open. "Kept" is the drawing of a page whose result is on disk and whose collection is in memory; "not kept" is that
-together with computing the result. Prints the quickest of the rounds, in seconds of the processor, which others who use
-the machine change least, and on the clock, and each computation as a ratio to Precision, which reads the same graph.
-A view whose evaluation cannot be computed here (Robustness needs images and their encoder) is named.
+NAME is a collection of the data folder (``RADCBIR_DATA``) that is built with ENC: real images, or those that
+``python -m radcbir_core synthesize`` draws. Each view of the page Failures, and Leakage and Subgroups of Pathology, is
+drawn by the app's own script in this process, as a person sees it first and, where something can be opened in it, with
+that open. "Kept" is the drawing of a page whose result is on disk and whose collection is in memory; "not kept" is
+that together with computing the result. Prints the quickest of the rounds, in seconds of the processor, which others
+who use the machine change least, and on the clock, and each computation as a ratio to Precision, which reads the same
+graph. A view whose evaluation cannot be computed here (Robustness needs images and their encoder) is named.
 """
 
 from __future__ import annotations

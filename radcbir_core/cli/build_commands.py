@@ -1,4 +1,4 @@
-"""``build``, ``demo``, ``train-mini``, ``fetch-encoder``: what is made from a collection, or for it."""
+"""``build``, ``demo``, ``synthesize``, ``train-mini``, ``fetch-encoder``: what is made from a collection, or for it."""
 
 from __future__ import annotations
 
@@ -83,6 +83,35 @@ def demo(
     print(f'Or:   {program()} query {name} --text "chest radiograph with pleural effusion"')
     done = "Made" if made else "Everything was there already:"
     print(f"{done} {name} with {ENCODER}: {counted(report.images, 'image')}.")
+
+
+@app.command()
+def synthesize(
+    name: Name,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", help="How many images it stands for.")],
+    dimension: Annotated[int, typer.Option("--dimension", metavar="D", help="Of the vectors.")] = 512,
+    labels: Annotated[int, typer.Option("--labels", metavar="L", help="How many labels there are.")] = 161,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    title: Annotated[str | None, typer.Option("--title", help="What people are to call it.")] = None,
+) -> None:
+    """Draw a collection of labels, patients and vectors without images, to try how large a collection runs here.
+
+    The vectors lie as an encoder's do: P@1 is about .6 for labels and .98 for anatomies, the patient left out, at any
+    size. The same numbers and seed give the same collection. Stopped, it leaves nothing behind.
+    """
+    from radcbir_core.collections.inventory import sizes_of
+    from radcbir_core.synthetic.embedding_collection import ENCODER_ID, make_synthetic
+    from radcbir_core.synthetic.embedding_plan import EmbeddingPlan
+
+    put_on_record("synthesize", name)
+    plan = EmbeddingPlan.of(rows, dimension=dimension, labels=labels, seed=seed)
+    with bars() as progress:
+        collection = make_synthetic(name, plan, title=title, progress=progress)
+    print(f"Next: {program()} build {name} --encoder {ENCODER_ID}")
+    print(
+        f"Made {name}: {counted(rows, 'row')} of {counted(plan.patients, 'patient')} with {dimension} numbers each, "
+        f"{sizes_of(collection.folder).total / 1e6:,.1f} MB in {collection.folder}."
+    )
 
 
 @app.command("train-mini")

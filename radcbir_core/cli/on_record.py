@@ -21,6 +21,7 @@ ON_RECORD: Final = (
     "import",
     "build",
     "demo",
+    "synthesize",
     "train-mini",
     "fetch-encoder",
     "remove",

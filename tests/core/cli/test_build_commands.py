@@ -7,6 +7,7 @@ import signal
 import time
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.layout import list_collections
 from tests.core.cli.running import process, run
 
 
@@ -29,3 +30,26 @@ def test_killed_and_built_again(data, small_source, capsys, monkeypatch) -> None
     )
     left = [p.name for p in (data / "collections").rglob("*") if ".partial-" in p.name or p.name == "shards"]
     assert left == []
+
+
+def test_synthesize_draws_what_can_be_built(data, capsys) -> None:
+    code, out, _ = run(capsys, "synthesize", "many", "--rows", "300", "--dimension", "16", "--title", "Many rows")
+    assert code == 0
+    assert "build many --encoder synthetic" in out
+    assert out.splitlines()[-1].startswith("Made many: 300 rows of ")
+    facts = json.loads(run(capsys, "info", "many", "--json")[1])
+    assert (facts["title"], facts["images"], facts["encoders"][0]["encoder_id"]) == ("Many rows", 300, "synthetic")
+    code, _, err = run(capsys, "synthesize", "many", "--rows", "300")
+    assert (code, "exists already" in err) == (2, True)
+    code, _, err = run(capsys, "synthesize", "none", "--rows", "0")
+    assert (code, "rows = 0" in err) == (2, True)
+
+
+def test_synthesize_stopped_leaves_nothing(data, capsys, monkeypatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("radcbir_core.synthetic.embedding_collection.write_array", stop)
+    code, _, _ = run(capsys, "synthesize", "many", "--rows", "300")
+    assert code == 130
+    assert list_collections() == []
