@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -137,6 +138,16 @@ class Exclusion:
     groups: npt.NDArray[np.integer[Any]]
     query_groups: npt.NDArray[np.integer[Any]]
 
+    @classmethod
+    def of_itself(cls, rows: npt.NDArray[np.integer[Any]], *, among: int) -> Exclusion:
+        """That no row of so many returns itself; the groups are every row's own, made once.
+
+        Example:
+            >>> Exclusion.of_itself(np.array([2]), among=4).excluded(0, np.arange(4)).tolist()
+            [False, False, True, False]
+        """
+        return cls(_own_groups(among), rows)
+
     def of(self, queries: slice | npt.NDArray[np.intp]) -> Exclusion:
         """The same for some of the queries."""
         return Exclusion(self.groups, self.query_groups[queries])
@@ -146,6 +157,13 @@ class Exclusion:
         mine = self.query_groups[query]
         excluded: Mask = (self.groups[rows] == mine) & (mine >= 0)
         return excluded
+
+
+@lru_cache(maxsize=4)
+def _own_groups(number: int) -> npt.NDArray[np.int32]:
+    groups = np.arange(number, dtype=np.int32)
+    groups.flags.writeable = False
+    return groups
 
 
 class Vectors(Protocol):

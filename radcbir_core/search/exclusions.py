@@ -22,7 +22,7 @@ def exclusions_of(store: EncoderStore, rows: Rows, exclude: Sequence[str]) -> li
     Raises:
         QueryError: An unknown exclusion.
     """
-    itself = Exclusion(np.arange(len(store.collection.manifest)), rows)
+    itself = Exclusion.of_itself(rows, among=len(store.collection.manifest))
     return [itself, *(Exclusion(groups, groups[rows]) for groups in groups_of(store, exclude))]
 
 

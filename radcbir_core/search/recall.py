@@ -100,7 +100,7 @@ def recall_at(searcher: Searcher, *, k: int = 10, sample: int = 200, seed: int =
         return math.nan
     chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(sample, len(rows)), replace=False))
     queries = searcher.queries_of(chosen)
-    itself = [Exclusion(np.arange(len(searcher.valid)), chosen)]
+    itself = [Exclusion.of_itself(chosen, among=len(searcher.valid))]
     exact = searcher.search(queries, k=k, exclusions=itself, method="exact")
     found = searcher.search(queries, k=k, exclusions=itself, method="approximate")
     found_at, exact_at = (true_similarities(searcher.engine, chosen, hits.rows) for hits in (found, exact))

@@ -44,6 +44,7 @@ class Searcher:
     def __init__(self, engine: Backend, *, valid: Mask) -> None:
         self.engine = engine
         self.valid = valid
+        self._number = int(np.count_nonzero(valid))
         able = engine.method == "exact" and engine.filters == _ALL_FILTERS
         self._exact: Backend = engine if able else Exact(engine)
 
@@ -92,7 +93,7 @@ class Searcher:
         if k < 1:
             raise QueryError(f"Expected at least one hit, but k = {k}. Ask for 1 or more.")
         mask = self.valid if allowed is None else self.valid & allowed
-        number = int(mask.sum())
+        number = self._number if allowed is None else int(np.count_nonzero(mask))
         cheap = method is None and number * self.dimension <= self.engine.exact_elements
         engine = self._exact if method == "exact" or cheap else self.engine
         around = _Around.of(engine, allowed=None if number == len(mask) else mask, exclusions=exclusions)
@@ -117,7 +118,7 @@ class Searcher:
         """Ask for more hits than are wanted, until enough are left after what the engine cannot leave out."""
         hits = Hits.empty(len(queries), k, method=engine.method, engine=engine.name, recall=engine.recall)
         # Where the engine has returned as many rows as it has, there are no more.
-        most = int((self.valid if around.given_allowed is None else mask).sum())
+        most = self._number if around.given_allowed is None else int(np.count_nonzero(mask))
         waiting = np.arange(len(queries))
         while len(waiting):
             answer = engine.search(

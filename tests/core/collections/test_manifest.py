@@ -72,6 +72,43 @@ def test_filters_agree_with_plain_python(modalities, pathologies, columns) -> No
     assert manifest().mask(where).tolist() == expected
 
 
+def test_a_filter_is_kept_and_nobody_can_change_what_is_kept(monkeypatch) -> None:
+    monkeypatch.setattr("radcbir_core.collections.manifest._MOST_MASKS", 2)
+    m = manifest()
+    asked = [{"anatomy": ["chest", ""]}, {"pathologies": ["mass", ""]}, {"split": [""]}, {"modality": ["X-ray"]}]
+    expected = [manifest().mask(where) for where in asked]
+    for where in [*asked, *asked, asked[-1], asked[-1]]:
+        mask = m.mask(where)
+        assert np.array_equal(mask, expected[asked.index(where)])
+        mask[:] = True
+    assert len(m._masks) == 2
+    assert np.array_equal(m.mask(asked[0] | asked[2]), expected[0] & expected[2])
+    assert m.mask({}).all()
+
+
+@settings(deadline=None)
+@given(names=st.lists(st.sampled_from(["", "a", "b", "ä", "肺", "aa", "😀", "z"]), min_size=1, max_size=12))
+def test_rows_are_found_by_a_value_however_often_one_asks(names) -> None:
+    rows = [(str(number), "XR", "chest", [], "", "", "") for number in range(len(names))]
+    m = manifest(rows, sha256=names, site=names)
+    for column in ("sha256", "site"):
+        for _ in range(3):
+            for name in ("", "a", "肺", "b", "none", "😀"):
+                assert m.rows_with(column, name).tolist() == [row for row, other in enumerate(names) if other == name]
+    for _ in range(3):
+        assert [m.row_of(str(number)) for number in range(len(names))] == list(range(len(names)))
+        with pytest.raises(ImageNotFoundError):
+            m.row_of("none")
+
+
+def test_a_table_in_pieces_is_put_together() -> None:
+    """Ten rows out of many pieces cost as much as all of them."""
+    table = manifest().table
+    pieces = Manifest(pa.concat_tables([table.slice(0, 2), table.slice(2)]), digest="d")
+    assert pieces.table.column("image_id").num_chunks == 1
+    assert pieces.rows([5, 1], ["image_id"])["image_id"].tolist() == ["f", "b"]
+
+
 def test_a_modality_is_understood_in_other_spellings() -> None:
     assert manifest().mask({"modality": ["X-ray"]}).sum() == 3
 
