@@ -182,6 +182,7 @@ class Retriever:
         *,
         k: int = 10,
         where: Where | None = None,
+        among: Mask | None = None,
         exclude: Sequence[str] = (),
         within_anatomy: bool = False,
         order: str = "cosine",
@@ -192,6 +193,8 @@ class Retriever:
             asked: A query; or a row, an image_id, a path, bytes or pixels, which stand for one; or an embedded query.
             k: How many hits.
             where: Which images may be returned: column → accepted values.
+            among: ``(N,)`` bool; the images that alone may be returned, beside what ``where`` lets through, such as
+                those of a part of the map.
             exclude: Of :data:`~radcbir_core.collections.groups.EXCLUSIONS`. An image never returns itself; of an
                 image from outside they are known where its very file is in the collection; a sentence has none.
             within_anatomy: Whether only images of the query's own modality and anatomy may be returned, beside what
@@ -214,6 +217,8 @@ class Retriever:
         # What a query cannot be asked for is said before an encoder is loaded for it.
         within = anatomy_of(plain, self.collection) if within_anatomy else None
         allowed = self.allowed(where)
+        if among is not None:
+            allowed = among if allowed is None else allowed & among
         if within is not None:
             same = showing(within, self.collection)
             allowed = same if allowed is None else allowed & same

@@ -8,7 +8,7 @@ images that have too few left in it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -49,6 +49,27 @@ class FailureKind:
     name: str
     words: str
     by: str
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How frequent failures of a kind are.
+
+    Attributes:
+        n: Images that fail so.
+        share: Of those that could.
+        low: Lower bound of its 95 % interval over patients; NaN of a single one.
+        high: Upper bound.
+        n_images: Those that could.
+        n_patients: Whose they are.
+    """
+
+    n: int
+    share: float
+    low: float
+    high: float
+    n_images: int
+    n_patients: int
 
 
 KINDS: dict[str, FailureKind] = {
@@ -209,10 +230,7 @@ class MinedFailures(Evaluation):
     def _kinds(self, view: GalleryView, images: pd.DataFrame, hub: int) -> pd.DataFrame:
         """How many of each kind there are, and what chance would make."""
         rows = images["row"].to_numpy()
-        asks = images["known"].to_numpy() >= 0
-        could = {kind: asks & (images["relevant"].to_numpy() > 0) for kind in ("confident", "pathology", "nothing")}
-        could |= dict.fromkeys(("modality", "suspect"), asks)
-        could |= dict.fromkeys(("hub", "anti-hub"), view.gallery[rows])
+        could = {kind: could_be_of_kind(images, kind) for kind in KINDS}
         chances = self._chances(view, images, hub)
         unanswerable = view.asked_by(view.seen).available.empty
         seen = dict.fromkeys(could, len(view.seen))
@@ -222,23 +240,8 @@ class MinedFailures(Evaluation):
         lines: list[dict[str, Any]] = []
         for kind in KINDS:
             members, there = is_of_kind(images, kind, hub=hub), could[kind]
-            values = members[there].astype(np.float64)[:, None]
-            clusters = view.clusters[rows[there]]
-            codes = np.zeros(len(values), dtype=np.int64)
-            bounds = mean_intervals(values, codes, clusters=clusters, n_labels=1)
-            lines.append(
-                {
-                    "kind": kind,
-                    "n": int(members.sum()),
-                    "share": float(values.mean()) if len(values) else np.nan,
-                    "low": bounds.micro[0, 0],
-                    "high": bounds.micro[0, 1],
-                    "chance": chances[kind],
-                    "n_images": len(values),
-                    "n_patients": bounds.n_clusters,
-                    "n_seen": seen[kind],
-                }
-            )
+            rate = _rate(members, there, view.clusters[rows])
+            lines.append({"kind": kind, "chance": chances[kind], "n_seen": seen[kind], **asdict(rate)})
         return pd.DataFrame(lines, columns=list(KIND_COLUMNS))
 
     def _chances(self, view: GalleryView, images: pd.DataFrame, hub: int) -> dict[str, float]:
@@ -317,6 +320,48 @@ def is_of_kind(images: pd.DataFrame, kind: str, *, hub: int) -> npt.NDArray[np.b
         "anti-hub": lambda: images["occurrences"] == 0,
     }[kind]()
     return np.asarray(members, dtype=np.bool_)
+
+
+def could_be_of_kind(images: pd.DataFrame, kind: str) -> npt.NDArray[np.bool_]:
+    """Which images could fail so: who asks, and has something to find where that matters; or who may be returned.
+
+    Args:
+        images: The table of that name.
+        kind: Of :data:`KINDS`.
+    """
+    if kind in {"hub", "anti-hub"}:
+        return np.asarray(images["occurrences"] >= 0, dtype=np.bool_)
+    asks = images["known"] >= 0
+    return np.asarray(asks if kind in {"modality", "suspect"} else asks & (images["relevant"] > 0), dtype=np.bool_)
+
+
+def rate_within(
+    result: Result, kind: str, chosen: npt.NDArray[np.bool_], *, clusters: npt.NDArray[np.integer[Any]]
+) -> Rate:
+    """How many of some images are failures of a kind, such as of those in a part of the map.
+
+    Args:
+        result: Of :class:`MinedFailures`.
+        kind: Of :data:`KINDS`.
+        chosen: ``(N,)`` which images.
+        clusters: ``(N,)`` what is one piece of evidence, from
+            :func:`~radcbir_core.collections.groups.clusters_of`.
+
+    Raises:
+        EvaluationError: There is no such kind.
+    """
+    images = result.tables["images"]
+    images = images[chosen[images["row"].to_numpy()]]
+    members = is_of_kind(images, kind, hub=int(result.facts["hub"]))
+    return _rate(members, could_be_of_kind(images, kind), np.asarray(clusters)[images["row"].to_numpy()])
+
+
+def _rate(members: npt.NDArray[np.bool_], could: npt.NDArray[np.bool_], clusters: npt.NDArray[np.integer[Any]]) -> Rate:
+    values = members[could].astype(np.float64)[:, None]
+    bounds = mean_intervals(values, np.zeros(len(values), dtype=np.int64), clusters=clusters[could], n_labels=1)
+    low, high = bounds.micro[0].tolist()
+    share = float(values.mean()) if len(values) else float("nan")
+    return Rate(int(members.sum()), share, low, high, len(values), bounds.n_clusters)
 
 
 def failures_of(result: Result, kind: str) -> pd.DataFrame:

@@ -147,3 +147,19 @@ def test_damaged_embeddings_are_named(copied) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(CollectionError, match=r"embeddings\.npy is not that: it is missing or damaged\. Build small"):
         Retriever(copied, "pixels")
+
+
+@pytest.mark.parametrize("where", [None, {"modality": ["XR"]}])
+@pytest.mark.parametrize("order", ["cosine", "csls"])
+def test_hits_among_some_images_are_those_of_a_collection_that_has_no_others(small, where, order) -> None:
+    retriever = Retriever(small, "pixels")
+    among = np.random.default_rng(0).random(len(small)) < 0.5
+    allowed = among & (small.manifest.mask(where) if where else True)
+    allowed[7] = False  # the query
+    answer = retriever.search(7, k=len(small), where=where, among=among, order=order)
+    assert set(answer.rows().tolist()) == set(np.flatnonzero(allowed).tolist())
+    if order == "cosine":
+        embeddings = directions(small.store("pixels"))
+        expected = np.sort(embeddings[allowed] @ embeddings[7])[::-1]
+        np.testing.assert_allclose(answer.similarities(), np.clip(expected, -1, 1), atol=1e-6)
+    assert not len(retriever.search(7, among=np.zeros(len(small), dtype=bool)))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from radcbir_core.collections.groups import clusters_of
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import PAPER, Protocol, evaluation_of
-from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of, is_of_kind
+from radcbir_core.evaluation.evaluation import lines_of
+from radcbir_core.evaluation.reports.mined_failures import (
+    KINDS,
+    MinedFailures,
+    failures_of,
+    is_of_kind,
+    rate_within,
+)
 from radcbir_core.evaluation.reports.precision import Precision
 from tests.core.evaluation.reports.slow_comparison import label_of, may_be_given, mean, ranking
 
@@ -170,3 +179,32 @@ def test_the_summary_says_every_kind(pair) -> None:
     assert summary["failure"].tolist() == [kind.name for kind in KINDS.values()]
     assert isinstance(result.table, pd.DataFrame)
     assert "hubs are in" in result.title
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_rate_within_all_images_is_that_of_the_table_and_within_some_that_of_their_lines(pair, kind) -> None:
+    store = pair[0]
+    result = MinedFailures().run(store)
+    clusters = clusters_of(store)
+    everyone = rate_within(result, kind, np.ones(len(clusters), dtype=bool), clusters=clusters)
+    row = result.table.set_index("kind").loc[kind]
+    for name, number in asdict(everyone).items():
+        assert number == pytest.approx(row[name], nan_ok=True)
+    chosen = np.random.default_rng(1).random(len(clusters)) < 0.4
+    some = rate_within(result, kind, chosen, clusters=clusters)
+    images, failures = result.tables["images"], failures_of(result, kind)["row"].tolist()
+    could = [row.row for row in lines_of(images) if chosen[row.row] and could_fail(row, kind)]
+    mine = [row for row in could if row in failures]
+    assert (some.n_images, some.share) == (len(could), pytest.approx(len(mine) / len(could)))
+    assert some.n == sum(bool(chosen[row]) for row in failures)
+    assert some.n_patients == len({int(clusters[row]) for row in could})
+    assert some.low <= some.share <= some.high
+    none = rate_within(result, kind, np.zeros(len(clusters), dtype=bool), clusters=clusters)
+    assert (none.n, none.n_images) == (0, 0)
+    assert np.isnan(none.share)
+
+
+def could_fail(row, kind):
+    if kind in {"hub", "anti-hub"}:
+        return row.occurrences >= 0
+    return row.known >= 0 and (kind in {"modality", "suspect"} or row.relevant > 0)
