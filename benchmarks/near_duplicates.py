@@ -29,9 +29,10 @@ from PIL import Image
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.embed import embed, thumbnail_of
+from radcbir_core.embed import embed
 from radcbir_core.encoders import load_encoder
 from radcbir_core.images.perturbations import Step
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.importers import import_collection
 from radcbir_core.near_duplicates.agreement import Pictures, agree
 from radcbir_core.near_duplicates.candidates import LEAST_SIMILAR

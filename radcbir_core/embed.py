@@ -1,13 +1,14 @@
 """Collection + encoder → embeddings and thumbnails.
 
-Owns the pass over the images: each is read and decoded once, by worker threads, for the thumbnail and the encoder
-alike, while the encoder works on the batch before. Results are written shard by shard; a pass that was killed goes on
-after its last finished shard and ends with the same bytes, because batches never cross the border of a shard.
+Owns the pass over the images: each is read and decoded once, for the thumbnail and the encoder alike, while the encoder
+works on the batch before. The processes that decode also bring a picture to the encoder's size and make the thumbnail,
+so that a few thousand bytes of each image reach this process, several images in one message. Results are written shard
+by shard; a pass that was killed goes on after its last finished shard and ends with the same bytes, because batches
+never cross the border of a shard.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import platform
 import shutil
@@ -33,16 +34,18 @@ from radcbir_core.collections.store import FIRST_DECODING, void_embeddings, writ
 from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
-from radcbir_core.images import DECODING
+from radcbir_core.images import DECODING, prepare_images
+from radcbir_core.images.fitting import Fitting
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.opening import vectors_of
 from radcbir_core.storage import disk_errors, read_json, write_array, write_json
 
-THUMBNAIL_SIDE = 192
-_THUMBNAIL_QUALITY = 80
 _MADE_OF = "made_of.json"
 _DECODING = "decoding"
 _BATCHES_AHEAD = 2
+# Asked for in one message: enough that messages cost nothing beside decoding, few enough to keep all processes busy.
+_FILES_TOGETHER = 16
 _RECORDED_PACKAGES = (
     "numpy",
     "pillow",
@@ -75,10 +78,10 @@ class EmbedReport:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What a worker made of one image; ``reason`` says why it made nothing."""
+    """What was made of one image; ``reason`` says why it is nothing."""
 
     row: int
-    tensor: npt.NDArray[np.float32] | None = None
+    fitted: npt.NDArray[np.uint8] | None = None
     thumbnail: bytes = b""
     reason: str = ""
 
@@ -110,7 +113,7 @@ def embed(
     Args:
         collection: Whose images.
         encoder: Makes the embeddings.
-        workers: Decoding threads; one a CPU core by default.
+        workers: How many processes decode, at most; one a CPU core by default.
         progress: Told the number of images, as step "embeddings".
 
     Returns:
@@ -268,21 +271,6 @@ def _thumbnail_anew(collection: Collection, row: int) -> bytes:
         return b""
 
 
-def thumbnail_of(pixels: npt.NDArray[np.uint8]) -> bytes:
-    """A WebP of an image, its longer side at most :data:`THUMBNAIL_SIDE` pixels; small images keep their size.
-
-    Args:
-        pixels: ``(H, W)`` or ``(H, W, 3)`` uint8.
-    """
-    from PIL import Image
-
-    image = Image.fromarray(pixels)
-    image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=_THUMBNAIL_QUALITY, method=2)
-    return buffer.getvalue()
-
-
 def _open_shards(folder: Path, collection: Collection, encoder: Encoder, *, batch_size: int) -> Path:
     """The folder of unfinished shards, emptied if they are of other images, another encoder version or batch size."""
     made_of = _parts_of(collection, encoder.fingerprint, batch_size=batch_size)
@@ -318,23 +306,32 @@ def _prepare_ahead(
     pool: ThreadPoolExecutor, collection: Collection, encoder: Encoder, shards: Sequence[int], *, ahead: int
 ) -> Iterator[_Prepared]:
     """The images of ``shards`` in order, decoded by the pool, at most ``ahead`` of them before they are taken."""
-    submitted: Iterator[Future[_Prepared]] = (
-        pool.submit(_prepare, collection, encoder, row, with_thumbnail=not collection.thumbnails.has(shard))
+    fitting = encoder.preprocessing.fitting
+    submitted: Iterator[Future[list[_Prepared]]] = (
+        pool.submit(_prepare, collection, fitting, part, thumbnails=not collection.thumbnails.has(shard))
         for shard in shards
-        for row in _rows_of(collection, shard)
+        for part in _parts(_rows_of(collection, shard))
     )
-    waiting = deque(islice(submitted, ahead))
+    waiting = deque(islice(submitted, -(-ahead // _FILES_TOGETHER)))
     while waiting:
-        yield waiting.popleft().result()
+        yield from waiting.popleft().result()
         waiting.extend(islice(submitted, 1))
 
 
-def _prepare(collection: Collection, encoder: Encoder, row: int, *, with_thumbnail: bool) -> _Prepared:
-    try:
-        pixels = collection.read_image(row).pixels
-    except (ImageError, OSError) as error:
-        return _Prepared(row, reason=str(error))
-    return _Prepared(row, tensor=encoder.prepare(pixels), thumbnail=thumbnail_of(pixels) if with_thumbnail else b"")
+def _parts(rows: range) -> Iterator[range]:
+    """Rows that are asked for in one message."""
+    return (rows[start : start + _FILES_TOGETHER] for start in range(0, len(rows), _FILES_TOGETHER))
+
+
+def _prepare(collection: Collection, fitting: Fitting, rows: range, *, thumbnails: bool) -> list[_Prepared]:
+    found = list(collection.image_files(rows))
+    files = [one for one in found if not isinstance(one, Exception)]
+    made = prepare_images(files, fitting=fitting, thumbnails=thumbnails)
+    results = [one if isinstance(one, Exception) else next(made) for one in found]
+    return [
+        _Prepared(row, reason=str(one)) if isinstance(one, Exception) else _Prepared(row, one.pixels, one.thumbnail)
+        for row, one in zip(rows, results, strict=True)
+    ]
 
 
 def _encode_ahead(
@@ -356,18 +353,18 @@ def _encode_ahead(
         while left:
             batch = list(islice(prepared, min(batch_size, left)))
             left -= len(batch)
-            usable = [item.tensor for item in batch if item.tensor is not None]
-            waiting.append(encoding.submit(_encode, encoder, batch, np.stack(usable) if usable else None))
+            waiting.append(encoding.submit(_encode, encoder, batch))
             if len(waiting) > _BATCHES_AHEAD:
                 yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _encode(encoder: Encoder, batch: Sequence[_Prepared], inputs: npt.NDArray[np.float32] | None) -> list[_Encoded]:
+def _encode(encoder: Encoder, batch: Sequence[_Prepared]) -> list[_Encoded]:
     """Each image of a batch with its vector, ``None`` for those that have no input."""
-    vectors = iter(() if inputs is None else encoder.encode_prepared(inputs))
-    return [(item, None if item.tensor is None else next(vectors)) for item in batch]
+    fitted = [item.fitted for item in batch if item.fitted is not None]
+    vectors = iter(encoder.encode_fitted(fitted) if fitted else ())
+    return [(item, None if item.fitted is None else next(vectors)) for item in batch]
 
 
 def _write_shard(folder: Path, shard: int, vectors: npt.NDArray[np.float16], reasons: dict[int, str]) -> None:

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from radcbir_core.images.thumbnailing import media_type_of
+
 
 @dataclass(frozen=True, slots=True)
 class Card:
     """One picture of a gallery.
 
     Attributes:
-        thumbnail: The bytes of a WebP; None where there is none.
+        thumbnail: As a collection keeps it; None where there is none.
         lines: What is said below it, the first line strongest.
         about: What is said where the pointer rests on it.
     """
@@ -63,8 +65,8 @@ def _picture(thumbnail: bytes | None) -> str:
     size = "width:128px;height:128px"
     if thumbnail is None:
         return f'<div style="{size};border:1px dashed"></div>'
-    data = base64.b64encode(thumbnail).decode()
-    return f'<img alt="" style="{size};object-fit:contain;background:#000" src="data:image/webp;base64,{data}">'
+    data, kind = base64.b64encode(thumbnail).decode(), media_type_of(thumbnail)
+    return f'<img alt="" style="{size};object-fit:contain;background:#000" src="data:{kind};base64,{data}">'
 
 
 def _lines(lines: Sequence[str]) -> str:

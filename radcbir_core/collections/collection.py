@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -141,12 +141,33 @@ class Collection:
         Raises:
             ImageError: The file is gone or cannot be decoded.
         """
+        (found,) = self.image_files([row])
+        if isinstance(found, Exception):
+            raise found
+        path, frame = found
+        return decode_image(path, frame=frame)
+
+    def image_files(self, rows: Iterable[int]) -> Iterator[tuple[Path, int | None] | ImageError | OSError]:
+        """For each row the file of its image and which frame it is; the error where it is not there or not to be read.
+
+        Args:
+            rows: Of the manifest.
+        """
+        root = Path(os.path.realpath(self.image_root))
+        for row in rows:
+            try:
+                yield self._image_file(row, root), self._frame(row)
+            except (ImageError, OSError) as error:
+                yield error
+
+    def _image_file(self, row: int, root: Path) -> Path:
         path = self.image_path(row)
+        real = Path(os.path.realpath(path))
+        inside = real.is_relative_to(root)
         if self.without_images:
             # Nobody has looked at these paths before.
-            root = Path(os.path.realpath(self.image_root))
-            path = Path(os.path.realpath(path))
-            if not (path.is_relative_to(root) and path.is_file()):
+            path = real
+            if not (inside and path.is_file()):
                 how = "imported as embeddings. To see its images, import it again with the folder they are in."
                 remedy = Remedy("import", options={"name": self.name, "image_root": FOLDER})
                 if ARCHIVED in self.record:
@@ -157,7 +178,7 @@ class Collection:
                     f"{how}",
                     remedy=remedy,
                 )
-        elif not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.image_root)):
+        elif not inside:
             # An import has looked at each path; a folder that was put beside the others brings its own manifest.
             raise ImageError(
                 f"Expected images below {self.image_root}, but the path of row {row} leads out of it. Import the "
@@ -167,7 +188,7 @@ class Collection:
             raise ImageError(
                 f"Expected the image file {path}, but it is not there. Put it back, or import the collection again."
             )
-        return decode_image(path, frame=self._frame(row))
+        return path
 
     def _frame(self, row: int) -> int | None:
         """Which frame of its file an image is; ``None`` where the file is one image."""
@@ -182,7 +203,7 @@ class Collection:
         return self.record.get("format") == "embeddings" or ARCHIVED in self.record
 
     def thumbnail(self, row: int) -> bytes | None:
-        """A small WebP of an image, or ``None`` where none has been made (not built yet, or the image failed)."""
+        """A small picture of an image, or ``None`` where none has been made (not built yet, or the image failed)."""
         return self._thumbnails.read(row)
 
     @property

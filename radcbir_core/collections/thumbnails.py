@@ -23,9 +23,10 @@ SHARD_ROWS = 2048
 class ThumbnailShards:
     """Thumbnails packed into a few files, aligned with the manifest's rows.
 
-    Shard *s* holds rows ``s * SHARD_ROWS`` to ``(s + 1) * SHARD_ROWS - 1`` as ``NNNNNN.bin`` (the WebP files one after
-    the other), ``NNNNNN.crc`` (as ``.npy``, ``(rows,)`` uint32: a CRC-32 of each, so that one that was changed is told
-    from its neighbors; versions before wrote none) and ``NNNNNN.npy`` (``(rows + 1,)`` int64 offsets; an empty stretch
+    Shard *s* holds rows ``s * SHARD_ROWS`` to ``(s + 1) * SHARD_ROWS - 1`` as ``NNNNNN.bin`` (the picture files one
+    after the other; each says of which format it is, and versions before made another), ``NNNNNN.crc`` (as ``.npy``,
+    ``(rows,)`` uint32: a CRC-32 of each, so that one that was changed is told from its neighbors; versions before wrote
+    none) and ``NNNNNN.npy`` (``(rows + 1,)`` int64 offsets; an empty stretch
     is an image without a thumbnail).
     """
 
@@ -73,7 +74,7 @@ class ThumbnailShards:
         return [self._path(shard, "bin") for shard in made if not self.is_whole(shard)]
 
     def read(self, row: int) -> bytes | None:
-        """The WebP of a row, or ``None``.
+        """The thumbnail of a row, or ``None``.
 
         Raises:
             CollectionError: It is damaged, or where all of its shard lie.

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from radcbir_core import installation
 from radcbir_core.encoders import naming
-from radcbir_core.encoders.base import FITS, Encoder, Fit, folder_safe, shown
+from radcbir_core.encoders.base import Encoder, folder_safe, shown
 from radcbir_core.encoders.entries import ENTRIES, RESTORE_MINI, EncoderEntry
 from radcbir_core.encoders.families import (
     medclip,
@@ -51,6 +51,7 @@ from radcbir_core.encoders.kits.kit_json import KIT
 from radcbir_core.encoders.kits.kit_probe import check_probe
 from radcbir_core.encoders.torch.support import resolve_device
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import FITS, Fit
 
 if TYPE_CHECKING:
     from radcbir_core.encoders.families.pixels import PixelsEncoder

@@ -7,15 +7,14 @@ none.
 
 from __future__ import annotations
 
-import io
 from typing import Final
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
+from radcbir_core.images.thumbnailing import gray_of
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import digest_of
 
@@ -62,17 +61,15 @@ def image_facts(store: EncoderStore, *, progress: Progress = silent) -> pd.DataF
 
 
 def facts_of(thumbnail: bytes) -> tuple[float, float, float]:
-    """Brightness, contrast and sharpness of a WebP; NaN for what is no picture.
+    """Brightness, contrast and sharpness of a thumbnail; NaN for what is no picture.
 
     Example:
-        >>> stream = io.BytesIO()
-        >>> Image.new("L", (8, 8), 255).save(stream, "WEBP", lossless=True)
-        >>> facts_of(stream.getvalue())
+        >>> from radcbir_core.images.thumbnailing import thumbnail_of
+        >>> facts_of(thumbnail_of(np.full((8, 8), 255, np.uint8)))
         (1.0, 0.0, 0.0)
     """
     try:
-        with Image.open(io.BytesIO(thumbnail), formats=("WEBP",)) as image:
-            gray = np.asarray(image.convert("L"), dtype=np.float64) / 255
+        gray = np.asarray(gray_of(thumbnail), dtype=np.float64) / 255
     except (OSError, ValueError, SyntaxError):
         return np.nan, np.nan, np.nan
     contrast = float(gray.std())

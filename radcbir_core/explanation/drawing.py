@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radcbir_core.encoders.transform import Box
 from radcbir_core.explanation.explaining import Explanation
+from radcbir_core.images.fitting import Box
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.encoders.base import Float32Array
-from radcbir_core.encoders.transform import Box
 from radcbir_core.errors import EncoderError, QueryError
 from radcbir_core.explanation.hiding import FILLS, Fill, Input, Mask, checked_fill, embeddings_of
 from radcbir_core.explanation.hiding_check import ELSEWHERE, Check, Verdict, check_map, highlighted, verdict_of
@@ -27,6 +26,7 @@ from radcbir_core.explanation.patch_similarity import (
     patch_vectors,
     patches_of,
 )
+from radcbir_core.images.fitting import Box
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.retriever import check_encoder
 

@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.base import Float32Array
-from radcbir_core.encoders.transform import Box, seen_box
+from radcbir_core.encoders.transform import seen_box
 from radcbir_core.errors import QueryError
+from radcbir_core.images.fitting import Box
 
 Fill = Literal["blur", "mean"]
 FILLS: Final[tuple[Fill, ...]] = get_args(Fill)

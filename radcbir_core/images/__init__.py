@@ -4,9 +4,16 @@ Owns everything about reading image files; nothing else in RadCBIR opens one. St
 which is two steps: `read_stored`, what a file holds, and `display_image`, what is shown of it.
 """
 
-from radcbir_core.images.decode import decode_image, measure_images, read_directory, read_header, read_stored
+from radcbir_core.images.decode import (
+    decode_image,
+    measure_images,
+    prepare_images,
+    read_directory,
+    read_header,
+    read_stored,
+)
 from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
-from radcbir_core.images.decoding.image_messages import Measured
+from radcbir_core.images.decoding.image_messages import Measured, Prepared
 from radcbir_core.images.display.showing import display_image
 from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
 from radcbir_core.images.stored_image import StoredImage
@@ -17,12 +24,14 @@ __all__ = [
     "DecodedImage",
     "Limits",
     "Measured",
+    "Prepared",
     "StoredImage",
     "Window",
     "decode_image",
     "display_image",
     "is_image_name",
     "measure_images",
+    "prepare_images",
     "read_directory",
     "read_header",
     "read_stored",

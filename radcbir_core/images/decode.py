@@ -21,12 +21,16 @@ from radcbir_core.images.decoding import decoding_process
 from radcbir_core.images.decoding.decoding_request import image_error
 from radcbir_core.images.decoding.image_messages import (
     Measured,
+    Prepared,
     decoded_from,
     limits_to_message,
     measured_from,
+    prepared_from,
     stored_from,
 )
+from radcbir_core.images.fitting import Fitting
 from radcbir_core.images.stored_image import StoredImage
+from radcbir_core.images.thumbnailing import thumbnail_of
 
 _DEFAULT_LIMITS = Limits()
 _FILES_AT_ONCE = 64
@@ -128,8 +132,45 @@ def measure_images(
             {"path": _absolute(path), "name": str(name), "frame": _frame(frame, str(name))}
             for path, name, frame in batch
         ]
-        for answer in _ask_in_turn(asked, limits):
+        for answer, _ in _ask_in_turn("measure", asked, limits):
             yield decoding_process.error_in(answer) or measured_from(answer)
+
+
+def prepare_images(
+    files: Sequence[tuple[str | Path, int | None]],
+    *,
+    fitting: Fitting,
+    thumbnails: bool,
+    limits: Limits = _DEFAULT_LIMITS,
+) -> Iterator[Prepared | ImageError]:
+    """Decode images as :func:`decode_image` shows them, only to bring them to size; many at once, which is quicker.
+
+    What is done to a picture is done where it is decoded, so that no whole picture is handed over.
+
+    Args:
+        files: each with the frame that is wanted.
+        fitting: to which size, and how.
+        thumbnails: whether there is to be a small picture of each.
+        limits: what each file may cost.
+
+    Yields:
+        For each file, in their order, the picture at its size, or the error that decoding it raises.
+    """
+    asked = [
+        {"path": _absolute(path), "name": Path(path).name, "frame": _frame(frame, Path(path).name)}
+        for path, frame in files
+    ]
+    options = {"fitting": fitting.to_message(), "thumbnails": thumbnails}
+    for answer, data in _ask_in_turn("prepare", asked, limits, **options):
+        error = decoding_process.error_in(answer)
+        if error is not None:
+            yield error
+            continue
+        prepared = prepared_from(answer, data)
+        if not prepared.is_fitted:
+            thumbnail = thumbnail_of(prepared.pixels) if thumbnails else b""
+            prepared = Prepared(fitting(prepared.pixels), thumbnail)
+        yield prepared
 
 
 def read_header(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> dict[str, Any]:
@@ -225,21 +266,27 @@ def _absolute(path: str | Path) -> str:
     return str(path) if os.path.isabs(path) else str(Path(path).absolute())  # noqa: PTH117 - a Path costs more
 
 
-def _ask_in_turn(files: Iterable[dict[str, Any]], limits: Limits) -> Iterator[dict[str, Any]]:
-    """Ask about several files with few messages; the answers, in their order."""
+def _ask_in_turn(
+    wanted: str, files: Iterable[dict[str, Any]], limits: Limits, **options: Any
+) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Ask about several files with few messages; the answers, in their order, each with the bytes behind it."""
     left = list(files)
     together = len(left)
     while left:
         asked = left[:together]
-        request = {"wanted": "measure", "files": asked, "limits": limits_to_message(limits)}
+        request = {"wanted": wanted, "files": asked, "limits": limits_to_message(limits), **options}
         name = asked[0]["name"]
-        answer, _ = decoding_process.ask(request, name=name, limits=limits)
+        answer, data = decoding_process.ask(request, name=name, limits=limits)
         if "answers" in answer:
-            yield from answer["answers"]
+            start = 0
+            for one in answer["answers"]:
+                end = start + one.get("bytes", 0)
+                yield one, data[start:end]
+                start = end
             left = left[len(answer["answers"]) :]
         elif len(asked) > 1:
             # One of them was too much: which one, is found by asking about each alone.
             together = 1
         else:
-            yield answer
+            yield answer, b""
             left = left[1:]

@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.collections.record import PROBLEM_COLUMNS
-from radcbir_core.embed import thumbnail_of
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import Limits, decode_image
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.importers.formats import Format, formats_of, sources_of
 from radcbir_core.importers.request import CHECKS, ImportRequest
 from radcbir_core.importers.rows.accepting import nothing_usable
@@ -80,7 +80,7 @@ class Preview:
         sources: What was found there.
         table: The first rows, with :data:`SHOWN_COLUMNS`; no patient is in it. ``problem`` is "" where a row can be
             used. DICOM files have no ``path``, because folders are often named after patients.
-        thumbnails: A WebP of each of these rows; ``None`` where there is none.
+        thumbnails: A small picture of each of these rows; ``None`` where there is none.
         looked_at: Rows whose files were looked at.
         read: Rows that were read, these included.
         complete: Whether that is all there are.

@@ -7,12 +7,13 @@ flipped, its direction. Whether two patches agree is agreement.py's.
 
 from __future__ import annotations
 
-import io
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+
+from radcbir_core.images.thumbnailing import gray_of
 
 SIDE: Final = 64
 """Of a patch, in pixels; whatever the picture's form, it is a square."""
@@ -29,11 +30,10 @@ def gray_patch(thumbnail: bytes) -> tuple[Grays, int] | None:
     """A thumbnail as ``(SIDE, SIDE)`` gray levels, and the shorter side that it had, in pixels; None for no picture.
 
     Args:
-        thumbnail: A WebP, as a collection keeps it.
+        thumbnail: As a collection keeps it.
     """
     try:
-        with Image.open(io.BytesIO(thumbnail), formats=("WEBP",)) as image:
-            gray = image.convert("L")
+        gray = gray_of(thumbnail)
     except (OSError, ValueError, SyntaxError):
         return None
     shorter = min(gray.size)

@@ -14,10 +14,12 @@ from PIL import Image
 import radcbir_core.embed as embedding
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EMBEDDINGS, NEIGHBORS, Standing
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.embed import embed, is_current, mend_thumbnails, thumbnail_of
+from radcbir_core.embed import embed, is_current, mend_thumbnails
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.images import DECODING
+from radcbir_core.images.decoding import decoding_process
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build_collection
 from radcbir_core.storage import atomic_path
@@ -95,14 +97,6 @@ def test_thumbnails_are_made_once_and_are_aligned(collection) -> None:
     shutil.rmtree(collection.encoder_folder("pixels"))
     embed(open_collection("c"), load_encoder("pixels"))
     assert written(collection)[1:] == before
-
-
-def test_thumbnails_keep_proportions_and_never_grow(tmp_path) -> None:
-    for shape, expected in (((400, 800), (192, 96)), ((28, 28), (28, 28)), ((800, 400, 3), (96, 192))):
-        path = tmp_path / "t.webp"
-        path.write_bytes(thumbnail_of(np.zeros(shape, dtype=np.uint8)))
-        with Image.open(path) as image:
-            assert image.size == expected
 
 
 class Killed(BaseException):
@@ -242,20 +236,26 @@ def test_a_full_disk_keeps_finished_shards(collection, small_shards) -> None:
     assert embed(collection, load_encoder("pixels")).resumed_rows == 2 * small_shards
 
 
-def test_images_are_decoded_in_other_threads_and_only_once(collection, monkeypatch) -> None:
-    seen: list[tuple[int, str]] = []
+def test_images_are_decoded_in_other_processes_and_only_once(collection, small_shards, monkeypatch) -> None:
+    asked: list[tuple[str, bool]] = []
     lock = threading.Lock()
-    real = type(collection).read_image
+    real = decoding_process.ask
 
-    def read(self, row: int):
+    def ask(request, **options):
         with lock:
-            seen.append((row, threading.current_thread().name))
-        return real(self, row)
+            asked.extend((file["path"], request["thumbnails"]) for file in request["files"])
+        assert len(request["files"]) <= 7
+        return real(request, **options)
 
-    monkeypatch.setattr(type(collection), "read_image", read)
+    monkeypatch.setattr(embedding, "_FILES_TOGETHER", 7)
+    monkeypatch.setattr(decoding_process, "ask", ask)
     embed(collection, load_encoder("pixels"), workers=2)
-    assert sorted(row for row, _ in seen) == list(range(len(collection)))
-    assert all(name.startswith("decode") for _, name in seen)
+    paths = sorted(str(collection.image_path(row)) for row in range(len(collection)))
+    assert sorted(asked) == [(path, True) for path in paths]
+    asked.clear()
+    shutil.rmtree(collection.encoder_folder("pixels"))
+    embed(open_collection("c"), load_encoder("pixels"), workers=2)
+    assert sorted(asked) == [(path, False) for path in paths], "thumbnails that are there are not made again"
 
 
 def test_two_builds_of_the_same_never_mix(collection) -> None:

@@ -105,7 +105,7 @@ def test_from_a_folder_to_a_collection(source):
     assert "Expected an image file, but there is none at this path" in words(at)
     first = at.dataframe[0].value
     assert first["path"].tolist()[:2] == ["chest_00.png", "chest_01.png"]
-    assert first["picture"][0].startswith("data:image/webp;base64,")
+    assert first["picture"][0].startswith("data:image/jpeg;base64,")
     assert "patient_id" not in first
     assert not list_jobs()
     button(at, "Next").click()

@@ -64,7 +64,7 @@ def test_images_are_found_later(imported) -> None:
     assert not complaints(at)
     assert pictures(at)[0]["source"].startswith("data:image/png")
     kinds = {(card["row"] < 30, card["source"].partition(";")[0]) for card in cards(at)}
-    assert kinds == {(True, "data:image/webp"), (False, "data:image/svg+xml")}
+    assert kinds == {(True, "data:image/jpeg"), (False, "data:image/svg+xml")}
 
 
 def test_an_upload_is_refused_with_the_reason(imported) -> None:

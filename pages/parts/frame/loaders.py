@@ -31,7 +31,6 @@ from radcbir_core.collections.manifest import GROUPINGS, Grouping
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.collections.store import EncoderStore
-from radcbir_core.embed import thumbnail_of
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError, RadcbirError
@@ -39,6 +38,7 @@ from radcbir_core.evaluation.baseline import baseline_comparison
 from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.seen import Seen, seen_of
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.search.retriever import Retriever
 
 
@@ -310,7 +310,7 @@ def preview(opened: Collection, row: int) -> bytes:
 
 
 def thumbnail(opened: Collection, row: int) -> bytes | None:
-    """The small WebP of an image; None where there is none.
+    """The small picture of an image; None where there is none.
 
     A collection of imported embeddings has none of its own: where its images are at hand, they are made when asked for.
     """

@@ -15,6 +15,7 @@ from pages.parts.frame import loaders
 from pages.parts.frame.text import markup
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import CollectionError, ImageError
+from radcbir_core.images.thumbnailing import media_type_of
 
 _LETTERS: Final = 19
 _LINES: Final = 6
@@ -35,7 +36,7 @@ def small(collection: Collection, row: int, lines: Sequence[str]) -> str | None:
     except CollectionError:
         return inline(placeholder(lines, why="damaged on disk: build again"), "image/svg+xml")
     if thumbnail is not None:
-        return inline(thumbnail, "image/webp")
+        return inline(thumbnail, media_type_of(thumbnail))
     return inline(placeholder(lines), "image/svg+xml") if collection.without_images else None
 
 

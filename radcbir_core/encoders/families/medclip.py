@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
-from radcbir_core.encoders.base import Fit, Preprocessing
+from radcbir_core.encoders.base import Preprocessing
 from radcbir_core.encoders.families.open_clip_sources import TOKENIZER_MARKERS, TOKENIZER_PATTERNS, tokenizer_files
 from radcbir_core.encoders.families.transformers import load_model
 from radcbir_core.encoders.files.checkpoint import Checkpoint, folder_files
@@ -22,6 +22,7 @@ from radcbir_core.encoders.torch.support import first_line, prepare_torchvision,
 from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
 from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import Fit
 
 if TYPE_CHECKING:
     import torch

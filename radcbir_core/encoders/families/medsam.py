@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
-from radcbir_core.encoders.base import Fit, Preprocessing
+from radcbir_core.encoders.base import Preprocessing
 from radcbir_core.encoders.families.transformers import load_model
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.own_files import given_weights
@@ -20,6 +20,7 @@ from radcbir_core.encoders.files.weights import misfit, read_weights
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
 from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import Fit
 
 if TYPE_CHECKING:
     import torch

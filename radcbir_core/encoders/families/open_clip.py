@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack, cast
 
 import numpy as np
 
-from radcbir_core.encoders.base import Fit, Preprocessing, shown, with_credible_normalization
+from radcbir_core.encoders.base import Preprocessing, shown, with_credible_normalization
 from radcbir_core.encoders.families.open_clip_sources import (
     CONFIGURATION,
     TEXT_CONFIGURATION,
@@ -28,6 +28,7 @@ from radcbir_core.encoders.torch.support import first_line, import_open_clip, qu
 from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
 from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, in_a_grid
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import Fit
 
 if TYPE_CHECKING:
     import torch

@@ -10,13 +10,11 @@ from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from radcbir_core.encoders.base import (
     Float32Array,
     Precision,
     Preprocessing,
-    checked_pixels,
     encode_in_batches,
     fingerprint_of,
     unit_rows,
@@ -63,9 +61,11 @@ class PixelsEncoder:
         Raises:
             ValueError: ``pixels`` has another shape or type.
         """
-        image = Image.fromarray(np.ascontiguousarray(checked_pixels(pixels))).convert("L")
-        small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        return np.asarray(small, dtype=np.float32).ravel()
+        return self.preprocessing.fitting(pixels).astype(np.float32).ravel()
+
+    def encode_fitted(self, fitted: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
+        """Lumas of 32 x 32, each (32, 32) uint8, as embeddings, (B, 1024) float32."""
+        return self.encode_prepared(np.stack(fitted).reshape(len(fitted), -1).astype(np.float32))
 
     def encode_prepared(self, batch: Float32Array) -> Float32Array:
         """Lumas, (B, 1024) float32, as embeddings, (B, 1024) float32: mean removed, norm 1 (0 for a uniform image).

@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
-from radcbir_core.encoders.base import Fit, Preprocessing
+from radcbir_core.encoders.base import Preprocessing
 from radcbir_core.encoders.files.checkpoint import Checkpoint
 from radcbir_core.encoders.files.own_files import given_weights
 from radcbir_core.encoders.files.weights import load_strictly, misfit, read_weights
 from radcbir_core.encoders.torch.support import prepare_torchvision, quiet
 from radcbir_core.encoders.torch.torch_encoder import Named, TorchEncoder
+from radcbir_core.images.fitting import Fit
 
 if TYPE_CHECKING:
     import torch

@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from radcbir_core.encoders.base import Fit, Preprocessing, shown, with_credible_normalization
+from radcbir_core.encoders.base import Preprocessing, shown, with_credible_normalization
 from radcbir_core.encoders.files.checkpoint import Checkpoint, json_object
 from radcbir_core.encoders.files.hub import fetch_file
 from radcbir_core.encoders.files.weights import load_strictly, read_weights, weights_in
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
 from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, TorchEncoder, in_a_grid
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import Fit
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from radcbir_core.encoders.base import Fit, shown
+from radcbir_core.encoders.base import shown
 from radcbir_core.encoders.families import siglip_tokenizer
 from radcbir_core.encoders.families.open_clip_sources import tokenizer_files
 from radcbir_core.encoders.families.transformers_preprocessing import NAMES, read_preprocessing
@@ -22,6 +22,7 @@ from radcbir_core.encoders.torch.support import first_line, prepare_torchvision,
 from radcbir_core.encoders.torch.text_torch_encoder import TextTorchEncoder
 from radcbir_core.encoders.torch.torch_encoder import BUILD_ERRORS, Named, in_a_grid
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import Fit
 
 if TYPE_CHECKING:
     from pathlib import Path

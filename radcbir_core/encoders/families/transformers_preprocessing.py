@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from radcbir_core.encoders.base import Fit, Preprocessing, shown, with_credible_normalization
+from radcbir_core.encoders.base import Preprocessing, shown, with_credible_normalization
 from radcbir_core.encoders.torch.support import first_line, prepare_torchvision, quiet
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import Fit
 
 NAMES = ("preprocessor_config.json", "processor_config.json")
 """Where the preprocessing is written; the second has it under ``image_processor``."""

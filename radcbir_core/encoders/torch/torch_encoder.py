@@ -108,6 +108,7 @@ class TorchEncoder(ABC):
         self.precision = Precision()
         self._precision_settled = not device.startswith("cuda")
         self._transform = Transform(preprocessing)
+        self._of_gray, self._of_color, self._channels = _tables_on(device, self._transform.table)
         self._configuration = configuration
         self._no_text = no_text
         self._model = _to_device(model, device)
@@ -134,6 +135,36 @@ class TorchEncoder(ABC):
         if len(inputs) and not self._precision_settled:
             self._settle_precision()
         return self._encoded(self._image_features, inputs, half=self.precision.half)
+
+    def encode_fitted(self, fitted: Sequence[npt.NDArray[np.uint8]]) -> Float32Array:
+        """Images as the preprocessing's fitting leaves them, as embeddings, (B, D) float32 of norm 1.
+
+        Eight bits go to the device, and are scaled and normalized there, in the order that the network reads.
+
+        Raises:
+            EncoderError: As :meth:`encode_prepared`.
+            ValueError: An image is none that the fitting leaves.
+        """
+        if any(image.shape[:2] != self.preprocessing.size for image in fitted):  # padded with zeros, not with levels
+            return self.encode_prepared(np.stack([self._transform.normalized(image) for image in fitted]))
+        import torch
+
+        if len(fitted) and not self._precision_settled:
+            self._settle_precision()
+        if any(image.ndim == 3 for image in fitted):
+            fitted = [image if image.ndim == 3 else image[:, :, None].repeat(3, axis=2) for image in fitted]
+        levels = torch.from_numpy(np.stack(fitted)) if fitted else torch.zeros(0, dtype=torch.uint8)
+        return self._encoded(self._features_of_levels, levels, half=self.precision.half)
+
+    def _features_of_levels(self, levels: torch.Tensor) -> torch.Tensor:
+        """From levels on the device, (b, height, width) or (b, height, width, 3) uint8, to :meth:`_image_features`."""
+        height, width = self.preprocessing.size
+        if levels.ndim == 3:
+            values = self._of_gray.index_select(0, levels.flatten().int())
+        else:
+            values = self._of_color.index_select(0, (levels.int() + self._channels).flatten())
+        # The channels of a pixel lie together, as the network reads them fastest.
+        return self._image_features(values.reshape(-1, height, width, 3).permute(0, 3, 1, 2))
 
     def encode_patches(self, batch: Float32Array) -> Float32Array:
         """Inputs, (B, 3, height, width) float32, as (B, rows, columns, C) float32 of norm 1, in single precision.
@@ -236,6 +267,15 @@ class TorchEncoder(ABC):
                 f"Correct the dimension in its {self._configuration}."
             )
         return unit_rows(features, encoder_id=self.encoder_id)
+
+
+def _tables_on(device: str, table: Float32Array) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What becomes of each gray level, (256, 3); of each channel's, (768,); and where each channel begins in that."""
+    import torch
+
+    tables = (np.array(table.T, order="C"), table.ravel())
+    of_gray, of_color = (torch.from_numpy(values).to(device) for values in tables)
+    return of_gray, of_color, torch.tensor([0, 256, 512], dtype=torch.int32, device=device)
 
 
 def in_a_grid(tokens: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -24,7 +24,11 @@ _MEBIBYTE = 1024 * 1024
 _LIBRARIES = 64 * _MEBIBYTE
 # As many files of one request are looked at as can be in this time, and at least one.
 _A_TURN = 0.1
+# After which a file may have taken much memory.
+_LONG = 0.02
 _GRACE_SECONDS = 2.0
+# Of larger pictures there is no room for copies below the limit of memory: they are handed over whole.
+_FITTED_HERE = 32 * _MEBIBYTE
 
 Answer = tuple[dict[str, Any], bytes | memoryview]
 
@@ -35,21 +39,29 @@ def answer_to(request: dict[str, Any], data: bytes) -> Answer:
 
     limits = limits_from(request["limits"])
     _limit_memory(limits.max_memory)
-    if request["wanted"] == "measure":
-        return {"answers": _in_turn(request["files"], limits)}, b""
+    if "files" in request:
+        return _in_turn(request, limits)
     with _Alarm(limits.max_seconds):
         return _guarded(request["wanted"], request, data, limits=limits)
 
 
-def _in_turn(files: list[dict[str, Any]], limits: Limits) -> list[dict[str, Any]]:
-    start = time.monotonic()
+def _in_turn(request: dict[str, Any], limits: Limits) -> Answer:
+    """The answers to as many files as a turn allows, and the bytes of each one behind the other's."""
+    start = last = time.monotonic()
     answers: list[dict[str, Any]] = []
-    for file in files:
+    parts: list[bytes | memoryview] = []
+    for file in request["files"]:
         with _Alarm(limits.max_seconds):
-            answers.append(_guarded("measure", file, b"", limits=limits)[0])
-        if time.monotonic() - start > _A_TURN:
+            answer, behind = _guarded(request["wanted"], {**request, **file}, b"", limits=limits)
+        answers.append(answer)
+        parts.append(behind)
+        before, last = last, time.monotonic()
+        if last - start > _A_TURN:
             break
-    return answers
+        # What one file took must tell nothing of the next. Memory that is filled takes time, and so does asking for it.
+        if ("error" in answer or last - before > _LONG) and had_much(limits.max_memory):
+            break
+    return {"answers": answers}, b"".join(parts)
 
 
 def _guarded(wanted: str, request: dict[str, Any], data: bytes, *, limits: Limits) -> Answer:
@@ -92,6 +104,23 @@ def _stored(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
     return stored_to_message(
         read_file(_source(request, data), name=request["name"], frame=request["frame"], limits=limits)
     )
+
+
+def _prepare(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
+    from radcbir_core.images.decoding.file_reading import read_file
+    from radcbir_core.images.decoding.image_messages import Prepared, prepared_to_message
+    from radcbir_core.images.display.showing import display_image
+    from radcbir_core.images.fitting import Fitting
+    from radcbir_core.images.thumbnailing import thumbnail_of
+
+    stored = read_file(_source(request, data), name=request["name"], frame=request["frame"], limits=limits)
+    pixels = display_image(stored).pixels
+    del stored
+    prepared = Prepared(pixels, is_fitted=False)
+    if pixels.nbytes <= _FITTED_HERE:
+        fitted = Fitting.from_message(request["fitting"])(pixels)
+        prepared = Prepared(fitted, thumbnail_of(pixels) if request["thumbnails"] else b"")
+    return prepared_to_message(prepared)
 
 
 def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  # noqa: ARG001 - as the others
@@ -144,6 +173,7 @@ def _directory(request: dict[str, Any], data: bytes, limits: Limits) -> Answer: 
 _ANSWERS = {
     "display": _display,
     "stored": _stored,
+    "prepare": _prepare,
     "measure": _measure,
     "header": _header,
     "directory": _directory,

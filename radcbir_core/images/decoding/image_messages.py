@@ -5,6 +5,7 @@ Owns the form of an answer: what JSON holds, and what lies behind it as bytes. N
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -34,6 +35,38 @@ class Measured:
     width: int
     height: int
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """What an encoder needs of a picture, and what is shown of it in galleries.
+
+    Attributes:
+        pixels: uint8, of the size that was asked for; of another, as it is shown, where it is not fitted.
+        thumbnail: as ``thumbnailing`` makes it; empty where none was asked for.
+        is_fitted: whether it was brought to size. A large picture is not, where memory is limited.
+    """
+
+    pixels: np.ndarray
+    thumbnail: bytes = b""
+    is_fitted: bool = True
+
+
+def prepared_to_message(prepared: Prepared) -> tuple[Message, bytes]:
+    """For :func:`prepared_from`."""
+    message = {
+        **_array_to_message(prepared.pixels),
+        "is_fitted": prepared.is_fitted,
+        "bytes": prepared.pixels.nbytes + len(prepared.thumbnail),
+    }
+    return message, b"".join((_bytes_of(prepared.pixels), prepared.thumbnail))
+
+
+def prepared_from(message: Message, data: bytes) -> Prepared:
+    """What :func:`prepared_to_message` was given."""
+    ends = math.prod(message["shape"]) * np.dtype(message["dtype"]).itemsize
+    pixels = np.frombuffer(data[:ends], np.dtype(message["dtype"])).reshape(message["shape"])
+    return Prepared(pixels, data[ends:], message["is_fitted"])
 
 
 def measured_to_message(measured: Measured) -> Message:

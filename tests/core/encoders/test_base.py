@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from radcbir_core.encoders import load_encoder
 from radcbir_core.encoders.base import (
-    FITS,
     Encoder,
     Precision,
     Preprocessing,
-    checked_pixels,
     checked_texts,
     encode_in_batches,
     fingerprint_of,
@@ -24,6 +22,7 @@ from radcbir_core.encoders.base import (
     unit_rows,
 )
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import FITS
 
 PUBLISHED = Preprocessing(
     size=(224, 192),
@@ -84,27 +83,6 @@ def test_a_fingerprint_is_of_values_and_not_of_their_order() -> None:
 
 def test_half_precision_is_told_by_its_name() -> None:
     assert [Precision(name).half for name in ("float32", "float16")] == [False, True]
-
-
-@pytest.mark.parametrize("pixels", [np.zeros((1, 1), np.uint8), np.zeros((2, 3, 3), np.uint8)])
-def test_pixels_that_are_taken(pixels) -> None:
-    assert checked_pixels(pixels) is pixels
-
-
-@pytest.mark.parametrize(
-    "pixels",
-    [
-        np.zeros((2, 2), np.float32),
-        np.zeros((2, 2, 4), np.uint8),
-        np.zeros((1, 2, 2, 3), np.uint8),
-        np.zeros(4, np.uint8),
-        np.zeros((0, 4), np.uint8),
-    ],
-)
-def test_pixels_that_are_not(pixels) -> None:
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared below
-        checked_pixels(pixels)
-    assert f"but pixels = {pixels.dtype} {pixels.shape}." in str(caught.value)
 
 
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), max_size=6), st.sampled_from([1e-20, 1, 1e37]))

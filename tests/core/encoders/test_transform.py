@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from radcbir_core.encoders.base import FITS, Preprocessing
+from radcbir_core.encoders.base import Preprocessing
 from radcbir_core.encoders.families.open_clip import published_preprocessing
 from radcbir_core.encoders.torch.support import import_open_clip
 from radcbir_core.encoders.transform import Transform, seen_box
 from radcbir_core.errors import EncoderError
+from radcbir_core.images.fitting import FITS
 
 MODES = {"crop": "shortest", "pad": "longest", "squash": "squash"}
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -100,7 +101,7 @@ def test_cropping_while_resizing_differs_by_rounding(monkeypatch: pytest.MonkeyP
     smooth = (127 + 60 * np.sin(rows / 9) + 60 * np.cos(columns / 11)).astype(np.uint8)
     transform = Transform(published_preprocessing({"mean": 0.0, "std": 1.0}, size=32))
     whole = transform(smooth)
-    monkeypatch.setattr("radcbir_core.encoders.transform._LARGEST_OVERHANG", 1)
+    monkeypatch.setattr("radcbir_core.images.fitting._LARGEST_OVERHANG", 1)
     np.testing.assert_allclose(transform(smooth), whole, atol=3 / 255)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.embed import thumbnail_of
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.near_duplicates.agreement import Pictures, agree, aligned, best_direction, turned
 from radcbir_core.near_duplicates.signatures import gray_patch, halved, normalized, of_norm_one
 from tests.core.near_duplicates.copies import COPIES, blobs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from radcbir_core.embed import thumbnail_of
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.near_duplicates import signatures as module
 from radcbir_core.near_duplicates.signatures import SIDE, gray_patch, halved, normalized, of_norm_one, signatures
 from tests.core.near_duplicates.copies import blobs

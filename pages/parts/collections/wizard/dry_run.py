@@ -15,6 +15,7 @@ import streamlit as st
 from pages.parts.collections.wizard.draft import Draft
 from pages.parts.frame import counts, rights, shell
 from pages.parts.frame.text import csv_bytes, literal, message
+from radcbir_core.images.thumbnailing import media_type_of
 from radcbir_core.importers.preview import Preview, preview
 from radcbir_core.wording import counted
 
@@ -161,4 +162,6 @@ def _problems(dry_run: Preview) -> None:
 
 
 def _data_url(picture: bytes | None) -> str | None:
-    return None if picture is None else f"data:image/webp;base64,{base64.b64encode(picture).decode('ascii')}"
+    if picture is None:
+        return None
+    return f"data:{media_type_of(picture)};base64,{base64.b64encode(picture).decode('ascii')}"

@@ -84,6 +84,12 @@ def test_batches_do_not_change_the_numbers(images: list[np.ndarray]) -> None:
     assert small.encode_images([]).shape == (0, 1024)
 
 
+def test_fitted_images_give_the_same_numbers(images: list[np.ndarray]) -> None:
+    fitted = [ENCODER.preprocessing.fitting(image) for image in images]
+    assert {one.shape for one in fitted} == {(32, 32)}
+    np.testing.assert_array_equal(ENCODER.encode_fitted(fitted), ENCODER.encode_images(images))
+
+
 def test_what_is_recorded() -> None:
     encoder = load_encoder("pixels")
     assert isinstance(encoder, Encoder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,35 @@ def test_batches_and_nothing() -> None:
     assert encoder.truncated([]) == []
     with pytest.raises(ValueError, match=r"Expected a batch of \(3, 2, 2\) inputs, but batch.shape = \(1, 3, 8, 8\)"):
         encoder.encode_prepared(np.zeros((1, 3, 8, 8), dtype=np.float32))
+
+
+@pytest.mark.parametrize("fill", [9, None])
+def test_levels_are_handed_over_with_the_same_numbers(fill: int | None) -> None:
+    """Gray, color, both in one batch, and what is padded with zeros that are no level."""
+    padded = Preprocessing(
+        size=(6, 6), fit="pad", interpolation="bilinear", color="RGB", mean=(0.4, 0.5, 0.1), std=(0.3, 0.2, 0.7),
+        fill=fill,
+    )  # fmt: skip
+    random = np.random.default_rng(0)
+    shapes = [(9, 4), (6, 6), (3, 8, 3), (6, 6, 3), (5, 7)]
+    images = [random.integers(0, 256, shape, dtype=np.uint8) for shape in shapes]
+    given: list[torch.Tensor] = []
+
+    class Pixels(Sides):
+        def _image_features(self, batch: torch.Tensor) -> torch.Tensor:
+            given.append(batch.clone())
+            return super()._image_features(batch)[:, :2]
+
+    encoder = Pixels(preprocessing=padded)
+    for chosen in (images, images[:2], images[2:4], []):
+        given.clear()
+        prepared = np.stack([encoder.prepare(image) for image in chosen]) if chosen else np.zeros((0, 3, 6, 6), "f4")
+        fitted = [padded.fitting(image) for image in chosen]
+        np.testing.assert_array_equal(encoder.encode_fitted(fitted), encoder.encode_prepared(prepared))
+        assert all(torch.equal(one, other) for one, other in itertools.pairwise(given))
+        assert len(given) == (2 if chosen else 0)
+        assert all(batch.is_contiguous(memory_format=torch.channels_last) for batch in given)
+        np.testing.assert_array_equal(given[0].numpy() if chosen else prepared, prepared)
 
 
 def test_out_of_memory_is_answered_by_smaller_batches() -> None:

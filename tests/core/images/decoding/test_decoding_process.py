@@ -19,9 +19,11 @@ from PIL import Image
 from pydicom import uid
 
 from radcbir_core.errors import ImageError, ImageTooLargeError
-from radcbir_core.images import Limits, decode_image, measure_images
+from radcbir_core.images import Limits, Prepared, decode_image, measure_images, prepare_images
 from radcbir_core.images.decoded_image import MEBIBYTE
 from radcbir_core.images.decoding import decoding_process
+from radcbir_core.images.fitting import Fitting
+from radcbir_core.images.thumbnailing import thumbnail_of
 from tests.conftest import REPOSITORY
 from tests.core.images.dicom_files import encapsulated_bytes, lossless_jpeg
 
@@ -94,6 +96,40 @@ def test_of_many_files_the_one_that_kills_the_decoder_is_found(processes, tmp_pa
         "Expected an image file, but 3 =",
         3,
     ]
+
+
+def test_of_files_that_are_prepared_the_one_that_kills_the_decoder_is_found(processes, tmp_path: Path) -> None:
+    contents = [png(), crashing_dicom(), b"", png(GRAY[:3])]
+    for number, content in enumerate(contents):
+        (tmp_path / str(number)).write_bytes(content)
+    fitting = Fitting(size=(8, 8), fit="pad", interpolation="bicubic")
+    made = list(prepare_images([(tmp_path / str(n), None) for n in range(4)], fitting=fitting, thumbnails=True))
+    assert [str(made[n])[:31] for n in (1, 2)] == [
+        "Expected a file that can be dec",
+        "Expected an image file, but 2 =",
+    ]
+    for n, pixels in ((0, GRAY), (3, GRAY[:3])):
+        assert isinstance(made[n], Prepared)
+        np.testing.assert_array_equal(made[n].pixels, fitting(pixels))
+        assert made[n].thumbnail == thumbnail_of(pixels)
+
+
+def test_a_picture_without_room_for_copies_is_prepared_by_who_asks(
+    processes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large.png").write_bytes(png(np.tile(GRAY, (200, 120))[:6000]))
+    fitting = Fitting(size=(8, 8), fit="pad", interpolation="bicubic")
+    asked = [(tmp_path / "large.png", None)]
+    (made,) = prepare_images(asked, fitting=fitting, thumbnails=True)
+    pixels = decode_image(tmp_path / "large.png").pixels
+    assert pixels.nbytes > 32 * MEBIBYTE
+    assert isinstance(made, Prepared)
+    assert made.is_fitted
+    np.testing.assert_array_equal(made.pixels, fitting(pixels))
+    assert made.thumbnail == thumbnail_of(pixels)
+    (without,) = prepare_images(asked, fitting=fitting, thumbnails=False)
+    assert isinstance(without, Prepared)
+    assert without.thumbnail == b""
 
 
 def test_a_process_that_died_meanwhile_costs_no_file(processes) -> None:

@@ -18,7 +18,9 @@ from radcbir_core.errors import ImageError
 from radcbir_core.images import Limits
 from radcbir_core.images.decoding import decoding_worker, file_content
 from radcbir_core.images.decoding.file_reading import read_file
-from radcbir_core.images.decoding.image_messages import limits_to_message
+from radcbir_core.images.decoding.image_messages import limits_to_message, prepared_from
+from radcbir_core.images.fitting import Fitting
+from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.messages import receive, send
 from tests.conftest import REPOSITORY
 from tests.core.images.dicom_files import dicom_bytes
@@ -72,6 +74,44 @@ def test_of_many_files_it_looks_at_as_many_as_its_turn_allows(tmp_path: Path, mo
     assert served({"wanted": "measure", "files": files})[0][0]["answers"] == answer["answers"]
     monkeypatch.setattr(decoding_worker, "_A_TURN", -1)
     assert served({"wanted": "measure", "files": files})[0][0]["answers"] == answer["answers"][:1]
+
+
+def test_many_files_are_prepared_each_with_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = {"gray": GRAY, "color": np.arange(90, dtype=np.uint8).reshape(5, 6, 3)}
+    for name, picture in pictures.items():
+        (tmp_path / name).write_bytes(png(picture))
+    files = [{"path": str(tmp_path / name), "name": name, "frame": None} for name in ("gray", "none", "color")]
+    fitting = Fitting(size=(4, 4), fit="crop", interpolation="bilinear")
+    request = {"wanted": "prepare", "files": files, "fitting": fitting.to_message(), "thumbnails": True}
+    ((answer, data),) = served(request)
+    gray, missing, color = answer["answers"]
+    assert missing == {"error": "Expected an image file, but none = not there. Check the path.", "kind": "ImageError"}
+    first, second = prepared_from(gray, data[: gray["bytes"]]), prepared_from(color, data[gray["bytes"] :])
+    assert len(data) == gray["bytes"] + color["bytes"]
+    for made, picture in ((first, GRAY), (second, pictures["color"])):
+        assert made.is_fitted
+        np.testing.assert_array_equal(made.pixels, fitting(picture))
+        assert made.thumbnail == thumbnail_of(picture)
+    monkeypatch.setattr(decoding_worker, "_FITTED_HERE", 50)  # the second is too large for copies
+    ((answer, data),) = served({**request, "thumbnails": False})
+    gray, _, color = answer["answers"]
+    assert data[: gray["bytes"]] == first.pixels.tobytes()
+    whole = prepared_from(color, data[gray["bytes"] :])
+    assert not whole.is_fitted
+    np.testing.assert_array_equal(whole.pixels, pictures["color"])
+
+
+@pytest.mark.parametrize("file", [b"", png()])
+def test_after_a_file_that_took_much_memory_the_next_is_not_blamed(
+    file: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_bytes(file)
+    files = [{"path": str(tmp_path / name), "name": name, "frame": None} for name in "ab"]
+    monkeypatch.setattr(decoding_worker, "had_much", lambda _: True)
+    monkeypatch.setattr(decoding_worker, "_LONG", -1)
+    ((answer, _),) = served({"wanted": "measure", "files": files})
+    assert len(answer["answers"]) == 1
+    assert answer["last"]
 
 
 WRITTEN = {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.errors import ImageError, ImageTooLargeError, NoPixelDataError
-from radcbir_core.images import DecodedImage, Limits, Measured, StoredImage, Window
+from radcbir_core.images import DecodedImage, Limits, Measured, Prepared, StoredImage, Window
 from radcbir_core.images.decoding.image_messages import (
     decoded_from,
     decoded_to_message,
@@ -19,6 +19,8 @@ from radcbir_core.images.decoding.image_messages import (
     limits_to_message,
     measured_from,
     measured_to_message,
+    prepared_from,
+    prepared_to_message,
     stored_from,
     stored_to_message,
 )
@@ -73,6 +75,16 @@ def test_limits_and_measures() -> None:
     assert limits_from(as_json(limits_to_message(limits))) == limits
     measured = Measured("ab", 3, 4, ("One.",))
     assert measured_from(as_json(measured_to_message(measured))) == measured
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (4, 4, 3)])
+@pytest.mark.parametrize("thumbnail", [b"", b"jpeg"])
+def test_prepared_images(shape: tuple[int, ...], thumbnail: bytes) -> None:
+    prepared = Prepared(np.arange(np.prod(shape), dtype=np.uint8).reshape(shape), thumbnail, is_fitted=bool(thumbnail))
+    message, data = prepared_to_message(prepared)
+    assert message["bytes"] == len(data)
+    back = prepared_from(as_json(message), data)
+    assert all(same(getattr(prepared, field.name), getattr(back, field.name)) for field in fields(prepared))
 
 
 @pytest.mark.parametrize("kind", [ImageError, ImageTooLargeError, NoPixelDataError])
