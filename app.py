@@ -12,5 +12,6 @@ if __name__ == "__main__":
 else:
     # Imported by the server, once; what pages need is imported with the first of them.
     from pages.parts.frame.request_guard import RequestGuard
+    from pages.parts.map.routes import routes
 
-    app = st.App(__file__, middleware=[Middleware(RequestGuard)])
+    app = st.App(__file__, routes=routes(), middleware=[Middleware(RequestGuard)])

@@ -81,7 +81,7 @@ def main() -> None:
                 other.goto(f"{address}/map")
                 first = seconds_until(page.locator("li.card:has(.rank)").nth(9), started)
                 print(f"first start to ten hits of a sentence: {first:.1f} s ({first / FIRST_LIMIT:.2f} of the limit)")
-                whole = seconds_until(other.locator(".js-plotly-plot").first, started)
+                whole = seconds_until(other.locator(".map[data-state=ready]").first, started)
                 print(f"first start to the map: {whole:.1f} s")
             with serving(data) as (address, started):
                 page = browser.new_page()

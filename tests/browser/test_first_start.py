@@ -70,7 +70,7 @@ def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, 
     page.go_back()
     page.wait_for_url(lambda url: "text=ultrasound" in url)
 
-    second.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+    second.locator(".map[data-state=ready]").first.wait_for(timeout=60_000)
     second.close()
     assert len(list((tmp_path / "data" / "collections").glob("[!.]*"))) == 1
 
@@ -93,6 +93,6 @@ def test_a_killed_server_leaves_the_making_to_its_process_and_the_next_server_sh
         page.get_by_text("Index them · ").wait_for(timeout=300_000)
         assert [one.id for one in list_jobs()] == [job.id]
         controls.go_on()
-        page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+        page.locator(".map[data-state=ready]").first.wait_for(timeout=60_000)
         page.close()
     assert job.status().state == "done"

@@ -48,6 +48,25 @@ def server_with_login(chromium, small_data, tmp_path):
             yield address
 
 
+def check_what_is_fetched(server, chromium, page):
+    """Who is logged in gets what the map fetches by address, each time asked again; nobody else gets it."""
+    with page.expect_response(lambda answer: "/radcbir-data/bytes/" in answer.url) as fetched:
+        page.goto(f"{server}/map")
+    address = fetched.value.url
+    assert fetched.value.status in (200, 304)
+    mine = page.context.request.get(address)
+    assert (mine.status, mine.headers["cache-control"]) == (200, "private, no-cache")
+    stranger = chromium.new_context()
+    forged = [{"name": "_streamlit_user", "value": "eyJpc19sb2dnZWRfaW4iOnRydWV9", "url": server}]
+    for cookies in ([], forged):
+        stranger.add_cookies(cookies)
+        answer = stranger.request.get(address)
+        assert (answer.status, answer.text()[:36]) == (403, "Expected somebody who is logged in. ")
+        assert stranger.request.get(f"{server}/radcbir-data/thumbnail/small/0/0").status == 403
+        assert stranger.request.get(f"{server}/radcbir-data/map/small/pixels/0/0").status == 403
+    stranger.close()
+
+
 def test_three_roles_log_in_and_see_what_is_theirs(server_with_login, chromium, tmp_path) -> None:
     # The provider calls them by their address, and does not vouch for it: an editor's domain is not theirs.
     for person, role in {**PEOPLE, UNVERIFIED: "viewer"}.items():
@@ -78,6 +97,7 @@ def test_three_roles_log_in_and_see_what_is_theirs(server_with_login, chromium, 
                 offered.wait_for()
             else:
                 assert offered.count() == 0
+        check_what_is_fetched(server_with_login, chromium, page)
         if role == "owner":
             page.goto(f"{server_with_login}/collections?part=change")
             page.get_by_label("Title").fill("Renamed by its owner")

@@ -10,22 +10,29 @@ from streamlit.testing.v1 import AppTest
 
 def cards(at: AppTest) -> list[dict[str, Any]]:
     """What the galleries of a page show, card by card."""
-    return [card for shown in _components(at) for card in shown.get("cards", [])]
+    return [card for shown in components(at) for card in shown.get("cards", [])]
 
 
 def pairs(at: AppTest) -> list[list[dict[str, Any]]]:
     """The pairs of a query and a hit that the galleries of a page show."""
-    return [pair for shown in _components(at) for pair in shown.get("pairs", [])]
+    return [pair for shown in components(at) for pair in shown.get("pairs", [])]
 
 
 def pictures(at: AppTest) -> list[dict[str, Any]]:
     """The images that stand alone: what they are (``description``) and their ``source``."""
-    return [shown for shown in _components(at) if "description" in shown]
+    return [shown for shown in components(at) if "description" in shown]
 
 
-def _components(at: AppTest) -> list[dict[str, Any]]:
+def components(at: AppTest) -> list[dict[str, Any]]:
+    """What the components of a page were given."""
     protos = [element.proto for element in at.get("bidi_component")]
     return [json.loads(proto.json or proto.mixed.json) for proto in protos]
+
+
+def chart(at: AppTest) -> dict[str, Any]:
+    """What the browser is told of the map."""
+    (shown,) = (shown for shown in components(at) if "points" in shown)
+    return shown
 
 
 def html(at: AppTest) -> str:

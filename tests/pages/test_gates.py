@@ -101,6 +101,8 @@ WITHOUT_A_GATE = {
     ("pages/parts/frame/stylesheet.py", "_sheet"): {"read_text"},
     ("pages/parts/images/gallery.py", ""): {"read_text"},
     ("pages/parts/compare/rankings.py", ""): {"read_text"},
+    ("pages/parts/map/chart.py", ""): {"read_text"},
+    ("pages/parts/map/routes.py", "_code"): {"read_bytes"},
     ("pages/parts/frame/loaders.py", "encoder_key"): {"read_bytes"},
 }
 """(File, function) → what it may mention outside of gates."""

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts.frame import chart_selection
-from pages.parts.map import points
+from pages.parts.map import map_data, outlines, point_facts, sent_bytes
 from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.errors import QueryError
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.storage import digest_file, digest_of
-from tests.pages.reading import cards, complaints, html, words
+from tests.pages.reading import cards, chart, complaints, html, words
 from tests.small_images import HTML_LABEL
 from tests.stale import forget
 
@@ -26,30 +26,45 @@ def places(app):
     return store.collection.manifest, store.projection()
 
 
-def figure(at):
-    return json.loads(at.get("plotly_chart")[0].proto.spec)
+def fetched(address, kind):
+    """The bytes of an address, as numbers."""
+    return np.frombuffer(sent_bytes.fetch(address.rpartition("/")[2]), kind)
 
 
-def chart_id(at):
-    return at.get("plotly_chart")[0].proto.id
-
-
-def numbers(sent):
-    """An array of a figure: a list, or the bytes that Plotly packs numbers into."""
-    import base64
-
-    if isinstance(sent, dict):
-        return np.frombuffer(base64.b64decode(sent["bdata"]), dtype=sent["dtype"])
-    return np.asarray(sent)
+def order(at):
+    """The row of each position, by the places that the browser gets: of this collection no two images share one."""
+    shown = chart(at)
+    steps = fetched(shown["points"], "<i2").reshape(2, -1)
+    collection = open_collection("small")
+    layout = map_data.layout(collection, "pixels")
+    assert (layout.steps == steps).all()
+    return layout.rows
 
 
 def drawn_rows(at):
-    traces = [trace for trace in figure(at)["data"] if "customdata" in trace]
-    return sorted(int(row) for trace in traces for row in numbers(trace["customdata"]).ravel())
+    """The rows of the points that the browser draws."""
+    rows, mask = order(at), chart(at)["mask"]
+    if mask is not None:
+        rows = rows[np.unpackbits(fetched(mask, np.uint8))[: len(rows)].astype(bool)]
+    return sorted(rows.tolist())
 
 
 def names(at):
-    return {trace["name"] for trace in figure(at)["data"] if trace.get("showlegend", True)}
+    """What the legend says, and for how many images."""
+    return {entry["name"]: entry["count"] for entry in chart(at)["colors"]["legend"] if entry["count"]}
+
+
+def colors(at):
+    """The code of each row."""
+    by_row = np.full(61, -1)
+    by_row[order(at)] = fetched(chart(at)["codes"], np.uint8)
+    return by_row
+
+
+def select(at, texts, only=(), serial=1):
+    """Let the map say what somebody has selected in it."""
+    at.session_state["radcbir:map"] = {"selection": {"texts": list(texts), "only": list(only), "serial": serial}}
+    return at.run()
 
 
 def around(places, rows):
@@ -60,7 +75,7 @@ def around(places, rows):
 
 def inside(places, text):
     x, y = (places[1][name].to_numpy() for name in ("x", "y"))
-    return set(np.flatnonzero(chart_selection.inside([chart_selection.from_text(text)], x, y)).tolist())
+    return set(np.flatnonzero(outlines.inside(outlines.from_text(text), x, y)).tolist())
 
 
 def choose(at, label, value):
@@ -90,9 +105,10 @@ def test_every_image_is_a_point(app):
     at = app("map")
     assert not complaints(at)
     assert drawn_rows(at) == list(range(61))
-    assert names(at) == {"chest", "abdomen", "brain"}
-    assert all(trace["type"] == "scattergl" for trace in figure(at)["data"])
-    assert "61 images." in words(at)
+    assert set(names(at)) == {"chest", "abdomen", "brain"}
+    assert sum(names(at).values()) == 61
+    assert "61 images, all of them drawn." in words(at)
+    assert not at.get("plotly_chart")
 
 
 def test_it_says_how_far_the_map_can_be_trusted(app, places):
@@ -112,43 +128,43 @@ def test_it_says_how_far_the_map_can_be_trusted(app, places):
 def test_it_is_colored_by_any_of_these(app, color, expected):
     at = app("map", color=color)
     assert not complaints(at)
-    assert names(at) == expected
+    assert set(names(at)) == expected
     assert drawn_rows(at) == list(range(61))
-    signs = [trace["marker"]["symbol"] for trace in figure(at)["data"]]
-    assert len(set(signs)) == len(signs)
+    manifest = open_collection("small").manifest
+    legend = chart(at)["colors"]["legend"]
+    assert [legend[code]["name"] for code in colors(at)] == manifest.codes(color).text(range(61))
 
 
 def test_pathologies_are_told_apart_word_for_word(app):
     at = app("map", color="pathologies")
     assert not complaints(at)
-    shown = {name.replace("<br>", "").replace(" ", "") for name in names(at)}
-    escaped = HTML_LABEL.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    assert escaped.replace(" ", "") in shown
-    assert {"severalatonce", "notlabeled"} <= shown
-    assert not any("<b onclick" in name for name in names(at))
+    assert HTML_LABEL in names(at), "the browser sets it as text"
+    assert {"several at once", "not labeled"} <= set(names(at))
 
 
-def test_hovering_says_what_a_point_is(app, places):
+def test_pointing_at_an_image_says_what_it_is(app, places):
     manifest, _ = places
-    store = open_collection("small").store("pixels")
-    precision = of_level(Precision().suited(store).run(store).tables["queries"], "label").set_index("row")["p@10"]
     at = app("map")
-    seen = {}
-    for trace in figure(at)["data"]:
-        seen |= dict(zip(numbers(trace["customdata"]).ravel().tolist(), trace["hovertext"], strict=True))
-    row = int(precision.index[0])
-    record = manifest.record(row)
-    assert seen[row].split("<br>") == [
-        f"<b>{record['image_id']}</b>",
-        f"{record['modality']} · {record['anatomy']}",
-        ", ".join(record["pathologies"]),
-        f"{record['dataset']} · {record['split']}",
-        f"P@10 {precision.loc[row]:.2f} (full label)",
-    ]
-    unlabeled = next(row for row in range(61) if not manifest.record(row)["pathologies"])
-    assert seen[unlabeled].split("<br>")[2] == "not labeled"
-    assert not any("P@10" in seen[row] for row in range(61) if row not in precision.index)
-    assert not any("<b onclick" in text for text in seen.values())
+    rows = order(at)
+    *_, collection, encoder_id, layout = chart(at)["facts"].split("/")
+    for position in (0, 17, 60):
+        facts = point_facts.facts_at(collection, encoder_id, layout, position)
+        record = manifest.record(int(rows[position]))
+        assert facts["row"] == rows[position]
+        assert facts["image_id"] == record["image_id"]
+        assert facts["lines"] == [
+            f"{record['modality']} · {record['anatomy']}",
+            ", ".join(record["pathologies"]) or "not labeled",
+            f"{record['dataset']} · {record['split']}",
+        ]
+        *_, version, row = facts["thumbnail"].split("/")
+        content, kind = point_facts.thumbnail(collection, version, int(row))
+        assert (kind, content) == ("image/jpeg", open_collection("small").thumbnail(facts["row"]))
+    for wrong in ((collection, encoder_id, "other", 0), (collection, encoder_id, layout, 61)):
+        with pytest.raises(QueryError, match="the map is another by now"):
+            point_facts.facts_at(*wrong)
+    with pytest.raises(QueryError, match="it is another by now"):
+        point_facts.thumbnail(collection, "other", 0)
 
 
 def test_colored_by_precision_it_has_a_scale(app):
@@ -156,19 +172,19 @@ def test_colored_by_precision_it_has_a_scale(app):
     precision = of_level(Precision().suited(store).run(store).tables["queries"], "anatomy").set_index("row")["p@3"]
     at = app("map", color="p@k", level="anatomy", k="3")
     assert not complaints(at)
-    (trace,) = figure(at)["data"]
-    rows = numbers(trace["customdata"]).ravel()
-    np.testing.assert_allclose(numbers(trace["marker"]["color"]), precision.loc[rows])
-    assert "P@3" in trace["marker"]["colorbar"]["title"]["text"]
+    shown = chart(at)["colors"]
+    assert (shown["kind"], shown["title"], shown["note"]) == ("values", "P@3", "anatomy")
+    np.testing.assert_allclose(colors(at)[precision.index] / 254, precision, atol=0.002)
     at = app("map", color="p@k")
-    assert names(at) == {"no P@10"}
+    asked = of_level(Precision().suited(store).run(store).tables["queries"], "label")["row"]
+    assert set(np.flatnonzero(colors(at) == 255)) == set(range(61)) - set(asked)
 
 
 def test_a_filter_leaves_out_points(app, places):
     at = app("map", where=["modality=CT", "split=test"])
     assert not complaints(at)
     assert drawn_rows(at) == np.flatnonzero(places[0].mask({"modality": ["CT"], "split": ["test"]})).tolist()
-    assert "6 images." in words(at)
+    assert "6 images, all of them drawn." in words(at)
     at = app("map", where=["modality=CT", "anatomy=brain"])
     assert not complaints(at)
     assert "No image passes the filter" in words(at)
@@ -188,8 +204,8 @@ def test_a_box_in_the_url_is_a_selection(app, places):
     line = re.search(r'<tr title="brain: more than among all points">(.*?)</tr>', html(at)).group(1)
     assert f"<td>20</td><td>{100 * 20 / len(expected):.1f} %</td><td>32.8 %</td>" in line
     assert f"▲ {20 / len(expected) / (20 / 61):.1f}×" in line
-    (outline,) = figure(at)["layout"]["selections"]
-    assert outline["type"] == "rect"
+    (shown,) = chart(at)["select"]
+    assert outlines.from_text(shown) == outlines.from_text(box)
 
 
 def test_lassos_and_boxes_add_up_and_the_gallery_reaches_all_of_them(app, places):
@@ -233,23 +249,57 @@ def test_an_empty_selection_says_so(app):
     assert not cards(at)
 
 
-def test_clearing_the_selection_leaves_the_url_and_starts_a_new_chart(app, places):
+def test_clearing_the_selection_leaves_the_url_and_the_map(app, places):
     at = app("map", select=around(places, np.arange(20)))
-    before = chart_id(at)
     next(button for button in at.button if button.label == "Clear selection").click().run()
     assert not complaints(at)
     assert "select" not in at.query_params
     assert "Draw around points" in words(at)
-    assert chart_id(at) != before
-    assert not figure(at)["layout"].get("selections")
+    assert chart(at)["select"] == []
 
 
-def test_looking_through_a_selection_leaves_the_chart_as_it_is(app, places):
-    at = app("map", select=around(places, np.arange(61)))
-    before = chart_id(at)
-    choose(at, "Labels of the selection", "dataset")
-    next(button for button in at.button if button.label == "Next page").click().run()
-    assert chart_id(at) == before
+def test_what_is_selected_in_the_map_goes_to_the_url_and_back(app, places):
+    manifest, _ = places
+    at = app("map", count="anatomy")
+    everything, some = (around(places, np.arange(count)) for count in (61, 20))
+    select(at, [everything, "circle:1,2", f"-{some}"], serial=3)
+    assert not complaints(at)
+    assert [outlines.from_text(text).takes_away for text in at.query_params["select"]] == [False, True]
+    expected = inside(places, everything) - inside(places, some)
+    assert said_selected(at) == (str(len(expected)), "61")
+    assert chart(at)["serial"] == 3
+    one = manifest.record(7)["image_id"]
+    select(at, [f"-{some}", f"image:{one}"], serial=4)
+    assert said_selected(at) == ("1", "61")
+    assert [card["image_id"] for card in cards(at)] == [one]
+    select(at, [f"image:{one}", f"-image:{one}"], serial=5)
+    assert said_selected(at) == ("0", "61")
+
+
+@pytest.mark.parametrize(
+    "sent", [None, "x", {"selection": 3}, {"selection": {"texts": [3, None, "x" * 10_000], "serial": "y"}}]
+)
+def test_what_is_no_selection_selects_nothing(app, sent):
+    at = app("map")
+    at.session_state["radcbir:map"] = sent
+    at.run()
+    assert not complaints(at)
+    assert "select" not in at.query_params
+    assert chart(at)["serial"] == 0
+
+
+def test_a_category_shown_alone_limits_the_selection(app, places):
+    manifest, _ = places
+    everything = around(places, np.arange(61))
+    at = select(app("map", color="modality"), [everything], only=["MR"])
+    assert not complaints(at)
+    assert at.query_params["only"] in ("MR", ["MR"])
+    assert said_selected(at)[0] == str(int(manifest.mask({"modality": ["MR"]}).sum()))
+    assert {card["modality"] for card in cards(at)} == {"MR"}
+    choose(at, "Color by", "split")
+    assert not complaints(at)
+    assert "only" not in at.query_params
+    assert said_selected(at)[0] == "61"
 
 
 def test_a_selection_outlives_a_change_of_colors(app, places):
@@ -259,43 +309,52 @@ def test_a_selection_outlives_a_change_of_colors(app, places):
     choose(at, "Color by", "split")
     assert not complaints(at)
     assert said_selected(at) == count
-    assert len(figure(at)["layout"]["selections"]) == 1
+    assert len(chart(at)["select"]) == 1
 
 
 def test_the_query_is_marked(app, places):
     manifest, projection = places
     at = app("map", image=manifest.record(30)["image_id"])
     assert not complaints(at)
-    assert "current query" in names(at)
-    ring = next(trace for trace in figure(at)["data"] if trace["name"] == "current query")
-    assert [*numbers(ring["x"]), *numbers(ring["y"])] == pytest.approx(projection.loc[30, ["x", "y"]].tolist())
-    assert f"The ring is the query {manifest.record(30)['image_id']}." in words(at)
+    marked = chart(at)["query"]
+    assert marked["place"] == pytest.approx(projection.loc[30, ["x", "y"]].tolist())
+    assert f"The ring is the query {manifest.record(30)['image_id']}; the lines go to its first 10 hits" in words(at)
     assert drawn_rows(at) == list(range(61))
+
+
+def test_the_lines_go_to_the_hits_that_retrieval_shows(app, places):
+    manifest, projection = places
+    image_id = manifest.record(30)["image_id"]
+    hits = [card["image_id"] for card in cards(app("retrieval", image=image_id)) if "rank" in card]
+    lines = chart(app("map", image=image_id))["query"]["hits"]
+    assert [line["rank"] for line in lines] == list(range(1, 11))
+    rows = manifest.rows_of(hits)
+    np.testing.assert_allclose([line["place"] for line in lines], projection.loc[rows, ["x", "y"]])
 
 
 def test_the_query_made_on_retrieval_is_marked_and_follows(app, places):
     first, second = (places[0].record(row)["image_id"] for row in (3, 40))
     at = app("retrieval", image=first)
     at.switch_page("pages/map.py").run()
-    assert f"The ring is the query {first}." in words(at)
+    assert f"The ring is the query {first};" in words(at)
     assert at.query_params["image"] in (first, [first])
     at.switch_page("pages/retrieval.py")
     at.query_params["image"] = second
     at.run()
     at.switch_page("pages/map.py").run()
-    assert f"The ring is the query {second}." in words(at)
+    assert f"The ring is the query {second};" in words(at)
 
 
 def test_an_upload_is_not_marked(app, places):
     at = app("retrieval", image=places[0].record(3)["image_id"])
     at.switch_page("pages/map.py").run()
-    assert "current query" in names(at)
+    assert chart(at)["query"]
     at.switch_page("pages/retrieval.py").run()
     at.segmented_control[0].set_value("upload").run()
     at.switch_page("pages/map.py").run()
     assert not complaints(at)
     assert "image" not in at.query_params
-    assert "current query" not in names(at)
+    assert chart(at)["query"] is None
     assert "The ring is" not in words(at)
 
 
@@ -306,6 +365,7 @@ def test_an_upload_is_not_marked(app, places):
         ({"color": "planet"}, "color = planet. anatomy is used instead"),
         ({"select": "circle:1,2"}, "but select = circle:1,2. It is left out."),
         ({"select": "image:nope"}, "image_id = 'nope' is not in it"),
+        ({"only": "nope"}, "only = nope. It is left out"),
         ({"where": "bogus=1"}, "column = 'bogus'"),
         ({"color": "p@k", "k": "2"}, "k = 2. 10 is used instead"),
         ({"color": "p@k", "level": "x"}, "level = x. label is used instead"),
@@ -316,15 +376,6 @@ def test_a_broken_link_says_what_there_is_and_the_rest_works(app, query, said):
     at = app("map", **query)
     assert said in complaints(at)
     assert drawn_rows(at) == list(range(61))
-
-
-def test_more_points_than_can_be_drawn_are_sampled_and_all_can_be_selected(app, places, copied_data, monkeypatch):
-    monkeypatch.setattr(points.points_of, "__kwdefaults__", {"most": 25})
-    at = app("map", select=around(places, np.arange(61)), where="split=train", color="modality")
-    assert not complaints(at)
-    assert len(drawn_rows(at)) == 25
-    assert "25 of 43 images shown, at random. A selection holds those that are not drawn as well." in words(at)
-    assert said_selected(at) == ("43", "43")
 
 
 def put_as_built(table, path):
@@ -352,13 +403,12 @@ def test_images_without_a_place_are_no_points(app, copied_data):
     assert "No image has a place on this map" in words(at)
 
 
-def test_without_an_evaluation_hovering_leaves_out_precision_and_coloring_computes_it(app, copied_data):
+def test_without_an_evaluation_coloring_computes_it(app, copied_data):
     store = open_collection("small").store("pixels")
     forget(store, EVALUATION)
     shutil.rmtree(store.evaluation_folder)
     at = app("map")
     assert not complaints(at)
-    assert "P@10" not in json.dumps(figure(at)["data"])
     choose(at, "Color by", "p@k")
     assert not complaints(at)
-    assert "colorbar" in json.dumps(figure(at)["data"])
+    assert chart(at)["colors"]["kind"] == "values"

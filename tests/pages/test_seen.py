@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 
 import numpy as np
 import pytest
 
+from pages.parts.map import point_facts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders.kits.training_list import UNKNOWN
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision
-from tests.pages.reading import cards, complaints, html, words
+from tests.pages.reading import cards, chart, complaints, html, words
 from tests.planted_training import plant_training
 
 SEEN = {*range(21, 51), 52}
@@ -57,12 +57,11 @@ def test_near_duplicates_of_what_was_seen_have_a_word_of_their_own(app, planted,
     assert {sign for _, sign in shown.values()} == {"", "◉ seen", "◎ near-duplicate seen"}
     assert "a near-duplicate seen by pixels" in html(app("retrieval", image=image_ids[0]))
     at = app("map", color="seen")
-    names = [trace["name"] for trace in json.loads(at.get("plotly_chart")[0].proto.spec)["data"] if trace.get("name")]
-    assert [re.sub(" .[0-9,]+.$", "", name) for name in names] == [
-        "seen in training",
-        "not seen",
-        "near-duplicate seen",
-    ]
+    assert {entry["name"]: entry["count"] for entry in chart(at)["colors"]["legend"]} == {
+        "seen in training": 31,
+        "not seen": 29,
+        "near-duplicate seen": 1,
+    }
     assert "pixels has seen 32 of the 61 images in training (52 %), 1 of them as a near-duplicate." in words(at)
     assert "32 of 61 (52 %), 1 as a near-duplicate" in html(app())
 
@@ -123,12 +122,11 @@ def test_compare_leaves_out_what_one_of_the_two_has_seen(app, planted):
 def test_the_map_has_a_color_and_a_word_for_it(app, planted):
     at = app("map", color="seen")
     assert not complaints(at)
-    figure = json.loads(at.get("plotly_chart")[0].proto.spec)
-    assert {"seen in training", "not seen"} <= {
-        re.sub(" .[0-9,]+.$", "", trace["name"]) for trace in figure["data"] if trace.get("name")
-    }
-    texts = [text for trace in figure["data"] for text in np.ravel(trace.get("hovertext") or [])]
-    assert sum("seen in training" in text for text in texts) == len(SEEN)
+    legend = {entry["name"]: entry["count"] for entry in chart(at)["colors"]["legend"]}
+    assert legend == {"seen in training": len(SEEN), "not seen": 61 - len(SEEN), "near-duplicate seen": 0}
+    *_, collection, encoder_id, layout = chart(at)["facts"].split("/")
+    told = [point_facts.facts_at(collection, encoder_id, layout, position) for position in range(61)]
+    assert {facts["row"] for facts in told if "seen in training" in facts["lines"]} == SEEN
     assert "pixels has seen 31 of the 61 images in training (51 %)." in words(at)
 
 

@@ -221,7 +221,7 @@ def pick_bar(labels: Sequence[str], *, chart: str = _CHART, name: str = "label")
     A second click arrives as "nothing is selected". Where another label was opened elsewhere meanwhile, it is meant as
     a first one.
     """
-    rows = chart_selection.from_event(st.session_state.get(chart)).rows
+    rows = chart_selection.rows_clicked(st.session_state.get(chart))
     before = st.session_state.get(f"{chart}-bar")
     label = labels[rows[0]] if rows and rows[0] < len(labels) else None
     if label is None and state.get(name) != before:

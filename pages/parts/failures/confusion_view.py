@@ -148,7 +148,7 @@ def _matrix(opened: Opened, cells: pd.DataFrame, chosen: Chosen, figure: str) ->
     labels = confusion_figure.in_order(sorted(present), manifest.codes("modality"), manifest.labels(chosen.level))
 
     def pick() -> None:
-        rows = chart_selection.from_event(st.session_state.get(_CHART)).rows
+        rows = chart_selection.rows_clicked(st.session_state.get(_CHART))
         before = st.session_state.get(f"{_CHART}-cell")
         # A second click on a cell arrives as "nothing is selected" and closes it.
         st.session_state[f"{_CHART}-cell"] = rows[0] if rows else before

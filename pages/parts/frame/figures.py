@@ -1,20 +1,18 @@
-"""Plotly figures: P@k by label as bars, and the map.
+"""Plotly figures: P@k by label as bars or dots, and what all figures share.
 
 Owns how the charts look and what text may enter them. Plotly reads its texts as a kind of HTML (bold, links, line
 breaks, formulas), so every text that comes from a collection goes through :func:`plain` first and is shown word for
-word. A figure never holds what was selected in it: Streamlit takes a chart with another figure for another chart.
+word.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -25,14 +23,6 @@ from radcbir_core.wording import counted
 # Cividis (Nuñez, Anderton and Renslow, PLoS ONE 13(7), 2018: the same to all kinds of color vision) from its first
 # third on, whose dark end would vanish on a dark ground, and lightened there.
 SCALE: Final = ((0.0, "#4A6FA5"), (0.25, "#6E7F95"), (0.5, "#98937F"), (0.75, "#C9B25C"), (1.0, "#FDE737"))
-
-SYMBOLS: Final = (
-    *("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "triangle-down"),
-    *("pentagon", "hourglass", "hexagram", "bowtie"),
-)
-"""One sign a category, so that color never stands alone."""
-
-NO_SIGN: Final = "circle-open"
 
 _LABEL_WIDTH: Final = 34
 """Characters in one line of a bar's label."""
@@ -48,33 +38,6 @@ _HOVER: Final = {
     "font": {"color": palette.TEXT, "size": 13, "family": _FONT},
     "align": "left",
 }
-
-
-@dataclass(frozen=True)
-class Group:
-    """Points of the map that look alike.
-
-    Attributes:
-        name: Category, or what stands for several.
-        members: Positions among the points, ascending.
-        color: Hex color.
-        symbol: Plotly's name of the sign.
-        known: Whether it is a category; false for "other" and for points without a value, which lie below the rest.
-    """
-
-    name: str
-    members: npt.NDArray[np.int64]
-    color: str
-    symbol: str
-    known: bool = True
-
-
-@dataclass(frozen=True)
-class Mark:
-    """The place of the current query on the map."""
-
-    x: float
-    y: float
 
 
 def plain(text: object) -> str:
@@ -246,100 +209,6 @@ def interval_dots(table: pd.DataFrame, *, k: int, overall: float) -> go.Figure:
     return figure
 
 
-def map_of_groups(
-    x: npt.NDArray[np.float32],
-    y: npt.NDArray[np.float32],
-    rows: npt.NDArray[np.int64],
-    hover: Sequence[str],
-    groups: Sequence[Group],
-    *,
-    title: str,
-    mark: Mark | None = None,
-    outlines: Sequence[Mapping[str, Any]] = (),
-) -> go.Figure:
-    """The map, a color and a sign a category.
-
-    Args:
-        x: ``(P,)`` of the points to draw.
-        y: ``(P,)``.
-        rows: ``(P,)`` row of each in the manifest, sent as its ``customdata``.
-        hover: P texts, escaped already.
-        groups: Who looks how; together all points.
-        title: Of the legend.
-        mark: The current query.
-        outlines: Selections to show from the start, as ``layout.selections``.
-    """
-    figure = go.Figure()
-    words = np.asarray(hover, dtype=object)
-    # What has no category is drawn below what has one, and comes last in the legend.
-    for rank, group in sorted(enumerate(groups), key=lambda item: item[1].known):
-        chosen = group.members
-        figure.add_scattergl(
-            x=x[chosen],
-            y=y[chosen],
-            # Arrays, not lists: Plotly looks at every item of a list.
-            customdata=rows[chosen, None].astype(np.int32),
-            hovertext=words[chosen],
-            name=_legend_text(group.name),
-            legendrank=1000 + rank,
-            marker={"color": group.color, "symbol": group.symbol, "size": _size(len(rows)), "opacity": 0.85},
-            **_POINTS,
-        )
-    _add_mark(figure, mark)
-    figure.update_layout(
-        **_map_layout(outlines),
-        legend={**_LEGEND, "title": {"text": f"<b>{plain(title)}</b>", "side": "top", "font": {"size": 13}}},
-    )
-    return figure
-
-
-def map_of_values(
-    x: npt.NDArray[np.float32],
-    y: npt.NDArray[np.float32],
-    rows: npt.NDArray[np.int64],
-    hover: Sequence[str],
-    values: npt.NDArray[np.float64],
-    *,
-    title: str,
-    note: str = "",
-    mark: Mark | None = None,
-    outlines: Sequence[Mapping[str, Any]] = (),
-) -> go.Figure:
-    """The map, colored by a number from 0 to 1 with a scale beside it; points without one (NaN) are gray rings.
-
-    The arguments are those of :func:`map_of_groups`, and ``values``, ``(P,)``, with ``note``, a line below the title.
-    """
-    figure = go.Figure()
-    words = np.asarray(hover, dtype=object)
-    known = ~np.isnan(values)
-    for chosen, name in ((~known, f"no {title}"), (known, title)):
-        if not chosen.any():
-            continue
-        look: dict[str, Any] = {"color": palette.NO_VALUE, "symbol": NO_SIGN, "opacity": 0.5}
-        if name == title:
-            look = {
-                "color": values[chosen],
-                "cmin": 0,
-                "cmax": 1,
-                "colorscale": SCALE,
-                "opacity": 0.9,
-                "colorbar": _colorbar(title, note),
-            }
-        figure.add_scattergl(
-            x=x[chosen],
-            y=y[chosen],
-            customdata=rows[chosen, None].astype(np.int32),
-            hovertext=words[chosen],
-            name=_legend_text(name),
-            showlegend=name != title,
-            marker={**look, "size": _size(len(rows))},
-            **_POINTS,
-        )
-    _add_mark(figure, mark)
-    figure.update_layout(**_map_layout(outlines), legend={**_LEGEND, "y": 0, "yanchor": "bottom"})
-    return figure
-
-
 def precision_text(precision: float, low: float, high: float, *, k: int, name: str | None = None) -> str:
     """P@k, or a figure of another name, and its interval in words; NaN where there is none.
 
@@ -355,91 +224,6 @@ def precision_text(precision: float, low: float, high: float, *, k: int, name: s
     return f"{name} {precision:.3f}{interval}"
 
 
-_POINTS: Final[dict[str, Any]] = {
-    "mode": "markers",
-    "hovertemplate": "%{hovertext}<extra></extra>",
-    "selected": {"marker": {"opacity": 1}},
-    "unselected": {"marker": {"opacity": 0.12}},
-}
-
-_LEGEND: Final[dict[str, Any]] = {
-    "font": {"color": palette.TEXT, "size": 12.5},
-    "itemsizing": "constant",
-    # Hiding a category is the filter's business, which is in the URL and counts in the selection.
-    "itemclick": False,
-    "itemdoubleclick": False,
-    "bgcolor": "rgba(0,0,0,0)",
-    "x": 1.01,
-    "xanchor": "left",
-    "y": 1,
-    "yanchor": "top",
-    "entrywidthmode": "pixels",
-}
-
-
-def _legend_text(name: str) -> str:
-    """A category in the legend, in at most three short lines: the map needs the room; hovering shows all of it."""
-    lines = wrapped(name, width=20)
-    return "<br>".join(map(plain, lines if len(lines) <= 3 else [*lines[:2], f"{lines[2][:-1]}…"]))
-
-
-def _size(count: int) -> float:
-    """Pixels of a point: the more there are, the smaller, so that groups stay apart."""
-    return float(np.clip(8 - 1.5 * np.log10(max(count, 1) / 300), 3, 8))
-
-
-def _add_mark(figure: go.Figure, mark: Mark | None) -> None:
-    if mark is None:
-        return
-    # A dark ring below the white one keeps it visible on light points.
-    for color, width in ((palette.GROUND, 6), ("#FFFFFF", 2.5)):
-        figure.add_scattergl(
-            x=[mark.x],
-            y=[mark.y],
-            mode="markers",
-            name="current query",
-            showlegend=color != palette.GROUND,
-            legendrank=1,
-            hoverinfo="skip",
-            marker={"symbol": "circle-open", "size": 23, "color": color, "line": {"width": width, "color": color}},
-            selected={"marker": {"opacity": 1}},
-            unselected={"marker": {"opacity": 1}},
-        )
-
-
-def _colorbar(title: str, note: str) -> dict[str, Any]:
-    text = f"<b>{plain(title)}</b>" + (f"<br>{plain(note)}" if note else "")
-    return {
-        "title": {"text": f"{text}<br> ", "side": "top", "font": {"color": palette.TEXT, "size": 13}},
-        "tickvals": [0, 0.25, 0.5, 0.75, 1],
-        "tickfont": {"color": palette.TEXT, "size": 12},
-        "outlinewidth": 0,
-        "thickness": 14,
-        "len": 0.7,
-        "y": 1,
-        "yanchor": "top",
-        "x": 1.01,
-        "xanchor": "left",
-    }
-
-
-def _map_layout(outlines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    axis = {**_axis(fixed=False), "showticklabels": False, "showgrid": False, "zeroline": False}
-    line = {"color": palette.TEXT, "width": 1.3, "dash": "dot"}
-    return {
-        **frame(height=640, left=4, right=4, top=34, bottom=4),
-        "xaxis": axis,
-        "yaxis": axis,
-        "showlegend": True,  # of a single category, too
-        "dragmode": "lasso",
-        "hovermode": "closest",
-        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": palette.QUIET, "activecolor": "#7CC7E8"},
-        "newselection": {"line": line, "mode": "immediate"},
-        "selections": [{**outline, "line": line, "xref": "x", "yref": "y"} for outline in outlines],
-        "plot_bgcolor": "#11151B",
-    }
-
-
 def frame(*, height: int, left: int, right: int, top: int, bottom: int) -> dict[str, Any]:
     """The layout that all figures share: its size and margins in pixels, ground, font and hover labels."""
     return {
@@ -452,8 +236,8 @@ def frame(*, height: int, left: int, right: int, top: int, bottom: int) -> dict[
     }
 
 
-def _axis(*, fixed: bool = True) -> dict[str, Any]:
-    return {"fixedrange": fixed, "showline": False, "ticks": "", "title": {"text": ""}}
+def _axis() -> dict[str, Any]:
+    return {"fixedrange": True, "showline": False, "ticks": "", "title": {"text": ""}}
 
 
 def _columns(text: str) -> int:

@@ -87,7 +87,8 @@ def colors_of(column: str, values: Iterable[str]) -> dict[str, str]:
     known = {"modality": MODALITIES, "anatomy": _ANATOMIES}.get(column, {})
     distinct = sorted(set(values))
     taken = {known[value] for value in distinct if value in known}
-    free = [hue for hue in HUES if hue not in taken] or list(HUES)
+    # Those of known values come last: where there are many others, not all of them have the one color that is left.
+    free = sorted(HUES, key=lambda hue: (hue in taken, HUES.index(hue)))
     unknown = [value for value in distinct if value and value not in known]
     colors = {value: free[position % len(free)] for position, value in enumerate(unknown)}
     return {value: known.get(value) or colors.get(value, NO_VALUE) for value in distinct}

@@ -18,7 +18,8 @@ pairs), ``kind`` (of mined failures), ``sort`` and ``where`` (of these), ``divis
 ``among`` and ``slice`` (of slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside``
 (the pair in large). On
 the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the query), ``select`` (repeated;
-``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``), ``count`` (the labels counted in the selection). On Compare:
+``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``, with a minus before what is taken away), ``only`` (repeated; the
+categories shown alone), ``count`` (the labels counted in the selection). On Compare:
 ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,
 ``empty``, ``seen``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
 neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review:

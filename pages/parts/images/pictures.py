@@ -19,6 +19,7 @@ from radcbir_core.images.thumbnailing import media_type_of
 
 _LETTERS: Final = 19
 _LINES: Final = 6
+_SVG: Final = "image/svg+xml"
 
 
 def small(collection: Collection, row: int, lines: Sequence[str]) -> str | None:
@@ -31,13 +32,30 @@ def small(collection: Collection, row: int, lines: Sequence[str]) -> str | None:
         row: Its row in the manifest.
         lines: What the placeholder says: modality, anatomy, pathologies; empty ones are left out.
     """
+    found = _found(collection, row, lines)
+    return None if found is None else inline(*found)
+
+
+def small_bytes(collection: Collection, row: int, lines: Sequence[str]) -> tuple[bytes, str]:
+    """What :func:`small` is an address of, and its media type; a placeholder where there is nothing.
+
+    Args:
+        collection: Where the image is.
+        row: Its row in the manifest.
+        lines: As for :func:`small`.
+    """
+    return _found(collection, row, lines) or (placeholder(lines, why="no thumbnail"), _SVG)
+
+
+def _found(collection: Collection, row: int, lines: Sequence[str]) -> tuple[bytes, str] | None:
+    """The thumbnail, or its placeholder, and its media type; None where a built collection has none."""
     try:
         thumbnail = loaders.thumbnail(collection, row)
     except CollectionError:
-        return inline(placeholder(lines, why="damaged on disk: build again"), "image/svg+xml")
+        return placeholder(lines, why="damaged on disk: build again"), _SVG
     if thumbnail is not None:
-        return inline(thumbnail, media_type_of(thumbnail))
-    return inline(placeholder(lines), "image/svg+xml") if collection.without_images else None
+        return thumbnail, media_type_of(thumbnail)
+    return (placeholder(lines), _SVG) if collection.without_images else None
 
 
 def large(collection: Collection, row: int, lines: Sequence[str]) -> str:
@@ -56,7 +74,7 @@ def large(collection: Collection, row: int, lines: Sequence[str]) -> str:
     except ImageError:
         if not collection.without_images:
             raise
-        return inline(placeholder(lines), "image/svg+xml")
+        return inline(placeholder(lines), _SVG)
 
 
 def placeholder(lines: Sequence[str], *, why: str = "no image at hand") -> bytes:

@@ -1,63 +1,71 @@
-"""The chart of the map: which one is in the browser, its figure, and what is said below it.
+"""The chart of the map: a canvas that draws every point, and what is said below it.
 
-Owns the going of a selection from the browser to the URL. What is selected is selection.py's.
+Owns what the browser is told and what it answers. Points and colors are fetched by address (routes.py), so that a run
+of the page sends a few lines; the outlines of a selection come back as they stand in the URL. What is selected is
+selection.py's. The browser's side lies in the folder canvas.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
-from pages.parts.frame import chart_selection, figures, loaders, shell, state
+from pages.parts.frame import loaders, palette, shell, state
+from pages.parts.frame.figures import SCALE
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
-from pages.parts.map import coloring, map_data
-from pages.parts.map.color_choice import PRECISION, Colors
-from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
+from pages.parts.map import map_data, outlines, point_facts, routes, sent_bytes
+from pages.parts.map.map_data import Painted
+from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
 from pages.parts.map.selection import IMAGE
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.evaluation.seen import Seen, seen_said
+from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.wording import counted
 
-HEIGHT: Final = 640  # pixels of the chart and of the panel beside it
-
-_SHOWN: Final = "radcbir:map-shown"
+_HERE: Final = Path(__file__).parent / "canvas"
+_KEY: Final = "radcbir:map"
 _QUERY: Final = "radcbir:map-query"
+_SERIAL: Final = "radcbir:map-serial"
+_MOST_TEXTS: Final = 20
+_LONGEST_TEXT: Final = 4000
+_GROUND: Final = "#0B0E13"
+_DIM: Final = "#262D38"
+_OTHERS: Final = "#A8A8A8"
+
+Place = tuple[float, float]
 
 
-@dataclass
-class Shown:
-    """The chart in the browser: what it was made of, and what is selected in it as far as it has told.
+@dataclass(frozen=True)
+class Query:
+    """The current query on the map.
 
-    Streamlit takes another figure for another chart, in which nothing is selected. So the outline of a selection is
-    part of the figure only where a chart starts with it: from a link, or when its colors have changed. From then on
-    the browser draws, and the figure stays as it is.
-
-    Kept in the session, so it holds nothing of a class that a page defines: those are new in every run.
+    Attributes:
+        name: What it is called: the image_id of an image of the collection.
+        place: Where it is; None where it has no place. A query from outside of the collection has one where it is given
+            one: nothing else here asks what a query is.
+        hits: The places of its hits, by rank; None for one that has none.
     """
 
-    basis: tuple[Any, ...]
-    drawn: tuple[str, ...]
-    reported: tuple[str, ...]
-    number: int
-
-    @property
-    def key(self) -> str:
-        """The chart's key; another one for every new start."""
-        return f"radcbir:map:{self.number}"
+    name: str
+    place: Place | None
+    hits: tuple[Place | None, ...] = ()
 
 
-def query_mark(opened: Opened) -> tuple[str | None, figures.Mark | None]:
-    """The current query, as its image_id and its place on the map.
+def current_query(opened: Opened, where: Mapping[str, Sequence[str]]) -> Query | None:
+    """The current query and its hits; None where there is none.
 
-    A query made on Retrieval since the last visit comes first; else what the URL says. None where there is none, and
-    no place where it has none.
+    A query made on Retrieval since the last visit comes first; else what the URL says. Its hits are those that
+    Retrieval shows where nobody has chosen otherwise.
+
+    Args:
+        opened: The open collection and encoder.
+        where: The filter, which its hits pass.
     """
     collection = opened.collection
     latest = state.query(collection.name)
@@ -66,105 +74,217 @@ def query_mark(opened: Opened) -> tuple[str | None, figures.Mark | None]:
         state.update(image=latest)
     image_id = state.get("image")
     if image_id is None:
-        return None, None
+        return None
     with shell.errors_shown():
         row = collection.manifest.row_of(image_id)
-        projection = map_data.projection(collection, opened.encoder_id)
-        x, y = (float(projection[name].iloc[row]) for name in ("x", "y"))
-        return image_id, None if np.isnan(x) or np.isnan(y) else figures.Mark(x, y)
-    return None, None
+        place = _place(opened, row)
+        if place is None:
+            return Query(image_id, None)
+        exclude = ["duplicate", *default_exclusions(loaders.store(collection, opened.encoder_id))]
+        answer = loaders.retriever(collection, opened.encoder_id).search(
+            row, k=state.DEFAULT_K, where=where, exclude=exclude
+        )
+        return Query(image_id, place, tuple(_place(opened, int(hit)) for hit in answer.rows()))
+    return None
 
 
-def chart_shown(select: tuple[str, ...], basis: tuple[Any, ...]) -> Shown:
-    """The chart to draw: the one that is in the browser, or a new one where that would not show this selection."""
-    shown: Shown | None = st.session_state.get(_SHOWN)
-    if shown is None or shown.basis != basis or shown.reported != select:
-        shown = Shown(basis, drawn=select, reported=select, number=shown.number + 1 if shown else 0)
-        st.session_state[_SHOWN] = shown
-    return shown
+def _place(opened: Opened, row: int) -> Place | None:
+    projection = map_data.projection(opened.collection, opened.encoder_id)
+    x, y = (float(projection[name].iloc[row]) for name in ("x", "y"))
+    return None if np.isnan(x) or np.isnan(y) else (x, y)
 
 
-def figure_of(
+def take_answer() -> None:
+    """Write what somebody has selected in the map, and shown alone, to the URL, once; for the beginning of a run.
+
+    Answers are numbered, so that one that stays in the session does not undo what was cleared meanwhile.
+    """
+    said = st.session_state.get(_KEY)
+    answer = said.get("selection") if isinstance(said, Mapping) else None
+    if isinstance(answer, Mapping) and _number(answer.get("serial")) != _number(st.session_state.get(_SERIAL)):
+        st.session_state[_SERIAL] = _number(answer.get("serial"))
+        state.update(select=_selection(answer.get("texts")), only=_texts(answer.get("only")))
+
+
+def only_shown(colors: PointColors) -> list[str]:
+    """The categories that the URL says are shown alone; those that there are not are reported and left out."""
+    names = state.get_all("only")
+    if not names:
+        return []
+    there = {entry.name for entry in colors.legend} if isinstance(colors, CategoryColors) else set()
+    for name in names:
+        if name not in there:
+            state.report("only", name, sorted(there), then="It is left out")
+    return [name for name in names if name in there]
+
+
+def among(colors: PointColors, only: Sequence[str]) -> np.ndarray | None:
+    """(N,) bool: the images of the categories that are shown alone; None where all are shown."""
+    if not only or not isinstance(colors, CategoryColors):
+        return None
+    shown = np.array([entry.name in only for entry in colors.legend])
+    return np.asarray(shown[colors.codes])
+
+
+def draw(
     opened: Opened,
-    points: Points,
-    colors: Colors,
-    precision: np.ndarray | None,
+    painted: Painted,
+    where: Mapping[str, Sequence[str]],
     *,
-    mark: figures.Mark | None,
-    outlines: Sequence[Mapping[str, Any]],
-) -> tuple[go.Figure, str]:
-    """The figure, and a sentence on what it leaves out, empty where it leaves out nothing."""
-    rows, x, y = points.rows[points.drawn], points.x[points.drawn], points.y[points.drawn]
-    seen = loaders.seen(opened.collection, opened.encoder_id)
-    files, near = seen.files[rows], seen.near[rows]
-    hover = [
-        f"{text}<br>{coloring.SEEN_FILE if file else coloring.SEEN_NEAR}" if file or other else text
-        for text, file, other in zip(points.hover, files, near, strict=True)
-    ]
-    if precision is not None:
-        hover = [
-            text if np.isnan(value) else f"{text}<br>P@{colors.k} {value:.2f} ({colors.level_name})"
-            for text, value in zip(hover, precision[rows], strict=True)
-        ]
-        if colors.column == PRECISION:
-            figure = figures.map_of_values(
-                *(x, y, rows, hover, precision[rows]),
-                title=f"P@{colors.k}",
-                note=colors.level_name,
-                mark=mark,
-                outlines=outlines,
-            )
-            return figure, f"{_not_asked(seen)} They have no P@{colors.k}." if seen.number else ""
-    if colors.column == SEEN:
-        groups = coloring.groups_of_seen(files, near)
-        figure = figures.map_of_groups(x, y, rows, hover, groups, title=SEEN_TITLE, mark=mark, outlines=outlines)
-        return figure, _not_asked(seen)
-    members = map_data.members(opened.collection, colors.column)
-    groups, said = coloring.groups_of(colors.column, members, rows)
-    title = COLUMNS[colors.column]
-    return figures.map_of_groups(x, y, rows, hover, groups, title=title, mark=mark, outlines=outlines), said
+    texts: Sequence[str],
+    only: Sequence[str],
+    query: Query | None,
+) -> None:
+    """The chart.
 
+    Args:
+        opened: The open collection and encoder.
+        painted: The colors.
+        where: The filter.
+        texts: What is selected, as in the URL.
+        only: Names of the categories shown alone.
+        query: The current query.
+    """
+    collection, encoder_id = opened.collection, opened.encoder_id
+    layout = map_data.layout(collection, encoder_id)
+    mask = map_data.mask(collection, encoder_id, where)
+    marked = None
+    if query is not None and query.place is not None:
+        hits = [{"rank": rank, "place": place} for rank, place in enumerate(query.hits, 1) if place is not None]
+        marked = {"place": query.place, "hits": hits}
 
-def _not_asked(seen: Seen) -> str:
-    """How many images the encoder has seen in training, a sentence."""
-    return f"{seen_said(seen)}."
-
-
-def draw(manifest: Manifest, figure: go.Figure, shown: Shown) -> None:
-    """The chart; a selection made in it goes to the URL."""
-
-    def keep() -> None:
-        selected = chart_selection.from_event(st.session_state.get(shown.key))
-        texts = [chart_selection.to_text(region) for region in selected.regions]
-        texts += [IMAGE + str(manifest.record(row)["image_id"]) for row in selected.rows[:1] if row < len(manifest)]
-        shown.reported = tuple(texts)
-        state.update(select=texts)
-
-    st.plotly_chart(
-        figure,
-        key=shown.key,
-        theme=None,
-        height=HEIGHT,
-        on_select=keep,
-        selection_mode=("points", "box", "lasso"),
-        config={"scrollZoom": True, "displayModeBar": True, "modeBarButtonsToRemove": ["toImage", "autoScale2d"]},
-        alt="Scatter chart: a point an image, near each other where the encoder finds them alike",
+    _canvas(
+        key=_KEY,
+        data={
+            "code": routes.address_of_code(),
+            "points": routes.address_of_bytes(sent_bytes.keep(layout.sent, digest=layout.digest)),
+            "codes": _ready(painted.sent),
+            "mask": None if mask is None else _ready(mask),
+            "facts": point_facts.address(collection, encoder_id),
+            "grid": {"x": layout.origin[0], "y": layout.origin[1], "step": layout.step},
+            "home": layout.home,
+            "all": layout.all,
+            "colors": _colors_for_browser(painted.colors),
+            "select": list(texts),
+            "only": list(only),
+            "serial": _number(st.session_state.get(_SERIAL)),
+            "query": marked,
+            "theme": {
+                "ground": _GROUND,
+                "dim": _DIM,
+                "others": _OTHERS,
+                "none": palette.NO_VALUE,
+                "text": palette.TEXT,
+            },
+        },
+        on_selection_change=_nothing,
     )
 
 
-def about(points: Points, said: str, *, query: str | None, marked: bool) -> str:
-    """What is drawn, how far the map can be trusted, and what it leaves out; Markdown."""
-    total, drawn = len(points.rows), len(points.drawn)
-    lines = [f"{counted(total, 'image')}." if drawn == total else f"{drawn:,} of {total:,} images shown, at random."]
-    if drawn < total:
-        lines.append("A selection holds those that are not drawn as well.")
+def _ready(sent: map_data.Sent) -> str:
+    return routes.address_of_bytes(sent_bytes.keep(sent.content, digest=sent.digest))
+
+
+def _colors_for_browser(colors: PointColors) -> dict[str, Any]:
+    if isinstance(colors, CategoryColors):
+        legend = [
+            {"name": e.name, "color": e.color, "count": e.count, "folded": e.folded, "known": e.known}
+            for e in colors.legend
+        ]
+        return {"kind": "categories", "title": colors.title, "legend": legend}
+    return {
+        "kind": "values",
+        "title": colors.title,
+        "note": colors.note,
+        "low": colors.low,
+        "high": colors.high,
+        "scale": [color for _, color in SCALE],
+        "shades": shades(),
+    }
+
+
+def shades() -> list[str]:
+    """The colors of the codes 0 to 254."""
+    found = []
+    for code in range(255):
+        share = code / 254
+        (low, dark), (high, light) = next(pair for pair in pairwise(SCALE) if share <= pair[1][0])
+        part = (share - low) / (high - low)
+        mixed = (_parts(dark) + part * (_parts(light) - _parts(dark))).round().astype(int)
+        found.append("#" + "".join(f"{value:02X}" for value in mixed.tolist()))
+    return found
+
+
+def _parts(color: str) -> np.ndarray:
+    return np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)], dtype=np.float64)
+
+
+def _selection(sent: Any) -> list[str]:
+    """What the browser says is selected, as it goes to the URL; what is no selection is left out."""
+    kept = []
+    for text in _texts(sent):
+        outline = outlines.from_text(text)
+        if outline is not None:
+            kept.append(outlines.to_text(outline))
+        elif text.removeprefix("-").startswith(IMAGE):
+            kept.append(text)
+    return kept[-_MOST_TEXTS:]
+
+
+def _texts(sent: Any) -> list[str]:
+    listed = list(sent) if isinstance(sent, list | tuple) else []
+    return [text for text in listed if isinstance(text, str) and 0 < len(text) <= _LONGEST_TEXT]
+
+
+def _nothing() -> None:
+    """For an answer that is read when the run has begun (:func:`take_answer`)."""
+
+
+def _number(sent: Any) -> int:
+    return sent if isinstance(sent, int) and not isinstance(sent, bool) else 0
+
+
+def about(points: Points, painted: Painted, query: Query | None) -> str:
+    """What is drawn and how, how far the map can be trusted, and what it leaves out; Markdown."""
+    lines = [f"{counted(len(points.rows), 'image')}, all of them drawn."]
+    if isinstance(painted.colors, CategoryColors):
+        lines.append(
+            "Where many share a pixel, it has the color of one of them, by a lot in which rare categories weigh more, "
+            "and is the brighter the more there are; zoom in to tell them apart."
+        )
+    else:
+        lines.append("Where many share a pixel, it has the color of their mean; zoom in to tell them apart.")
     if not np.isnan(points.preservation):
         lines.append(
             f"Neighborhood preservation {points.preservation:.2f}: the share of each image's 15 nearest neighbors that "
             "are also near it on the map, on average. Distances between far groups mean little."
         )
-    if said:
-        lines.append(said)
-    if query is not None:
-        lines.append(f"The ring is the query {query}." if marked else f"The query {query} has no place on the map.")
+    if painted.colors.said:
+        lines.append(painted.colors.said)
+    if query is not None and query.place is None:
+        lines.append(f"The query {query.name} has no place on the map.")
+    elif query is not None:
+        placed = sum(place is not None for place in query.hits)
+        shown = f"; the lines go to its first {placed} hits, by rank" if placed else ""
+        lines.append(f"The ring is the query {query.name}{shown}.")
     return literal(" ".join(lines))
+
+
+_ENTRY: Final = """export default function (component) {
+  const address = new URL(component.data.code, document.location).href
+  const mounted = import(address).then((code) => code.mount(component))
+  mounted.catch((error) => {
+    const hint = component.parentElement.querySelector(".hint")
+    hint.textContent = `The map could not be loaded: ${error.message}. Reload the page.`
+    hint.hidden = false
+  })
+  return () => mounted.then((leave) => leave(), () => {})
+}
+"""
+
+_canvas = st.components.v2.component(
+    "radcbir.map",
+    html=(_HERE / "map.html").read_text(encoding="utf-8"),
+    css=(_HERE / "map.css").read_text(encoding="utf-8"),
+    js=_ENTRY,
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
 import streamlit as st
 
 from pages.parts.evaluation import runs
@@ -13,6 +12,7 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.map import map_data
 from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
+from pages.parts.map.map_data import Painted
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.evaluation import KS
 
@@ -47,6 +47,7 @@ def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Col
         "Color by",
         options,
         name="color",
+        clears=("only",),
         format_func=lambda column: {**COLUMNS, PRECISION: "P@k", SEEN: SEEN_TITLE}[column],
     )
     known = [level for level in LEVELS if (manifest.labels(level).codes >= 0).any()] or [LEVELS[0]]
@@ -72,11 +73,17 @@ def shown_now(opened: Opened, colors: Colors) -> Colors:
     return replace(colors, column=instead)
 
 
-def precision_of(opened: Opened, colors: Colors) -> np.ndarray | None:
-    """P@k of every image, (N,); None where it has not been computed yet."""
-    if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] != "current":
-        return None
-    return map_data.precision_by_row(opened.collection, opened.encoder_id, colors.level, colors.k)
+def painted(opened: Opened, colors: Colors) -> Painted:
+    """The colors of all images, as they were chosen; those of a column where what was chosen is not there any more."""
+    collection, encoder_id = opened.collection, opened.encoder_id
+    if colors.column == SEEN:
+        return map_data.colors_of_seen(collection, encoder_id)
+    if colors.column == PRECISION:
+        found = map_data.colors_of_precision(collection, encoder_id, colors.level, colors.level_name, colors.k)
+        if found is not None:
+            return found
+    column = colors.column if colors.column in COLUMNS else _columns(opened)[0]
+    return map_data.colors_of_column(collection, encoder_id, column)
 
 
 def _columns(opened: Opened) -> list[str]:

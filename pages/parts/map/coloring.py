@@ -1,6 +1,6 @@
-"""Which color and sign each point of the map has.
+"""Which color each image has on the map, by a column or by what was seen in training.
 
-Owns the sorting of images into the few categories that can be told apart, and what is said of the rest.
+Owns the sorting of images into categories, which of them are told apart, and what is said of the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pages.parts.frame import palette
-from pages.parts.frame.figures import NO_SIGN, SYMBOLS, Group
+from pages.parts.map.point_colors import MOST_ENTRIES, CategoryColors, Entry
 from radcbir_core.collections.manifest import Codes
 from radcbir_core.wording import counted
 
@@ -33,6 +33,10 @@ SEEN_TITLE: Final = "Seen in training"
 SEEN_FILE: Final = "seen in training"
 SEEN_NEAR: Final = "near-duplicate seen"
 
+MOST_NAMED: Final = MOST_ENTRIES - 3
+"""So many categories have a name in the legend; rarer ones share one."""
+
+_REST_CODE, _SEVERAL_CODE, _NONE_CODE = MOST_ENTRIES - 3, MOST_ENTRIES - 2, MOST_ENTRIES - 1
 _OTHERS: Final = "#A8A8A8"
 _SEVERAL: Final = "#D5DCE6"
 
@@ -81,63 +85,70 @@ def no_value(column: str) -> str:
     return "not labeled" if column == "pathologies" else f"no {COLUMNS[column].lower()}"
 
 
-def groups_of_seen(files: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_]) -> list[Group]:
-    """Points by whether the encoder has seen them in training; those with at least one point.
+def categories_of_seen(files: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_], *, said: str = "") -> CategoryColors:
+    """Images by whether the encoder has seen them in training.
 
     Args:
-        files: ``(P,)`` whether their very files were seen.
-        near: ``(P,)`` whether a near-duplicate alone was.
+        files: ``(N,)`` whether their very files were seen.
+        near: ``(N,)`` whether a near-duplicate alone was.
+        said: What there is to say of it.
     """
-    groups = [
-        Group(SEEN_FILE, np.flatnonzero(files), palette.HUES[1], SYMBOLS[1]),
-        Group("not seen", np.flatnonzero(~files & ~near), palette.HUES[0], SYMBOLS[0]),
-        Group(SEEN_NEAR, np.flatnonzero(near), palette.HUES[2], SYMBOLS[2]),  # the fewest, and so on top
-    ]
-    return [group for group in groups if len(group.members)]
+    codes = np.where(files, 0, np.where(near, 2, 1)).astype(np.uint8)
+    counts = np.bincount(codes, minlength=3).tolist()
+    names = (SEEN_FILE, "not seen", SEEN_NEAR)
+    hues = (palette.HUES[1], palette.HUES[0], palette.HUES[2])
+    legend = [Entry(name, hue, count) for name, hue, count in zip(names, hues, counts, strict=True)]
+    return CategoryColors(SEEN_TITLE, codes, tuple(legend), said)
 
 
-def groups_of(column: str, members: Members, rows: npt.NDArray[np.int64]) -> tuple[list[Group], str]:
-    """Sort points into groups that look alike: the most frequent values, the others, several values, and none.
+def categories_of(column: str, members: Members) -> CategoryColors:
+    """The values of a column as categories: the most frequent, the others folded, several values, and none.
 
-    Frequent means in the whole collection, so that colors and signs stay what they are under a filter.
+    Frequent means in the whole collection, so that colors stay what they are under a filter, and as an image's only
+    value: where an image has several, none of them colors it.
 
     Args:
         column: Of :data:`COLUMNS`.
         members: Its values.
-        rows: ``(P,)`` row of each point.
-
-    Returns:
-        The groups with at least one point, in the order of the legend, and a sentence on the values that have no color
-        of their own, empty where all have one.
     """
-    frequency = members.counts()
-    order = np.lexsort((np.arange(len(frequency)), -frequency))
+    frequency, single = members.counts(), members.single()
+    alone = np.bincount(single[single >= 0], minlength=len(frequency))
+    order = np.lexsort((-frequency, -alone))
     order = order[frequency[order] > 0]
-    # One value more would have needed no "other".
-    own = order if len(order) <= MOST else order[:MOST]
+    # One value more than have a color needs no "others".
+    own = len(order) if len(order) <= MOST + 1 else MOST
     fixed = palette.colors_of(column, members.values) if column in ("modality", "anatomy") else {}
-    codes = members.single()[rows]
-    groups = [
-        Group(
+    position = np.full(len(members.values) + 2, _SEVERAL_CODE, dtype=np.int64)
+    position[-1] = _NONE_CODE
+    named = order[:MOST_NAMED]
+    position[named] = np.arange(len(named))
+    position[order[MOST_NAMED:]] = _REST_CODE
+    codes = position[single]  # -1: none, -2: several
+    counts = np.bincount(codes, minlength=MOST_ENTRIES).tolist()
+    legend = [
+        Entry(
             name=members.values[code],
-            members=np.flatnonzero(codes == code),
             color=fixed.get(members.values[code], palette.HUES[rank % len(palette.HUES)]),
-            symbol=SYMBOLS[rank],
+            count=counts[rank],
+            folded=rank >= own,
         )
-        for rank, code in enumerate(own)
+        for rank, code in enumerate(named.tolist())
     ]
-    rest = order[len(own) :]
-    # A single value that is left over has a sign to itself: its name takes no more room than "1 other".
-    others = members.values[rest[0]] if len(rest) == 1 else f"{len(rest)} others"
-    groups += [
-        Group(others, np.flatnonzero(np.isin(codes, rest)), _OTHERS, "circle", known=False),
-        Group("several at once", np.flatnonzero(codes == -2), _SEVERAL, "diamond-open", known=False),
-        Group(no_value(column), np.flatnonzero(codes == -1), palette.NO_VALUE, NO_SIGN, known=False),
+    further = [
+        (_REST_CODE, Entry(f"{len(order) - len(named):,} rarer", _OTHERS, counts[_REST_CODE], folded=True)),
+        (_SEVERAL_CODE, Entry("several at once", _SEVERAL, counts[_SEVERAL_CODE], known=False)),
+        (_NONE_CODE, Entry(no_value(column), palette.NO_VALUE, counts[_NONE_CODE], known=False)),
     ]
-    said = ""
-    if len(rest) > 1:
-        said = (
-            f"The {MOST} most frequent of {counted(len(order), 'value')} have a color and a sign of their own; "
-            "the others share one, and hovering names them."
-        )
-    return [group for group in groups if len(group.members)], said
+    final = np.arange(MOST_ENTRIES)
+    for code, entry in further:
+        if entry.count:
+            final[code] = len(legend)
+            legend.append(entry)
+    folded = len(order) - own
+    said = (
+        f"The {MOST} most frequent of {counted(len(order), 'value')} have a color and a sign of their own; the others "
+        "share one, and the legend calls them back."
+        if folded
+        else ""
+    )
+    return CategoryColors(COLUMNS[column], final[codes].astype(np.uint8), tuple(legend), said)

@@ -1,4 +1,4 @@
-"""What the map shows, read and counted once: places, points under a filter, values of a column, P@k. Read-only.
+"""What the map shows, read and counted once: places, points under a filter, values of a column, P@k, colors. Read-only.
 
 Computes nothing that takes long: what is not there is None, and the page offers to have it made.
 """
@@ -6,6 +6,8 @@ Computes nothing that takes long: what is not there is None, and the page offers
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,13 +18,36 @@ import streamlit as st
 from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import CollectionKey, EncoderKey
+from pages.parts.map import coloring
 from pages.parts.map.coloring import Members
+from pages.parts.map.layout import Layout, layout_of
+from pages.parts.map.point_colors import PointColors, ValueColors
 from pages.parts.map.points import Points, points_of
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
 from radcbir_core.errors import StaleError
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.precision import Precision, of_level
+from radcbir_core.evaluation.seen import seen_said
+
+
+class Sent(NamedTuple):
+    """Bytes for the browser, and their digest."""
+
+    content: bytes
+    digest: str
+
+    @classmethod
+    def of(cls, content: bytes) -> Sent:
+        """Bytes, with their digest."""
+        return cls(content, blake2b(content, digest_size=16).hexdigest())
+
+
+class Painted(NamedTuple):
+    """Colors of all images, and as the browser gets them."""
+
+    colors: PointColors
+    sent: Sent
 
 
 def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
@@ -69,6 +94,98 @@ def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str
     return _points(loaders.encoder_key(opened, encoder_id), chosen)
 
 
+def layout(opened: Collection, encoder_id: str) -> Layout:
+    """The points of the map in the order in which the browser has them, filtered or not.
+
+    Raises:
+        StaleError: There is no map.
+    """
+    return _layout(loaders.encoder_key(opened, encoder_id))
+
+
+def mask(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Sent | None:
+    """Which points pass a filter, for the browser; None where there is no filter.
+
+    Raises:
+        QueryError: A column or value that the collection does not have.
+    """
+    chosen = tuple((column, tuple(values)) for column, values in where.items())
+    return _mask(loaders.encoder_key(opened, encoder_id), chosen) if chosen else None
+
+
+def colors_of_column(opened: Collection, encoder_id: str, column: str) -> Painted:
+    """The images of a map by the values of a column."""
+    return _colors_of_column(loaders.encoder_key(opened, encoder_id), column)
+
+
+def colors_of_precision(opened: Collection, encoder_id: str, level: Level, level_name: str, k: int) -> Painted | None:
+    """The images of a map by P@k; None where it is not kept.
+
+    Args:
+        opened: Where the images are.
+        encoder_id: Whose map it is.
+        level: Of relevance.
+        level_name: What it is called.
+        k: Of P@k.
+
+    Raises:
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    values = precision_by_row(opened, encoder_id, level, k)
+    if values is None:
+        return None
+    evaluation = runs.key_of(opened, encoder_id, precision_evaluation(opened, encoder_id))
+    return _colors_of_precision(loaders.encoder_key(opened, encoder_id), evaluation, level, level_name, k, _by=values)
+
+
+def colors_of_seen(opened: Collection, encoder_id: str) -> Painted:
+    """The images of a map by what the encoder has seen in training."""
+    seen = loaders.seen(opened, encoder_id)
+    return _colors_of_seen(loaders.encoder_key(opened, encoder_id), *seen.identity)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
+def _layout(key: EncoderKey) -> Layout:
+    places = _projection(key)
+    return layout_of(places["x"].to_numpy(), places["y"].to_numpy())
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _mask(key: EncoderKey, where: tuple[tuple[str, tuple[str, ...]], ...]) -> Sent:
+    return Sent.of(_layout(key).mask(loaders.collection_by(key.collection).manifest.mask(dict(where))))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _colors_of_column(key: EncoderKey, column: str) -> Painted:
+    return _painted(key, coloring.categories_of(column, _members(key.collection, column)))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _colors_of_precision(
+    key: EncoderKey,
+    evaluation: Hashable,  # noqa: ARG001 - what the values are of
+    level: Level,  # noqa: ARG001 - as above
+    level_name: str,
+    k: int,
+    *,
+    _by: np.ndarray,
+) -> Painted:
+    seen = loaders.seen(loaders.collection_by(key.collection), key.encoder_id)
+    said = f"{seen_said(seen)}. They have no P@{k}." if seen.number else ""
+    return _painted(key, ValueColors.of(f"P@{k}", _by, note=level_name, said=said))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _colors_of_seen(key: EncoderKey, *identity: str) -> Painted:  # noqa: ARG001 - the list that the rows are made of
+    seen = loaders.seen(loaders.collection_by(key.collection), key.encoder_id)
+    said = f"{seen_said(seen)}." if seen.number else ""
+    return _painted(key, coloring.categories_of_seen(seen.files, seen.near, said=said))
+
+
+def _painted(key: EncoderKey, colors: PointColors) -> Painted:
+    return Painted(colors, Sent.of(_layout(key).codes(colors.codes)))
+
+
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _projection(key: EncoderKey) -> pd.DataFrame:
     store = loaders.collection_by(key.collection).store(key.encoder_id)
@@ -109,7 +226,7 @@ def _members(key: CollectionKey, column: str) -> Members:
     return Members(values, rows, np.asarray(codes, dtype=np.int32), len(manifest))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
+@st.cache_resource(max_entries=4, show_spinner=False)
 def _points(
     key: EncoderKey,
     where: tuple[tuple[str, tuple[str, ...]], ...],

@@ -14,7 +14,6 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.map import map_data, overrepresented
-from pages.parts.map.chart import HEIGHT
 from pages.parts.map.color_choice import Colors
 from pages.parts.map.coloring import COLUMNS
 from pages.parts.map.points import Points
@@ -27,8 +26,9 @@ def invite(opened: Opened, colors: Colors) -> None:
     """What to do while nothing is selected, and how many images have each value of the column that gives the colors."""
     st.markdown(":material/lasso_select: **Draw around points to see their images.**")
     st.caption(
-        "Lasso and box are at the top right of the map; Shift adds to a selection. With the arrows (pan), click a "
-        "point for its image alone. The mouse wheel zooms."
+        "Lasso and box are at the top left of the map; Shift adds to a selection, Alt takes away, Esc clears it. Click "
+        "a point for its image alone, a line of the legend for its images alone. Once the map was clicked, the wheel "
+        "zooms, and so do + and −."
     )
     facts = loaders.facts(opened.collection)
     by_column = {
@@ -68,7 +68,7 @@ def show_selection(opened: Opened, points: Points, picked: Picked, colors: Color
     if not len(picked.rows):
         st.info("There is no image in this selection. Draw around points.", icon=":material/info:")
         return
-    with st.container(height=HEIGHT - 60, border=False, key="radcbir-panel"):
+    with st.container(height=580, border=False, key="radcbir-panel"):
         options = [column for column in COLUMNS if len(map_data.members(collection, column).values)]
         column = state.choice(
             st.segmented_control,
