@@ -10,11 +10,14 @@ import contextlib
 import ctypes
 import errno
 import hashlib
+import io
 import json
+import math
 import os
 import shutil
 import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from radcbir_core.errors import CollectionError, StorageError
 KEPT_FREE = 500_000_000
 """Bytes that stay free on a disk, for all else that is written there meanwhile."""
 _MOST_DIGESTS = 4096
+_LARGE = 16 << 20
 _TEMPORARY_MARK = ".partial-"
 _FROM_HERE, _EXCHANGE = -100, 2
 """AT_FDCWD, and RENAME_EXCHANGE of Linux, which is RENAME_SWAP of macOS."""
@@ -262,16 +266,30 @@ def write_array(
         >>> np.load(target)[:, 0].tolist()
         [0.0, 0.0, 1.0]
     """
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
-    rows = 0
-    with atomic_path(path) as partial, partial.open("wb") as handle:
-        np.lib.format.write_array_header_1_0(handle, header)
+    header = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    rows, total = 0, hashlib.sha256(header.getvalue())
+    # What is large is digested on its way to the disk, so that digest_once need not read it again.
+    large = math.prod(shape) * np.dtype(dtype).itemsize >= _LARGE
+    with (
+        atomic_path(path) as partial,
+        partial.open("wb") as handle,
+        ThreadPoolExecutor(1, thread_name_prefix="digest") as pool,
+    ):
+        handle.write(header.getvalue())
         for chunk in chunks:
             rows += len(chunk)
-            handle.write(np.ascontiguousarray(chunk, dtype=dtype).data)
+            data = np.ascontiguousarray(chunk, dtype=dtype).data
+            digested = pool.submit(total.update, data) if large else None
+            handle.write(data)
+            if digested is not None:
+                digested.result()  # before whoever gives the chunks may write into this one
         handle.flush()
         if rows != shape[0]:
             raise ValueError(f"Expected {shape[0]} rows, but the chunks of {path.name} have {rows}.")
+    if large:
+        _keep_digest(identity_of(path), total.hexdigest())
 
 
 def make_private_folder(folder: Path) -> None:
@@ -395,11 +413,15 @@ def digest_once(path: Path) -> str:
     if known := _digests.get(identity):
         return known
     digest = digest_file(path)
+    _keep_digest(identity, digest)
+    return digest
+
+
+def _keep_digest(identity: FileIdentity, digest: str) -> None:
     with _digests_lock:
         if len(_digests) >= _MOST_DIGESTS:
             _digests.clear()
         _digests[identity] = digest
-    return digest
 
 
 def known_digest(path: Path) -> str | None:

@@ -51,7 +51,8 @@ _SPLIT_OF = {
     "test": "test",
     "testing": "test",
 }
-_NOT_KNOWN = frozenset({"", "unknown", "unlabelled", "unlabeled", "nan", "na", "n/a", "<na>", "null", "none", "-", "?"})
+NOT_KNOWN = frozenset({"", "unknown", "unlabelled", "unlabeled", "nan", "na", "n/a", "<na>", "null", "none", "-", "?"})
+"""What tables write where nothing is known, in lower case."""
 _NORMAL = frozenset({"normal", "no finding", "no findings", "no_finding", "nofinding", "healthy", "no abnormality"})
 
 _SPACES = re.compile(r"\s+")
@@ -77,7 +78,7 @@ def is_known(text: str) -> bool:
         >>> is_known("Unknown"), is_known("unknown primary tumour")
         (False, True)
     """
-    return text.strip().casefold() not in _NOT_KNOWN
+    return text.strip().casefold() not in NOT_KNOWN
 
 
 def normal_modality(text: str) -> str:

@@ -26,7 +26,7 @@ from radcbir_core.importers.datasets.manifest_tables import read
 from radcbir_core.importers.request import CHECKS, ImportReport, ImportRequest
 from radcbir_core.importers.rows.accepting import AcceptedRows, Origins
 from radcbir_core.importers.rows.checking import Checker
-from radcbir_core.importers.rows.identifiers import first_images
+from radcbir_core.importers.rows.identifiers import alike_images
 from radcbir_core.importers.rows.main_reason import MainReason, main_reason
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
@@ -180,7 +180,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     notes = list(dict.fromkeys(note for source in sources for note in source.notes))
     notes += accepted.notes
     for column in ("patient_id", "study_id"):
-        notes += accepted.changes.spellings.notes(column, first_images(manifest.table, column))
+        notes += accepted.changes.spellings.notes(column, alike_images(manifest.table, column))
     labels = set(pc.unique(pc.list_flatten(manifest.table.column("pathologies"))).to_pylist())
     notes += [ONLY_MARKS] if labels and labels <= {"0", "1", "-1", "0.0", "1.0", "-1.0"} else []
     notes += [NOT_DECODED] if request.check != "decode" else []

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radcbir_core import storage
 from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.storage import (
     atomic_bytes,
@@ -90,6 +91,24 @@ def test_an_array_written_in_chunks_is_the_whole_or_nothing(tmp_path) -> None:
     np.testing.assert_array_equal(np.load(path), whole.astype(np.float16))
     write_array(path, [], shape=(0, 3), dtype=np.int32)
     assert np.load(path).shape == (0, 3)
+
+
+def test_what_is_large_is_digested_as_it_is_written(tmp_path, monkeypatch) -> None:
+    """Also where whoever gives the chunks uses one buffer for all of them."""
+    monkeypatch.setattr(storage, "_LARGE", 1000)
+    path = tmp_path / "a.npy"
+
+    def chunks():
+        buffer = np.zeros((100, 8), dtype=np.float32)
+        for number in range(20):
+            buffer[:] = number
+            yield buffer
+
+    write_array(path, chunks(), shape=(2000, 8), dtype=np.float32)
+    assert known_digest(path) == digest_file(path)
+    assert np.load(path)[::100, 0].tolist() == list(range(20))
+    write_array(tmp_path / "small.npy", [np.zeros(3)], shape=(3,), dtype=np.float16)
+    assert known_digest(tmp_path / "small.npy") is None
 
 
 def test_a_fault_that_the_disk_tells_late_is_told_and_others_are_not(tmp_path, monkeypatch) -> None:

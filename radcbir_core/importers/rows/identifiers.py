@@ -75,6 +75,10 @@ class Spellings:
         elif new.isdecimal():
             self._plain[column].add(new)
 
+    def note_plain(self, column: str, words: Iterable[str]) -> None:
+        """Note whole numbers that were written as they are spelled."""
+        self._plain[column].update(words)
+
     def add(self, other: Spellings) -> None:
         """Note what another has noted, of another source."""
         for column, rows in other._rows.items():
@@ -90,7 +94,7 @@ class Spellings:
 
         Args:
             column: Its name.
-            images: Each identifier → an image of it.
+            images: Each identifier, or each that is like another → an image of it.
         """
         written, plain = self._written.get(column, {}), self._plain[column]
         notes = []
@@ -121,15 +125,58 @@ class Spellings:
         return notes
 
 
-def first_images(table: pa.Table, column: str) -> dict[str, str]:
-    """Each identifier in a column of a manifest → the first image that has it."""
-    encoded = pc.dictionary_encode(table.column(column)).combine_chunks()
-    values = encoded.dictionary.to_pylist()
-    codes, rows = np.unique(np.asarray(pc.fill_null(encoded.indices, -1)), return_index=True)
-    images = table.column("image_id").take(pa.array(rows)).to_pylist()
-    return {
-        values[code]: image for code, image in zip(codes.tolist(), images, strict=True) if code >= 0 and values[code]
-    }
+def alike_images(table: pa.Table, column: str) -> dict[str, str]:
+    """The identifiers of a manifest that differ from another in zeros, case or punctuation only → their first images.
+
+    Example:
+        >>> table = pa.table({"image_id": ["a", "b", "c", "d"], "patient_id": ["P7", "p-007", "P7", "P70"]})
+        >>> alike_images(table, "patient_id")
+        {'P7': 'a', 'p-007': 'b'}
+    """
+    identifiers = pc.fill_null(table.column(column), "")
+    values = pc.unique(identifiers)
+    values = values.filter(pc.not_equal(values, ""))
+    keys = _keys(values)
+    encoded = keys.dictionary_encode()
+    codes = np.asarray(encoded.indices)
+    times = np.bincount(codes, minlength=len(encoded.dictionary))
+    several = (times > 1) & np.asarray(pc.not_equal(encoded.dictionary, ""))
+    if not several.any():
+        return {}
+    alike = values.filter(pa.array(several[codes]))
+    place = np.asarray(pc.fill_null(pc.index_in(identifiers, value_set=alike), -1))
+    rows = np.flatnonzero(place >= 0)
+    of_which, first = np.unique(place[rows], return_index=True)
+    images = table.column("image_id").take(pa.array(rows[first])).to_pylist()
+    return dict(zip(alike.take(pa.array(of_which)).to_pylist(), images, strict=True))
+
+
+def _keys(identifiers: pa.Array) -> pa.Array:
+    """:func:`_key` of each identifier as one text; equal where the keys are, and "" where they are empty."""
+    ascii_only = np.asarray(pc.string_is_ascii(identifiers))
+    if not ascii_only.all():
+        words = identifiers.to_pylist()
+        keys = _keys(identifiers.filter(pa.array(ascii_only))).to_pylist()[::-1]
+        return pa.array(
+            [keys.pop() if plain else _joined(_key(word)) for word, plain in zip(words, ascii_only, strict=True)],
+            pa.string(),
+        )
+    keys = pc.ascii_lower(identifiers)
+    if pc.any(pc.match_substring_regex(keys, "[^0-9a-z]")).as_py():
+        keys = pc.replace_substring_regex(keys, "[^0-9a-z]+", "|")
+        # A run of letters ends where digits begin, with or without something between them.
+        for before, after in (("[0-9]", "[a-z]"), ("[a-z]", "[0-9]")):
+            keys = pc.replace_substring_regex(keys, rf"({before})\|({after})", r"\1\2")
+        keys = pc.ascii_trim(keys, "|")
+    return pc.replace_substring_regex(keys, "(^|[^0-9])0+([0-9])", r"\1\2")
+
+
+def _joined(key: tuple[str, ...]) -> str:
+    """A key as one text: what stands between its parts is left out where letters end and digits begin."""
+    text = ""
+    for part in key:
+        text += f"|{part}" if text and text[-1].isdecimal() == part[0].isdecimal() else part
+    return text
 
 
 def spelled_as_known(new: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:

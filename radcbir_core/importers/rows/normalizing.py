@@ -107,7 +107,7 @@ def normalize_row(cells: Mapping[str, Cell], *, dataset: str, changes: Changes) 
         "split": take("split", _split, instead="split_hint"),
         "modality": take("modality", _modality),
         "anatomy": take("anatomy", _text),
-        "pathologies": _pathologies(cells, changes),
+        "pathologies": pathologies_of(cells, changes.note),
         "caption": str(cells.get("caption", "")).strip(),
         "view": take("view", _text),
     }
@@ -142,24 +142,40 @@ def own_names(columns: Iterable[str]) -> list[str]:
     return [_BOX.get(name, name) for name in names] if boxes else names
 
 
-def _pathologies(cells: Mapping[str, Cell], changes: Changes) -> list[str]:
+def pathologies_of(cells: Mapping[str, Cell], note: Callable[[str, str, str], object]) -> list[str]:
+    """The findings of a row, from the columns that :func:`normalize_row` names.
+
+    Args:
+        cells: The row as the source has it.
+        note: Told of each word in which column it was, and what it became.
+
+    Example:
+        >>> told = []
+        >>> pathologies_of({"pathologies": "No Finding|mass"}, lambda *word: told.append(word)), told
+        (['normal', 'mass'], [('pathologies', 'No Finding', 'normal'), ('pathologies', 'mass', 'mass')])
+    """
     single = str(cells.get("pathology", ""))
     several = tidy(single).casefold() == _SEVERAL if single else False
     if not several and single.strip():
         stripped = single.strip()
         # One pathology, unless a list of a programming language was written into its cell.
         words = listed_in(single) if is_bracketed(stripped) or _is_in_parentheses(stripped) else [single]
-        names = (changes.note("pathology", word, _pathology(word)) for word in words)
-        return list(dict.fromkeys(name for name in names if name))
+        return _noted("pathology", words, note)
     for column in ("pathologies", "labels_all"):
         cell = cells.get(column, "")
         words = cell if isinstance(cell, list) else listed_in(cell) if is_known(cell) else []
         if words:
-            names = (changes.note(column, word, _pathology(word)) for word in words)
-            return list(dict.fromkeys(name for name in names if name))
+            return _noted(column, words, note)
     if several:
-        changes.note("pathology", single, "")
+        note("pathology", single, "")
     return []
+
+
+def _noted(column: str, words: Sequence[str], note: Callable[[str, str, str], object]) -> list[str]:
+    names = [_pathology(word) for word in words]
+    for word, name in zip(words, names, strict=True):
+        note(column, word, name)
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def listed_in(text: str) -> list[str]:

@@ -6,8 +6,10 @@ what the source says, with the line it stood on.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
+import io
 import itertools
 import os
 import re
@@ -19,13 +21,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.images import IMAGE_SUFFIXES
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
+from radcbir_core.importers.rows.plain_cells import plain_cells
 
 _DELIMITERS = ",;\t"
 _LONGEST_LINE = 4 * 1024 * 1024
 _MOST_COLUMNS = 20_000
+_BLOCK_BYTES = 4 << 20
 _PLACES, _LINES_OF_A_PLACE, _SMALL = 16, 50, 2**16
 _LOOKED_AT = 20
 _UNPACKED = 8  # times the size of a packed table, about
@@ -54,6 +63,23 @@ class Row:
     origin: Path | None = None
     frame: int | None = None
     again: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextRows:
+    """Some rows of a table that follow each other, by columns.
+
+    Attributes:
+        columns: Column → ``(n,)`` Arrow text.
+        lines: ``(n,)`` int64, the line of the table that each ends on, 1-based.
+        positions: ``(n,)`` int64, which row of the table each is, from 0; those with a reason are counted.
+        faulty: Those with a reason and no cells.
+    """
+
+    columns: dict[str, pa.Array]
+    lines: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+    faulty: list[Row]
 
 
 @dataclass(slots=True)
@@ -190,19 +216,81 @@ class CsvTable:
         Raises:
             ManifestError: The file breaks off or has other bytes than UTF-8 text in it.
         """
-        width = len(self._header)
         with self._reading() as handle:
             lines = self._read(handle)
             if self._has_header:
                 next(lines)
             for line, cells in lines:
-                while len(cells) > width and not cells[-1].strip():
-                    cells.pop()
-                if len(cells) == width:
-                    if any(cells) and any(cell.strip() for cell in cells):
-                        yield Row(line, {k: v for k, v in zip(self._header, cells, strict=True) if k})
-                elif any(cell.strip() for cell in cells):
-                    yield Row(line, {}, f"Expected {width} cells, but the line has {len(cells)}.")
+                row = self._row(line, cells)
+                if row is not None:
+                    yield row
+
+    def text_rows(self) -> Iterator[TextRows]:
+        """What :meth:`rows` gives, by columns and some megabytes at a time; many times as quick.
+
+        Raises:
+            ManifestError: As :meth:`rows` does.
+        """
+        try:
+            with self._reading_bytes() as handle:
+                lines = _Lines(_blocks(handle))
+                if self._has_header:
+                    next(csv.reader(lines, delimiter=self._delimiter))
+                position = 0
+                while lines.more():
+                    read = self._plain(lines, position) or self._line_by_line(lines, position)
+                    position += len(read.lines) + len(read.faulty)
+                    yield read
+        except (csv.Error, pa.ArrowInvalid):
+            for _ in self.rows():  # which says what is wrong, and where
+                pass
+            raise
+
+    def _plain(self, lines: _Lines, position: int) -> TextRows | None:
+        """The rest of a block where it is plain."""
+        cells = plain_cells(lines.rest(), columns=len(self._header), delimiter=self._delimiter)
+        if cells is None:
+            return None
+        numbers = lines.number + 1 + np.arange(len(cells[0]))
+        lines.take_rest(len(numbers))
+        said = np.zeros(len(numbers), dtype=bool)
+        for column in cells:
+            said |= np.asarray(pc.not_equal(pc.utf8_trim_whitespace(column), ""))
+            if said.all():
+                break
+        else:
+            cells, numbers = [column.filter(pa.array(said)) for column in cells], numbers[said]
+        return self._text_rows(cells, numbers, position + np.arange(len(numbers)), [])
+
+    def _line_by_line(self, lines: _Lines, position: int) -> TextRows:
+        """The rest of a block, and what a row that begins in it has beyond."""
+        before, numbers, positions, faulty = lines.number, [], [], []
+        texts: list[list[str]] = []
+        reader = csv.reader(lines, delimiter=self._delimiter)
+        for cells in reader:
+            row = self._row(before + reader.line_num, cells)
+            if row is not None and row.reason:
+                faulty.append(row)
+            elif row is not None:
+                texts.append(cells)
+                numbers.append(row.line)
+                positions.append(position)
+            position += row is not None
+            if lines.at_end:
+                break
+        columns = list(zip(*texts, strict=True)) or [()] * len(self._header)
+        arrays = [pa.array(column, pa.string()) for column in columns]
+        return self._text_rows(arrays, np.array(numbers, np.int64), np.array(positions, np.int64), faulty)
+
+    def _text_rows(
+        self,
+        cells: Sequence[pa.Array],
+        lines: npt.NDArray[np.int64],
+        positions: npt.NDArray[np.int64],
+        faulty: list[Row],
+    ) -> TextRows:
+        columns = {name: column for name, column in zip(self._header, cells, strict=True) if name}
+        return TextRows(columns, lines, positions, faulty)
 
     def about(self) -> int:
         """About how many rows there are: the file's size by the length of lines here and there in it."""
@@ -212,8 +300,7 @@ class CsvTable:
         small = not packed and size < _SMALL
         starts = [0] if packed or small else [(2 * n + 1) * size // (2 * _PLACES) for n in range(_PLACES)]
         means = []
-        with self._faults(), (gzip.open if packed else open)(self.path, "rb") as opened:
-            handle = cast(BinaryIO, opened)
+        with self._reading_bytes() as handle:
             for start in starts:
                 handle.seek(start)
                 if start:
@@ -224,6 +311,17 @@ class CsvTable:
                     means.append(sum(lengths) / len(lengths))
         whole = size * (_UNPACKED if packed else 1)
         return max(1, round(sum(whole / len(means) / mean for mean in means)) - 1)
+
+    def _row(self, line: int, cells: list[str]) -> Row | None:
+        """A row with as many cells as there are columns, or why not; ``None`` where none of the cells says anything."""
+        width = len(self._header)
+        while len(cells) > width and not cells[-1].strip():
+            cells.pop()
+        if not any(cell.strip() for cell in cells):
+            return None
+        if len(cells) != width:
+            return Row(line, {}, f"Expected {width} cells, but the line has {len(cells)}.")
+        return Row(line, {name: cell for name, cell in zip(self._header, cells, strict=True) if name})
 
     def _read(self, handle: TextIO) -> Iterator[tuple[int, list[str]]]:
         """The number of the line that a row ends on, and its cells."""
@@ -257,6 +355,12 @@ class CsvTable:
         with self._faults(), cast(TextIO, opened(self.path, "rt", encoding="utf-8-sig", newline="")) as handle:
             yield handle
 
+    @contextmanager
+    def _reading_bytes(self) -> Iterator[BinaryIO]:
+        opened = gzip.open if self.path.suffix == ".gz" else open
+        with self._faults(), cast(BinaryIO, opened(self.path, "rb")) as handle:
+            yield handle
+
     def _kind_of_image(self) -> str | None:
         try:
             with self.path.open("rb") as handle:
@@ -286,6 +390,78 @@ class CsvTable:
             raise ManifestError(
                 f"Expected a readable table, but {self.path}: {error.strerror}. Check the file."
             ) from error
+
+
+class _Lines:
+    """The lines of a table's blocks, one after the other or the rest of a block at once."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self.number = 0  # of lines that were taken
+        self._blocks = blocks
+        self._block = b""
+        self._start = 0
+        self._texts: TextIO = io.StringIO()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not self.more():
+            raise StopIteration
+        line = self._texts.readline()
+        if not line:
+            self._texts = io.StringIO(self._text(), newline="")
+            line = self._texts.readline()
+        if len(line) >= _LONGEST_LINE:
+            raise csv.Error("a line without end")
+        self._start += len(line.encode())
+        self.number += 1
+        return line
+
+    def _text(self) -> str:
+        try:
+            return self.rest().decode()
+        except UnicodeDecodeError as error:
+            raise csv.Error("other bytes than UTF-8") from error
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the present block is used up."""
+        return self._start == len(self._block)
+
+    def more(self) -> bool:
+        """Whether there is another line; the next block is read where the present one is used up."""
+        if self.at_end:
+            self._block, self._start, self._texts = next(self._blocks, b""), 0, io.StringIO()
+        return bool(self._block)
+
+    def rest(self) -> bytes:
+        """The bytes of the present block that were not taken."""
+        return self._block[self._start :]
+
+    def take_rest(self, number: int) -> None:
+        """Take all of them, which are so many lines."""
+        self.number += number
+        self._start = len(self._block)
+
+
+def _blocks(handle: BinaryIO) -> Iterator[bytes]:
+    """A table's bytes in pieces that end with the end of a line."""
+    rest = b""
+    first = True
+    while read := handle.read(_BLOCK_BYTES):
+        data = rest + (read.removeprefix(codecs.BOM_UTF8) if first else read)
+        first = False
+        # Lines may end as on old Macs; one that may be half of another end is left for the next time.
+        cut = data.rfind(b"\n") + 1 or data.rfind(b"\r", 0, len(data) - 1) + 1
+        if not cut and len(data) < 4 * _LONGEST_LINE:
+            rest = data
+            continue
+        cut = cut or len(data)  # no line of a table
+        yield data[:cut]
+        rest = data[cut:]
+    if rest:
+        yield rest
 
 
 def is_data(first: Sequence[str], below: Sequence[Sequence[Cell]], *, certainly: bool) -> bool:

@@ -28,7 +28,7 @@ from radcbir_core.collections.writing import new_collection, refuse_existing, re
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
 from radcbir_core.importers.request import ImportReport, ImportRequest
-from radcbir_core.importers.rows.identifiers import Spellings, first_images
+from radcbir_core.importers.rows.identifiers import Spellings, alike_images
 from radcbir_core.importers.rows.uncertain import Policy, policy_named
 from radcbir_core.importers.vectors.matching import Matched, complete, gone_on, match
 from radcbir_core.importers.vectors.storing import write_encoder
@@ -202,7 +202,7 @@ class Joined:
             spellings.add(table.spellings)
         notes = [note for table in self.tables for note in table.notes]
         for column in ("patient_id", "study_id"):
-            notes += spellings.notes(column, first_images(self.matched.table, column))
+            notes += spellings.notes(column, alike_images(self.matched.table, column))
         return notes
 
 

@@ -43,6 +43,8 @@ class Matched:
 
     def only(self, kept: npt.NDArray[np.bool_]) -> Matched:
         """The rows that a mask keeps."""
+        if kept.all():
+            return self
         rows = pa.array(np.flatnonzero(kept))
         return Matched(self.table.take(rows), self.files[kept], self.places[kept], self.problems)
 
@@ -72,7 +74,7 @@ def match(tables: Sequence[TableRows], vectors: Sequence[VectorFile]) -> Matched
         files, places = _by_order(tables, vectors)
 
     ids = table.column("image_id")
-    again = pd.Series(ids.to_pandas()).duplicated().to_numpy(dtype=bool)
+    again = _stand_again(ids)
     without = files < 0
     if without.all():
         raise ManifestError(_nothing_matches(tables, vectors))
@@ -86,6 +88,16 @@ def match(tables: Sequence[TableRows], vectors: Sequence[VectorFile]) -> Matched
             problems.append(problems_table(tables[number].origin, lines=lines[rows], paths=paths, reasons=reason))
     joined = pd.concat(problems, ignore_index=True)[PROBLEM_COLUMNS]
     return Matched(table, files, places, joined).only(~again & ~without)
+
+
+def _stand_again(ids: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Whether each stands before itself, too."""
+    distinct = pc.unique(ids)
+    if len(distinct) == len(ids):
+        return np.zeros(len(ids), dtype=bool)
+    again = np.ones(len(ids), dtype=bool)
+    again[np.unique(np.asarray(pc.index_in(ids, value_set=distinct)), return_index=True)[1]] = False
+    return again
 
 
 def _by_name(

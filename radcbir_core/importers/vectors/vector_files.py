@@ -42,6 +42,7 @@ _LIMITS = ZipLimits(files=1000, file_bytes=1024**4, total_bytes=1024**4, ratio=2
 _LOOKED_AT = 101
 _CHECKED_AT_ONCE = 4096
 _NAMED = 3
+_MOST_RUNS = 64
 # What HDF5 and h5py bring: deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf. Others come from plugins.
 _OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
@@ -283,6 +284,33 @@ class _ArrayVectors:
         return np.asarray(self._array[places], dtype=self.dtype), {}
 
 
+class _NpyVectors(_ArrayVectors):
+    """``(N, D)`` in a file, of which what is asked for is read: pages of a map would stay in memory, all of them."""
+
+    def __init__(self, path: Path, array: np.memmap[Any, Any]) -> None:
+        super().__init__(path, array, None)
+        self._offset, self._stored = int(array.offset), array.dtype
+
+    def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
+        """See :class:`VectorFile`; quickest where the places follow each other."""
+        cuts = np.flatnonzero(np.diff(places) != 1) + 1
+        if not self._array.flags.c_contiguous or not len(places) or len(cuts) > _MOST_RUNS:
+            return super().read(places)
+        vectors = np.empty((len(places), self.dimension), dtype=self._stored)
+        with self.path.open("rb", buffering=0) as handle:
+            for run, first in zip(np.split(vectors, cuts), places[[0, *cuts]].tolist(), strict=True):
+                handle.seek(self._offset + first * self.dimension * self._stored.itemsize)
+                into = memoryview(run.data).cast("B")
+                while into.nbytes:
+                    count = handle.readinto(into)
+                    if not count:
+                        raise ManifestError(
+                            f"Expected a complete .npy file, but {self.path} is cut off. Copy it again."
+                        )
+                    into = into[count:]
+        return np.asarray(vectors, dtype=self.dtype), {}
+
+
 def _array_file(path: Path) -> VectorFile:
     try:
         array = np.lib.format.open_memmap(path, mode="r")
@@ -291,7 +319,7 @@ def _array_file(path: Path) -> VectorFile:
             f"Expected a complete .npy file of numbers, but {path}: {' '.join(str(error).split())[:200]}. "
             "Copy or save it again."
         ) from error
-    return _ArrayVectors(path, array, None)
+    return _NpyVectors(path, array)
 
 
 def _archive(path: Path) -> VectorFile:

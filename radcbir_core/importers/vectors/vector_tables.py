@@ -10,13 +10,14 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
-from radcbir_core.importers.datasets.manifest_tables import renamed
 from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
-from radcbir_core.importers.rows.normalizing import Cells, Changes, normalize_row, own_names
+from radcbir_core.importers.rows.normal_columns import normal_columns
+from radcbir_core.importers.rows.normalizing import Changes, own_names
 from radcbir_core.importers.rows.sources import CsvTable, Row
 from radcbir_core.importers.rows.uncertain import Policy
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table
@@ -30,7 +31,7 @@ def read_vector_table(path: Path, *, uncertain: Policy = "not-positive", progres
     Args:
         path: A CSV; UTF-8; comma, semicolon or tab between cells.
         uncertain: What becomes of an uncertain label of a unified CSV; the other form has none.
-        progress: Told the number of rows, as step "table".
+        progress: Told the number of rows, of an estimated total, as step "table".
 
     Raises:
         ManifestError: It has neither form, or cannot be read.
@@ -46,33 +47,34 @@ def read_vector_table(path: Path, *, uncertain: Policy = "not-positive", progres
             f"{', '.join(header)[:300]}. Name the column with the vectors' names so."
         )
     table, dataset = CsvTable(path, lower=True), path.resolve().parent.name
-    noted = Changes()
-    usable: list[Cells] = []
-    lines: list[int] = []
-    positions: list[int] = []
-    bad: list[Row] = []
-    recognized = recognized_columns(table.columns)
-    for position, row in enumerate(renamed(table.rows(), recognized)):
-        if row.reason:
-            bad.append(row)
-            continue
-        usable.append(normalize_row(row.cells, dataset=dataset, changes=noted))
-        lines.append(row.line)
-        positions.append(position)
-    if not usable:
-        raise ManifestError(f"Expected at least one usable row, but {path} has none. Check the file.")
+    noted, recognized = Changes(), recognized_columns(table.columns)
     further = [name for name in (*own_names(table.columns), *recognized) if name not in COLUMNS]
-    columns = {
-        name: pa.array([str(row.get(name, "")) for row in usable], pa.string()) for name in (*TEXT_COLUMNS, *further)
-    }
-    columns["pathologies"] = pa.array([list(row["pathologies"]) for row in usable], pa.list_(pa.string()))
-    progress("table", len(usable), len(usable))
+    parts: list[pa.Table] = []
+    lines: list[npt.NDArray[np.int64]] = []
+    positions: list[npt.NDArray[np.int64]] = []
+    bad: list[Row] = []
+    done, expected = 0, table.about()
+    progress("table", 0, expected)
+    for rows in table.text_rows():
+        columns = rows.columns | {target: rows.columns[column] for target, column in recognized.items()}
+        normal = normal_columns(columns, dataset=dataset, changes=noted)
+        blank = pa.repeat(pa.scalar("", pa.string()), len(rows.lines))
+        own = {name: normal.get(name, blank) for name in (*TEXT_COLUMNS, *further)}
+        parts.append(pa.table(own | {"pathologies": normal["pathologies"]}))
+        lines.append(rows.lines)
+        positions.append(rows.positions)
+        bad += rows.faulty
+        done += len(rows.lines)
+        progress("table", done, max(done, expected))
+    if not done:
+        raise ManifestError(f"Expected at least one usable row, but {path} has none. Check the file.")
+    progress("table", done, done)
     return TableRows(
         origin=path,
-        table=pa.table(columns),
-        lines=np.array(lines, dtype=np.int64),
-        positions=np.array(positions, dtype=np.int64),
-        total=len(usable) + len(bad),
+        table=pa.concat_tables(parts),
+        lines=np.concatenate(lines),
+        positions=np.concatenate(positions),
+        total=done + len(bad),
         problems=problems_table(
             path, lines=[row.line for row in bad], paths=[""] * len(bad), reasons=[row.reason for row in bad]
         ),

@@ -7,13 +7,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import history_of, write_correction
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.importers.preview import preview
 from radcbir_core.importers.relabeling import correct_labels
-from radcbir_core.importers.rows.identifiers import Spellings, recognized_columns, spelled_as_known
+from radcbir_core.importers.rows.identifiers import Spellings, alike_images, recognized_columns, spelled_as_known
 from radcbir_core.importers.rows.mapping import parse_mapping
 
 CASES = Path(__file__).parents[5] / "shared" / "cases" / "08_patient_column_names_and_ids"
@@ -133,3 +135,20 @@ def test_what_several_sources_wrote_is_one_note() -> None:
     (note,) = both.notes("patient_id", {"12": "0.png"})
     assert note.startswith("patient_id: 3 rows have a number written as 12.0")
     assert note.endswith("1 was written in several ways, which are one now.")
+
+
+IDENTIFIER = st.text(alphabet="aAé0127_-. |²", max_size=6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(IDENTIFIER, max_size=12))
+def test_the_identifiers_that_are_alike_are_those_that_all_of_them_tell_of(identifiers) -> None:
+    """Of the few that are alike the same is said as of all."""
+    every: dict[str, str] = {}
+    for number, identifier in enumerate(identifiers):
+        if identifier:
+            every.setdefault(identifier, str(number))
+    table = pa.table({"image_id": [str(n) for n in range(len(identifiers))], "p": pa.array(identifiers, pa.string())})
+    alike = alike_images(table, "p")
+    assert alike.items() <= every.items()
+    assert Spellings().notes("p", alike) == Spellings().notes("p", every)

@@ -6,8 +6,11 @@ import gzip
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from radcbir_core.errors import ManifestError
+from radcbir_core.importers.rows import sources
 from radcbir_core.importers.rows.sources import CsvTable, Row, real
 
 
@@ -174,3 +177,66 @@ def test_a_table_of_a_header_alone_is_not_taken_for_data(tmp_path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("x1,x2\n")
     CsvTable(path).refuse_data_as_header(certainly=False)
+
+
+def by_columns(table: CsvTable) -> list[tuple[int, int, dict[str, str], str]]:
+    """Position, line, cells and reason of each row, as the columns have them."""
+    parts = list(table.text_rows())
+    usable = {
+        position: (line, {name: column[place].as_py() for name, column in part.columns.items()}, "")
+        for part in parts
+        for place, (line, position) in enumerate(zip(part.lines.tolist(), part.positions.tolist(), strict=True))
+    }
+    faulty = [(row.line, row.cells, row.reason) for part in parts for row in part.faulty]
+    others = [position for position in range(len(usable) + len(faulty)) if position not in usable]
+    every = usable | dict(zip(others, faulty, strict=True))
+    return [(position, *every[position]) for position in sorted(every)]
+
+
+TABLE_TEXT = st.lists(
+    st.sampled_from(["a", "b,c", '"d"', '"e\nf"', ",", "\n", "\r\n", "\r", " ", '"', "é", "\x1c", ",,"])
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TABLE_TEXT, st.sampled_from([4, 64, 1 << 22]), st.booleans())
+def test_rows_by_columns_are_the_rows(tmp_path_factory, parts, block, header) -> None:
+    path = tmp_path_factory.mktemp("t") / "t.csv"
+    path.write_text("path,x\n" + "".join(parts), encoding="utf-8-sig", newline="")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sources, "_BLOCK_BYTES", block)
+        table = CsvTable(path, header=header)
+        rows = [(place, row.line, row.cells, row.reason) for place, row in enumerate(table.rows())]
+        assert by_columns(table) == rows
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"path,x\n" + 30_000 * b"a,b\n" + b"a,\xff\n",
+        b"path,x\n" + 30_000 * b"a,b\n" + b'a,"\n\xff"\n',
+        b'path,x\na,"' + 140_000 * b"b" + b"\n",
+        b"path,x\na," + 5_000_000 * b"b" + b"\n",
+        b"path,x\n" + 100 * b"a,b\n" + b'a,"b\n' + 40_000 * b"cdef\n",
+    ],
+)
+def test_what_cannot_be_read_is_told_alike(tmp_path, content) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    table = CsvTable(path)
+    told = []
+    for read in (table.rows, table.text_rows):
+        with pytest.raises(ManifestError) as caught:
+            list(read())
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+
+
+def test_a_packed_table_by_columns(tmp_path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"path,x\na,b\n"))
+    (part,) = CsvTable(path).text_rows()
+    assert {name: column.to_pylist() for name, column in part.columns.items()} == {"path": ["a"], "x": ["b"]}
+    path.write_bytes(gzip.compress(b"path,x\n" + 1000 * b"a,b\n")[:-9])
+    with pytest.raises(ManifestError, match="damaged or cut off"):
+        list(CsvTable(path).text_rows())

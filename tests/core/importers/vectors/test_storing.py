@@ -160,3 +160,18 @@ def test_the_same_again_leaves_the_record_alone(collection) -> None:
     record.write_text(record.read_text() + " ")
     stored(collection, Vectors(np.eye(4)), again=True)
     assert record.read_text().endswith(" ")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_lengths_are_those_of_double_precision(collection, dtype) -> None:
+    """However they are measured: what is scaled, and to which numbers, does not hang on it."""
+    rows = np.random.default_rng(0).normal(size=(4, 300))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows *= np.array([[1.0], [1.0004], [1.0011], [60000.0 if dtype is np.float16 else 1e18]])
+    given = rows.astype(dtype)
+    changes = stored(collection, Vectors(given, dtype=dtype))
+    lengths = np.linalg.norm(given.astype(np.float64), axis=1)
+    other = np.abs(lengths - 1) > (1e-3 if dtype is np.float16 else 1e-5)
+    assert sum(changes.values()) == other.sum()
+    expected = np.where(other[:, None], given.astype(np.float64) / lengths[:, None], given).astype(dtype)
+    np.testing.assert_allclose(embeddings(collection), expected, rtol=3 * float(np.finfo(dtype).eps), atol=0)

@@ -289,3 +289,27 @@ def test_parquet_whose_pages_are_damaged_is_one_line(tmp_path) -> None:
     (tmp_path / "v.parquet").write_bytes(bytes(content))
     with pytest.raises(ManifestError, match="Expected a complete parquet file"):
         open_vectors(tmp_path / "v.parquet").read(np.arange(40))
+
+
+@pytest.mark.parametrize("stored", ["<f2", ">f4", "<f8"])
+def test_an_npy_is_read_where_it_is_asked_for(tmp_path, stored) -> None:
+    """In one go, in several, one by one, and where the numbers of a column follow each other."""
+    whole = np.random.default_rng(0).normal(size=(500, 3)).astype(stored)
+    np.save(tmp_path / "v.npy", whole)
+    np.save(tmp_path / "f.npy", np.asfortranarray(whole))
+    asked = [np.arange(500), np.r_[3:90, 95:400, 499], np.arange(0, 500, 3), np.array([7, 2, 2]), np.array([], int)]
+    for name in ("v.npy", "f.npy"):
+        opened = open_vectors(tmp_path / name)
+        for places in asked:
+            vectors, bad = opened.read(places)
+            np.testing.assert_array_equal(vectors, whole[places])
+            assert (vectors.dtype.isnative, vectors.flags.writeable, bad) == (True, True, {})
+
+
+def test_an_npy_that_is_cut_off_after_it_was_opened(tmp_path) -> None:
+    np.save(tmp_path / "v.npy", np.ones((500, 3)))
+    opened = open_vectors(tmp_path / "v.npy")
+    with (tmp_path / "v.npy").open("rb+") as handle:
+        handle.truncate(1000)
+    with pytest.raises(ManifestError, match="is cut off"):
+        opened.read(np.arange(500))
