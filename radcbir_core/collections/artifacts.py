@@ -97,6 +97,7 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         rows=("neighbor_ids.npy",),
         numbers=("neighbor_similarities.npy",),
         gaps=("neighbor_similarities.npy",),
+        unfinished="neighbors",
         counts_images=True,
         recipe=2,
         still_read=(1,),  # which took half-precision vectors for as long as rounding left them: some 10⁻⁴ of a cosine

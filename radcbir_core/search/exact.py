@@ -103,6 +103,7 @@ def first_hits(
     rows: Rows,
     exclusions: Sequence[Exclusion] = (),
     later_first: bool = False,
+    each: int | None = None,
     progress: Progress = silent,
 ) -> Hits:
     """The k most similar of some rows for each query, by products in single precision.
@@ -115,6 +116,7 @@ def first_hits(
         rows: ``(R,)`` ascending; what may be returned.
         exclusions: What each query may not return.
         later_first: Whether of equal similarities the later row comes first.
+        each: As in :func:`over_products`.
         progress: Told the number of queries, as step "search".
 
     Returns:
@@ -143,7 +145,7 @@ def first_hits(
 
     if k:
         most = max(1, _QUERIES * _WIDTH // _width(k))
-        over_products(source, asked, queries=queries, rows=rows, reduce=reduce, most=most, progress=progress)
+        over_products(source, asked, queries=queries, rows=rows, reduce=reduce, most=most, each=each, progress=progress)
     return hits
 
 
@@ -155,6 +157,7 @@ def over_products(
     rows: Rows,
     reduce: Callable[[slice, Products], None],
     most: int = _QUERIES,
+    each: int | None = None,
     scattered: bool = True,
     progress: Progress = silent,
 ) -> None:
@@ -167,6 +170,8 @@ def over_products(
         rows: ``(R,)``; what they are compared with.
         reduce: Reads the products of a part of the queries, all its blocks one after the other. Called from threads.
         most: Queries of one part at most.
+        each: Queries of each part but the last, instead, whatever the number of cores: the last bits of a product may
+            depend on its shape and on its threads, and with this they are the same on a machine with more of them.
         scattered: Whether each block may be taken from all over the rows: these are often sorted by label, and the
             first block then tells much of all others. Otherwise blocks follow each other.
         progress: Told the number of queries, as step "search"; what it raises ends the work.
@@ -190,24 +195,31 @@ def over_products(
 
         reduce(part, products())
 
-    parts = list(_parts(queries, most))
-    with _one_thread_each(len(parts)), ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+    parts = list(_parts(queries, most)) if each is None else _parts_of(queries, each)
+    alone = one_thread_each() if each is not None or len(parts) > 1 else nullcontext()
+    with alone, ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
         watch.run(pool, work, parts)
     progress("search", queries, queries)
 
 
-def _one_thread_each(parts: int) -> AbstractContextManager[object]:
-    """Where there are several parts, each thread makes its products by itself: it selects while others multiply."""
+def one_thread_each() -> AbstractContextManager[object]:
+    """Each thread makes its products by itself: it selects while others multiply."""
     from threadpoolctl import threadpool_limits  # comes with scikit-learn, which umap-learn needs
 
-    return threadpool_limits(1, user_api="blas") if parts > 1 else nullcontext()
+    limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return limits
 
 
 def _parts(queries: int, most: int) -> Iterator[slice]:
-    """The queries cut up for the threads."""
+    """The queries cut up for the threads that there are."""
     pieces = max(-(-queries // most), min(os.cpu_count() or 1, queries // _FEWEST_QUERIES))
     cuts = [queries * piece // pieces for piece in range(pieces + 1)]
     return (slice(first, last) for first, last in pairwise(cuts))
+
+
+def _parts_of(queries: int, each: int) -> list[slice]:
+    """The queries cut up in the same way wherever that is."""
+    return [slice(first, min(first + each, queries)) for first in range(0, queries, each)]
 
 
 class _Watch:

@@ -7,72 +7,119 @@ of a search and not what happened to be in the graph.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections import artifacts
+from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.artifacts import NEIGHBORS as GRAPH
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.backend import Exclusion, Hits, Method
+from radcbir_core.search.backend import Exclusion, Hits, Rows, Vectors, unit
+from radcbir_core.search.exact import first_hits
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.opening import searcher_of
-from radcbir_core.storage import write_array
+from radcbir_core.search.shards import Shards
+from radcbir_core.storage import digest_of, write_array
 
 NEIGHBORS = 100
-EXACT_ROWS = 50_000
+EXACT_ROWS = 200_000
 """Up to this many images the graph is exact: all pairs are compared. Beyond, the approximate index finds it."""
 
 _CHUNK = 1024
 _FIRST_WIDTH = 2
+_SHARD = 16_384
+_TOGETHER = 512  # queries of a product
+_FOUND = np.dtype([("row", np.int32), ("similarity", np.float16)])
 
 
 def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict[str, Any]:
     """Compute the graph and write it: ``neighbor_ids.npy`` and ``neighbor_similarities.npy``.
+
+    Can be stopped: what is finished by then is kept, and the next call goes on from there, to the same bytes.
 
     Args:
         store: Whose embeddings.
         progress: Told the number of images, as step "neighbors".
 
     Returns:
-        What is to be recorded of it: ``method``, whether all pairs were compared, and the ``engine`` that it came from,
-        with that engine's ``recall_at_10`` where it is approximate.
+        What is to be recorded of it: ``method``, whether all pairs were compared, and where they were not the
+        ``engine`` that it came from with its ``recall_at_10``.
 
     Raises:
         StorageError: No space left, or no permission.
     """
-    searcher = searcher_of(store)
-    number = len(store.valid)
-    everyone = np.arange(number)
-    width = min(NEIGHBORS, max(int(store.valid.sum()) - 1, 0))
-    engine = searcher.engine
-    approximate = number > EXACT_ROWS and engine.method == "approximate"
-    method: Method = "approximate" if approximate else "exact"
-    # One array is streamed to its file while it is computed; the other, half as large, is kept until that is written.
+    number, rows = len(store.valid), np.flatnonzero(store.valid)
+    width = min(NEIGHBORS, max(len(rows) - 1, 0))
+    ids = np.full((number, width), -1, dtype=np.int32)
     similarities = np.full((number, width), np.nan, dtype=np.float16)
-
-    def ids() -> Iterator[npt.NDArray[np.int32]]:
-        progress(artifacts.NEIGHBORS.name, 0, number)
-        for start in range(0, number, _CHUNK):
-            rows = np.arange(start, min(start + _CHUNK, number))
-            nearest = np.full((len(rows), width), -1, dtype=np.int32)
-            usable = store.valid[rows]
-            if width and usable.any():
-                asked = rows[usable]
-                itself = [Exclusion(everyone, asked)]
-                hits = searcher.search(searcher.queries_of(asked), k=width, exclusions=itself, method=method)
-                nearest[usable], similarities[asked] = hits.rows, hits.similarities
-            yield nearest
-            progress(artifacts.NEIGHBORS.name, start + len(rows), number)
-
-    ids_path, similarities_path = store.layout.files(artifacts.NEIGHBORS)
-    write_array(ids_path, ids(), shape=(number, width), dtype=np.int32)
-    write_array(similarities_path, [similarities], shape=(number, width), dtype=np.float16)
+    searcher = searcher_of(store)
+    approximate = len(rows) > EXACT_ROWS and searcher.engine.method == "approximate"
+    folder = store.layout.unfinished(GRAPH)
+    decided_by = (store.made_digest(EMBEDDINGS), str(GRAPH.recipe), str(width), store.valid.tobytes())
+    shards = Shards(folder, digest_of(*decided_by)[:32])
+    progress(GRAPH.name, 0, number)
+    if width and approximate:
+        everyone = np.arange(number)
+        for start in range(0, len(rows), _CHUNK):
+            part = rows[start : start + _CHUNK]
+            itself = [Exclusion(everyone, part)]
+            hits = searcher.search(searcher.queries_of(part), k=width, exclusions=itself, method="approximate")
+            ids[part], similarities[part] = hits.rows, hits.similarities
+            progress(GRAPH.name, start + len(part), number)
+    elif width:
+        for part, found, alike in exact_neighbors(searcher.engine, rows, width=width, shards=shards, progress=progress):
+            ids[part], similarities[part] = found, alike
+    ids_path, similarities_path = store.layout.files(GRAPH)
+    write_array(ids_path, [ids], shape=ids.shape, dtype=ids.dtype)
+    write_array(similarities_path, [similarities], shape=similarities.shape, dtype=similarities.dtype)
+    shutil.rmtree(folder, ignore_errors=True)
+    progress(GRAPH.name, number, number)
     if not approximate:
-        return {"method": "exact", "engine": engine.name if engine.method == "exact" else "exact"}
-    return {"method": "approximate", "engine": engine.name, "recall_at_10": engine.recall}
+        return {"method": "exact"}
+    return {"method": "approximate", "engine": searcher.engine.name, "recall_at_10": searcher.engine.recall}
+
+
+def exact_neighbors(
+    source: Vectors, rows: Rows, *, width: int, shards: Shards, progress: Progress = silent
+) -> Iterator[tuple[Rows, npt.NDArray[np.int32], npt.NDArray[np.float16]]]:
+    """The neighbors of some rows among them, by comparing all pairs.
+
+    Args:
+        source: Where the vectors are.
+        rows: ``(n,)`` ascending, more than ``width``.
+        width: How many neighbors.
+        shards: Where finished parts are kept.
+        progress: Told how many of the rows are done, of all there are, as step "neighbors".
+
+    Yields:
+        Some of the rows, and ``(r, width)`` their neighbors, best first, and cosines.
+    """
+    everyone = np.arange(source.shape[0])
+    for start in range(0, len(rows), _SHARD):
+        part = rows[start : start + _SHARD]
+
+        def found(part: Rows = part, start: int = start) -> npt.NDArray[np.void]:
+            hits = first_hits(
+                source,
+                lambda chosen: unit(source.vectors(part[chosen]), dimension=source.shape[1]),
+                queries=len(part),
+                k=width,
+                rows=rows,
+                exclusions=[Exclusion(everyone, part)],
+                each=_TOGETHER,
+                progress=lambda step, done, total: progress(GRAPH.name, start + done, source.shape[0]),  # noqa: ARG005
+            )
+            made = np.empty(hits.rows.shape, dtype=_FOUND)
+            made["row"], made["similarity"] = hits.rows, hits.similarities
+            return made
+
+        kept = shards.kept(f"exact-{start:09d}", found, shape=(len(part), width), dtype=_FOUND)
+        progress(GRAPH.name, start + len(part), source.shape[0])
+        yield part, kept["row"], kept["similarity"]
 
 
 def ranked_hits(
@@ -129,7 +176,7 @@ def known_hits(
     Returns:
         At most k hits a query: exactly the first ones, as many as are left of the query's neighbors in the graph.
     """
-    facts = store.facts(artifacts.NEIGHBORS)
+    facts = store.facts(GRAPH)
     hits = Hits.empty(
         len(queries),
         k,

@@ -15,6 +15,7 @@ from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.search.backend import recall_said
 from radcbir_core.search.graph import build_neighbors, known_hits, ranked_hits
 from radcbir_core.search.opening import build_index, searcher_of
+from radcbir_core.storage import digest_of
 
 
 class FakeCollection:
@@ -51,6 +52,9 @@ class FakeStore:
         self.record[artifact.name] = facts
 
     note = mark
+
+    def made_digest(self, artifact):
+        return digest_of(self.embeddings.tobytes())
 
     def is_current(self, *artifacts):
         return INDEX not in artifacts or self.index_path.exists()
@@ -142,7 +146,7 @@ def similarities_of(s: FakeStore, query: int, rows: list[int]) -> list[float]:
 
 def test_the_graph_holds_the_nearest_others_best_first(tmp_path) -> None:
     s = store(tmp_path, 300, seed=4)
-    assert build_neighbors(s) == {"method": "exact", "engine": "exact"}
+    assert build_neighbors(s) == {"method": "exact"}
     everything = np.ones(300, dtype=bool)
     assert s.neighbor_ids.shape == (300, 100)
     assert s.neighbor_ids.dtype == np.int32
@@ -153,6 +157,40 @@ def test_the_graph_holds_the_nearest_others_best_first(tmp_path) -> None:
         else:
             assert (s.neighbor_ids[row] == -1).all()
             assert np.isnan(s.neighbor_similarities[row]).all()
+
+
+def test_an_exact_graph_goes_on_where_it_was_stopped_and_is_the_same_on_any_number_of_cores(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(graph, "_SHARD", 100)
+    s = store(tmp_path, 500, seed=5)
+    build_neighbors(s)
+    whole = [path.read_bytes() for path in s.layout.files(NEIGHBORS)]
+    assert not s.layout.unfinished(NEIGHBORS).exists()
+    for path in s.layout.files(NEIGHBORS):
+        path.unlink()
+    finished = int(s.valid.sum()) // 100 * 100
+
+    def stops(step: str, done: int, total: int) -> None:
+        if done == finished:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_neighbors(s, progress=stops)
+    assert len(list(s.layout.unfinished(NEIGHBORS).rglob("*.npy"))) == 3
+    monkeypatch.setattr("os.cpu_count", lambda: 16)
+    compared = []
+    first_hits = graph.first_hits
+    monkeypatch.setattr(
+        graph, "first_hits", lambda *args, **options: compared.append(1) or first_hits(*args, **options)
+    )
+    told = []
+    build_neighbors(s, progress=lambda step, done, total: told.append((step, done, total)))
+    assert [path.read_bytes() for path in s.layout.files(NEIGHBORS)] == whole
+    assert len(compared) == 2
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
+    assert told[-1] == ("neighbors", 500, 500)
+    assert {total for _, _, total in told} == {500}
 
 
 def test_a_large_collection_s_graph_comes_from_the_index(tmp_path, monkeypatch) -> None:

@@ -114,7 +114,7 @@ def test_an_engine_in_another_process_gives_the_same_answers(store, opened, monk
     pd.testing.assert_frame_equal(remotely[3], precision)
     pd.testing.assert_frame_equal(remotely[4], space)
     assert {"search", "vectors"} <= set(asked)
-    assert store.facts(NEIGHBORS) == {"method": "exact", "engine": "remote"}
+    assert store.facts(NEIGHBORS) == {"method": "exact"}
     answer = Retriever(store.collection, "pixels").search(3, k=2)
     assert answer.hits.found_by() == "exact search (remote)"
 
