@@ -33,6 +33,8 @@ _KEY: Final = "radcbir:map"
 _QUERY: Final = "radcbir:map-query"
 _SERIAL: Final = "radcbir:map-serial"
 _MOST_TEXTS: Final = 20
+_MOST_SIGNS: Final = 40_000
+"""Of more points in view a density is drawn, of fewer a sign each."""
 _LONGEST_TEXT: Final = 4000
 _GROUND: Final = "#0B0E13"
 _DIM: Final = "#262D38"
@@ -169,6 +171,7 @@ def draw(
             "only": list(only),
             "serial": _number(st.session_state.get(_SERIAL)),
             "query": marked,
+            "mostSigns": _MOST_SIGNS,
             "theme": {
                 "ground": _GROUND,
                 "dim": _DIM,
@@ -247,13 +250,13 @@ def _number(sent: Any) -> int:
 def about(points: Points, painted: Painted, query: Query | None) -> str:
     """What is drawn and how, how far the map can be trusted, and what it leaves out; Markdown."""
     lines = [f"{counted(len(points.rows), 'image')}, all of them drawn."]
-    if isinstance(painted.colors, CategoryColors):
+    if len(points.rows) > _MOST_SIGNS:
         lines.append(
             "Where many share a pixel, it has the color of one of them, by a lot in which rare categories weigh more, "
             "and is the brighter the more there are; zoom in to tell them apart."
+            if isinstance(painted.colors, CategoryColors)
+            else "Where many share a pixel, it has the color of their mean; zoom in to tell them apart."
         )
-    else:
-        lines.append("Where many share a pixel, it has the color of their mean; zoom in to tell them apart.")
     if not np.isnan(points.preservation):
         lines.append(
             f"Neighborhood preservation {points.preservation:.2f}: the share of each image's 15 nearest neighbors that "

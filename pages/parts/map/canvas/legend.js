@@ -21,6 +21,7 @@ export class Legend {
     this.only = new Set()
     this.called = new Set()
     this.open = false
+    this.shut = false
   }
 
   /** Take the colors of a run of the page, and which categories the address says are shown alone. */
@@ -108,8 +109,7 @@ export class Legend {
       if (this.open) for (const code of folded) list.append(this.#foldedLine(code))
     }
     for (const code of lines.filter((one) => !this.entries[one].known)) list.append(this.#line(code))
-    const head = element("h4", "", this.title)
-    const parts = [head, list]
+    const parts = [this.#head(), ...(this.shut ? [] : [list])]
     if (this.only.size) {
       const all = element("button", "all", "Show all again")
       all.type = "button"
@@ -123,6 +123,22 @@ export class Legend {
     root.replaceChildren(...parts)
     root.style.setProperty("--ground", `rgb(${theme.ground.join(",")})`)
     if (focused !== undefined) root.querySelector(`[data-code="${focused}"]`)?.focus()
+  }
+
+  /** The title, a click on which makes room for the map. */
+  #head() {
+    const head = element("h4")
+    const button = element("button", "head", this.title)
+    button.type = "button"
+    button.title = this.shut ? "Show the legend" : "Hide the legend"
+    button.setAttribute("aria-expanded", String(!this.shut))
+    button.append(element("span", "", this.shut ? "▸" : "▾"))
+    button.onclick = () => {
+      this.shut = !this.shut
+      this.draw()
+    }
+    head.append(button)
+    return head
   }
 
   #place(code) {
@@ -212,14 +228,15 @@ export class Legend {
   }
 
   #drawScale() {
-    const { low, high, title, note } = this.colors
+    const { low, high, note } = this.colors
     const scale = element("div", "scale")
     scale.style.background = `linear-gradient(to top, ${this.colors.scale.join(",")})`
     const numbers = element("div", "numbers")
     for (const share of [1, 0.75, 0.5, 0.25, 0]) numbers.append(element("span", "", brief(low + share * (high - low))))
     const both = element("div", "both")
     both.append(scale, numbers)
-    const parts = [element("h4", "", title)]
+    const parts = [this.#head()]
+    if (this.shut) return this.root.replaceChildren(...parts)
     if (note) parts.push(element("small", "", note))
     parts.push(both)
     const without = this.counts[255]

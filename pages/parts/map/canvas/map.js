@@ -173,6 +173,7 @@ class Chart {
     const numbers = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16))
     const paint = {
       kind: colors.kind,
+      mostSigns: this.data.mostSigns,
       ground: theme.ground,
       colors: new Array(256).fill(numbers(theme.none)),
       signs: new Array(256).fill("circle"),

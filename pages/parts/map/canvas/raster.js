@@ -8,7 +8,10 @@ import { drawSign } from "./signs.js"
 const LEVELS = 24
 /** In a density, pixels that are empty get a little of the color beside them, or lonely points could not be seen. */
 const HALO = 0.45
-const MOST_SIGNS = 40_000
+/** Pixels that no point is in are transparent until they get their color; those that one is in are opaque. */
+const EMPTY = 0
+const FULL = 0xff000000
+const STEP = 0x01000000
 const MOST_WITH_SHAPES = 6_000
 const MANY = 300_000
 
@@ -39,13 +42,14 @@ export class Raster {
    *
    * @param {import("./points.js").Points} points
    * @param {import("./view.js").View} view
-   * @param {object} paint - kind, colors (by code), ground, back, signs and order (by code), scale.
+   * @param {object} paint - kind, mostSigns (more are drawn as a density), ground, and by code: colors,
+   *     back, signs, order (the highest on top).
    * @param {{ratio: number, coarse: boolean}} how - Device pixels a CSS pixel; whether a quarter of many is enough.
    * @returns {{mode: string, drawn: number, diameter: number}} What was drawn; of a density, how many points.
    */
   draw(points, view, paint, { ratio, coarse }) {
     const about = points.about(view)
-    const dense = about > MOST_SIGNS
+    const dense = about > paint.mostSigns
     // A density of so many points is as fine as the screen's own pixels, not its device's.
     const fine = dense && about > MANY ? 1 : ratio
     this.#resize(Math.max(1, Math.round(view.width * fine)), Math.max(1, Math.round(view.height * fine)))
@@ -75,6 +79,7 @@ export class Raster {
     const left = (view.width / 2) * ratio - view.x * scale
     const top = (view.height / 2) * ratio + view.y * scale
     let drawn = 0
+    let filled = 0
     Raster.runs(points, view, (from, to) => {
       for (let at = from + ((stride - (from % stride)) % stride); at < to; at += stride) {
         const one = look[at]
@@ -83,11 +88,12 @@ export class Raster {
         const py = top - y[at] * scale
         if (px < 0 || py < 0 || px >= width || py >= height) continue
         const pixel = (py | 0) * width + (px | 0)
-        counts[pixel]++
+        if (counts[pixel]++ === 0) filled++
         drawn++
         if (one > best[pixel]) best[pixel] = one
       }
     })
+    this.filled = filled
     return drawn
   }
 
@@ -125,9 +131,7 @@ export class Raster {
 
   #shadeLots(paint, stride, drawn) {
     const { best, counts, pixels } = this
-    let filled = 0
-    for (let at = 0; at < counts.length; at++) if (counts[at]) filled++
-    const mean = (drawn * stride) / Math.max(filled, 1)
+    const mean = (drawn * stride) / Math.max(this.filled, 1)
     const dimmest = 1 - 0.55 * Math.min(1, Math.max(0, (mean - 1) / 4))
     const shades = new Uint32Array(256 * LEVELS)
     for (let code = 0; code < 256; code++)
@@ -141,9 +145,9 @@ export class Raster {
       levels[count] = Math.min(LEVELS - 1, Math.round(((LEVELS - 1) * Math.log1p(count * stride)) / bright))
     for (let at = 0; at < pixels.length; at++) {
       const count = counts[at]
-      if (count) pixels[at] = shades[(best[at] & 255) * LEVELS + levels[count < 1024 ? count : 1023]]
+      pixels[at] = count ? shades[(best[at] & 255) * LEVELS + levels[count < 1024 ? count : 1023]] : EMPTY
     }
-    this.#halo(paint, (at) => counts[at] !== 0)
+    this.#halo(paint)
   }
 
   #shadeMeans(paint) {
@@ -152,36 +156,32 @@ export class Raster {
     for (let code = 0; code < 256; code++) shades[code] = packed(paint.colors[code])
     for (let at = 0; at < pixels.length; at++) {
       const count = counts[at]
-      if (count) pixels[at] = shades[(best[at] / count + 0.5) | 0]
-      else if (best[at]) pixels[at] = shades[255]
+      pixels[at] = count ? shades[(best[at] / count + 0.5) | 0] : best[at] ? shades[255] : EMPTY
     }
-    this.#halo(paint, (at) => counts[at] !== 0 || best[at] !== 0)
+    this.#halo(paint)
   }
 
   /** The empty pixels: the ground, with a little of what is beside them. */
-  #halo(paint, isFilled) {
+  #halo(paint) {
     const { pixels, width, height } = this
     const ground = packed(paint.ground)
     const [r, g, b] = paint.ground
-    const last = pixels.length
+    const below = (height - 1) * width
     for (let row = 0, at = 0; row < height; row++) {
       for (let column = 0; column < width; column++, at++) {
-        if (isFilled(at)) continue
-        let beside = -1
-        if (column > 0 && isFilled(at - 1)) beside = at - 1
-        else if (column + 1 < width && isFilled(at + 1)) beside = at + 1
-        else if (at >= width && isFilled(at - width)) beside = at - width
-        else if (at + width < last && isFilled(at + width)) beside = at + width
-        if (beside < 0) {
-          pixels[at] = ground
-          continue
-        }
-        const color = pixels[beside]
+        if (pixels[at] >= FULL) continue
+        let color = column > 0 ? pixels[at - 1] : EMPTY
+        if (color < FULL && column + 1 < width) color = pixels[at + 1]
+        if (color < FULL && at >= width) color = pixels[at - width]
+        if (color < FULL && at < below) color = pixels[at + width]
+        // One step less than opaque, so that what is beside it does not take it for filled.
         pixels[at] =
-          (255 << 24) |
-          ((b + (((color >> 16) & 255) - b) * HALO) << 16) |
-          ((g + (((color >> 8) & 255) - g) * HALO) << 8) |
-          (r + ((color & 255) - r) * HALO)
+          color < FULL
+            ? ground - STEP
+            : (254 << 24) |
+              ((b + (((color >> 16) & 255) - b) * HALO) << 16) |
+              ((g + (((color >> 8) & 255) - g) * HALO) << 8) |
+              (r + ((color & 255) - r) * HALO)
       }
     }
   }
