@@ -42,7 +42,7 @@ def map_and_panel(opened: Opened, colors: Colors, where: Mapping[str, Sequence[s
         query = chart.current_query(opened, where)
         painted = color_choice.painted(opened, colors)
         only = chart.only_shown(painted.colors)
-        picked = selection.selected(collection.manifest, points, among=chart.among(painted.colors, only))
+        picked = selection.selected(opened, points, among=chart.among(painted.colors, only))
         left, right = st.columns([9, 5], gap="medium")
         with left:
             chart.draw(opened, painted, where, texts=picked.texts, only=only, query=query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
-from pages.parts.images import picker
+from pages.parts.images import map_selection, picker
 from pages.parts.retrieval import hits_panel, query_panel, text_box
 
 
@@ -22,7 +22,9 @@ def page() -> None:
                 st.button(
                     "Back to the hits", icon=":material/arrow_back:", on_click=state.update, kwargs={"view": None}
                 )
-            picker.browse(opened.collection, on_query=query_panel.use_image)
+            selection = map_selection.choose(st.container(), opened, what="Images")
+            among = None if selection is None else selection.rows
+            picker.browse(opened.collection, on_query=query_panel.use_image, among=among)
         elif asked is not None:
             hits_panel.show(opened, asked)
         elif source == "text":

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pages.parts.map import map_data, outlines, point_facts, sent_bytes
+from pages.parts.images import outlines
+from pages.parts.map import map_data, point_facts, sent_bytes
 from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError

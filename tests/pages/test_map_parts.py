@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pages.parts.images.outlines import Outline
 
-from pages.parts.map import chart, coloring, layout, outlines, points, sent_bytes
+from pages.parts.images import outlines
+from pages.parts.map import chart, coloring, layout, points, sent_bytes
 from pages.parts.map.coloring import Members
 from pages.parts.map.layout import layout_of
-from pages.parts.map.outlines import Outline
 from radcbir_core.collections.manifest import COLUMNS, Codes, Manifest
 
 

@@ -17,14 +17,21 @@ from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import looked_up, pair_rows
 from pages.parts.failures.pair_rows import Found, Pairs
-from pages.parts.frame import paging, state
+from pages.parts.frame import loaders, paging, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, percent
-from pages.parts.images import filters, gallery
+from pages.parts.images import filters, gallery, map_selection
+from pages.parts.images.map_selection import Selection
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.metrics.label_noise import VOTES
-from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
+from radcbir_core.evaluation.reports.mined_failures import (
+    KINDS,
+    MinedFailures,
+    failures_of,
+    is_of_kind,
+    rate_within,
+)
 from radcbir_core.wording import counted
 
 IMAGES_A_PAGE: Final = 24
@@ -43,20 +50,56 @@ def show(opened: Opened) -> None:
     result = runs.result(opened.collection, opened.encoder_id, MinedFailures(chosen.protocol, chosen.k))
     if result is None:
         return
-    table = result.table.set_index("kind")
+    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls-kinds")
+    selection = map_selection.choose(bar, opened, what="Failures")
+    numbers = _numbers(result, selection)
     kind = state.choice(
-        st.segmented_control,
+        bar.segmented_control,
         "Kind of failure",
         list(KINDS),
         name="kind",
         clears=["label", *_CLOSED],
-        format_func=lambda name: f"{KINDS[name].name} ({table.loc[name, 'n']:,})",
+        format_func=lambda name: f"{KINDS[name].name} ({numbers[name]:,})",
         label_visibility="collapsed",
     )
     queries = counted(int(result.facts["n_queries"]), "query that asked", "queries that asked")
     tiles.explain(KINDS[kind].words.format(k=chosen.k, votes=VOTES, queries=queries))
     _say_rate(opened, result, kind, chosen)
-    _show_kind(opened, result, kind, chosen)
+    if selection is not None:
+        _say_rate_inside(opened, result, kind, selection)
+    _show_kind(opened, result, kind, chosen, selection=selection)
+
+
+def _numbers(result: Result, selection: Selection | None) -> dict[str, int]:
+    """How many failures of each kind there are, of the images that are looked at."""
+    if selection is None:
+        return {str(row.kind): int(row.n) for row in lines_of(result.table)}
+    images = result.tables["images"]
+    inside = images[selection.rows[images["row"].to_numpy()]]
+    hub = int(result.facts["hub"])
+    return {kind: int(np.count_nonzero(is_of_kind(inside, kind, hub=hub))) for kind in KINDS}
+
+
+def _say_rate_inside(opened: Opened, result: Result, kind: str, selection: Selection) -> None:
+    """The same of the images that were selected on the map alone."""
+    clusters = loaders.clusters(opened.collection, opened.encoder_id)
+    rate = rate_within(result, kind, selection.rows, clusters=clusters)
+    of = counted(rate.n_images, "image") if kind in _ALONE else counted(rate.n_images, "query", "queries")
+    share = "" if np.isnan(rate.share) else f": {percent(rate.share)}"
+    interval = (
+        ", too few patients for an interval"
+        if np.isnan(rate.low)
+        else f", 95 % interval {percent(rate.low)} to {percent(rate.high)}"
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            literal(
+                f"Of the {counted(selection.number, 'image')} selected on the map alone: {rate.n:,} of {of}{share}"
+                f"{interval}; {counted_patients(opened.collection, rate.n_patients)}."
+            ),
+            width="content",
+        )
+        map_selection.link_to_map(selection.texts)
 
 
 def _say_rate(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None:
@@ -76,9 +119,11 @@ def _say_rate(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None
     )
 
 
-def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None:
+def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, selection: Selection | None) -> None:
     """The images of a kind that pass the filters."""
     failures = failures_of(result, kind)
+    if selection is not None:
+        failures = failures[selection.rows[failures["row"].to_numpy()]]
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls-mined")
     labels = failures["label"].value_counts(sort=False).sort_index()
     label = state.choice(
@@ -117,7 +162,10 @@ def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen) -> Non
         box=bar,
     )
     if not len(failures):
-        passed = "passes these filters. Clear them." if where or label != EVERY else "is a failure of this kind."
+        if where or label != EVERY:
+            passed = "passes these filters. Clear them."
+        else:
+            passed = f"{'that was selected on the map ' if selection else ''}is a failure of this kind."
         st.info(f"No image {passed}", icon=":material/info:")
     elif kind in _ALONE:
         _show_images(opened, failures)

@@ -24,7 +24,7 @@ from PIL import Image
 from pages.parts.frame import encoder_warmup, server_paths
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion
+from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, clusters_of
 from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
 from radcbir_core.collections.manifest import GROUPINGS, Grouping
@@ -33,7 +33,7 @@ from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
-from radcbir_core.errors import CollectionError, ImageError, RadcbirError
+from radcbir_core.errors import CollectionError, ImageError, RadcbirError, StaleError
 from radcbir_core.evaluation.baseline import baseline_comparison
 from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
 from radcbir_core.evaluation.reports.precision import Precision
@@ -179,6 +179,24 @@ def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
     """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
     store = opened.store(encoder_id)
     return store.spec, str(store.record.get("fingerprint", ""))
+
+
+def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
+    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32). Read-only.
+
+    Raises:
+        StaleError: There are none.
+    """
+    return _projection(encoder_key(opened, encoder_id))
+
+
+def clusters(opened: Collection, encoder_id: str) -> np.ndarray:
+    """What is one piece of evidence, mostly the patient: (N,) int64 codes from 0. Read-only.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    return _clusters(encoder_key(opened, encoder_id))
 
 
 def seen(opened: Collection, encoder_id: str) -> Seen:
@@ -358,6 +376,24 @@ def retriever_by(key: EncoderKey) -> Retriever:
 @st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
 def _encoder(spec: str, fingerprint: str) -> Encoder:
     return encoder_warmup.take(spec, fingerprint)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _projection(key: EncoderKey) -> pd.DataFrame:
+    store = _store(key)
+    projection = store.projection()
+    if projection is None:
+        name = store.collection.name
+        raise StaleError(
+            f"Expected a map of {name} by {key.encoder_id}, but there is none. Build {name} with {key.encoder_id}.",
+            remedy=store.rebuild,
+        )
+    return projection
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _clusters(key: EncoderKey) -> np.ndarray:
+    return clusters_of(_store(key))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

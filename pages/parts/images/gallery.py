@@ -259,7 +259,7 @@ def open_as_query(collection: Collection, row: int, **further: str) -> None:
         **further: URL parameters of that page.
     """
     image_id = _image_id(collection, row)
-    kept = {name: v for name, v in state.left_at("retrieval").items() if name in {"k", "exclude", "where"}}
+    kept = {name: v for name, v in state.left_at("retrieval").items() if name in {"k", "exclude", "where", "select"}}
     st.switch_page("pages/retrieval.py", query_params={**kept, **state.parameters_for(image=image_id, **further)})
 
 

@@ -23,11 +23,12 @@ ANY: Final = "any"
 _COLUMNS: Final = {"modality": "Modality", "anatomy": "Anatomy", "pathologies": "Pathology"}
 
 
-def browse(collection: Collection, *, on_query: Callable[[str], None]) -> None:
+def browse(collection: Collection, *, on_query: Callable[[str], None], among: np.ndarray | None = None) -> None:
     """Draw the browse view: search, labels, and the images that fit, page by page.
 
     Args:
         collection: Where to look.
+        among: (N,) bool, the images that alone are shown; all by default.
         on_query: Called with the image_id that was chosen, before the page runs again.
     """
     widgets = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
@@ -52,6 +53,7 @@ def browse(collection: Collection, *, on_query: Callable[[str], None]) -> None:
             where[column] = [value]
     with errors_shown():
         rows = matching(collection, where)
+        rows = rows if among is None else rows[among[rows]]
         st.caption(f"{counted(len(rows), 'image')}. Click an image to open it large, **Query** to search with it.")
         if len(rows):
             gallery.show(collection, rows, key="browse", per_page=40, columns=8, on_query=on_query)

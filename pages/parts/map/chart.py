@@ -20,11 +20,12 @@ from pages.parts.frame import loaders, palette, shell, state
 from pages.parts.frame.figures import SCALE
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
-from pages.parts.map import map_data, outlines, point_facts, routes, sent_bytes
+from pages.parts.images import outlines
+from pages.parts.images.map_selection import IMAGE
+from pages.parts.map import map_data, point_facts, routes, sent_bytes
 from pages.parts.map.map_data import Painted
 from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
-from pages.parts.map.selection import IMAGE
 from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.wording import counted
 
@@ -91,7 +92,7 @@ def current_query(opened: Opened, where: Mapping[str, Sequence[str]]) -> Query |
 
 
 def _place(opened: Opened, row: int) -> Place | None:
-    projection = map_data.projection(opened.collection, opened.encoder_id)
+    projection = loaders.projection(opened.collection, opened.encoder_id)
     x, y = (float(projection[name].iloc[row]) for name in ("x", "y"))
     return None if np.isnan(x) or np.isnan(y) else (x, y)
 

@@ -10,7 +10,6 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import streamlit as st
@@ -18,14 +17,14 @@ import streamlit as st
 from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import CollectionKey, EncoderKey
-from pages.parts.map import coloring
+from pages.parts.map import coloring, precision_inside
 from pages.parts.map.coloring import Members
 from pages.parts.map.layout import Layout, layout_of
 from pages.parts.map.point_colors import PointColors, ValueColors
 from pages.parts.map.points import Points, points_of
+from pages.parts.map.precision_inside import Share
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
-from radcbir_core.errors import StaleError
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.seen import seen_said
@@ -50,15 +49,6 @@ class Painted(NamedTuple):
     sent: Sent
 
 
-def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
-    """Map coordinates, row-aligned with the manifest (x, y, preservation; float32). Read-only.
-
-    Raises:
-        StaleError: There are none.
-    """
-    return _projection(loaders.encoder_key(opened, encoder_id))
-
-
 def members(opened: Collection, column: str) -> Members:
     """Which images have which value of a column, ``pathologies`` included, where one may have several."""
     return _members(loaders.collection_key(opened), column)
@@ -77,6 +67,16 @@ def precision_by_row(opened: Collection, encoder_id: str, level: Level, k: int) 
     if result is None:
         return None
     return _precision_by_row(runs.key_of(opened, encoder_id, evaluation), level, k, len(opened), _result=result)
+
+
+def precision_of_all(opened: Collection, encoder_id: str, level: Level, k: int) -> Share | None:
+    """P@k of all queries, by the same evaluation; None where it is not kept.
+
+    Raises:
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    result = runs.kept_result(opened, encoder_id, precision_evaluation(opened, encoder_id))
+    return None if result is None else precision_inside.of_all(result.tables["means"], level=level, k=k)
 
 
 def precision_evaluation(opened: Collection, encoder_id: str) -> Precision:
@@ -146,7 +146,7 @@ def colors_of_seen(opened: Collection, encoder_id: str) -> Painted:
 
 @st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
 def _layout(key: EncoderKey) -> Layout:
-    places = _projection(key)
+    places = loaders.projection(loaders.collection_by(key.collection), key.encoder_id)
     return layout_of(places["x"].to_numpy(), places["y"].to_numpy())
 
 
@@ -187,19 +187,6 @@ def _painted(key: EncoderKey, colors: PointColors) -> Painted:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _projection(key: EncoderKey) -> pd.DataFrame:
-    store = loaders.collection_by(key.collection).store(key.encoder_id)
-    projection = store.projection()
-    if projection is None:
-        name = store.collection.name
-        raise StaleError(
-            f"Expected a map of {name} by {key.encoder_id}, but there is none. Build {name} with {key.encoder_id}.",
-            remedy=store.rebuild,
-        )
-    return projection
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
 def _precision_by_row(
     key: Hashable,  # noqa: ARG001 - the key is the cache's
     level: Level,
@@ -231,4 +218,5 @@ def _points(
     key: EncoderKey,
     where: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> Points:
-    return points_of(loaders.collection_by(key.collection).manifest, _projection(key), dict(where))
+    opened = loaders.collection_by(key.collection)
+    return points_of(opened.manifest, loaders.projection(opened, key.encoder_id), dict(where))

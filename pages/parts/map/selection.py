@@ -1,22 +1,17 @@
-"""What the URL selects on the map: outlines and single images, and the rows in them."""
+"""What is selected on the map: the rows that the outlines of the URL hold, and that pass the filter.
+
+What the URL says is read by map_selection.py, for all pages.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-import streamlit as st
 
-from pages.parts.frame import state
-from pages.parts.frame.shell import errors_shown
-from pages.parts.frame.text import literal
-from pages.parts.map import outlines
+from pages.parts.frame.shell import Opened
+from pages.parts.images import map_selection
 from pages.parts.map.points import Points
-from radcbir_core.collections.manifest import Manifest
-
-IMAGE: Final = "image:"
-"""How the selection of a single image begins."""
 
 
 @dataclass(frozen=True)
@@ -32,37 +27,18 @@ class Picked:
     rows: np.ndarray
 
 
-def selected(manifest: Manifest, points: Points, *, among: np.ndarray | None = None) -> Picked:
-    """What the URL selects: ``select=box:…``, ``lasso:…`` or ``image:ID``, any number of them, in their order.
-
-    One that begins with a minus takes away from what those before it have selected. A text that is none of these, or
-    names an image that is not there, is reported and left out.
+def selected(opened: Opened, points: Points, *, among: np.ndarray | None = None) -> Picked:
+    """What the URL selects of the points.
 
     Args:
-        manifest: What the images are.
+        opened: The open collection and encoder.
         points: The points under the filter.
         among: (N,) bool, the images that can be selected; all by default.
     """
-    texts = []
-    chosen = np.zeros(len(points.rows), dtype=bool)
-    for text in state.get_all("select"):
-        outline = outlines.from_text(text)
-        if outline is not None:
-            within = outlines.inside(outline, points.x, points.y)
-            chosen = chosen & ~within if outline.takes_away else chosen | within
-            texts.append(outlines.to_text(outline))
-        elif text.removeprefix("-").startswith(IMAGE):
-            with errors_shown():
-                row = manifest.row_of(text.removeprefix("-").removeprefix(IMAGE))
-                chosen[points.rows == row] = not text.startswith("-")
-                texts.append(text)
-        else:
-            st.warning(
-                "Expected select as box:x,y,x,y or lasso:x,y,… or image:image_id, "
-                f"but select = {literal(text[:80])}. It is left out."
-            )
+    texts = map_selection.asked(opened.collection.manifest)
+    chosen = map_selection.rows_in(opened.collection, opened.encoder_id, texts)[points.rows]
     if among is not None:
         chosen &= among[points.rows]
     x, y = points.x[chosen], points.y[chosen]
     order = np.argsort(np.hypot(x - x.mean(), y - y.mean()), kind="stable") if len(x) else np.arange(0)
-    return Picked(tuple(texts), points.rows[chosen][order])
+    return Picked(texts, points.rows[chosen][order])

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.frame import counts, loaders, state
+from pages.parts.frame import counts, loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import csv_bytes
 from pages.parts.images import gallery
-from pages.parts.map import map_data, overrepresented
-from pages.parts.map.color_choice import Colors
+from pages.parts.map import map_data, overrepresented, precision_inside
+from pages.parts.map.color_choice import PRECISION, Colors
 from pages.parts.map.coloring import COLUMNS
 from pages.parts.map.points import Points
 from pages.parts.map.selection import Picked
@@ -45,22 +45,11 @@ def invite(opened: Opened, colors: Colors) -> None:
 
 
 def show_selection(opened: Opened, points: Points, picked: Picked, colors: Colors) -> None:
-    """The panel of a selection: its size, its labels beside those of all points, and its images."""
-    collection = opened.collection
+    """The panel of a selection: its size and what to do with it, its P@k, its labels, and its images."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
             f'<p class="radcbir-summary"><b>{len(picked.rows):,}</b> of {len(points.rows):,} selected</p>',
             width="stretch",
-        )
-        st.download_button(
-            "CSV",
-            lambda: csv_bytes(selection_table(opened, picked.rows)),
-            file_name=f"selection-{collection.name}-{opened.encoder_id}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            help="The selected images as a table, with their places on the map",
-            on_click="ignore",
-            disabled=not len(picked.rows),
         )
         st.button(
             "Clear selection", icon=":material/close:", type="tertiary", on_click=state.update, kwargs={"select": None}
@@ -68,28 +57,117 @@ def show_selection(opened: Opened, points: Points, picked: Picked, colors: Color
     if not len(picked.rows):
         st.info("There is no image in this selection. Draw around points.", icon=":material/info:")
         return
+    _ways_on(opened, picked)
     with st.container(height=580, border=False, key="radcbir-panel"):
-        options = [column for column in COLUMNS if len(map_data.members(collection, column).values)]
-        column = state.choice(
-            st.segmented_control,
-            "Labels of the selection",
-            options,
-            name="count",
-            default=colors.column if colors.column in options else "pathologies",
-            format_func=COLUMNS.get,
-            label_visibility="collapsed",
-        )
-        overrepresented.show(
-            overrepresented.shares(map_data.members(collection, column), picked.rows, points.rows), column
-        )
+        _precision(opened, picked, colors)
+        _labels(opened, points, picked, colors)
         name = f"selection-{zlib.crc32(repr(picked.texts).encode()):08x}"
-        gallery.show(collection, picked.rows, key=name, per_page=24, columns=4)
+        gallery.show(opened.collection, picked.rows, key=name, per_page=24, columns=4)
+
+
+def _ways_on(opened: Opened, picked: Picked) -> None:
+    """The table of the selected images, and the pages that look at these alone."""
+    collection = opened.collection
+    kept = {"select": list(picked.texts), "where": state.get_all("where")}
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-ways-on"):
+        image_id = state.get("image") or str(collection.manifest.record(int(picked.rows[0]))["image_id"])
+        st.page_link(
+            "pages/retrieval.py",
+            label="Search within",
+            icon=":material/image_search:",
+            query_params=state.parameters_for(image=image_id, **kept),
+            help="Hits among these images alone: of the query on the map, or of the image in the middle; of any other, "
+            "an upload or a sentence from there",
+        )
+        if loaders.artifact_states(collection, opened.encoder_id)["neighbors"] == "current":
+            st.page_link(
+                "pages/failures.py",
+                label="Failures",
+                icon=":material/troubleshoot:",
+                query_params=state.parameters_for(view="mined", **kept),
+                help="The failures of every kind among these images alone",
+            )
+        st.download_button(
+            "CSV",
+            lambda: csv_bytes(selection_table(opened, picked.rows)),
+            file_name=f"selection-{collection.name}-{opened.encoder_id}.csv",
+            mime="text/csv",
+            icon=":material/download:",
+            help="The selected images as a table, with their places on the map and their P@k",
+            on_click="ignore",
+        )
+
+
+def _precision(opened: Opened, picked: Picked, colors: Colors) -> None:
+    """P@k of the selected images beside that of all, where it is kept; else the way to it."""
+    collection, encoder_id = opened.collection, opened.encoder_id
+    if loaders.artifact_states(collection, encoder_id)["neighbors"] != "current":
+        return
+    with shell.errors_shown():
+        precision = map_data.precision_by_row(collection, encoder_id, colors.level, colors.k)
+        everyone = map_data.precision_of_all(collection, encoder_id, colors.level, colors.k)
+        if precision is None or everyone is None:
+            st.button(
+                f"P@{colors.k} inside: not computed yet",
+                icon=":material/calculate:",
+                type="tertiary",
+                key="radcbir:precision-inside",
+                help="Colors the map by P@k, which is computed on a click",
+                on_click=state.update,
+                kwargs={"color": PRECISION},
+            )
+            return
+        own = precision_inside.inside(precision, picked.rows, loaders.clusters(collection, encoder_id))
+        precision_inside.show(own, everyone, level_name=colors.level_name, k=colors.k)
+
+
+def _labels(opened: Opened, points: Points, picked: Picked, colors: Colors) -> None:
+    """How frequent each value of a column is among the selected images, beside all points."""
+    collection = opened.collection
+    options = [column for column in COLUMNS if len(map_data.members(collection, column).values)]
+    column = state.choice(
+        st.segmented_control,
+        "Labels of the selection",
+        options,
+        name="count",
+        default=colors.column if colors.column in options else "pathologies",
+        clears=["values"],
+        format_func=COLUMNS.get,
+        label_visibility="collapsed",
+    )
+    table = overrepresented.shares(
+        map_data.members(collection, column),
+        picked.rows,
+        points.rows,
+        clusters=loaders.clusters(collection, opened.encoder_id),
+    )
+    every = state.get("values") == "all"
+    overrepresented.show(table, column, every=every)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(
+            "▲ more, ▼ less, = as among all; ? may be chance. Bars: share, with its 95 % interval over patients; "
+            "│ of all.",
+            width="stretch",
+        )
+        if len(table) > overrepresented.FIRST:
+            st.button(
+                f"The first {overrepresented.FIRST}" if every else f"All {len(table):,}",
+                key="radcbir:all-values",
+                type="tertiary",
+                on_click=state.update,
+                kwargs={"values": None if every else "all"},
+            )
 
 
 def selection_table(opened: Opened, rows: np.ndarray) -> pd.DataFrame:
-    """The selected images with what is known of them, and their places on the map."""
-    table = opened.collection.manifest.rows(rows, CSV_COLUMNS)
-    projection = map_data.projection(opened.collection, opened.encoder_id)
+    """The selected images with what is known of them, their places on the map, and P@k where it is kept."""
+    collection, encoder_id = opened.collection, opened.encoder_id
+    table = collection.manifest.rows(rows, CSV_COLUMNS)
+    projection = loaders.projection(collection, encoder_id)
     for name in ("x", "y", "preservation"):
         table[name] = projection[name].to_numpy()[rows]
+    if loaders.artifact_states(collection, encoder_id)["neighbors"] == "current":
+        precision = map_data.precision_by_row(collection, encoder_id, "label", state.DEFAULT_K)
+        if precision is not None:
+            table[f"p@{state.DEFAULT_K}"] = precision[rows]
     return table

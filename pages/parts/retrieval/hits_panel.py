@@ -15,7 +15,7 @@ from pages.parts.evaluation.patients import counted_patients
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
-from pages.parts.images import filters, gallery
+from pages.parts.images import filters, gallery, map_selection
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval import changed_query, explained_hit
 from pages.parts.retrieval.query_panel import Asked, use_image
@@ -47,12 +47,21 @@ def show(opened: Opened, asked: Asked) -> None:
     k = state.number(controls.number_input, "Hits", 1, MOST_HITS, name="k", default=state.DEFAULT_K, width=110)
     exclude = choose_exclusions(controls, opened, query)
     where = filters.choose(controls, collection)
+    selection = map_selection.choose(controls, opened, what="Only hits")
     order = choose_order(controls, query)
     within = choose_anatomy(controls, collection, query)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
-        search = partial(retriever.search, k=k, where=where, exclude=exclude, within_anatomy=within, order=order)
+        search = partial(
+            retriever.search,
+            k=k,
+            where=where,
+            among=None if selection is None else selection.rows,
+            exclude=exclude,
+            within_anatomy=within,
+            order=order,
+        )
         answer = search(asked.embedded or query)
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
@@ -69,7 +78,15 @@ def show(opened: Opened, asked: Asked) -> None:
         )
         compared = changed_query.compared(search, asked.unchanged, answer)
         hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]
-        found = how_found(collection, answer.hits, k=k, where=where, within=answer.within, milliseconds=milliseconds)
+        found = how_found(
+            collection,
+            answer.hits,
+            k=k,
+            where=where,
+            within=answer.within,
+            selected=None if selection is None else selection.number,
+            milliseconds=milliseconds,
+        )
         lines = [found + (_SCALE if of_text else "")]
         lines += [answer.ordered_by, usually_by(opened, answer.order)] if answer.ranks is not None else []
         lines += [usually_within(opened)] if answer.within else []
@@ -78,6 +95,8 @@ def show(opened: Opened, asked: Asked) -> None:
             f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
             f"{'<br>'.join(markup(line) for line in lines if line)}</small></p>"
         )
+        if selection is not None:
+            map_selection.link_to_map(selection.texts)
         explained_hit.show(opened, asked, rows)
         if len(rows):
             gallery.show(
@@ -279,11 +298,14 @@ def how_found(
     where: Mapping[str, Sequence[str]],
     milliseconds: float,
     within: tuple[str, str] | None = None,
+    selected: int | None = None,
 ) -> str:
     """How the hits were found, in one line."""
     line = f"{hits.found_by().capitalize()} over {counted(len(collection), 'image')}, {milliseconds:.0f} ms."
     if where:
         line += " Only " + "; ".join(f"{column} = {' or '.join(values)}" for column, values in where.items()) + "."
+    if selected is not None:
+        line += f" Only the {counted(selected, 'image')} selected on the map."
     if within is not None:
         line += f" Only {' '.join(within)}, as the query."
     if hits.counts[0] < k:
