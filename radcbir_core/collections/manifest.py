@@ -206,7 +206,11 @@ class Manifest:
         Args:
             rows: ``(R,)`` row numbers.
         """
-        candidates = [name for name in self.column_names if name not in _NEVER_A_MEASURE]
+        candidates = [
+            name
+            for name in self.column_names
+            if name not in _NEVER_A_MEASURE and not _is_nested(self.table.schema.field(name))
+        ]
         table = self.rows(rows, candidates)
         measures = []
         for name in candidates:
@@ -405,6 +409,8 @@ class Manifest:
             if name == "pathologies":
                 if len(self.pathology_counts) > 1:
                     names.append(name)
+            elif _is_nested(self.table.schema.field(name)):
+                continue  # a source's own lists: there is no filter for these
             elif name not in _NEVER_A_FILTER and 2 <= len(self.codes(name).values) <= most:
                 names.append(name)
         return names
@@ -440,10 +446,8 @@ class Manifest:
         return cls(table, digest=digest)
 
     def _check_column(self, name: str) -> None:
-        if name == "pathologies":
-            raise QueryError(
-                "Expected a column of one value a row, but column = 'pathologies' holds lists. Use the frame."
-            )
+        if name in self.table.column_names and _is_nested(self.table.schema.field(name)):
+            raise QueryError(f"Expected a column of one value a row, but column = {name!r} holds lists. Use the frame.")
         if name not in self.table.column_names:
             close = get_close_matches(name, self.column_names, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(self.column_names)}."
@@ -452,6 +456,10 @@ class Manifest:
     def _text(self, name: str) -> pa.ChunkedArray:
         self._check_column(name)
         return pc.fill_null(self.table.column(name).cast(pa.string()), "")
+
+
+def _is_nested(field: pa.Field) -> bool:
+    return bool(pa.types.is_nested(field.type))
 
 
 def odd_column(schema: pa.Schema) -> str:

@@ -138,6 +138,16 @@ def test_a_column_of_lists_is_none_of_texts() -> None:
             ask("pathologies")
 
 
+def test_lists_of_a_source_are_kept_and_are_neither_filters_nor_measures() -> None:
+    table = manifest().table
+    lists = pa.chunked_array([pa.array([["a", "b"], *[[]] * (table.num_rows - 1)], pa.list_(pa.string()))])
+    m = Manifest(table.append_column("findings", lists), digest="x")
+    assert "findings" not in m.filterable()
+    assert "findings" not in m.numeric_columns(range(len(m)))
+    with pytest.raises(QueryError, match="column = 'findings' holds lists"):
+        m.codes("findings")
+
+
 def test_rows_and_records() -> None:
     m = manifest()
     assert m.rows([3, 0])["image_id"].tolist() == ["d", "a"]
