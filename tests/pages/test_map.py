@@ -80,7 +80,7 @@ def inside(places, text):
 
 
 def choose(at, label, value):
-    return next(box for box in at.segmented_control if box.label == label).set_value(value).run()
+    return next(box for box in [*at.segmented_control, *at.selectbox] if box.label == label).set_value(value).run()
 
 
 def said_selected(at):
@@ -202,7 +202,7 @@ def test_a_box_in_the_url_is_a_selection(app, places):
     assert said_selected(at) == (str(len(expected)), "61")
     assert {card["row"] for card in cards(at)} <= expected
     assert len(cards(at)) == min(24, len(expected))
-    line = re.search(r'<tr title="brain: more than among all points">(.*?)</tr>', html(at)).group(1)
+    line = re.search(r'<tr class="more" title="brain: more than among all points;[^"]*">(.*?)</tr>', html(at)).group(1)
     assert f"<td>20</td><td>{100 * 20 / len(expected):.1f} %</td><td>32.8 %</td>" in line
     assert f"▲ {20 / len(expected) / (20 / 61):.1f}×" in line
     (shown,) = chart(at)["select"]

@@ -11,16 +11,20 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pages.parts.images.outlines import Outline
 
+from pages.parts.frame import palette
 from pages.parts.images import outlines
-from pages.parts.map import chart, coloring, layout, points, sent_bytes
+from pages.parts.images.outlines import Outline
+from pages.parts.map import chart, coloring, column_values, layout, points, sent_bytes
 from pages.parts.map.coloring import Members
 from pages.parts.map.layout import layout_of
+from pages.parts.map.point_colors import NO_NUMBER
 from radcbir_core.collections.manifest import COLUMNS, Codes, Manifest
 
 
-@pytest.mark.parametrize("module", [coloring, layout, outlines, sent_bytes], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [coloring, column_values, layout, outlines, sent_bytes], ids=lambda module: module.__name__
+)
 def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -134,23 +138,103 @@ def named(colors):
     return [colors.legend[code].name for code in colors.codes.tolist()]
 
 
-def test_the_most_frequent_values_have_a_look_of_their_own_and_the_others_are_folded():
+def test_the_most_frequent_values_have_a_color_of_their_own_and_the_others_are_folded():
     values = [f"v{n:02d}" for n in range(15) for _ in range(20 - n)] + [""]
     found = coloring.categories_of("dataset", Members.of(codes(*values)))
     assert named(found) == [value or "no dataset" for value in values]
-    assert [entry.name for entry in found.legend if entry.known and not entry.folded] == [
-        f"v{n:02d}" for n in range(12)
-    ]
-    assert [entry.name for entry in found.legend if entry.folded] == ["v12", "v13", "v14"]
+    own = [entry for entry in found.legend if entry.known and not entry.folded]
+    assert [entry.name for entry in own] == [f"v{n:02d}" for n in range(len(palette.HUES))]
+    assert len({entry.color for entry in own}) == len(own)
+    assert [entry.name for entry in found.legend if entry.folded] == [f"v{n:02d}" for n in range(8, 15)]
     assert [entry.name for entry in found.legend if not entry.known] == ["no dataset"]
-    assert "12 most frequent of 15 values" in found.said
+    assert "8 of 15 values have a color and a sign of their own" in found.said
 
 
-def test_a_single_value_beyond_the_most_frequent_is_not_folded():
-    values = [f"v{n:02d}" for n in range(13) for _ in range(20 - n)]
-    found = coloring.categories_of("dataset", Members.of(codes(*values)))
+def test_as_many_values_as_colors_share_none():
+    found = coloring.categories_of("dataset", Members.of(codes(*"abcdefgh")))
     assert not any(entry.folded for entry in found.legend)
     assert not found.said, "nothing shares a look"
+
+
+def test_an_anatomy_keeps_its_color_and_a_rarer_one_of_the_same_color_is_folded():
+    # Nine anatomies without a color of their own in all collections, and chest, which has one.
+    values = ["chest", *(f"part {n}" for n in range(9))]
+    found = coloring.categories_of(
+        "anatomy", Members.of(codes(*[one for n, one in enumerate(values) for _ in range(9 - n + 1)]))
+    )
+    fixed = palette.colors_of("anatomy", values)
+    assert {entry.name: entry.color for entry in found.legend} == fixed
+    own = [entry for entry in found.legend if not entry.folded]
+    assert own[0].name == "chest"
+    assert len({entry.color for entry in own}) == len(own)
+    assert [entry.folded for entry in found.legend] == sorted(entry.folded for entry in found.legend)
+    for entry in found.legend:
+        if entry.folded:
+            assert any(other.color == entry.color and other.count >= entry.count for other in own)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (pa.chunked_array([["40", " 71", ""], ["55"]]), [40, 71, math.nan, 55]),
+        (pa.chunked_array([pa.array([1.5, None, 2.5, math.nan, 7.0])]), [1.5, math.nan, 2.5, math.nan, 7.0]),
+        (pa.chunked_array([pa.array([3, None, 1, 2], pa.int32())]), [3, math.nan, 1, 2]),
+        (pa.chunked_array([["40", "about 50", "60"]]), None),
+        (pa.chunked_array([["40", "inf", "60", "70"]]), None),
+        (pa.chunked_array([["0", "1", "1", ""]]), None),
+        (pa.chunked_array([["", ""]]), None),
+        (pa.chunked_array([[True, False, True]]), None),
+    ],
+)
+def test_numbers_are_told_from_categories(column, expected):
+    found = column_values.numbers_of("measured", column)
+    if expected is None:
+        assert found is None
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_the_number_of_a_patient_is_no_measure():
+    assert column_values.numbers_of("patient_id", pa.chunked_array([["1", "2", "3"]])) is None
+
+
+@settings(max_examples=30)
+@given(st.lists(st.one_of(st.none(), st.lists(st.sampled_from(["a", "b", "", "c"]), max_size=4)), max_size=12))
+def test_members_of_lists_are_those_of_plain_python(lists):
+    found = column_values.list_members(pa.chunked_array([pa.array(lists, pa.list_(pa.string()))]))
+    expected = {(row, value) for row, values in enumerate(lists) for value in values or [] if value}
+    pairs = [(row, found.values[code]) for row, code in zip(found.rows.tolist(), found.codes.tolist(), strict=True)]
+    assert sorted(pairs) == sorted(expected)
+    assert found.rows.tolist() == sorted(found.rows.tolist())
+    assert found.size == len(lists)
+
+
+def test_further_columns_are_those_that_say_something():
+    table = pa.table(
+        {
+            "image_id": ["a", "b"],
+            "anatomy": ["x", "y"],
+            "caption": ["one", "two"],
+            "sex": ["F", ""],
+            "empty": ["", ""],
+            "nothing": pa.array([None, None], pa.float64()),
+            "findings": pa.array([[], ["x"]], pa.list_(pa.string())),
+            "no_findings": pa.array([[], None], pa.list_(pa.string())),
+            "age": [40, 50],
+        }
+    )
+    assert column_values.further_columns(table) == ["sex", "findings", "age"]
+
+
+def test_a_scale_leaves_out_what_is_far_from_all_others():
+    values = np.concatenate([np.linspace(0, 100, 999), [1e6, np.nan]])
+    found = coloring.scale_of("Dose", values)
+    assert (found.low, found.high) == pytest.approx((1, 99), abs=0.5)
+    assert found.codes[-1] == NO_NUMBER
+    assert found.codes[-2] == 254
+    beyond = int(((values < found.low) | (values > found.high)).sum())
+    assert f"{beyond} images beyond the scale of Dose have the color of its end." in found.said
+    assert not coloring.scale_of("Dose", np.linspace(0, 100, 999)).said
 
 
 def test_of_more_values_than_a_byte_tells_apart_the_rarest_share_a_name():

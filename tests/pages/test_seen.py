@@ -136,7 +136,9 @@ def test_without_a_list_there_is_no_switch_and_no_color(app, copied_data, monkey
     assert not complaints(at)
     assert "Seen in training" not in [box.label for box in at.segmented_control]
     assert "What pixels was trained on is not known" in html(at)
-    assert "seen" not in next(box for box in app("map").segmented_control if box.label == "Color by").options
+    colors = next(box for box in app("map").selectbox if box.label == "Color by").options
+    assert "Anatomy" in colors
+    assert "Seen in training" not in colors
     assert "not known" in html(app())
 
 

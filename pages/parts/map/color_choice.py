@@ -1,7 +1,11 @@
-"""What the points of the map are colored by: a column, P@k at a level and a k, or what was seen in training."""
+"""What the points of the map are colored by: any column of the manifest, or a figure of every image.
+
+Owns this choice. A figure that is not kept is never computed here: a job does, on a click.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -10,19 +14,32 @@ import streamlit as st
 from pages.parts.evaluation import runs
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.map import map_data
+from pages.parts.map import coloring, map_data
 from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from pages.parts.map.map_data import Painted
+from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import LEVELS, Level
-from radcbir_core.evaluation import KS
+from radcbir_core.evaluation import KS, Evaluation
 
 PRECISION: Final = "p@k"
+OCCURRENCE: Final = "k-occurrence"
+PRESERVATION: Final = "preservation"
+FIGURES: Final = {
+    PRECISION: "P@k",
+    OCCURRENCE: "k-occurrence",
+    PRESERVATION: "Neighborhood preservation",
+    SEEN: SEEN_TITLE,
+}
+"""What is no column of the manifest, and what it is called."""
 LEVEL_NAMES: Final[dict[Level, str]] = {"modality": "Modality", "anatomy": "Anatomy", "label": "Full label"}
+
+_COLUMN: Final = "column:"
+"""Begins the name of a column that would else be taken for one of the figures."""
 
 
 @dataclass(frozen=True)
 class Colors:
-    """What the points are colored by: a column, or P@k at a level and a k."""
+    """What the points are colored by: a column of the manifest or one of the figures; and the level and k of P@k."""
 
     column: str
     level: Level
@@ -33,22 +50,31 @@ class Colors:
         """The level in words."""
         return LEVEL_NAMES[self.level].lower()
 
+    @property
+    def of_manifest(self) -> str:
+        """The column of the manifest; empty where it is a figure.
+
+        >>> Colors("sex", "label", 10).of_manifest, Colors("seen", "label", 10).of_manifest
+        ('sex', '')
+        >>> Colors("column:seen", "label", 10).of_manifest
+        'seen'
+        """
+        return "" if self.column in FIGURES else self.column.removeprefix(_COLUMN)
+
 
 def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Colors:
     """The controls of the colors; level and k only where they matter."""
     manifest = opened.collection.manifest
-    options = _columns(opened)
-    if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] == "current":
-        options.append(PRECISION)
-    if loaders.seen(opened.collection, opened.encoder_id).number:
-        options.append(SEEN)
+    options = [*_columns(opened), *_figures(opened)]
+    options += [f"{_COLUMN if name in FIGURES else ''}{name}" for name in map_data.further_columns(opened.collection)]
     column = state.choice(
-        box.segmented_control,
+        box.selectbox,
         "Color by",
         options,
         name="color",
         clears=("only",),
-        format_func=lambda column: {**COLUMNS, PRECISION: "P@k", SEEN: SEEN_TITLE}[column],
+        format_func=lambda name: FIGURES.get(name) or coloring.title_of(name.removeprefix(_COLUMN)),
+        width=240,
     )
     known = [level for level in LEVELS if (manifest.labels(level).codes >= 0).any()] or [LEVELS[0]]
     level, k = str(known[-1]), str(state.DEFAULT_K)
@@ -61,12 +87,17 @@ def choose_colors(box: st.delta_generator.DeltaGenerator, opened: Opened) -> Col
 
 
 def shown_now(opened: Opened, colors: Colors) -> Colors:
-    """The colors that can be shown now; where P@k is still to be computed, draws how to get it, and gives others."""
-    if colors.column != PRECISION:
+    """The colors that can be shown now: others, where those chosen are still to be computed; draws how to get them."""
+    collection, encoder_id = opened.collection, opened.encoder_id
+    needed: dict[str, tuple[Callable[[Collection, str], Evaluation], str]] = {
+        PRECISION: (map_data.precision_evaluation, "P@k of every image"),
+        OCCURRENCE: (map_data.hubness_evaluation, "The k-occurrence of every image"),
+    }
+    if colors.column not in needed:
         return colors
+    evaluation_of, what = needed[colors.column]
     with shell.errors_shown():  # what cannot be computed is said, and leaves the map
-        evaluation = map_data.precision_evaluation(opened.collection, opened.encoder_id)
-        if runs.result(opened.collection, opened.encoder_id, evaluation, what="P@k of every image") is not None:
+        if runs.result(collection, encoder_id, evaluation_of(collection, encoder_id), what=what) is not None:
             return colors
     instead = _columns(opened)[0]
     st.caption(f"Until it is there, the map is colored by {COLUMNS[instead].lower()}.")
@@ -76,14 +107,16 @@ def shown_now(opened: Opened, colors: Colors) -> Colors:
 def painted(opened: Opened, colors: Colors) -> Painted:
     """The colors of all images, as they were chosen; those of a column where what was chosen is not there any more."""
     collection, encoder_id = opened.collection, opened.encoder_id
+    found: Painted | None = None
     if colors.column == SEEN:
-        return map_data.colors_of_seen(collection, encoder_id)
-    if colors.column == PRECISION:
+        found = map_data.colors_of_seen(collection, encoder_id)
+    elif colors.column == PRESERVATION:
+        found = map_data.colors_of_preservation(collection, encoder_id)
+    elif colors.column == OCCURRENCE:
+        found = map_data.colors_of_occurrence(collection, encoder_id)
+    elif colors.column == PRECISION:
         found = map_data.colors_of_precision(collection, encoder_id, colors.level, colors.level_name, colors.k)
-        if found is not None:
-            return found
-    column = colors.column if colors.column in COLUMNS else _columns(opened)[0]
-    return map_data.colors_of_column(collection, encoder_id, column)
+    return found or map_data.colors_of_column(collection, encoder_id, colors.of_manifest or _columns(opened)[0])
 
 
 def _columns(opened: Opened) -> list[str]:
@@ -94,3 +127,12 @@ def _columns(opened: Opened) -> list[str]:
         if (manifest.pathology_counts if column == "pathologies" else manifest.codes(column).values)
     ]
     return known or ["dataset"]
+
+
+def _figures(opened: Opened) -> list[str]:
+    """The figures that there are, or can be."""
+    figures = [PRESERVATION]
+    if loaders.artifact_states(opened.collection, opened.encoder_id)["neighbors"] == "current":
+        has_labels = bool((opened.collection.manifest.labels("label").codes >= 0).any())
+        figures = [PRECISION, *([OCCURRENCE] if has_labels else []), PRESERVATION]
+    return [*figures, *([SEEN] if loaders.seen(opened.collection, opened.encoder_id).number else [])]

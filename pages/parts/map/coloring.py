@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pages.parts.frame import palette
-from pages.parts.map.point_colors import MOST_ENTRIES, CategoryColors, Entry
+from pages.parts.map.point_colors import MOST_ENTRIES, CategoryColors, Entry, ValueColors
 from radcbir_core.collections.manifest import Codes
 from radcbir_core.wording import counted
 
 MOST: Final = 12
-"""So many categories have a color and a sign of their own; the rest are "other"."""
+"""So many categories have a color and a sign of their own at most; the rest are "other"."""
 
 COLUMNS: Final = {
     "anatomy": "Anatomy",
@@ -37,6 +37,10 @@ MOST_NAMED: Final = MOST_ENTRIES - 3
 """So many categories have a name in the legend; rarer ones share one."""
 
 _REST_CODE, _SEVERAL_CODE, _NONE_CODE = MOST_ENTRIES - 3, MOST_ENTRIES - 2, MOST_ENTRIES - 1
+_APART: Final = 0.01
+"""The share of the numbers, at each end, that a scale may leave out."""
+_WORTH: Final = 1.5
+"""It leaves them out only where it would be longer by this factor with them."""
 _OTHERS: Final = "#A8A8A8"
 _SEVERAL: Final = "#D5DCE6"
 
@@ -76,13 +80,24 @@ class Members:
         return one
 
 
+def title_of(column: str) -> str:
+    """What a column is called.
+
+    >>> title_of("pathologies"), title_of("lesion_size_mm")
+    ('Pathology', 'Lesion size mm')
+    """
+    words = column.replace("_", " ").strip() or column
+    return COLUMNS.get(column) or words[0].upper() + words[1:]
+
+
 def no_value(column: str) -> str:
     """What is said of an image without a value in a column.
 
-    >>> no_value("pathologies"), no_value("split")
-    ('not labeled', 'no split')
+    >>> no_value("pathologies"), no_value("split"), no_value("patient_id")
+    ('not labeled', 'no split', 'no patient id')
     """
-    return "not labeled" if column == "pathologies" else f"no {COLUMNS[column].lower()}"
+    title = title_of(column)
+    return "not labeled" if column == "pathologies" else f"no {title[0].lower()}{title[1:]}"
 
 
 def categories_of_seen(files: npt.NDArray[np.bool_], near: npt.NDArray[np.bool_], *, said: str = "") -> CategoryColors:
@@ -105,19 +120,19 @@ def categories_of(column: str, members: Members) -> CategoryColors:
     """The values of a column as categories: the most frequent, the others folded, several values, and none.
 
     Frequent means in the whole collection, so that colors stay what they are under a filter, and as an image's only
-    value: where an image has several, none of them colors it.
+    value: where an image has several, none of them colors it. A value is folded where a more frequent one has its
+    color already, so that no color on the map means two things; called back in the legend, it has that color, too.
 
     Args:
-        column: Of :data:`COLUMNS`.
+        column: Of the manifest.
         members: Its values.
     """
     frequency, single = members.counts(), members.single()
     alone = np.bincount(single[single >= 0], minlength=len(frequency))
     order = np.lexsort((-frequency, -alone))
     order = order[frequency[order] > 0]
-    # One value more than have a color needs no "others".
-    own = len(order) if len(order) <= MOST + 1 else MOST
-    fixed = palette.colors_of(column, members.values) if column in ("modality", "anatomy") else {}
+    own, colors = _told_apart(column, members.values, order[:MOST_NAMED])
+    order = np.concatenate([order[:MOST_NAMED][own], order[:MOST_NAMED][~own], order[MOST_NAMED:]])
     position = np.full(len(members.values) + 2, _SEVERAL_CODE, dtype=np.int64)
     position[-1] = _NONE_CODE
     named = order[:MOST_NAMED]
@@ -125,13 +140,9 @@ def categories_of(column: str, members: Members) -> CategoryColors:
     position[order[MOST_NAMED:]] = _REST_CODE
     codes = position[single]  # -1: none, -2: several
     counts = np.bincount(codes, minlength=MOST_ENTRIES).tolist()
+    number = int(own.sum())
     legend = [
-        Entry(
-            name=members.values[code],
-            color=fixed.get(members.values[code], palette.HUES[rank % len(palette.HUES)]),
-            count=counts[rank],
-            folded=rank >= own,
-        )
+        Entry(name=members.values[code], color=colors[code], count=counts[rank], folded=rank >= number)
         for rank, code in enumerate(named.tolist())
     ]
     further = [
@@ -144,11 +155,50 @@ def categories_of(column: str, members: Members) -> CategoryColors:
         if entry.count:
             final[code] = len(legend)
             legend.append(entry)
-    folded = len(order) - own
     said = (
-        f"The {MOST} most frequent of {counted(len(order), 'value')} have a color and a sign of their own; the others "
-        "share one, and the legend calls them back."
-        if folded
+        f"{number} of {counted(len(order), 'value')} have a color and a sign of their own, the most frequent ones; the "
+        "others share one, and the legend calls them back."
+        if len(order) > number
         else ""
     )
-    return CategoryColors(COLUMNS[column], final[codes].astype(np.uint8), tuple(legend), said)
+    return CategoryColors(title_of(column), final[codes].astype(np.uint8), tuple(legend), said)
+
+
+def scale_of(title: str, numbers: npt.NDArray[np.float64]) -> ValueColors:
+    """Numbers as a scale, from the least to the largest; where few are far from the others, without these.
+
+    Args:
+        title: Of the scale.
+        numbers: ``(N,)``; NaN where there is none; at least two of them differ.
+
+    >>> colors = scale_of("Age", np.array([20.0, 60.0, np.nan, 90.0]))
+    >>> (colors.low, colors.high), colors.codes.tolist(), colors.said
+    ((20.0, 90.0), [0, 145, 255, 254], '')
+    """
+    known = numbers[np.isfinite(numbers)]
+    low, high = float(known.min()), float(known.max())
+    inner_low, inner_high = np.quantile(known, [_APART, 1 - _APART]).tolist()
+    said = ""
+    if inner_high > inner_low and high - low > _WORTH * (inner_high - inner_low):
+        beyond = int(np.count_nonzero((known < inner_low) | (known > inner_high)))
+        low, high = inner_low, inner_high
+        has = "has" if beyond == 1 else "have"
+        said = f"{counted(beyond, 'image')} beyond the scale of {title} {has} the color of its end."
+    return ValueColors.of(title, numbers, low=low, high=high, said=said)
+
+
+def _told_apart(
+    column: str, values: tuple[str, ...], order: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.bool_], dict[int, str]]:
+    """Which of the values in this order have a color that none before them has, and the color of each code."""
+    fixed = palette.colors_of(column, values) if column in ("modality", "anatomy") else {}
+    colors = {
+        code: fixed.get(values[code], palette.HUES[rank % len(palette.HUES)])
+        for rank, code in enumerate(order.tolist())
+    }
+    own = np.zeros(len(order), dtype=bool)
+    taken: set[str] = set()
+    for rank, code in enumerate(order.tolist()):
+        own[rank] = colors[code] not in taken and len(taken) < MOST
+        taken.add(colors[code])
+    return own, colors

@@ -10,14 +10,12 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import streamlit as st
 
 from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import CollectionKey, EncoderKey
-from pages.parts.map import coloring, precision_inside
+from pages.parts.map import coloring, column_values, precision_inside
 from pages.parts.map.coloring import Members
 from pages.parts.map.layout import Layout, layout_of
 from pages.parts.map.point_colors import PointColors, ValueColors
@@ -26,8 +24,10 @@ from pages.parts.map.precision_inside import Share
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level
 from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.seen import seen_said
+from radcbir_core.wording import counted
 
 
 class Sent(NamedTuple):
@@ -113,9 +113,47 @@ def mask(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]
     return _mask(loaders.encoder_key(opened, encoder_id), chosen) if chosen else None
 
 
+def further_columns(opened: Collection) -> list[str]:
+    """The columns of the manifest besides those of every collection that say something of an image."""
+    return _further_columns(loaders.collection_key(opened))
+
+
+def holds_categories(opened: Collection, column: str) -> bool:
+    """Whether a column holds categories, and not numbers."""
+    return _numbers(loaders.collection_key(opened), column) is None
+
+
 def colors_of_column(opened: Collection, encoder_id: str, column: str) -> Painted:
-    """The images of a map by the values of a column."""
+    """The images of a map by the values of a column, or by its numbers."""
     return _colors_of_column(loaders.encoder_key(opened, encoder_id), column)
+
+
+def colors_of_preservation(opened: Collection, encoder_id: str) -> Painted:
+    """The images of a map by how many of their nearest neighbors are also near them on it.
+
+    Raises:
+        StaleError: There is no map.
+    """
+    return _colors_of_preservation(loaders.encoder_key(opened, encoder_id))
+
+
+def hubness_evaluation(opened: Collection, encoder_id: str) -> Hubness:
+    """The evaluation that k-occurrences on the map are of: what Failures opens Hubness with."""
+    return Hubness().suited(loaders.store(opened, encoder_id))
+
+
+def colors_of_occurrence(opened: Collection, encoder_id: str) -> Painted | None:
+    """The images of a map by how many lists of hits they are in; None where that is not kept.
+
+    Raises:
+        StaleError: The neighbor graph is missing or was made from other embeddings.
+    """
+    evaluation = hubness_evaluation(opened, encoder_id)
+    result = runs.kept_result(opened, encoder_id, evaluation)
+    if result is None:
+        return None
+    made = runs.key_of(opened, encoder_id, evaluation)
+    return _colors_of_occurrence(loaders.encoder_key(opened, encoder_id), made, _result=result)
 
 
 def colors_of_precision(opened: Collection, encoder_id: str, level: Level, level_name: str, k: int) -> Painted | None:
@@ -157,7 +195,51 @@ def _mask(key: EncoderKey, where: tuple[tuple[str, tuple[str, ...]], ...]) -> Se
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _colors_of_column(key: EncoderKey, column: str) -> Painted:
-    return _painted(key, coloring.categories_of(column, _members(key.collection, column)))
+    numbers = _numbers(key.collection, column)
+    if numbers is None:
+        return _painted(key, coloring.categories_of(column, _members(key.collection, column)))
+    return _painted(key, coloring.scale_of(coloring.title_of(column), numbers))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _colors_of_preservation(key: EncoderKey) -> Painted:
+    places = loaders.projection(loaders.collection_by(key.collection), key.encoder_id)
+    values = places["preservation"].to_numpy(dtype=np.float64)
+    return _painted(key, ValueColors.of("Neighborhood preservation", values, note="share of 15 neighbors"))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _colors_of_occurrence(key: EncoderKey, made: Hashable, *, _result: Result) -> Painted:  # noqa: ARG001 - what it is of
+    images, facts = _result.tables["images"], _result.facts
+    values = np.full(len(loaders.collection_by(key.collection)), np.nan)
+    values[images["row"].to_numpy()] = images["cosine"].to_numpy()
+    hub = int(facts["cosine"]["hub"])
+    hubs = counted(int(facts["cosine"]["hubs"]), "image")
+    said = (
+        f"k-occurrence: in how many lists of {facts['k']} hits an image is. Hubs are in {counted(hub, 'list')} or more"
+    )
+    return _painted(
+        key,
+        ValueColors.of(
+            "k-occurrence",
+            values,
+            low=0.0,
+            high=float(max(hub, 1)),
+            note=f"lists of {facts['k']} hits",
+            said=f"{said} more: {hubs}, in the color of the upper end.",
+        ),
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _further_columns(key: CollectionKey) -> list[str]:
+    return column_values.further_columns(loaders.collection_by(key).manifest.table)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _numbers(key: CollectionKey, column: str) -> np.ndarray | None:
+    table = loaders.collection_by(key).manifest.table
+    return column_values.numbers_of(column, table.column(column)) if column not in coloring.COLUMNS else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -204,13 +286,8 @@ def _precision_by_row(
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _members(key: CollectionKey, column: str) -> Members:
     manifest = loaders.collection_by(key).manifest
-    if column != "pathologies":
-        return Members.of(manifest.codes(column))
-    lists = manifest.table.column(column).combine_chunks()
-    values = tuple(sorted(manifest.pathology_counts))
-    codes = pc.index_in(pc.list_flatten(lists), value_set=pa.array(values, pa.string()))
-    rows = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
-    return Members(values, rows, np.asarray(codes, dtype=np.int32), len(manifest))
+    values = manifest.table.column(column)
+    return column_values.list_members(values) if column_values.is_list(values) else Members.of(manifest.codes(column))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

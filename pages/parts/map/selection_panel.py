@@ -15,7 +15,7 @@ from pages.parts.frame.text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.map import map_data, overrepresented, precision_inside
 from pages.parts.map.color_choice import PRECISION, Colors
-from pages.parts.map.coloring import COLUMNS
+from pages.parts.map.coloring import COLUMNS, title_of
 from pages.parts.map.points import Points
 from pages.parts.map.selection import Picked
 
@@ -82,7 +82,7 @@ def _ways_on(opened: Opened, picked: Picked) -> None:
         if loaders.artifact_states(collection, opened.encoder_id)["neighbors"] == "current":
             st.page_link(
                 "pages/failures.py",
-                label="Failures",
+                label="Open on Failures",
                 icon=":material/troubleshoot:",
                 query_params=state.parameters_for(view="mined", **kept),
                 help="The failures of every kind among these images alone",
@@ -107,32 +107,35 @@ def _precision(opened: Opened, picked: Picked, colors: Colors) -> None:
         precision = map_data.precision_by_row(collection, encoder_id, colors.level, colors.k)
         everyone = map_data.precision_of_all(collection, encoder_id, colors.level, colors.k)
         if precision is None or everyone is None:
-            st.button(
+            if st.button(
                 f"P@{colors.k} inside: not computed yet",
                 icon=":material/calculate:",
                 type="tertiary",
                 key="radcbir:precision-inside",
                 help="Colors the map by P@k, which is computed on a click",
-                on_click=state.update,
-                kwargs={"color": PRECISION},
-            )
+            ):
+                state.update(color=PRECISION)
+                st.rerun()  # all of the page, whose colors are chosen above the map
             return
         own = precision_inside.inside(precision, picked.rows, loaders.clusters(collection, encoder_id))
-        precision_inside.show(own, everyone, level_name=colors.level_name, k=colors.k)
+        precision_inside.show(collection, own, everyone, level_name=colors.level_name, k=colors.k)
 
 
 def _labels(opened: Opened, points: Points, picked: Picked, colors: Colors) -> None:
     """How frequent each value of a column is among the selected images, beside all points."""
     collection = opened.collection
     options = [column for column in COLUMNS if len(map_data.members(collection, column).values)]
+    own = colors.of_manifest
+    if own and own not in options and map_data.holds_categories(collection, own):
+        options.append(own)
     column = state.choice(
         st.segmented_control,
         "Labels of the selection",
         options,
         name="count",
-        default=colors.column if colors.column in options else "pathologies",
+        default=own if own in options else "pathologies",
         clears=["values"],
-        format_func=COLUMNS.get,
+        format_func=title_of,
         label_visibility="collapsed",
     )
     table = overrepresented.shares(
