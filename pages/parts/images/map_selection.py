@@ -167,6 +167,6 @@ def _row(text: str, manifest: Manifest) -> int:
 def _rows_in(key: EncoderKey, texts: tuple[str, ...]) -> npt.NDArray[np.bool_]:
     opened = loaders.collection_by(key.collection)
     places = loaders.projection(opened, key.encoder_id)
-    rows = selected(texts, *(places[name].to_numpy() for name in ("x", "y")), opened.manifest)
+    rows = selected(texts, places["x"].to_numpy(), places["y"].to_numpy(), opened.manifest)
     rows.flags.writeable = False
     return rows

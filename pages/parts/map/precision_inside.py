@@ -74,8 +74,13 @@ def of_all(means: pd.DataFrame, *, level: str, k: int) -> Share:
         k: Of P@k.
     """
     row = means[(means["level"] == level) & (means["k"] == k) & (means["averaging"] == "micro")].iloc[0]
-    numbers = (float(row[name]) for name in ("precision", "low", "high"))
-    return Share(*numbers, int(row["n_queries"]), int(row["n_patients"]))
+    return Share(
+        precision=float(row["precision"]),
+        low=float(row["low"]),
+        high=float(row["high"]),
+        n_queries=int(row["n_queries"]),
+        n_patients=int(row["n_patients"]),
+    )
 
 
 def compared(own: Share, others: Share) -> str:
