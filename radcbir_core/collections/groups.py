@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from radcbir_core.arrays import dense_codes
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.manifest import Grouping
 from radcbir_core.collections.store import EncoderStore
@@ -103,4 +104,4 @@ def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:
         use = (codes < 0) & (group >= 0)
         codes[use] = group[use].astype(np.int64) + offset
         offset += int(group.max(initial=-1)) + 1
-    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    return dense_codes(codes)[1]

@@ -497,6 +497,12 @@ def _sharing(
     # How many images of each key are of each kind. Queries of one key and kind are asked about once.
     ones, shape = np.ones(len(there), dtype=np.int64), (int(keys.max(initial=0)) + 1, size)
     images = sparse.csr_array((ones, (keys[there], kinds[there])), shape=shape)
+    counts = np.zeros((len(rows), len(grades)), dtype=np.int64)
+    if relevance.single:  # relevant is what is of the same kind
+        if images.nnz and len(asking):
+            asked = rows[asking]
+            counts[asking, 0] = np.asarray(images[keys[asked], kinds[asked]]).reshape(-1)
+        return counts
     pairs, of_query = np.unique(keys[rows[asking]] * size + kinds[rows[asking]], return_inverse=True)
     by_pair = np.zeros((len(pairs), len(grades)), dtype=np.int64)
     step = max(1, _PAIRS // max(1, int(np.diff(images.indptr).max(initial=0))))
@@ -510,6 +516,5 @@ def _sharing(
         relevant = grade > 0
         places = (start + line[relevant], np.searchsorted(grades, grade[relevant]))
         np.add.at(by_pair, places, met.data[relevant])
-    counts = np.zeros((len(rows), len(grades)), dtype=np.int64)
     counts[asking] = by_pair[of_query.reshape(-1)]
     return counts

@@ -61,14 +61,27 @@ class GalleryView:
     @cached_property
     def with_seen(self) -> GalleryView:
         """The same, asked by those that were seen in training as well."""
-        rows = np.union1d(self.queries, self.seen)
-        return self if len(rows) == len(self.queries) else self.asked_by(rows)
+        asks = self._mask(self.queries)
+        if asks[self.seen].all():
+            return self
+        asks[self.seen] = True
+        return self.asked_by(np.flatnonzero(asks))
 
     @cached_property
     def without_seen(self) -> GalleryView:
         """The same, asked by those alone that were not seen in training."""
-        rows = np.setdiff1d(self.queries, self.seen, assume_unique=True)
+        rows = self.queries[~self._mask(self.seen)[self.queries]]
         return self if len(rows) == len(self.queries) else self.asked_by(rows)
+
+    def asked_also_by(self, other: GalleryView) -> npt.NDArray[np.bool_]:
+        """``(Q,)``; which of the queries are those of another view of the collection too."""
+        mine: npt.NDArray[np.bool_] = self._mask(other.queries)[self.queries]
+        return mine
+
+    def _mask(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        mask = np.zeros(len(self.gallery), dtype=np.bool_)
+        mask[rows] = True
+        return mask
 
     @cached_property
     def seen_lines(self) -> tuple[Rows, npt.NDArray[np.int64]]:
@@ -112,6 +125,16 @@ class GalleryView:
     def asked_by(self, rows: Rows) -> GalleryView:
         """The same gallery with other queries, such as a part of them."""
         return replace(self, queries=np.asarray(rows, dtype=np.intp))
+
+    def asks_the_same(self, other: GalleryView) -> bool:
+        """Whether the hits of the two are the same: the same queries under the same protocol, and the same gallery."""
+        return (
+            self.store is other.store
+            and self.protocol == other.protocol
+            and np.array_equal(self.queries, other.queries)
+            and np.array_equal(self.gallery, other.gallery)
+            and (not self.protocol.exact or self._asked_afterwards == other._asked_afterwards)
+        )
 
     def within(self, gallery: npt.NDArray[np.bool_]) -> GalleryView:
         """The same queries with another gallery, such as a part of it."""

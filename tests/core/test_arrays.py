@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.arrays import check_codes, row_chunks
+from radcbir_core.arrays import check_codes, dense_codes, row_chunks
 
 
 @given(st.integers(0, 3_000), st.sampled_from([0, 1, 3, 4_000, 3_999_999, 4_000_000, 4_000_001, 10**9]))
@@ -15,6 +15,18 @@ def test_pieces_follow_each_other_and_cover_all_rows(rows, columns) -> None:
     pieces = list(row_chunks(rows, columns))
     assert [row for piece in pieces for row in range(piece.start, piece.stop)] == list(range(rows))
     assert all(piece.stop - piece.start == 1 or (piece.stop - piece.start) * columns <= 4_000_000 for piece in pieces)
+
+
+@given(st.lists(st.integers(0, 40)), st.sampled_from([1, 100, 10**6, 2**40]), st.sampled_from([np.int32, np.int64]))
+def test_dense_codes_are_those_of_sorting(values, spread, kind) -> None:
+    if spread == 2**40:
+        kind = np.int64
+    codes = np.array(values, dtype=np.int64) * spread
+    distinct, places = dense_codes(codes.astype(kind))
+    expected, inverse = np.unique(codes, return_inverse=True)
+    assert distinct.dtype == places.dtype == np.int64
+    assert distinct.tolist() == expected.tolist()
+    assert places.tolist() == inverse.tolist()
 
 
 @pytest.mark.parametrize("values", [[], [-1], [0, 5, -1], np.array([3], np.int8), np.array([2**40])])

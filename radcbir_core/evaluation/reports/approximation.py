@@ -23,7 +23,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.reports.leakage import difference_said
 from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.sampling import check_sample, sample_said, sampled
@@ -111,7 +111,7 @@ class Approximation(Evaluation):
         view = sampled(replace(whole, protocol=replace(self.protocol, ks=self.ks)), self.sample)
         searcher = searcher_of(store)
         ways = ways_of(store)
-        chance = figures(view, by_chance(view, view.allowed))["precision"].to_numpy()
+        chance = means_alone(view, by_chance(view, view.allowed))
         exact: npt.NDArray[np.float64] | None = None
         reference: npt.NDArray[np.float64] | None = None
         means, queries = [], []

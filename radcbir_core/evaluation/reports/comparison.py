@@ -25,7 +25,7 @@ from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import BySeen, by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.reports.precision import Precision, empty_counts, of_level, seen_cell
 from radcbir_core.evaluation.seen import seen_notes, seen_of
 from radcbir_core.evaluation.statistics.averages import present_labels
@@ -259,7 +259,7 @@ def _table(view: GalleryView, a: npt.NDArray[np.float64], b: npt.NDArray[np.floa
         corrected[:, chosen] = np.stack([holm(column) for column in p[:, chosen].T], axis=1)
     table = figures(view, difference, name="difference", limits=DIFFERENCES)
     for side, values in (("a", a), ("b", b)):
-        table[side] = figures(view, values)["precision"]
+        table[side] = means_alone(view, values)
     undefined = np.full((2, len(ks)), np.nan)
     present = present_labels(codes, view.seen_lines[1])
     table["p"] = np.vstack([undefined, p[present]]).ravel()

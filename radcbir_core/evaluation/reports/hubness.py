@@ -21,7 +21,7 @@ from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences, skewness
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
@@ -226,10 +226,12 @@ def _histogram(counts: Mapping[str, npt.NDArray[np.int64]], *, lists: float) -> 
 def _precision(view: GalleryView, hits: Mapping[str, Hits]) -> pd.DataFrame:
     """P@k by each ranking, and the paired differences from cosine."""
     values = {name: view.precision(mine) for name, mine in hits.items()}
-    table = figures(view, by_chance(view, view.allowed), name="chance").drop(columns=["low", "high"])
-    for name, mine in values.items():
-        own = figures(view, mine)
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = (own[part] for part in ("precision", "low", "high"))
+    parts = ("precision", "low", "high")
+    of_rankings = {name: figures(view, mine) for name, mine in values.items()}
+    table = of_rankings["cosine"].drop(columns=list(parts))
+    table["chance"] = means_alone(view, by_chance(view, view.allowed))
+    for name, own in of_rankings.items():
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = (own[part] for part in parts)
     for name in CORRECTED:
         apart = figures(view, values[name] - values["cosine"], limits=DIFFERENCES)
         for part in _PARTS:

@@ -18,7 +18,7 @@ from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation.by_seen import BySeen, Figure
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, OTHERWISE, SEEN_SAID, Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.statistics.averages import present_labels
 from radcbir_core.evaluation.statistics.deviation import deviations_of
 from radcbir_core.evaluation.view import GalleryView, gallery_view, view_notes
@@ -87,17 +87,22 @@ class Precision(Evaluation):
         """
         protocol = self.protocol
         means, queries = [], []
+        before: tuple[GalleryView, Hits] | None = None
         progress("evaluation", 0, len(protocol.levels))
         for done, level in enumerate(protocol.levels, 1):
             view = gallery_view(store, protocol, level)
             everyone = view.with_seen
-            hits = everyone.hits(progress=progress)
+            # Levels mostly differ in what is relevant alone.
+            same = before is not None and everyone.asks_the_same(before[0])
+            hits = before[1] if before is not None and same else everyone.hits(progress=progress)
+            before = everyone, hits
             of_everyone = everyone.precision(hits)
-            asks = np.isin(everyone.queries, view.queries, assume_unique=True)
+            asks = everyone.asked_also_by(view)
             if take_hits is not None:
                 take_hits(level, view, hits.of_queries(asks))
             values = of_everyone[asks]
-            means.append(means_table(view, values, level=level).assign(**figures_by_seen(everyone, of_everyone)))
+            table = means_table(view, values, level=level)
+            means.append(table.assign(**figures_by_seen(everyone, of_everyone, view=view, of_view=table)))
             per_query = pd.DataFrame({f"p@{k}": values[:, i] for i, k in enumerate(protocol.ks)})
             per_query.insert(0, "label", np.asarray(view.relevance.labels, dtype=object)[view.lines[1]])
             per_query.insert(0, "row", view.queries.astype(np.int32))
@@ -288,24 +293,30 @@ def means_table(view: GalleryView, values: npt.NDArray[np.float64], *, level: Le
     if level == "label":
         allowed["same_anatomy"] = view.allowed_alike
     for name, images in allowed.items():
-        table[name] = figures(view, by_chance(view, images))["precision"]
+        table[name] = means_alone(view, by_chance(view, images))
     codes = view.lines[1]
     deviations, present = deviations_of(values, codes, n_labels=number), present_labels(codes, view.seen_lines[1])
     table["std"] = np.vstack([deviations.micro, deviations.macro, deviations.label[present]]).ravel()
     return table.assign(level=level).reindex(columns=[name for name in MEANS_COLUMNS if name not in _BY_SEEN])
 
 
-def figures_by_seen(everyone: GalleryView, values: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+def figures_by_seen(
+    everyone: GalleryView, values: npt.NDArray[np.float64], *, view: GalleryView, of_view: pd.DataFrame
+) -> dict[str, npt.NDArray[np.float64]]:
     """The figures with and without the queries that were seen in training, in the order of the table of means.
 
     Args:
         everyone: Who could ask, those that were seen among them.
         values: ``(Q, len(ks))`` P@k of each.
+        view: Who asked: all of these, or those alone that were not seen.
+        of_view: The figures of theirs, which are not computed again.
     """
-    with_seen = figures(everyone, values)
-    without = with_seen
-    if len(everyone.seen):
-        without = figures(everyone.without_seen, values[~np.isin(everyone.queries, everyone.seen)])
+    with_seen = without = of_view
+    if len(view.queries) < len(everyone.queries):
+        with_seen = figures(everyone, values)
+    elif len(everyone.seen):
+        unseen = everyone.without_seen
+        without = figures(unseen, values[everyone.asked_also_by(unseen)])
     parts = {"": "precision", "_low": "low", "_high": "high", "_queries": "n_queries"}
     return {
         f"{name}{part}": mine[column].to_numpy()

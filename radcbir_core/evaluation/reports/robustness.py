@@ -26,7 +26,7 @@ from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.overlap import overlap_by_depth, rank_biased_overlap
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.reports.leakage import difference_said
 from radcbir_core.evaluation.reports.precision import seen_cell, with_bounds
 from radcbir_core.evaluation.sampling import check_sample, sample_said, sampled
@@ -274,7 +274,7 @@ def _means(
     overlap: npt.NDArray[np.float64],
 ) -> pd.DataFrame:
     """The lines of a perturbation; those of the unchanged queries have no change and no overlap."""
-    table = figures(view, values).assign(chance=figures(view, by_chance(view, view.allowed))["precision"])
+    table = figures(view, values).assign(chance=means_alone(view, by_chance(view, view.allowed)))
     if change is None:
         return table.reindex(columns=[name for name in MEANS_COLUMNS if name != "perturbation"])
     scored = np.where(np.isnan(values), np.nan, overlap)

@@ -27,7 +27,7 @@ from radcbir_core.evaluation.embedding_clusters import embedding_clusters
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.image_facts import FACTS, image_facts
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.reports.leakage import difference_said
 from radcbir_core.evaluation.reports.precision import seen_word, with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
@@ -266,7 +266,7 @@ def _figures(
     """P@k of the queries among some images, its bounds, by chance, and what is behind it."""
     by = Codes(("in",), np.where(inside, 0, -1).astype(np.int32))
     line = figures(view, values, by=by).iloc[-1]
-    expected = figures(view, chance, by=by).iloc[-1]["precision"]
+    expected = means_alone(view, chance, by=by)[-1]
     numbers = (line[name] for name in ("n_queries", "n_patients", "n_empty", "n_seen"))
     return (line["precision"], line["low"], line["high"], expected, *numbers)
 

@@ -22,7 +22,7 @@ from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.column_groups import ColumnGroups, groups_of_column, offered_columns
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.reports.leakage import difference_said
 from radcbir_core.evaluation.reports.precision import seen_word, with_bounds
 from radcbir_core.evaluation.reports.retrieval_confusion import check_varied
@@ -226,7 +226,7 @@ def p_said(p: float) -> str:
 def _means(view: GalleryView, values: npt.NDArray[np.float64], groups: ColumnGroups) -> pd.DataFrame:
     """P@k of all queries and of every value, in the order of the values, with chance."""
     table = figures(view, values, by=groups.codes)
-    table["chance"] = figures(view, by_chance(view, view.allowed), by=groups.codes)["precision"]
+    table["chance"] = means_alone(view, by_chance(view, view.allowed), by=groups.codes)
     table = table[table["averaging"] != "macro"].rename(columns={"label": "value"})
     few = (table["n_queries"] < FEWEST_QUERIES) | (table["n_patients"] < FEWEST_PATIENTS)
     return table.assign(few=few & (table["value"] != ""))

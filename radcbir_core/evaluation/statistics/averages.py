@@ -73,13 +73,23 @@ def means_of(
     sums = np.zeros((n_labels, table.shape[1]))
     counts = np.zeros((n_labels, table.shape[1]), dtype=np.int64)
     micro, number = np.empty(table.shape[1]), np.empty(table.shape[1], dtype=np.int64)
-    asks = np.zeros(len(table), dtype=np.bool_)
-    asks[line[labels >= 0]] = True
-    for column, mine in enumerate(table.T):
+    labeled = labels >= 0
+    if lines is None:
+        asks = labeled
+    else:
+        asks = np.zeros(len(table), dtype=np.bool_)
+        asks[line[labeled]] = True
+    before: NDArray[np.bool_] | None = None
+    for column in range(table.shape[1]):
+        mine = np.ascontiguousarray(table[:, column])
         has = ~np.isnan(mine)
-        counted = (labels >= 0) & has[line]
-        sums[:, column] = np.bincount(labels[counted], weights=mine[line[counted]], minlength=n_labels)
-        counts[:, column] = np.bincount(labels[counted], minlength=n_labels)
+        if before is None or not np.array_equal(has, before):
+            before, counted = has, labeled & (has if lines is None else has[line])
+            of_counted = labels[counted]
+            of_labels = np.bincount(of_counted, minlength=n_labels)
+        values_counted = mine[counted] if lines is None else mine[line[counted]]
+        sums[:, column] = np.bincount(of_counted, weights=values_counted, minlength=n_labels)
+        counts[:, column] = of_labels
         whole = mine[asks & has]
         micro[column], number[column] = whole.sum(), len(whole)
     means = ratio(sums, counts)
@@ -94,8 +104,11 @@ def present_labels(*codes: NDArray[Any]) -> NDArray[np.int64]:
         >>> present_labels(np.array([3, -1, 0]), np.array([1])).tolist()
         [0, 1, 3]
     """
-    every = np.unique(np.concatenate(codes)).astype(np.int64)
-    return every[every >= 0]
+    largest = max(int(some.max(initial=-1)) for some in codes)
+    there = np.zeros(largest + 2, dtype=np.bool_)  # the last place is for -1, which reads it
+    for some in codes:
+        there[some] = True
+    return np.flatnonzero(there[:-1]).astype(np.int64)
 
 
 def ratio(sums: NDArray[Any], counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -147,7 +160,7 @@ def check_values(
             f"{int(line.max())}. Pass the query of each line."
         )
     low, high = limits
-    if table.size and not np.all((table >= low) & (table <= high) | np.isnan(table)):
+    if (table < low).any() or (table > high).any():  # NaN is neither
         raise ValueError(
             f"Expected values from {low:g} to {high:g}, but there are some outside. Pass those of a metric."
         )

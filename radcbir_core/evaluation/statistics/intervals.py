@@ -38,12 +38,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radcbir_core.arrays import check_codes
+from radcbir_core.arrays import check_codes, dense_codes
 from radcbir_core.evaluation.statistics.averages import check_values, means_of, ratio
 
 if TYPE_CHECKING:
@@ -75,27 +76,47 @@ class Intervals:
     label_clusters: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class _Clusters:
-    """What each cluster has of each label, one line a pair that occurs.
+    """How many queries each cluster has of each label, one line a pair that occurs; the same for all values.
 
     Attributes:
         label: (P,) code of the label.
         cluster: (P,) code of the cluster.
         n: (P,) queries.
-        s: (P,) sum of their values.
         n_labels: L.
     """
 
     label: NDArray[np.int64]
     cluster: NDArray[np.int64]
     n: NDArray[np.float64]
-    s: NDArray[np.float64]
     n_labels: int
 
     def total(self, of_pairs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(L,) sums over the clusters of each label."""
         return _sums(self.label, of_pairs, self.n_labels)
+
+    @cached_property
+    def number(self) -> NDArray[np.int64]:
+        """(L,) the clusters of each label."""
+        return np.bincount(self.label, minlength=self.n_labels).astype(np.int64)
+
+    @cached_property
+    def size(self) -> NDArray[np.float64]:
+        """(L,) N, the queries."""
+        return self.total(self.n)
+
+    @cached_property
+    def squares(self) -> NDArray[np.float64]:
+        """(L,) Σ n_i²."""
+        return self.total(self.n**2)
+
+    @cached_property
+    def rest(self) -> NDArray[np.float64]:
+        """(P,) 1 - n_i / T."""
+        whole = np.where(self.number > 1, self.size + 2 * ratio(self.squares, self.size), np.nan)
+        share: NDArray[np.float64] = 1 - self.n / whole[self.label]
+        return share
 
 
 def mean_intervals(
@@ -153,40 +174,51 @@ def mean_intervals(
     if not 0 < confidence < 1:
         raise ValueError(f"Expected a share above 0 and below 1, but confidence = {confidence}. Use 0.95.")
 
-    counted = (labels >= 0) & ~np.isnan(table[line]).all(axis=1)
-    line, labels = line[counted], labels[counted].astype(np.int64)
-    asks, line = np.unique(line, return_inverse=True)
+    has_any: NDArray[np.bool_] = (~np.isnan(table)).any(axis=1)
+    counted = (labels >= 0) & (has_any if lines is None else has_any[line])
+    labels, line = labels[counted].astype(np.int64), line[counted]
+    # Without lines, those that count are in their order, each once.
+    asks, line = (line, np.arange(len(line))) if lines is None else dense_codes(line)
     table = table[asks]
-    members = np.unique(codes[asks], return_inverse=True)[1].astype(np.int64)
+    members = dense_codes(codes[asks])[1]
     n_clusters = int(members.max(initial=-1)) + 1
+    of_line = members if lines is None else members[line]
     # Each pair of label and cluster once, and which one each line belongs to.
-    pairs, pair = np.unique(labels * max(n_clusters, 1) + members[line], return_inverse=True)
+    pairs, pair = np.unique(labels * max(n_clusters, 1) + of_line, return_inverse=True)
     label_of, cluster_of = pairs // max(n_clusters, 1), pairs % max(n_clusters, 1)
 
     micro, macro = np.full((2, table.shape[1], 2), np.nan)
     label = np.full((n_labels, table.shape[1], 2), np.nan)
-    means = means_of(table, labels, n_labels=n_labels, lines=line, limits=limits)
-    squares = means_of(table**2, labels, n_labels=n_labels, lines=line).label
-    for column, mine in enumerate(table.T):
+    several = None if lines is None else line
+    means = means_of(table, labels, n_labels=n_labels, lines=several, limits=limits)
+    # Values from 0 have no use for them.
+    squares = means_of(table**2, labels, n_labels=n_labels, lines=several).label if low < 0 else means.label
+    before: NDArray[np.bool_] | None = None
+    for column in range(table.shape[1]):
+        mine = np.ascontiguousarray(table[:, column])
         there = ~np.isnan(mine)
-        known, own = there[line], mine[line]
-        n = np.bincount(pair[known], minlength=len(pairs)).astype(np.float64)
-        s = _sums(pair[known], own[known], len(pairs))
-        asked = n > 0
-        by_label = _Clusters(label_of[asked], cluster_of[asked], n[asked], s[asked], n_labels=n_labels)
-        label[:, column] = _of_labels(by_label, limits, confidence)
-        n = np.bincount(members[there], minlength=n_clusters).astype(np.float64)
-        s = _sums(members[there], mine[there], n_clusters)
-        asked = n > 0
-        one_label = np.zeros(int(asked.sum()), dtype=np.int64)
-        whole = _Clusters(one_label, np.flatnonzero(asked), n[asked], s[asked], n_labels=1)
-        micro[column] = _of_labels(whole, limits, confidence)[0]
+        if before is None or not np.array_equal(there, before):  # the columns of one metric are mostly alike in this
+            before, known = there, there if lines is None else there[line]
+            pair_known, member_there = pair[known], members[there]
+            n = np.bincount(pair_known, minlength=len(pairs)).astype(np.float64)
+            asked = n > 0
+            by_label = _Clusters(label_of[asked], cluster_of[asked], n[asked], n_labels=n_labels)
+            n = np.bincount(member_there, minlength=n_clusters).astype(np.float64)
+            asks_whole = n > 0
+            one_label = np.zeros(int(asks_whole.sum()), dtype=np.int64)
+            whole = _Clusters(one_label, np.flatnonzero(asks_whole), n[asks_whole], n_labels=1)
+        own = mine if lines is None else mine[line]
+        s = _sums(pair_known, own[known], len(pairs))[asked]
+        label[:, column] = _of_labels(by_label, s, limits, confidence)
+        micro[column] = _of_labels(whole, _sums(member_there, mine[there], n_clusters)[asks_whole], limits, confidence)[
+            0
+        ]
         if len(whole.n) > 1:
-            present = np.unique(by_label.label)
+            present = np.flatnonzero(by_label.number)
             if len(present) == 1:
                 macro[column] = label[present[0], column]
             else:
-                macro[column] = _macro(by_label, squares[:, column], limits, confidence)
+                macro[column] = _macro(by_label, s, squares[:, column], limits, confidence)
     # The means are summed in another order, so that the last digit may differ.
     for bounds, mean in ((micro, means.micro), (macro, means.macro), (label, means.label)):
         bounds[..., 0] = np.clip(np.minimum(bounds[..., 0], mean), low, high)
@@ -224,15 +256,10 @@ def sums_intervals(
         >>> sums_intervals(np.ones(5), np.full(5, 2.0), np.zeros(5, int), n_means=1).round(2).tolist()
         [[0.29, 0.71]]
     """
-    lines = np.arange(len(codes))
     clusters = _Clusters(
-        np.asarray(codes, dtype=np.int64),
-        lines,
-        np.asarray(sizes, dtype=np.float64),
-        np.asarray(sums, dtype=np.float64),
-        n_labels=n_means,
+        np.asarray(codes, dtype=np.int64), np.arange(len(codes)), np.asarray(sizes, dtype=np.float64), n_labels=n_means
     )
-    return _of_labels(clusters, limits, confidence)
+    return _of_labels(clusters, np.asarray(sums, dtype=np.float64), limits, confidence)
 
 
 def cell_intervals(
@@ -309,17 +336,19 @@ def cell_intervals(
     return cells, bounds
 
 
-def _of_labels(clusters: _Clusters, limits: tuple[float, float], confidence: float) -> NDArray[np.float64]:
-    """(L, 2) bounds of each label's mean, not cut yet; NaN below two clusters. Formulas: see above."""
-    label, n, s = clusters.label, clusters.n, clusters.s
-    number = np.bincount(label, minlength=clusters.n_labels)
-    size, squares = clusters.total(n), clusters.total(n**2)
-    whole = np.where(number > 1, size + 2 * ratio(squares, size), np.nan)
+def _of_labels(
+    clusters: _Clusters, s: NDArray[np.float64], limits: tuple[float, float], confidence: float
+) -> NDArray[np.float64]:
+    """(L, 2) bounds of each label's mean, not cut yet; NaN below two clusters. Formulas: see above.
+
+    ``s`` is (P,), the sum of the values of each pair of label and cluster.
+    """
 
     def own(middle: NDArray[np.float64]) -> NDArray[np.float64]:
-        return clusters.total((s - middle[label] * n) ** 2 / (1 - n / whole[label]))
+        return clusters.total((s - middle[clusters.label] * clusters.n) ** 2 / clusters.rest)
 
-    return _bounds(_Sums(size, squares, number, clusters.total(s)), own, limits, confidence)
+    sums = _Sums(clusters.size, clusters.squares, clusters.number, clusters.total(s))
+    return _bounds(sums, own, limits, confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,7 +394,11 @@ def _bounds(
 
 
 def _macro(
-    clusters: _Clusters, squares: NDArray[np.float64], limits: tuple[float, float], confidence: float
+    clusters: _Clusters,
+    s: NDArray[np.float64],
+    squares: NDArray[np.float64],
+    limits: tuple[float, float],
+    confidence: float,
 ) -> NDArray[np.float64]:
     """(2,) bounds of the mean over labels of their means, not cut yet.
 
@@ -386,11 +419,11 @@ def _macro(
     label, and p̃ (1 - p̃) is the drawn mean square less p̃².
     """
     low, high = limits
-    label, n, s = clusters.label, clusters.n, clusters.s
-    here = np.flatnonzero(np.bincount(label, minlength=clusters.n_labels))
+    label, n = clusters.label, clusters.n
+    here = np.flatnonzero(clusters.number)
     labels = len(here)
-    number = np.bincount(label, minlength=clusters.n_labels)[here].astype(np.float64)
-    size, sum_of_squares = clusters.total(n)[here], clusters.total(n**2)[here]
+    number = clusters.number[here].astype(np.float64)
+    size, sum_of_squares = clusters.size[here], clusters.squares[here]
     mean = clusters.total(s)[here] / size
     square = squares[here] if low < 0 else mean
     room = np.maximum(square - mean**2, 0.0)

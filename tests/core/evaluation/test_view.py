@@ -10,6 +10,7 @@ from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.relevance import Relevance
 from radcbir_core.evaluation.view import gallery_view, split_sides, view_notes
+from tests.planted_training import plant_training
 
 
 @pytest.fixture
@@ -51,6 +52,31 @@ def test_images_that_one_of_several_encoders_could_not_embed_are_on_no_side(stor
     view = gallery_view(store, Protocol(), "anatomy", beside=[None, Other()])
     assert 7 not in view.queries
     assert not view.gallery[7]
+
+
+@pytest.mark.parametrize("rule", ["skip", "count"])
+def test_who_asks_with_and_without_what_was_seen(store, monkeypatch, rule) -> None:
+    plant_training(monkeypatch, store.collection, [2, 5, 9])
+    view = gallery_view(store, Protocol.of(seen=rule), "modality")
+    seen = set(view.seen.tolist())
+    assert seen >= {2, 5, 9}  # and their copies
+    asked = set(view.queries.tolist())
+    assert set(view.with_seen.queries.tolist()) == asked | seen
+    assert set(view.without_seen.queries.tolist()) == asked - seen
+    assert view.with_seen.asked_also_by(view).sum() == len(view.queries)
+    assert view.with_seen.queries[~view.with_seen.asked_also_by(view.without_seen)].tolist() == sorted(seen)
+    same = view.with_seen if rule == "count" else view.without_seen
+    assert same is view
+
+
+def test_views_that_ask_the_same_are_told_from_others(store) -> None:
+    views = [gallery_view(store, Protocol(), level) for level in ("modality", "anatomy")]
+    everything = np.ones(len(store.valid), dtype=bool)
+    assert views[0].asks_the_same(gallery_view(store, Protocol(), "modality"))
+    assert views[0].asks_the_same(views[1]) == np.array_equal(views[0].queries, views[1].queries)
+    assert not views[0].asks_the_same(gallery_view(store, Protocol(exclude=()), "modality"))
+    assert not views[0].asks_the_same(views[0].asked_by(views[0].queries[1:]))
+    assert not views[0].asks_the_same(views[0].within(everything & (np.arange(len(everything)) > 0)))
 
 
 def test_parts_of_a_view_keep_the_rest(store) -> None:

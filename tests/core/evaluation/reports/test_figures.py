@@ -7,7 +7,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation import Protocol
-from radcbir_core.evaluation.reports.figures import by_chance, figures
+from radcbir_core.evaluation.reports.figures import by_chance, figures, means_alone
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES, mean_intervals
 from radcbir_core.evaluation.view import gallery_view
 
@@ -48,6 +48,14 @@ def test_chance_is_the_share_of_what_may_be_drawn(view) -> None:
     relevant = view.available.relevant
     expected = np.where(relevant > 0, relevant / view.allowed, np.nan)
     np.testing.assert_allclose(drawn, np.column_stack([expected, expected]))
+
+
+@pytest.mark.parametrize("column", [None, "split"])
+def test_means_alone_are_those_of_the_table(view, column) -> None:
+    values = np.random.default_rng(2).uniform(0, 1, (len(view.queries), 2))
+    values[5] = np.nan
+    by = column and view.store.collection.manifest.codes(column)
+    np.testing.assert_array_equal(means_alone(view, values, by=by), figures(view, values, by=by)["precision"])
 
 
 def test_images_can_count_under_something_else_than_their_label(view) -> None:
