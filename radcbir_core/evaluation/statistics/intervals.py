@@ -174,7 +174,7 @@ def mean_intervals(
     if not 0 < confidence < 1:
         raise ValueError(f"Expected a share above 0 and below 1, but confidence = {confidence}. Use 0.95.")
 
-    has_any: NDArray[np.bool_] = (~np.isnan(table)).any(axis=1)
+    has_any = np.asarray((~np.isnan(table)).any(axis=1))
     counted = (labels >= 0) & (has_any if lines is None else has_any[line])
     labels, line = labels[counted].astype(np.int64), line[counted]
     # Without lines, those that count are in their order, each once.
