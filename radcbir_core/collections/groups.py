@@ -77,10 +77,10 @@ def default_exclusions(store: EncoderStore) -> tuple[Exclusion, ...]:
     Args:
         store: What an encoder made of a collection.
     """
-    known = store.collection.manifest.groups("patient") >= 0
-    if known.all() or not store.is_current(NEAR_DUPLICATES):
+    known = store.collection.manifest.known("patient")
+    if known == len(store.collection) or not store.is_current(NEAR_DUPLICATES):
         return ("patient",)
-    return (NEAR_DUPLICATE, "patient") if known.any() else (NEAR_DUPLICATE,)
+    return (NEAR_DUPLICATE, "patient") if known else (NEAR_DUPLICATE,)
 
 
 def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:

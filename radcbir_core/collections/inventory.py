@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.counting import COUNTED, Counts, counts_in
 from radcbir_core.collections.layout import (
     CORRECTIONS,
     ENCODERS,
@@ -28,7 +27,7 @@ from radcbir_core.collections.layout import (
     collections_folder,
     is_manifest_name,
 )
-from radcbir_core.collections.manifest import COLUMNS, Manifest, odd_column
+from radcbir_core.collections.manifest import GROUP_COLUMNS, odd_column
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.storage import disk_errors
 from radcbir_core.swapping import finish_swaps
@@ -42,7 +41,6 @@ _OF_ENCODER = {
     for artifact in ARTIFACTS
     for name in (*artifact.files, *filter(None, (artifact.folder, artifact.unfinished)))
 }
-_COUNTED = ("dataset", "split", "modality", "anatomy", "pathologies", "patient_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +56,6 @@ class Listed:
     name: str
     collection: Collection | None
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Counts over a manifest; the mappings go from a value to its images, most frequent first.
-
-    Attributes:
-        images: Rows.
-        patients: Distinct patients.
-        with_patient: Images whose patient is known.
-        unlabeled: Images without a pathology.
-        labels: Distinct full labels, ``modality/anatomy/pathology``.
-        pathologies: Images by pathology; an image with several counts for each.
-        modalities: Images by modality.
-        anatomies: Images by anatomy.
-        datasets: Images by data set.
-        splits: Images by split.
-    """
-
-    images: int
-    patients: int
-    with_patient: int
-    unlabeled: int
-    labels: int
-    pathologies: dict[str, int]
-    modalities: dict[str, int]
-    anatomies: dict[str, int]
-    datasets: dict[str, int]
-    splits: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +117,18 @@ def counts_of(collection: Collection) -> Counts:
     try:
         with pq.ParquetFile(path) as file:
             rows = file.metadata.num_rows
-            table = file.read(columns=[name for name in _COUNTED if name in file.schema_arrow.names])
+            wanted = {*COUNTED, *GROUP_COLUMNS.values()}
+            table = file.read(columns=[name for name in file.schema_arrow.names if name in wanted])
     except (OSError, ValueError) as error:  # an ArrowInvalid is a ValueError
         raise CollectionError(
             f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
         ) from error
-    missing = [name for name in _COUNTED if name not in table.column_names]
+    missing = [name for name in COUNTED if name not in table.column_names]
     if missing or rows != len(collection) or odd_column(table.schema):
         raise CollectionError(
             f"Expected the manifest that collection.json describes, but {path} is another. Import the collection again."
         )
-    # A manifest of nothing but these: the other columns take no memory.
-    padded = {name: table.column(name) if name in _COUNTED else pa.nulls(rows) for name in COLUMNS}
-    manifest = Manifest(pa.table(padded), digest="")
-    patients = manifest.codes("patient_id")
-    labeled = pc.list_value_length(table.column("pathologies"))
-    return Counts(
-        images=rows,
-        patients=len(patients.values),
-        with_patient=int((patients.codes >= 0).sum()),
-        unlabeled=int(pc.sum(pc.equal(labeled, 0)).as_py() or 0),
-        labels=len(manifest.labels("label").values),
-        pathologies=dict(manifest.pathology_counts),
-        modalities=manifest.codes("modality").counts(),
-        anatomies=manifest.codes("anatomy").counts(),
-        datasets=manifest.codes("dataset").counts(),
-        splits=manifest.codes("split").counts(),
-    )
+    return counts_in(table)
 
 
 def sizes_of(folder: Path) -> Sizes:

@@ -53,13 +53,14 @@ COLUMNS = (*TEXT_COLUMNS[:6], "pathologies", *TEXT_COLUMNS[6:], "width", "height
 FRAME_COLUMN = "dicom_frame"
 """A further column: which frame of its file an image is, counted from 0; empty where the file is one image."""
 
-_GROUP_COLUMN: dict[Grouping, str] = {
+GROUP_COLUMNS: dict[Grouping, str] = {
     "duplicate": "duplicate_group",
     "series": "series_id",
     "study": "study_id",
     "patient": "patient_id",
     "dataset": "dataset",
 }
+"""Which column says of images that they belong together; ``duplicate_group`` holds numbers, the others text."""
 _NEVER_A_MEASURE = frozenset({*TEXT_COLUMNS, "pathologies", "series_id", "duplicate_group"})
 _NEVER_A_FILTER = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group"})
 _MOST_MASKS = 64
@@ -271,7 +272,7 @@ class Manifest:
             raise QueryError(
                 f"Expected a grouping of {', '.join(GROUPINGS)}, but grouping = {grouping!r}. Choose among these."
             )
-        name = _GROUP_COLUMN[grouping]
+        name = GROUP_COLUMNS[grouping]
         with self._lock:
             if grouping not in self._groups:
                 if grouping == "duplicate":
@@ -281,6 +282,17 @@ class Manifest:
                 else:
                     self._groups[grouping] = self.codes(name).codes
             return self._groups[grouping]
+
+    def known(self, grouping: Grouping) -> int:
+        """Of how many images it is known to which group they belong: :meth:`groups` counted, without making them.
+
+        Raises:
+            QueryError: No such grouping.
+        """
+        name = GROUP_COLUMNS.get(grouping, "")
+        if grouping == "duplicate" or name not in self.table.column_names:
+            return int((self.groups(grouping) >= 0).sum())
+        return int(pc.sum(pc.not_equal(self._text(name), "")).as_py() or 0)
 
     def mask(self, where: Mapping[str, Sequence[str]]) -> npt.NDArray[np.bool_]:
         """Which images satisfy a filter: every column must match, by any of its values.
@@ -432,7 +444,8 @@ class Manifest:
             CollectionError: The file is missing or damaged.
         """
         try:
-            table = pq.read_table(path)
+            with pq.ParquetFile(path) as file:
+                table = file.read()  # in one piece, which read_table would not be
             digest = digest_file(path)
         except (OSError, ValueError, pa.ArrowException) as error:
             raise CollectionError(
@@ -487,12 +500,15 @@ def _encode(column: pa.ChunkedArray | pa.Array) -> Codes:
     """Text → sorted distinct values and codes; "" becomes -1."""
     encoded = column.dictionary_encode()
     encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
-    words = np.asarray(encoded.dictionary.to_pylist(), dtype=object)
-    order = sorted((i for i, word in enumerate(words) if word), key=lambda i: words[i])
+    words = encoded.dictionary
+    # Bytes of UTF-8 are in the order of the characters that they stand for.
+    order = np.asarray(pc.sort_indices(words)).astype(np.int64)
+    if len(order) and not words[int(order[0])].as_py():
+        order = order[1:]
     position = np.full(len(words), -1, dtype=np.int32)
     position[order] = np.arange(len(order), dtype=np.int32)
     codes = position[np.asarray(encoded.indices)] if len(words) else np.empty(0, dtype=np.int32)
-    return Codes(values=tuple(words[order]), codes=codes)
+    return Codes(values=tuple(words.take(pa.array(order)).to_pylist()), codes=codes)
 
 
 def _place(value: str, values: Sequence[str]) -> int | None:

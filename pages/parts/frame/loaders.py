@@ -11,23 +11,21 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow.compute as pc
 import streamlit as st
 from PIL import Image
 
 from pages.parts.frame import encoder_warmup, server_paths
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.counting import Counts, counts_in
 from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, clusters_of
-from radcbir_core.collections.inventory import Counts, Sizes, counts_of, sizes_of
+from radcbir_core.collections.inventory import Sizes, counts_of, sizes_of
 from radcbir_core.collections.layout import data_folder, list_collections
-from radcbir_core.collections.manifest import GROUPINGS, Grouping
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.collections.store import EncoderStore
@@ -68,41 +66,6 @@ class EncoderKey(NamedTuple):
     collection: CollectionKey
     encoder_id: str
     record: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Counts over a collection. The mappings go from a value to its number of images, most frequent first.
-
-    Attributes:
-        images: Number of images.
-        patients: Number of distinct patients.
-        with_patient: Number of images whose patient is known.
-        duplicate_groups: Number of groups of byte-identical files.
-        duplicate_images: Number of images in those groups.
-        unlabeled: Number of images without a pathology label.
-        multi_label: Number of images with more than one pathology label.
-        modalities: Images by modality.
-        anatomies: Images by anatomy.
-        datasets: Images by dataset.
-        splits: Images by split.
-        pathologies: Images by pathology; an image with several counts for each.
-        known_groups: The groupings of the manifest that mean something here: those known of at least one image.
-    """
-
-    images: int
-    patients: int
-    with_patient: int
-    duplicate_groups: int
-    duplicate_images: int
-    unlabeled: int
-    multi_label: int
-    modalities: dict[str, int]
-    anatomies: dict[str, int]
-    datasets: dict[str, int]
-    splits: dict[str, int]
-    pathologies: dict[str, int]
-    known_groups: tuple[Grouping, ...]
 
 
 def collection_names() -> list[str]:
@@ -252,13 +215,13 @@ def offered_exclusions(opened: Collection, encoder_id: str, *, always: Sequence[
     return [name for name in EXCLUSIONS if name in known]
 
 
-def facts(opened: Collection) -> Facts:
+def facts(opened: Collection) -> Counts:
     """What is in a collection, counted once."""
     return _facts(collection_key(opened))
 
 
 def counts(opened: Collection) -> Counts:
-    """Counts over a collection that need not be open: as many of :func:`facts` as a few columns of its manifest tell.
+    """What :func:`facts` are of a collection that need not be open: a few columns of its manifest are read.
 
     Raises:
         CollectionError: The manifest is missing, damaged, or another than the collection's.
@@ -409,14 +372,18 @@ def _figure(key: EncoderKey, *kept: str) -> OneFigure | None:  # noqa: ARG001 - 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _samples(key: CollectionKey, count: int) -> list[int]:
     manifest = collection_by(key).manifest
-    anatomy = manifest.codes("anatomy")
-    pairs = manifest.codes("modality").codes.astype(np.int64) * (len(anatomy.values) + 1) + anatomy.codes
+    modality, anatomy = manifest.codes("modality"), manifest.codes("anatomy")
+    pairs = (modality.codes + 1) * (len(anatomy.values) + 1) + anatomy.codes + 1
+    frequency = np.bincount(pairs)
     order = np.random.default_rng(0).permutation(len(manifest))
-    _, pair, frequency = np.unique(pairs[order], return_inverse=True, return_counts=True)
-    turn = np.empty(len(order), dtype=np.int64)
+    # Few pairs, as numbers of two bytes, are put in order many times as quickly as other things.
+    pair = pairs[order].astype(np.int16 if len(frequency) < 2**15 else np.int32)
     by_pair = np.argsort(pair, kind="stable")
+    turn = np.empty(len(order), dtype=np.int32)
     turn[by_pair] = np.arange(len(order)) - np.repeat(np.cumsum(frequency) - frequency, frequency)
-    best = np.lexsort((pair, -frequency[pair], turn))[:count]
+    # No pair is asked for more often than this.
+    early = np.flatnonzero(turn < count)
+    best = early[np.lexsort((pair[early], -frequency[pair[early]], turn[early]))[:count]]
     return [int(row) for row in order[best]]
 
 
@@ -446,24 +413,5 @@ def _reviews(folder: str, stamp: tuple[int, int, int]) -> Reviews:  # noqa: ARG0
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _facts(key: CollectionKey) -> Facts:
-    manifest = collection_by(key).manifest
-    patients = manifest.groups("patient")
-    duplicates = manifest.groups("duplicate")
-    labels = np.asarray(pc.list_value_length(manifest.table.column("pathologies")))
-    return Facts(
-        images=len(manifest),
-        patients=int(np.unique(patients[patients >= 0]).size),
-        with_patient=int((patients >= 0).sum()),
-        duplicate_groups=int(np.unique(duplicates[duplicates >= 0]).size),
-        duplicate_images=int((duplicates >= 0).sum()),
-        unlabeled=int((labels == 0).sum()),
-        multi_label=int((labels > 1).sum()),
-        modalities=manifest.codes("modality").counts(),
-        anatomies=manifest.codes("anatomy").counts(),
-        datasets=manifest.codes("dataset").counts(),
-        splits=manifest.codes("split").counts(),
-        pathologies=dict(manifest.pathology_counts),
-        # Where all images are of one data set, leaving it out leaves nothing.
-        known_groups=tuple(name for name in GROUPINGS if manifest.groups(name).max(initial=-1) >= (name == "dataset")),
-    )
+def _facts(key: CollectionKey) -> Counts:
+    return counts_in(collection_by(key).manifest.table)

@@ -10,6 +10,7 @@ from pages.parts.home import encoder_figures
 from pages.parts.images import gallery
 from pages.parts.jobs import first_start, waiting
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.counting import Counts
 from radcbir_core.synthetic import demonstration
 from radcbir_core.wording import counted
 
@@ -57,7 +58,7 @@ def page() -> None:
             problem_table.draw_notes(collection)
 
 
-def overview(collection: Collection, facts: loaders.Facts, *, problems: int) -> None:
+def overview(collection: Collection, facts: Counts, *, problems: int) -> None:
     """Title, and the size of the collection in numbers."""
     st.markdown(f"**{literal(collection.title)}** \u2002:gray[{literal(_provenance(collection))}]")
     known = f"known of {counted(facts.with_patient, 'image')}" if facts.patients else "not known of any image"
@@ -89,7 +90,7 @@ def steps_of_demo() -> dict[str, str]:
     return dict(loaders.artifact_states(collection, demonstration.ENCODER))
 
 
-def show_counts(facts: loaders.Facts) -> None:
+def show_counts(facts: Counts) -> None:
     """Counts by modality, anatomy and pathology."""
     first, second = st.columns(2, gap="medium")
     with first:
@@ -99,7 +100,7 @@ def show_counts(facts: loaders.Facts) -> None:
         counts.bars("Pathology", facts.pathologies, rows=17)
 
 
-def show_origins(facts: loaders.Facts) -> None:
+def show_origins(facts: Counts) -> None:
     """Counts by dataset and split."""
     first, second = st.columns([3, 2], gap="medium")
     without = facts.images - sum(facts.splits.values())

@@ -49,6 +49,14 @@ def test_groups() -> None:
     assert manifest(series_id=[*"xxyy", "", ""]).groups("series").tolist() == [0, 0, 1, 1, -1, -1]
 
 
+@given(st.lists(st.text(max_size=3), max_size=20))
+def test_codes_are_places_among_the_sorted_values(words) -> None:
+    table = pa.table({name: pa.nulls(len(words), pa.string()) for name in COLUMNS} | {"view": words})
+    codes = Manifest(table, digest="").codes("view")
+    assert list(codes.values) == sorted({word for word in words if word})
+    assert codes.text(np.arange(len(words))) == words
+
+
 def test_pathology_counts() -> None:
     assert manifest().pathology_counts == {
         "effusion": 1, "fracture": 1, "glioma": 1, "mass": 1, "normal": 1, "pneumonia": 1,
