@@ -113,6 +113,6 @@ def test_k_occurrence_is_that_of_hubness_and_computed_by_a_job(app, copied_data,
     expected = np.full(61, NO_NUMBER)
     expected[images["row"]] = np.rint(np.clip(images["cosine"] / hub, 0, 1) * 254)
     assert colors(at).tolist() == expected.tolist()
-    assert f"Hubs are in {hub} list" in words(at)
+    assert f"Hubs, in {hub} list" in words(at)
     choose(at, "Color by", "split")
     assert not complaints(at)

@@ -100,6 +100,29 @@ def test_the_panel_leads_to_the_pages_that_look_at_these_images_alone(app, store
     assert "select=box%3A" in query
 
 
+def test_categories_shown_alone_go_along_where_a_filter_says_the_same(app, store) -> None:
+    everything = box_of(store, np.arange(61))
+    at = app("map", select=everything, color="modality", only="CT")
+    assert not complaints(at)
+    assert "where=modality%3DCT" in links(at)["Search within"][1]
+    manifest = store.collection.manifest
+    assert selection_panel.as_filter(manifest, "split", []) == []
+    assert selection_panel.as_filter(manifest, "split", ["train", "no split"]) == ["split=train", "split="]
+    # Images that have this pathology alone are no filter: it takes in those that have others as well.
+    assert selection_panel.as_filter(manifest, "pathologies", ["normal"]) is None
+    assert selection_panel.as_filter(manifest, "", ["seen in training"]) is None
+    at = app("map", select=everything, color="pathologies", only="normal")
+    assert not complaints(at)
+    assert "Search within" not in links(at)
+
+
+def test_a_filter_for_images_without_a_value_is_understood_on_other_pages(app, store) -> None:
+    at = app("retrieval", image=store.collection.manifest.record(0)["image_id"], where="split=", k="60", exclude="none")
+    assert not complaints(at)
+    assert not cards(at)  # every image has a split
+    assert "No image is left to be a hit" in html(at)
+
+
 def test_the_table_of_a_selection_has_what_is_known_of_each_image(app, store) -> None:
     Precision().suited(store).run(store)
     rows = np.array([5, 2, 60])

@@ -76,10 +76,11 @@ def list_members(column: pa.ChunkedArray) -> Members:
     rows = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
     values = tuple(sorted(value for value in pc.unique(flat).to_pylist() if value))
     codes = np.asarray(pc.fill_null(pc.index_in(flat, value_set=pa.array(values, pa.string())), -1), dtype=np.int32)
-    # Each value once, however often a list says it.
-    pairs = np.unique(rows[codes >= 0] * max(len(values), 1) + codes[codes >= 0])
-    rows, known = np.divmod(pairs, max(len(values), 1))
-    return Members(values, rows, known.astype(np.int32), len(column))
+    rows, codes = rows[codes >= 0], codes[codes >= 0]
+    if (np.diff(rows) == 0).any():  # each value once, however often a list says it
+        rows, own = np.divmod(np.unique(rows * len(values) + codes), len(values))
+        codes = own.astype(np.int32)
+    return Members(values, rows, codes, len(column))
 
 
 def is_list(column: pa.ChunkedArray) -> bool:

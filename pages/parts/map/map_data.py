@@ -214,9 +214,9 @@ def _colors_of_occurrence(key: EncoderKey, made: Hashable, *, _result: Result) -
     values = np.full(len(loaders.collection_by(key.collection)), np.nan)
     values[images["row"].to_numpy()] = images["cosine"].to_numpy()
     hub = int(facts["cosine"]["hub"])
-    hubs = counted(int(facts["cosine"]["hubs"]), "image")
     said = (
-        f"k-occurrence: in how many lists of {facts['k']} hits an image is. Hubs are in {counted(hub, 'list')} or more"
+        f"k-occurrence: in how many lists of {facts['k']} hits an image is. Hubs, in {counted(hub, 'list')} or more, "
+        f"have the color of the upper end: {counted(int(facts['cosine']['hubs']), 'image')}."
     )
     return _painted(
         key,
@@ -226,7 +226,7 @@ def _colors_of_occurrence(key: EncoderKey, made: Hashable, *, _result: Result) -
             low=0.0,
             high=float(max(hub, 1)),
             note=f"lists of {facts['k']} hits",
-            said=f"{said} more: {hubs}, in the color of the upper end.",
+            said=said,
         ),
     )
 

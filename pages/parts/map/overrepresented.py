@@ -21,7 +21,7 @@ from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.statistics.intervals import cell_intervals
 from radcbir_core.wording import counted
 
-FIRST: Final = 12
+FIRST: Final = 8
 """So many values are shown where nobody asks for all."""
 ALIKE: Final = (0.8, 1.25)
 """Between these ratios a value is about as frequent as among all."""

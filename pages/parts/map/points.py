@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +29,11 @@ class Points:
     x: npt.NDArray[np.float32]
     y: npt.NDArray[np.float32]
     preservation: float
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the rows, for what is made of them and kept."""
+        return blake2b(self.rows.tobytes(), digest_size=16).hexdigest()
 
 
 def points_of(manifest: Manifest, projection: pd.DataFrame, where: Mapping[str, Sequence[str]]) -> Points:

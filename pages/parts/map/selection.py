@@ -6,6 +6,8 @@ What the URL says is read by map_selection.py, for all pages.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 
@@ -25,6 +27,11 @@ class Picked:
 
     texts: tuple[str, ...]
     rows: np.ndarray
+
+    @cached_property
+    def digest(self) -> str:
+        """Of the rows, for what is made of them and kept."""
+        return blake2b(self.rows.tobytes(), digest_size=16).hexdigest()
 
 
 def selected(opened: Opened, points: Points, *, among: np.ndarray | None = None) -> Picked:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Hashable, Sequence
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
+from pages.parts.evaluation import runs
 from pages.parts.frame import counts, loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.map import map_data, overrepresented, precision_inside
 from pages.parts.map.color_choice import PRECISION, Colors
-from pages.parts.map.coloring import COLUMNS, title_of
+from pages.parts.map.coloring import COLUMNS, Members, no_value, title_of
+from pages.parts.map.column_values import is_list
 from pages.parts.map.points import Points
+from pages.parts.map.precision_inside import Share
 from pages.parts.map.selection import Picked
+from radcbir_core.collections.manifest import Manifest
 
 CSV_COLUMNS: Final = ("image_id", "path", "modality", "anatomy", "pathologies", "patient_id", "dataset", "split")
 
@@ -57,7 +62,7 @@ def show_selection(opened: Opened, points: Points, picked: Picked, colors: Color
     if not len(picked.rows):
         st.info("There is no image in this selection. Draw around points.", icon=":material/info:")
         return
-    _ways_on(opened, picked)
+    _ways_on(opened, picked, colors)
     with st.container(height=580, border=False, key="radcbir-panel"):
         _precision(opened, picked, colors)
         _labels(opened, points, picked, colors)
@@ -65,28 +70,13 @@ def show_selection(opened: Opened, points: Points, picked: Picked, colors: Color
         gallery.show(opened.collection, picked.rows, key=name, per_page=24, columns=4)
 
 
-def _ways_on(opened: Opened, picked: Picked) -> None:
+def _ways_on(opened: Opened, picked: Picked, colors: Colors) -> None:
     """The table of the selected images, and the pages that look at these alone."""
     collection = opened.collection
-    kept = {"select": list(picked.texts), "where": state.get_all("where")}
+    alone = as_filter(collection.manifest, colors.of_manifest, state.get_all("only"))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-ways-on"):
-        image_id = state.get("image") or str(collection.manifest.record(int(picked.rows[0]))["image_id"])
-        st.page_link(
-            "pages/retrieval.py",
-            label="Search within",
-            icon=":material/image_search:",
-            query_params=state.parameters_for(image=image_id, **kept),
-            help="Hits among these images alone: of the query on the map, or of the image in the middle; of any other, "
-            "an upload or a sentence from there",
-        )
-        if loaders.artifact_states(collection, opened.encoder_id)["neighbors"] == "current":
-            st.page_link(
-                "pages/failures.py",
-                label="Open on Failures",
-                icon=":material/troubleshoot:",
-                query_params=state.parameters_for(view="mined", **kept),
-                help="The failures of every kind among these images alone",
-            )
+        if alone is not None:
+            _links(opened, picked, {"select": list(picked.texts), "where": [*state.get_all("where"), *alone]})
         st.download_button(
             "CSV",
             lambda: csv_bytes(selection_table(opened, picked.rows)),
@@ -96,6 +86,48 @@ def _ways_on(opened: Opened, picked: Picked) -> None:
             help="The selected images as a table, with their places on the map and their P@k",
             on_click="ignore",
         )
+
+
+def _links(opened: Opened, picked: Picked, kept: dict[str, list[str]]) -> None:
+    """The pages that look at the selected images alone; ``kept`` says in their address which these are."""
+    collection = opened.collection
+    image_id = state.get("image") or str(collection.manifest.record(int(picked.rows[0]))["image_id"])
+    st.page_link(
+        "pages/retrieval.py",
+        label="Search within",
+        icon=":material/image_search:",
+        query_params=state.parameters_for(image=image_id, **kept),
+        help="Hits among these images alone: of the query on the map, or of the image in the middle; of any other, an "
+        "upload or a sentence from there",
+    )
+    if loaders.artifact_states(collection, opened.encoder_id)["neighbors"] == "current":
+        st.page_link(
+            "pages/failures.py",
+            label="Open on Failures",
+            icon=":material/troubleshoot:",
+            query_params=state.parameters_for(view="mined", **kept),
+            help="The failures of every kind among these images alone",
+        )
+
+
+def as_filter(manifest: Manifest, column: str, only: Sequence[str]) -> list[str] | None:
+    """What limits other pages to the categories that are shown alone, as ``where`` has it in the URL.
+
+    Args:
+        manifest: What the images are.
+        column: Whose values the categories are; empty where they are of no column.
+        only: The categories shown alone.
+
+    Returns:
+        The conditions, none where all categories are shown; None where no filter says the same: of images of several
+        values a filter takes in all that have one of them, and a category those that have it alone.
+    """
+    if not only:
+        return []
+    if not column or is_list(manifest.table.column(column)):
+        return None
+    values = {**{value: value for value in manifest.codes(column).values}, no_value(column): ""}
+    return [f"{column}={values[name]}" for name in only] if set(only) <= set(values) else None
 
 
 def _precision(opened: Opened, picked: Picked, colors: Colors) -> None:
@@ -117,7 +149,10 @@ def _precision(opened: Opened, picked: Picked, colors: Colors) -> None:
                 state.update(color=PRECISION)
                 st.rerun()  # all of the page, whose colors are chosen above the map
             return
-        own = precision_inside.inside(precision, picked.rows, loaders.clusters(collection, encoder_id))
+        made = runs.key_of(collection, encoder_id, map_data.precision_evaluation(collection, encoder_id))
+        key = (made, colors.level, colors.k, picked.digest)
+        clusters = loaders.clusters(collection, encoder_id)
+        own = _inside(key, _precision=precision, _rows=picked.rows, _clusters=clusters)
         precision_inside.show(collection, own, everyone, level_name=colors.level_name, k=colors.k)
 
 
@@ -138,11 +173,12 @@ def _labels(opened: Opened, points: Points, picked: Picked, colors: Colors) -> N
         format_func=title_of,
         label_visibility="collapsed",
     )
-    table = overrepresented.shares(
-        map_data.members(collection, column),
-        picked.rows,
-        points.rows,
-        clusters=loaders.clusters(collection, opened.encoder_id),
+    table = _shares(
+        (loaders.encoder_key(collection, opened.encoder_id), column, picked.digest, points.digest),
+        _members=map_data.members(collection, column),
+        _rows=picked.rows,
+        _among=points.rows,
+        _clusters=loaders.clusters(collection, opened.encoder_id),
     )
     every = state.get("values") == "all"
     overrepresented.show(table, column, every=every)
@@ -160,6 +196,23 @@ def _labels(opened: Opened, points: Points, picked: Picked, colors: Colors) -> N
                 on_click=state.update,
                 kwargs={"values": None if every else "all"},
             )
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _inside(key: Hashable, *, _precision: np.ndarray, _rows: np.ndarray, _clusters: np.ndarray) -> Share:  # noqa: ARG001 - the key is the cache's
+    return precision_inside.inside(_precision, _rows, _clusters)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _shares(
+    key: Hashable,  # noqa: ARG001 - as above
+    *,
+    _members: Members,
+    _rows: np.ndarray,
+    _among: np.ndarray,
+    _clusters: np.ndarray,
+) -> pd.DataFrame:
+    return overrepresented.shares(_members, _rows, _among, clusters=_clusters)
 
 
 def selection_table(opened: Opened, rows: np.ndarray) -> pd.DataFrame:
