@@ -8,9 +8,11 @@ import streamlit as st
 
 from pages.parts.frame import shell
 from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import markup
 from pages.parts.images import filters
-from pages.parts.map import chart, color_choice, map_data, selection, selection_panel
+from pages.parts.map import chart, color_choice, map_data, second_map, selection, selection_panel
 from pages.parts.map.color_choice import Colors
+from pages.parts.map.second_map import Second
 
 
 def page() -> None:
@@ -19,10 +21,11 @@ def page() -> None:
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
     colors = color_choice.choose_colors(controls, opened)
     where = filters.choose(controls, opened.collection, what="Points")
+    second = second_map.choose(controls, opened, colors)
     with shell.errors_shown():
         colors = color_choice.shown_now(opened, colors)
         if len(map_data.points(opened.collection, opened.encoder_id, where).rows):
-            map_and_panel(opened, colors, where)
+            maps_and_panel(opened, colors, where, second)
         else:
             st.info(
                 "No image passes the filter. Clear it, or choose other values."
@@ -33,20 +36,48 @@ def page() -> None:
 
 
 @st.fragment
-def map_and_panel(opened: Opened, colors: Colors, where: Mapping[str, Sequence[str]]) -> None:
-    """The map, and beside it what is selected; a selection runs this part of the page alone."""
+def maps_and_panel(
+    opened: Opened, colors: Colors, where: Mapping[str, Sequence[str]], second: Second | None = None
+) -> None:
+    """The map, or two, and what is selected; a selection runs this part of the page alone."""
     collection = opened.collection
     chart.take_answer()
     with shell.errors_shown():
         points = map_data.points(collection, opened.encoder_id, where)
-        query = chart.current_query(opened, where)
         painted = color_choice.painted(opened, colors)
         only = chart.only_shown(painted.colors)
-        picked = selection.selected(opened, points, among=chart.among(painted.colors, only))
-        left, right = st.columns([9, 5], gap="medium")
-        with left:
-            chart.draw(opened, painted, where, texts=picked.texts, only=only, query=query)
-            st.caption(chart.about(points, painted, query))
+        others = None if second is None else map_data.points(collection, second.opened.encoder_id, where)
+        among = chart.among(painted.colors, only)
+        picked = selection.selected(opened, points, among=among, second=others)
+        query = chart.current_query(opened, where)
+        if second is None or others is None:
+            left, right = st.columns([9, 5], gap="medium")
+            with left:
+                chart.draw(opened, painted, where, picked=picked, only=only, query=query)
+                st.caption(chart.about(points, painted, query))
+        else:
+            with st.container(key="radcbir-half-maps"):
+                left, beside = st.columns(2, gap="small")
+            with left:
+                st.html(f'<p class="radcbir-part">{markup(opened.encoder_id)}</p>')
+                chart.draw(opened, painted, where, picked=picked, only=only, query=query, paired=True)
+                st.caption(chart.about(points, painted, query))
+            with beside:
+                st.html(f'<p class="radcbir-part">{markup(second.title)}</p>')
+                its = color_choice.painted(second.opened, second.colors)
+                asked = chart.current_query(second.opened, where)
+                chart.draw(
+                    second.opened,
+                    its,
+                    where,
+                    picked=picked,
+                    only=(),
+                    query=asked,
+                    paired=True,
+                    beside=opened.encoder_id,
+                )
+                st.caption(chart.about(others, its, asked))
+            right = st.container()
         with right:
             if picked.texts:
                 selection_panel.show_selection(opened, points, picked, colors)

@@ -7,7 +7,8 @@ hold on the map that there is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +29,10 @@ from radcbir_core.wording import counted
 IMAGE: Final = "image:"
 """How the selection of a single image begins."""
 
+Places = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+_OF_MAP: Final = re.compile(r"(?P<minus>-?)(?P<encoder>[^@:,]+)@(?P<rest>.*)", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -47,23 +52,45 @@ class Selection:
         return int(np.count_nonzero(self.rows))
 
 
-def asked(manifest: Manifest) -> tuple[str, ...]:
+def of_map(text: str) -> tuple[str, str]:
+    """The encoder on whose map an outline is, and its text without it; "" for that of the open encoder.
+
+    >>> of_map("-pixels@box:0,0,1,1"), of_map("box:0,0,1,1"), of_map("image:a@b")
+    (('pixels', '-box:0,0,1,1'), ('', 'box:0,0,1,1'), ('', 'image:a@b'))
+    """
+    parts = _OF_MAP.fullmatch(text)
+    return (parts["encoder"], f"{parts['minus']}{parts['rest']}") if parts is not None else ("", text)
+
+
+def on_map(encoder_id: str, text: str) -> str:
+    """The text of an outline on the map of an encoder; :func:`of_map` is its inverse.
+
+    >>> on_map("pixels", "-box:0,0,1,1"), on_map("", "box:0,0,1,1")
+    ('-pixels@box:0,0,1,1', 'box:0,0,1,1')
+    """
+    minus = "-" if text.startswith("-") else ""
+    return f"{minus}{encoder_id}@{text.removeprefix('-')}" if encoder_id else text
+
+
+def asked(opened: Collection) -> tuple[str, ...]:
     """What the URL selects: ``select=box:…``, ``lasso:…`` or ``image:ID``, any number of them, in their order.
 
-    One that begins with a minus takes away from what those before it have selected. A text that is none of these, or
-    names an image that is not there, is reported and left out.
+    One that begins with a minus takes away from what those before it have selected. An outline on the map of another
+    encoder than the open one begins with its id, as ``pixels@box:…``. A text that is none of these, or names an image
+    or an encoder that is not there, is reported and left out.
 
     Args:
-        manifest: What the images are.
+        opened: Where the images are.
     """
     texts = []
     for text in state.get_all("select"):
-        outline = outlines.from_text(text)
-        if outline is not None:
-            texts.append(outlines.to_text(outline))
+        encoder_id, plain = of_map(text)
+        outline = outlines.from_text(plain)
+        if outline is not None and (not encoder_id or encoder_id in opened.encoder_ids()):
+            texts.append(on_map(encoder_id, outlines.to_text(outline)))
         elif text.removeprefix("-").startswith(IMAGE):
             with shell.errors_shown():
-                _row(text, manifest)
+                _row(text, opened.manifest)
                 texts.append(text)
         else:
             st.warning(
@@ -85,30 +112,30 @@ def rows_in(opened: Collection, encoder_id: str, texts: Sequence[str]) -> npt.ND
         StaleError: There is no map.
         QueryError: A text is none of those.
     """
-    return _rows_in(loaders.encoder_key(opened, encoder_id), tuple(texts))
+    maps = dict.fromkeys([encoder_id, *filter(None, (of_map(text)[0] for text in texts))])
+    return _rows_in(tuple(loaders.encoder_key(opened, name) for name in maps), tuple(texts))
 
 
-def selected(
-    texts: Sequence[str], x: npt.NDArray[np.float32], y: npt.NDArray[np.float32], manifest: Manifest
-) -> npt.NDArray[np.bool_]:
+def selected(texts: Sequence[str], places: Callable[[str], Places], manifest: Manifest) -> npt.NDArray[np.bool_]:
     """As :func:`rows_in`, of any places.
 
     Args:
         texts: What is selected, in their order.
-        x: (N,) places; NaN for an image without one.
-        y: (N,)
+        places: Gives x and y, each (N,) with NaN for an image without a place, on the map of an encoder; of the open
+            one for "".
         manifest: What the images are.
 
     Raises:
         QueryError: A text is none of those.
     """
-    chosen = np.zeros(len(x), dtype=bool)
+    chosen = np.zeros(len(manifest), dtype=bool)
     for text in texts:
-        outline = outlines.from_text(text)
+        encoder_id, plain = of_map(text)
+        outline = outlines.from_text(plain)
         if outline is None:
             chosen[_row(text, manifest)] = not text.startswith("-")
             continue
-        within = outlines.inside(outline, x, y)
+        within = outlines.inside(outline, *places(encoder_id))
         chosen = chosen & ~within if outline.takes_away else chosen | within
     return chosen
 
@@ -124,7 +151,7 @@ def choose(box: st.delta_generator.DeltaGenerator, opened: Opened, *, what: str)
     if not state.get_all("select"):
         return None
     try:
-        texts = asked(opened.collection.manifest)
+        texts = asked(opened.collection)
         selection = Selection(texts, rows_in(opened.collection, opened.encoder_id, texts))
     except RadcbirError as error:
         shell.show_error(error)
@@ -164,9 +191,13 @@ def _row(text: str, manifest: Manifest) -> int:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _rows_in(key: EncoderKey, texts: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    opened = loaders.collection_by(key.collection)
-    places = loaders.projection(opened, key.encoder_id)
-    rows = selected(texts, places["x"].to_numpy(), places["y"].to_numpy(), opened.manifest)
+def _rows_in(maps: tuple[EncoderKey, ...], texts: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    opened = loaders.collection_by(maps[0].collection)
+
+    def places(encoder_id: str) -> Places:
+        found = loaders.projection(opened, encoder_id or maps[0].encoder_id)
+        return found["x"].to_numpy(), found["y"].to_numpy()
+
+    rows = selected(texts, places, opened.manifest)
     rows.flags.writeable = False
     return rows

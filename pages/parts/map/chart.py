@@ -21,18 +21,19 @@ from pages.parts.frame.figures import SCALE
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import outlines
-from pages.parts.images.map_selection import IMAGE
+from pages.parts.images.map_selection import IMAGE, of_map, on_map
 from pages.parts.map import map_data, point_facts, routes, sent_bytes
 from pages.parts.map.map_data import Painted
 from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
+from pages.parts.map.selection import Picked
 from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent / "canvas"
-_KEY: Final = "radcbir:map"
+_KEYS: Final = ("radcbir:map", "radcbir:map:second")
+"""Of the first map and the second."""
 _QUERY: Final = "radcbir:map-query"
-_SERIAL: Final = "radcbir:map-serial"
 _MOST_TEXTS: Final = 20
 _MOST_SIGNS: Final = 40_000
 """Of more points in view a density is drawn, of fewer a sign each."""
@@ -98,15 +99,22 @@ def _place(opened: Opened, row: int) -> Place | None:
 
 
 def take_answer() -> None:
-    """Write what somebody has selected in the map, and shown alone, to the URL, once; for the beginning of a run.
+    """Write what somebody has selected in a map, and shown alone, to the URL, once; for the beginning of a run.
 
     Answers are numbered, so that one that stays in the session does not undo what was cleared meanwhile.
     """
-    said = st.session_state.get(_KEY)
-    answer = said.get("selection") if isinstance(said, Mapping) else None
-    if isinstance(answer, Mapping) and _number(answer.get("serial")) != _number(st.session_state.get(_SERIAL)):
-        st.session_state[_SERIAL] = _number(answer.get("serial"))
-        state.update(select=_selection(answer.get("texts")), only=_texts(answer.get("only")))
+    for key in _KEYS:
+        said = st.session_state.get(key)
+        answer = said.get("selection") if isinstance(said, Mapping) else None
+        if isinstance(answer, Mapping) and _number(answer.get("serial")) != _serial(key):
+            st.session_state[f"{key}:serial"] = _number(answer.get("serial"))
+            state.update(select=_selection(answer.get("texts")))
+            if key == _KEYS[0]:
+                state.update(only=_texts(answer.get("only")))
+
+
+def _serial(key: str) -> int:
+    return _number(st.session_state.get(f"{key}:serial"))
 
 
 def only_shown(colors: PointColors) -> list[str]:
@@ -134,9 +142,11 @@ def draw(
     painted: Painted,
     where: Mapping[str, Sequence[str]],
     *,
-    texts: Sequence[str],
+    picked: Picked,
     only: Sequence[str],
     query: Query | None,
+    paired: bool = False,
+    beside: str = "",
 ) -> None:
     """The chart.
 
@@ -144,9 +154,12 @@ def draw(
         opened: The open collection and encoder.
         painted: The colors.
         where: The filter.
-        texts: What is selected, as in the URL.
+        picked: What is selected.
         only: Names of the categories shown alone.
         query: The current query.
+        paired: Whether there are two maps. What is selected is then told by image, since the outlines may be the
+            other's.
+        beside: On the second map, whose the first one is.
     """
     collection, encoder_id = opened.collection, opened.encoder_id
     layout = map_data.layout(collection, encoder_id)
@@ -156,21 +169,27 @@ def draw(
         hits = [{"rank": rank, "place": place} for rank, place in enumerate(query.hits, 1) if place is not None]
         marked = {"place": query.place, "hits": hits}
 
+    chosen = map_data.Sent.of(layout.mask(picked.mask)) if paired and picked.texts else None
+    key = _KEYS[bool(beside)]
     _canvas(
-        key=_KEY,
+        key=key,
         data={
             "code": routes.address_of_code(),
             "points": routes.address_of_bytes(sent_bytes.keep(layout.sent, digest=layout.digest)),
             "codes": _ready(painted.sent),
             "mask": None if mask is None else _ready(mask),
+            "chosen": None if chosen is None else _ready(chosen),
+            "paired": paired,
+            "second": bool(beside),
+            "map": "" if beside in ("", encoder_id) else encoder_id,
             "facts": point_facts.address(collection, encoder_id),
             "grid": {"x": layout.origin[0], "y": layout.origin[1], "step": layout.step},
             "home": layout.home,
             "all": layout.all,
             "colors": _colors_for_browser(painted.colors),
-            "select": list(texts),
+            "select": list(picked.texts),
             "only": list(only),
-            "serial": _number(st.session_state.get(_SERIAL)),
+            "serial": _serial(key),
             "query": marked,
             "mostSigns": _MOST_SIGNS,
             "theme": {
@@ -227,9 +246,10 @@ def _selection(sent: Any) -> list[str]:
     """What the browser says is selected, as it goes to the URL; what is no selection is left out."""
     kept = []
     for text in _texts(sent):
-        outline = outlines.from_text(text)
+        encoder_id, plain = of_map(text)
+        outline = outlines.from_text(plain)
         if outline is not None:
-            kept.append(outlines.to_text(outline))
+            kept.append(on_map(encoder_id, outlines.to_text(outline)))
         elif text.removeprefix("-").startswith(IMAGE):
             kept.append(text)
     return kept[-_MOST_TEXTS:]

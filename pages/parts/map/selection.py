@@ -1,4 +1,4 @@
-"""What is selected on the map: the rows that the outlines of the URL hold, and that pass the filter.
+"""What the URL selects among the points of the map, or of the two that are shown.
 
 What the URL says is read by map_selection.py, for all pages.
 """
@@ -22,11 +22,13 @@ class Picked:
 
     Attributes:
         texts: As in the URL; outlines in their one spelling.
-        rows: (S,) int64, the rows selected; those nearest to the middle of the selection first.
+        rows: (S,) int64, the rows selected; those nearest to the middle of the selection first, on the first map.
+        mask: (N,) bool, the same.
     """
 
     texts: tuple[str, ...]
     rows: np.ndarray
+    mask: np.ndarray
 
     @cached_property
     def digest(self) -> str:
@@ -34,18 +36,28 @@ class Picked:
         return blake2b(self.rows.tobytes(), digest_size=16).hexdigest()
 
 
-def selected(opened: Opened, points: Points, *, among: np.ndarray | None = None) -> Picked:
+def selected(
+    opened: Opened, points: Points, *, among: np.ndarray | None = None, second: Points | None = None
+) -> Picked:
     """What the URL selects of the points.
 
     Args:
         opened: The open collection and encoder.
         points: The points under the filter.
         among: (N,) bool, the images that can be selected; all by default.
+        second: The points of the second map, where there is one; an image may have a place on one of the two only.
     """
-    texts = map_selection.asked(opened.collection.manifest)
-    chosen = map_selection.rows_in(opened.collection, opened.encoder_id, texts)[points.rows]
-    if among is not None:
-        chosen &= among[points.rows]
-    x, y = points.x[chosen], points.y[chosen]
+    texts = map_selection.asked(opened.collection)
+    chosen = map_selection.rows_in(opened.collection, opened.encoder_id, texts)
+    there = np.zeros(len(chosen), dtype=bool)
+    for one in (points, second):
+        if one is not None:
+            there[one.rows] = True
+    chosen = chosen & there if among is None else chosen & there & among
+    on_first = chosen[points.rows]
+    x, y = points.x[on_first], points.y[on_first]
     order = np.argsort(np.hypot(x - x.mean(), y - y.mean()), kind="stable") if len(x) else np.arange(0)
-    return Picked(texts, points.rows[chosen][order])
+    rows = points.rows[on_first][order]
+    if len(rows) < np.count_nonzero(chosen):
+        rows = np.append(rows, np.setdiff1d(np.flatnonzero(chosen), rows))
+    return Picked(texts, rows, chosen)

@@ -5,7 +5,7 @@
 
 import { Legend, brief, element } from "./legend.js"
 import { Marks } from "./marks.js"
-import { simplified, toText } from "./outlines.js"
+import { ofMap, simplified, toText } from "./outlines.js"
 import { Points } from "./points.js"
 import { Raster } from "./raster.js"
 import { View } from "./view.js"
@@ -15,6 +15,8 @@ const CLICK = 4
 /** How far from a point the pointer may be to mean it. */
 const REACH = 12
 const CARD_AFTER = 40
+/** What is fetched by address: places, colors, the filter, and what is selected where there are two maps. */
+const FETCHED = ["points", "codes", "mask", "chosen"]
 const REST_AFTER = 130
 const MOST_TEXTS = 20
 /** The share of the points that may lie below the legend. */
@@ -22,7 +24,7 @@ const HIDDEN = 0.004
 
 /** What was fetched, by address: an address names its content. The last few, in the order of use. */
 const fetched = new Map()
-const MOST_FETCHED = 8
+const MOST_FETCHED = 12
 /** Where each map was left, by the address of its points; it outlives the page's switch to another. */
 const leftAt = new Map()
 const charts = new WeakMap()
@@ -72,7 +74,7 @@ class Chart {
       (only) => {
         this.only = only
         this.#dress()
-        this.#tell()
+        if (!this.data.second) this.#tell()
       },
       () => this.#dress(),
     )
@@ -103,13 +105,15 @@ class Chart {
     const before = this.data
     this.data = data
     this.#useTheme(data.theme)
+    this.root.toggleAttribute("data-paired", data.paired)
     // An older answer does not undo what was drawn meanwhile.
     if (data.serial >= this.serial) {
       this.serial = data.serial
       this.texts = data.select
-      this.only = data.only
+      // What the second map shows alone is its own affair.
+      if (!data.second) this.only = data.only
     }
-    const same = before && ["points", "codes", "mask"].every((name) => before[name] === data[name])
+    const same = before && FETCHED.every((name) => before[name] === data[name])
     if (same && JSON.stringify(before.colors) === JSON.stringify(data.colors)) {
       this.legend.setOnly(this.only)
       this.#dress()
@@ -122,10 +126,10 @@ class Chart {
     this.root.dataset.state = "loading"
     this.root.setAttribute("aria-busy", "true")
     try {
-      const [places, codes, mask] = await Promise.all(
-        [data.points, data.codes, data.mask].map((address) => address && bytesOf(absolute(address))),
+      const [places, codes, mask, chosen] = await Promise.all(
+        FETCHED.map((name) => data[name] && bytesOf(absolute(data[name]))),
       )
-      if (data !== this.data && ["points", "codes", "mask"].some((name) => data[name] !== this.data[name])) return
+      if (FETCHED.some((name) => data[name] !== this.data[name])) return
       if (this.loaded !== data.points) {
         this.points = new Points(places)
         this.loaded = data.points
@@ -138,6 +142,7 @@ class Chart {
       }
       this.codes = new Uint8Array(codes)
       this.mask = mask ? new Uint8Array(mask) : null
+      this.chosen = chosen ? new Uint8Array(chosen) : null
       this.counts = this.#countCodes()
       this.legend.set(this.data.colors, this.only, this.counts, this.theme)
       this.dressed = {}
@@ -175,11 +180,12 @@ class Chart {
       kind: colors.kind,
       mostSigns: this.data.mostSigns,
       ground: theme.ground,
+      dim: theme.dim,
       colors: new Array(256).fill(numbers(theme.none)),
       signs: new Array(256).fill("circle"),
       order: new Array(256).fill(0),
-      back: new Uint8Array(256),
     }
+    const back = new Uint8Array(256)
     let weights = null
     if (colors.kind === "values") {
       colors.shades.forEach((hex, code) => {
@@ -193,15 +199,15 @@ class Chart {
       colors.legend.forEach((entry, code) => {
         const count = legend.isFolded(code) ? folded : entry.count
         weights[code] = 1 / Math.sqrt(Math.max(count, 1))
-        paint.back[code] = legend.isShown(code) ? 0 : 1
-        paint.colors[code] = paint.back[code] ? theme.dim : numbers(legend.colorOf(code))
+        back[code] = legend.isShown(code) ? 0 : 1
+        paint.colors[code] = numbers(legend.colorOf(code))
         paint.signs[code] = legend.signOf(code)
-        // Behind: what is hidden, then what is no category, then the frequent; the rarest lie on top.
-        paint.order[code] = paint.back[code] ? -2 : entry.known ? 1 / Math.max(count, 1) : -1
+        // Below: what is no category, then the frequent; the rarest lie on top.
+        paint.order[code] = entry.known ? 1 / Math.max(count, 1) : -1
       })
     }
-    const key = `${this.data.points} ${this.data.codes} ${this.data.mask} ${paint.back.join("")} ${[...legend.called]}`
-    if (this.dressed.key !== key) this.points.dress(this.codes, this.mask, weights, paint.back)
+    const key = [...FETCHED.map((name) => this.data[name]), back.join(""), ...legend.called].join(" ")
+    if (this.dressed.key !== key) this.points.dress(this.codes, this.mask, weights, back, this.chosen)
     this.dressed = { key }
     this.paint = paint
     this.#show()
@@ -262,7 +268,8 @@ class Chart {
   #drawMarks() {
     const { pointed, points, data } = this
     const step = pointed >= 0 ? [points.x[pointed], points.y[pointed]] : null
-    const what = { texts: this.texts, trail: this.trail, query: data.query, pointed: step, aimed: this.aimed }
+    const texts = this.texts.map(ofMap).filter(([map]) => map === data.map).map(([, text]) => text)
+    const what = { texts, dims: !data.paired, trail: this.trail, query: data.query, pointed: step, aimed: this.aimed }
     this.marks.draw(this.view, { ...what, theme: this.theme }, window.devicePixelRatio || 1)
   }
 
@@ -450,7 +457,7 @@ class Chart {
       corners[0] = [corners[0][0], up[0]]
       corners[1] = [corners[1][0], up[1]]
     }
-    this.#select(toText(kind, corners, event.altKey), event)
+    this.#select(toText(kind, corners, { takesAway: event.altKey, map: this.data.map }), event)
   }
 
   #select(text, event) {
@@ -461,7 +468,7 @@ class Chart {
   }
 
   async #click(at, event) {
-    const position = this.points.nearest(this.view, ...at, REACH, this.paint.back)
+    const position = this.points.nearest(this.view, ...at, REACH)
     if (position < 0) {
       this.#show()
       return
@@ -542,13 +549,13 @@ class Chart {
   #aim() {
     this.aimed = true
     const middle = [this.view.width / 2, this.view.height / 2]
-    this.#point(this.points.nearest(this.view, ...middle, REACH, this.paint.back), middle)
+    this.#point(this.points.nearest(this.view, ...middle, REACH), middle)
   }
 
   // --- What a point is ---
 
   #hover(at) {
-    this.#point(this.points.nearest(this.view, ...at, REACH, this.paint.back), at)
+    this.#point(this.points.nearest(this.view, ...at, REACH), at)
   }
 
   #point(position, at) {

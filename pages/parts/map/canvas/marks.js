@@ -13,7 +13,7 @@ export class Marks {
    * Draw all of it.
    *
    * @param {import("./view.js").View} view
-   * @param {object} what - texts (of the selection), trail (of the outline being drawn: kind, places, takesAway), query,
+   * @param {object} what - texts (of the selection), dims (whether what is not selected is dimmed), trail (of the outline being drawn: kind, places, takesAway), query,
    *     pointed (a step, or null), aimed (whether the middle is marked), theme.
    */
   draw(view, what, ratio) {
@@ -26,7 +26,11 @@ export class Marks {
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
     context.clearRect(0, 0, view.width, view.height)
     const outlines = what.texts.map(fromText).filter(Boolean)
-    if (outlines.length) this.#selection(view, outlines, what.theme)
+    if (outlines.length && what.dims) this.#dim(view, outlines, what.theme)
+    for (const { corners, takesAway } of outlines) {
+      this.#trace(view, corners)
+      this.#line(what.theme, takesAway ? [2, 4] : [])
+    }
     if (what.trail) this.#trail(view, what.trail, what.theme)
     if (what.query) this.#query(view, what.query, what.theme)
     if (what.pointed) this.#ring(...view.toPixel(...what.pointed), 7, what.theme)
@@ -39,7 +43,7 @@ export class Marks {
     this.context.closePath()
   }
 
-  #selection(view, outlines, theme) {
+  #dim(view, outlines, theme) {
     const { context } = this
     const shade = `rgba(${theme.ground.join(",")},0.62)`
     // What is not selected is dimmed: all, then less what an outline adds, then again what one takes away.
@@ -55,10 +59,6 @@ export class Marks {
         context.fillStyle = shade
         context.fill("evenodd")
       }
-    }
-    for (const { corners, takesAway } of outlines) {
-      this.#trace(view, corners)
-      this.#line(theme, takesAway ? [2, 4] : [])
     }
   }
 

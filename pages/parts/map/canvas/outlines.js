@@ -34,10 +34,19 @@ export function simplified(corners) {
   return kept
 }
 
-/** The text of an outline; corners are places. A text that takes away begins with a minus. */
-export function toText(kind, corners, takesAway) {
+/**
+ * The text of an outline; corners are places. One that takes away begins with a minus, and one on the map of another
+ * encoder than the open one names it.
+ */
+export function toText(kind, corners, { takesAway, map }) {
   const numbers = corners.flat().map((number) => String(Number(number.toFixed(DECIMALS))))
-  return `${takesAway ? "-" : ""}${kind}:${numbers.join(",")}`
+  return `${takesAway ? "-" : ""}${map ? `${map}@` : ""}${kind}:${numbers.join(",")}`
+}
+
+/** On whose map an outline is, "" for the open encoder's, and its text without that. */
+export function ofMap(text) {
+  const match = /^(-?)(?:([^@:,]+)@)?(.*)$/s.exec(text)
+  return [match[2] ?? "", `${match[1]}${match[3]}`]
 }
 
 /** The outline of a text, its corners as places; null for an image, or what is no outline. */

@@ -5,6 +5,8 @@
 /** How a point looks is one number: its rank for its pixel in the upper 24 bits, its code in the lower 8; 0 is none. */
 const NO_NUMBER = 255
 const TABLE = 1 << 16
+/** Looks below this are of points that lie behind all others. */
+export const BACK = 2 ** 30
 
 /** -log(-log(u)) for u from 0 to 1, by which the largest of several ranks is a fair draw (Gumbel, 1954). */
 const GUMBEL = new Float32Array(TABLE)
@@ -34,14 +36,14 @@ export class Points {
    * @param {Float64Array | null} weights - By code, above 0: how much more often than by its share a category gets a
    *     pixel; null where codes are numbers.
    * @param {Uint8Array} back - By code: whether its points lie behind all others.
+   * @param {Uint8Array | null} chosen - A bit a point, as in `mask`: those without lie behind all others too.
    */
-  dress(codes, mask, weights, back) {
+  dress(codes, mask, weights, back, chosen = null) {
     const { count, look, perCell, starts } = this
     const base = new Float32Array(256)
     for (let code = 0; code < 256; code++) {
-      // Ranks from -32 to 32 become 24 bits; what lies behind, and numbers' absence, have the lower half to themselves.
       const weight = weights ? Math.log(weights[code]) : code === NO_NUMBER ? -100 : 0
-      base[code] = back[code] ? -24 + weight / 4 : Math.max(weight, -14) + 8
+      base[code] = back[code] ? -Infinity : Math.max(weight, -14) + 8
     }
     let shown = 0
     for (let at = 0; at < count; at++) {
@@ -50,8 +52,11 @@ export class Points {
         continue
       }
       const code = codes[at]
-      const rank = base[code] + GUMBEL[(Math.imul(at + 1, 2654435761) >>> 16) & 65535]
-      look[at] = (((Math.max(-31.9, Math.min(31.9, rank)) + 32) * 262144) << 8) | code || 256
+      const lot = GUMBEL[(Math.imul(at + 1, 2654435761) >>> 16) & 65535]
+      const behind = (chosen && !((chosen[at >> 3] >> (7 - (at & 7))) & 1)) || base[code] === -Infinity
+      // Ranks from -32 to 32 become 24 bits; what lies behind has those up to -16.
+      const rank = behind ? Math.min(lot - 28, -16.5) : Math.min(base[code] + lot, 31.9)
+      look[at] = (((rank + 32) * 262144) << 8) | code
       shown++
     }
     this.shown = shown
@@ -111,11 +116,10 @@ export class Points {
   /**
    * The point under a pixel: of the nearest ones the one that is drawn on top, so that what is seen is what is named.
    *
-   * @param {number} reach - How many pixels away it may be.
-   * @param {Uint8Array} back - By code: points that are not asked for.
+   * @param {number} reach - How many pixels away it may be. What lies behind is not asked for.
    * @returns {number} Its position, or -1.
    */
-  nearest(view, px, py, reach, back) {
+  nearest(view, px, py, reach) {
     const [x, y] = view.toStep(px, py)
     const far = reach / view.scale
     const found = []
@@ -127,7 +131,7 @@ export class Points {
         const dy = this.y[at] - y
         const square = dx * dx + dy * dy
         const look = this.look[at]
-        if (square > far * far || look === 0 || back[look & 255]) continue
+        if (square > far * far || look < BACK) continue
         if (square < least) least = square
         found.push(at)
       }

@@ -3,6 +3,7 @@
 // In a density every point counts. By category, a pixel has the color of one of its images, drawn by lot with rare
 // categories weighted, and is the brighter the more there are; by number, it has the color of their mean.
 
+import { BACK } from "./points.js"
 import { drawSign } from "./signs.js"
 
 const LEVELS = 24
@@ -11,6 +12,9 @@ const HALO = 0.45
 /** Pixels that no point is in are transparent until they get their color; those that one is in are opaque. */
 const EMPTY = 0
 const FULL = 0xff000000
+/** In the place of a sum: nothing with a number is here. */
+const NONE = 0xffffffff
+const BEHIND = 0xfffffffe
 const STEP = 0x01000000
 const MOST_WITH_SHAPES = 6_000
 const MANY = 300_000
@@ -42,8 +46,8 @@ export class Raster {
    *
    * @param {import("./points.js").Points} points
    * @param {import("./view.js").View} view
-   * @param {object} paint - kind, mostSigns (more are drawn as a density), ground, and by code: colors,
-   *     back, signs, order (the highest on top).
+   * @param {object} paint - kind, mostSigns (more are drawn as a density), ground, dim (of what lies behind), and by
+   *     code: colors, signs, order (the highest on top).
    * @param {{ratio: number, coarse: boolean}} how - Device pixels a CSS pixel; whether a quarter of many is enough.
    * @returns {{mode: string, drawn: number, diameter: number}} What was drawn; of a density, how many points.
    */
@@ -116,9 +120,11 @@ export class Raster {
         const pixel = (py | 0) * width + (px | 0)
         const code = one & 255
         drawn++
-        if (code === 255) {
-          // Without a number: it shows only where no other has one.
-          if (counts[pixel] === 0) best[pixel] = 0xffffffff
+        // What lies behind, and what has no number, show only where nothing else does.
+        if (one < BACK) {
+          if (best[pixel] === 0) best[pixel] = BEHIND
+        } else if (code === 255) {
+          if (counts[pixel] === 0) best[pixel] = NONE
         } else {
           if (counts[pixel] === 0) best[pixel] = 0
           counts[pixel]++
@@ -137,15 +143,18 @@ export class Raster {
     for (let code = 0; code < 256; code++)
       for (let level = 0; level < LEVELS; level++) {
         const share = dimmest + ((1 - dimmest) * level) / (LEVELS - 1)
-        shades[code * LEVELS + level] = packed(mixed(paint.ground, paint.colors[code], paint.back[code] ? 1 : share))
+        shades[code * LEVELS + level] = packed(mixed(paint.ground, paint.colors[code], share))
       }
+    const dim = packed(paint.dim)
     const bright = Math.log1p(6 * mean)
     const levels = new Uint8Array(1024)
     for (let count = 1; count < 1024; count++)
       levels[count] = Math.min(LEVELS - 1, Math.round(((LEVELS - 1) * Math.log1p(count * stride)) / bright))
     for (let at = 0; at < pixels.length; at++) {
       const count = counts[at]
-      pixels[at] = count ? shades[(best[at] & 255) * LEVELS + levels[count < 1024 ? count : 1023]] : EMPTY
+      if (count === 0) pixels[at] = EMPTY
+      else if (best[at] < BACK) pixels[at] = dim
+      else pixels[at] = shades[(best[at] & 255) * LEVELS + levels[count < 1024 ? count : 1023]]
     }
     this.#halo(paint)
   }
@@ -154,9 +163,11 @@ export class Raster {
     const { best, counts, pixels } = this
     const shades = new Uint32Array(256)
     for (let code = 0; code < 256; code++) shades[code] = packed(paint.colors[code])
+    const dim = packed(paint.dim)
     for (let at = 0; at < pixels.length; at++) {
       const count = counts[at]
-      pixels[at] = count ? shades[(best[at] / count + 0.5) | 0] : best[at] ? shades[255] : EMPTY
+      if (count) pixels[at] = shades[(best[at] / count + 0.5) | 0]
+      else pixels[at] = best[at] === NONE ? shades[255] : best[at] === BEHIND ? dim : EMPTY
     }
     this.#halo(paint)
   }
@@ -207,10 +218,11 @@ export class Raster {
     })
     const seen = at.length
     // Rare ones last, and so on top.
-    at.sort((one, other) => paint.order[look[one] & 255] - paint.order[look[other] & 255] || look[one] - look[other])
+    const order = (one) => (look[one] < BACK ? -2 : paint.order[look[one] & 255])
+    at.sort((one, other) => order(one) - order(other) || look[one] - look[other])
     const stamps = new Map()
     for (const one of at) {
-      const code = look[one] & 255
+      const code = look[one] < BACK ? -1 : look[one] & 255
       if (!stamps.has(code)) stamps.set(code, stamp(paint, code, diameter * ratio, shaped))
       blend(image.data, width, height, stamps.get(code), x[one] * scale + left, top - y[one] * scale)
     }
@@ -219,14 +231,14 @@ export class Raster {
   }
 }
 
-/** A sign as color and opacity of its pixels, with a dark edge that keeps neighbors apart. */
+/** A sign as color and opacity of its pixels, with a dark edge that keeps neighbors apart; -1 is what lies behind. */
 function stamp(paint, code, diameter, shaped) {
   const size = Math.ceil(diameter) + 4
   const canvas = new OffscreenCanvas(size, size)
   const context = canvas.getContext("2d", { willReadFrequently: true })
-  const [r, g, b] = paint.colors[code]
-  const sign = shaped ? paint.signs[code] : "circle"
-  context.globalAlpha = paint.back[code] ? 0.55 : 0.95
+  const [r, g, b] = code < 0 ? paint.dim : paint.colors[code]
+  const sign = shaped && code >= 0 ? paint.signs[code] : "circle"
+  context.globalAlpha = code < 0 ? 0.55 : 0.95
   drawSign(context, sign, size / 2, size / 2, diameter / 2, `rgb(${r},${g},${b})`, `rgb(${paint.ground.join(",")})`)
   return { size, data: context.getImageData(0, 0, size, size).data }
 }

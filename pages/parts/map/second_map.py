@@ -1,0 +1,80 @@
+"""A second map beside the first: by another encoder, or in other colors.
+
+Owns the choice of it. What is selected in one of the two is selected in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import streamlit as st
+
+from pages.parts.frame import loaders, state
+from pages.parts.frame.shell import Opened
+from pages.parts.map.color_choice import Colors
+from pages.parts.map.coloring import COLUMNS
+from pages.parts.map.map_data import members
+from radcbir_core.errors import RadcbirError
+
+_ALONE: Final = "alone"
+_ENCODER: Final = "encoder:"
+_COLUMN: Final = "color:"
+
+
+@dataclass(frozen=True)
+class Second:
+    """What the second map is.
+
+    Attributes:
+        opened: The collection, and whose map it is.
+        colors: What it is colored by.
+        title: What sets it apart from the first.
+    """
+
+    opened: Opened
+    colors: Colors
+    title: str
+
+
+def choose(box: st.delta_generator.DeltaGenerator, opened: Opened, colors: Colors) -> Second | None:
+    """The control of the second map; None where there is none, as long as nobody asks for one.
+
+    Args:
+        box: Where to draw it.
+        opened: The open collection and encoder.
+        colors: What the first map is colored by.
+    """
+    collection = opened.collection
+    others = [name for name in collection.encoder_ids() if name != opened.encoder_id and _has_map(opened, name)]
+    columns = [name for name in COLUMNS if name != colors.column and len(members(collection, name).values)]
+    options = [_ALONE, *(f"{_ENCODER}{name}" for name in others), *(f"{_COLUMN}{name}" for name in columns)]
+    if len(options) == 1:
+        return None
+    chosen = state.choice(
+        box.selectbox,
+        "Beside it",
+        options,
+        name="beside",
+        clears=("select",),
+        format_func=lambda option: {
+            _ALONE: "no second map",
+            **{f"{_ENCODER}{name}": f"by {name}" for name in others},
+            **{f"{_COLUMN}{name}": f"colored by {COLUMNS[name].lower()}" for name in columns},
+        }[option],
+        width=190,
+    )
+    if chosen.startswith(_ENCODER):
+        name = chosen.removeprefix(_ENCODER)
+        return Second(Opened(collection, name), colors, name)
+    if chosen.startswith(_COLUMN):
+        column = chosen.removeprefix(_COLUMN)
+        return Second(opened, replace(colors, column=column), f"{opened.encoder_id}, {COLUMNS[column].lower()}")
+    return None
+
+
+def _has_map(opened: Opened, encoder_id: str) -> bool:
+    try:
+        return loaders.artifact_states(opened.collection, encoder_id)["projection"] == "current"
+    except RadcbirError:
+        return False  # a damaged record, which the page says where it is opened
