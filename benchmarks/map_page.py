@@ -171,7 +171,8 @@ def drive(browser: Any, address: str, server: Server, *, fresh: bool, pictures: 
     rest(page)
     lasso(page, x, y, server, pictures)
     with measured(server) as took:
-        page.get_by_text("Modality", exact=True).first.click()
+        page.get_by_role("combobox", name="Color by").click()
+        page.get_by_role("option", name="Modality", exact=True).click()
         page.locator(".map .legend h4", has_text="Modality").wait_for()
     say("another color, until it is there", took["clock"], "s", more=f"{took['busy']:.2f} s")
     rest(page)

@@ -125,7 +125,8 @@ def test_a_lasso_opens_its_images_shift_adds_alt_takes_away_escape_clears(server
 def test_the_selection_outlives_other_colors_and_a_click_on_clear_takes_it_back(server, page):
     page.goto(f"{server}/map?{EVERYTHING}")
     selected(page, "61 of 61 selected")
-    page.get_by_text("Modality", exact=True).first.click()
+    page.get_by_role("combobox", name="Color by").click()
+    page.get_by_role("option", name="Modality", exact=True).click()
     page.wait_for_url(lambda url: "color=modality" in url)
     page.locator(".map .legend h4", has_text="Modality").wait_for()
     selected(page, "61 of 61 selected")
@@ -260,6 +261,30 @@ def test_an_image_of_a_selection_becomes_the_query_and_is_marked_on_the_map(serv
     page.wait_for_url(re.compile("/map"))
     ready(page)
     page.get_by_text(f"The ring is the query {chosen}; the lines go to its first").wait_for()
+
+
+def test_what_is_selected_on_one_of_two_maps_is_selected_on_both(server, page):
+    page.goto(f"{server}/map?color=anatomy&beside=color%3Amodality")
+    maps = page.locator(".map[data-state=ready][data-seen='61']")
+    maps.nth(1).wait_for()
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+    second = maps.nth(1)
+    second.get_by_role("button", name="Box", exact=True).click()
+    box = second.locator(".area").bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + box["height"] * 0.2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] - 3, steps=8)
+    page.mouse.up()
+    page.wait_for_url(lambda url: "select=box" in url)
+    summary = page.locator(".radcbir-summary")
+    summary.wait_for()
+    assert parameter(page, "beside") == ["color:modality"]
+    assert maps.count() == 2
+    first = maps.nth(0).locator(".area")
+    first.focus()
+    page.keyboard.press("Escape")
+    summary.wait_for(state="detached")
+    assert not parameter(page, "select")
 
 
 def ask(server, address, **headers):

@@ -29,9 +29,14 @@ def components(at: AppTest) -> list[dict[str, Any]]:
     return [json.loads(proto.json or proto.mixed.json) for proto in protos]
 
 
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    """What the browser is told of each map."""
+    return [shown for shown in components(at) if "points" in shown]
+
+
 def chart(at: AppTest) -> dict[str, Any]:
-    """What the browser is told of the map."""
-    (shown,) = (shown for shown in components(at) if "points" in shown)
+    """What the browser is told of the one map."""
+    (shown,) = charts(at)
     return shown
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pages.parts.frame import palette
-from pages.parts.images import outlines
+from pages.parts.images import map_selection, outlines
 from pages.parts.images.outlines import Outline
 from pages.parts.map import chart, coloring, column_values, layout, points, sent_bytes
 from pages.parts.map.coloring import Members
@@ -23,7 +23,7 @@ from radcbir_core.collections.manifest import COLUMNS, Codes, Manifest
 
 
 @pytest.mark.parametrize(
-    "module", [coloring, column_values, layout, outlines, sent_bytes], ids=lambda module: module.__name__
+    "module", [coloring, column_values, layout, map_selection, outlines, sent_bytes], ids=lambda module: module.__name__
 )
 def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(module)
