@@ -12,6 +12,7 @@ from typing import Final
 
 import streamlit as st
 
+from pages.parts.evaluation.shelf import Shelf
 from pages.parts.frame import loaders
 from pages.parts.frame.text import literal
 from pages.parts.jobs import controls, stages
@@ -138,11 +139,12 @@ def kept_result(collection: Collection, encoder_id: str, evaluation: Evaluation)
     Raises:
         StaleError: What it needs is missing or was made of something else.
     """
-    store = loaders.store(collection, encoder_id)
-    key = key_of(collection, encoder_id, evaluation)
-    kept = _kept(key, evaluation, store)
+    key, shelf = key_of(collection, encoder_id, evaluation), _shelf()
+    kept = shelf.get(key)
     if kept is None:
-        _kept.clear(key, evaluation, store)  # only answers are kept in memory; the next run looks again
+        kept = evaluation.kept(loaders.store(collection, encoder_id))
+        if kept is not None:
+            shelf.put(key, kept)
     return kept
 
 
@@ -169,6 +171,6 @@ def _computed(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> R
     return _evaluation.run(_store)
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
-def _kept(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result | None:  # noqa: ARG001 - the key is the cache's
-    return _evaluation.kept(_store)
+@st.cache_resource(show_spinner=False)
+def _shelf() -> Shelf:
+    return Shelf()
