@@ -21,7 +21,7 @@ from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods, agreeme
 from radcbir_core.evaluation.reports.precision import of_level
 from radcbir_core.jobs import list_jobs
 from tests.pages.conftest import wait
-from tests.pages.reading import _components, cards, complaints, html, words
+from tests.pages.reading import cards, complaints, components, html, words
 from tests.quick_jobs import wait_for
 from tests.second_encoder import add_encoder
 from tests.small_images import HTML_LABEL
@@ -51,7 +51,7 @@ def choose(at, label, value):
 
 def drawn_pair(at):
     """What the rankings component shows."""
-    return next(shown for shown in _components(at) if "links" in shown)
+    return next(shown for shown in components(at) if "links" in shown)
 
 
 def parameter(at, name):

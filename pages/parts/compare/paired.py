@@ -18,9 +18,16 @@ from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation import Protocol, Result
 from radcbir_core.evaluation.reports.comparison import Comparison
-from radcbir_core.evaluation.reports.disagreements import Disagreements, RankedPair, disagreements, ranked_pair
+from radcbir_core.evaluation.reports.disagreements import (
+    Disagreements,
+    RankedPair,
+    disagreements,
+    pair_view,
+    ranked_pair,
+)
 from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
 from radcbir_core.evaluation.statistics.chance import CHANCE
+from radcbir_core.evaluation.view import GalleryView
 
 _Keys = tuple[EncoderKey, EncoderKey | None]
 
@@ -73,7 +80,9 @@ def agreement(pair: Pair) -> Result | None:
 
 def parted(pair: Pair, protocol: Protocol, level: Level, k: int, label: str | None = None) -> Disagreements:
     """The queries of a level, or of one label, by who is right at k, once they are compared."""
-    return _parted(pair.keys, Comparison(pair.b, protocol), level, k, label, pair.store)
+    evaluation = Comparison(pair.b, protocol)
+    result = runs.at_hand(pair.collection, pair.a, evaluation)
+    return _parted(pair.keys, evaluation, level, k, label, pair.store, _result=result)
 
 
 def rankings(pair: Pair, protocol: Protocol, level: Level, row: int, k: int) -> RankedPair:
@@ -84,7 +93,9 @@ def rankings(pair: Pair, protocol: Protocol, level: Level, row: int, k: int) -> 
         EvaluationError: The protocol cannot be run on this collection.
         StaleError: A neighbor graph is missing or older than the embeddings.
     """
-    return _rankings(pair.keys, Comparison(pair.b, protocol), level, row, k, pair.store)
+    evaluation = Comparison(pair.b, protocol)
+    view = _view(pair.keys, evaluation, level, pair.store)
+    return _rankings(pair.keys, evaluation, level, row, k, pair.store, _seen_in=view)
 
 
 @st.cache_resource(max_entries=32, show_spinner="Sorting the queries…")
@@ -95,8 +106,19 @@ def _parted(
     k: int,
     label: str | None,
     _store: EncoderStore,
+    _result: Result | None,
 ) -> Disagreements:
-    return disagreements(_store, comparison, level=level, k=k, label=label)
+    return disagreements(_store, comparison, level=level, k=k, label=label, result=_result)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _view(
+    keys: _Keys,  # noqa: ARG001 - keys are the cache's
+    comparison: Comparison,
+    level: Level,
+    _store: EncoderStore,
+) -> GalleryView:
+    return pair_view(_store, comparison, level)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -107,5 +129,6 @@ def _rankings(
     row: int,
     k: int,
     _store: EncoderStore,
+    _seen_in: GalleryView,
 ) -> RankedPair:
-    return ranked_pair(_store, comparison, row, k=k, level=level)
+    return ranked_pair(_store, comparison, row, k=k, level=level, view=_seen_in)

@@ -15,12 +15,14 @@ from radcbir_core.collections.groups import clusters_of
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, QueryError
+from radcbir_core.evaluation.evaluation import Result
 from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
 from radcbir_core.evaluation.metrics.precision_at_k import check_ks
 from radcbir_core.evaluation.reports.comparison import Comparison, shared_view
 from radcbir_core.evaluation.reports.precision import of_level
 from radcbir_core.evaluation.statistics.chance import expected_success, random_hits
 from radcbir_core.evaluation.statistics.intervals import DIFFERENCES, mean_intervals
+from radcbir_core.evaluation.view import GalleryView
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.graph import ranked_hits
@@ -62,7 +64,13 @@ class Disagreements:
 
 
 def disagreements(
-    store: EncoderStore, evaluation: Comparison, *, level: Level, k: int, label: str | None = None
+    store: EncoderStore,
+    evaluation: Comparison,
+    *,
+    level: Level,
+    k: int,
+    label: str | None = None,
+    result: Result | None = None,
 ) -> Disagreements:
     """Sort the queries of a level by who gets them right.
 
@@ -72,6 +80,7 @@ def disagreements(
         level: What has to agree for a hit to be relevant.
         k: Of the protocol's ks.
         label: Only the queries of this label; all by default.
+        result: Of the evaluation, for who has it at hand; what is kept is read by default.
 
     Returns:
         The queries; those that are left out because there is nothing relevant to find are in none of the four.
@@ -83,7 +92,8 @@ def disagreements(
     check_ks((k,), n_hits=max(protocol.ks))
     if k not in protocol.ks:
         raise EvaluationError(f"Expected a k of {protocol.ks}, but k = {k}. Choose one of these.")
-    table = of_level(evaluation.run(store).tables["queries"], level)
+    result = evaluation.run(store) if result is None else result
+    table = of_level(result.tables["queries"], level)
     if label is not None:
         table = table[table["label"] == label]
     table = table[table[f"a@{k}"].notna()]
@@ -151,7 +161,24 @@ class RankedPair:
     shared: int
 
 
-def ranked_pair(store: EncoderStore, evaluation: Comparison, row: int, *, k: int, level: Level) -> RankedPair:
+def pair_view(store: EncoderStore, evaluation: Comparison, level: Level) -> GalleryView:
+    """What both encoders are asked in, to be handed to :func:`ranked_pair` for query after query.
+
+    Args:
+        store: What encoder A made of a collection.
+        evaluation: The comparison of A with B.
+        level: Of the labels.
+
+    Raises:
+        EvaluationError: They cannot be compared.
+    """
+    evaluation.check(store)
+    return shared_view(store, evaluation.other(store), evaluation.protocol, level)
+
+
+def ranked_pair(
+    store: EncoderStore, evaluation: Comparison, row: int, *, k: int, level: Level, view: GalleryView | None = None
+) -> RankedPair:
     """The hits of one query by both encoders.
 
     Args:
@@ -160,12 +187,13 @@ def ranked_pair(store: EncoderStore, evaluation: Comparison, row: int, *, k: int
         row: The query.
         k: How many hits, from 1 to 100.
         level: Of the labels; for a query without one, all images that both could embed are the gallery.
+        view: Of :func:`pair_view`, for who asks more than once: it looks at all images. Made here by default.
 
     Raises:
         EvaluationError: They cannot be compared.
         QueryError: One of the two could not embed the query.
     """
-    evaluation.check(store)
+    view = pair_view(store, evaluation, level) if view is None else view
     check_ks((k,), n_hits=100)
     sides = (store, evaluation.other(store))
     for side in sides:
@@ -176,7 +204,7 @@ def ranked_pair(store: EncoderStore, evaluation: Comparison, row: int, *, k: int
                 "See problems.csv for the reason, and choose another image."
             )
     query, exclude = np.array([row], dtype=np.intp), evaluation.protocol.exclude
-    view = shared_view(store, sides[1], evaluation.protocol, level).asked_by(query)
+    view = view.asked_by(query)
     labeled = view.relevance.kinds[row] >= 0
     gallery = view.gallery
     if not labeled:
