@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import csv as arrow_csv
+from pyarrow import parquet as pq
+
+from radcbir_core.storage import write_array
+from radcbir_core.synthetic.embedding_plan import BLOCK, EmbeddingPlan
 
 LABELS = [f"{('CT', 'MR', 'US')[number % 3]}/anatomy{number // 15}/finding{number % 15}" for number in range(165)]
 FILE_BYTES = 3000
@@ -236,6 +242,45 @@ def embeddings_npy(folder: Path, rows: int) -> int:
     return 0
 
 
+def _with_table(folder: Path, rows: int) -> EmbeddingPlan:
+    """A table as for images beside the vectors that a plan has."""
+    folder.mkdir(parents=True)
+    plan = EmbeddingPlan.of(rows, dimension=DIMENSION)
+    arrow_csv.write_csv(plan.table(), folder / "t.csv", arrow_csv.WriteOptions(quoting_style="none"))
+    return plan
+
+
+def _blocks(plan: EmbeddingPlan) -> Iterator[np.ndarray]:
+    for start in range(0, len(plan), BLOCK):
+        yield plan.vectors(start, min(start + BLOCK, len(plan)))
+
+
+def embeddings_table(folder: Path, rows: int) -> int:
+    """One array of half-precision vectors, and a table as for images, of what ``synthesize`` draws."""
+    plan = _with_table(folder, rows)
+    write_array(folder / "t.npy", _blocks(plan), shape=(rows, DIMENSION), dtype=np.float16)
+    return 0
+
+
+def embeddings_npz(folder: Path, rows: int) -> int:
+    """The same in an ``.npz``, which NumPy writes without packing."""
+    plan = _with_table(folder, rows)
+    np.savez(folder / "t.npz", embeddings=np.concatenate(list(_blocks(plan))))
+    return 0
+
+
+def embeddings_parquet(folder: Path, rows: int) -> int:
+    """The same as a column of lists, without names, in groups of some thousand rows."""
+    plan = _with_table(folder, rows)
+    schema = pa.schema([("embedding", pa.list_(pa.float32()))])
+    with pq.ParquetWriter(folder / "t.parquet", schema, compression="none") as writer:
+        for block in _blocks(plan):
+            values = pa.array(block.astype(np.float32).ravel())
+            offsets = pa.array(np.arange(len(block) + 1, dtype=np.int32) * DIMENSION)
+            writer.write_table(pa.table([pa.ListArray.from_arrays(offsets, values)], schema=schema))
+    return 0
+
+
 LAYOUTS: dict[str, Callable[[Path, int], int]] = {
     "radimagenet": radimagenet,
     "nih14": nih14,
@@ -244,5 +289,8 @@ LAYOUTS: dict[str, Callable[[Path, int], int]] = {
     "dicom": dicom,
     "embeddings-hdf5": embeddings_hdf5,
     "embeddings-npy": embeddings_npy,
+    "embeddings-table": embeddings_table,
+    "embeddings-npz": embeddings_npz,
+    "embeddings-parquet": embeddings_parquet,
 }
 """Name → writes the layout into a new folder; returns how many rows have to be left out where bytes are read."""

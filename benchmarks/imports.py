@@ -3,7 +3,9 @@
 Usage: python -m benchmarks.imports [LAYOUT …] [--rows 1600000] [--folder DIR]
 
 Each layout of ``benchmarks.import_layouts`` is written first, imported, and removed. Nothing is decoded. The commands
-run as a person runs them, each in a process of its own. RadImageNet, the default, is imported twice, the second time
+run as a person runs them, each in a process of its own. Beside embeddings in one array (``embeddings-table``,
+``embeddings-npy``) Arrow and Python's own files do the same reading and writing and nothing else: the table becomes
+parquet, the vectors are copied. RadImageNet, the default, is imported twice, the second time
 with its bytes read: every tenth file is a copy of another, so that the duplicates and the contradicting labels that are
 found can be checked. A layout takes up to 7 GiB of disk at a time, HDF5 and DICOM the most.
 """
@@ -24,12 +26,12 @@ from benchmarks.import_layouts import LAYOUTS
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def command(data: Path, *arguments: str) -> str:
+def command(data: Path, *arguments: str, module: str = "radcbir_core") -> str:
     """Run one command: its wall time, its peak memory, its last line."""
     start = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "radcbir_core", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=REPOSITORY,
             env={**os.environ, "RADCBIR_DATA": str(data)},
             stdout=output,
@@ -44,6 +46,22 @@ def command(data: Path, *arguments: str) -> str:
     imported = next(line for line in lines if line.startswith("Imported"))
     busy, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
     return f"{seconds:7.1f} s   CPU {busy:6.1f} s   peak {peak:6,.0f} MiB   {imported}"
+
+
+def arrow_alone(source: Path, target: Path) -> None:
+    """Read a table and write it as parquet, copy an array: what an import cannot do without."""
+    from pyarrow import csv as arrow_csv
+    from pyarrow import parquet as pq
+
+    target.mkdir(parents=True)
+    (table,), (vectors,) = source.glob("*.csv"), source.glob("*.npy")
+    read = arrow_csv.read_csv(table)
+    pq.write_table(read, target / "manifest.parquet", compression="zstd")
+    with vectors.open("rb", buffering=0) as handle, (target / vectors.name).open("wb", buffering=0) as copy:
+        while block := handle.read(4 << 20):
+            copy.write(block)
+        os.fsync(copy.fileno())
+    print(f"Imported {read.num_rows} rows by Arrow alone")
 
 
 def run(layout: str, rows: int, folder: Path) -> None:
@@ -61,8 +79,11 @@ def run(layout: str, rows: int, folder: Path) -> None:
         name = check or "vectors"
         line = command(folder / "data", "import", str(source), "--name", name, *options)
         out = contradicting if check == "bytes" else 0
-        assert f"Imported {rows - out} images into {name}; {out} problems" in line, line
+        assert f"Imported {rows - out:,} images into {name}; {out:,} problems" in line, line
         print(f"  {line}", flush=True)
+    if list(source.glob("*.npy")) and layout.startswith("embeddings"):
+        alone = command(folder, str(source), str(folder / "alone"), "--arrow-alone", module="benchmarks.imports")
+        print(f"  {alone}", flush=True)
 
 
 def main() -> None:
@@ -71,7 +92,11 @@ def main() -> None:
     parser.add_argument("layouts", nargs="*", help=", ".join(LAYOUTS), default=["radimagenet"])
     parser.add_argument("--rows", type=int, default=1_600_000)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--arrow-alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.arrow_alone:
+        arrow_alone(*map(Path, options.layouts))
+        return
     for layout in options.layouts:
         folder = Path(tempfile.mkdtemp(dir=options.folder))
         try:

@@ -406,18 +406,22 @@ class _ParquetVectors:
 
     def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
         """See :class:`VectorFile`; quickest when the places ascend."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         vectors: Floats = np.zeros((len(places), self.dimension), dtype=self.dtype)
         reasons: dict[int, str] = {}
         group_of = np.searchsorted(self._starts, places, side="right") - 1
         for group in np.unique(group_of):
-            column = self._group(int(group))
-            for number in np.flatnonzero(group_of == group).tolist():
-                values = column[int(places[number] - self._starts[group])].values
-                length = 0 if values is None else len(values)
-                if length != self.dimension:
-                    reasons[number] = f"Expected a vector of dimension {self.dimension}, but it has {length} numbers."
-                else:
-                    vectors[number] = values.to_numpy(zero_copy_only=False)
+            numbers = np.flatnonzero(group_of == group)
+            column = self._group(int(group)).take(pa.array(places[numbers] - self._starts[group]))
+            lengths = np.asarray(pc.fill_null(pc.list_value_length(column), 0))
+            lengths = np.where(np.asarray(column.is_null()), 0, lengths)
+            whole = lengths == self.dimension
+            values = column.filter(pa.array(whole)).flatten().to_numpy(zero_copy_only=False)
+            vectors[numbers[whole]] = values.reshape(-1, self.dimension)
+            for number, length in zip(numbers[~whole].tolist(), lengths[~whole].tolist(), strict=True):
+                reasons[number] = f"Expected a vector of dimension {self.dimension}, but it has {length} numbers."
         return vectors, reasons
 
     def _group(self, number: int) -> Any:
