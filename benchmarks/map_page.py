@@ -9,8 +9,8 @@ and nothing here asks for it. Starts the app on it, opens the Map in headless Ch
 started, of one that has not, and of a browser that has been there before; the milliseconds of a frame while panning and
 zooming, and once all is still; from letting go of a lasso around about 20,000 images until the page says how many they
 are; another color; pointing at an image until its card and its picture are there. Paints are counted from the address
-being entered, and the processor's seconds of the server are given beside the clock's. Needs Chromium on the PATH and
-playwright (requirements-dev.txt).
+being entered. Beside the clock stand the processor's seconds of the server and of the browser, which say more where
+others are at work on the machine. Needs Chromium on the PATH and playwright (requirements-dev.txt).
 """
 
 from __future__ import annotations
@@ -92,13 +92,32 @@ class Server:
         return int(lines["VmHWM"].split()[0]) / 1024
 
 
+@dataclass(frozen=True)
+class Machines:
+    """What works for the page: the server, and the browser with all its processes."""
+
+    server: Server
+    browser: Any
+
+    def busy(self) -> tuple[float, float]:
+        """The processor's seconds so far, of the server and of the browser."""
+        told = self.browser.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+        return self.server.busy(), sum(one["cpuTime"] for one in told["processInfo"])
+
+
 @contextmanager
-def measured(of: Server) -> Iterator[dict[str, float]]:
-    """The clock's seconds, and the processor's of a process."""
-    begun, busy = time.perf_counter(), of.busy()
+def measured(by: Machines) -> Iterator[dict[str, float]]:
+    """The clock's seconds, and the processor's: ``server`` and ``browser``."""
+    busy, begun = by.busy(), time.perf_counter()
     found: dict[str, float] = {}
     yield found
-    found |= {"clock": time.perf_counter() - begun, "busy": of.busy() - busy}
+    found["clock"] = time.perf_counter() - begun
+    found |= {name: after - before for name, after, before in zip(("server", "browser"), by.busy(), busy, strict=True)}
+
+
+def spent(took: dict[str, float]) -> str:
+    """What the processors did meanwhile."""
+    return f"processor: server {took['server']:.2f} s, browser {took['browser']:.2f} s"
 
 
 def say(what: str, value: float, unit: str, limit: float | None = None, more: str = "") -> None:
@@ -122,33 +141,37 @@ def rest(page: Any) -> None:
     page.wait_for_timeout(400)
 
 
-def frames(page: Any, act: Any) -> list[float]:
+def moving(what: str, page: Any, by: Machines, act: Any) -> None:
     """The milliseconds of the frame after each of several acts."""
     took = []
-    for number in range(FRAMES):
-        act(number)
-        page.wait_for_timeout(25)
-        took.append(float(page.locator(".map").get_attribute("data-took")))
-    return sorted(took)
+    with measured(by) as spent_in_all:
+        for number in range(FRAMES):
+            act(number)
+            page.wait_for_timeout(25)
+            took.append(float(page.locator(".map").get_attribute("data-took")))
+    each = 1000 * spent_in_all["browser"] / FRAMES
+    more = (
+        f"longest {max(took):.0f} ms; {each:.0f} ms of the browser's processors each, with the events and the waiting"
+    )
+    say(f"frame while {what}, median of {FRAMES}", statistics.median(took), "ms", 40, more)
 
 
-def drive(browser: Any, address: str, server: Server, *, fresh: bool, pictures: Path | None) -> None:
+def drive(by: Machines, address: str, *, fresh: bool, pictures: Path | None) -> None:
     """Measure one server: its first paint and, where it is warm, everything else."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context = by.browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
-    with measured(server) as took:
+    with measured(by) as took:
         paint(page, address)
-    more = f"{took['busy']:.2f} s of the server's processor"
     if fresh:
-        say("first paint, server just started", took["clock"], "s", more=more)
+        say("first paint, server just started", took["clock"], "s", more=spent(took))
         rest(page)
         context.close()
         return
-    say("first paint, cold browser", took["clock"], "s", 2.5, more)
+    say("first paint, cold browser", took["clock"], "s", 2.5, spent(took))
     rest(page)
-    with measured(server) as took:
+    with measured(by) as took:
         paint(page, address)
-    say("first paint, browser that has been there", took["clock"], "s", 1, f"{took['busy']:.2f} s")
+    say("first paint, browser that has been there", took["clock"], "s", 1, spent(took))
     rest(page)
     say("frame, all points", float(page.locator(".map").get_attribute("data-took")), "ms", 40)
     if pictures is not None:
@@ -158,29 +181,27 @@ def drive(browser: Any, address: str, server: Server, *, fresh: bool, pictures: 
     page.get_by_role("button", name="Pan", exact=True).click()
     page.mouse.move(x, y)
     page.mouse.down()
-    took = frames(page, lambda number: page.mouse.move(x + 3 * number, y + 2 * number))
+    moving("panning", page, by, lambda number: page.mouse.move(x + 3 * number, y + 2 * number))
     page.mouse.up()
-    say(f"frame while panning, median of {FRAMES}", statistics.median(took), "ms", 40, f"longest {took[-1]:.0f} ms")
     rest(page)
     say("frame when the pan is over", float(page.locator(".map").get_attribute("data-took")), "ms", 40)
-    took = frames(page, lambda number: page.mouse.wheel(0, -40 if number < FRAMES / 2 else 40))
-    say(f"frame while zooming, median of {FRAMES}", statistics.median(took), "ms", 40, f"longest {took[-1]:.0f} ms")
+    moving("zooming", page, by, lambda number: page.mouse.wheel(0, -40 if number < FRAMES / 2 else 40))
     rest(page)
     page.locator(".map .area").focus()
     page.keyboard.press("0")
     rest(page)
-    lasso(page, x, y, server, pictures)
-    with measured(server) as took:
+    lasso(page, x, y, by, pictures)
+    with measured(by) as took:
         page.get_by_role("combobox", name="Color by").click()
         page.get_by_role("option", name="Modality", exact=True).click()
         page.locator(".map .legend h4", has_text="Modality").wait_for()
-    say("another color, until it is there", took["clock"], "s", more=f"{took['busy']:.2f} s")
+    say("another color, until it is there", took["clock"], "s", more=spent(took))
     rest(page)
     point(page, box, pictures)
     context.close()
 
 
-def lasso(page: Any, x: float, y: float, server: Server, pictures: Path | None) -> None:
+def lasso(page: Any, x: float, y: float, by: Machines, pictures: Path | None) -> None:
     """Draw around about so many images, by what a first attempt holds, and wait for the answer."""
     page.get_by_role("button", name="Lasso", exact=True).click()
     radius, held = 12.0, 0
@@ -190,7 +211,7 @@ def lasso(page: Any, x: float, y: float, server: Server, pictures: Path | None) 
         for step in range(1, 64):
             page.mouse.move(x + radius * math.cos(step / 10), y + radius * math.sin(step / 10))
         before = page.locator(".radcbir-summary").inner_text() if attempt else ""
-        with measured(server) as took:
+        with measured(by) as took:
             page.mouse.up()
             summary = page.locator(".radcbir-summary", has_text="selected")
             while not summary.count() or summary.inner_text() == before:
@@ -200,7 +221,7 @@ def lasso(page: Any, x: float, y: float, server: Server, pictures: Path | None) 
         if 0.7 * FEW < held < 1.4 * FEW:
             break
         radius *= min(3.0, max(0.3, math.sqrt(FEW / max(held, 1))))
-    say(f"lasso of {held:,} images, until their number is there", took["clock"], "s", 0.5, f"{took['busy']:.2f} s")
+    say(f"lasso of {held:,} images, until their number is there", took["clock"], "s", 0.5, spent(took))
     if pictures is not None:
         page.screenshot(path=pictures / "lasso.png")
     page.locator(".map .area").focus()
@@ -249,8 +270,9 @@ def main() -> None:
         with serving(data) as (address, _), sync_playwright() as play:
             server = Server.of_mine()
             browser = play.chromium.launch(executable_path=chromium, args=[*FLAGS, *WITHOUT_WEBGL])
-            drive(browser, address, server, fresh=True, pictures=None)
-            drive(browser, address, server, fresh=False, pictures=options.pictures)
+            by = Machines(server, browser)
+            drive(by, address, fresh=True, pictures=None)
+            drive(by, address, fresh=False, pictures=options.pictures)
             say("memory of the server, at most", server.memory(), "MB")
             browser.close()
     finally:
