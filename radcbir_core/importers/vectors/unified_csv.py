@@ -45,7 +45,7 @@ UNIFIED_COLUMNS = ("filepath", "dataset", "split", "modality", "anatomic_region"
 
 _DELIMITERS = ",;\t"
 _LOOKED_AT = 1000
-_BLOCK_BYTES = 8 << 20
+_BLOCK_BYTES = 2 << 20  # Arrow reads some of them ahead
 _RULES: dict[str, Callable[[str], str]] = {
     "dataset": normal_text,
     "split": normal_split,
@@ -303,10 +303,11 @@ def _table_rows(path: Path, label_columns: Sequence[str], reading: _Reading, *, 
     names = sorted({name for name in pathologies if name})
     code_of = np.array([names.index(name) if name else -1 for name in pathologies] or [-1], dtype=np.int64)
     codes = code_of[marks]
-    pairs = np.unique(np.column_stack([rows, codes])[agreeing & (codes >= 0)], axis=0)
+    shown = agreeing & (codes >= 0)
+    of_rows, of_names = np.divmod(np.unique(rows[shown] * max(1, len(names)) + codes[shown]), max(1, len(names)))
     offsets = np.zeros(reading.rows + 1, dtype=np.int32)
-    np.cumsum(np.bincount(pairs[:, 0], minlength=reading.rows), out=offsets[1:])
-    words = pa.DictionaryArray.from_arrays(pa.array(pairs[:, 1], pa.int32()), pa.array(names, pa.string()))
+    np.cumsum(np.bincount(of_rows, minlength=reading.rows), out=offsets[1:])
+    words = pa.DictionaryArray.from_arrays(pa.array(of_names, pa.int32()), pa.array(names, pa.string()))
     listed = pa.ListArray.from_arrays(
         pa.array(offsets), words.cast(pa.string()) if len(words) else pa.array([], pa.string())
     )
@@ -327,7 +328,7 @@ def _table_rows(path: Path, label_columns: Sequence[str], reading: _Reading, *, 
     usable = pa.table({name: table[name] for name in table} | {name: columns[name] for name in further})
     return TableRows(
         origin=path,
-        table=usable.take(kept),
+        table=usable.take(kept) if left_out.any() else usable,
         lines=lines[~left_out],
         positions=np.flatnonzero(~left_out),
         total=reading.rows,
