@@ -16,7 +16,7 @@ from radcbir_core.cli.arguments import encoder_id_in
 from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, BY_NAME, INDEX, NEIGHBORS
 from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import read_corrections
@@ -263,6 +263,7 @@ def describe(collection: Collection) -> dict[str, Any]:
                 **facts,
                 "failed": len(store.record.get("failed_rows", [])),
                 "recall_at_10": store.facts(INDEX).get("recall_at_10"),
+                "neighbors": store.facts(NEIGHBORS),
             }
         )
     return {

@@ -93,7 +93,14 @@ ENCODER: Final[Mapping[str, Rule]] = {
     "preprocessing": _facts,
     "artifacts": lambda value: _facts(value) and all(map(_ARTIFACT, value.values())),
     "index": _fields({"engine": _text, "bytes": _count, "sha256": _text, "recall_at_10": _share}),
-    "neighbors": _fields({"method": lambda value: value in ("exact", "approximate"), "recall_at_10": _share}),
+    "neighbors": _fields(
+        {
+            "method": lambda value: value in ("exact", "approximate"),
+            "engine": _text,
+            **{f"recall_at_{k}": _share for k in (1, 10, 100)},
+            **dict.fromkeys(("recall_queries", "rounds", "dimensions"), _count),
+        }
+    ),
     "projection": _facts,
 }
 """The fields of ``encoder.json``."""

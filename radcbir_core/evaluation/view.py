@@ -345,5 +345,5 @@ def view_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
     if not protocol.exact and graph.get("method") == "approximate":
         recall = graph.get("recall_at_10")
         said = recall_said(math.nan if recall is None else float(recall))
-        notes.append(f"The neighbor graph, whose hits these are, is that of an approximate index, {said}.")
+        notes.append(f"The neighbor graph, whose hits these are, is approximate, {said}.")
     return notes

@@ -21,19 +21,21 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Exclusion, Hits, Rows, Vectors, unit
 from radcbir_core.search.exact import first_hits
 from radcbir_core.search.exclusions import exclusions_of
-from radcbir_core.search.opening import searcher_of
+from radcbir_core.search.neighbor_descent import FOUND, approximate_neighbors
+from radcbir_core.search.opening import searcher_of, vectors_of
 from radcbir_core.search.shards import Shards
 from radcbir_core.storage import digest_of, write_array
 
 NEIGHBORS = 100
 EXACT_ROWS = 200_000
-"""Up to this many images the graph is exact: all pairs are compared. Beyond, the approximate index finds it."""
+"""Up to this many images the graph is exact: all pairs are compared. Beyond, neighbors of neighbors are."""
+DESCENT = "neighbor descent"
+"""What an approximate graph comes from."""
 
-_CHUNK = 1024
+_CHUNK = 8192
 _FIRST_WIDTH = 2
 _SHARD = 16_384
 _TOGETHER = 512  # queries of a product
-_FOUND = np.dtype([("row", np.int32), ("similarity", np.float16)])
 
 
 def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict[str, Any]:
@@ -47,45 +49,41 @@ def build_neighbors(store: EncoderStore, *, progress: Progress = silent) -> dict
 
     Returns:
         What is to be recorded of it: ``method``, whether all pairs were compared, and where they were not the
-        ``engine`` that it came from with its ``recall_at_10``.
+        ``engine`` that it came from and what :func:`~radcbir_core.search.neighbor_descent.approximate_neighbors` says
+        of it, its recall first of all.
 
     Raises:
         StorageError: No space left, or no permission.
     """
     number, rows = len(store.valid), np.flatnonzero(store.valid)
     width = min(NEIGHBORS, max(len(rows) - 1, 0))
-    ids = np.full((number, width), -1, dtype=np.int32)
-    similarities = np.full((number, width), np.nan, dtype=np.float16)
-    searcher = searcher_of(store)
-    approximate = len(rows) > EXACT_ROWS and searcher.engine.method == "approximate"
+    source = vectors_of(store)
     folder = store.layout.unfinished(GRAPH)
     decided_by = (store.made_digest(EMBEDDINGS), str(GRAPH.recipe), str(width), store.valid.tobytes())
     shards = Shards(folder, digest_of(*decided_by)[:32])
     progress(GRAPH.name, 0, number)
-    if width and approximate:
-        everyone = np.arange(number)
-        for start in range(0, len(rows), _CHUNK):
-            part = rows[start : start + _CHUNK]
-            itself = [Exclusion(everyone, part)]
-            hits = searcher.search(searcher.queries_of(part), k=width, exclusions=itself, method="approximate")
-            ids[part], similarities[part] = hits.rows, hits.similarities
-            progress(GRAPH.name, start + len(part), number)
+    facts: dict[str, Any] = {"method": "exact"}
+    parts: Iterator[tuple[Rows, npt.NDArray[np.void]]] = iter(())
+    if len(rows) > EXACT_ROWS:
+        parts, told_of = approximate_neighbors(source, rows, width=width, shards=shards, progress=progress)
+        facts = {"method": "approximate", "engine": DESCENT, **told_of}
     elif width:
-        for part, found, alike in exact_neighbors(searcher.engine, rows, width=width, shards=shards, progress=progress):
-            ids[part], similarities[part] = found, alike
+        parts = exact_neighbors(source, rows, width=width, shards=shards, progress=progress)
+    ids = np.full((number, width), -1, dtype=np.int32)
+    similarities = np.full((number, width), np.nan, dtype=np.float16)
+    for part, found in parts:
+        ids[part], similarities[part] = found["row"], found["similarity"]
     ids_path, similarities_path = store.layout.files(GRAPH)
     write_array(ids_path, [ids], shape=ids.shape, dtype=ids.dtype)
     write_array(similarities_path, [similarities], shape=similarities.shape, dtype=similarities.dtype)
     shutil.rmtree(folder, ignore_errors=True)
     progress(GRAPH.name, number, number)
-    if not approximate:
-        return {"method": "exact"}
-    return {"method": "approximate", "engine": searcher.engine.name, "recall_at_10": searcher.engine.recall}
+    return facts
 
 
 def exact_neighbors(
     source: Vectors, rows: Rows, *, width: int, shards: Shards, progress: Progress = silent
-) -> Iterator[tuple[Rows, npt.NDArray[np.int32], npt.NDArray[np.float16]]]:
+) -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
     """The neighbors of some rows among them, by comparing all pairs.
 
     Args:
@@ -96,7 +94,7 @@ def exact_neighbors(
         progress: Told how many of the rows are done, of all there are, as step "neighbors".
 
     Yields:
-        Some of the rows, and ``(r, width)`` their neighbors, best first, and cosines.
+        Some of the rows, and ``(r, width)`` of :data:`~radcbir_core.search.neighbor_descent.FOUND`, best first.
     """
     everyone = np.arange(source.shape[0])
     for start in range(0, len(rows), _SHARD):
@@ -113,13 +111,13 @@ def exact_neighbors(
                 each=_TOGETHER,
                 progress=lambda step, done, total: progress(GRAPH.name, start + done, source.shape[0]),  # noqa: ARG005
             )
-            made = np.empty(hits.rows.shape, dtype=_FOUND)
+            made = np.empty(hits.rows.shape, dtype=FOUND)
             made["row"], made["similarity"] = hits.rows, hits.similarities
             return made
 
-        kept = shards.kept(f"exact-{start:09d}", found, shape=(len(part), width), dtype=_FOUND)
+        kept = shards.kept(f"exact-{start:09d}", found, shape=(len(part), width), dtype=FOUND)
         progress(GRAPH.name, start + len(part), source.shape[0])
-        yield part, kept["row"], kept["similarity"]
+        yield part, kept
 
 
 def ranked_hits(
@@ -189,8 +187,8 @@ def known_hits(
     width = store.neighbor_ids.shape[1]
     # Mostly the first hits are among the first neighbors; who is left with too few of these is looked at in full.
     first = min(width, _FIRST_WIDTH * k)
-    for start in range(0, len(queries), _CHUNK * 8):
-        part = slice(start, min(start + _CHUNK * 8, len(queries)))
+    for start in range(0, len(queries), _CHUNK):
+        part = slice(start, min(start + _CHUNK, len(queries)))
         _fill(hits, store, queries, part, width=first, allowed=allowed, exclusions=exclusions)
         if first < width:
             few = start + np.flatnonzero(hits.counts[part] < k)

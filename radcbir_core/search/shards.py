@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -96,8 +97,19 @@ def in_threads(work: Callable[[int], object], tasks: Sequence[int], told: Callab
         [0, 1, 2]
     """
     workers = max(1, min(len(tasks), os.cpu_count() or 1))
+    ended = threading.Event()
+
+    def unless_ended(task: int) -> None:
+        if ended.is_set():
+            return
+        try:
+            work(task)
+        except BaseException:
+            ended.set()
+            raise
+
     with one_thread_each(), ThreadPoolExecutor(workers) as pool:
-        waiting = {pool.submit(work, task) for task in tasks}
+        waiting = {pool.submit(unless_ended, task) for task in tasks}
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=_TELL_EVERY, return_when=FIRST_COMPLETED)
@@ -105,5 +117,6 @@ def in_threads(work: Callable[[int], object], tasks: Sequence[int], told: Callab
                     future.result()
                 told(len(tasks) - len(waiting))
         finally:
+            ended.set()
             for future in waiting:
                 future.cancel()

@@ -180,6 +180,7 @@ def test_provenance_tells_sources_licences_changes_digests_and_versions(copied_d
         f"<td>SHA-256 {record['manifest_digest']}</td>",
         "each image was read and decoded",
         "61 of 61 looked for",
+        "<td>neighbor graph</td><td>exact</td>",
         "numpy ",
     ):
         assert text in shown, text

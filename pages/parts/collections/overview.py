@@ -18,7 +18,7 @@ from pages.parts.frame import encoder_states, loaders, problem_table, rights, se
 from pages.parts.frame.text import csv_bytes, literal, markup
 from pages.parts.jobs import controls
 from radcbir_core import jobs
-from radcbir_core.collections.artifacts import ARTIFACTS, INDEX
+from radcbir_core.collections.artifacts import ARTIFACTS, INDEX, NEIGHBORS
 from radcbir_core.collections.changes import images_found
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.corrections import corrected_cells, read_corrections
@@ -315,9 +315,17 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
             "index",
             f"recall@10 {index['recall_at_10']}" if index.get("recall_at_10") is not None else "",
         ],
+        ["neighbor graph", _graph(store.facts(NEIGHBORS))],
         ["libraries", ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else ""],
     ]
     _rows(f"Encoder {encoder_id}", None, [fact for fact in facts if fact[1] not in {"", ", "}])
+
+
+def _graph(facts: Mapping[str, Any]) -> str:
+    """How it was made, and how much of the exact first hits it has where it is approximate."""
+    shares = ((k, facts.get(f"recall_at_{k}")) for k in (1, 10, 100))
+    told = (f"recall@{k} {share:.4f}" for k, share in shares if share is not None)
+    return ", ".join([str(facts.get("method", "")), *told])
 
 
 def _rows(title: str, head: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> None:
