@@ -64,7 +64,8 @@ def result(
     if len(collection) <= quick_images(evaluation):
         with st.spinner(f"{literal(what)} …"):
             return _made(collection, encoder_id, evaluation)
-    evaluation.check(store)
+    evaluation.check_current(store)
+    _check_labels(key_of(collection, encoder_id, evaluation), evaluation, store)
     request = EvaluateEncoder(collection.name, encoder_id, evaluation)
     job = job_at(request.place)
     status = None if job is None else job.status()
@@ -169,6 +170,12 @@ def _made(collection: Collection, encoder_id: str, evaluation: Evaluation) -> Re
 def _computed(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> Result:  # noqa: ARG001 - the key is the cache's
     """In memory: where nothing can be written, it is all that there is of it, and a page is drawn at every click."""
     return _evaluation.run(_store)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _check_labels(key: Hashable, _evaluation: Evaluation, _store: EncoderStore) -> None:  # noqa: ARG001 - the key is the cache's
+    """Refuse what the collection lacks; looked at once for what there is, since some look at all images for it."""
+    _evaluation.check(_store)
 
 
 @st.cache_resource(show_spinner=False)

@@ -49,13 +49,15 @@ class EvaluateEncoder:
         return f"evaluation/{self.name}/{self.encoder_id}/{self.evaluation.kind}/{choices[:16]}"
 
     def check(self) -> None:
-        """Refuse what this collection and encoder lack.
+        """Refuse what this encoder lacks; what the collection's labels lack is found when it is carried out.
+
+        Looking at the labels of a million images takes seconds, and whoever begins a job waits for this.
 
         Raises:
-            EvaluationError: The collection lacks what the choices need.
+            EvaluationError: The choices cannot be, such as a comparison of an encoder with itself.
             StaleError: What the evaluation needs is missing or was made of something else.
         """
-        self.evaluation.check(open_collection(self.name).store(self.encoder_id))
+        self.evaluation.check_current(open_collection(self.name).store(self.encoder_id))
 
     def carry_out(self, telling: Telling) -> None:
         """Compute it and keep its result; nothing where it is kept already.
