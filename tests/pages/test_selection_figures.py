@@ -66,6 +66,8 @@ def test_shares_are_those_of_plain_python_and_their_intervals_those_of_means(dra
             assert row.high < row.base
         if math.isnan(row.low):
             assert row.standing == "unsure"
+        elif row.standing == "unsure":
+            assert row.low <= row.base <= row.high
     surely = (table["low"] - table["base"]).fillna(-2)
     assert (surely.diff().dropna() <= 1e-9).all()
 

@@ -99,16 +99,16 @@ def standing(ratio: float, low: float, high: float, base: float) -> str:
 
     >>> standing(3.0, 0.2, 0.4, 0.1), standing(30.0, np.nan, np.nan, 0.01), standing(30.0, 0.0, 0.9, 0.01)
     ('more', 'unsure', 'unsure')
-    >>> standing(0.1, 0.0, 0.05, 0.2), standing(1.1, 0.21, 0.23, 0.2), standing(1.0, 0.19, 0.21, 0.2)
+    >>> standing(0.1, 0.0, 0.05, 0.2), standing(1.2, 0.21, 0.27, 0.2), standing(1.0, 0.19, 0.21, 0.2)
     ('less', 'as', 'as')
     """
     if np.isnan(low) or np.isnan(high):
         return "unsure"
     few, many = ALIKE
-    if low > base and ratio >= many:
-        return "more"
-    if high < base and ratio <= few:
-        return "less"
+    if low > base:
+        return "more" if ratio >= many else "as"
+    if high < base:
+        return "less" if ratio <= few else "as"
     return "as" if low >= few * base and high <= many * base else "unsure"
 
 
