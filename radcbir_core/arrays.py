@@ -59,6 +59,21 @@ def dense_codes(codes: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return distinct, places[codes]
 
 
+def runs_of(codes: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The distinct codes of ascending ones, and of each code its place among them: as ``np.unique``, without sorting.
+
+    Args:
+        codes: Ascending.
+
+    Example:
+        >>> [part.tolist() for part in runs_of(np.array([2, 2, 7]))]
+        [[2, 7], [0, 0, 1]]
+    """
+    first = np.ones(len(codes), dtype=np.bool_)
+    np.not_equal(codes[1:], codes[:-1], out=first[1:])
+    return codes[first], np.cumsum(first) - 1
+
+
 def check_codes(values: NDArray[Any], *, name: str) -> NDArray[Any]:
     """Return ``values`` if it is a one-dimensional integer array with nothing below -1.
 

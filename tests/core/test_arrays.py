@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.arrays import check_codes, dense_codes, row_chunks
+from radcbir_core.arrays import check_codes, dense_codes, row_chunks, runs_of
 
 
 @given(st.integers(0, 3_000), st.sampled_from([0, 1, 3, 4_000, 3_999_999, 4_000_000, 4_000_001, 10**9]))
@@ -25,6 +25,15 @@ def test_dense_codes_are_those_of_sorting(values, spread, kind) -> None:
     distinct, places = dense_codes(codes.astype(kind))
     expected, inverse = np.unique(codes, return_inverse=True)
     assert distinct.dtype == places.dtype == np.int64
+    assert distinct.tolist() == expected.tolist()
+    assert places.tolist() == inverse.tolist()
+
+
+@given(st.lists(st.integers(-5, 5)))
+def test_runs_are_the_distinct_of_ascending_codes(values) -> None:
+    codes = np.sort(np.array(values, dtype=np.int64))
+    distinct, places = runs_of(codes)
+    expected, inverse = np.unique(codes, return_inverse=True)
     assert distinct.tolist() == expected.tolist()
     assert places.tolist() == inverse.tolist()
 

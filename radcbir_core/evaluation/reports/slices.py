@@ -299,10 +299,12 @@ class _Search:
         self, position: int, within: npt.NDArray[np.int64] | None = None
     ) -> tuple[float, float, float, float]:
         """The difference to all others, or to others of some queries: it, its bounds, and p by itself."""
-        queries = np.arange(len(self.values)) if within is None else within
-        groups = np.isin(queries, self.members(position), assume_unique=True).astype(np.int64)
-        strata = self.strata[queries]
-        made = contrasts(self.values[queries], groups, clusters=self.patients[queries], n_groups=2, strata=strata)
+        members = self.candidates.membership
+        groups = np.zeros(len(self.values), dtype=np.int64)
+        groups[members.indices[members.indptr[position] : members.indptr[position + 1]]] = 1
+        queries = slice(None) if within is None else within
+        strata, clusters = self.strata[queries], self.patients[queries]
+        made = contrasts(self.values[queries], groups[queries], clusters=clusters, n_groups=2, strata=strata)
         return float(made.difference[1]), float(made.low[1]), float(made.high[1]), float(made.p[1])
 
     def told(self) -> Iterator[_Told]:

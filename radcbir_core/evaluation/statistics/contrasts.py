@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from radcbir_core.arrays import check_codes
+from radcbir_core.arrays import check_codes, dense_codes, runs_of
 from radcbir_core.evaluation.statistics.averages import ratio
 from radcbir_core.evaluation.statistics.intervals import sums_intervals
 from radcbir_core.evaluation.statistics.randomization import drawn_signs, sign_flip_p
@@ -131,7 +131,7 @@ def contrasts(
     whole, sums = _of_strata(cells, cells.n), _of_strata(cells, cells.s)
     means = ratio(sums, whole)
     pairs = _pairs_of(cells, whole, means)
-    for group in np.unique(cells.group).tolist():
+    for group in np.flatnonzero(np.bincount(cells.group)).tolist():
         mine = cells.group == group
         inside = np.bincount(cells.stratum[mine], weights=cells.n[mine], minlength=cells.n_strata)
         common = ratio(inside * (whole - inside), whole)
@@ -149,7 +149,7 @@ def contrasts(
         signed = np.where(mine, apart, -apart)
         made["p"][group] = _p_value(pairs, signed, np.where(mine, sizes, -sizes), draws)
         n_queries[group] = round(float(cells.n[mine & counted].sum()))
-        n_clusters[group] = len(np.unique(cells.cluster[mine & counted]))
+        n_clusters[group] = len(runs_of(cells.cluster[mine & counted])[0])
     return Contrasts(**made, n_queries=n_queries, n_clusters=n_clusters)
 
 
@@ -168,7 +168,7 @@ def _cells_of(
         raise ValueError("Expected codes of at least 0, but some are below. Give those without a value one of theirs.")
     known = ~np.isnan(own)
     group, cluster = (each[known].astype(np.int64) for each in codes[:2])
-    present, stratum = np.unique(codes[2][known], return_inverse=True)  # each stratum has a query
+    present, stratum = dense_codes(codes[2][known])  # each stratum has a query
     n_groups, n_strata = int(group.max(initial=-1)) + 1, len(present)
     keys, place = np.unique((cluster * n_strata + stratum) * n_groups + group, return_inverse=True)
     rest, of_group = np.divmod(keys, max(n_groups, 1))
@@ -193,7 +193,7 @@ def _sides(
     """The difference of the two weighted means, and its bounds; ``limits`` are those of each mean."""
     by_cluster = []
     for side in (mine & (sizes > 0), ~mine & (sizes > 0)):
-        of, place = np.unique(cells.cluster[side], return_inverse=True)
+        of, place = runs_of(cells.cluster[side])  # cells are in the order of clusters
         by_cluster.append((of, np.bincount(place, weights=sizes[side]), np.bincount(place, weights=sums[side])))
     (of_a, n_a, s_a), (of_b, n_b, s_b) = by_cluster
     a, b = float(s_a.sum() / n_a.sum()), float(s_b.sum() / n_b.sum())
@@ -202,9 +202,13 @@ def _sides(
     if np.isnan(bounds).any():
         return a - b, np.nan, np.nan
     reach = (bounds[:, 1] - bounds[:, 0]) / 2
-    both, left, right = np.intersect1d(of_a, of_b, assume_unique=True, return_indices=True)
+    there = np.full(int(max(of_a[-1], of_b[-1])) + 1, -1, dtype=np.int64)
+    there[of_a] = np.arange(len(of_a))
+    left = there[of_b]
+    right = np.flatnonzero(left >= 0)
+    left = left[right]
     together = 0.0
-    if len(both):
+    if len(right):
         product = float(np.sum((s_a[left] - a * n_a[left]) * (s_b[right] - b * n_b[right])))
         whole = [float(n.sum() + 2 * np.sum(n**2) / n.sum()) for n in (n_a, n_b)]
         together = product * _NORMAL**2 / (whole[0] * whole[1]) / float(reach[0] * reach[1])
@@ -218,14 +222,14 @@ def _sides(
 
 
 def _pairs_of(cells: _Cells, whole: NDArray[np.float64], means: NDArray[np.float64]) -> _Pairs:
-    keys, place = np.unique(cells.cluster * cells.n_strata + cells.stratum, return_inverse=True)
+    keys, place = runs_of(cells.cluster * cells.n_strata + cells.stratum)
     cluster, stratum = np.divmod(keys, max(cells.n_strata, 1))
     size = np.bincount(place, weights=cells.n, minlength=len(keys))
     apart = ratio(np.bincount(place, weights=cells.s, minlength=len(keys)), size) - means[stratum]
     rest = 1 - size / whole[stratum]
     # A cluster that is all of a stratum does not hang on its mean: what it leans by is 0 there.
     enlarged = 1 / np.sqrt(rest, out=np.ones(len(rest)), where=rest > 1e-12) - 1
-    return _Pairs(place, np.unique(cluster, return_inverse=True)[1].astype(np.int64), apart, enlarged)
+    return _Pairs(place, runs_of(cluster)[1], apart, enlarged)
 
 
 def _p_value(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from radcbir_core.arrays import check_codes
+from radcbir_core.arrays import check_codes, dense_codes
 from radcbir_core.evaluation.statistics.averages import ratio
 from radcbir_core.progress import Progress, silent
 
@@ -94,7 +94,7 @@ def falls_behind(
             f"Expected a value without NaN, a cluster, a stratum and a line of members for each of {len(own)} queries, "
             f"but there are {len(cluster)}, {len(stratum)} and {membership.shape[0]}. Pass those of the same queries."
         )
-    cluster, stratum = (np.unique(each, return_inverse=True)[1] for each in (cluster, stratum))
+    cluster, stratum = (dense_codes(each)[1] for each in (cluster, stratum))
     size = np.bincount(stratum)
     residuals = own - (np.bincount(stratum, weights=own) / size)[stratum]
     draws = (DRAWS if len(own) <= MANY else FEWER_DRAWS) if draws is None else draws
@@ -103,22 +103,43 @@ def falls_behind(
     of_strata = sparse.csr_array(lines, shape=(len(size), len(own)))
     shares = sparse.csr_array((members @ of_strata.T) / size.astype(np.float32))
     sums = members.astype(np.float64) @ residuals
-    enlarged = (residuals * _given_back(cluster, stratum, size)).astype(np.float32)
+    patients = int(cluster.max(initial=-1)) + 1
+    enlarged = residuals * _given_back(cluster, stratum, size)
+    # What a patient adds to each group and to each stratum: all of its queries have one sign.
+    to_groups = _by_patient(members, enlarged, cluster, patients)
+    to_strata = _by_patient(of_strata, enlarged, cluster, patients)
     drawn = np.empty((members.shape[0], draws), dtype=np.float32)
-    random, patients = np.random.default_rng(seed), int(cluster.max(initial=-1)) + 1
+    random = np.random.default_rng(seed)
     step = max(1, min(draws, _ELEMENTS // max(len(own), 1)))
+    together = max(1, _ELEMENTS // max(patients, 1) // step)
     progress("signs", 0, draws)
+    waiting: list[NDArray[np.int8]] = []
     for start in range(0, draws, step):
         number = min(step, draws - start)
-        signs = random.integers(0, 2, size=(patients, number), dtype=np.int8) * np.int8(2) - np.int8(1)
-        flipped = signs[cluster] * enlarged[:, None]
-        drawn[:, start : start + number] = members @ flipped - shares @ (of_strata @ flipped)
-        progress("signs", start + number, draws)
+        waiting.append(random.integers(0, 2, size=(patients, number), dtype=np.int8) * np.int8(2) - np.int8(1))
+        done = start + number
+        if len(waiting) == together or done == draws:
+            signs = np.hstack(waiting).astype(np.float32)
+            waiting = []
+            drawn[:, done - signs.shape[1] : done] = to_groups @ signs - shares @ (to_strata @ signs)
+            progress("signs", done, draws)
     deviation = np.sqrt(np.mean(np.square(drawn, dtype=np.float64), axis=1))
     known = deviation > 1e-6
     t = np.divide(sums, deviation, out=np.zeros(len(sums)), where=known)
     number_of = np.asarray(members.sum(axis=1)).reshape(-1)
     return Behind(ratio(sums, number_of), t, _step_down(t, drawn, deviation, known))
+
+
+def _by_patient(
+    members: sparse.csr_array, values: NDArray[np.float64], cluster: NDArray[np.int64], patients: int
+) -> sparse.csr_array:
+    """``(M, patients)``: the sum of the values of each patient's queries among those of each line of ``members``."""
+    from scipy import sparse
+
+    shape = (members.shape[0], patients)
+    added = sparse.csr_array((values[members.indices], cluster[members.indices], members.indptr), shape=shape)
+    added.sum_duplicates()
+    return added.astype(np.float32)
 
 
 def _step_down(
