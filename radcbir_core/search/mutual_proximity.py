@@ -32,11 +32,29 @@ class Nearest:
     """
 
     def __init__(self, similarities: NDArray[Any], *, among: int) -> None:
-        self._keys = _keys(similarities)
+        self._keys = keys_of(similarities)
         self.among = among
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def is_of(self, keys: NDArray[np.int16]) -> bool:
+        """Whether the lists are those of similarities with these keys, of :func:`keys_of`."""
+        return self._keys.shape == keys.shape and np.array_equal(self._keys, keys)
+
+    def nearer_than_each(self) -> NDArray[np.int32]:
+        """``(N, K)``: of each of a list, how many of the same list are more similar, to the digits of half precision.
+
+        Example:
+            >>> Nearest(np.array([[0.9, 0.5, 0.5, np.nan]]), among=10).nearer_than_each().tolist()
+            [[0, 1, 1, 3]]
+        """
+        places = np.zeros_like(self._keys, dtype=np.int32)
+        if self._keys.size:
+            fewer = self._keys[:, 1:] < self._keys[:, :-1]
+            places[:, 1:] = np.where(fewer, np.arange(1, self._keys.shape[1], dtype=np.int32), 0)
+            np.maximum.accumulate(places, axis=1, out=places)
+        return places
 
     def nearer(self, lines: NDArray[Any], similarities: NDArray[Any]) -> NDArray[np.int32]:
         """How many of a list are more similar, to the digits of half precision, which the graph has.
@@ -50,8 +68,17 @@ class Nearest:
             >>> nearest.nearer(np.array([0, 0, 0]), np.array([0.95, 0.5, 0.1])).tolist()
             [0, 1, 2]
         """
+        return self.nearer_than(lines, keys_of(similarities))
+
+    def nearer_than(self, lines: NDArray[Any], wanted: NDArray[np.int16]) -> NDArray[np.int32]:
+        """As :meth:`nearer`, of similarities whose keys are known.
+
+        Args:
+            lines: Which of the lists, of any shape.
+            wanted: As many, of :func:`keys_of`.
+        """
         width = self._keys.shape[1]
-        flat, wanted = self._keys.reshape(-1), _keys(similarities)
+        flat = self._keys.reshape(-1)
         starts = lines.astype(np.int64) * width - 1
         counts = np.zeros(lines.shape, dtype=np.int32)
         step = 1 << max(width.bit_length() - 1, 0)
@@ -85,17 +112,27 @@ def by_mutual_proximity(hits: Hits, of_queries: Nearest, of_images: Nearest) -> 
         [[1, 0, -1]]
     """
     there = hits.rows >= 0
-    queries = np.broadcast_to(np.arange(len(hits.rows))[:, None], hits.rows.shape)
+    wanted = keys_of(hits.similarities)
+    if of_queries.is_of(wanted):
+        before = of_queries.nearer_than_each()
+    else:
+        queries = np.broadcast_to(np.arange(len(hits.rows))[:, None], hits.rows.shape)
+        before = of_queries.nearer_than(queries, wanted)
     # In whole numbers, so that equal products are equal; what both are divided by is the same for all.
-    proximity = (of_queries.among - of_queries.nearer(queries, hits.similarities)).astype(np.int64)
+    proximity = (of_queries.among - before).astype(np.int64)
     if len(of_images):
         images = np.where(there, hits.rows, 0)
-        proximity *= of_images.among - of_images.nearer(images, hits.similarities)
+        proximity *= of_images.among - of_images.nearer_than(images, wanted)
     return np.argsort(np.where(there, -proximity, 1), axis=1, kind="stable")
 
 
-def _keys(similarities: NDArray[Any]) -> NDArray[np.int16]:
-    """Whole numbers in the order of half precision, in which numbers that are read at random are compared quickly."""
+def keys_of(similarities: NDArray[Any]) -> NDArray[np.int16]:
+    """Whole numbers in the order of half precision, in which numbers that are read at random are compared quickly.
+
+    Example:
+        >>> keys_of(np.array([np.nan, -0.5, 0.0, 0.5])).argsort().tolist()
+        [0, 1, 2, 3]
+    """
     half = np.asarray(similarities).astype(np.float16) + np.float16(0)  # which makes -0.0 what it equals
     bits = half.view(np.int16)
     keys: NDArray[np.int16] = np.where(np.isnan(half), np.iinfo(np.int16).min, bits ^ ((bits >> 15) & 0x7FFF))

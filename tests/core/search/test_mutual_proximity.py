@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.mutual_proximity import Nearest, by_mutual_proximity
+from radcbir_core.search.mutual_proximity import Nearest, by_mutual_proximity, keys_of
 
 SIXTEENTHS = st.integers(-16, 16).map(lambda number: number / 16)
 
@@ -20,6 +20,19 @@ def test_it_counts_what_is_more_similar(lists, similarity) -> None:
         table[line, : len(values)] = sorted(values, reverse=True)
     counts = Nearest(table, among=9).nearer(np.arange(len(lists)), np.full(len(lists), similarity))
     assert counts.tolist() == [sum(value > similarity for value in values) for values in lists]
+
+
+@given(st.lists(st.lists(SIXTEENTHS, max_size=9), min_size=1, max_size=4), st.integers(0, 9))
+def test_within_a_list_it_is_what_looking_each_up_gives(lists, width) -> None:
+    table = np.full((len(lists), width), np.nan, dtype=np.float16)
+    for line, values in enumerate(lists):
+        mine = sorted(values, reverse=True)[:width]
+        table[line, : len(mine)] = mine
+    nearest = Nearest(table, among=9)
+    lines = np.broadcast_to(np.arange(len(lists))[:, None], table.shape)
+    assert nearest.nearer_than_each().tolist() == nearest.nearer(lines, table).tolist()
+    assert nearest.is_of(keys_of(table.astype(np.float32)))
+    assert nearest.is_of(keys_of(table - 1)) == (not (table == table).any())
 
 
 def test_a_similarity_is_the_same_as_its_half_precision() -> None:
