@@ -40,6 +40,8 @@ FOUND: Final = np.dtype([("row", np.int32), ("similarity", np.float16)])
 """A neighbor and its cosine, as parts of the graph are kept."""
 DEPTHS: Final = (1, 10, 100)
 """The k's of recall@k."""
+MOST_IN_CELL: Final = 128
+"""Rows of a cell in the mean: a number of one byte tells the rows of a block, which are up to twice as many, apart."""
 
 _DIRECTIONS_OF = 20_000
 _READ = 8192
@@ -144,12 +146,14 @@ def approximate_neighbors(
         are as many neighbors, ``rounds`` of descent, and ``dimensions`` that were looked at before the last step.
 
     Raises:
-        ValueError: Fewer are to be kept than are wanted.
+        ValueError: Fewer are to be kept than are wanted, or cells are too large.
         StorageError: No space left, or no permission.
     """
     effort = effort or Effort()
     if effort.kept <= width:
         raise ValueError(f"Expected more rows kept than wanted, but kept = {effort.kept}, width = {width}. Keep more.")
+    if not 1 <= effort.cell <= MOST_IN_CELL:
+        raise ValueError(f"Expected cells of 1 to {MOST_IN_CELL} rows, but cell = {effort.cell}. Choose such.")
     told = _Told(progress, len(rows))
     sample = _Sample.of(source, rows, width=width, shards=shards, effort=effort, progress=told.part(0.04))
     blocks = _blocks(_reduced(source, rows, sample, effort), effort, shards, told.part(0.16))

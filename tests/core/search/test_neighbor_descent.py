@@ -187,6 +187,8 @@ def test_the_first_are_those_that_sorting_puts_first(queries, sizes, k, seed) ->
         assert np.isnan(similarities[query, len(order) :]).all()
 
 
-def test_fewer_kept_than_wanted_is_refused(tmp_path) -> None:
+def test_fewer_kept_than_wanted_and_cells_that_are_too_large_are_refused(tmp_path) -> None:
+    with pytest.raises(ValueError, match="Expected cells of 1 to 128 rows, but cell = 129"):
+        near(tmp_path, directions("falling", 100), effort=Effort(cell=129))
     with pytest.raises(ValueError, match="Expected more rows kept than wanted, but kept = 40, width = 40"):
         near(tmp_path, directions("falling", 100), width=40)
