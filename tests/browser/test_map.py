@@ -287,6 +287,83 @@ def test_what_is_selected_on_one_of_two_maps_is_selected_on_both(server, page):
     assert not parameter(page, "select")
 
 
+RASTER = """async (address) => {
+  const at = (name) => import(address.replace("map.js", name))
+  const [{ Points }, { Raster }, { View }] = await Promise.all([at("points.js"), at("raster.js"), at("view.js")])
+  let seed = 7
+  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647
+  const many = 60000
+  const few = 40
+  const count = many + few
+  // The rare ones lie among the others, one by one.
+  const place = () => random() * 9000 - 4500
+  const all = Array.from({ length: count }, (_, n) => [place(), place(), n < many ? 0 : 1])
+  const cell = ([x, y]) => (((y | 0) + 32768) >> 8) * 256 + (((x | 0) + 32768) >> 8)
+  all.sort((one, other) => cell(one) - cell(other))
+  const buffer = new ArrayBuffer(4 * count)
+  new Int16Array(buffer, 0, count).set(all.map(([x]) => x))
+  new Int16Array(buffer, 2 * count).set(all.map(([, y]) => y))
+  const codes = Uint8Array.from(all, ([, , code]) => code)
+  const points = new Points(buffer)
+  const view = new View({ x: 0, y: 0, step: 1 })
+  view.resize(100, 100)
+  view.fit([-4500, -4500, 4500, 4500])
+  const raster = new Raster(document.createElement("canvas"))
+  const paint = { kind: "categories", mostSigns: 1000, ground: [0, 0, 0], dim: [9, 9, 9] }
+  paint.colors = [[0, 0, 255], [255, 0, 0]]
+  while (paint.colors.length < 256) paint.colors.push([0, 255, 0])
+  const back = new Uint8Array(256)
+  const red = () => {
+    const { data } = raster.image
+    return data.filter((value, n) => n % 4 === 0 && value > 40 && data[n + 3] === 255).length
+  }
+  const sum = () => raster.counts.reduce((before, one) => before + one, 0)
+  const found = {}
+  const draw = (weights, mask, chosen) => {
+    points.dress(codes, mask, Float64Array.from({ length: 256 }, (_, code) => weights[code] ?? 1), back, chosen)
+    return raster.draw(points, view, paint, { ratio: 1, coarse: false })
+  }
+  found.mode = draw([1 / Math.sqrt(many), 1 / Math.sqrt(few)], null, null).mode
+  found.sum = sum()
+  found.within = points.within(view)
+  found.weighted = red()
+  draw([1, 1], null, null)
+  found.drowned = red()
+  const mask = new Uint8Array(Math.ceil(count / 8))
+  codes.forEach((code, n) => { if (code === 1 || n % 3 === 0) mask[n >> 3] |= 128 >> (n & 7) })
+  draw([1, 1], mask, null)
+  found.masked = [sum(), points.shown, codes.filter((code, n) => code === 1 || n % 3 === 0).length]
+  const chosen = new Uint8Array(mask.length)
+  codes.forEach((code, n) => { if (code === 1) chosen[n >> 3] |= 128 >> (n & 7) })
+  draw([1, 1], null, chosen)
+  found.chosen = [sum(), red()]
+  view.zoom(4, 50, 50)
+  draw([1, 1], null, null)
+  found.zoomed = [sum(), points.within(view)]
+  const near = points.nearest(view, 50, 50, 12)
+  const far = (n) => (points.x[n] - view.x) ** 2 + (points.y[n] - view.y) ** 2
+  let least = Infinity
+  for (let n = 0; n < count; n++) least = Math.min(least, far(n))
+  found.nearest = Math.sqrt(far(near)) - Math.sqrt(least) <= 1 / view.scale
+  return found
+}"""
+
+
+def test_every_point_counts_and_rare_ones_are_not_drowned(server, page):
+    with page.expect_response(re.compile("/map.js")) as code:
+        page.goto(f"{server}/map")
+    ready(page)
+    found = page.evaluate(RASTER, code.value.url)
+    assert (found["mode"], found["sum"], found["within"]) == ("density", 60_040, 60_040)
+    # About eleven points share a pixel, and a rare one weighs as 39 of the others.
+    assert found["drowned"] < 15 < 24 < found["weighted"] <= 40
+    assert found["masked"][0] == found["masked"][1] == found["masked"][2] < 60_040
+    assert found["chosen"][0] == 60_040
+    assert 36 <= found["chosen"][1] <= 40
+    assert found["zoomed"][0] == found["zoomed"][1] < 10_000
+    assert found["nearest"]
+
+
 def ask(server, address, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", urlsplit(server).port, timeout=20)
     connection.request("GET", address, headers={"Accept-Encoding": "gzip", **headers})
