@@ -14,6 +14,8 @@ machine, and give them back as vectors.
 
 from __future__ import annotations
 
+import math
+import struct
 import sys
 import zipfile
 import zlib
@@ -43,6 +45,11 @@ _LOOKED_AT = 101
 _CHECKED_AT_ONCE = 4096
 _NAMED = 3
 _MOST_RUNS = 64
+_LARGE = 16 << 20
+_COPIED_AT_ONCE = 4 << 20
+_NAME_LENGTH_AT = 26
+"""Where a member's own header in an archive says how long its name is, and then what else stands before its content:
+APPNOTE.TXT of PKWARE, 4.3.7."""
 # What HDF5 and h5py bring: deflate, shuffle, fletcher32, szip, nbit, scale-offset, lzf. Others come from plugins.
 _OWN_FILTERS = frozenset({1, 2, 3, 4, 5, 6, 32000})
 
@@ -287,8 +294,8 @@ class _ArrayVectors:
 class _NpyVectors(_ArrayVectors):
     """``(N, D)`` in a file, of which what is asked for is read: pages of a map would stay in memory, all of them."""
 
-    def __init__(self, path: Path, array: np.memmap[Any, Any]) -> None:
-        super().__init__(path, array, None)
+    def __init__(self, path: Path, array: np.memmap[Any, Any], keys: Sequence[str] | None = None) -> None:
+        super().__init__(path, array, keys)
         self._offset, self._stored = int(array.offset), array.dtype
 
     def read(self, places: npt.NDArray[np.int64]) -> tuple[Floats, dict[int, str]]:
@@ -305,7 +312,7 @@ class _NpyVectors(_ArrayVectors):
                     count = handle.readinto(into)
                     if not count:
                         raise ManifestError(
-                            f"Expected a complete .npy file, but {self.path} is cut off. Copy it again."
+                            f"Expected a complete file of vectors, but {self.path} is cut off. Copy it again."
                         )
                     into = into[count:]
         return np.asarray(vectors, dtype=self.dtype), {}
@@ -329,7 +336,10 @@ def _archive(path: Path) -> VectorFile:
         checked_members(members, name=str(path), limits=_LIMITS)
     try:
         with np.load(path, allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files}
+            held: dict[str, npt.NDArray[Any]] = {}
+            for name in archive.files:
+                lying = _where_it_lies(path, archive.zip, name)
+                held[name] = archive[name] if lying is None else lying
     except (*ARRAY_ERRORS, zipfile.BadZipFile, zlib.error, AttributeError) as error:
         raise ManifestError(
             f"Expected a complete .npz file of arrays, but {path}: {' '.join(str(error).split())[:200]}. "
@@ -345,7 +355,38 @@ def _archive(path: Path) -> VectorFile:
         )
     key = next((name for name in KEY_NAMES if name in held), None)
     keys = [str(value) for value in held[key].ravel()] if key else None
-    return _ArrayVectors(path, held[named[0]], keys)
+    vectors = held[named[0]]
+    return _NpyVectors(path, vectors, keys) if isinstance(vectors, np.memmap) else _ArrayVectors(path, vectors, keys)
+
+
+def _where_it_lies(path: Path, archive: zipfile.ZipFile, name: str) -> np.memmap[Any, Any] | None:
+    """A large array of an archive as a map of the archive itself, if it is not packed; its checksum is compared.
+
+    Raises:
+        zipfile.BadZipFile: It is damaged.
+        ValueError: It is no array.
+    """
+    member = next((one for one in archive.infolist() if one.filename == f"{name}.npy"), None)
+    if member is None or member.compress_type != zipfile.ZIP_STORED or member.file_size < _LARGE:
+        return None
+    with archive.open(member) as stream:
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }.get(np.lib.format.read_magic(stream))
+        if read_header is None:
+            return None
+        shape, is_fortran, dtype = read_header(stream)
+        before = stream.tell()
+        while stream.read(_COPIED_AT_ONCE):
+            pass
+    if is_fortran or dtype.hasobject or before + math.prod(shape) * dtype.itemsize != member.file_size:
+        return None
+    with path.open("rb") as handle:
+        handle.seek(member.header_offset + _NAME_LENGTH_AT)
+        lengths = struct.unpack("<HH", handle.read(4))
+    start = member.header_offset + _NAME_LENGTH_AT + 4 + sum(lengths) + before
+    return np.memmap(path, dtype, "r", offset=start, shape=shape)
 
 
 class _ParquetVectors:

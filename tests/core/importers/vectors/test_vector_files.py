@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from radcbir_core.errors import ManifestError
+from radcbir_core.importers.vectors import vector_files
 from radcbir_core.importers.vectors.vector_files import open_vectors, some
 
 NAMES = [f"n{number:03d}" for number in range(40)]
@@ -313,3 +314,32 @@ def test_an_npy_that_is_cut_off_after_it_was_opened(tmp_path) -> None:
         handle.truncate(1000)
     with pytest.raises(ManifestError, match="is cut off"):
         opened.read(np.arange(500))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_large_array_of_an_npz_is_read_where_it_lies(tmp_path, monkeypatch, save) -> None:
+    monkeypatch.setattr(vector_files, "_LARGE", 1000)
+    whole = np.random.default_rng(0).normal(size=(500, 3)).astype(np.float32)
+    names = [f"{number}.png" for number in range(500)]
+    path = tmp_path / "v.npz"
+    save(path, embeddings=whole, filepath=names, other=np.zeros((400, 4), int))
+    opened = open_vectors(path)
+    assert opened.keys == names
+    for places in (np.arange(500), np.arange(0, 500, 3), np.array([9, 4])):
+        np.testing.assert_array_equal(opened.read(places)[0], whole[places])
+    save(path, embeddings=np.asfortranarray(whole))
+    np.testing.assert_array_equal(open_vectors(path).read(np.arange(500))[0], whole)
+    save(path, embeddings=np.array([{}] * 500, dtype=object))
+    with pytest.raises(ManifestError, match="without pickled objects"):
+        open_vectors(path)
+
+
+def test_a_large_array_of_an_npz_with_other_bytes_than_were_written_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(vector_files, "_LARGE", 1000)
+    path = tmp_path / "v.npz"
+    np.savez(path, embeddings=np.ones((500, 3)))
+    content = bytearray(path.read_bytes())
+    content[6000] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ManifestError, match=r"Expected a complete \.npz file"):
+        open_vectors(path)
