@@ -1,4 +1,4 @@
-"""The figures and what they are made of: texts that cannot break out, bars, clicks, shares."""
+"""The figures and what they are made of: texts that cannot break out, bars, clicks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pages.parts.frame import chart_selection, figures, palette
-from pages.parts.map import overrepresented
-from pages.parts.map.coloring import Members
-from radcbir_core.collections.manifest import Codes
 
 NASTY = '<b>x</b> &amp; $a$ <a href="http://x">link</a> %{x}'
 
@@ -107,11 +104,6 @@ def test_the_scale_grows_lighter_all_the_way_and_stands_out_from_the_ground():
     assert (steps[0] + 0.05) / (luminance(palette.GROUND) + 0.05) > 3  # WCAG 2.2, 1.4.11: graphics, at least 3 to 1
 
 
-def codes(*values):
-    names = tuple(sorted({value for value in values if value}))
-    return Codes(names, np.array([names.index(value) if value else -1 for value in values], np.int32))
-
-
 @pytest.mark.parametrize("customdata", [[7], 7, {"0": 7}, (7,)])
 def test_a_click_in_a_chart_is_the_row_of_its_point(customdata):
     clicked = {"selection": {"points": [{"customdata": customdata}, {"customdata": customdata}]}}
@@ -132,27 +124,3 @@ def test_a_click_in_a_chart_is_the_row_of_its_point(customdata):
 )
 def test_what_is_no_click_is_no_row(sent):
     assert chart_selection.rows_clicked(sent) == ()
-
-
-def test_shares_name_what_is_over_represented_first():
-    # Of eight images four are a, two are b, one is both, one is nothing; selected: a, b, both.
-    members = Members(("a", "b"), np.array([0, 1, 2, 3, 4, 5, 6, 6]), np.array([0, 0, 0, 0, 1, 1, 0, 1], np.int32), 8)
-    found = overrepresented.shares(members, np.array([0, 4, 6]), np.arange(8))
-    assert found["value"].tolist() == ["b", "a", ""]
-    assert found["selected"].tolist() == [2, 2, 0]
-    assert found["share"].tolist() == pytest.approx([2 / 3, 2 / 3, 0])
-    assert found["base"].tolist() == pytest.approx([3 / 8, 5 / 8, 1 / 8])
-    assert found["ratio"].tolist() == pytest.approx([16 / 9, 16 / 15, 0])
-
-
-def test_shares_compare_with_the_points_that_pass_the_filter():
-    members = Members.of(codes("a", "a", "b", ""))
-    found = overrepresented.shares(members, np.array([0]), np.array([0, 1]))
-    assert found.to_dict("list") == {"value": ["a"], "selected": [1], "share": [1.0], "base": [1.0], "ratio": [1.0]}
-
-
-def test_shares_that_are_no_larger_than_those_of_all_come_by_frequency():
-    members = Members.of(codes(*"aabbbccccccd"))
-    found = overrepresented.shares(members, np.arange(12), np.arange(12))
-    assert found["value"].tolist() == ["c", "b", "a", "d"]
-    assert found["ratio"].tolist() == [1.0] * 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import math
 
 import numpy as np
@@ -27,6 +28,13 @@ def members_of(lists, values):
 def codes(*values):
     known = tuple(sorted(set(values) - {""}))
     return Codes(known, np.array([known.index(value) if value else -1 for value in values], np.int32))
+
+
+@pytest.mark.parametrize("module", [overrepresented, precision_inside], ids=lambda module: module.__name__)
+def test_the_examples_in_the_docstrings_run(module) -> None:
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 @st.composite
