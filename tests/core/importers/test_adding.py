@@ -186,7 +186,7 @@ def test_embeddings_of_whole_shards_are_kept(source, monkeypatch) -> None:
     monkeypatch.setattr(
         embed_module,
         "_prepare",
-        lambda collection, encoder, row, **more: read.append(row) or original(collection, encoder, row, **more),
+        lambda collection, fitting, rows, **more: read.extend(rows) or original(collection, fitting, rows, **more),
     )
     store = embed_all("c")
     assert sorted(read) == [4, 5, 6, 7, 8]
