@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from itertools import product
 
+import numpy as np
+import pandas as pd
 import pytest
 
+from pages.parts.failures import confusion_figure
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import StorageError
 from radcbir_core.evaluation.ahead import evaluated_ahead
@@ -42,7 +46,7 @@ def test_the_square_and_the_table_are_the_evaluation(app, store) -> None:
     cells = RetrievalConfusion().run(store).table
     heat, points = figures(at)[0]["data"]
     assert len(points["hovertext"]) == len(cells)
-    assert heat["type"] == "heatmap"
+    assert (heat["type"], points["type"]) == ("heatmap", "scatter"), "neither needs WebGL"
     shown = at.dataframe[0].value
     confused = cells[cells["label"] != cells["hit_label"]].head(len(shown))
     assert shown["label"].tolist() == confused["label"].tolist()
@@ -66,6 +70,23 @@ def test_it_can_be_collapsed_and_show_other_figures(app, store, level, figure) -
     assert not complaints(at)
     cells = RetrievalConfusion(level=level, k=3, weight="equal").run(store).table
     assert len(figures(at)[0]["data"][1]["hovertext"]) == len(cells)
+
+
+def test_of_very_many_cells_those_of_most_hits_can_be_clicked() -> None:
+    labels = [f"label {number:03d}" for number in range(70)]
+    cells = pd.DataFrame(list(product(labels, labels)), columns=["label", "hit_label"])
+    cells["n_hits"] = np.random.default_rng(0).permutation(len(cells)) + 1
+    cells = cells.assign(share=0.5, chance=0.1, lift=5.0, n_queries=3)
+    heat, points = confusion_figure.matrix(cells, labels, figure="n_hits").data
+    clicked = points.customdata[:, 0]
+    assert sorted(cells["n_hits"].iloc[clicked]) == list(
+        range(len(cells) - confusion_figure.CLICKED + 1, len(cells) + 1)
+    )
+    line = int(clicked[17])
+    x, y = int(points.x[17]), int(points.y[17])
+    assert (labels[y], labels[x]) == (cells["label"][line], cells["hit_label"][line])
+    assert np.all(heat.hovertext != ""), "each cell says what it is, whether it can be clicked or not"
+    assert points.hovertext[17] == heat.hovertext[y, x]
 
 
 def test_a_cell_opens_its_pairs_and_a_pair_opens_large(app, store) -> None:

@@ -34,6 +34,9 @@ _AXIS: Final[dict[str, Any]] = {
     "showgrid": False,
     "zeroline": False,
 }
+CLICKED: Final = 4000
+"""So many cells can be clicked, those of most hits: without WebGL, which many hospitals' desktops have not, a browser
+draws no more points quickly. Of 63 labels that is every cell."""
 FIGURES: Final = {"share": "Share", "lift": "Lift over chance", "n_hits": "Count"}
 """What a cell can show, by the column of the table."""
 
@@ -56,7 +59,7 @@ def in_order(labels: Sequence[str], modality: Codes, own: Codes) -> list[str]:
 
 
 def matrix(cells: pd.DataFrame, labels: Sequence[str], *, figure: str) -> go.Figure:
-    """The square; its points carry their line of ``cells`` as ``customdata``.
+    """The square; its points carry their line of ``cells`` as ``customdata``, those of most hits, :data:`CLICKED`.
 
     Args:
         cells: Of a retrieval confusion.
@@ -70,12 +73,21 @@ def matrix(cells: pd.DataFrame, labels: Sequence[str], *, figure: str) -> go.Fig
     values, scale = _scaled(cells[figure].to_numpy(dtype=np.float64), figure)
     square = np.full((number, number), np.nan)
     square[down, across] = values
+    hover = np.full((number, number), "", dtype=object)
+    hover[down, across] = [
+        f"<b>{hover_line(row.label)}</b><br>retrieves <b>{hover_line(row.hit_label)}</b><br>"
+        f"{percent(row.share)} of its hits, by chance {percent(row.chance)}<br>"
+        f"{counted(row.n_hits, 'hit')} of {counted(row.n_queries, 'query', 'queries')}"
+        for row in lines_of(cells)
+    ]
     drawn = go.Figure(
         go.Heatmap(
             z=square,
             x=np.arange(number),
             y=np.arange(number),
-            hoverinfo="skip",
+            hovertext=hover,
+            hovertemplate="%{hovertext}<extra></extra>",
+            hoverongaps=False,
             colorscale=[list(step) for step in SCALE],
             xgap=1 if number <= _NAMED else 0,
             ygap=1 if number <= _NAMED else 0,
@@ -90,19 +102,15 @@ def matrix(cells: pd.DataFrame, labels: Sequence[str], *, figure: str) -> go.Fig
             **scale,
         )
     )
-    # A heat map cannot be clicked: on each cell lies a point that can.
-    drawn.add_scattergl(
-        x=across,
-        y=down,
+    # A heat map cannot be clicked: on each cell of most hits lies a point that can.
+    clicked = np.sort(np.argsort(-cells["n_hits"].to_numpy(), kind="stable")[:CLICKED])
+    drawn.add_scatter(
+        x=across[clicked],
+        y=down[clicked],
         mode="markers",
-        customdata=np.arange(len(cells), dtype=np.int32)[:, None],
+        customdata=clicked.astype(np.int32)[:, None],
         marker={"symbol": "square", "size": max(min(_HEIGHT / max(number, 1), _CELL), 5), "opacity": 0},
-        hovertext=[
-            f"<b>{hover_line(row.label)}</b><br>retrieves <b>{hover_line(row.hit_label)}</b><br>"
-            f"{percent(row.share)} of its hits, by chance {percent(row.chance)}<br>"
-            f"{counted(row.n_hits, 'hit')} of {counted(row.n_queries, 'query', 'queries')}"
-            for row in lines_of(cells)
-        ],
+        hovertext=hover[down[clicked], across[clicked]],
         hovertemplate="%{hovertext}<extra></extra>",
         selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
