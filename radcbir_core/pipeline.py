@@ -6,7 +6,6 @@ artifact is left as it is while it is current. What they make lives in modules o
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ from radcbir_core.near_duplicates.finding import find_near_duplicates
 from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
+from radcbir_core.search.backend import Recall
 from radcbir_core.search.graph import build_neighbors
 from radcbir_core.search.opening import build_index, vectors_of
 from radcbir_core.storage import remove_partials
@@ -49,13 +49,13 @@ class BuildReport:
         seconds: Artifact → how long it took to make; one that was current already is not in it.
         images: Images with an embedding.
         failed: Images without one; they are listed in problems.csv.
-        recall: Recall@10 of the approximate index against exact search, NaN for fewer than two images.
+        recall: Of the index against exact search; not measured for fewer than two images.
     """
 
     seconds: dict[str, float] = field(default_factory=dict)
     images: int = 0
     failed: int = 0
-    recall: float = float("nan")
+    recall: Recall = field(default_factory=Recall)
 
     def _repr_html_(self) -> str:
         """How long each artifact took, as a notebook shows it."""
@@ -163,8 +163,7 @@ def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> N
             # Of a process that was killed when the artifact was recorded, and its parts not yet removed.
             shutil.rmtree(store.layout.unfinished(artifact), ignore_errors=True)
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
-    recall = store.facts(INDEX)["recall_at_10"]
-    report.recall = math.nan if recall is None else float(recall)
+    report.recall = Recall.of_facts(store.facts(INDEX))
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:

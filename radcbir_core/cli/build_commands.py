@@ -52,8 +52,8 @@ def build(
             report = build_collection(collection, loaded, workers=workers, progress=progress)
     rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in ARTIFACT_NAMES]
     print_table(["step", "time"], rows, title=f"{name} with {encoder_id}")
-    if not math.isnan(report.recall):
-        print(f"Recall@10 of the approximate index against exact search: {report.recall:.4f}")
+    if not math.isnan(report.recall.at_10):
+        print(f"Beside exact search there is an index {report.recall.said()}.")
     if report.failed:
         print(f"Could not be embedded: {report.failed}, listed in {collection.folder / 'problems.csv'}")
     print(f"Built {name} with {encoder_id}: {counted(report.images, 'image')}, {report.failed:,} failed.")

@@ -23,6 +23,7 @@ from radcbir_core.collections.corrections import read_corrections
 from radcbir_core.collections.layout import Layout, collections_folder, list_collections
 from radcbir_core.collections.reviews.reviewing import corrections_table, read_reviews
 from radcbir_core.errors import CollectionError, RadcbirError
+from radcbir_core.search.backend import Recall
 from radcbir_core.wording import counted
 
 
@@ -262,7 +263,7 @@ def describe(collection: Collection) -> dict[str, Any]:
                 "reasons": {name: standing.reason for name, standing in store.standings().items() if standing.reason},
                 **facts,
                 "failed": len(store.record.get("failed_rows", [])),
-                "recall_at_10": store.facts(INDEX).get("recall_at_10"),
+                **Recall.of_facts(store.facts(INDEX)).facts(),
                 "neighbors": store.facts(NEIGHBORS),
             }
         )

@@ -44,6 +44,7 @@ class Artifact:
         unfinished: The folder of its finished parts while it is being made.
         counts_images: Whether its progress counts images; others count steps of their own.
         recipe: The version of how it is made, to be raised when its numbers change: those of before are stale then.
+        former: Files that it consisted of in earlier versions; they are removed when it is made anew.
         still_read: Earlier versions that do not make it stale, because what changed is not worth hours of making it
             again; it is said where somebody asks (``doctor``).
     """
@@ -61,6 +62,7 @@ class Artifact:
     unfinished: str = ""
     counts_images: bool = False
     recipe: int = 1
+    former: tuple[str, ...] = ()
     still_read: tuple[int, ...] = ()
 
     @property
@@ -82,11 +84,14 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     ),
     Artifact(
         "index",
-        files=("index.usearch",),
+        files=("index.cells",),
         of=("embeddings",),
         title="index",
         stage="Index them",
+        unfinished="index-parts",
         counts_images=True,
+        recipe=2,
+        former=("index.usearch",),
     ),
     Artifact(
         "neighbors",

@@ -49,6 +49,7 @@ def _fields(rules: Mapping[str, Rule]) -> Rule:
 
 
 _CHANGE = _fields({"column": _text, "from": _text, "to": _text, "rows": _count})
+_RECALL: Final[dict[str, Rule]] = {f"recall_at_{depth}": _share for depth in (1, 10, 100)}
 _ARTIFACT = _fields({"recipe": _count, "of": lambda value: _facts(value) and all(map(_text, value.values()))})
 
 COLLECTION: Final[Mapping[str, Rule]] = {
@@ -92,12 +93,12 @@ ENCODER: Final[Mapping[str, Rule]] = {
     "precision": _facts,
     "preprocessing": _facts,
     "artifacts": lambda value: _facts(value) and all(map(_ARTIFACT, value.values())),
-    "index": _fields({"engine": _text, "bytes": _count, "sha256": _text, "recall_at_10": _share}),
+    "index": _fields({"engine": _text, "bytes": _count, "sha256": _text} | _RECALL),
     "neighbors": _fields(
         {
             "method": lambda value: value in ("exact", "approximate"),
             "engine": _text,
-            **{f"recall_at_{k}": _share for k in (1, 10, 100)},
+            **_RECALL,
             **dict.fromkeys(("recall_queries", "rounds", "dimensions"), _count),
         }
     ),

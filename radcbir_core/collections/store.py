@@ -162,7 +162,7 @@ class EncoderStore:
 
     @property
     def index_path(self) -> Path:
-        """The USearch index over the valid rows."""
+        """The index over the valid rows."""
         return self.layout.files(INDEX)[0]
 
     @property

@@ -6,7 +6,6 @@ Owns this view, which is made in one place for all evaluations, and the hits tha
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +23,7 @@ from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.relevance import Available, Relevance, available_to, relevant_hits
 from radcbir_core.evaluation.seen import seen_notes, seen_of
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.backend import Hits, recall_said
+from radcbir_core.search.backend import Hits, Recall
 from radcbir_core.search.exact_ranking import rank_exactly
 from radcbir_core.search.graph import NEIGHBORS as NEIGHBORS_KEPT
 from radcbir_core.search.graph import known_hits, ranked_hits
@@ -343,7 +342,6 @@ def view_notes(store: EncoderStore, protocol: Protocol) -> list[str]:
         notes.append(f"{failed} images could not be embedded and are left out; problems.csv says why.")
     graph = store.facts(NEIGHBORS)
     if not protocol.exact and graph.get("method") == "approximate":
-        recall = graph.get("recall_at_10")
-        said = recall_said(math.nan if recall is None else float(recall))
+        said = Recall.of_facts(graph).said()
         notes.append(f"The neighbor graph, whose hits these are, is approximate, {said}.")
     return notes

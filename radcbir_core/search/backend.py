@@ -9,10 +9,10 @@ it, once, in searcher.py.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,69 @@ Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """How much of what an exact search finds an engine finds, as measured when its index was built.
+
+    Attributes:
+        at_1: How often the exact first hit is among the first; NaN where it was not measured, as the others.
+        at_10: Share of the exact first 10 hits that is among the first 10.
+        at_100: The same of 100.
+    """
+
+    at_1: float = math.nan
+    at_10: float = math.nan
+    at_100: float = math.nan
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> Recall:
+        """What was recorded of an index or of a neighbor graph: ``recall_at_1``, ``recall_at_10``, ``recall_at_100``.
+
+        Example:
+            >>> Recall.of_facts({"recall_at_10": 0.99, "recall_at_100": None})
+            Recall(at_1=nan, at_10=0.99, at_100=nan)
+        """
+        shares = (facts.get(f"recall_at_{depth}") for depth in (1, 10, 100))
+        return cls(*(math.nan if share is None else float(share) for share in shares))
+
+    def facts(self) -> dict[str, float | None]:
+        """What is to be recorded, as :meth:`of_facts` reads it.
+
+        Example:
+            >>> Recall(at_10=0.99).facts()
+            {'recall_at_1': None, 'recall_at_10': 0.99, 'recall_at_100': None}
+        """
+        shares = ((1, self.at_1), (10, self.at_10), (100, self.at_100))
+        return {f"recall_at_{depth}": None if math.isnan(share) else share for depth, share in shares}
+
+    def said(self) -> str:
+        """It as the end of a sentence; rounded down, so that only what finds all says 100 %.
+
+        Example:
+            >>> Recall(at_10=0.99996).said(), Recall(at_10=1.0).said()
+            ('which finds 99.9 % of the exact first 10', 'which finds 100 % of the exact first 10')
+            >>> Recall(1.0, 0.998, 0.9951).said()
+            'which finds 100 % of the exact first hits, 99.8 % of the first 10 and 99.5 % of the first 100'
+            >>> Recall().said()
+            'whose recall was not measured'
+        """
+        of = ((self.at_1, "first hits"), (self.at_10, "first 10"), (self.at_100, "first 100"))
+        shares = [f"{_rounded_down(share)} % of the {what}" for share, what in of if not math.isnan(share)]
+        if not shares:
+            return "whose recall was not measured"
+        shares[0] = shares[0].replace("the first", "the exact first")
+        *others, last = shares
+        return f"which finds {', '.join(others)} and {last}" if others else f"which finds {last}"
+
+
+def _rounded_down(share: float) -> str:
+    return "100" if share >= 1 else f"{math.floor(1000 * share + 1e-9) / 10:.1f}"
+
+
+EXACT_RECALL: Final = Recall(1.0, 1.0, 1.0)
+"""That of comparing all rows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hits:
     """What a search found, one line a query, best first, and what found it.
 
@@ -37,8 +100,7 @@ class Hits:
         counts: ``(Q,)`` int32; how many hits each query has.
         method: Whether all allowed rows were compared.
         engine: Which engine gave them.
-        recall: Share of the exact first 10 hits that the engine finds, as measured when its index was built; 1 for an
-            exact search, NaN where it was not measured.
+        recall: How much of what there is the engine finds.
     """
 
     rows: npt.NDArray[np.int32]
@@ -46,11 +108,11 @@ class Hits:
     counts: npt.NDArray[np.int32]
     method: Method = "exact"
     engine: str = "exact"
-    recall: float = 1.0
+    recall: Recall = EXACT_RECALL
 
     @classmethod
     def empty(
-        cls, queries: int, k: int, *, method: Method = "exact", engine: str = "exact", recall: float = 1.0
+        cls, queries: int, k: int, *, method: Method = "exact", engine: str = "exact", recall: Recall = EXACT_RECALL
     ) -> Hits:
         """Hits with nothing in them yet."""
         return cls(
@@ -100,30 +162,12 @@ class Hits:
         Example:
             >>> Hits.empty(1, 1).found_by()
             'exact search'
-            >>> Hits.empty(1, 1, method="approximate", engine="usearch", recall=0.9895).found_by()
-            'approximate search (usearch, which finds 98.9 % of the exact first 10)'
+            >>> Hits.empty(1, 1, method="approximate", engine="cells", recall=Recall(at_10=0.9895)).found_by()
+            'approximate search (cells, which finds 98.9 % of the exact first 10)'
         """
         if self.method == "approximate":
-            return f"approximate search ({self.engine}, {recall_said(self.recall)})"
+            return f"approximate search ({self.engine}, {self.recall.said()})"
         return "exact search" if self.engine == "exact" else f"exact search ({self.engine})"
-
-
-def recall_said(recall: float) -> str:
-    """How much an engine finds, as the end of a sentence; rounded down, so that only what finds all says 100 %.
-
-    Args:
-        recall: Share of the exact first 10 hits, NaN where it was not measured.
-
-    Example:
-        >>> recall_said(0.99996), recall_said(1.0)
-        ('which finds 99.9 % of the exact first 10', 'which finds 100 % of the exact first 10')
-        >>> recall_said(float("nan"))
-        'whose recall was not measured'
-    """
-    if math.isnan(recall):
-        return "whose recall was not measured"
-    share = math.floor(1000 * recall + 1e-9) / 10
-    return f"which finds {'100' if recall >= 1 else f'{share:.1f}'} % of the exact first 10"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +195,20 @@ class Exclusion:
     def of(self, queries: slice | npt.NDArray[np.intp]) -> Exclusion:
         """The same for some of the queries."""
         return Exclusion(self.groups, self.query_groups[queries])
+
+    def rows(self, query: int) -> Rows:
+        """All rows that one query may not return, ascending.
+
+        Example:
+            >>> Exclusion(np.array([3, 5, 3, -1]), np.array([3, -1])).rows(0).tolist()
+            [0, 2]
+        """
+        mine = int(self.query_groups[query])
+        if mine < 0:
+            return np.empty(0, dtype=np.intp)
+        if self.groups is _own_groups(len(self.groups)):
+            return np.array([mine], dtype=np.intp)
+        return np.flatnonzero(self.groups == mine)
 
     def excluded(self, query: int, rows: npt.NDArray[np.integer[Any]]) -> Mask:
         """Which of some rows one query may not return."""
@@ -196,16 +254,12 @@ class Backend(Vectors, Protocol):
         """Whether it compares all rows."""
 
     @property
-    def recall(self) -> float:
+    def recall(self) -> Recall:
         """As in :class:`Hits`."""
 
     @property
     def filters(self) -> frozenset[Filter]:
         """What it can leave out by itself; the rest is left out of what it returns."""
-
-    @property
-    def rounded(self) -> bool:
-        """Whether its similarities have fewer digits than single precision; they are then computed again."""
 
     @property
     def exact_elements(self) -> int:

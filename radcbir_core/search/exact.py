@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import (
+    EXACT_RECALL,
     Exclusion,
     Filter,
     Float32,
@@ -37,6 +38,7 @@ from radcbir_core.search.backend import (
     Vectors,
     unit_vectors,
 )
+from radcbir_core.search.scanning import side_by_side
 
 Products = Iterator[tuple[range, Float32]]
 """Places among the rows that are compared, and ``(queries, places)`` similarities; valid until the next is taken."""
@@ -70,9 +72,8 @@ class Exact(OverVectors):
 
     name = "exact"
     method: Method = "exact"
-    recall = 1.0
+    recall = EXACT_RECALL
     filters: frozenset[Filter] = frozenset({"allowed", "exclusions"})
-    rounded = False
     exact_elements = 0
 
     def search(
@@ -414,11 +415,12 @@ def _scan(source: Vectors, queries: Float32, *, k: int, rows: Rows, exclusions: 
 
 
 def _half_precision_products(source: Vectors, queries: npt.NDArray[np.float16], rows: Rows) -> npt.NDArray[np.float64]:
-    """``(Q, R)`` products of queries and vectors of half precision, the vectors read block by block where they lie."""
+    """``(Q, R)`` products of queries and vectors of half precision, the vectors read where they lie, on all cores."""
     import numkong
 
     products = np.empty((len(queries), len(rows)))
-    for start in range(0, len(rows), _SCANNED_ROWS):
+
+    def scan(start: int) -> None:
         part = rows[start : start + _SCANNED_ROWS]
         span = np.arange(part[0], part[-1] + 1)
         # A scattered selection is worth copying out only when it is a small part.
@@ -428,4 +430,7 @@ def _half_precision_products(source: Vectors, queries: npt.NDArray[np.float16], 
             # In double precision, its native result: asking for another type makes it 30 times slower.
             scanned = np.asarray(numkong.cdist(query[None], vectors, metric="dot"))[0]
             line[start : start + len(part)] = scanned[part - part[0]] if len(scanned) > len(part) else scanned
+
+    for _ in side_by_side(scan, range(0, len(rows), _SCANNED_ROWS)):
+        pass
     return products

@@ -18,7 +18,7 @@ from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.artifacts import NEIGHBORS as GRAPH
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.backend import Exclusion, Hits, Rows, Vectors, unit
+from radcbir_core.search.backend import EXACT_RECALL, Exclusion, Hits, Recall, Rows, Vectors, unit
 from radcbir_core.search.exact import first_hits
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.neighbor_descent import FOUND, approximate_neighbors
@@ -180,7 +180,7 @@ def known_hits(
         k,
         method=facts.get("method", "exact"),
         engine=facts.get("engine", "exact"),
-        recall=facts.get("recall_at_10", 1.0),
+        recall=Recall.of_facts(facts) if facts.get("method") == "approximate" else EXACT_RECALL,
     )
     allowed = gallery & store.valid
     exclusions = exclusions_of(groups_by or store, queries, exclude)

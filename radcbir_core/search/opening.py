@@ -6,7 +6,7 @@ else asks here, for a searcher or for vectors by row number, and cannot tell whe
 
 from __future__ import annotations
 
-import math
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,23 +18,30 @@ from radcbir_core.collections.seal import sealed
 from radcbir_core.collections.store import EncoderStore, content_digest
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search import usearch
 from radcbir_core.search.backend import ArrayVectors, Backend, Mask, Vectors
+from radcbir_core.search.cell_building import build_cells
+from radcbir_core.search.cells import open_cells
 from radcbir_core.search.exact import Exact
-from radcbir_core.search.recall import recall_at
+from radcbir_core.search.recall import recall_of
 from radcbir_core.search.searcher import Searcher
-from radcbir_core.storage import digest_once
+from radcbir_core.search.shards import Shards
+from radcbir_core.storage import digest_of, digest_once
 
 
 class Builder(Protocol):
     """Makes an engine's index of vectors and writes it, or where it is to be found, to one file."""
 
-    def __call__(self, source: Vectors, path: Path, *, valid: Mask, told: Callable[[int, int], None]) -> None:
-        """Build it over the valid rows; ``told`` how many are in, of how many."""
+    def __call__(
+        self, source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]
+    ) -> None:
+        """Build it over the valid rows; ``told`` how many are in, of how many.
+
+        What it has finished may be kept in ``shards``, which are of these vectors alone.
+        """
 
 
 class Opener(Protocol):
-    """Opens what was built; ``facts`` are what was recorded of it: ``bytes``, ``sha256``, ``recall_at_10``."""
+    """Opens what was built; ``facts`` are what was recorded of it: ``bytes``, ``sha256``, its recall."""
 
     def __call__(self, source: Vectors, path: Path, facts: Mapping[str, Any]) -> Backend:
         """Open it."""
@@ -48,10 +55,10 @@ class Engine:
     open: Opener
 
 
-ENGINES: dict[str, Engine] = {"usearch": Engine(usearch.build_index, usearch.open_index)}
+ENGINES: dict[str, Engine] = {"cells": Engine(build_cells, open_cells)}
 """The engines that can be chosen, by name; exact search needs none."""
 
-DEFAULT_ENGINE = "usearch"
+DEFAULT_ENGINE = "cells"
 
 
 def searcher_of(store: EncoderStore) -> Searcher:
@@ -97,6 +104,8 @@ def engine_of(store: EncoderStore) -> Backend:
 def index_note(store: EncoderStore) -> str:
     """What to tell whoever searches of an index that is there and is not used; "" where there is nothing to tell."""
     fault = store.index_fault() if store.index_path.exists() else ""
+    if not fault and any((store.folder / name).exists() for name in INDEX.former):
+        fault = "an earlier version has built it" if not store.index_path.exists() else ""
     if not fault:
         return ""
     return (
@@ -108,6 +117,8 @@ def index_note(store: EncoderStore) -> str:
 def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> None:
     """Build the index of an engine over the embeddings that are there, and record its size and its recall.
 
+    What a killed build has finished is gone on with, if it was of the same embeddings and rows.
+
     Args:
         store: Whose embeddings.
         engine: Of :data:`ENGINES`.
@@ -117,18 +128,24 @@ def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: 
         StorageError: No space left, or no permission.
     """
     source = ArrayVectors(store.open_array(EMBEDDINGS, store.embeddings_path))
+    unfinished = store.layout.unfinished(INDEX)
+    decided_by = (engine, str(INDEX.recipe), content_digest(EMBEDDINGS, store.layout), store.valid.tobytes())
     ENGINES[engine].build(
         source,
         store.index_path,
         valid=store.valid,
+        shards=Shards(unfinished, digest_of(*decided_by)[:32]),
         told=lambda done, total: progress(INDEX.name, done, total),
     )
     facts = {"engine": engine, "bytes": store.index_path.stat().st_size, "sha256": digest_once(store.index_path)}
     # Measured before it is marked: whoever is killed between the two builds again, and no index is without its recall.
     searcher = Searcher(ENGINES[engine].open(source, store.index_path, facts), valid=store.valid)
-    recall = recall_at(searcher)
+    recall = recall_of(searcher)
     facts["seal"] = sealed(content_digest(INDEX, store.layout))
-    store.mark(INDEX, **facts, recall_at_10=None if math.isnan(recall) else recall)
+    store.mark(INDEX, **facts, **recall.facts())
+    for name in INDEX.former:
+        (store.folder / name).unlink(missing_ok=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def vectors_in(store: EncoderStore) -> Vectors:

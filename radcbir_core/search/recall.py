@@ -10,20 +10,20 @@ tolerance of single precision in the place of theirs.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.search.backend import Exclusion, Rows, Vectors, unit_vectors
+from radcbir_core.search.backend import Exclusion, Recall, Rows, Vectors, unit_vectors
 from radcbir_core.search.searcher import Searcher
 
 TOLERANCE: Final = 1e-6
 """By how much two sums of the same cosine differ at most, in single precision: a search may exchange such hits."""
 
 _PAIRS_AT_ONCE = 64_000
+_DEPTHS: Final = (1, 10, 100)
 
 
 def neighbor_recall(
@@ -90,18 +90,22 @@ def true_similarities(source: Vectors, rows: Rows, hits: npt.NDArray[np.int32]) 
     return similarities
 
 
-def recall_at(searcher: Searcher, *, k: int = 10, sample: int = 200, seed: int = 0) -> float:
-    """Mean share of the exact first k hits that the engine finds, over a seeded sample of rows.
+def recall_of(searcher: Searcher, *, sample: int = 500, seed: int = 0) -> Recall:
+    """Mean share of the exact first 1, 10 and 100 hits that the engine finds, over a seeded sample of rows.
 
-    Both leave out the row itself. NaN when there are fewer than two valid rows.
+    Both leave out the row itself. Not measured when there are fewer than two valid rows.
     """
     rows = np.flatnonzero(searcher.valid)
     if len(rows) < 2:
-        return math.nan
+        return Recall()
     chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(sample, len(rows)), replace=False))
     queries = searcher.queries_of(chosen)
     itself = [Exclusion.of_itself(chosen, among=len(searcher.valid))]
-    exact = searcher.search(queries, k=k, exclusions=itself, method="exact")
-    found = searcher.search(queries, k=k, exclusions=itself, method="approximate")
-    found_at, exact_at = (true_similarities(searcher.engine, chosen, hits.rows) for hits in (found, exact))
-    return float(np.mean(neighbor_recall(found_at, exact_at, (k,))))
+    exact = searcher.search(queries, k=_DEPTHS[-1], exclusions=itself, method="exact")
+    exact_at = true_similarities(searcher.engine, chosen, exact.rows)
+    shares = []
+    for depth in _DEPTHS:  # asked for each, since an engine may look less far for fewer
+        found = searcher.search(queries, k=depth, exclusions=itself, method="approximate")
+        found_at = true_similarities(searcher.engine, chosen, found.rows)
+        shares.append(float(np.mean(neighbor_recall(found_at, exact_at[:, :depth], (depth,)))))
+    return Recall(*shares)

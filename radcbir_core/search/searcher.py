@@ -25,11 +25,11 @@ from radcbir_core.search.backend import (
     Method,
     Rows,
     unit,
-    unit_vectors,
 )
 from radcbir_core.search.exact import Exact
 
 _LARGEST_FETCH = 20_000
+_SCATTERED = 5
 _ALL_FILTERS = frozenset(get_args(Filter))
 
 
@@ -63,7 +63,7 @@ class Searcher:
 
     def answers_exactly(self, number: int) -> bool:
         """Whether all of so many rows are compared, where nobody has chosen a method."""
-        return self.engine.method == "exact" or number * self.dimension <= self.engine.exact_elements
+        return self.engine.method == "exact" or self._is_cheap(number)
 
     def search(
         self,
@@ -94,15 +94,20 @@ class Searcher:
             raise QueryError(f"Expected at least one hit, but k = {k}. Ask for 1 or more.")
         mask = self.valid if allowed is None else self.valid & allowed
         number = self._number if allowed is None else int(np.count_nonzero(mask))
-        cheap = method is None and number * self.dimension <= self.engine.exact_elements
-        engine = self._exact if method == "exact" or cheap else self.engine
+        engine = self._exact if method == "exact" or (method is None and self._is_cheap(number)) else self.engine
         around = _Around.of(engine, allowed=None if number == len(mask) else mask, exclusions=exclusions)
+        if around.nothing:
+            return engine.search(queries, k=k, allowed=around.given_allowed, exclusions=around.given_exclusions)
         fetch = around.fetch(k, share=max(number, 1) / max(len(mask), 1))
         if fetch > _LARGEST_FETCH:
             return self._exact.search(queries, k=k, allowed=mask, exclusions=exclusions)
-        if around.nothing:
-            return engine.search(queries, k=k, allowed=around.given_allowed, exclusions=around.given_exclusions)
         return self._left_out_after(engine, around, queries, k=k, fetch=fetch, mask=mask, exclusions=exclusions)
+
+    def _is_cheap(self, number: int) -> bool:
+        """Whether to compare so many rows is as quick as to ask the engine."""
+        # Few among many are read from all over the place, which takes that much longer.
+        longer = _SCATTERED if number * _SCATTERED < self._number else 1
+        return longer * number * self.dimension <= self.engine.exact_elements
 
     def _left_out_after(
         self,
@@ -115,42 +120,27 @@ class Searcher:
         mask: Mask,
         exclusions: Sequence[Exclusion],
     ) -> Hits:
-        """Ask for more hits than are wanted, until enough are left after what the engine cannot leave out."""
+        """Ask once for more hits than are wanted; whoever is left with too few of them is searched exactly."""
         hits = Hits.empty(len(queries), k, method=engine.method, engine=engine.name, recall=engine.recall)
         # Where the engine has returned as many rows as it has, there are no more.
         most = self._number if around.given_allowed is None else int(np.count_nonzero(mask))
-        waiting = np.arange(len(queries))
-        while len(waiting):
-            answer = engine.search(
-                queries[waiting],
-                k=fetch,
-                allowed=around.given_allowed,
-                exclusions=[exclusion.of(waiting) for exclusion in around.given_exclusions],
-            )
-            unfinished = []
-            for place, q in enumerate(waiting.tolist()):
-                count = int(answer.counts[place])
-                rows = answer.rows[place, :count].astype(np.intp)
-                similarities = answer.similarities[place, :count]
-                kept = mask[rows]
-                for exclusion in around.exclusions:
-                    kept &= ~exclusion.excluded(q, rows)
-                rows, similarities = rows[kept], similarities[kept]
-                if len(rows) < k and count < most:
-                    unfinished.append(q)
-                    continue
-                if engine.rounded:
-                    similarities = unit_vectors(self.engine, rows) @ queries[q]
-                best = np.lexsort((rows, -similarities))[:k]
-                hits.fill(q, rows[best], similarities[best])
+        answer = engine.search(queries, k=fetch, allowed=around.given_allowed, exclusions=around.given_exclusions)
+        unfinished = []
+        for query, count in enumerate(answer.counts.tolist()):
+            rows = answer.rows[query, :count].astype(np.intp)
+            kept = mask[rows]
+            for exclusion in around.exclusions:
+                kept &= ~exclusion.excluded(query, rows)
+            if np.count_nonzero(kept) < k and count < most:
+                unfinished.append(query)
+            else:
+                hits.fill(query, rows[kept][:k], answer.similarities[query, :count][kept][:k])
+        if unfinished:
             waiting = np.asarray(unfinished, dtype=np.intp)
-            fetch *= 4
-            if len(waiting) and fetch > _LARGEST_FETCH:
-                part = [exclusion.of(waiting) for exclusion in exclusions]
-                rest = self._exact.search(queries[waiting], k=k, allowed=mask, exclusions=part)
-                hits.rows[waiting], hits.similarities[waiting] = rest.rows, rest.similarities
-                hits.counts[waiting] = rest.counts
-                break
+            part = [exclusion.of(waiting) for exclusion in exclusions]
+            rest = self._exact.search(queries[waiting], k=k, allowed=mask, exclusions=part)
+            hits.rows[waiting], hits.similarities[waiting] = rest.rows, rest.similarities
+            hits.counts[waiting] = rest.counts
         return hits
 
 
@@ -163,14 +153,12 @@ class _Around:
         given_exclusions: What it is given of the exclusions.
         allowed: Whether the rows that may be returned are sorted out after it.
         exclusions: What is left out after it.
-        rounded: Whether its similarities are computed again, and its hits sorted again.
     """
 
     given_allowed: Mask | None
     given_exclusions: Sequence[Exclusion]
     allowed: bool
     exclusions: Sequence[Exclusion]
-    rounded: bool
 
     @classmethod
     def of(cls, engine: Backend, *, allowed: Mask | None, exclusions: Sequence[Exclusion]) -> _Around:
@@ -180,16 +168,13 @@ class _Around:
             given_exclusions=exclusions if "exclusions" in can else (),
             allowed=allowed is not None and "allowed" not in can,
             exclusions=() if "exclusions" in can else exclusions,
-            rounded=engine.rounded,
         )
 
     @property
     def nothing(self) -> bool:
         """Whether the engine does all of it."""
-        return not (self.allowed or self.exclusions or self.rounded)
+        return not (self.allowed or self.exclusions)
 
     def fetch(self, k: int, *, share: float) -> int:
         """How many hits to ask for, so that k are likely left."""
-        if self.nothing:
-            return k
         return math.ceil((k + 16 * len(self.exclusions)) * 1.5 / (share if self.allowed else 1)) + 16

@@ -29,6 +29,7 @@ from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import RadcbirError
 from radcbir_core.jobs.kinds import collection_place
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.search.backend import Recall
 from radcbir_core.wording import counted
 
 _ROWS: Final = 1000
@@ -313,7 +314,7 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
         ["without embedding", counted(len(record.get("failed_rows", [])), "image")],
         [
             "index",
-            f"recall@10 {index['recall_at_10']}" if index.get("recall_at_10") is not None else "",
+            f"{index.get('engine', '')}, {Recall.of_facts(index).said()}" if index else "",
         ],
         ["neighbor graph", _graph(store.facts(NEIGHBORS))],
         ["libraries", ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else ""],

@@ -8,7 +8,6 @@ The neighbor graph is one of the ways: what every other figure rests on. It is m
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final
@@ -151,7 +150,7 @@ class Approximation(Evaluation):
                 "k": max(self.protocol.summary_ks),
                 "stored": kept_as(searcher.engine),
                 "engine": searcher.engine.name,
-                "recall_when_built": None if math.isnan(searcher.engine.recall) else searcher.engine.recall,
+                "recall_when_built": searcher.engine.recall.facts()["recall_at_10"],
                 "graph": store.facts(NEIGHBORS).get("method", "exact"),
                 "answers_exactly": usual,
             },

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.search import usearch
+from radcbir_core.search import cells
 from radcbir_core.search.opening import ENGINES, Engine
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
@@ -35,16 +35,22 @@ def test_query_by_id_and_by_file_agree(small, capsys) -> None:
 
 def test_an_approximate_answer_says_with_what_recall(small, capsys, monkeypatch) -> None:
     image_id = open_collection("small").manifest.record(30)["image_id"]
-    monkeypatch.setitem(usearch.USearch.__init__.__kwdefaults__, "exact_elements", 0)
-    opened = usearch.open_index
+    monkeypatch.setitem(cells.Cells.__init__.__kwdefaults__, "exact_elements", 0)
+    opened = cells.open_cells
     monkeypatch.setitem(
         ENGINES,
-        "usearch",
+        "cells",
         Engine(
-            usearch.build_index, lambda source, path, facts: opened(source, path, {**facts, "recall_at_10": 0.9895})
+            ENGINES["cells"].build,
+            lambda source, path, facts: opened(
+                source, path, {**facts, "recall_at_1": 1, "recall_at_10": 0.9895, "recall_at_100": 0.98}
+            ),
         ),
     )
-    found = "approximate search (usearch, which finds 98.9 % of the exact first 10)."
+    found = (
+        "approximate search (cells, which finds 100 % of the exact first hits, 98.9 % of the first 10 and "
+        "98.0 % of the first 100)."
+    )
     assert f"2 hits, {found}" in " ".join(run(capsys, "query", "small", "--id", image_id, "-k", "2")[1].split())
     _, out, err = run(capsys, "query", "small", "--id", image_id, "-k", "2", "--json")
     assert len(json.loads(out)) == 2

@@ -100,7 +100,7 @@ def test_what_is_missing_is_said(store, monkeypatch) -> None:
 
 
 def test_notes_say_what_an_approximate_graph_misses(store, monkeypatch) -> None:
-    graph = {"method": "approximate", "engine": "usearch", "recall_at_10": 0.981}
+    graph = {"method": "approximate", "engine": "cells", "recall_at_10": 0.981}
     monkeypatch.setitem(store.record, "neighbors", graph)
     said = "The neighbor graph, whose hits these are, is approximate, "
     assert f"{said}which finds 98.1 % of the exact first 10." in view_notes(store, Protocol())

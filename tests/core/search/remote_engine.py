@@ -18,8 +18,21 @@ from typing import Any
 import numpy as np
 
 from radcbir_core.messages import receive, send
-from radcbir_core.search.backend import Exclusion, Filter, Float32, Floats, Hits, Mask, Method, Rows, Vectors, in_blocks
+from radcbir_core.search.backend import (
+    EXACT_RECALL,
+    Exclusion,
+    Filter,
+    Float32,
+    Floats,
+    Hits,
+    Mask,
+    Method,
+    Rows,
+    Vectors,
+    in_blocks,
+)
 from radcbir_core.search.opening import Engine
+from radcbir_core.search.shards import Shards
 from radcbir_core.storage import atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -30,8 +43,7 @@ class RemoteEngine:
 
     name = "remote"
     method: Method = "exact"
-    recall = 1.0
-    rounded = False
+    recall = EXACT_RECALL
     exact_elements = 0
 
     def __init__(self, path: Path, *, filters: frozenset[Filter] = frozenset({"allowed", "exclusions"})) -> None:
@@ -94,7 +106,7 @@ class RemoteEngine:
 def remote(opened: ExitStack) -> Engine:
     """The engine for the list of engines; what it opens is closed by ``opened``."""
 
-    def build(source: Vectors, path: Path, *, valid: Mask, told: Callable[[int, int], None]) -> None:
+    def build(source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]) -> None:
         told(0, len(valid))
         with atomic_path(path) as partial, partial.open("wb") as handle:
             np.save(handle, np.concatenate([part for _, part in in_blocks(source, np.arange(len(valid)), size=100)]))

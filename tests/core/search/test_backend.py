@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.errors import QueryError
-from radcbir_core.search.backend import ArrayVectors, Exclusion, Hits, in_blocks, unit, unit_vectors
+from radcbir_core.search.backend import ArrayVectors, Exclusion, Hits, Recall, in_blocks, unit, unit_vectors
 from tests.core.search.oracle import vectors
 
 
@@ -55,8 +55,8 @@ def test_an_exclusion_without_a_group_leaves_out_nothing() -> None:
 
 def test_hits_tell_what_found_them() -> None:
     assert Hits.empty(1, 1, engine="remote").found_by() == "exact search (remote)"
-    unmeasured = Hits.empty(1, 1, method="approximate", engine="usearch", recall=float("nan"))
-    assert unmeasured.found_by() == "approximate search (usearch, whose recall was not measured)"
+    unmeasured = Hits.empty(1, 1, method="approximate", engine="cells", recall=Recall())
+    assert unmeasured.found_by() == "approximate search (cells, whose recall was not measured)"
 
 
 def test_half_precision_vectors_are_compared_by_their_direction() -> None:

@@ -51,16 +51,14 @@ def opened(monkeypatch) -> Iterator[ExitStack]:
 
 
 def test_the_index_says_which_engine_it_is_of(store) -> None:
-    assert engine_of(store).name == "usearch"
-    assert engine_of(store).recall == store.facts(INDEX)["recall_at_10"] > 0.9
-    assert store.facts(INDEX)["engine"] == "usearch"
+    assert engine_of(store).name == "cells"
+    assert engine_of(store).recall.at_10 == store.facts(INDEX)["recall_at_10"] > 0.9
+    assert store.facts(INDEX)["engine"] == "cells"
     # A collection of the version before does not say it.
     store.update(index={name: value for name, value in store.facts(INDEX).items() if name != "engine"})
-    assert engine_of(store).name == "usearch"
+    assert engine_of(store).name == "cells"
     store.update(index=store.facts(INDEX) | {"engine": "another"})
-    with pytest.raises(
-        CollectionError, match="Expected an index of usearch, but that of small and pixels was built wit"
-    ):
+    with pytest.raises(CollectionError, match="Expected an index of cells, but that of small and pixels was built wit"):
         engine_of(store)
 
 
@@ -126,7 +124,7 @@ def test_an_index_without_its_recall_does_not_count(store, monkeypatch) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(opening, "recall_at", killed)
+        patch.setattr(opening, "recall_of", killed)
         with pytest.raises(KeyboardInterrupt):
             build_index(store)
     again = open_collection("small").store("pixels")
@@ -185,7 +183,7 @@ def test_an_index_that_this_machine_has_not_built_is_not_opened(store, monkeypat
     changing, reason = CHANGES[change]
     changing(store)
     with monkeypatch.context() as patch:
-        patch.setitem(opening.ENGINES, "usearch", Engine(opening.usearch.build_index, open=never))
+        patch.setitem(opening.ENGINES, "cells", Engine(opening.build_cells, open=never))
         assert engine_of(fresh()).name == "exact"
         answer = Retriever(open_collection("small"), "pixels").search(3, k=5)
     np.testing.assert_array_equal(answer.rows(), exact.rows())
@@ -196,7 +194,7 @@ def test_an_index_that_this_machine_has_not_built_is_not_opened(store, monkeypat
     assert fresh().standings()["index"] == Standing("stale", reason)
     # What is said to mend it does.
     assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"index"}
-    assert engine_of(fresh()).name == "usearch"
+    assert engine_of(fresh()).name == "cells"
     assert fresh().is_current()
 
 
@@ -214,18 +212,18 @@ def test_an_index_with_the_digest_of_another_machine_is_made_again(store, tmp_pa
     assert engine_of(fresh()).name == "exact"
     assert fresh().standings()["index"].reason == "it was not built here"
     assert build_indexes(open_collection("small")) == ["pixels"]
-    assert engine_of(fresh()).name == "usearch"
+    assert engine_of(fresh()).name == "cells"
 
 
 def test_an_index_is_read_once_as_long_as_it_stays_as_it_is(store, monkeypatch) -> None:
     read: list[str] = []
     monkeypatch.setattr("radcbir_core.storage.digest_file", lambda path: read.append(path.name) or digest_file(path))
     for _ in range(3):
-        assert engine_of(fresh()).name == "usearch"
-    assert sorted(read) == ["embeddings.npy", "index.usearch"]
+        assert engine_of(fresh()).name == "cells"
+    assert sorted(read) == ["embeddings.npy", "index.cells"]
     os.utime(store.index_path)
-    assert engine_of(fresh()).name == "usearch"
-    assert sorted(read) == ["embeddings.npy", "index.usearch", "index.usearch"]
+    assert engine_of(fresh()).name == "cells"
+    assert sorted(read) == ["embeddings.npy", "index.cells", "index.cells"]
 
 
 DAMAGES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], str]] = {

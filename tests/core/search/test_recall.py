@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.search.backend import ArrayVectors, Hits, unit
+from radcbir_core.search.backend import EXACT_RECALL, ArrayVectors, Hits, unit
 from radcbir_core.search.exact import Exact
-from radcbir_core.search.recall import neighbor_recall, recall_at, true_similarities
+from radcbir_core.search.recall import neighbor_recall, recall_of, true_similarities
 from radcbir_core.search.searcher import Searcher
 
 
@@ -36,18 +36,25 @@ def vectors() -> np.ndarray:
 def test_recall_is_that_of_a_search_by_hand(vectors) -> None:
     searcher = Searcher(Forgetful(ArrayVectors(vectors)), valid=np.ones(90, dtype=bool))
     similarities = vectors @ vectors.T
-    shares = []
-    for row in range(90):
-        others = [other for other in range(90) if other != row]
-        last = sorted((similarities[row, other] for other in others), reverse=True)[4]
-        kept = sorted((other for other in others if other % 3), key=lambda other: -similarities[row, other])[:5]
-        shares.append(sum(similarities[row, other] >= last - 1e-6 for other in kept) / 5)
-    assert 0.5 < np.mean(shares) < 0.9, "copies may stand for each other, and the rest is lost"
-    assert recall_at(searcher, k=5, sample=90) == pytest.approx(np.mean(shares))
-    assert recall_at(searcher, k=5, sample=20) == recall_at(searcher, k=5, sample=20)
-    assert recall_at(Searcher(Exact(ArrayVectors(vectors)), valid=np.ones(90, dtype=bool))) == 1
+    by_hand = []
+    for depth in (1, 10):
+        shares = []
+        for row in range(90):
+            others = [other for other in range(90) if other != row]
+            there = min(depth, len(others))
+            last = sorted((similarities[row, other] for other in others), reverse=True)[there - 1]
+            kept = sorted((other for other in others if other % 3), key=lambda other: -similarities[row, other])[:depth]
+            shares.append(sum(similarities[row, other] >= last - 1e-6 for other in kept) / there)
+        by_hand.append(np.mean(shares))
+    assert all(0.5 < share < 0.9 for share in by_hand), "copies may stand for each other, and the rest is lost"
+    measured = recall_of(searcher, sample=90)
+    assert [measured.at_1, measured.at_10, measured.at_100] == pytest.approx([*by_hand, 1]), (
+        "who wants more than it has is searched exactly"
+    )
+    assert recall_of(searcher, sample=20) == recall_of(searcher, sample=20)
+    assert recall_of(Searcher(Exact(ArrayVectors(vectors)), valid=np.ones(90, dtype=bool))) == EXACT_RECALL
     one = Searcher(Exact(ArrayVectors(vectors)), valid=np.arange(90) == 3)
-    assert math.isnan(recall_at(one))
+    assert math.isnan(recall_of(one).at_10)
 
 
 @given(st.data())

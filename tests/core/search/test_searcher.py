@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 from radcbir_core.errors import QueryError
 from radcbir_core.search import exact
 from radcbir_core.search.backend import ArrayVectors, Backend, Exclusion, unit
+from radcbir_core.search.cell_building import build_cells
+from radcbir_core.search.cells import Cells
 from radcbir_core.search.exact import Exact
 from radcbir_core.search.searcher import Searcher
-from radcbir_core.search.usearch import USearch, build_index
+from radcbir_core.search.shards import Shards
 from radcbir_core.storage import digest_file
 from tests.core.search.oracle import assert_same, blocked_by, ranked, vectors
 from tests.core.search.remote_engine import RemoteEngine
 
 NUMBER, DIMENSION = 400, 12
 
-ENGINES = ("exact", "usearch", "remote", "remote without exclusions", "remote without rows", "remote without filters")
+ENGINES = ("exact", "cells", "remote", "remote without exclusions", "remote without rows", "remote without filters")
 FILTERS = {
     "remote": frozenset({"allowed", "exclusions"}),
     "remote without exclusions": frozenset({"allowed"}),
@@ -42,12 +44,14 @@ def array() -> np.ndarray:
 def engines(array, tmp_path_factory) -> Iterator[dict[str, Backend]]:
     folder = tmp_path_factory.mktemp("engines")
     np.save(folder / "vectors.npy", array)
-    source, path = ArrayVectors(array), folder / "index.usearch"
-    build_index(source, path, valid=array.any(axis=1), told=lambda *_: None)
+    source, path = ArrayVectors(array), folder / "index.cells"
+    build_cells(
+        source, path, valid=array.any(axis=1), shards=Shards(folder / "parts", "of these"), told=lambda *_: None
+    )
     remote = RemoteEngine(folder / "vectors.npy")
     made: dict[str, Backend] = {
         "exact": Exact(source),
-        "usearch": USearch(source, path, digest=digest_file(path), exact_elements=0),
+        "cells": Cells(source, path, digest=digest_file(path), exact_elements=0),
     }
     for name, filters in FILTERS.items():
         made[name] = remote.like(filters)
@@ -109,14 +113,20 @@ def built(tmp_path_factory) -> tuple[np.ndarray, np.ndarray, Path]:
     valid = np.ones(3000, dtype=bool)
     valid[[0, 17, 2999]] = False
     embeddings[~valid] = 0
-    path = tmp_path_factory.mktemp("index") / "index.usearch"
-    build_index(ArrayVectors(embeddings), path, valid=valid, told=lambda *_: None)
+    path = tmp_path_factory.mktemp("index") / "index.cells"
+    build_cells(
+        ArrayVectors(embeddings),
+        path,
+        valid=valid,
+        shards=Shards(path.with_name("parts"), "of these"),
+        told=lambda *_: None,
+    )
     return embeddings, valid, path
 
 
 def approximate(built, *, exact_elements: int = 0) -> Searcher:
     embeddings, valid, path = built
-    engine = USearch(ArrayVectors(embeddings), path, digest=digest_file(path), exact_elements=exact_elements)
+    engine = Cells(ArrayVectors(embeddings), path, digest=digest_file(path), exact_elements=exact_elements)
     return Searcher(engine, valid=valid)
 
 
@@ -126,7 +136,9 @@ def test_exact_where_cheap_and_approximate_where_not(built) -> None:
     assert approximate(built, exact_elements=2997 * 32 - 1).search(query, k=3).method == "approximate"
     few = np.zeros(3000, dtype=bool)
     few[10:20] = True
-    assert approximate(built, exact_elements=1000).search(query, k=3, allowed=few).method == "exact"
+    assert approximate(built, exact_elements=9 * 32 * 5).search(query, k=3, allowed=few).method == "exact"
+    scattered = approximate(built, exact_elements=9 * 32 * 5 - 1).search(query, k=3, allowed=few)
+    assert scattered.method == "approximate", "few among many are read from all over the place"
 
 
 def test_an_exact_search_beside_the_engine_reads_half_precision_as_it_lies(built, monkeypatch) -> None:

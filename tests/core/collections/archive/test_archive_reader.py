@@ -47,7 +47,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert told[-1][1] == told[-1][2]
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     before = contents(small.folder)
-    assert before.pop("encoders/pixels/index.usearch")
+    assert before.pop("encoders/pixels/index.cells")
     record = small.record
     elsewhere()
     assert is_archive(tmp_path / "small.zip")
@@ -326,10 +326,11 @@ def test_what_no_archive_may_hold_is_refused(good, attack) -> None:
     refused(good, reason)
 
 
-def test_a_crafted_index_in_an_archive_is_not_even_unpacked(good) -> None:
-    rewritten(good, lambda members: members.update({"encoders/pixels/index.usearch": b"crafted"}))
+@pytest.mark.parametrize("name", ["index.cells", "index.usearch"])
+def test_a_crafted_index_in_an_archive_is_not_even_unpacked(good, name) -> None:
+    rewritten(good, lambda members: members.update({f"encoders/pixels/{name}": b"crafted"}))
     there = open_archive(good)
-    assert not there.store("pixels").index_path.exists()
+    assert not (there.store("pixels").folder / name).exists()
     assert Retriever(there, "pixels").search(3, k=2).hits.method == "exact"
 
 

@@ -18,8 +18,8 @@ from radcbir_core.evaluation.reports.approximation import (
 )
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.search.backend import ArrayVectors, unit_vectors
+from radcbir_core.search.cells import Cells
 from radcbir_core.search.opening import index_note
-from radcbir_core.search.usearch import USearch
 
 PROTOCOL = Protocol.of(ks=(1, 3))
 KS = (1, 3, 10, 100)
@@ -120,19 +120,18 @@ def test_every_way_is_that_of_a_search_by_hand(store) -> None:
 
 
 def test_an_index_that_forgets_is_found_out(store, monkeypatch) -> None:
-    search = USearch.search
+    search = Cells.search
     odd = np.arange(len(store.valid)) % 2 == 1
 
     def forgetful(self, queries, *, k, allowed=None, exclusions=()):
-        hits = search(self, queries, k=len(odd))
+        hits = search(self, queries, k=len(odd), allowed=allowed, exclusions=exclusions)
         left = type(hits).empty(len(queries), k, method=hits.method, engine=hits.engine)
         for query in range(len(queries)):
             rows = [row for row in hits.rows[query, : hits.counts[query]] if odd[row]][:k]
             left.fill(query, np.array(rows, dtype=np.int32), np.zeros(len(rows)))
         return left
 
-    monkeypatch.setattr(USearch, "search", forgetful)
-    monkeypatch.setattr("radcbir_core.search.searcher._LARGEST_FETCH", 10_000)
+    monkeypatch.setattr(Cells, "search", forgetful)
     result = Approximation(PROTOCOL).compute(store)
     exact = by_hand(store)
     micro = result.table.query("way == 'index' and averaging == 'micro'").set_index("k")
@@ -160,12 +159,12 @@ def test_what_is_said(store, monkeypatch) -> None:
     result = Approximation(PROTOCOL, sample=20).compute(store)
     assert [way_said(way, result) for way in ways_of(store)[:4]] == [
         "exact search, f16 as stored",
-        "the index (usearch)",
+        "the index (cells)",
         "the neighbor graph (exact)",
         "exact search, bf16",
     ]
     assert [said.split(" finds ")[0] for said in Approximation(PROTOCOL).remarks(result)] == [
-        "The index (usearch)",
+        "The index (cells)",
         "The neighbor graph (exact)",
     ]
     notes = " ".join(result.notes)
