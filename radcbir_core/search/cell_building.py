@@ -281,9 +281,8 @@ def _coded(source: Vectors, rows: Rows, layout: _Layout) -> Iterable[tuple[npt.N
 
     def coded(first: int) -> tuple[npt.NDArray[np.int8], Float32]:
         places = layout.order[first : first + _BLOCK]
-        left = unit_vectors(source, rows[places])
-        left -= layout.centers[layout.cell_of[places]]
-        return code_of(left)
+        # Never in place: of single precision these may be the very vectors of the collection.
+        return code_of(unit_vectors(source, rows[places]) - layout.centers[layout.cell_of[places]])
 
     starts = range(0, len(rows), _BLOCK)
     for number in range(0, len(starts), 4):

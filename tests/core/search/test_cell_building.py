@@ -71,6 +71,17 @@ def test_copies_of_one_vector_are_all_found(tmp_path) -> None:
     assert sorted(engine.search(array[150:151].astype(np.float32), k=100).rows[0].tolist()) == list(range(100, 200))
 
 
+@pytest.mark.parametrize("number", [1, 2, 600])
+def test_vectors_of_single_precision_stay_as_they_are(tmp_path, number) -> None:
+    array = np.sort(vectors(number, 8, seed=2).astype(np.float32), axis=0)
+    array /= np.linalg.norm(array, axis=1, keepdims=True)
+    array.flags.writeable = False  # as those that are mapped from a file
+    path = built(tmp_path, array)
+    engine = open_cells(ArrayVectors(array), path, {"sha256": digest_file(path)})
+    hits = engine.search(array[-1:], k=1)
+    assert hits.similarities[0, 0] == pytest.approx(1)
+
+
 def test_the_recall_is_what_was_aimed_at(tmp_path) -> None:
     array = vectors(8000, 32, seed=6)
     path = built(tmp_path, array)
