@@ -55,6 +55,7 @@ _RECORDED_PACKAGES = (
     "open_clip_torch",
     "timm",
     "transformers",
+    "usearch",
     "numkong",
 )
 

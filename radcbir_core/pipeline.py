@@ -6,7 +6,6 @@ artifact is left as it is while it is current. What they make lives in modules o
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from radcbir_core.collections.artifacts import (
     NEAR_DUPLICATES,
     NEIGHBORS,
     PROJECTION,
+    Artifact,
 )
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.store import EncoderStore
@@ -36,7 +36,7 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.projection import project_store
 from radcbir_core.search.backend import Recall
 from radcbir_core.search.graph import build_neighbors
-from radcbir_core.search.opening import build_index, vectors_of
+from radcbir_core.search.opening import build_index, is_outgrown, vectors_of
 from radcbir_core.storage import remove_partials
 from radcbir_core.wording import counted
 
@@ -157,13 +157,19 @@ def _timed(report: BuildReport, artifact: str, work: Callable[[], object]) -> No
 def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> None:
     """All that is made of the embeddings, each artifact after what it is made of; what is damaged is made again."""
     for artifact in ARTIFACTS:
-        if artifact.name in MAKERS and not (store.is_current(artifact) and store.is_whole(artifact)):
+        if artifact.name in MAKERS and not _is_made(store, artifact):
             _timed(report, artifact.name, partial(MAKERS[artifact.name], store, progress))
-        if artifact.unfinished and store.is_current(artifact):
+        if store.is_current(artifact):
             # Of a process that was killed when the artifact was recorded, and its parts not yet removed.
-            shutil.rmtree(store.layout.unfinished(artifact), ignore_errors=True)
+            store.remove_remains(artifact)
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     report.recall = Recall.of_facts(store.facts(INDEX))
+
+
+def _is_made(store: EncoderStore, artifact: Artifact) -> bool:
+    if artifact == INDEX and is_outgrown(store):
+        return False
+    return store.is_current(artifact) and store.is_whole(artifact)
 
 
 def _index(store: EncoderStore, progress: Progress) -> None:

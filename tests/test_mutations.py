@@ -20,7 +20,7 @@ FILES = (
     "thumbnails/000000.bin",
     "encoders/pixels/encoder.json",
     "encoders/pixels/embeddings.npy",
-    "encoders/pixels/index.cells",
+    "encoders/pixels/index.usearch",
     "encoders/pixels/neighbor_ids.npy",
     "encoders/pixels/neighbor_similarities.npy",
     "encoders/pixels/projection.parquet",

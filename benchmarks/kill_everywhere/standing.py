@@ -123,4 +123,4 @@ def _content(path: Path) -> str:
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         names = sorted(name for name in archive.namelist() if not name.endswith(".json") and name != "members.csv")
-        return _digest(*(name.encode() + archive.read(name) for name in names if not name.endswith((".cells", ".csv"))))
+        return _digest(*(name.encode() + archive.read(name) for name in names if not name.endswith(".csv")))

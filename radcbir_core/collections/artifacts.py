@@ -36,6 +36,8 @@ class Artifact:
         title: What people call it.
         stage: What making it is called, for people.
         files: The files it consists of, in the encoder's folder; it is there when all of them are.
+        one_of: Files of which it consists of one, instead: the one that is told of it, of which nothing is told the
+            first. Which one another build makes does not touch it before it is told.
         folder: The folder it consists of, instead of files: tables (parquet) and notes (JSON), kept one by one.
         numbers: Of the files, the arrays ``(N, …)`` of floating-point numbers whose rows are the manifest's.
         gaps: Of the numbers, the arrays of similarities; NaN stands where there is none.
@@ -44,7 +46,6 @@ class Artifact:
         unfinished: The folder of its finished parts while it is being made.
         counts_images: Whether its progress counts images; others count steps of their own.
         recipe: The version of how it is made, to be raised when its numbers change: those of before are stale then.
-        former: Files that it consisted of in earlier versions; they are removed when it is made anew.
         still_read: Earlier versions that do not make it stale, because what changed is not worth hours of making it
             again; it is said where somebody asks (``doctor``).
     """
@@ -54,6 +55,7 @@ class Artifact:
     title: str
     stage: str
     files: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
     folder: str = ""
     numbers: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
@@ -62,13 +64,28 @@ class Artifact:
     unfinished: str = ""
     counts_images: bool = False
     recipe: int = 1
-    former: tuple[str, ...] = ()
     still_read: tuple[int, ...] = ()
 
     @property
     def arrays(self) -> tuple[str, ...]:
         """Of the files, all that hold an array whose rows are the manifest's."""
         return (*self.numbers, *self.rows, *self.groups)
+
+    def files_told(self, told: Mapping[str, Any]) -> tuple[str, ...]:
+        """The files it consists of.
+
+        Args:
+            told: What is recorded of it; ``file`` is one of its names, if it has several.
+
+        Example:
+            >>> INDEX.files_told({}), INDEX.files_told({"file": "index.cells"})
+            (('index.usearch',), ('index.cells',))
+            >>> INDEX.files_told({"file": "../../record"})
+            ('index.usearch',)
+        """
+        if not self.one_of:
+            return self.files
+        return (told["file"],) if told.get("file") in self.one_of else self.one_of[:1]
 
 
 ARTIFACTS: Final[tuple[Artifact, ...]] = (
@@ -84,14 +101,15 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
     ),
     Artifact(
         "index",
-        files=("index.cells",),
+        one_of=("index.usearch", "index.cells"),
         of=("embeddings",),
         title="index",
         stage="Index them",
         unfinished="index-parts",
         counts_images=True,
         recipe=2,
-        former=("index.usearch",),
+        # The first asked USearch as widely whatever was found so, and for however many images: its recall is recorded.
+        still_read=(1,),
     ),
     Artifact(
         "neighbors",

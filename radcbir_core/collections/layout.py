@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from radcbir_core.collections.artifacts import Artifact
 from radcbir_core.errors import CollectionError, CollectionNotFoundError
@@ -196,9 +197,14 @@ class EncoderLayout:
         """The lock that whoever builds with this encoder holds."""
         return self.folder / ".lock"
 
-    def files(self, artifact: Artifact) -> list[Path]:
-        """Where an artifact lies: its files, or its folder."""
-        return [self.folder / name for name in (*artifact.files, *filter(None, [artifact.folder]))]
+    def files(self, artifact: Artifact, told: Mapping[str, Any] | None = None) -> list[Path]:
+        """Where an artifact lies: its files, or its folder.
+
+        Args:
+            artifact: Which.
+            told: What is recorded of it, which decides where it may be one of several files.
+        """
+        return [self.folder / name for name in (*artifact.files_told(told or {}), *filter(None, [artifact.folder]))]
 
     def unfinished(self, artifact: Artifact) -> Path:
         """Where the parts of an artifact lie that is not finished."""

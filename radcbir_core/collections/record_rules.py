@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from radcbir_core.collections.artifacts import INDEX
+
 Rule = Callable[[Any], bool]
 
 
@@ -93,7 +95,11 @@ ENCODER: Final[Mapping[str, Rule]] = {
     "precision": _facts,
     "preprocessing": _facts,
     "artifacts": lambda value: _facts(value) and all(map(_ARTIFACT, value.values())),
-    "index": _fields({"engine": _text, "bytes": _count, "sha256": _text} | _RECALL),
+    "index": _fields(
+        {"engine": _text, "file": lambda value: value in INDEX.one_of, "bytes": _count, "sha256": _text}
+        | {"expansion": _count}
+        | _RECALL
+    ),
     "neighbors": _fields(
         {
             "method": lambda value: value in ("exact", "approximate"),

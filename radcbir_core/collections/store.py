@@ -8,7 +8,9 @@ opened if it has the digest that was recorded of it and can be what it says, the
 from __future__ import annotations
 
 import re
+import shutil
 import threading
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -114,11 +116,17 @@ def void_embeddings(layout: EncoderLayout) -> None:
         write_json(layout.record, before | {"artifacts": others})
 
 
-def content_digest(artifact: Artifact, layout: EncoderLayout) -> str:
-    """What identifies the content of an artifact's files; "" for one that is a folder."""
+def content_digest(artifact: Artifact, layout: EncoderLayout, told: Mapping[str, Any] | None = None) -> str:
+    """What identifies the content of an artifact's files; "" for one that is a folder.
+
+    Args:
+        artifact: Which.
+        layout: Where its files are.
+        told: What is, or is to be, recorded of it.
+    """
     if artifact.folder:
         return ""
-    return digest_of(*(digest_once(path) for path in layout.files(artifact)))
+    return digest_of(*(digest_once(path) for path in layout.files(artifact, told)))
 
 
 def _artifacts(record: dict[str, Any]) -> dict[str, Any]:
@@ -163,7 +171,7 @@ class EncoderStore:
     @property
     def index_path(self) -> Path:
         """The index over the valid rows."""
-        return self.layout.files(INDEX)[0]
+        return self.layout.files(INDEX, self.facts(INDEX))[0]
 
     @property
     def projection_path(self) -> Path:
@@ -302,7 +310,7 @@ class EncoderStore:
         if artifact.folder or not self._is_known(artifact):
             return ""
         try:
-            now = content_digest(artifact, self.layout)
+            now = content_digest(artifact, self.layout, self.facts(artifact))
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
         return "" if now == recorded else _CHANGED
@@ -355,7 +363,7 @@ class EncoderStore:
             return fault
         if artifact.folder or not self._is_known(artifact):
             return ""
-        digests = [known_digest(path) for path in self.layout.files(artifact)]
+        digests = [known_digest(path) for path in self.layout.files(artifact, self.facts(artifact))]
         known = [digest for digest in digests if digest is not None]
         whole = len(known) < len(digests) or digest_of(*known) == digest_in(self._made, artifact.name)
         return "" if whole else _CHANGED
@@ -368,8 +376,16 @@ class EncoderStore:
     def mark(self, artifact: Artifact, **facts: Any) -> None:
         """Record that an artifact was made of what is there now, and what else is to be told of it."""
         now = {**self._sources, **{name: digest_in(self._made, name) for name in BY_NAME}}
-        made = made_record(artifact, of=now, digest=content_digest(artifact, self.layout))
+        digest = content_digest(artifact, self.layout, facts or self.facts(artifact))
+        made = made_record(artifact, of=now, digest=digest)
         self.update(artifacts={**self._made, artifact.name: made}, **({artifact.name: facts} if facts else {}))
+
+    def remove_remains(self, artifact: Artifact) -> None:
+        """Remove what is left beside an artifact that is current: parts of its making, and files of its other forms."""
+        if artifact.unfinished:
+            shutil.rmtree(self.layout.unfinished(artifact), ignore_errors=True)
+        for name in set(artifact.one_of) - set(artifact.files_told(self.facts(artifact))):
+            (self.folder / name).unlink(missing_ok=True)
 
     def update(self, **facts: Any) -> None:
         """Add to encoder.json, in one step."""
@@ -391,7 +407,8 @@ class EncoderStore:
         return {name: now[name] for name in SOURCES}
 
     def _missing(self, artifact: Artifact) -> str:
-        return next((path.name for path in self.layout.files(artifact) if not path.exists()), "")
+        paths = self.layout.files(artifact, self.facts(artifact))
+        return next((path.name for path in paths if not path.exists()), "")
 
     def open_array(self, artifact: Artifact, path: Path) -> npt.NDArray[Any]:
         """One of an artifact's arrays, memory-mapped, one row an image.

@@ -67,7 +67,9 @@ class _Layout:
     starts: npt.NDArray[np.int64]
 
 
-def build_cells(source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]) -> None:
+def build_cells(
+    source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]
+) -> dict[str, Any]:
     """Build the index and write it in one step; what was finished before of the same vectors is not done again.
 
     Args:
@@ -76,6 +78,9 @@ def build_cells(source: Vectors, path: Path, *, valid: Mask, shards: Shards, tol
         valid: ``(N,)``; which rows have a vector.
         shards: Where what is finished of it is kept, for these vectors alone.
         told: Called with (rows done, rows in all), all steps counted as if they were rows.
+
+    Returns:
+        What is to be recorded beside: nothing, the file says all of itself.
 
     Raises:
         StorageError: No space left, or no permission.
@@ -123,6 +128,7 @@ def build_cells(source: Vectors, path: Path, *, valid: Mask, shards: Shards, tol
             handle.seek(places["tuning"])
             handle.write(_tuned(source, rows, layout, read_content(written)).tobytes())
     told(len(rows), len(rows))
+    return {}
 
 
 def _laid_out(source: Vectors, rows: Rows, shards: Shards, told: Callable[[float], None]) -> _Layout:

@@ -6,11 +6,12 @@ else asks here, for a searcher or for vectors by row number, and cannot tell whe
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import numpy as np
 
 from radcbir_core.collections.artifacts import EMBEDDINGS, INDEX
 from radcbir_core.collections.checked_arrays import open_checked
@@ -25,6 +26,7 @@ from radcbir_core.search.exact import Exact
 from radcbir_core.search.recall import recall_of
 from radcbir_core.search.searcher import Searcher
 from radcbir_core.search.shards import Shards
+from radcbir_core.search.usearch import build_usearch, open_usearch
 from radcbir_core.storage import digest_of, digest_once
 
 
@@ -33,10 +35,10 @@ class Builder(Protocol):
 
     def __call__(
         self, source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]
-    ) -> None:
+    ) -> Mapping[str, Any]:
         """Build it over the valid rows; ``told`` how many are in, of how many.
 
-        What it has finished may be kept in ``shards``, which are of these vectors alone.
+        What it has finished may be kept in ``shards``, which are of these vectors alone. What it returns is recorded.
         """
 
 
@@ -49,16 +51,34 @@ class Opener(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How an engine's index is built and opened."""
+    """How an engine's index is built and opened.
+
+    Attributes:
+        build: Builds it.
+        open: Opens it.
+        file: Which of the files it is that an index may be.
+    """
 
     build: Builder
     open: Opener
+    file: str
 
 
-ENGINES: dict[str, Engine] = {"cells": Engine(build_cells, open_cells)}
+ENGINES: dict[str, Engine] = {
+    "usearch": Engine(build_usearch, open_usearch, file="index.usearch"),
+    "cells": Engine(build_cells, open_cells, file="index.cells"),
+}
 """The engines that can be chosen, by name; exact search needs none."""
 
-DEFAULT_ENGINE = "cells"
+USEARCH_ROWS: Final = 200_000
+"""Up to how many rows an index is USearch's.
+
+A graph grows dear faster than its rows: what it takes to build, and how widely it has to look for the same recall. Nor
+can it filter. Up to so many neither counts, because filters leave it few enough rows to compare all of them.
+"""
+
+_FIRST_ENGINE: Final = "usearch"
+"""That of an index of which none is recorded."""
 
 
 def searcher_of(store: EncoderStore) -> Searcher:
@@ -91,7 +111,7 @@ def engine_of(store: EncoderStore) -> Backend:
     if store.index_fault() or not store.is_current(INDEX):
         return Exact(source)
     facts = store.facts(INDEX)
-    name = facts.get("engine", DEFAULT_ENGINE)
+    name = facts.get("engine", _FIRST_ENGINE)
     if name not in ENGINES:
         raise CollectionError(
             f"Expected an index of {' or '.join(sorted(ENGINES))}, but that of {store.collection.name} and "
@@ -104,8 +124,6 @@ def engine_of(store: EncoderStore) -> Backend:
 def index_note(store: EncoderStore) -> str:
     """What to tell whoever searches of an index that is there and is not used; "" where there is nothing to tell."""
     fault = store.index_fault() if store.index_path.exists() else ""
-    if not fault and any((store.folder / name).exists() for name in INDEX.former):
-        fault = "an earlier version has built it" if not store.index_path.exists() else ""
     if not fault:
         return ""
     return (
@@ -114,38 +132,60 @@ def index_note(store: EncoderStore) -> str:
     )
 
 
-def build_index(store: EncoderStore, *, engine: str = DEFAULT_ENGINE, progress: Progress = silent) -> None:
+def engine_for(rows: int) -> str:
+    """The engine that an index of so many rows is built with, where nobody has chosen one.
+
+    Example:
+        >>> engine_for(USEARCH_ROWS), engine_for(USEARCH_ROWS + 1)
+        ('usearch', 'cells')
+    """
+    return "usearch" if rows <= USEARCH_ROWS else "cells"
+
+
+def is_outgrown(store: EncoderStore) -> bool:
+    """Whether the index is of an earlier version, which had another engine than today for so many rows."""
+    name = store.facts(INDEX).get("engine", _FIRST_ENGINE)
+    return INDEX.title in store.earlier_recipes() and name != engine_for(int(np.count_nonzero(store.valid)))
+
+
+def build_index(store: EncoderStore, *, engine: str | None = None, progress: Progress = silent) -> None:
     """Build the index of an engine over the embeddings that are there, and record its size and its recall.
 
-    What a killed build has finished is gone on with, if it was of the same embeddings and rows.
+    What a killed build has finished is gone on with, if it was of the same embeddings and rows. An index of another
+    engine is used until this one is recorded.
 
     Args:
         store: Whose embeddings.
-        engine: Of :data:`ENGINES`.
+        engine: Of :data:`ENGINES`; the one for so many rows by default.
         progress: Told the number of rows, as step "index".
 
     Raises:
         StorageError: No space left, or no permission.
     """
     source = ArrayVectors(store.open_array(EMBEDDINGS, store.embeddings_path))
-    unfinished = store.layout.unfinished(INDEX)
-    decided_by = (engine, str(INDEX.recipe), content_digest(EMBEDDINGS, store.layout), store.valid.tobytes())
-    ENGINES[engine].build(
+    name = engine or engine_for(int(np.count_nonzero(store.valid)))
+    chosen = ENGINES[name]
+    path = store.folder / chosen.file
+    decided_by = (name, str(INDEX.recipe), content_digest(EMBEDDINGS, store.layout), store.valid.tobytes())
+    built = chosen.build(
         source,
-        store.index_path,
+        path,
         valid=store.valid,
-        shards=Shards(unfinished, digest_of(*decided_by)[:32]),
+        shards=Shards(store.layout.unfinished(INDEX), digest_of(*decided_by)[:32]),
         told=lambda done, total: progress(INDEX.name, done, total),
     )
-    facts = {"engine": engine, "bytes": store.index_path.stat().st_size, "sha256": digest_once(store.index_path)}
+    facts: dict[str, Any] = {
+        "engine": name,
+        "file": chosen.file,
+        "bytes": path.stat().st_size,
+        "sha256": digest_once(path),
+        **built,
+    }
     # Measured before it is marked: whoever is killed between the two builds again, and no index is without its recall.
-    searcher = Searcher(ENGINES[engine].open(source, store.index_path, facts), valid=store.valid)
-    recall = recall_of(searcher)
-    facts["seal"] = sealed(content_digest(INDEX, store.layout))
+    recall = recall_of(Searcher(chosen.open(source, path, facts), valid=store.valid))
+    facts["seal"] = sealed(content_digest(INDEX, store.layout, facts))
     store.mark(INDEX, **facts, **recall.facts())
-    for name in INDEX.former:
-        (store.folder / name).unlink(missing_ok=True)
-    shutil.rmtree(unfinished, ignore_errors=True)
+    store.remove_remains(INDEX)
 
 
 def vectors_in(store: EncoderStore) -> Vectors:

@@ -23,7 +23,6 @@ TOLERANCE: Final = 1e-6
 """By how much two sums of the same cosine differ at most, in single precision: a search may exchange such hits."""
 
 _PAIRS_AT_ONCE = 64_000
-_DEPTHS: Final = (1, 10, 100)
 
 
 def neighbor_recall(
@@ -90,10 +89,16 @@ def true_similarities(source: Vectors, rows: Rows, hits: npt.NDArray[np.int32]) 
     return similarities
 
 
-def recall_of(searcher: Searcher, *, sample: int = 500, seed: int = 0) -> Recall:
-    """Mean share of the exact first 1, 10 and 100 hits that the engine finds, over a seeded sample of rows.
+def recall_of(searcher: Searcher, *, depths: Sequence[int] = (1, 10, 100), sample: int = 500, seed: int = 0) -> Recall:
+    """Mean share of the exact first hits that the engine finds, over a seeded sample of rows.
 
     Both leave out the row itself. Not measured when there are fewer than two valid rows.
+
+    Args:
+        searcher: Over the engine.
+        depths: How many first hits; of 1, 10 and 100.
+        sample: How many rows are asked for at most.
+        seed: Which.
     """
     rows = np.flatnonzero(searcher.valid)
     if len(rows) < 2:
@@ -101,11 +106,11 @@ def recall_of(searcher: Searcher, *, sample: int = 500, seed: int = 0) -> Recall
     chosen = np.sort(np.random.default_rng(seed).choice(rows, size=min(sample, len(rows)), replace=False))
     queries = searcher.queries_of(chosen)
     itself = [Exclusion.of_itself(chosen, among=len(searcher.valid))]
-    exact = searcher.search(queries, k=_DEPTHS[-1], exclusions=itself, method="exact")
+    exact = searcher.search(queries, k=max(depths), exclusions=itself, method="exact")
     exact_at = true_similarities(searcher.engine, chosen, exact.rows)
-    shares = []
-    for depth in _DEPTHS:  # asked for each, since an engine may look less far for fewer
+    shares = {}
+    for depth in depths:  # asked for each, since an engine may look less far for fewer
         found = searcher.search(queries, k=depth, exclusions=itself, method="approximate")
         found_at = true_similarities(searcher.engine, chosen, found.rows)
-        shares.append(float(np.mean(neighbor_recall(found_at, exact_at[:, :depth], (depth,)))))
-    return Recall(*shares)
+        shares[f"at_{depth}"] = float(np.mean(neighbor_recall(found_at, exact_at[:, :depth], (depth,))))
+    return Recall(**shares)

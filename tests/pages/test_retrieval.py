@@ -14,8 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
-from radcbir_core.search.cells import Cells
 from radcbir_core.search.retriever import Retriever
+from radcbir_core.search.usearch import USearch
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
 
@@ -64,8 +64,8 @@ def test_it_says_how_the_hits_were_found(app, copied_data, monkeypatch):
     assert "Exact search over 61 images" in html(app("retrieval", image=query))
     store = open_collection("small").store("pixels")
     store.update(index={**store.record["index"], "recall_at_1": 1.0, "recall_at_10": 0.96, "recall_at_100": None})
-    monkeypatch.setitem(Cells.__init__.__kwdefaults__, "exact_elements", 0)
-    said = "(cells, which finds 100 % of the exact first hits and 96.0 % of the first 10) over 61 images"
+    monkeypatch.setitem(USearch.__init__.__kwdefaults__, "exact_elements", 0)
+    said = "(usearch, which finds 100 % of the exact first hits and 96.0 % of the first 10) over 61 images"
     assert f"Approximate search {said}" in html(app("retrieval", image=query))
 
 

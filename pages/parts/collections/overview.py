@@ -314,7 +314,7 @@ def _encoder(collection: Collection, encoder_id: str) -> None:
         ["without embedding", counted(len(record.get("failed_rows", [])), "image")],
         [
             "index",
-            f"{index.get('engine', '')}, {Recall.of_facts(index).said()}" if index else "",
+            ", ".join(filter(None, [index.get("engine"), Recall.of_facts(index).said()])) if index else "",
         ],
         ["neighbor graph", _graph(store.facts(NEIGHBORS))],
         ["libraries", ", ".join(f"{k} {v}" for k, v in versions.items()) if isinstance(versions, Mapping) else ""],

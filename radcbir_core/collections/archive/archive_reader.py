@@ -133,7 +133,7 @@ def open_archive(
         listed = [
             member
             for member in _listed(archive, by_name, label, called)
-            if not (member.path.startswith(f"{ENCODERS}/") and Path(member.path).name in (*INDEX.files, *INDEX.former))
+            if not (member.path.startswith(f"{ENCODERS}/") and Path(member.path).name in INDEX.one_of)
         ]
         record = _record(_json_of(archive, by_name, RECORD, called), called)
         chosen = name if name is not None else str(record.get("name", ""))

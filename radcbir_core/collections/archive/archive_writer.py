@@ -224,7 +224,7 @@ def _files(folder: Path) -> Iterator[str]:
         for file in files:
             name = (below / file).as_posix()
             # An index is made again where the archive is opened: nobody's bytes are trusted there.
-            if (belongs(name) and file not in (*INDEX.files, *INDEX.former)) or name == RECORD:
+            if (belongs(name) and file not in INDEX.one_of) or name == RECORD:
                 yield name
 
 

@@ -38,7 +38,7 @@ _LIST_COLUMNS = ["sha256", "bytes", "path"]
 _PLAIN = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _OF_ENCODER = [
     re.escape(ENCODER_RECORD),
-    *(re.escape(name) for artifact in ARTIFACTS for name in (*artifact.files, *artifact.former)),
+    *(re.escape(name) for artifact in ARTIFACTS for name in (*artifact.files, *artifact.one_of)),
     *(
         rf"{re.escape(artifact.folder)}/(?:{_PLAIN}/){{0,3}}{_PLAIN}\.(?:parquet|json)"
         for artifact in ARTIFACTS

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.search import cells
-from radcbir_core.search.opening import ENGINES, Engine
+from radcbir_core.search import usearch
+from radcbir_core.search.opening import ENGINES
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
 
@@ -35,20 +36,20 @@ def test_query_by_id_and_by_file_agree(small, capsys) -> None:
 
 def test_an_approximate_answer_says_with_what_recall(small, capsys, monkeypatch) -> None:
     image_id = open_collection("small").manifest.record(30)["image_id"]
-    monkeypatch.setitem(cells.Cells.__init__.__kwdefaults__, "exact_elements", 0)
-    opened = cells.open_cells
+    monkeypatch.setitem(usearch.USearch.__init__.__kwdefaults__, "exact_elements", 0)
+    opened = usearch.open_usearch
     monkeypatch.setitem(
         ENGINES,
-        "cells",
-        Engine(
-            ENGINES["cells"].build,
-            lambda source, path, facts: opened(
+        "usearch",
+        replace(
+            ENGINES["usearch"],
+            open=lambda source, path, facts: opened(
                 source, path, {**facts, "recall_at_1": 1, "recall_at_10": 0.9895, "recall_at_100": 0.98}
             ),
         ),
     )
     found = (
-        "approximate search (cells, which finds 100 % of the exact first hits, 98.9 % of the first 10 and "
+        "approximate search (usearch, which finds 100 % of the exact first hits, 98.9 % of the first 10 and "
         "98.0 % of the first 100)."
     )
     assert f"2 hits, {found}" in " ".join(run(capsys, "query", "small", "--id", image_id, "-k", "2")[1].split())

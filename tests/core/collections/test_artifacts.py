@@ -57,9 +57,12 @@ def test_everything_follows_from_the_table(tmp_path) -> None:
     assert set(ARTIFACT_NAMES) <= set(PARTS)
     encoder = tmp_path / "encoders" / "e"
     for artifact in ARTIFACTS:
-        assert bool(artifact.files) != bool(artifact.folder)
+        assert [bool(artifact.files), bool(artifact.one_of), bool(artifact.folder)].count(True) == 1
         assert set(artifact.arrays) <= set(artifact.files)
-        for name in artifact.files or (f"{artifact.folder}/kind/table.parquet", f"{artifact.folder}/notes.json"):
+        for name in (*artifact.files, *artifact.one_of) or (
+            f"{artifact.folder}/kind/table.parquet",
+            f"{artifact.folder}/notes.json",
+        ):
             assert belongs(f"encoders/e/{name}")
             (encoder / name).parent.mkdir(parents=True, exist_ok=True)
             (encoder / name).write_bytes(b"12345")

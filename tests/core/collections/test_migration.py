@@ -92,7 +92,7 @@ def test_it_opens_and_what_was_current_is_so_still(old) -> None:
     assert collection.record["schema_version"] == SCHEMA_VERSION
     assert collection.store("pixels").states() == NOW
     standings = collection.store("pixels").standings()
-    assert standings["index"].reason == "made by version 1 of its recipe, which is 2 now"
+    assert standings["index"].reason == "a version that recorded no digest of it has built it"
     reason = standings["evaluation"].reason
     assert reason == "made of near-duplicates that are not current: not made yet"
     assert collection.digests.images != collection.digests.all_labels
@@ -104,7 +104,7 @@ def test_a_build_leaves_all_bytes_but_the_evaluations(old) -> None:
     before = contents(old)
     made = build_collection(open_collection("small"), load_encoder("pixels")).seconds
     assert set(made) == {"index", "near-duplicates", "evaluation"}
-    anew = dict.fromkeys(["encoders/pixels/index.cells", "encoders/pixels/near_duplicate_groups.npy"], ())
+    anew = dict.fromkeys(["encoders/pixels/index.usearch", "encoders/pixels/near_duplicate_groups.npy"], ())
     assert contents(old) | anew == before | anew
     assert open_collection("small").store("pixels").is_current()
     assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}

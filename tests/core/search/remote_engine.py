@@ -106,18 +106,19 @@ class RemoteEngine:
 def remote(opened: ExitStack) -> Engine:
     """The engine for the list of engines; what it opens is closed by ``opened``."""
 
-    def build(source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]) -> None:
+    def build(source: Vectors, path: Path, *, valid: Mask, shards: Shards, told: Callable[[int, int], None]) -> dict:
         told(0, len(valid))
         with atomic_path(path) as partial, partial.open("wb") as handle:
             np.save(handle, np.concatenate([part for _, part in in_blocks(source, np.arange(len(valid)), size=100)]))
         told(len(valid), len(valid))
+        return {}
 
     def connect(source: Vectors, path: Path, facts: Mapping[str, Any]) -> RemoteEngine:
         engine = RemoteEngine(path)
         opened.callback(engine.close)
         return engine
 
-    return Engine(build, connect)
+    return Engine(build, connect, file="index.usearch")
 
 
 def _answer(vectors: np.ndarray, message: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:

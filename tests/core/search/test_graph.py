@@ -41,7 +41,7 @@ class FakeStore:
         self.record = {"neighbors": {"method": "exact"}}
         self.encoder_id = "fake"
         self.layout = EncoderLayout(folder)
-        self.embeddings_path, self.index_path = folder / "embeddings.npy", folder / "index.cells"
+        self.embeddings_path, self.index_path = folder / "embeddings.npy", folder / "index.usearch"
         np.save(self.embeddings_path, embeddings)
 
     def index_fault(self):

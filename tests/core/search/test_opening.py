@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from radcbir_core.pipeline import build_collection, build_indexes
 from radcbir_core.search import opening
 from radcbir_core.search.backend import ArrayVectors, Backend
 from radcbir_core.search.graph import build_neighbors
-from radcbir_core.search.opening import Engine, build_index, engine_of, searcher_of, vectors_of
+from radcbir_core.search.opening import build_index, engine_of, searcher_of, vectors_of
 from radcbir_core.search.retriever import Retriever
 from radcbir_core.storage import digest_file
 from tests.core.search.remote_engine import RemoteEngine, remote
@@ -51,15 +52,75 @@ def opened(monkeypatch) -> Iterator[ExitStack]:
 
 
 def test_the_index_says_which_engine_it_is_of(store) -> None:
-    assert engine_of(store).name == "cells"
+    assert engine_of(store).name == "usearch"
     assert engine_of(store).recall.at_10 == store.facts(INDEX)["recall_at_10"] > 0.9
-    assert store.facts(INDEX)["engine"] == "cells"
+    assert store.facts(INDEX)["engine"] == "usearch"
     # A collection of the version before does not say it.
     store.update(index={name: value for name, value in store.facts(INDEX).items() if name != "engine"})
-    assert engine_of(store).name == "cells"
+    assert engine_of(store).name == "usearch"
     store.update(index=store.facts(INDEX) | {"engine": "another"})
-    with pytest.raises(CollectionError, match="Expected an index of cells, but that of small and pixels was built wit"):
+    with pytest.raises(CollectionError, match="Expected an index of cells or usearch, but that of small and pixels"):
         engine_of(store)
+
+
+def test_many_rows_have_another_engine(store, monkeypatch) -> None:
+    monkeypatch.setattr(opening, "USEARCH_ROWS", 60)
+    build_index(store)
+    assert engine_of(fresh()).name == store.facts(INDEX)["engine"] == "cells"
+    assert [path.name for path in store.folder.glob("index*")] == [store.index_path.name] == ["index.cells"]
+    assert fresh().is_current()
+    build_index(store, engine="usearch")
+    assert engine_of(fresh()).name == "usearch"
+    assert [path.name for path in store.folder.glob("index*")] == [store.index_path.name] == ["index.usearch"]
+    assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}, "it was chosen"
+
+
+def test_the_index_of_one_engine_is_used_until_that_of_another_is_recorded(store, monkeypatch) -> None:
+    def killed(*_) -> None:
+        raise KeyboardInterrupt
+
+    before = store.index_path.read_bytes()
+    for step in ("recall_of", "sealed"):
+        with monkeypatch.context() as patch:
+            patch.setattr(opening, step, killed)
+            with pytest.raises(KeyboardInterrupt):
+                build_index(fresh(), engine="cells")
+        assert (store.folder / "index.cells").exists()
+        assert store.index_path.read_bytes() == before
+        assert engine_of(fresh()).name == "usearch"
+        assert fresh().is_current()
+    with monkeypatch.context() as patch:
+        patch.setattr(EncoderStore, "remove_remains", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_index(fresh(), engine="cells")
+    assert engine_of(fresh()).name == "cells"
+    assert store.index_path.exists(), "it was not removed yet"
+    assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}
+    assert [path.name for path in store.folder.glob("index*")] == ["index.cells"]
+    assert engine_of(fresh()).name == "cells"
+
+
+def test_an_index_of_an_earlier_version_is_used_and_made_anew_where_it_is_outgrown(store, monkeypatch) -> None:
+    facts = {name: value for name, value in store.facts(INDEX).items() if name not in ("file", "expansion")}
+    made = store.record["artifacts"]
+    earlier = {"index": facts, "artifacts": made | {"index": made["index"] | {"recipe": 1}}}
+    store.update(**earlier)
+    assert engine_of(fresh()).name == "usearch"
+    assert fresh().is_current()
+    assert fresh().earlier_recipes() == ["index"]
+    assert build_collection(open_collection("small"), load_encoder("pixels")).seconds == {}
+    monkeypatch.setattr(opening, "USEARCH_ROWS", 60)
+    assert engine_of(fresh()).name == "usearch", "it is used until the next build"
+    assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"index"}
+    assert engine_of(fresh()).name == "cells"
+    assert fresh().earlier_recipes() == []
+
+
+@pytest.mark.parametrize("file", ["../../record", "encoder.json", 7])
+def test_a_record_cannot_name_another_file_as_the_index(store, file) -> None:
+    store.update(index=store.facts(INDEX) | {"file": file})
+    with pytest.raises(CollectionError, match="has another kind of value in index"):
+        fresh()
 
 
 def test_without_an_index_of_these_embeddings_search_is_exact(store) -> None:
@@ -183,7 +244,7 @@ def test_an_index_that_this_machine_has_not_built_is_not_opened(store, monkeypat
     changing, reason = CHANGES[change]
     changing(store)
     with monkeypatch.context() as patch:
-        patch.setitem(opening.ENGINES, "cells", Engine(opening.build_cells, open=never))
+        patch.setitem(opening.ENGINES, "usearch", replace(opening.ENGINES["usearch"], open=never))
         assert engine_of(fresh()).name == "exact"
         answer = Retriever(open_collection("small"), "pixels").search(3, k=5)
     np.testing.assert_array_equal(answer.rows(), exact.rows())
@@ -194,7 +255,7 @@ def test_an_index_that_this_machine_has_not_built_is_not_opened(store, monkeypat
     assert fresh().standings()["index"] == Standing("stale", reason)
     # What is said to mend it does.
     assert set(build_collection(open_collection("small"), load_encoder("pixels")).seconds) == {"index"}
-    assert engine_of(fresh()).name == "cells"
+    assert engine_of(fresh()).name == "usearch"
     assert fresh().is_current()
 
 
@@ -212,18 +273,18 @@ def test_an_index_with_the_digest_of_another_machine_is_made_again(store, tmp_pa
     assert engine_of(fresh()).name == "exact"
     assert fresh().standings()["index"].reason == "it was not built here"
     assert build_indexes(open_collection("small")) == ["pixels"]
-    assert engine_of(fresh()).name == "cells"
+    assert engine_of(fresh()).name == "usearch"
 
 
 def test_an_index_is_read_once_as_long_as_it_stays_as_it_is(store, monkeypatch) -> None:
     read: list[str] = []
     monkeypatch.setattr("radcbir_core.storage.digest_file", lambda path: read.append(path.name) or digest_file(path))
     for _ in range(3):
-        assert engine_of(fresh()).name == "cells"
-    assert sorted(read) == ["embeddings.npy", "index.cells"]
+        assert engine_of(fresh()).name == "usearch"
+    assert sorted(read) == ["embeddings.npy", "index.usearch"]
     os.utime(store.index_path)
-    assert engine_of(fresh()).name == "cells"
-    assert sorted(read) == ["embeddings.npy", "index.cells", "index.cells"]
+    assert engine_of(fresh()).name == "usearch"
+    assert sorted(read) == ["embeddings.npy", "index.usearch", "index.usearch"]
 
 
 DAMAGES: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray], str]] = {

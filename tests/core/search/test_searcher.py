@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -18,13 +18,17 @@ from radcbir_core.search.cells import Cells
 from radcbir_core.search.exact import Exact
 from radcbir_core.search.searcher import Searcher
 from radcbir_core.search.shards import Shards
+from radcbir_core.search.usearch import USearch, build_usearch
 from radcbir_core.storage import digest_file
 from tests.core.search.oracle import assert_same, blocked_by, ranked, vectors
 from tests.core.search.remote_engine import RemoteEngine
 
 NUMBER, DIMENSION = 400, 12
 
-ENGINES = ("exact", "cells", "remote", "remote without exclusions", "remote without rows", "remote without filters")
+ENGINES = (
+    *("exact", "usearch", "cells"),
+    *("remote", "remote without exclusions", "remote without rows", "remote without filters"),
+)
 FILTERS = {
     "remote": frozenset({"allowed", "exclusions"}),
     "remote without exclusions": frozenset({"allowed"}),
@@ -44,14 +48,16 @@ def array() -> np.ndarray:
 def engines(array, tmp_path_factory) -> Iterator[dict[str, Backend]]:
     folder = tmp_path_factory.mktemp("engines")
     np.save(folder / "vectors.npy", array)
-    source, path = ArrayVectors(array), folder / "index.cells"
-    build_cells(
-        source, path, valid=array.any(axis=1), shards=Shards(folder / "parts", "of these"), told=lambda *_: None
-    )
+    source, valid = ArrayVectors(array), array.any(axis=1)
+    cells, graph = folder / "index.cells", folder / "index.usearch"
+    shards = Shards(folder / "parts", "of these")
+    build_cells(source, cells, valid=valid, shards=shards, told=lambda *_: None)
+    build_usearch(source, graph, valid=valid, shards=shards, told=lambda *_: None)
     remote = RemoteEngine(folder / "vectors.npy")
     made: dict[str, Backend] = {
         "exact": Exact(source),
-        "cells": Cells(source, path, digest=digest_file(path), exact_elements=0),
+        "cells": Cells(source, cells, digest=digest_file(cells), exact_elements=0),
+        "usearch": USearch(source, graph, digest=digest_file(graph), exact_elements=0),
     }
     for name, filters in FILTERS.items():
         made[name] = remote.like(filters)
@@ -107,27 +113,21 @@ def test_every_engine_gives_its_vectors(array, engines, name) -> None:
     assert engines[name].shape == (NUMBER, DIMENSION)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory) -> tuple[np.ndarray, np.ndarray, Path]:
+@pytest.fixture(scope="module", params=["usearch", "cells"])
+def built(request, tmp_path_factory) -> tuple[np.ndarray, np.ndarray, Callable[..., Backend]]:
+    build, engine = {"usearch": (build_usearch, USearch), "cells": (build_cells, Cells)}[request.param]
     embeddings = vectors(3000, 32, seed=5)
     valid = np.ones(3000, dtype=bool)
     valid[[0, 17, 2999]] = False
     embeddings[~valid] = 0
-    path = tmp_path_factory.mktemp("index") / "index.cells"
-    build_cells(
-        ArrayVectors(embeddings),
-        path,
-        valid=valid,
-        shards=Shards(path.with_name("parts"), "of these"),
-        told=lambda *_: None,
-    )
-    return embeddings, valid, path
+    source, path = ArrayVectors(embeddings), tmp_path_factory.mktemp("index") / "index"
+    build(source, path, valid=valid, shards=Shards(path.with_name("parts"), "of these"), told=lambda *_: None)
+    return embeddings, valid, partial(engine, source, path, digest=digest_file(path))
 
 
 def approximate(built, *, exact_elements: int = 0) -> Searcher:
-    embeddings, valid, path = built
-    engine = Cells(ArrayVectors(embeddings), path, digest=digest_file(path), exact_elements=exact_elements)
-    return Searcher(engine, valid=valid)
+    _, valid, engine = built
+    return Searcher(engine(exact_elements=exact_elements), valid=valid)
 
 
 def test_exact_where_cheap_and_approximate_where_not(built) -> None:
@@ -182,7 +182,7 @@ def test_all_there_are_when_fewer_than_k(built) -> None:
     assert none.counts.tolist() == [0]
 
 
-def test_the_engine_is_asked_again_when_a_query_s_group_fills_what_it_found(built) -> None:
+def test_a_query_whose_group_fills_what_was_found_gets_what_is_behind_it(built) -> None:
     """Half of the collection is one patient, that of the query: fetching a few more is not enough."""
     embeddings, valid, _ = built
     order = np.argsort(-(embeddings.astype(np.float32) @ embeddings[5].astype(np.float32)))

@@ -47,7 +47,7 @@ def test_it_opens_elsewhere_byte_for_byte_and_is_usable_at_once(small, tmp_path,
     assert told[-1][1] == told[-1][2]
     assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
     before = contents(small.folder)
-    assert before.pop("encoders/pixels/index.cells")
+    assert before.pop("encoders/pixels/index.usearch")
     record = small.record
     elsewhere()
     assert is_archive(tmp_path / "small.zip")

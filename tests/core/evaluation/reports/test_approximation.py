@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -19,7 +21,7 @@ from radcbir_core.evaluation.reports.approximation import (
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.search.backend import ArrayVectors, unit_vectors
 from radcbir_core.search.cells import Cells
-from radcbir_core.search.opening import index_note
+from radcbir_core.search.opening import build_index, index_note
 
 PROTOCOL = Protocol.of(ks=(1, 3))
 KS = (1, 3, 10, 100)
@@ -119,7 +121,11 @@ def test_every_way_is_that_of_a_search_by_hand(store) -> None:
     )
 
 
-def test_an_index_that_forgets_is_found_out(store, monkeypatch) -> None:
+def test_an_index_that_forgets_is_found_out(small_data, tmp_path, monkeypatch) -> None:
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    store = open_collection("small").store("pixels")
+    build_index(store, engine="cells")
     search = Cells.search
     odd = np.arange(len(store.valid)) % 2 == 1
 
@@ -159,12 +165,12 @@ def test_what_is_said(store, monkeypatch) -> None:
     result = Approximation(PROTOCOL, sample=20).compute(store)
     assert [way_said(way, result) for way in ways_of(store)[:4]] == [
         "exact search, f16 as stored",
-        "the index (cells)",
+        "the index (usearch)",
         "the neighbor graph (exact)",
         "exact search, bf16",
     ]
     assert [said.split(" finds ")[0] for said in Approximation(PROTOCOL).remarks(result)] == [
-        "The index (cells)",
+        "The index (usearch)",
         "The neighbor graph (exact)",
     ]
     notes = " ".join(result.notes)
