@@ -33,7 +33,7 @@ from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.near_duplicates.finding import find_near_duplicates
 from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
-from radcbir_core.projection import project_store
+from radcbir_core.projection.map_making import project_store, renew_maps
 from radcbir_core.search.backend import Recall
 from radcbir_core.search.graph import build_neighbors
 from radcbir_core.search.opening import build_index, is_outgrown, vectors_of
@@ -162,6 +162,7 @@ def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> N
         if store.is_current(artifact):
             # Of a process that was killed when the artifact was recorded, and its parts not yet removed.
             store.remove_remains(artifact)
+    renew_maps(store, progress=progress)
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     report.recall = Recall.of_facts(store.facts(INDEX))
 

@@ -44,6 +44,7 @@ class Artifact:
         rows: Of the files, the arrays ``(N, …)`` of row numbers whose rows are the manifest's; -1 is padding.
         groups: Of the files, the arrays ``(N,)`` of codes of groups; -1 is an image in none.
         unfinished: The folder of its finished parts while it is being made.
+        further: The folder of further ones of its kind, tables (parquet) made on request and kept by a name.
         counts_images: Whether its progress counts images; others count steps of their own.
         recipe: The version of how it is made, to be raised when its numbers change: those of before are stale then.
         still_read: Earlier versions that do not make it stale, because what changed is not worth hours of making it
@@ -62,6 +63,7 @@ class Artifact:
     rows: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     unfinished: str = ""
+    further: str = ""
     counts_images: bool = False
     recipe: int = 1
     still_read: tuple[int, ...] = ()
@@ -145,7 +147,16 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         stage="Evaluate",
         recipe=8,  # that of the P@k which a build makes
     ),
-    Artifact("projection", files=("projection.parquet",), of=("neighbors",), title="map", stage="Lay out the map"),
+    Artifact(
+        "projection",
+        files=("projection.parquet",),
+        of=("neighbors",),
+        title="map",
+        stage="Lay out the map",
+        further="maps",
+        recipe=2,
+        still_read=(1,),  # of all images at once, however many: as good, where it was made at all
+    ),
 )
 """Everything that is built, each behind what it is made of; a build makes them in this order."""
 

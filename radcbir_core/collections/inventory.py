@@ -39,7 +39,11 @@ _TOP = {PROBLEMS: "problems", CORRECTIONS: "manifest", REVIEWS: "reviews", THUMB
 _OF_ENCODER = {
     name: artifact.name
     for artifact in ARTIFACTS
-    for name in (*artifact.files, *artifact.one_of, *filter(None, (artifact.folder, artifact.unfinished)))
+    for name in (
+        *artifact.files,
+        *artifact.one_of,
+        *filter(None, (artifact.folder, artifact.unfinished, artifact.further)),
+    )
 }
 
 

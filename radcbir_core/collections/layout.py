@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from radcbir_core.collections.artifacts import Artifact
+from radcbir_core.collections.artifacts import PROJECTION, Artifact
 from radcbir_core.errors import CollectionError, CollectionNotFoundError
 from radcbir_core.installation import default_data_folder
 from radcbir_core.storage import disk_errors
@@ -32,6 +32,10 @@ ENCODER_RECORD: Final = "encoder.json"
 UNFINISHED: Final = ".unfinished-"
 """How the names of folders begin that are being filled, or removed; no collection can be called so."""
 
+STANDARD_MAP: Final = "standard"
+"""The name of the map that every build makes."""
+
+_MAP_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _MANIFEST_NAME = re.compile(r"manifest(?:-[0-9a-f]{8,64})?\.parquet")
 
@@ -57,6 +61,24 @@ def check_name(name: str) -> str:
         raise CollectionError(
             "Expected a collection name of 1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or a "
             f"digit, but name = {name[:80]!r}. Choose another name; a title may be any text."
+        )
+    return name
+
+
+def check_map_name(name: str) -> str:
+    """``name`` if it can be a map's.
+
+    Raises:
+        CollectionError: It is not 1 to 40 lower-case letters, digits, "_", "-", beginning with a letter or digit.
+
+    Example:
+        >>> check_map_name("wide")
+        'wide'
+    """
+    if not _MAP_NAME.fullmatch(name):
+        raise CollectionError(
+            "Expected the name of a map of 1 to 40 lower-case letters, digits, '_' or '-', beginning with a letter or "
+            f"a digit, but name = {name[:80]!r}. Choose another name."
         )
     return name
 
@@ -209,3 +231,13 @@ class EncoderLayout:
     def unfinished(self, artifact: Artifact) -> Path:
         """Where the parts of an artifact lie that is not finished."""
         return self.folder / artifact.unfinished
+
+    def map(self, name: str) -> Path:
+        """Where the map of this name lies, present or not.
+
+        Raises:
+            CollectionError: It cannot be a map's name.
+        """
+        if check_map_name(name) == STANDARD_MAP:
+            return self.files(PROJECTION)[0]
+        return self.folder / PROJECTION.further / f"{name}.parquet"

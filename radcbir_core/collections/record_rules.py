@@ -54,6 +54,8 @@ _CHANGE = _fields({"column": _text, "from": _text, "to": _text, "rows": _count})
 _RECALL: Final[dict[str, Rule]] = {f"recall_at_{depth}": _share for depth in (1, 10, 100)}
 _ARTIFACT = _fields({"recipe": _count, "of": lambda value: _facts(value) and all(map(_text, value.values()))})
 
+_MAP = _fields({"recipe": _count, "neighbors": _text, "digest": _text, "facts": _facts})
+
 COLLECTION: Final[Mapping[str, Rule]] = {
     "schema_version": _count,
     "name": _text,
@@ -109,6 +111,9 @@ ENCODER: Final[Mapping[str, Rule]] = {
         }
     ),
     "projection": _facts,
+    "maps": lambda value: (
+        _facts(value) and all(_MAP(made) and {"digest", "facts"} <= set(made) for made in value.values())
+    ),
 }
 """The fields of ``encoder.json``."""
 

@@ -37,12 +37,12 @@ from radcbir_core.collections.artifacts import (
     standings,
 )
 from radcbir_core.collections.checked_arrays import open_checked
-from radcbir_core.collections.layout import EncoderLayout
+from radcbir_core.collections.layout import STANDARD_MAP, EncoderLayout
 from radcbir_core.collections.migration import SCHEMA_VERSION, is_of_form_one, migrated_encoder
 from radcbir_core.collections.record_rules import ENCODER, odd_field
 from radcbir_core.collections.seal import is_sealed
 from radcbir_core.errors import CollectionError, Remedy, StaleError
-from radcbir_core.storage import digest_of, digest_once, known_digest, read_json, write_json
+from radcbir_core.storage import digest_of, digest_once, disk_errors, known_digest, read_json, write_json
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
@@ -52,9 +52,12 @@ FIRST_DECODING: Final = 1
 IMPORTED: Final = "imported:"
 """How the spec of an encoder begins whose embeddings were imported."""
 
+MAPS: Final = "maps"
+"""The field of a record that has the maps that were made on request, by name."""
+
 _CHANGED = "its bytes are not those that were built"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_MAP_COLUMNS = ("x", "y", "preservation")
+_MAP_COLUMNS = (["x", "y", "preservation"], ["x", "y", "z", "preservation"])
 
 
 def read_encoder_record(layout: EncoderLayout) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def write_encoder_record(layout: EncoderLayout, facts: dict[str, Any], *, images
     before = read_encoder_record(layout)
     of = {"images": images, "encoder": str(facts["fingerprint"])}
     made = made_record(EMBEDDINGS, of=of, digest=content_digest(EMBEDDINGS, layout))
-    kept = {name: before[name] for name in BY_NAME if name in before}
+    kept = {name: before[name] for name in (*BY_NAME, MAPS) if name in before}
     artifacts = {**_artifacts(before), EMBEDDINGS.name: made}
     write_json(layout.record, {"schema_version": SCHEMA_VERSION, **facts, "artifacts": artifacts, **kept})
 
@@ -175,7 +178,7 @@ class EncoderStore:
 
     @property
     def projection_path(self) -> Path:
-        """Columns x, y, preservation; float32."""
+        """Columns x, y, z in a map of three dimensions, preservation; float32."""
         return self.layout.files(PROJECTION)[0]
 
     @property
@@ -261,23 +264,102 @@ class EncoderStore:
         """Identifies what was built of an artifact; "" where nothing was, or where it was not recorded."""
         return digest_in(self._made, artifact.name)
 
-    def projection(self) -> pd.DataFrame | None:
-        """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map."""
-        if not self.projection_path.is_file():
+    def projection(self, name: str = STANDARD_MAP) -> pd.DataFrame | None:
+        """x, y and preservation of each row (NaN where it has no place), or ``None`` while there is no map of the name.
+
+        In three dimensions z stands behind y.
+
+        Raises:
+            CollectionError: It is damaged, or the name cannot be one.
+        """
+        path = self.layout.map(name)
+        if not path.is_file() or (name != STANDARD_MAP and name not in self._maps):
             return None
-        if damage := self.damage(PROJECTION):
-            raise self._damaged(self.projection_path, damage)
+        if damage := self._map_damage(name):
+            raise self._damaged(path, damage)
         try:
-            table = pd.read_parquet(self.projection_path)
+            table = pd.read_parquet(path)
         except (OSError, ValueError) as error:
-            raise self._damaged(self.projection_path, "it cannot be read") from error
-        if list(table.columns) != list(_MAP_COLUMNS) or len(table) != len(self.collection):
-            raise self._damaged(
-                self.projection_path, f"it has {len(table):,} rows of {', '.join(map(str, table))[:80]}"
-            )
+            raise self._damaged(path, "it cannot be read") from error
+        if list(table.columns) not in _MAP_COLUMNS or len(table) != len(self.collection):
+            raise self._damaged(path, f"it has {len(table):,} rows of {', '.join(map(str, table))[:80]}")
         if any(kind.kind != "f" for kind in table.dtypes):
-            raise self._damaged(self.projection_path, "it holds others than numbers")
+            raise self._damaged(path, "it holds others than numbers")
         return table
+
+    def maps(self) -> dict[str, Standing]:
+        """How each map stands, by name: the one that every build makes first, then those that were made on request."""
+        now = self.standings()
+        found, neighbors = {STANDARD_MAP: now[PROJECTION.name]}, now[NEIGHBORS.name]
+        for name, made in sorted(self._maps.items()):
+            known = known_digest(self.layout.map(name))
+            if not self.layout.map(name).is_file():
+                found[name] = Standing("missing", f"{self.layout.map(name).name} is not there")
+            elif made.get("neighbors") != self.made_digest(NEIGHBORS):
+                found[name] = Standing("stale", f"{NEIGHBORS.title} were made again since, and are others")
+            elif neighbors.state == "stale":
+                found[name] = Standing("stale", f"made of {NEIGHBORS.title} that are not current: {neighbors.reason}")
+            elif known is not None and known != made["digest"]:
+                found[name] = Standing("stale", _CHANGED)
+            else:
+                found[name] = Standing("current")
+        return found
+
+    def map_facts(self, name: str = STANDARD_MAP) -> dict[str, Any]:
+        """What was told of a map when it was made; nothing where nothing was."""
+        return self.facts(PROJECTION) if name == STANDARD_MAP else dict(self._maps.get(name, {}).get("facts", {}))
+
+    def mark_map(self, name: str, **facts: Any) -> None:
+        """Record that the map of this name was made of the neighbors that there are now, and what is to be told of it.
+
+        Raises:
+            CollectionError: It cannot be a map's name.
+            StorageError: The map cannot be read.
+        """
+        path = self.layout.map(name)
+        if name == STANDARD_MAP:
+            self.mark(PROJECTION, **facts)
+            return
+        made = {
+            "recipe": PROJECTION.recipe,
+            "neighbors": self.made_digest(NEIGHBORS),
+            "digest": digest_once(path),
+            "facts": facts,
+        }
+        self.update(**{MAPS: {**self._maps, name: made}})
+
+    def forget_map(self, name: str) -> None:
+        """Take the map of this name, made on request, out of the record, and then its file from the disk.
+
+        Raises:
+            CollectionError: There is none of this name, or it is the one that every build makes.
+            StorageError: No permission.
+        """
+        path = self.layout.map(name)
+        if name == STANDARD_MAP or name not in self._maps:
+            has = f"There is {', '.join(sorted(self._maps))}." if self._maps else "There is none."
+            raise CollectionError(
+                f"Expected the name of a map that was made on request for {self.collection.name} with "
+                f"{self.encoder_id}, but name = {name!r}. {has}"
+            )
+        self.update(**{MAPS: {other: made for other, made in self._maps.items() if other != name}})
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _maps(self) -> dict[str, Any]:
+        maps = self.record.get(MAPS)
+        return maps if isinstance(maps, dict) else {}
+
+    def _map_damage(self, name: str) -> str:
+        """Why a map's file is not the one that was made; "" where it is, or where nothing is known of it."""
+        if name == STANDARD_MAP:
+            return self.damage(PROJECTION)
+        try:
+            now = digest_once(self.layout.map(name))
+        except OSError as error:
+            return f"it cannot be read: {error.strerror}"
+        return "" if now == self._maps[name]["digest"] else _CHANGED
 
     def standings(self) -> dict[str, Standing]:
         """How each artifact stands, in the order of the table, with the reason where it is not current."""

@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.stand_ins import use_quick_map
 
 NOTEBOOK = REPOSITORY / "docs" / "notebook.ipynb"
-HEAVY = ("torch", "pandas", "numpy", "pyarrow", "streamlit", "umap", "transformers", "open_clip", "scipy", "PIL")
+HEAVY = ("torch", "pandas", "numpy", "pyarrow", "streamlit", "numba", "transformers", "open_clip", "scipy", "PIL")
 
 
 def test_importing_it_imports_nothing_heavy() -> None:

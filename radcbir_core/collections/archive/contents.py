@@ -44,6 +44,7 @@ _OF_ENCODER = [
         for artifact in ARTIFACTS
         if artifact.folder
     ),
+    *(rf"{re.escape(artifact.further)}/{_PLAIN}\.parquet" for artifact in ARTIFACTS if artifact.further),
 ]
 _BELONGS = re.compile(
     rf"{re.escape(MANIFEST)}|{re.escape(PROBLEMS)}|{re.escape(CORRECTIONS)}|{re.escape(REVIEWS)}"
@@ -77,8 +78,8 @@ def belongs(path: str) -> bool:
         [True, True, False]
         >>> belongs("encoders/pixels/embeddings.npy"), belongs("encoders/pixels/.lock")
         (True, False)
-        >>> belongs("encoders/pixels/evaluation/chance/table.parquet")
-        True
+        >>> belongs("encoders/pixels/evaluation/chance/table.parquet"), belongs("encoders/pixels/maps/wide.parquet")
+        (True, True)
     """
     return _BELONGS.fullmatch(path) is not None
 

@@ -69,3 +69,15 @@ def test_marking_records_what_is_there_now(copied) -> None:
     assert again.is_current()
     assert again.is_current(NEIGHBORS, EVALUATION)
     assert again.facts(NEIGHBORS) == {"method": "exact"}
+
+
+def test_a_map_of_before_stays_current_and_is_said_to_be_of_an_earlier_recipe(copied) -> None:
+    store = copied.store("pixels")
+    made = store.record["artifacts"]
+    facts = {"seed": 0, "n_neighbors": 15, "min_dist": 0.1, "umap": "0.5.12", "start": "random", "preservation": 0.5}
+    store.update(artifacts=made | {"projection": made["projection"] | {"recipe": 1}}, projection=facts)
+    again = copied.store("pixels")
+    assert again.is_current()
+    assert again.maps()["standard"].state == "current"
+    assert again.earlier_recipes() == ["map"]
+    assert again.projection() is not None

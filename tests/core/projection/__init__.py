@@ -1,0 +1,1 @@
+"""The map: graphs, starts, moves, places."""
