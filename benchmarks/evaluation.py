@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.measuring import say
 from radcbir_core.collections.artifacts import NEIGHBORS as GRAPH
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import EncoderStore
@@ -145,6 +146,7 @@ def main() -> None:
             f"intervals: {own:.1f} s of the processor, {clock:.1f} s on the clock, {peak:,.0f} MiB at most "
             f"({before:,.0f} before)"
         )
+        say("P@k, 3 levels, intervals", clock, "s", limit=30, more=f"{own:.1f} s of the processor")
         other, clock, means = measured(lambda: plain(store, protocol), options.rounds)
         print(f"plain NumPy, means alone: {other:.1f} s of the processor, {clock:.1f} s on the clock")
         rows = result.table[result.table["averaging"] != "label"]

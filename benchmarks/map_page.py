@@ -1,16 +1,17 @@
 """The Map page at any size, in a real browser without WebGL: how soon it is there, and how it feels.
 
-    python -m benchmarks.map_page [--rows 1600000] [--data FOLDER] [--pictures FOLDER]
+    python -m benchmarks.map_page [--rows 1600000] [--data FOLDER] [--pictures FOLDER] [--name NAME]
 
-Draws a collection of `synthesize` (16 dimensions: the page reads none of them) and puts a map beside it: a cluster a
-label around its anatomy, tails, and a few points far from all. The neighbor graph that the record names is not there,
-and nothing here asks for it. Starts the app on it, opens the Map in headless Chromium started with --disable-webgl
---disable-webgl2 --disable-3d-apis, and prints each figure beside its limit: the first paint of a server that has just
-started, of one that has not, and of a browser that has been there before; the milliseconds of a frame while panning and
-zooming, and once all is still; from letting go of a lasso around about 20,000 images until the page says how many they
-are; another color; pointing at an image until its card and its picture are there. Paints are counted from the address
-being entered. Beside the clock stand the processor's seconds of the server and of the browser, which say more where
-others are at work on the machine. Needs Chromium on the PATH and playwright (requirements-dev.txt).
+Takes a collection of the data folder that has a map, or draws one of `synthesize` (16 dimensions: the page reads none
+of them) and puts a map beside it: a cluster a label around its anatomy, tails, and a few points far from all. The
+neighbor graph that the record names is not there, and nothing here asks for it. Starts the app on it, opens the Map in
+headless Chromium started with --disable-webgl --disable-webgl2 --disable-3d-apis, and prints each figure beside its
+limit: the first paint of a server that has just started, of one that has not, and of a browser that has been there
+before; the milliseconds of a frame while panning and zooming, and once all is still; from letting go of a lasso around
+about 20,000 images until the page says how many they are; another color; pointing at an image until its card and its
+picture are there. Paints are counted from the address being entered. Beside the clock stand the processor's seconds of
+the server and of the browser, which say more where others are at work on the machine. Needs Chromium on the PATH and
+playwright (requirements-dev.txt).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ import pandas as pd
 from playwright.sync_api import sync_playwright
 
 from benchmarks.first_start import FLAGS, serving
+from benchmarks.measuring import say
 from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS, PROJECTION, made_record
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import content_digest
@@ -120,19 +122,13 @@ def spent(took: dict[str, float]) -> str:
     return f"processor: server {took['server']:.2f} s, browser {took['browser']:.2f} s"
 
 
-def say(what: str, value: float, unit: str, limit: float | None = None, more: str = "") -> None:
-    """One line of the table."""
-    beside = "" if limit is None else f"   limit {limit:g} {unit}, ratio {value / limit:.2f}"
-    print(f"{what:<58} {value:8.2f} {unit:<2}{beside}{f'   ({more})' if more else ''}", flush=True)
-
-
-def paint(page: Any, address: str) -> None:
+def paint(page: Any, address: str, name: str) -> None:
     """Open the Map and wait until its first frame is there."""
-    page.goto(f"{address}/map?collection={NAME}")
+    page.goto(f"{address}/map?collection={name}")
     page.locator(".map[data-state=ready][data-took]").wait_for(timeout=120_000)
 
 
-NAME = "map-page"
+DRAWN = "map-page"
 
 
 def rest(page: Any) -> None:
@@ -153,27 +149,27 @@ def moving(what: str, page: Any, by: Machines, act: Any) -> None:
     more = (
         f"longest {max(took):.0f} ms; {each:.0f} ms of the browser's processors each, with the events and the waiting"
     )
-    say(f"frame while {what}, median of {FRAMES}", statistics.median(took), "ms", 40, more)
+    say(f"frame while {what}, median of {FRAMES}", statistics.median(took), "ms", limit=40, more=more)
 
 
-def drive(by: Machines, address: str, *, fresh: bool, pictures: Path | None) -> None:
+def drive(by: Machines, address: str, name: str, *, fresh: bool, pictures: Path | None) -> None:
     """Measure one server: its first paint and, where it is warm, everything else."""
     context = by.browser.new_context(viewport={"width": 1400, "height": 1000})
     page = context.new_page()
     with measured(by) as took:
-        paint(page, address)
+        paint(page, address, name)
     if fresh:
         say("first paint, server just started", took["clock"], "s", more=spent(took))
         rest(page)
         context.close()
         return
-    say("first paint, cold browser", took["clock"], "s", 2.5, spent(took))
+    say("first paint, cold browser", took["clock"], "s", limit=2.5, more=spent(took))
     rest(page)
     with measured(by) as took:
-        paint(page, address)
-    say("first paint, browser that has been there", took["clock"], "s", 1, spent(took))
+        paint(page, address, name)
+    say("first paint, browser that has been there", took["clock"], "s", limit=1, more=spent(took))
     rest(page)
-    say("frame, all points", float(page.locator(".map").get_attribute("data-took")), "ms", 40)
+    say("frame, all points", float(page.locator(".map").get_attribute("data-took")), "ms", limit=40)
     if pictures is not None:
         page.screenshot(path=pictures / "all.png")
     box = page.locator(".map .area").bounding_box()
@@ -184,7 +180,7 @@ def drive(by: Machines, address: str, *, fresh: bool, pictures: Path | None) -> 
     moving("panning", page, by, lambda number: page.mouse.move(x + 3 * number, y + 2 * number))
     page.mouse.up()
     rest(page)
-    say("frame when the pan is over", float(page.locator(".map").get_attribute("data-took")), "ms", 40)
+    say("frame when the pan is over", float(page.locator(".map").get_attribute("data-took")), "ms", limit=40)
     moving("zooming", page, by, lambda number: page.mouse.wheel(0, -40 if number < FRAMES / 2 else 40))
     rest(page)
     page.locator(".map .area").focus()
@@ -221,7 +217,7 @@ def lasso(page: Any, x: float, y: float, by: Machines, pictures: Path | None) ->
         if 0.7 * FEW < held < 1.4 * FEW:
             break
         radius *= min(3.0, max(0.3, math.sqrt(FEW / max(held, 1))))
-    say(f"lasso of {held:,} images, until their number is there", took["clock"], "s", 0.5, spent(took))
+    say(f"lasso of {held:,} images, until their number is there", took["clock"], "s", limit=0.5, more=spent(took))
     if pictures is not None:
         page.screenshot(path=pictures / "lasso.png")
     page.locator(".map .area").focus()
@@ -256,23 +252,26 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_600_000)
     parser.add_argument("--data", type=Path, help="where the collection is made, and found again")
     parser.add_argument("--pictures", type=Path, help="a folder for pictures of the page")
+    parser.add_argument("--name", help="a collection with a map, instead of one that is drawn")
     options = parser.parse_args()
+    name = options.name or DRAWN
     data = options.data or Path(tempfile.mkdtemp(prefix="radcbir-map-page-"))
     os.environ["RADCBIR_DATA"] = str(data)
     if options.pictures is not None:
         options.pictures.mkdir(parents=True, exist_ok=True)
     try:
-        if not (data / "collections" / NAME / "encoders" / ENCODER_ID / "projection.parquet").is_file():
-            make_synthetic(NAME, EmbeddingPlan.of(options.rows, dimension=16))
-            make_map(NAME)
-        print(f"{len(open_collection(NAME)):,} images, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        there = (data / "collections" / name / "encoders" / ENCODER_ID / "projection.parquet").is_file()
+        if not there and not options.name:
+            make_synthetic(name, EmbeddingPlan.of(options.rows, dimension=16))
+            make_map(name)
+        print(f"{len(open_collection(name)):,} images, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         chromium = shutil.which("chromium") or shutil.which("google-chrome")
         with serving(data) as (address, _), sync_playwright() as play:
             server = Server.of_mine()
             browser = play.chromium.launch(executable_path=chromium, args=[*FLAGS, *WITHOUT_WEBGL])
             by = Machines(server, browser)
-            drive(by, address, fresh=True, pictures=None)
-            drive(by, address, fresh=False, pictures=options.pictures)
+            drive(by, address, name, fresh=True, pictures=None)
+            drive(by, address, name, fresh=False, pictures=options.pictures)
             say("memory of the server, at most", server.memory(), "MB")
             browser.close()
     finally:

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from streamlit.testing.v1 import AppTest
 
+from benchmarks.measuring import say
 from radcbir_core.collections.collection import open_collection
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
@@ -67,8 +68,10 @@ def main() -> None:
             print(f"{options.name} with {encoder_id}: {begin:,.0f} MiB after the first round", flush=True)
         elif number >= len(PAGES) and (number + 1 - len(PAGES)) % options.every == 0:
             print(f"{number + 1 - len(PAGES):6,} switches: {in_use() - begin:+8.1f} MiB", flush=True)
+    say(f"memory after {options.switches:,} switches, more", max(0.0, in_use() - begin), "MiB", limit=100)
     for page, seconds in taken.items():
-        print(f"{page:<12} first {seconds[0]:6.2f} s of the processor, then {np.median(seconds[1:]):6.3f} s")
+        more = f"then {np.median(seconds[1:]):.3f}, of the processor"
+        say(f"{page}, first", seconds[0], "s", limit=2 if page == "home" else None, more=more)
 
 
 if __name__ == "__main__":
