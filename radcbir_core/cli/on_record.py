@@ -22,6 +22,7 @@ ON_RECORD: Final = (
     "build",
     "demo",
     "synthesize",
+    "map",
     "train-mini",
     "fetch-encoder",
     "remove",

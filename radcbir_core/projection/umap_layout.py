@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -86,7 +87,7 @@ def move(
     Returns:
         (n, D) float32.
     """
-    from umap.layouts import optimize_layout_euclidean
+    from umap import layouts
     from umap.umap_ import find_ab_params, make_epochs_per_sample
 
     pulls = links.tocoo()
@@ -107,23 +108,30 @@ def move(
         "miniters": 1,
         "leave": False,
     }
-    moved = optimize_layout_euclidean(
-        moved,
-        moved,
-        head,
-        tail,
-        epochs,
-        len(moved),
-        every,
-        a,
-        b,
-        state,
-        initial_alpha=first_step,
-        negative_sample_rate=_PUSHES,
-        parallel=parallel,
-        tqdm_kwds=bar,
-        move_other=True,
-    )
+    try:
+        moved = layouts.optimize_layout_euclidean(
+            moved,
+            moved,
+            head,
+            tail,
+            epochs,
+            len(moved),
+            every,
+            a,
+            b,
+            state,
+            initial_alpha=first_step,
+            negative_sample_rate=_PUSHES,
+            parallel=parallel,
+            tqdm_kwds=bar,
+            move_other=True,
+        )
+    except BaseException:
+        # A bar that is stopped while it writes keeps the lock of all bars of the process: the next one, in another
+        # thread, would wait for ever. Where it has let go of it, there is nothing to release.
+        with suppress(RuntimeError, AssertionError):
+            layouts.tqdm.get_lock().release()
+        raise
     told(epochs)  # in a notebook with widgets the bar is drawn, and not written
     return np.asarray(moved, dtype=np.float32)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from queue import Queue
 
 import numpy as np
 import pytest
@@ -125,3 +127,30 @@ def test_whoever_is_told_ends_the_work_by_raising(error):
     with pytest.raises(error, match="enough"):
         moved(start_of(30), links_of(ids, away), epochs=12, told=stop)
     assert told == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("last", [0, 5])
+def test_a_stopped_layout_does_not_hold_up_the_next_in_another_thread(last):
+    ids, away, _ = graph_of_clusters([30])
+    links, ended, over = links_of(ids, away), Queue(), threading.Event()
+
+    def stop(done):
+        if done == last:
+            raise InterruptedError
+
+    def work(told):
+        try:
+            moved(start_of(30), links, epochs=12, told=told)
+        except InterruptedError:
+            ended.put("stopped")
+        else:
+            ended.put("finished")
+        over.wait()  # a thread that is gone gives its number, and with it what it holds, to the next
+
+    threads = [threading.Thread(target=work, args=(told,), daemon=True) for told in (stop, lambda _: None)]
+    try:
+        for thread, end in zip(threads, ("stopped", "finished"), strict=True):
+            thread.start()
+            assert ended.get(timeout=60) == end
+    finally:
+        over.set()
