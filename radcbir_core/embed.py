@@ -224,7 +224,7 @@ def _reasons_before(collection: Collection, encoder_id: str) -> dict[int, str]:
     failed = [int(row) for row in collection.store(encoder_id).record.get("failed_rows", [])]
     problems = collection.problems()
     told = problems[problems["source"] == f"build {encoder_id}"].set_index("image_id")["reason"].to_dict()
-    ids = collection.manifest.table.column("image_id")
+    ids = collection.manifest.arrow("image_id")
     return {row: str(told.get(ids[row].as_py(), "Expected an embedding, but there was none.")) for row in failed}
 
 

@@ -133,7 +133,7 @@ class Collection:
 
     def image_path(self, row: int) -> Path:
         """The source file of an image."""
-        return self.image_root / str(self.manifest.table.column("path")[row].as_py())
+        return self.image_root / str(self.manifest.arrow("path")[row].as_py())
 
     def read_image(self, row: int) -> DecodedImage:
         """Decode an image from its source file.
@@ -194,7 +194,7 @@ class Collection:
         """Which frame of its file an image is; ``None`` where the file is one image."""
         if FRAME_COLUMN not in self.manifest.column_names:
             return None
-        text = str(self.manifest.table.column(FRAME_COLUMN)[row].as_py() or "")
+        text = str(self.manifest.arrow(FRAME_COLUMN)[row].as_py() or "")
         return int(text) if text.isdecimal() else None
 
     @property

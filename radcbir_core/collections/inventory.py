@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.counting import COUNTED, Counts, counts_in
+from radcbir_core.collections.counting import Counts, counts_in
 from radcbir_core.collections.layout import (
     CORRECTIONS,
     ENCODERS,
@@ -27,8 +25,7 @@ from radcbir_core.collections.layout import (
     collections_folder,
     is_manifest_name,
 )
-from radcbir_core.collections.manifest import GROUP_COLUMNS, odd_column
-from radcbir_core.errors import CollectionError, RadcbirError
+from radcbir_core.errors import RadcbirError
 from radcbir_core.storage import disk_errors
 from radcbir_core.swapping import finish_swaps
 
@@ -112,27 +109,12 @@ def _listed(folder: Path) -> Listed:
 
 
 def counts_of(collection: Collection) -> Counts:
-    """Count what is in a collection; of 1.6 million rows only the columns counted over are read.
+    """Count what is in a collection; of its manifest only the columns counted over are read.
 
     Raises:
         CollectionError: The manifest is missing, damaged, or not the one that collection.json describes.
     """
-    path = collection.manifest_path
-    try:
-        with pq.ParquetFile(path) as file:
-            rows = file.metadata.num_rows
-            wanted = {*COUNTED, *GROUP_COLUMNS.values()}
-            table = file.read(columns=[name for name in file.schema_arrow.names if name in wanted])
-    except (OSError, ValueError) as error:  # an ArrowInvalid is a ValueError
-        raise CollectionError(
-            f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
-        ) from error
-    missing = [name for name in COUNTED if name not in table.column_names]
-    if missing or rows != len(collection) or odd_column(table.schema):
-        raise CollectionError(
-            f"Expected the manifest that collection.json describes, but {path} is another. Import the collection again."
-        )
-    return counts_in(table)
+    return counts_in(collection.manifest)
 
 
 def sizes_of(folder: Path) -> Sizes:

@@ -1,8 +1,8 @@
 """The table of images: one row an image, in the order that everything else follows.
 
 Owns the columns of a manifest, what a label is at each level, which images belong together (patient, study, series,
-exact duplicate), and filtering. Holds the table as Arrow data and hands out integer codes, so that 1.6 million rows
-are as easy as sixteen. Never changes a row and never touches an image file.
+exact duplicate), and filtering. Holds columns as Arrow data, read when they are asked for, and hands out integer codes,
+so that 1.6 million rows are as easy as sixteen. Never changes a row and never touches an image file.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from radcbir_core.collections.manifest_columns import Columns, ColumnsInFile, ColumnsInMemory, indices_of
 from radcbir_core.errors import CollectionError, ImageNotFoundError, QueryError
-from radcbir_core.storage import atomic_path, digest_file
+from radcbir_core.storage import atomic_path
 from radcbir_core.vocabulary import normal_modality
 
 Level = Literal["modality", "anatomy", "label"]
@@ -65,6 +66,9 @@ _NEVER_A_MEASURE = frozenset({*TEXT_COLUMNS, "pathologies", "series_id", "duplic
 _NEVER_A_FILTER = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group"})
 _MOST_MASKS = 64
 """Kept of filters, a bit a row each."""
+_MOST_FLAGS = 1 << 24
+_FIRST_ROWS = 20_000
+"""Of a column with too many values to filter by, so many rows tell it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,38 +94,99 @@ class Codes:
         return [self.values[code] if code >= 0 else "" for code in self.codes[np.asarray(rows)]]
 
 
+@dataclass(frozen=True, slots=True)
+class ListCodes:
+    """A column of lists as integers.
+
+    Attributes:
+        values: The distinct values, sorted.
+        codes: ``(M,)`` int32, what all lists hold, one list behind the other: positions in ``values``, or -1 for an
+            empty text.
+        lengths: ``(N,)`` int32, how much of it is each row's.
+    """
+
+    values: tuple[str, ...]
+    codes: npt.NDArray[np.int32]
+    lengths: npt.NDArray[np.int32]
+
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """``(M,)`` int64, ascending: whose each of the codes is."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    def counts(self) -> dict[str, int]:
+        """How many times each value is there, most frequent first, then by the value."""
+        return Codes(self.values, self.codes).counts()
+
+
 class Manifest:
     """The images of one collection; row *i* here is row *i* of the embeddings, thumbnails, graph and map.
 
     Args:
         table: An Arrow table with at least :data:`COLUMNS`; text columns hold "" where nothing is known,
             ``pathologies`` is a list of strings, ``duplicate_group`` an integer, -1 where the image has no exact copy.
+            Or such columns, which are read when they are asked for.
         digest: What identifies this very table (SHA-256 of its file).
     """
 
-    def __init__(self, table: pa.Table, *, digest: str) -> None:
-        missing = [column for column in COLUMNS if column not in table.column_names]
+    def __init__(self, table: pa.Table | Columns, *, digest: str) -> None:
+        self._columns: Columns = ColumnsInMemory(table) if isinstance(table, pa.Table) else table
+        missing = [column for column in COLUMNS if column not in self._columns.schema.names]
         if missing:
             raise CollectionError(
                 f"Expected a manifest with the columns {', '.join(COLUMNS)}, but {', '.join(missing)} "
                 "is missing. Import the collection again."
             )
-        # In one piece: to take ten rows out of a dozen pieces costs as much as to read all of them.
-        self.table = table.combine_chunks()
         self.digest = digest
         self._codes: dict[str, Codes] = {}
+        self._numbers: dict[str, tuple[int, int]] = {}
         self._groups: dict[Grouping, npt.NDArray[np.int32]] = {}
         self._masks: OrderedDict[tuple[str, frozenset[str]], npt.NDArray[np.uint8]] = OrderedDict()
         self._orders: dict[str, npt.NDArray[np.int32] | None] = {}
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
-        return int(self.table.num_rows)
+        return self._columns.number
+
+    @property
+    def table(self) -> pa.Table:
+        """All columns. Of millions of rows prefer those that are needed (:meth:`columns`), which alone are read then.
+
+        Raises:
+            CollectionError: The file is damaged.
+        """
+        return self._columns.table()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns and their types; nothing is read for it."""
+        return self._columns.schema
+
+    def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some columns in this order, each in one piece.
+
+        Raises:
+            QueryError: No such column.
+            CollectionError: The file is damaged.
+        """
+        for name in names:
+            self._check_there(name)
+        return self._columns.table(names)
 
     @property
     def column_names(self) -> list[str]:
         """All columns, those of :data:`COLUMNS` first, then the further ones of the source."""
-        return list(self.table.column_names)
+        return list(self._columns.schema.names)
+
+    def arrow(self, name: str) -> pa.ChunkedArray:
+        """A column as it is, in one piece; one of lists as well.
+
+        Raises:
+            QueryError: No such column.
+            CollectionError: The file is damaged.
+        """
+        self._check_there(name)
+        return self._columns.column(name)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -137,7 +202,7 @@ class Manifest:
             rows: ``(R,)`` row numbers.
             columns: Which columns; all by default.
         """
-        table = self.table.select(list(columns)) if columns is not None else self.table
+        table = self.table if columns is None else self.columns(columns)
         frame: pd.DataFrame = table.take(pa.array(np.asarray(rows, dtype=np.int64))).to_pandas()
         if "pathologies" in frame:
             frame["pathologies"] = [list(labels) for labels in frame["pathologies"]]
@@ -181,8 +246,35 @@ class Manifest:
         """
         with self._lock:
             if name not in self._codes:
-                self._codes[name] = _encode(self._text(name))
+                self._check_column(name)
+                self._codes[name] = _encode(self._columns.encoded(name))
             return self._codes[name]
+
+    @cached_property
+    def pathologies(self) -> ListCodes:
+        """The pathologies of all images as integer codes.
+
+        Raises:
+            CollectionError: The file is damaged.
+        """
+        return list_codes(self.arrow("pathologies"))
+
+    def distinct(self, name: str) -> tuple[int, int]:
+        """How many distinct values a column has, and of how many images one is known; codes are not made for it.
+
+        Raises:
+            QueryError: No such column.
+        """
+        with self._lock:
+            if name not in self._numbers:
+                self._check_column(name)
+                codes = self._codes.get(name)
+                self._numbers[name] = (
+                    _numbers(self._columns.encoded(name))
+                    if codes is None
+                    else (len(codes.values), int(np.count_nonzero(codes.codes >= 0)))
+                )
+            return self._numbers[name]
 
     def numbers(self, name: str, rows: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """A column of a few rows as numbers; NaN where a row has none.
@@ -210,7 +302,7 @@ class Manifest:
         candidates = [
             name
             for name in self.column_names
-            if name not in _NEVER_A_MEASURE and not _is_nested(self.table.schema.field(name))
+            if name not in _NEVER_A_MEASURE and not _is_nested(self._columns.schema.field(name))
         ]
         table = self.rows(rows, candidates)
         measures = []
@@ -239,23 +331,41 @@ class Manifest:
             return self.codes(level)
         with self._lock:
             if "/label" not in self._codes:
-                self._codes["/label"] = _encode(self._full_labels())
+                self._codes["/label"] = self._full_labels()
             return self._codes["/label"]
 
-    def _full_labels(self) -> pa.ChunkedArray:
-        pathologies = self.table.column("pathologies").combine_chunks()
-        single = pc.equal(pc.list_value_length(pathologies), 1)
-        first = pc.list_element(pc.if_else(single, pathologies, pa.scalar([""], pathologies.type)), 0)
-        modality, anatomy = (self._text(name).combine_chunks() for name in ("modality", "anatomy"))
-        known = pc.and_(pc.and_(single, pc.not_equal(modality, "")), pc.not_equal(anatomy, ""))
-        joined = pc.binary_join_element_wise(modality, anatomy, first, "/")
-        return pc.if_else(known, joined, "")
+    def _full_labels(self) -> Codes:
+        """Of numbers, and not of words: there are few labels, and millions of images."""
+        modality, anatomy, pathologies = self.codes("modality"), self.codes("anatomy"), self.pathologies
+        rows = np.flatnonzero((pathologies.lengths == 1) & (modality.codes >= 0) & (anatomy.codes >= 0))
+        finding = pathologies.codes[np.cumsum(pathologies.lengths, dtype=np.int64)[rows] - 1]
+        names = (*pathologies.values, "")  # -1, an empty text, is the last one
+        place = (modality.codes[rows].astype(np.int64) * len(anatomy.values) + anatomy.codes[rows]) * len(names)
+        found, number = _distinct(
+            place + finding % len(names), most=len(modality.values) * len(anatomy.values) * len(names)
+        )
+        pairs, last = np.divmod(found, len(names))
+        words = [
+            f"{modality.values[m]}/{anatomy.values[a]}/{names[p]}"
+            for m, a, p in zip(
+                *(one.tolist() for one in (*np.divmod(pairs, max(len(anatomy.values), 1)), last)), strict=True
+            )
+        ]
+        order = sorted(range(len(words)), key=words.__getitem__)
+        rank = np.empty(len(words), dtype=np.int32)
+        rank[order] = np.arange(len(words), dtype=np.int32)
+        codes = np.full(len(self), -1, dtype=np.int32)
+        codes[rows] = rank[number]
+        return Codes(values=tuple(words[one] for one in order), codes=codes)
 
-    @cached_property
+    @property
     def pathology_counts(self) -> dict[str, int]:
         """How many images show each pathology, most frequent first; an image with two counts for both."""
-        counts = pc.value_counts(pc.list_flatten(self.table.column("pathologies"))).to_pylist()
-        return {item["values"]: item["counts"] for item in sorted(counts, key=lambda i: (-i["counts"], i["values"]))}
+        return dict(self._pathology_counts)
+
+    @cached_property
+    def _pathology_counts(self) -> dict[str, int]:
+        return self.pathologies.counts()
 
     def groups(self, grouping: Grouping) -> npt.NDArray[np.int32]:
         """Which images belong together: equal numbers share a patient, study, series and so on.
@@ -276,8 +386,8 @@ class Manifest:
         with self._lock:
             if grouping not in self._groups:
                 if grouping == "duplicate":
-                    self._groups[grouping] = np.asarray(self.table.column(name), dtype=np.int32)
-                elif name not in self.table.column_names:
+                    self._groups[grouping] = np.asarray(self.arrow(name), dtype=np.int32)
+                elif name not in self._columns.schema.names:
                     self._groups[grouping] = np.full(len(self), -1, dtype=np.int32)
                 else:
                     self._groups[grouping] = self.codes(name).codes
@@ -290,9 +400,9 @@ class Manifest:
             QueryError: No such grouping.
         """
         name = GROUP_COLUMNS.get(grouping, "")
-        if grouping == "duplicate" or name not in self.table.column_names:
+        if grouping == "duplicate" or name not in self._columns.schema.names:
             return int((self.groups(grouping) >= 0).sum())
-        return int(pc.sum(pc.not_equal(self._text(name), "")).as_py() or 0)
+        return self.distinct(name)[1]
 
     def mask(self, where: Mapping[str, Sequence[str]]) -> npt.NDArray[np.bool_]:
         """Which images satisfy a filter: every column must match, by any of its values.
@@ -348,12 +458,10 @@ class Manifest:
         for value in values:
             if value and value not in self.pathology_counts:
                 raise QueryError(_unknown_value("pathologies", value, tuple(self.pathology_counts)))
-        column = self.table.column("pathologies").combine_chunks()
-        matches = pc.is_in(pc.list_flatten(column), value_set=pa.array([v for v in values if v], pa.string()))
-        accepted = np.zeros(len(self), dtype=bool)
-        accepted[np.asarray(pc.filter(pc.list_parent_indices(column), matches))] = True
-        if "" in values:
-            accepted |= np.asarray(pc.list_value_length(column)) == 0
+        wanted = np.zeros(len(self.pathologies.values) + 1, dtype=bool)  # the last is an empty text, which is no value
+        wanted[[value in values for value in self.pathologies.values] + [False]] = True
+        accepted = self.pathologies.lengths == 0 if "" in values else np.zeros(len(self), dtype=bool)
+        accepted[self.pathologies.rows[wanted[self.pathologies.codes]]] = True
         return accepted
 
     def row_of(self, image_id: str) -> int:
@@ -376,7 +484,7 @@ class Manifest:
         Args:
             image_ids: ``(R,)``, in any order.
         """
-        column = self.table.column("image_id")
+        column = self.arrow("image_id")
         # The few are looked up, not the many: 1.6 million take 30 ms so, and half a second the other way around.
         rows = np.flatnonzero(np.asarray(pc.is_in(column, value_set=pa.array(image_ids, column.type))))
         place = dict(zip(column.take(pa.array(rows)).to_pylist(), rows.tolist(), strict=True))
@@ -394,7 +502,7 @@ class Manifest:
         order = self._order(column)
         if order is None:
             return np.flatnonzero(np.asarray(pc.equal(self._text(column), value)))
-        values = self.table.column(column)
+        values = self.arrow(column)
         first = bisect_left(order, value, key=lambda row: values[row].as_py() or "")
         last = bisect_right(order, value, lo=first, key=lambda row: values[row].as_py() or "")
         return np.sort(order[first:last]).astype(np.intp)
@@ -411,7 +519,7 @@ class Manifest:
 
     def find(self, text: str, *, limit: int = 50) -> npt.NDArray[np.int64]:
         """Rows whose image_id contains ``text`` (upper and lower case alike), the first ``limit`` of them."""
-        contains = pc.match_substring(self.table.column("image_id"), text, ignore_case=True)
+        contains = pc.match_substring(self.arrow("image_id"), text, ignore_case=True)
         return np.flatnonzero(np.asarray(contains))[:limit].astype(np.int64)
 
     def filterable(self, *, most: int = 200) -> list[str]:
@@ -421,11 +529,21 @@ class Manifest:
             if name == "pathologies":
                 if len(self.pathology_counts) > 1:
                     names.append(name)
-            elif _is_nested(self.table.schema.field(name)):
+            elif _is_nested(self._columns.schema.field(name)):
                 continue  # a source's own lists: there is no filter for these
-            elif name not in _NEVER_A_FILTER and 2 <= len(self.codes(name).values) <= most:
+            elif name not in _NEVER_A_FILTER and self._has_few(name, most) and len(self.codes(name).values) > 1:
                 names.append(name)
         return names
+
+    def _has_few(self, name: str, most: int) -> bool:
+        """Whether a column has at most so many values; the first rows mostly tell of one with more."""
+        with self._lock:
+            is_known = name in self._codes
+        if not is_known and len(self) > _FIRST_ROWS:
+            first = pc.unique(self._columns.first(name, _FIRST_ROWS).cast(pa.string()))
+            if len(first) - first.null_count - (pc.index(first, "").as_py() >= 0) > most:
+                return False
+        return len(self.codes(name).values) <= most
 
     def write(self, path: Path) -> None:
         """Write the table as parquet, in one step.
@@ -438,37 +556,47 @@ class Manifest:
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
-        """Read a manifest that :meth:`write` wrote.
+        """Read a manifest that :meth:`write` wrote; its columns when they are asked for.
 
         Raises:
             CollectionError: The file is missing or damaged.
         """
-        try:
-            with pq.ParquetFile(path) as file:
-                table = file.read()  # in one piece, which read_table would not be
-            digest = digest_file(path)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise CollectionError(
-                f"Expected a readable manifest, but {path} is missing or damaged. Import the collection again."
-            ) from error
-        if odd := odd_column(table.schema):
+        columns = ColumnsInFile(path)
+        if odd := odd_column(columns.schema):
             raise CollectionError(
                 f"Expected a manifest, but the column {odd[:80]} in {path} has another type, or is there twice. "
                 "Import the collection again."
             )
-        return cls(table, digest=digest)
+        return cls(columns, digest=columns.digest)
 
     def _check_column(self, name: str) -> None:
-        if name in self.table.column_names and _is_nested(self.table.schema.field(name)):
+        self._check_there(name)
+        if _is_nested(self._columns.schema.field(name)):
             raise QueryError(f"Expected a column of one value a row, but column = {name!r} holds lists. Use the frame.")
-        if name not in self.table.column_names:
+
+    def _check_there(self, name: str) -> None:
+        if name not in self._columns.schema.names:
             close = get_close_matches(name, self.column_names, n=1)
             hint = f"Did you mean {close[0]}?" if close else f"Choose one of {', '.join(self.column_names)}."
             raise QueryError(f"Expected a column of the manifest, but column = {name!r}. {hint}")
 
     def _text(self, name: str) -> pa.ChunkedArray:
         self._check_column(name)
-        return pc.fill_null(self.table.column(name).cast(pa.string()), "")
+        return pc.fill_null(self._columns.column(name).cast(pa.string()), "")
+
+
+def list_codes(column: pa.ChunkedArray) -> ListCodes:
+    """A column of lists as integer codes; of what is no text, the text of it.
+
+    Example:
+        >>> found = list_codes(pa.chunked_array([[["b", "a"], [], None], [["a", ""]]]))
+        >>> found.values, found.codes.tolist(), found.lengths.tolist(), found.rows.tolist()
+        (('a', 'b'), [1, 0, 0, -1], [2, 0, 0, 2], [0, 0, 3, 3])
+    """
+    lists = column.combine_chunks()
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int32)
+    found = _encode(pc.list_flatten(lists).cast(pa.string()).dictionary_encode())
+    return ListCodes(found.values, found.codes, lengths)
 
 
 def _is_nested(field: pa.Field) -> bool:
@@ -496,19 +624,39 @@ def odd_column(schema: pa.Schema) -> str:
     return ""
 
 
-def _encode(column: pa.ChunkedArray | pa.Array) -> Codes:
-    """Text → sorted distinct values and codes; "" becomes -1."""
-    encoded = column.dictionary_encode()
-    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+def _encode(encoded: pa.DictionaryArray) -> Codes:
+    """Numbered values → sorted ones and codes; "" becomes -1, and so does what is not there."""
     words = encoded.dictionary
     # Bytes of UTF-8 are in the order of the characters that they stand for.
     order = np.asarray(pc.sort_indices(words)).astype(np.int64)
     if len(order) and not words[int(order[0])].as_py():
         order = order[1:]
-    position = np.full(len(words), -1, dtype=np.int32)
+    position = np.full(len(words) + 1, -1, dtype=np.int32)  # the last stands for what is not there
     position[order] = np.arange(len(order), dtype=np.int32)
-    codes = position[np.asarray(encoded.indices)] if len(words) else np.empty(0, dtype=np.int32)
+    codes = position.take(indices_of(encoded, unknown=len(words)))
     return Codes(values=tuple(words.take(pa.array(order)).to_pylist()), codes=codes)
+
+
+def _numbers(encoded: pa.DictionaryArray) -> tuple[int, int]:
+    """How many values there are beside "", and how many rows have one of them."""
+    empty = pc.index(encoded.dictionary, "").as_py()
+    unknown = encoded.indices.null_count
+    if empty >= 0:
+        unknown += int(np.count_nonzero(indices_of(encoded, unknown=-1) == empty))
+    return len(encoded.dictionary) - (empty >= 0), len(encoded) - unknown
+
+
+def _distinct(numbers: npt.NDArray[np.int64], *, most: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.integer]]:
+    """The distinct ones of some numbers below ``most``, ascending, and for each number which of them it is."""
+    if most > _MOST_FLAGS:
+        found, number = np.unique(numbers, return_inverse=True)
+        return found, number
+    there = np.zeros(most, dtype=bool)
+    there[numbers] = True
+    found = np.flatnonzero(there)
+    place = np.empty(most, dtype=np.int32)
+    place[found] = np.arange(len(found), dtype=np.int32)
+    return found, place.take(numbers)
 
 
 def _place(value: str, values: Sequence[str]) -> int | None:

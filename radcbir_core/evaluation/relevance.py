@@ -128,7 +128,7 @@ class Relevance:
         Raises:
             EvaluationError: An unknown rule.
         """  # noqa: D205 - the sentence is one
-        column = manifest.table.column("pathologies").combine_chunks()
+        column = manifest.arrow("pathologies").combine_chunks()
         modality, anatomy = (manifest.codes(name) for name in ("modality", "anatomy"))
         joined = pc.binary_join(column, _SEPARATOR)
         words = pc.fill_null(joined, "").dictionary_encode()

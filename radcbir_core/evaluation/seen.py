@@ -125,7 +125,7 @@ def seen_files(store: EncoderStore, training: Training) -> npt.NDArray[np.bool_]
     """
     if training.state != "listed":
         return np.zeros(len(store.collection), dtype=bool)
-    column = store.collection.manifest.table.column("sha256").cast(pa.binary())
+    column = store.collection.manifest.arrow("sha256").cast(pa.binary())
     listed = training.lists(column.to_numpy().astype("S64"))
     return _with_fellows(listed, groups_of(store, ("duplicate",)))
 
@@ -158,7 +158,7 @@ def seen_notes(store: EncoderStore, rule: SeenRule | None = None) -> list[str]:
     if seen.state == "unknown":
         return [f"What {name} was trained on is not known to RadCBIR: it may have seen these very images."]
     notes = []
-    unread = int(pc.sum(pc.equal(store.collection.manifest.table.column("sha256"), "")).as_py() or 0)
+    unread = int(pc.sum(pc.equal(store.collection.manifest.arrow("sha256"), "")).as_py() or 0)
     if unread:
         notes.append(
             f"{unread:,} of {number:,} files were not read when they were imported: whether {name} has seen them in "

@@ -176,7 +176,7 @@ def _joined(before: Collection, gathered: Gathered, *, take_changes: bool) -> _J
         return _Joined(None, existing_root, problems, notes, 0, history)
     if not len(fresh) and "path" not in changed:
         # Only labels: the images are, and are named, as before, wherever the table that says so lies.
-        table, root = _with_column(table, "path", before.manifest.table.column("path")), existing_root
+        table, root = _with_column(table, "path", before.manifest.arrow("path")), existing_root
     groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
     table = table.set_column(table.column_names.index("duplicate_group"), "duplicate_group", groups)
     return _Joined(table.combine_chunks(), root, problems, notes, len(fresh), history)
@@ -338,7 +338,7 @@ def _problems(
     own &= ~np.asarray(pc.is_in(existing.column("image_id"), value_set=ids))
     rows = np.flatnonzero(own)
     gone = existing.select(["path", "image_id"]).take(pa.array(rows)).to_pandas()
-    files = before.manifest.table.column("path").take(pa.array(rows)).to_pylist()
+    files = before.manifest.arrow("path").take(pa.array(rows)).to_pylist()
     gone["source"], gone["line"] = "adding", ""
     gone["reason"] = [LEFT_OUT if (before.image_root / file).is_file() else GONE for file in files]
     problems = pd.concat([gathered.problems[PROBLEM_COLUMNS].astype(str), gone[PROBLEM_COLUMNS]], ignore_index=True)

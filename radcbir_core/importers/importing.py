@@ -181,7 +181,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     notes += accepted.notes
     for column in ("patient_id", "study_id"):
         notes += accepted.changes.spellings.notes(column, alike_images(manifest.table, column))
-    labels = set(pc.unique(pc.list_flatten(manifest.table.column("pathologies"))).to_pylist())
+    labels = set(pc.unique(pc.list_flatten(manifest.arrow("pathologies"))).to_pylist())
     notes += [ONLY_MARKS] if labels and labels <= {"0", "1", "-1", "0.0", "1.0", "-1.0"} else []
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []

@@ -442,7 +442,7 @@ def _of_embeddings(request: ImportRequest, formats: Sequence[Format]) -> Preview
     manifest = Manifest(complete(joined.matched.table), digest="")
     first = manifest.rows(range(min(SHOWN, len(manifest)))).assign(problem="")
     problems = joined.matched.problems
-    unlabeled = pc.sum(pc.equal(pc.list_value_length(manifest.table.column("pathologies")), 0)).as_py()
+    unlabeled = pc.sum(pc.equal(pc.list_value_length(manifest.arrow("pathologies")), 0)).as_py()
     patients = manifest.codes("patient_id")
     vectors = joined.vectors[0]
     notes = [

@@ -7,9 +7,11 @@ import json
 import shutil
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from pages.parts.collections import exports, sizes
@@ -20,7 +22,7 @@ from radcbir_core.collections.artifacts import EVALUATION, INDEX, NEIGHBORS, PRO
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.export import export_manifest
 from radcbir_core.collections.layout import list_collections
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifest_columns import ColumnsInFile
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import CollectionError, Remedy, StaleError
 from radcbir_core.evaluation import evaluation_of
@@ -71,17 +73,18 @@ def test_the_list_tells_what_each_collection_is(copied_data, app) -> None:
 
 
 def test_it_counts_without_reading_whole_manifests(copied_data, app, monkeypatch) -> None:
-    """Only the open collection's is read; the list and the others' overview come from a few columns."""
+    """The list and the overview come from a few columns, which are read one by one."""
     for number in range(10):
         copy = second(copied_data, f"z{number}", created=f"2026-01-0{number}")
         (copy / "problems.csv").unlink()
-    read = Manifest.read
+    read = ColumnsInFile.table
 
-    def only_the_open_one(path: Path) -> Manifest:
-        assert path.parent.name == "small", path
-        return read(path)
+    def some(columns: ColumnsInFile, names: Sequence[str] | None = None) -> pa.Table:
+        assert names is not None
+        assert not {"image_id", "path", "caption", "sha256"} & set(names)
+        return read(columns, names)
 
-    monkeypatch.setattr(Manifest, "read", only_the_open_one)
+    monkeypatch.setattr(ColumnsInFile, "table", some)
     at = app("collections", collection="small", show="z3")
     assert not complaints(at)
     assert html(at).count('<td class="number">61</td><td class="number">25</td>') == 11

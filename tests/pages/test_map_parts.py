@@ -210,11 +210,16 @@ def test_members_of_lists_are_those_of_plain_python(lists):
 
 
 def test_further_columns_are_those_that_say_something():
+    given = {name: ["", ""] for name in COLUMNS}
     table = pa.table(
-        {
+        given
+        | {
             "image_id": ["a", "b"],
             "anatomy": ["x", "y"],
             "caption": ["one", "two"],
+            "pathologies": pa.array([[], []], pa.list_(pa.string())),
+            "width": pa.nulls(2, pa.int32()),
+            "height": [512, 512],
             "sex": ["F", ""],
             "empty": ["", ""],
             "nothing": pa.array([None, None], pa.float64()),
@@ -223,7 +228,8 @@ def test_further_columns_are_those_that_say_something():
             "age": [40, 50],
         }
     )
-    assert column_values.further_columns(table) == ["sex", "findings", "age"]
+    found = column_values.further_columns(Manifest(table, digest=""))
+    assert found == ["height", "sex", "findings", "age"]
 
 
 def test_a_scale_leaves_out_what_is_far_from_all_others():

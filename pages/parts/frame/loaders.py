@@ -414,4 +414,4 @@ def _reviews(folder: str, stamp: tuple[int, int, int]) -> Reviews:  # noqa: ARG0
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _facts(key: CollectionKey) -> Counts:
-    return counts_in(collection_by(key).manifest.table)
+    return counts_in(collection_by(key).manifest)

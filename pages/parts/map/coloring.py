@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pages.parts.frame import palette
 from pages.parts.map.point_colors import MOST_ENTRIES, CategoryColors, Entry, ValueColors
-from radcbir_core.collections.manifest import Codes
+from radcbir_core.collections.manifest import Codes, ListCodes
 from radcbir_core.wording import counted
 
 MOST: Final = 12
@@ -66,6 +66,21 @@ class Members:
         """A column with at most one value a row."""
         rows = np.flatnonzero(codes.codes >= 0)
         return cls(codes.values, rows, codes.codes[rows], len(codes.codes))
+
+    @classmethod
+    def of_lists(cls, lists: ListCodes) -> Members:
+        """A column of lists; each value of a list once, however often it says it.
+
+        >>> members = Members.of_lists(ListCodes(("a", "b"), np.array([1, 0, 1, -1, 0]), np.array([3, 0, 2])))
+        >>> members.rows.tolist(), members.codes.tolist(), members.size
+        ([0, 0, 2], [0, 1, 0], 3)
+        """
+        known = lists.codes >= 0
+        rows, codes = lists.rows[known], lists.codes[known]
+        if (np.diff(rows) == 0).any():
+            rows, own = np.divmod(np.unique(rows * len(lists.values) + codes), len(lists.values))
+            codes = own.astype(np.int32)
+        return cls(lists.values, rows, codes, len(lists.lengths))
 
     def counts(self, chosen: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int64]:
         """How many rows (of those chosen, ``(N,)`` bool) have each value; a row with several counts for each."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pages.parts.map.coloring import COLUMNS, Members
+from radcbir_core.collections.manifest import Manifest, list_codes
 
 NAMES_OF_ONE: Final = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group", "dicom_frame"})
 """Columns that name or describe a single image: as many values as images color nothing."""
@@ -21,12 +22,12 @@ _NEVER_NUMBERS: Final = frozenset({*COLUMNS, "patient_id", "study_id", "series_i
 _FEWEST_NUMBERS: Final = 3
 
 
-def further_columns(table: pa.Table) -> list[str]:
-    """The columns besides those of every collection that say something of an image, in the order of the table."""
+def further_columns(manifest: Manifest) -> list[str]:
+    """The columns besides those of every collection that say something of an image, in the order of the manifest."""
     return [
         name
-        for name in table.column_names
-        if name not in COLUMNS and name not in NAMES_OF_ONE and _has_values(table.column(name))
+        for name in manifest.column_names
+        if name not in COLUMNS and name not in NAMES_OF_ONE and _has_values(manifest, name)
     ]
 
 
@@ -71,28 +72,18 @@ def list_members(column: pa.ChunkedArray) -> Members:
     >>> members.values, members.rows.tolist(), members.codes.tolist(), members.size
     (('a', 'b'), [0, 0, 3], [0, 1, 0], 4)
     """
-    lists = column.combine_chunks()
-    flat = pc.fill_null(pc.list_flatten(lists).cast(pa.string()), "")
-    rows = np.asarray(pc.list_parent_indices(lists), dtype=np.int64)
-    values = tuple(sorted(value for value in pc.unique(flat).to_pylist() if value))
-    codes = np.asarray(pc.fill_null(pc.index_in(flat, value_set=pa.array(values, pa.string())), -1), dtype=np.int32)
-    rows, codes = rows[codes >= 0], codes[codes >= 0]
-    if (np.diff(rows) == 0).any():  # each value once, however often a list says it
-        rows, own = np.divmod(np.unique(rows * len(values) + codes), len(values))
-        codes = own.astype(np.int32)
-    return Members(values, rows, codes, len(column))
+    return Members.of_lists(list_codes(column))
 
 
-def is_list(column: pa.ChunkedArray) -> bool:
-    """Whether a column holds lists."""
-    return bool(pa.types.is_list(column.type) or pa.types.is_large_list(column.type))
+def is_list(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds lists."""
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind))
 
 
-def _has_values(column: pa.ChunkedArray) -> bool:
-    if column.null_count == len(column):
-        return False
-    if is_list(column):
-        return bool((np.asarray(pc.fill_null(pc.list_value_length(column), 0)) > 0).any())
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return bool(pc.any(pc.not_equal(column, "")).as_py())
-    return not pa.types.is_nested(column.type)
+def _has_values(manifest: Manifest, name: str) -> bool:
+    kind = manifest.schema.field(name).type
+    if is_list(kind):
+        return bool((np.asarray(pc.fill_null(pc.list_value_length(manifest.arrow(name)), 0)) > 0).any())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return manifest.distinct(name)[1] > 0
+    return not pa.types.is_nested(kind) and manifest.arrow(name).null_count < len(manifest)

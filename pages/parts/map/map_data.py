@@ -233,13 +233,14 @@ def _colors_of_occurrence(key: EncoderKey, made: Hashable, *, _result: Result) -
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _further_columns(key: CollectionKey) -> list[str]:
-    return column_values.further_columns(loaders.collection_by(key).manifest.table)
+    return column_values.further_columns(loaders.collection_by(key).manifest)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _numbers(key: CollectionKey, column: str) -> np.ndarray | None:
-    table = loaders.collection_by(key).manifest.table
-    return column_values.numbers_of(column, table.column(column)) if column not in coloring.COLUMNS else None
+    if column in coloring.COLUMNS:
+        return None
+    return column_values.numbers_of(column, loaders.collection_by(key).manifest.arrow(column))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -286,8 +287,11 @@ def _precision_by_row(
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _members(key: CollectionKey, column: str) -> Members:
     manifest = loaders.collection_by(key).manifest
-    values = manifest.table.column(column)
-    return column_values.list_members(values) if column_values.is_list(values) else Members.of(manifest.codes(column))
+    if column == "pathologies":
+        return Members.of_lists(manifest.pathologies)
+    if column_values.is_list(manifest.schema.field(column).type):
+        return column_values.list_members(manifest.arrow(column))
+    return Members.of(manifest.codes(column))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

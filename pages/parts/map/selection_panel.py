@@ -124,7 +124,7 @@ def as_filter(manifest: Manifest, column: str, only: Sequence[str]) -> list[str]
     """
     if not only:
         return []
-    if not column or is_list(manifest.table.column(column)):
+    if not column or is_list(manifest.schema.field(column).type):
         return None
     values = {**{value: value for value in manifest.codes(column).values}, no_value(column): ""}
     return [f"{column}={values[name]}" for name in only] if set(only) <= set(values) else None

@@ -191,7 +191,7 @@ def known_images(collection: Collection, image_ids: Iterable[str]) -> Known:
     wanted = sorted({image_id for image_id in image_ids if image_id})
     rows = collection.manifest.rows_of(wanted)
     there = rows[rows >= 0]
-    records = collection.manifest.table.select(_LOOKED_AT).take(pa.array(there)).to_pylist()
+    records = collection.manifest.columns(_LOOKED_AT).take(pa.array(there)).to_pylist()
     return {record["image_id"]: record for record in records}
 
 

@@ -150,7 +150,7 @@ def _columns(manifest: Manifest, rows: npt.NDArray[np.int64]) -> dict[str, npt.N
 
 def _pathologies(manifest: Manifest, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
     """The pathologies of each image in one order, None where it has no label."""
-    lists = pc.take(manifest.table.column("pathologies"), rows).to_pylist()
+    lists = pc.take(manifest.arrow("pathologies"), rows).to_pylist()
     named = [", ".join(sorted(values)) if values else None for values in lists]
     return np.asarray(named, dtype=object)
 

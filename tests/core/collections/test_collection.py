@@ -78,7 +78,8 @@ def test_a_manifest_that_leads_out_of_the_image_root_reads_nothing_there(copied,
     table = copied.manifest.table
     given = [paths[leading], *table.column("path").to_pylist()[1:]]
     copied.image_root = root
-    copied.manifest.table = table.set_column(table.column_names.index("path"), "path", pa.array(given))
+    led_out = table.set_column(table.column_names.index("path"), "path", pa.array(given))
+    copied.manifest = type(copied.manifest)(led_out, digest="")
     with pytest.raises(ImageError, match=r"Expected images below .*root, but the path of row 0 leads out of it"):
         copied.read_image(0)
     assert copied.read_image(1).pixels.size

@@ -40,7 +40,7 @@ def most_frequent_first(words: list[str]) -> list[tuple[str, int]]:
 @given(st.lists(ROW, max_size=12), st.one_of(st.none(), st.lists(WORD, min_size=12, max_size=12)))
 def test_counts_are_those_of_the_rows(rows, series) -> None:
     manifest = manifest_of(rows, series=series)
-    counts = counts_in(manifest.table)
+    counts = counts_in(manifest)
     assert counts.images == len(rows)
     for name, counted in (
         ("dataset", counts.datasets),
@@ -77,5 +77,5 @@ def test_a_table_in_pieces_and_with_cells_that_are_not_there() -> None:
     ).table
     place = whole.column_names.index("split")
     whole = whole.set_column(place, "split", pa.array(["test", None, "test"], pa.large_string()))
-    counts = counts_in(pa.concat_tables([whole.slice(0, 1), whole.slice(1)]))
+    counts = counts_in(Manifest(pa.concat_tables([whole.slice(0, 1), whole.slice(1)]), digest=""))
     assert (counts.splits, counts.labels, counts.known_groups) == ({"test": 2}, 2, ())

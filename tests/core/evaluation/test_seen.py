@@ -104,9 +104,8 @@ def test_without_a_list_nothing_is_seen(store, monkeypatch) -> None:
 def test_files_that_nobody_has_read_are_not_known(store, monkeypatch) -> None:
     column = store.collection.manifest.table.column_names.index("sha256")
     table = store.collection.manifest.table
-    monkeypatch.setattr(
-        store.collection.manifest, "table", table.set_column(column, "sha256", [np.array([""] * len(table)).tolist()])
-    )
+    unread = table.set_column(column, "sha256", [np.array([""] * len(table)).tolist()])
+    monkeypatch.setattr(store.collection, "manifest", type(store.collection.manifest)(unread, digest=""))
     monkeypatch.setattr("radcbir_core.evaluation.seen.training_of", lambda *_: Training.listing(["0" * 16]))
     assert seen_of(store).number == 0
     assert seen_notes(store, "skip") == [
