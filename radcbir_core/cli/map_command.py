@@ -46,7 +46,7 @@ def lay_out_map(
     What is not given is as in the map of that name, or as by default. The map called "standard" is the one that a build
     makes; it can be laid out in another way, and not deleted. A build makes maps again whose neighbors have changed.
     """
-    from radcbir_core.projection.map_making import make_map
+    from radcbir_core.projection.map_making import delete_map, make_map
     from radcbir_core.projection.map_options import MapOptions
 
     collection = open_collection(name)
@@ -55,13 +55,13 @@ def lay_out_map(
         _list(collection.store(encoder_id))
         return
     check_map_name(kept_as)
+    if delete:
+        put_on_record(f"delete map {kept_as}", name)
+        delete_map(collection, encoder_id, kept_as)
+        print(f"Deleted the map {kept_as} of {name} with {encoder_id}.")
+        return
     with collection.building(encoder_id):
         store = collection.store(encoder_id)
-        if delete:
-            put_on_record(f"delete map {kept_as}", name)
-            store.forget_map(kept_as)
-            print(f"Deleted the map {kept_as} of {name} with {encoder_id}.")
-            return
         put_on_record(f"lay out map {kept_as}", name)
         chosen: dict[str, Any] = {
             "n_neighbors": n_neighbors,

@@ -20,6 +20,7 @@ from radcbir_core.projection.projecting import project
 from radcbir_core.storage import atomic_path, disk_errors
 
 if TYPE_CHECKING:
+    from radcbir_core.collections.collection import Collection
     from radcbir_core.collections.store import EncoderStore
 
 _AXES = ("x", "y", "z")
@@ -51,6 +52,18 @@ def make_map(
         CollectionError: It cannot be a map's name, or the neighbor graph is damaged.
         StorageError: No space left, or no permission.
     """
+    check_neighbors(store)
+    facts = project_store(store, name, options=options, progress=progress)
+    store.mark_map(name, **facts)
+    return facts
+
+
+def check_neighbors(store: EncoderStore) -> None:
+    """Make sure that there are neighbors of which a map can be made; reads none of them.
+
+    Raises:
+        StaleError: They are missing, or of other images than there are now.
+    """
     if not store.is_current(NEIGHBORS):
         standing = store.standings()[NEIGHBORS.name]
         raise StaleError(
@@ -59,9 +72,23 @@ def make_map(
             f"{store.encoder_id}.",
             remedy=store.rebuild,
         )
-    facts = project_store(store, name, options=options, progress=progress)
-    store.mark_map(name, **facts)
-    return facts
+
+
+def delete_map(collection: Collection, encoder_id: str, name: str) -> None:
+    """Delete a map that was made on request.
+
+    Args:
+        collection: Which.
+        encoder_id: Whose map.
+        name: Of the map.
+
+    Raises:
+        CollectionError: There is none of this name, it is the one that every build makes, or somebody builds with the
+            encoder.
+        StorageError: No permission.
+    """
+    with collection.building(encoder_id):
+        collection.store(encoder_id).forget_map(name)
 
 
 def renew_maps(store: EncoderStore, *, progress: Progress = silent) -> list[str]:

@@ -296,7 +296,7 @@ def test_rates_and_times_left_are_said_in_words():
     line = stages.line(Status(stage="embeddings", done=600, total=2400, rate=50.0))
     assert line == "Compute embeddings and thumbnails · 600 of 2,400 images · 50 images/s · 36 seconds left"
     line = stages.line(Status(stage="projection", done=1, total=2, rate=1.0))
-    assert line == "Lay out the map · 50 % · 1 second left"
+    assert line == "Lay out the map · 1 of 2 epochs · 1 second left"
     assert stages.line(Status(stage="load", done=0, total=1)) == "Check and load the encoder"
     assert stages.line(Status()) == "Begin"
     line = stages.line(Status(stage="embeddings", part="pixels", done=1, total=2, rate=0.5))

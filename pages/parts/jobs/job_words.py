@@ -12,6 +12,7 @@ from radcbir_core.jobs import Request
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from radcbir_core.jobs.kinds.export_file import ExportFile
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
 from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
 
 _STAYS: Final = "What is finished stays; it can go on later."
@@ -56,12 +57,21 @@ def words_of(request: Request) -> Words:
             "It begins anew when it is computed again.",
             "It begins anew when it is computed again.",
         )
-    if isinstance(request, MakeDemonstration):
-        return Words("Make the demonstration collection")
+    if isinstance(request, LayOutMap):
+        return Words(
+            f"Lay out the map {request.map_name} by {request.encoder_id}",
+            "It stops after the epoch at work. Nothing of it is kept; gone on with, it begins anew.",
+            "Nothing of it was kept.",
+        )
     if isinstance(request, ImportAndBuild):
-        with_encoders = f"uild with {', '.join(request.encoders)}"
-        if not request.brings_in:
-            return Words(f"B{with_encoders}")
-        first = "Open an archive" if request.archive is not None else "Import"
-        return Words(f"{first} and b{with_encoders}" if request.encoders else first)
-    return Words(request.kind.capitalize())
+        return Words(_import_and_build(request))
+    is_demonstration = isinstance(request, MakeDemonstration)
+    return Words("Make the demonstration collection" if is_demonstration else request.kind.capitalize())
+
+
+def _import_and_build(request: ImportAndBuild) -> str:
+    with_encoders = f"uild with {', '.join(request.encoders)}"
+    if not request.brings_in:
+        return f"B{with_encoders}"
+    first = "Open an archive" if request.archive is not None else "Import"
+    return f"{first} and b{with_encoders}" if request.encoders else first

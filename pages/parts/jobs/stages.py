@@ -65,6 +65,7 @@ _UNITS: Final = {
     **dict.fromkeys(("draw", "write", "import", "table"), _IMAGES),
     **{artifact.name: _IMAGES for artifact in ARTIFACTS if artifact.counts_images},
     "archive": _Unit("MB", "MB", with_rate=True),
+    "projection": _Unit("epoch", "epochs"),
     "export": _Unit("row", "rows", with_rate=True),
     "search": _Unit("query", "queries"),
     "evaluation": _Unit("level", "levels"),
@@ -99,7 +100,9 @@ def line(status: Status, label: str = "") -> str:
         >>> line(Status(stage="steps", done=7, total=1000))
         'Fit the linear probe · 7 of at most 1,000 steps'
         >>> line(Status(stage="projection", done=1, total=4))
-        'Lay out the map · 25 %'
+        'Lay out the map · 1 of 4 epochs'
+        >>> line(Status(stage="load", done=1, total=4))
+        'Check and load the encoder · 25 %'
     """
     parts = [label or label_of(status)]
     unit = _UNITS.get(status.stage)

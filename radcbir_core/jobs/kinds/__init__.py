@@ -20,6 +20,7 @@ KINDS: Final = {
     "demonstration": "radcbir_core.jobs.kinds.make_demonstration:MakeDemonstration",
     "evaluation": "radcbir_core.jobs.kinds.evaluate_encoder:EvaluateEncoder",
     "export": "radcbir_core.jobs.kinds.export_file:ExportFile",
+    "map": "radcbir_core.jobs.kinds.lay_out_map:LayOutMap",
 }
 """Kind → its class, as module:name. The module is imported when such a job is met."""
 
