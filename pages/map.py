@@ -7,24 +7,27 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from pages.parts.frame import shell
-from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
 from pages.parts.images import filters
-from pages.parts.map import chart, color_choice, map_data, second_map, selection, selection_panel
+from pages.parts.map import chart, color_choice, kept_maps, map_data, second_map, selection, selection_panel
 from pages.parts.map.color_choice import Colors
+from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.second_map import Second
 
 
 def page() -> None:
     """Draw the page."""
-    opened = shell.begin("Map", "projection")
+    shown = shell.begin("Map", "projection")
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="medium", key="radcbir-controls")
-    colors = color_choice.choose_colors(controls, opened)
+    colors = color_choice.choose_colors(controls, shown)
+    opened = kept_maps.choose(controls, shown)
     where = filters.choose(controls, opened.collection, what="Points")
     second = second_map.choose(controls, opened, colors)
+    kept_maps.draw_panel(controls, opened)
+    kept_maps.draw_job(opened)
     with shell.errors_shown():
         colors = color_choice.shown_now(opened, colors)
-        if len(map_data.points(opened.collection, opened.encoder_id, where).rows):
+        if len(map_data.points(opened, where).rows):
             maps_and_panel(opened, colors, where, second)
         else:
             st.info(
@@ -37,16 +40,15 @@ def page() -> None:
 
 @st.fragment
 def maps_and_panel(
-    opened: Opened, colors: Colors, where: Mapping[str, Sequence[str]], second: Second | None = None
+    opened: OpenedMap, colors: Colors, where: Mapping[str, Sequence[str]], second: Second | None = None
 ) -> None:
     """The map, or two, and what is selected; a selection runs this part of the page alone."""
-    collection = opened.collection
     chart.take_answer()
     with shell.errors_shown():
-        points = map_data.points(collection, opened.encoder_id, where)
+        points = map_data.points(opened, where)
         painted = color_choice.painted(opened, colors)
         only = chart.only_shown(painted.colors)
-        others = None if second is None else map_data.points(collection, second.opened.encoder_id, where)
+        others = None if second is None else map_data.points(second.opened, where)
         among = chart.among(painted.colors, only)
         picked = selection.selected(opened, points, among=among, second=others)
         query = chart.current_query(opened, where)
@@ -54,14 +56,14 @@ def maps_and_panel(
             left, right = st.columns([9, 5], gap="medium")
             with left:
                 chart.draw(opened, painted, where, picked=picked, only=only, query=query)
-                st.caption(chart.about(points, painted, query))
+                st.caption(chart.about(opened, points, painted, query))
         else:
             with st.container(key="radcbir-half-maps"):
                 left, beside = st.columns(2, gap="small")
             with left:
-                st.html(f'<p class="radcbir-part">{markup(opened.encoder_id)}</p>')
+                st.html(f'<p class="radcbir-part">{markup(second_map.title_of(opened.encoder_id, opened.name))}</p>')
                 chart.draw(opened, painted, where, picked=picked, only=only, query=query, paired=True)
-                st.caption(chart.about(points, painted, query))
+                st.caption(chart.about(opened, points, painted, query))
             with beside:
                 st.html(f'<p class="radcbir-part">{markup(second.title)}</p>')
                 its = color_choice.painted(second.opened, second.colors)
@@ -76,7 +78,7 @@ def maps_and_panel(
                     paired=True,
                     beside=opened.encoder_id,
                 )
-                st.caption(chart.about(others, its, asked))
+                st.caption(chart.about(second.opened, others, its, asked))
             right = st.container()
         with right:
             if picked.texts:

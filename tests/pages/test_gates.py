@@ -21,6 +21,7 @@ CHANGING = {
     "radcbir_core.collections.changes": {"remove_collection", "rename_collection", "relocate_images"},
     "radcbir_core.jobs": {"start", "run_here"},
     "radcbir_core.importers.uploads.kept_uploads": {"keep_upload", "remove_unused"},
+    "radcbir_core.projection.map_making": {"delete_map", "make_map", "project_store", "renew_maps"},
     "radcbir_core.importers.preview": {"preview"},  # reads what somebody names
     "radcbir_core.audit": {"record"},
     "radcbir_core.collections.reviews.reviewing": {
@@ -47,6 +48,7 @@ LOOKING = {
         "list_jobs",
     },
     "radcbir_core.importers.uploads.kept_uploads": {"Upload", "uploads_folder"},
+    "radcbir_core.projection.map_making": {"check_neighbors"},
     "radcbir_core.importers.preview": {"Preview", "PreviewedSource"},
     "radcbir_core.audit": {"account", "audit_path"},
     "radcbir_core.collections.reviews.reviewing": {

@@ -10,6 +10,7 @@ import pytest
 
 from pages.parts.images import outlines
 from pages.parts.map import map_data, point_facts, sent_bytes
+from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
@@ -37,7 +38,7 @@ def order(at):
     shown = chart(at)
     steps = fetched(shown["points"], "<i2").reshape(2, -1)
     collection = open_collection("small")
-    layout = map_data.layout(collection, "pixels")
+    layout = map_data.layout(OpenedMap(collection, "pixels"))
     assert (layout.steps == steps).all()
     return layout.rows
 
@@ -147,9 +148,9 @@ def test_pointing_at_an_image_says_what_it_is(app, places):
     manifest, _ = places
     at = app("map")
     rows = order(at)
-    *_, collection, encoder_id, layout = chart(at)["facts"].split("/")
+    *_, collection, encoder_id, name, layout = chart(at)["facts"].split("/")
     for position in (0, 17, 60):
-        facts = point_facts.facts_at(collection, encoder_id, layout, position)
+        facts = point_facts.facts_at(collection, encoder_id, name, layout, position)
         record = manifest.record(int(rows[position]))
         assert facts["row"] == rows[position]
         assert facts["image_id"] == record["image_id"]
@@ -161,7 +162,7 @@ def test_pointing_at_an_image_says_what_it_is(app, places):
         *_, version, row = facts["thumbnail"].split("/")
         content, kind = point_facts.thumbnail(collection, version, int(row))
         assert (kind, content) == ("image/jpeg", open_collection("small").thumbnail(facts["row"]))
-    for wrong in ((collection, encoder_id, "other", 0), (collection, encoder_id, layout, 61)):
+    for wrong in ((collection, encoder_id, name, "other", 0), (collection, encoder_id, name, layout, 61)):
         with pytest.raises(QueryError, match="the map is another by now"):
             point_facts.facts_at(*wrong)
     with pytest.raises(QueryError, match="it is another by now"):

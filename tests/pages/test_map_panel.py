@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from pages.parts.frame.shell import Opened
 from pages.parts.images import outlines
 from pages.parts.map import selection_panel
+from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.groups import clusters_of
@@ -126,7 +126,7 @@ def test_a_filter_for_images_without_a_value_is_understood_on_other_pages(app, s
 def test_the_table_of_a_selection_has_what_is_known_of_each_image(app, store) -> None:
     Precision().suited(store).run(store)
     rows = np.array([5, 2, 60])
-    table = selection_panel.selection_table(Opened(store.collection, "pixels"), rows)
+    table = selection_panel.selection_table(OpenedMap(store.collection, "pixels"), rows)
     records = [store.collection.manifest.record(int(row)) for row in rows]
     for column in selection_panel.CSV_COLUMNS:
         assert table[column].tolist() == [record[column] for record in records]

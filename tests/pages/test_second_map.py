@@ -7,6 +7,7 @@ import pytest
 
 from pages.parts.images import map_selection, outlines
 from pages.parts.map import map_data, sent_bytes
+from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.artifacts import NEIGHBORS, PROJECTION, made_record
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.store import content_digest
@@ -35,7 +36,7 @@ def by_another(app, copied_data):
 def chosen(shown, encoder_id):
     """The rows that the browser is told to be selected."""
     bits = np.unpackbits(np.frombuffer(sent_bytes.fetch(shown["chosen"].rpartition("/")[2]), np.uint8))
-    rows = map_data.layout(open_collection("small"), encoder_id).rows
+    rows = map_data.layout(OpenedMap(open_collection("small"), encoder_id)).rows
     return set(rows[bits[: len(rows)].astype(bool)].tolist())
 
 
@@ -81,8 +82,8 @@ def test_an_outline_on_the_map_of_another_encoder_selects_there(app, by_another)
 
 
 def outlines_text(text):
-    encoder_id, plain = map_selection.of_map(text)
-    return map_selection.on_map(encoder_id, outlines.to_text(outlines.from_text(plain)))
+    on, plain = map_selection.of_map(text)
+    return map_selection.on_map(on, outlines.to_text(outlines.from_text(plain)))
 
 
 def test_other_pages_know_what_was_selected_on_the_other_map(app, by_another):

@@ -124,8 +124,8 @@ def test_the_map_has_a_color_and_a_word_for_it(app, planted):
     assert not complaints(at)
     legend = {entry["name"]: entry["count"] for entry in chart(at)["colors"]["legend"]}
     assert legend == {"seen in training": len(SEEN), "not seen": 61 - len(SEEN), "near-duplicate seen": 0}
-    *_, collection, encoder_id, layout = chart(at)["facts"].split("/")
-    told = [point_facts.facts_at(collection, encoder_id, layout, position) for position in range(61)]
+    *_, collection, encoder_id, name, layout = chart(at)["facts"].split("/")
+    told = [point_facts.facts_at(collection, encoder_id, name, layout, position) for position in range(61)]
     assert {facts["row"] for facts in told if "seen in training" in facts["lines"]} == SEEN
     assert "pixels has seen 31 of the 61 images in training (51 %)." in words(at)
 

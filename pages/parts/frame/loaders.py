@@ -25,7 +25,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.counting import Counts, counts_in
 from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, clusters_of
 from radcbir_core.collections.inventory import Sizes, counts_of, sizes_of
-from radcbir_core.collections.layout import data_folder, list_collections
+from radcbir_core.collections.layout import STANDARD_MAP, data_folder, list_collections
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.collections.store import EncoderStore
@@ -68,6 +68,18 @@ class EncoderKey(NamedTuple):
     record: str
 
 
+class MapKey(NamedTuple):
+    """What identifies a map in the caches.
+
+    Attributes:
+        encoder: Of which encoder.
+        name: Of the map among that encoder's.
+    """
+
+    encoder: EncoderKey
+    name: str
+
+
 def collection_names() -> list[str]:
     """The names of all collections, sorted; read from disk each time."""
     return sorted(list_collections())
@@ -104,6 +116,15 @@ def encoder_key(opened: Collection, encoder_id: str) -> EncoderKey:
             message + f"Run: python -m radcbir_core build {opened.name} --encoder {encoder_id}"
         ) from error
     return EncoderKey(collection_key(opened), encoder_id, record)
+
+
+def map_key(opened: Collection, encoder_id: str, name: str = STANDARD_MAP) -> MapKey:
+    """What a map, and what is made of it, is cached by.
+
+    Raises:
+        CollectionError: The collection has no such encoder.
+    """
+    return MapKey(encoder_key(opened, encoder_id), name)
 
 
 def retriever(opened: Collection, encoder_id: str) -> Retriever:
@@ -144,13 +165,18 @@ def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
     return store.spec, str(store.record.get("fingerprint", ""))
 
 
-def projection(opened: Collection, encoder_id: str) -> pd.DataFrame:
+def projection(opened: Collection, encoder_id: str, name: str = STANDARD_MAP) -> pd.DataFrame:
     """Map coordinates, row-aligned with the manifest (x, y, preservation; float32). Read-only.
 
+    Args:
+        opened: The collection.
+        encoder_id: Whose map.
+        name: Of the map: the one that a build makes, or one that was made on request.
+
     Raises:
-        StaleError: There are none.
+        StaleError: There is no such map.
     """
-    return _projection(encoder_key(opened, encoder_id))
+    return projection_by(map_key(opened, encoder_id, name))
 
 
 def clusters(opened: Collection, encoder_id: str) -> np.ndarray:
@@ -342,13 +368,18 @@ def _encoder(spec: str, fingerprint: str) -> Encoder:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _projection(key: EncoderKey) -> pd.DataFrame:
-    store = _store(key)
-    projection = store.projection()
+def projection_by(key: MapKey) -> pd.DataFrame:
+    """The coordinates of a key, read once and shared."""
+    store = _store(key.encoder)
+    projection = store.projection(key.name)
     if projection is None:
-        name = store.collection.name
+        name, encoder_id = store.collection.name, key.encoder.encoder_id
+        if key.name != STANDARD_MAP:
+            raise StaleError(
+                f"Expected a map {key.name!r} of {name} by {encoder_id}, but there is none. Choose another on the Map."
+            )
         raise StaleError(
-            f"Expected a map of {name} by {key.encoder_id}, but there is none. Build {name} with {key.encoder_id}.",
+            f"Expected a map of {name} by {encoder_id}, but there is none. Build {name} with {encoder_id}.",
             remedy=store.rebuild,
         )
     return projection

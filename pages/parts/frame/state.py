@@ -6,23 +6,21 @@ because it drops a value it does not know without a word; here a value that does
 
 Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval, among Mined failures and on the Map:
 ``select`` (what is selected on the map, repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``, with a minus where
-it takes away, and ``ENCODER@`` before an outline on the map of another encoder than the open one).
-On Retrieval: ``image`` or ``text``, ``source``, ``k``,
-``exclude`` (repeated), ``where`` (repeated, ``column=value`` as on the command line), ``find``, ``browse`` (as
-``where``), ``perturb`` (repeated, ``rotate:10``), ``within`` (``anatomy``), ``hubness`` (the order of hits), ``beside``
-(the hit that is explained) and ``why`` (by which method, there and wherever a pair is open in large). On Pathology:
-``view``, ``level``, ``k``, ``protocol``,
+it takes away, and ``ENCODER@``, ``/MAP@`` or ``ENCODER/MAP@`` before an outline on another map than the open encoder's
+first one). On Retrieval: ``image`` or ``text``, ``source``, ``k``, ``exclude`` (repeated), ``where`` (repeated,
+``column=value`` as on the command line), ``find``, ``browse`` (as ``where``), ``perturb`` (repeated, ``rotate:10``),
+``within`` (``anatomy``), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and ``why`` (by which
+method, there and wherever a pair is open in large). On Pathology: ``view``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),
-``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs``
-(of one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups), ``sample`` (of approximate
+``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs`` (of
+one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups), ``sample`` (of approximate
 search). On Failures: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``empty``, ``seen``, ``weight`` (of ranks),
 ``figure`` (of cells), ``find``, ``pairs`` (``all``), ``label`` and ``hit`` (of the open cell), ``order`` (of its
 pairs), ``kind`` (of mined failures), ``sort`` and ``where`` (of these), ``divisor`` and ``labels`` (of hubness),
 ``among`` and ``slice`` (of slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside``
-(the pair in large). On
-the Map: ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the query), ``beside`` (the second map:
-``encoder:ID`` or ``color:COLUMN``), ``only`` (repeated; the categories shown alone), ``count`` (the labels counted in
-the selection) and ``values`` (``all`` of these). On Compare:
+(the pair in large). On the Map: ``map`` (its name), ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the
+query), ``beside`` (the second map: ``encoder:ID``, ``map:NAME`` or ``color:COLUMN``), ``only`` (repeated; the
+categories shown alone), ``count`` (the labels counted in the selection) and ``values`` (``all`` of these). On Compare:
 ``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,
 ``empty``, ``seen``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
 neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review:

@@ -10,28 +10,55 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
-from pages.parts.frame.loaders import EncoderKey
+from pages.parts.frame.loaders import MapKey
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import outlines
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.layout import STANDARD_MAP
 from radcbir_core.collections.manifest import Manifest
 from radcbir_core.errors import QueryError, RadcbirError
 from radcbir_core.wording import counted
 
-IMAGE: Final = "image:"
+_IMAGE: Final = "image:"
 """How the selection of a single image begins."""
 
 Places = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
-_OF_MAP: Final = re.compile(r"(?P<minus>-?)(?P<encoder>[^@:,]+)@(?P<rest>.*)", re.DOTALL)
+_OF_MAP: Final = re.compile(r"(?P<minus>-?)(?P<map>[^@:,]+)@(?P<rest>.*)", re.DOTALL)
+
+
+class MapName(NamedTuple):
+    """Which map an outline is on.
+
+    Attributes:
+        encoder_id: Whose; "" for the open encoder's.
+        name: Of the map among that encoder's.
+    """
+
+    encoder_id: str = ""
+    name: str = STANDARD_MAP
+
+    def __str__(self) -> str:
+        """As in the URL: ``ENCODER``, ``/MAP`` or ``ENCODER/MAP``; "" for the open encoder's standard map."""
+        return self.encoder_id if self.name == STANDARD_MAP else f"{self.encoder_id}/{self.name}"
+
+    @classmethod
+    def of(cls, text: str) -> MapName:
+        """The inverse of :meth:`__str__`.
+
+        >>> MapName.of("pixels/wide"), str(MapName("", "wide")), MapName.of("pixels").name
+        (MapName(encoder_id='pixels', name='wide'), '/wide', 'standard')
+        """
+        encoder_id, _, name = text.partition("/")
+        return cls(encoder_id, name or STANDARD_MAP)
 
 
 @dataclass(frozen=True)
@@ -52,43 +79,56 @@ class Selection:
         return int(np.count_nonzero(self.rows))
 
 
-def of_map(text: str) -> tuple[str, str]:
-    """The encoder on whose map an outline is, and its text without it; "" for that of the open encoder.
+def of_map(text: str) -> tuple[MapName, str]:
+    """The map that an outline is on, and its text without it.
 
-    >>> of_map("-pixels@box:0,0,1,1"), of_map("box:0,0,1,1"), of_map("image:a@b")
-    (('pixels', '-box:0,0,1,1'), ('', 'box:0,0,1,1'), ('', 'image:a@b'))
+    >>> on, plain = of_map("-pixels/wide@box:0,0,1,1")
+    >>> on.encoder_id, on.name, plain
+    ('pixels', 'wide', '-box:0,0,1,1')
+    >>> of_map("box:0,0,1,1")[1], of_map("image:a@b")[1]
+    ('box:0,0,1,1', 'image:a@b')
     """
     parts = _OF_MAP.fullmatch(text)
-    return (parts["encoder"], f"{parts['minus']}{parts['rest']}") if parts is not None else ("", text)
+    return (MapName.of(parts["map"]), f"{parts['minus']}{parts['rest']}") if parts is not None else (MapName(), text)
 
 
-def on_map(encoder_id: str, text: str) -> str:
-    """The text of an outline on the map of an encoder; :func:`of_map` is its inverse.
+def on_map(name: MapName, text: str) -> str:
+    """The text of an outline on a map; :func:`of_map` is its inverse.
 
-    >>> on_map("pixels", "-box:0,0,1,1"), on_map("", "box:0,0,1,1")
+    >>> on_map(MapName("pixels"), "-box:0,0,1,1"), on_map(MapName(), "box:0,0,1,1")
     ('-pixels@box:0,0,1,1', 'box:0,0,1,1')
     """
     minus = "-" if text.startswith("-") else ""
-    return f"{minus}{encoder_id}@{text.removeprefix('-')}" if encoder_id else text
+    return f"{minus}{name}@{text.removeprefix('-')}" if str(name) else text
 
 
-def asked(opened: Collection) -> tuple[str, ...]:
+def is_image(text: str) -> bool:
+    """Whether a text selects, or takes away, a single image.
+
+    >>> is_image("-image:chest-1"), is_image("box:0,0,1,1")
+    (True, False)
+    """
+    return text.removeprefix("-").startswith(_IMAGE)
+
+
+def asked(opened: Collection, encoder_id: str) -> tuple[str, ...]:
     """What the URL selects: ``select=box:…``, ``lasso:…`` or ``image:ID``, any number of them, in their order.
 
-    One that begins with a minus takes away from what those before it have selected. An outline on the map of another
-    encoder than the open one begins with its id, as ``pixels@box:…``. A text that is none of these, or names an image
-    or an encoder that is not there, is reported and left out.
+    One that begins with a minus takes away from what those before it have selected. An outline on another map than the
+    open encoder's first one begins with which it is (:class:`MapName`), as ``pixels@box:…`` or ``/wide@box:…``. A text
+    that is none of these, or names an image or a map that is not there, is reported and left out.
 
     Args:
         opened: Where the images are.
+        encoder_id: The open encoder.
     """
     texts = []
     for text in state.get_all("select"):
-        encoder_id, plain = of_map(text)
+        on, plain = of_map(text)
         outline = outlines.from_text(plain)
-        if outline is not None and (not encoder_id or encoder_id in opened.encoder_ids()):
-            texts.append(on_map(encoder_id, outlines.to_text(outline)))
-        elif text.removeprefix("-").startswith(IMAGE):
+        if outline is not None and _is_there(opened, on, encoder_id):
+            texts.append(on_map(on, outlines.to_text(outline)))
+        elif is_image(text):
             with shell.errors_shown():
                 _row(text, opened.manifest)
                 texts.append(text)
@@ -112,17 +152,17 @@ def rows_in(opened: Collection, encoder_id: str, texts: Sequence[str]) -> npt.ND
         StaleError: There is no map.
         QueryError: A text is none of those.
     """
-    maps = dict.fromkeys([encoder_id, *filter(None, (of_map(text)[0] for text in texts))])
-    return _rows_in(tuple(loaders.encoder_key(opened, name) for name in maps), tuple(texts))
+    maps = dict.fromkeys([MapName(), *(of_map(text)[0] for text in texts)])
+    keys = [loaders.map_key(opened, on.encoder_id or encoder_id, on.name) for on in maps]
+    return _rows_in(tuple(keys), tuple(texts))
 
 
-def selected(texts: Sequence[str], places: Callable[[str], Places], manifest: Manifest) -> npt.NDArray[np.bool_]:
+def selected(texts: Sequence[str], places: Callable[[MapName], Places], manifest: Manifest) -> npt.NDArray[np.bool_]:
     """As :func:`rows_in`, of any places.
 
     Args:
         texts: What is selected, in their order.
-        places: Gives x and y, each (N,) with NaN for an image without a place, on the map of an encoder; of the open
-            one for "".
+        places: Gives x and y, each (N,) with NaN for an image without a place, on a map.
         manifest: What the images are.
 
     Raises:
@@ -130,12 +170,12 @@ def selected(texts: Sequence[str], places: Callable[[str], Places], manifest: Ma
     """
     chosen = np.zeros(len(manifest), dtype=bool)
     for text in texts:
-        encoder_id, plain = of_map(text)
+        on, plain = of_map(text)
         outline = outlines.from_text(plain)
         if outline is None:
             chosen[_row(text, manifest)] = not text.startswith("-")
             continue
-        within = outlines.inside(outline, *places(encoder_id))
+        within = outlines.inside(outline, *places(on))
         chosen = chosen & ~within if outline.takes_away else chosen | within
     return chosen
 
@@ -151,7 +191,7 @@ def choose(box: st.delta_generator.DeltaGenerator, opened: Opened, *, what: str)
     if not state.get_all("select"):
         return None
     try:
-        texts = asked(opened.collection)
+        texts = asked(opened.collection, opened.encoder_id)
         selection = Selection(texts, rows_in(opened.collection, opened.encoder_id, texts))
     except RadcbirError as error:
         shell.show_error(error)
@@ -172,32 +212,43 @@ def choose(box: st.delta_generator.DeltaGenerator, opened: Opened, *, what: str)
 
 def link_to_map(texts: Sequence[str]) -> None:
     """The way to the map, where the selection is drawn."""
+    names = [on.name for on, plain in map(of_map, texts) if outlines.from_text(plain) and not on.encoder_id]
+    own = names[0] if names and names[0] != STANDARD_MAP else None
     st.page_link(
         "pages/map.py",
         label="See the selection on the map",
         icon=":material/scatter_plot:",
-        query_params=state.parameters_for(select=list(texts)),
+        query_params=state.parameters_for(select=list(texts), map=own),
     )
 
 
 def _row(text: str, manifest: Manifest) -> int:
     name = text.removeprefix("-")
-    if not name.startswith(IMAGE):
+    if not name.startswith(_IMAGE):
         raise QueryError(
             f"Expected a selection as box:x,y,x,y or lasso:x,y,… or image:image_id, but select = {text[:80]!r}. "
             "Select it on the map."
         )
-    return manifest.row_of(name.removeprefix(IMAGE))
+    return manifest.row_of(name.removeprefix(_IMAGE))
+
+
+def _is_there(opened: Collection, on: MapName, encoder_id: str) -> bool:
+    if on == MapName():
+        return True
+    encoder_id = on.encoder_id or encoder_id
+    return encoder_id in opened.encoder_ids() and on.name in opened.store(encoder_id).maps()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _rows_in(maps: tuple[EncoderKey, ...], texts: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    opened = loaders.collection_by(maps[0].collection)
+def _rows_in(maps: tuple[MapKey, ...], texts: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    opened = maps[0].encoder  # whose encoder is the open one
 
-    def places(encoder_id: str) -> Places:
-        found = loaders.projection(opened, encoder_id or maps[0].encoder_id)
+    def places(on: MapName) -> Places:
+        encoder_id = on.encoder_id or opened.encoder_id
+        key = next(key for key in maps if (key.encoder.encoder_id, key.name) == (encoder_id, on.name))
+        found = loaders.projection_by(key)
         return found["x"].to_numpy(), found["y"].to_numpy()
 
-    rows = selected(texts, places, opened.manifest)
+    rows = selected(texts, places, loaders.collection_by(opened.collection).manifest)
     rows.flags.writeable = False
     return rows

@@ -18,12 +18,12 @@ import streamlit as st
 
 from pages.parts.frame import loaders, palette, shell, state
 from pages.parts.frame.figures import SCALE
-from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import outlines
-from pages.parts.images.map_selection import IMAGE, of_map, on_map
-from pages.parts.map import map_data, point_facts, routes, sent_bytes
+from pages.parts.images.map_selection import MapName, is_image, of_map, on_map
+from pages.parts.map import map_data, map_words, point_facts, routes, sent_bytes
 from pages.parts.map.map_data import Painted
+from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
 from pages.parts.map.selection import Picked
@@ -61,14 +61,14 @@ class Query:
     hits: tuple[Place | None, ...] = ()
 
 
-def current_query(opened: Opened, where: Mapping[str, Sequence[str]]) -> Query | None:
+def current_query(opened: OpenedMap, where: Mapping[str, Sequence[str]]) -> Query | None:
     """The current query and its hits; None where there is none.
 
     A query made on Retrieval since the last visit comes first; else what the URL says. Its hits are those that
     Retrieval shows where nobody has chosen otherwise.
 
     Args:
-        opened: The open collection and encoder.
+        opened: The map.
         where: The filter, which its hits pass.
     """
     collection = opened.collection
@@ -92,8 +92,8 @@ def current_query(opened: Opened, where: Mapping[str, Sequence[str]]) -> Query |
     return None
 
 
-def _place(opened: Opened, row: int) -> Place | None:
-    projection = loaders.projection(opened.collection, opened.encoder_id)
+def _place(opened: OpenedMap, row: int) -> Place | None:
+    projection = opened.places
     x, y = (float(projection[name].iloc[row]) for name in ("x", "y"))
     return None if np.isnan(x) or np.isnan(y) else (x, y)
 
@@ -138,7 +138,7 @@ def among(colors: PointColors, only: Sequence[str]) -> np.ndarray | None:
 
 
 def draw(
-    opened: Opened,
+    opened: OpenedMap,
     painted: Painted,
     where: Mapping[str, Sequence[str]],
     *,
@@ -151,25 +151,26 @@ def draw(
     """The chart.
 
     Args:
-        opened: The open collection and encoder.
+        opened: The map.
         painted: The colors.
         where: The filter.
         picked: What is selected.
         only: Names of the categories shown alone.
         query: The current query.
-        paired: Whether there are two maps. What is selected is then told by image, since the outlines may be the
-            other's.
+        paired: Whether there are two maps.
         beside: On the second map, whose the first one is.
     """
-    collection, encoder_id = opened.collection, opened.encoder_id
-    layout = map_data.layout(collection, encoder_id)
-    mask = map_data.mask(collection, encoder_id, where)
+    layout = map_data.layout(opened)
+    mask = map_data.mask(opened, where)
     marked = None
     if query is not None and query.place is not None:
         hits = [{"rank": rank, "place": place} for rank, place in enumerate(query.hits, 1) if place is not None]
         marked = {"place": query.place, "hits": hits}
 
-    chosen = map_data.Sent.of(layout.mask(picked.mask)) if paired and picked.texts else None
+    own = MapName("" if beside in ("", opened.encoder_id) else opened.encoder_id, opened.name)
+    # Outlines on another map than this one do not say which points are selected here.
+    elsewhere = any(of_map(text)[0] != own for text in picked.texts if not is_image(text))
+    chosen = map_data.Sent.of(layout.mask(picked.mask)) if (paired or elsewhere) and picked.texts else None
     key = _KEYS[bool(beside)]
     _canvas(
         key=key,
@@ -181,8 +182,8 @@ def draw(
             "chosen": None if chosen is None else _ready(chosen),
             "paired": paired,
             "second": bool(beside),
-            "map": "" if beside in ("", encoder_id) else encoder_id,
-            "facts": point_facts.address(collection, encoder_id),
+            "map": str(own),
+            "facts": point_facts.address(opened),
             "grid": {"x": layout.origin[0], "y": layout.origin[1], "step": layout.step},
             "home": layout.home,
             "all": layout.all,
@@ -246,11 +247,11 @@ def _selection(sent: Any) -> list[str]:
     """What the browser says is selected, as it goes to the URL; what is no selection is left out."""
     kept = []
     for text in _texts(sent):
-        encoder_id, plain = of_map(text)
+        on, plain = of_map(text)
         outline = outlines.from_text(plain)
         if outline is not None:
-            kept.append(on_map(encoder_id, outlines.to_text(outline)))
-        elif text.removeprefix("-").startswith(IMAGE):
+            kept.append(on_map(on, outlines.to_text(outline)))
+        elif is_image(text):
             kept.append(text)
     return kept[-_MOST_TEXTS:]
 
@@ -268,8 +269,8 @@ def _number(sent: Any) -> int:
     return sent if isinstance(sent, int) and not isinstance(sent, bool) else 0
 
 
-def about(points: Points, painted: Painted, query: Query | None) -> str:
-    """What is drawn and how, how far the map can be trusted, and what it leaves out; Markdown."""
+def about(opened: OpenedMap, points: Points, painted: Painted, query: Query | None) -> str:
+    """What is drawn and how, how the map was made, how far it can be trusted, and what it leaves out; Markdown."""
     lines = [f"{counted(len(points.rows), 'image')}, all of them drawn."]
     if len(points.rows) > _MOST_SIGNS:
         lines.append(
@@ -280,8 +281,8 @@ def about(points: Points, painted: Painted, query: Query | None) -> str:
         )
     if not np.isnan(points.preservation):
         lines.append(
-            f"Neighborhood preservation {points.preservation:.2f}: the share of each image's 15 nearest neighbors that "
-            "are also near it on the map, on average. Distances between far groups mean little."
+            f"Neighborhood preservation {points.preservation:.2f}: the share of each image's {opened.neighbors} "
+            "nearest neighbors that are also near it on the map, on average. Distances between far groups mean little."
         )
     if painted.colors.said:
         lines.append(painted.colors.said)
@@ -291,7 +292,8 @@ def about(points: Points, painted: Painted, query: Query | None) -> str:
         placed = sum(place is not None for place in query.hits)
         shown = f"; the lines go to its first {placed} hits, by rank" if placed else ""
         lines.append(f"The ring is the query {query.name}{shown}.")
-    return literal(" ".join(lines))
+    made = map_words.made_with(opened.name, opened.facts, images=len(opened.collection))
+    return "\n\n".join(literal(text) for text in (" ".join(lines), made) if text)
 
 
 _ENTRY: Final = """export default function (component) {

@@ -17,6 +17,7 @@ from pages.parts.frame.shell import Opened
 from pages.parts.map import coloring, map_data
 from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from pages.parts.map.map_data import Painted
+from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import LEVELS, Level
 from radcbir_core.evaluation import KS, Evaluation
@@ -104,19 +105,18 @@ def shown_now(opened: Opened, colors: Colors) -> Colors:
     return replace(colors, column=instead)
 
 
-def painted(opened: Opened, colors: Colors) -> Painted:
+def painted(on: OpenedMap, colors: Colors) -> Painted:
     """The colors of all images, as they were chosen; those of a column where what was chosen is not there any more."""
-    collection, encoder_id = opened.collection, opened.encoder_id
     found: Painted | None = None
     if colors.column == SEEN:
-        found = map_data.colors_of_seen(collection, encoder_id)
+        found = map_data.colors_of_seen(on)
     elif colors.column == PRESERVATION:
-        found = map_data.colors_of_preservation(collection, encoder_id)
+        found = map_data.colors_of_preservation(on)
     elif colors.column == OCCURRENCE:
-        found = map_data.colors_of_occurrence(collection, encoder_id)
+        found = map_data.colors_of_occurrence(on)
     elif colors.column == PRECISION:
-        found = map_data.colors_of_precision(collection, encoder_id, colors.level, colors.level_name, colors.k)
-    return found or map_data.colors_of_column(collection, encoder_id, colors.of_manifest or _columns(opened)[0])
+        found = map_data.colors_of_precision(on, colors.level, colors.level_name, colors.k)
+    return found or map_data.colors_of_column(on, colors.of_manifest or _columns(on)[0])
 
 
 def _columns(opened: Opened) -> list[str]:

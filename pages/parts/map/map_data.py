@@ -14,10 +14,11 @@ import streamlit as st
 
 from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
-from pages.parts.frame.loaders import CollectionKey, EncoderKey
+from pages.parts.frame.loaders import CollectionKey, MapKey
 from pages.parts.map import coloring, column_values, precision_inside
 from pages.parts.map.coloring import Members
 from pages.parts.map.layout import Layout, layout_of
+from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.point_colors import PointColors, ValueColors
 from pages.parts.map.points import Points, points_of
 from pages.parts.map.precision_inside import Share
@@ -84,33 +85,33 @@ def precision_evaluation(opened: Collection, encoder_id: str) -> Precision:
     return Precision().suited(loaders.store(opened, encoder_id))
 
 
-def points(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Points:
+def points(on: OpenedMap, where: Mapping[str, Sequence[str]]) -> Points:
     """The points of the map under a filter.
 
     Raises:
         StaleError: There is no map.
     """
     chosen = tuple((column, tuple(values)) for column, values in where.items())
-    return _points(loaders.encoder_key(opened, encoder_id), chosen)
+    return _points(on.key, chosen)
 
 
-def layout(opened: Collection, encoder_id: str) -> Layout:
+def layout(on: OpenedMap) -> Layout:
     """The points of the map in the order in which the browser has them, filtered or not.
 
     Raises:
         StaleError: There is no map.
     """
-    return _layout(loaders.encoder_key(opened, encoder_id))
+    return _layout(on.key)
 
 
-def mask(opened: Collection, encoder_id: str, where: Mapping[str, Sequence[str]]) -> Sent | None:
+def mask(on: OpenedMap, where: Mapping[str, Sequence[str]]) -> Sent | None:
     """Which points pass a filter, for the browser; None where there is no filter.
 
     Raises:
         QueryError: A column or value that the collection does not have.
     """
     chosen = tuple((column, tuple(values)) for column, values in where.items())
-    return _mask(loaders.encoder_key(opened, encoder_id), chosen) if chosen else None
+    return _mask(on.key, chosen) if chosen else None
 
 
 def further_columns(opened: Collection) -> list[str]:
@@ -123,18 +124,18 @@ def holds_categories(opened: Collection, column: str) -> bool:
     return _numbers(loaders.collection_key(opened), column) is None
 
 
-def colors_of_column(opened: Collection, encoder_id: str, column: str) -> Painted:
+def colors_of_column(on: OpenedMap, column: str) -> Painted:
     """The images of a map by the values of a column, or by its numbers."""
-    return _colors_of_column(loaders.encoder_key(opened, encoder_id), column)
+    return _colors_of_column(on.key, column)
 
 
-def colors_of_preservation(opened: Collection, encoder_id: str) -> Painted:
+def colors_of_preservation(on: OpenedMap) -> Painted:
     """The images of a map by how many of their nearest neighbors are also near them on it.
 
     Raises:
         StaleError: There is no map.
     """
-    return _colors_of_preservation(loaders.encoder_key(opened, encoder_id))
+    return _colors_of_preservation(on.key, on.neighbors)
 
 
 def hubness_evaluation(opened: Collection, encoder_id: str) -> Hubness:
@@ -142,26 +143,25 @@ def hubness_evaluation(opened: Collection, encoder_id: str) -> Hubness:
     return Hubness().suited(loaders.store(opened, encoder_id))
 
 
-def colors_of_occurrence(opened: Collection, encoder_id: str) -> Painted | None:
+def colors_of_occurrence(on: OpenedMap) -> Painted | None:
     """The images of a map by how many lists of hits they are in; None where that is not kept.
 
     Raises:
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    evaluation = hubness_evaluation(opened, encoder_id)
-    result = runs.kept_result(opened, encoder_id, evaluation)
+    evaluation = hubness_evaluation(on.collection, on.encoder_id)
+    result = runs.kept_result(on.collection, on.encoder_id, evaluation)
     if result is None:
         return None
-    made = runs.key_of(opened, encoder_id, evaluation)
-    return _colors_of_occurrence(loaders.encoder_key(opened, encoder_id), made, _result=result)
+    made = runs.key_of(on.collection, on.encoder_id, evaluation)
+    return _colors_of_occurrence(on.key, made, _result=result)
 
 
-def colors_of_precision(opened: Collection, encoder_id: str, level: Level, level_name: str, k: int) -> Painted | None:
+def colors_of_precision(on: OpenedMap, level: Level, level_name: str, k: int) -> Painted | None:
     """The images of a map by P@k; None where it is not kept.
 
     Args:
-        opened: Where the images are.
-        encoder_id: Whose map it is.
+        on: The map.
         level: Of relevance.
         level_name: What it is called.
         k: Of P@k.
@@ -169,49 +169,50 @@ def colors_of_precision(opened: Collection, encoder_id: str, level: Level, level
     Raises:
         StaleError: The neighbor graph is missing or was made from other embeddings.
     """
-    values = precision_by_row(opened, encoder_id, level, k)
+    collection, encoder_id = on.collection, on.encoder_id
+    values = precision_by_row(collection, encoder_id, level, k)
     if values is None:
         return None
-    evaluation = runs.key_of(opened, encoder_id, precision_evaluation(opened, encoder_id))
-    return _colors_of_precision(loaders.encoder_key(opened, encoder_id), evaluation, level, level_name, k, _by=values)
+    evaluation = runs.key_of(collection, encoder_id, precision_evaluation(collection, encoder_id))
+    return _colors_of_precision(on.key, evaluation, level, level_name, k, _by=values)
 
 
-def colors_of_seen(opened: Collection, encoder_id: str) -> Painted:
+def colors_of_seen(on: OpenedMap) -> Painted:
     """The images of a map by what the encoder has seen in training."""
-    seen = loaders.seen(opened, encoder_id)
-    return _colors_of_seen(loaders.encoder_key(opened, encoder_id), *seen.identity)
+    seen = loaders.seen(on.collection, on.encoder_id)
+    return _colors_of_seen(on.key, *seen.identity)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
-def _layout(key: EncoderKey) -> Layout:
-    places = loaders.projection(loaders.collection_by(key.collection), key.encoder_id)
+def _layout(key: MapKey) -> Layout:
+    places = loaders.projection_by(key)
     return layout_of(places["x"].to_numpy(), places["y"].to_numpy())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _mask(key: EncoderKey, where: tuple[tuple[str, tuple[str, ...]], ...]) -> Sent:
-    return Sent.of(_layout(key).mask(loaders.collection_by(key.collection).manifest.mask(dict(where))))
+def _mask(key: MapKey, where: tuple[tuple[str, tuple[str, ...]], ...]) -> Sent:
+    return Sent.of(_layout(key).mask(loaders.collection_by(key.encoder.collection).manifest.mask(dict(where))))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _colors_of_column(key: EncoderKey, column: str) -> Painted:
-    numbers = _numbers(key.collection, column)
+def _colors_of_column(key: MapKey, column: str) -> Painted:
+    numbers = _numbers(key.encoder.collection, column)
     if numbers is None:
-        return _painted(key, coloring.categories_of(column, _members(key.collection, column)))
+        return _painted(key, coloring.categories_of(column, _members(key.encoder.collection, column)))
     return _painted(key, coloring.scale_of(coloring.title_of(column), numbers))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _colors_of_preservation(key: EncoderKey) -> Painted:
-    places = loaders.projection(loaders.collection_by(key.collection), key.encoder_id)
+def _colors_of_preservation(key: MapKey, neighbors: int) -> Painted:
+    places = loaders.projection_by(key)
     values = places["preservation"].to_numpy(dtype=np.float64)
-    return _painted(key, ValueColors.of("Neighborhood preservation", values, note="share of 15 neighbors"))
+    return _painted(key, ValueColors.of("Neighborhood preservation", values, note=f"share of {neighbors} neighbors"))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _colors_of_occurrence(key: EncoderKey, made: Hashable, *, _result: Result) -> Painted:  # noqa: ARG001 - what it is of
+def _colors_of_occurrence(key: MapKey, made: Hashable, *, _result: Result) -> Painted:  # noqa: ARG001 - what it is of
     images, facts = _result.tables["images"], _result.facts
-    values = np.full(len(loaders.collection_by(key.collection)), np.nan)
+    values = np.full(len(loaders.collection_by(key.encoder.collection)), np.nan)
     values[images["row"].to_numpy()] = images["cosine"].to_numpy()
     hub = int(facts["cosine"]["hub"])
     said = (
@@ -245,7 +246,7 @@ def _numbers(key: CollectionKey, column: str) -> np.ndarray | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _colors_of_precision(
-    key: EncoderKey,
+    key: MapKey,
     evaluation: Hashable,  # noqa: ARG001 - what the values are of
     level: Level,  # noqa: ARG001 - as above
     level_name: str,
@@ -253,19 +254,19 @@ def _colors_of_precision(
     *,
     _by: np.ndarray,
 ) -> Painted:
-    seen = loaders.seen(loaders.collection_by(key.collection), key.encoder_id)
+    seen = loaders.seen(loaders.collection_by(key.encoder.collection), key.encoder.encoder_id)
     said = f"{seen_said(seen)}. They have no P@{k}." if seen.number else ""
     return _painted(key, ValueColors.of(f"P@{k}", _by, note=level_name, said=said))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _colors_of_seen(key: EncoderKey, *identity: str) -> Painted:  # noqa: ARG001 - the list that the rows are made of
-    seen = loaders.seen(loaders.collection_by(key.collection), key.encoder_id)
+def _colors_of_seen(key: MapKey, *identity: str) -> Painted:  # noqa: ARG001 - the list that the rows are made of
+    seen = loaders.seen(loaders.collection_by(key.encoder.collection), key.encoder.encoder_id)
     said = f"{seen_said(seen)}." if seen.number else ""
     return _painted(key, coloring.categories_of_seen(seen.files, seen.near, said=said))
 
 
-def _painted(key: EncoderKey, colors: PointColors) -> Painted:
+def _painted(key: MapKey, colors: PointColors) -> Painted:
     return Painted(colors, Sent.of(_layout(key).codes(colors.codes)))
 
 
@@ -296,8 +297,8 @@ def _members(key: CollectionKey, column: str) -> Members:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _points(
-    key: EncoderKey,
+    key: MapKey,
     where: tuple[tuple[str, tuple[str, ...]], ...],
 ) -> Points:
-    opened = loaders.collection_by(key.collection)
-    return points_of(opened.manifest, loaders.projection(opened, key.encoder_id), dict(where))
+    manifest = loaders.collection_by(key.encoder.collection).manifest
+    return points_of(manifest, loaders.projection_by(key), dict(where))

@@ -13,24 +13,25 @@ from pages.parts.images import pictures
 from pages.parts.images.gallery import labels_of, said_of
 from pages.parts.map import map_data
 from pages.parts.map.coloring import SEEN_FILE, SEEN_NEAR
-from radcbir_core.collections.collection import Collection
+from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.errors import QueryError
 
 _COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies", "dataset", "split")
 
 
-def address(collection: Collection, encoder_id: str) -> str:
+def address(on: OpenedMap) -> str:
     """Where the facts of the points of a map are, without the position at the end."""
-    digest = map_data.layout(collection, encoder_id).digest
-    return route_guard.address("map", collection.name, encoder_id, digest)
+    digest = map_data.layout(on).digest
+    return route_guard.address("map", on.collection.name, on.encoder_id, on.name, digest)
 
 
-def facts_at(name: str, encoder_id: str, layout_digest: str, position: int) -> dict[str, Any]:
+def facts_at(name: str, encoder_id: str, map_name: str, layout_digest: str, position: int) -> dict[str, Any]:
     """What a point is.
 
     Args:
         name: Of the collection.
         encoder_id: Whose map it is on.
+        map_name: Which of these.
         layout_digest: Of the points that the browser has.
         position: Of the point among them.
 
@@ -42,7 +43,7 @@ def facts_at(name: str, encoder_id: str, layout_digest: str, position: int) -> d
         RadcbirError: There is no such collection, encoder or map.
     """
     collection = loaders.collection(name)
-    layout = map_data.layout(collection, encoder_id)
+    layout = map_data.layout(OpenedMap(collection, encoder_id, map_name))
     if layout.digest != layout_digest or not 0 <= position < len(layout.rows):
         raise QueryError("Expected a point of the map that is shown, but the map is another by now. Reload the page.")
     row = int(layout.rows[position])

@@ -35,7 +35,9 @@ def routes() -> list[Route]:
     return [
         Route(route_guard.path("bytes/{digest}"), route_guard.guarded(_bytes)),
         Route(route_guard.path("code/{digest}/{name}"), route_guard.guarded(_module)),
-        Route(route_guard.path("map/{collection}/{encoder}/{layout}/{position:int}"), route_guard.guarded(_facts)),
+        Route(
+            route_guard.path("map/{collection}/{encoder}/{map}/{layout}/{position:int}"), route_guard.guarded(_facts)
+        ),
         Route(route_guard.path("thumbnail/{collection}/{version}/{row:int}"), route_guard.guarded(_thumbnail)),
     ]
 
@@ -96,7 +98,9 @@ def _facts(request: Request) -> Response:
 
     asked = request.path_params
     try:
-        facts = point_facts.facts_at(asked["collection"], asked["encoder"], asked["layout"], asked["position"])
+        facts = point_facts.facts_at(
+            asked["collection"], asked["encoder"], asked["map"], asked["layout"], asked["position"]
+        )
     except RadcbirError as error:
         return PlainTextResponse(str(error), status_code=404, headers={"Cache-Control": "no-store"})
     text = json.dumps(facts, ensure_ascii=False)

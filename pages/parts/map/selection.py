@@ -47,7 +47,7 @@ def selected(
         among: (N,) bool, the images that can be selected; all by default.
         second: The points of the second map, where there is one; an image may have a place on one of the two only.
     """
-    texts = map_selection.asked(opened.collection)
+    texts = map_selection.asked(opened.collection, opened.encoder_id)
     chosen = map_selection.rows_in(opened.collection, opened.encoder_id, texts)
     there = np.zeros(len(chosen), dtype=bool)
     for one in (points, second):

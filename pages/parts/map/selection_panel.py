@@ -19,6 +19,7 @@ from pages.parts.map import map_data, overrepresented, precision_inside
 from pages.parts.map.color_choice import PRECISION, Colors
 from pages.parts.map.coloring import COLUMNS, Members, no_value, title_of
 from pages.parts.map.column_values import is_list
+from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.points import Points
 from pages.parts.map.precision_inside import Share
 from pages.parts.map.selection import Picked
@@ -49,7 +50,7 @@ def invite(opened: Opened, colors: Colors) -> None:
         counts.bars(title, by_column[colors.column], column=fixed, rows=16)
 
 
-def show_selection(opened: Opened, points: Points, picked: Picked, colors: Colors) -> None:
+def show_selection(opened: OpenedMap, points: Points, picked: Picked, colors: Colors) -> None:
     """The panel of a selection: its size and what to do with it, its P@k, its labels, and its images."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.html(
@@ -70,7 +71,7 @@ def show_selection(opened: Opened, points: Points, picked: Picked, colors: Color
         gallery.show(opened.collection, picked.rows, key=name, per_page=24, columns=4)
 
 
-def _ways_on(opened: Opened, picked: Picked, colors: Colors) -> None:
+def _ways_on(opened: OpenedMap, picked: Picked, colors: Colors) -> None:
     """The table of the selected images, and the pages that look at these alone."""
     collection = opened.collection
     alone = as_filter(collection.manifest, colors.of_manifest, state.get_all("only"))
@@ -215,13 +216,13 @@ def _shares(
     return overrepresented.shares(_members, _rows, _among, clusters=_clusters)
 
 
-def selection_table(opened: Opened, rows: np.ndarray) -> pd.DataFrame:
+def selection_table(opened: OpenedMap, rows: np.ndarray) -> pd.DataFrame:
     """The selected images with what is known of them, their places on the map, and P@k where it is kept."""
     collection, encoder_id = opened.collection, opened.encoder_id
     table = collection.manifest.rows(rows, CSV_COLUMNS)
-    projection = loaders.projection(collection, encoder_id)
-    for name in ("x", "y", "preservation"):
-        table[name] = projection[name].to_numpy()[rows]
+    places = opened.places
+    for name in places.columns:
+        table[name] = places[name].to_numpy()[rows]
     if loaders.artifact_states(collection, encoder_id)["neighbors"] == "current":
         precision = map_data.precision_by_row(collection, encoder_id, "label", state.DEFAULT_K)
         if precision is not None:

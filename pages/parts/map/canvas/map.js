@@ -15,7 +15,7 @@ const CLICK = 4
 /** How far from a point the pointer may be to mean it. */
 const REACH = 12
 const CARD_AFTER = 40
-/** What is fetched by address: places, colors, the filter, and what is selected where there are two maps. */
+/** What is fetched by address: places, colors, the filter, and what is selected where the outlines do not say it. */
 const FETCHED = ["points", "codes", "mask", "chosen"]
 const REST_AFTER = 130
 const MOST_TEXTS = 20
@@ -269,7 +269,7 @@ class Chart {
     const { pointed, points, data } = this
     const step = pointed >= 0 ? [points.x[pointed], points.y[pointed]] : null
     const texts = this.texts.map(ofMap).filter(([map]) => map === data.map).map(([, text]) => text)
-    const what = { texts, dims: !data.paired, trail: this.trail, query: data.query, pointed: step, aimed: this.aimed }
+    const what = { texts, dims: !data.paired && !data.chosen, trail: this.trail, query: data.query, pointed: step, aimed: this.aimed }
     this.marks.draw(this.view, { ...what, theme: this.theme }, window.devicePixelRatio || 1)
   }
 
