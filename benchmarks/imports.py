@@ -16,37 +16,22 @@ import argparse
 import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from benchmarks.import_layouts import LAYOUTS
+from benchmarks.measuring import run_measured, say
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 
-
-def command(data: Path, *arguments: str, module: str = "radcbir_core") -> str:
-    """Run one command: its wall time, its peak memory, its last line."""
-    start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            cwd=REPOSITORY,
-            env={**os.environ, "RADCBIR_DATA": str(data)},
-            stdout=output,
-            stderr=subprocess.DEVNULL,
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        seconds = time.perf_counter() - start
-        output.seek(0)
-        lines = output.read().strip().splitlines()
-    assert process.returncode == 0, lines
-    imported = next(line for line in lines if line.startswith("Imported"))
-    busy, peak = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    return f"{seconds:7.1f} s   CPU {busy:6.1f} s   peak {peak:6,.0f} MiB   {imported}"
+def command(what: str, data: Path, *arguments: str, seconds: float | None = None, memory: float | None = None) -> str:
+    """Run one command and say what it took; what it says that it has imported."""
+    taken = run_measured(["-m", *arguments], data=data)
+    if taken.status:
+        raise SystemExit(f"{what} ended with {taken.status}.")
+    say(what, taken.seconds, "s", limit=seconds, more=f"{taken.processor:.1f} s of the processor")
+    say(f"{what}: most memory", taken.peak, "MiB", limit=memory)
+    return next(line for line in taken.output.splitlines() if line.startswith("Imported"))
 
 
 def arrow_alone(source: Path, target: Path) -> None:
@@ -80,13 +65,15 @@ def run(layout: str, rows: int, folder: Path) -> None:
         variants = {check: ["--format", layout, "--check", check] for check in checks}
     for check, options in variants.items():
         name = check or "vectors"
-        line = command(folder / "data", "import", str(source), "--name", name, *options)
+        limits = {"seconds": 10.0, "memory": 1024.0} if layout == "embeddings-table" else {}
+        what = f"import of {layout}{check and f', {check}'}"
+        arguments = ("radcbir_core", "import", str(source), "--name", name, *options)
+        line = command(what, folder / "data", *arguments, **limits)
         out = contradicting if check == "bytes" else 0
         assert f"Imported {rows - out:,} images into {name}; {out:,} problems" in line, line
-        print(f"  {line}", flush=True)
     if list(source.glob("*.npy")) and layout.startswith("embeddings"):
-        alone = command(folder, str(source), str(folder / "alone"), "--arrow-alone", module="benchmarks.imports")
-        print(f"  {alone}", flush=True)
+        alone = ("benchmarks.imports", str(source), str(folder / "alone"), "--arrow-alone")
+        command("the same work by Arrow alone", folder, *alone)
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ from radcbir_core.search.searcher import Searcher
 
 CHECKED = 100
 COLUMNS = ["image_id", "path", "modality", "anatomy", "pathologies", "patient_id", "dataset"]
+PEERS = {"flat": "FAISS flat", "ivf": "FAISS IVF", "hnsw": "FAISS HNSW", "usearch": "USearch"}
 WIDER = (16, 32, 64, 128, 256, 512, 1024)
 
 
@@ -180,12 +181,19 @@ def asked_of(
 
 
 def ask_peers(names: list[str], searcher: Searcher, rows: np.ndarray, *, patients: np.ndarray, k: int) -> None:
-    """Ask and print each peer, as widely as it needs."""
+    """Ask and print each peer, as widely as it needs, and the index once more between them."""
     number, vectors = len(searcher.valid), searcher.queries_of(rows)
     more = int(np.bincount(patients[patients >= 0]).max(initial=0)) + 1
     exclusions = [Exclusion.of_itself(rows, among=number), Exclusion(patients, patients[rows])]
     exact = searcher.search(vectors, k=k, exclusions=exclusions, method="exact")
     aim = searcher.engine.recall.at_10 if searcher.engine.method == "approximate" else 0.995
+    own_part = [slice(place, place + 1) for place in range(len(rows))]
+
+    def ask_own(place: int) -> Hits:
+        part = own_part[place]
+        asked = [exclusion.of(part) for exclusion in exclusions]
+        return searcher.search(vectors[part], k=k, exclusions=asked)
+
     print(f"\n{'peer':<14} {'recall':>7} {'clock p50':>9} {'p95':>8}   {'cpu p50':>8} {'p95':>8}   width, built in")
     for name in names:
         start = time.process_time()
@@ -205,6 +213,11 @@ def ask_peers(names: list[str], searcher: Searcher, rows: np.ndarray, *, patient
                     f"{name:<14} {recall:7.4f} {times}   {width or 'all'}, {seconds:.0f} s of processor time",
                     flush=True,
                 )
+                _, own_times, _ = timed(ask_own, range(len(rows)))
+                print(f"{'the index':<14} {'':>7} {own_times}", flush=True)
+                ratio = float(times.split()[0]) / float(own_times.split()[0])
+                limit = 40 if name == "flat" else None
+                say(f"a query of {PEERS[name]}, times one of the index", ratio, "times", limit=limit, least=True)
                 break
 
 

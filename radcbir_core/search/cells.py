@@ -41,6 +41,7 @@ from radcbir_core.search.backend import (
     Recall,
     Rows,
     Vectors,
+    products_with,
     unit_vectors,
 )
 from radcbir_core.search.scanning import side_by_side
@@ -212,7 +213,7 @@ class Cells(OverVectors):
         def answer(number: int) -> tuple[Rows, Float32]:
             search = self._search_of(queries[number], k, open_slots, exclusions, number, spread_out=alone)
             rows = self._content.rows[search.run()].astype(np.intp)
-            similarities = unit_vectors(self.source, rows) @ queries[number]
+            similarities = products_with(queries[number], unit_vectors(self.source, rows))
             best = np.lexsort((rows, -similarities))[:k]
             return rows[best], similarities[best]
 
@@ -323,9 +324,10 @@ class _Search:
         self._spread_out = spread_out
         self._code, self._scale = code_of(query[None])
         self._window = float(content.tuning[3])
-        self._means = content.centers @ query
+        self._means = products_with(query, content.centers)
         self._numbers = np.diff(content.starts) if open_slots is None else open_slots.numbers
-        self._deviations = content.spreads * math.sqrt(max(float(query @ content.covariance @ query), 0.0))
+        variance = float(products_with(query, content.covariance) @ query)
+        self._deviations = content.spreads * math.sqrt(max(variance, 0.0))
         self._floor = -math.inf
         self._values = np.empty(0)
         self._slots = np.empty(0, dtype=np.intp)

@@ -36,6 +36,7 @@ from radcbir_core.search.backend import (
     OverVectors,
     Rows,
     Vectors,
+    products_with,
     unit_vectors,
 )
 from radcbir_core.search.scanning import side_by_side
@@ -408,7 +409,7 @@ def _scan(source: Vectors, queries: Float32, *, k: int, rows: Rows, exclusions: 
         last = len(scanned) - min(k, len(scanned))
         threshold = np.partition(scanned, last)[last] - 2 * doubt
         candidates = np.flatnonzero((scanned >= threshold) & np.isfinite(scanned))
-        similarities = unit_vectors(source, rows[candidates]) @ query
+        similarities = products_with(query, unit_vectors(source, rows[candidates]))
         best = np.lexsort((candidates, -similarities))[:k]
         hits.fill(q, rows[candidates[best]], similarities[best])
     return hits

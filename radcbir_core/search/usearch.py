@@ -26,6 +26,7 @@ from radcbir_core.search.backend import (
     Recall,
     Vectors,
     in_blocks,
+    products_with,
     unit_vectors,
 )
 from radcbir_core.search.recall import recall_of
@@ -99,7 +100,7 @@ class USearch(OverVectors):
         counts = np.atleast_1d(getattr(matches, "counts", len(matches.keys)))
         for query, count in enumerate(counts.tolist()):
             rows = keys[query, :count].astype(np.intp)
-            similarities = unit_vectors(self.source, rows) @ queries[query]
+            similarities = products_with(queries[query], unit_vectors(self.source, rows))
             best = np.lexsort((rows, -similarities))[:k]
             hits.fill(query, rows[best], similarities[best])
         return hits

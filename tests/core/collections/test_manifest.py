@@ -80,6 +80,16 @@ def test_filters_agree_with_plain_python(modalities, pathologies, columns) -> No
     assert manifest().mask(where).tolist() == expected
 
 
+@pytest.mark.parametrize("number", [1, 32, 33, 39])
+def test_many_values_of_a_column_pass_as_few_do(number: int) -> None:
+    random = np.random.default_rng(number)
+    names = ["", *(f"hospital-{one:02}" for one in range(39))]
+    of_row = random.choice(names, size=300).tolist()
+    m = manifest([(str(row), "XR", "", [], "", "", "") for row in range(300)], dataset=of_row)
+    wanted = random.choice(np.unique(of_row), size=number, replace=False).tolist()
+    assert m.mask({"dataset": wanted}).tolist() == [name in wanted for name in of_row]
+
+
 def test_a_filter_is_kept_and_nobody_can_change_what_is_kept(monkeypatch) -> None:
     monkeypatch.setattr("radcbir_core.collections.manifest._MOST_MASKS", 2)
     m = manifest()
