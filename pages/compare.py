@@ -182,7 +182,7 @@ def show_rankings(opened: Opened, pair: Pair, chosen: Chosen) -> None:
         return
     with left:
         row = collection.manifest.row_of(image_id)
-        state.set_query(collection.name, image_id)
+        state.set_query(collection.name, image=image_id)
         with shell.errors_shown():
             address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
             if gallery.picture(address, f"Query: {image_id}", key="compare-query"):

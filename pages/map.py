@@ -9,7 +9,7 @@ import streamlit as st
 from pages.parts.frame import shell
 from pages.parts.frame.text import markup
 from pages.parts.images import filters
-from pages.parts.map import chart, color_choice, kept_maps, map_data, second_map, selection, selection_panel
+from pages.parts.map import chart, color_choice, kept_maps, map_data, map_query, second_map, selection, selection_panel
 from pages.parts.map.color_choice import Colors
 from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.second_map import Second
@@ -44,6 +44,7 @@ def maps_and_panel(
 ) -> None:
     """The map, or two, and what is selected; a selection runs this part of the page alone."""
     chart.take_answer()
+    map_query.follow_retrieval(opened.collection.name)
     with shell.errors_shown():
         points = map_data.points(opened, where)
         painted = color_choice.painted(opened, colors)
@@ -51,7 +52,7 @@ def maps_and_panel(
         others = None if second is None else map_data.points(second.opened, where)
         among = chart.among(painted.colors, only)
         picked = selection.selected(opened, points, among=among, second=others)
-        query = chart.current_query(opened, where)
+        query = map_query.current(opened, where)
         if second is None or others is None:
             left, right = st.columns([9, 5], gap="medium")
             with left:
@@ -67,7 +68,7 @@ def maps_and_panel(
             with beside:
                 st.html(f'<p class="radcbir-part">{markup(second.title)}</p>')
                 its = color_choice.painted(second.opened, second.colors)
-                asked = chart.current_query(second.opened, where)
+                asked = map_query.current(second.opened, where)
                 chart.draw(
                     second.opened,
                     its,
@@ -81,6 +82,7 @@ def maps_and_panel(
                 st.caption(chart.about(second.opened, others, its, asked))
             right = st.container()
         with right:
+            map_query.draw_box(opened, query)
             if picked.texts:
                 selection_panel.show_selection(opened, points, picked, colors)
             else:

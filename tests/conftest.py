@@ -117,3 +117,21 @@ def small_text_data(small_data: Path, tiny_root: Path, tmp_path_factory: pytest.
             embed(open_collection("small"), load_encoder("radcbir-mini", device="cpu"))
             data.with_suffix(".done").touch()
     return data
+
+
+@pytest.fixture(scope="session")
+def small_mapped_data(small_text_data: Path, tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As ``small_text_data``, built to the end with the random radcbir-mini, its map included. Read-only."""
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.encoders import load_encoder
+    from radcbir_core.pipeline import build_collection
+
+    data = _shared(tmp_path_factory) / "small-mapped-data"
+    with filelock.FileLock(data.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RADCBIR_DATA", str(data))
+        patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
+        if not data.with_suffix(".done").exists():
+            shutil.copytree(small_text_data, data)
+            build_collection(open_collection("small"), load_encoder("radcbir-mini", device="cpu"))
+            data.with_suffix(".done").touch()
+    return data

@@ -260,7 +260,7 @@ def test_an_image_of_a_selection_becomes_the_query_and_is_marked_on_the_map(serv
     page.get_by_role("link", name="Map").first.click()
     page.wait_for_url(re.compile("/map"))
     ready(page)
-    page.get_by_text(f"The ring is the query {chosen}; the lines go to its first").wait_for()
+    page.get_by_text(re.compile(rf"The ring is the query {re.escape(chosen)} .*; the lines go to its first")).wait_for()
 
 
 def test_what_is_selected_on_one_of_two_maps_is_selected_on_both(server, page):

@@ -320,7 +320,10 @@ def test_the_query_is_marked(app, places):
     assert not complaints(at)
     marked = chart(at)["query"]
     assert marked["place"] == pytest.approx(projection.loc[30, ["x", "y"]].tolist())
-    assert f"The ring is the query {manifest.record(30)['image_id']}; the lines go to its first 10 hits" in words(at)
+    kept = f"preservation {projection.loc[30, 'preservation']:.2f}"
+    assert (marked["said"], marked["placed"]) == (kept, False)
+    said = f"The ring is the query {manifest.record(30)['image_id']} ({kept}); the lines go to its first 10 hits"
+    assert said in words(at)
     assert drawn_rows(at) == list(range(61))
 
 
@@ -338,16 +341,16 @@ def test_the_query_made_on_retrieval_is_marked_and_follows(app, places):
     first, second = (places[0].record(row)["image_id"] for row in (3, 40))
     at = app("retrieval", image=first)
     at.switch_page("pages/map.py").run()
-    assert f"The ring is the query {first};" in words(at)
+    assert f"The ring is the query {first} (" in words(at)
     assert at.query_params["image"] in (first, [first])
     at.switch_page("pages/retrieval.py")
     at.query_params["image"] = second
     at.run()
     at.switch_page("pages/map.py").run()
-    assert f"The ring is the query {second};" in words(at)
+    assert f"The ring is the query {second} (" in words(at)
 
 
-def test_an_upload_is_not_marked(app, places):
+def test_before_an_upload_there_is_no_query(app, places):
     at = app("retrieval", image=places[0].record(3)["image_id"])
     at.switch_page("pages/map.py").run()
     assert chart(at)["query"]

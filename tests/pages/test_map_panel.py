@@ -153,7 +153,7 @@ def test_hits_are_of_the_selection_alone_until_it_is_let_go(app, store) -> None:
     among[rows] = True
     assert shown == Retriever(store.collection, "pixels").search(0, k=60, among=among).rows().tolist()
     assert f"Only the {len(rows)} images selected on the map." in words(at) + html(at)
-    assert links(at)["See the selection on the map"][0] == "map"
+    assert links(at)["Show on the map"][0] == "map"
     button(at, f"On the map ({len(rows)})").click().run()
     assert not complaints(at)
     assert "select" not in at.query_params

@@ -151,16 +151,16 @@ def encoder(opened: Collection, encoder_id: str) -> Encoder:
     Raises:
         EncoderError: It cannot be loaded here (EncoderUnavailableError: its weights are not on this machine).
     """
-    return _encoder(*_version(opened, encoder_id))
+    return _encoder(*version(opened, encoder_id))
 
 
 def warm_encoder(opened: Collection, encoder_id: str) -> None:
     """Begin to load a small encoder in the background, so that the first query of a person need not wait for it."""
-    encoder_warmup.warm(*_version(opened, encoder_id))
+    encoder_warmup.warm(*version(opened, encoder_id))
 
 
-def _version(opened: Collection, encoder_id: str) -> tuple[str, str]:
-    """What loads the encoder, and which version of it; unlike the whole record, the same while a build goes on."""
+def version(opened: Collection, encoder_id: str) -> tuple[str, str]:
+    """What loads an encoder, and which version of it; unlike the whole record, the same while a build goes on."""
     store = opened.store(encoder_id)
     return store.spec, str(store.record.get("fingerprint", ""))
 

@@ -18,14 +18,15 @@ search). On Failures: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``e
 ``figure`` (of cells), ``find``, ``pairs`` (``all``), ``label`` and ``hit`` (of the open cell), ``order`` (of its
 pairs), ``kind`` (of mined failures), ``sort`` and ``where`` (of these), ``divisor`` and ``labels`` (of hubness),
 ``among`` and ``slice`` (of slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside``
-(the pair in large). On the Map: ``map`` (its name), ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image`` (the
-query), ``beside`` (the second map: ``encoder:ID``, ``map:NAME`` or ``color:COLUMN``), ``only`` (repeated; the
-categories shown alone), ``count`` (the labels counted in the selection) and ``values`` (``all`` of these). On Compare:
-``versus`` (the second encoder, or ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``,
-``empty``, ``seen``, ``label``, ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of
-neighborhoods). On Collections: ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review:
-``kind`` (images, pairs, corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``, ``page``,
-``image`` and ``beside`` (the case in large).
+(the pair in large). On the Map: ``map`` (its name), ``color``, ``level`` and ``k`` (of P@k), ``where``, ``image``,
+``text`` or ``query`` (the query: ``session`` for one that only the session holds that asked it), ``beside`` (the second
+map: ``encoder:ID``, ``map:NAME`` or ``color:COLUMN``), ``only`` (repeated; the categories shown alone), ``count`` (the
+labels counted in the selection) and ``values`` (``all`` of these). On Compare: ``versus`` (the second encoder, or
+``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``empty``, ``seen``, ``label``,
+``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of neighborhoods). On Collections:
+``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review: ``kind`` (images, pairs,
+corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``, ``page``, ``image`` and ``beside`` (the
+case in large).
 """
 
 from __future__ import annotations
@@ -108,15 +109,20 @@ def parameters_for(**parameters: str | int | Sequence[str] | None) -> dict[str, 
     return {**shared, **{name: _texts(value) for name, value in parameters.items() if _texts(value)}}
 
 
-def set_query(collection: str, image_id: str | None) -> None:
-    """Remember the current query image across pages (the Map marks it); None forgets it."""
-    st.session_state[_QUERY] = (collection, image_id)
+def set_query(collection: str, **parameters: str) -> None:
+    """Remember the current query across pages (the Map marks it).
+
+    Args:
+        collection: Where it was asked.
+        **parameters: How the Map's URL names it: ``image``, ``text`` or ``query``, one of them; none forgets it.
+    """
+    st.session_state[_QUERY] = (collection, parameters)
 
 
-def query(collection: str) -> str | None:
-    """The image_id last used as query in this collection, or None."""
-    kept, image_id = st.session_state.get(_QUERY, ("", None))
-    return image_id if kept == collection else None
+def query(collection: str) -> dict[str, str]:
+    """How the Map's URL names the query that was asked last in this collection; empty where there is none."""
+    kept, parameters = st.session_state.get(_QUERY, ("", {}))
+    return dict(parameters) if kept == collection else {}
 
 
 def choice(

@@ -212,14 +212,22 @@ def choose(box: st.delta_generator.DeltaGenerator, opened: Opened, *, what: str)
 
 def link_to_map(texts: Sequence[str]) -> None:
     """The way to the map, where the selection is drawn."""
-    names = [on.name for on, plain in map(of_map, texts) if outlines.from_text(plain) and not on.encoder_id]
-    own = names[0] if names and names[0] != STANDARD_MAP else None
     st.page_link(
         "pages/map.py",
         label="See the selection on the map",
         icon=":material/scatter_plot:",
-        query_params=state.parameters_for(select=list(texts), map=own),
+        query_params=state.parameters_for(**parameters(texts)),
     )
+
+
+def parameters(texts: Sequence[str]) -> dict[str, list[str]]:
+    """What selects the same on the Map, with the map of the open encoder that the first outline is on.
+
+    >>> parameters(["/wide@box:0,0,1,1"])
+    {'select': ['/wide@box:0,0,1,1'], 'map': ['wide']}
+    """
+    names = [on.name for on, plain in map(of_map, texts) if outlines.from_text(plain) and not on.encoder_id]
+    return {"select": list(texts), "map": names[:1] if names[:1] != [STANDARD_MAP] else []}
 
 
 def _row(text: str, manifest: Manifest) -> int:

@@ -8,7 +8,6 @@ selection.py's. The browser's side lies in the folder canvas.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -16,24 +15,23 @@ from typing import Any, Final
 import numpy as np
 import streamlit as st
 
-from pages.parts.frame import loaders, palette, shell, state
+from pages.parts.frame import palette, state
 from pages.parts.frame.figures import SCALE
 from pages.parts.frame.text import literal
 from pages.parts.images import outlines
 from pages.parts.images.map_selection import MapName, is_image, of_map, on_map
-from pages.parts.map import map_data, map_words, point_facts, routes, sent_bytes
+from pages.parts.map import map_data, map_query, map_words, point_facts, routes, sent_bytes
 from pages.parts.map.map_data import Painted
+from pages.parts.map.map_query import Query
 from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
 from pages.parts.map.selection import Picked
-from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent / "canvas"
 _KEYS: Final = ("radcbir:map", "radcbir:map:second")
 """Of the first map and the second."""
-_QUERY: Final = "radcbir:map-query"
 _MOST_TEXTS: Final = 20
 _MOST_SIGNS: Final = 40_000
 """Of more points in view a density is drawn, of fewer a sign each."""
@@ -41,61 +39,6 @@ _LONGEST_TEXT: Final = 4000
 _GROUND: Final = "#0B0E13"
 _DIM: Final = "#262D38"
 _OTHERS: Final = "#A8A8A8"
-
-Place = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Query:
-    """The current query on the map.
-
-    Attributes:
-        name: What it is called: the image_id of an image of the collection.
-        place: Where it is; None where it has no place. A query from outside of the collection has one where it is given
-            one: nothing else here asks what a query is.
-        hits: The places of its hits, by rank; None for one that has none.
-    """
-
-    name: str
-    place: Place | None
-    hits: tuple[Place | None, ...] = ()
-
-
-def current_query(opened: OpenedMap, where: Mapping[str, Sequence[str]]) -> Query | None:
-    """The current query and its hits; None where there is none.
-
-    A query made on Retrieval since the last visit comes first; else what the URL says. Its hits are those that
-    Retrieval shows where nobody has chosen otherwise.
-
-    Args:
-        opened: The map.
-        where: The filter, which its hits pass.
-    """
-    collection = opened.collection
-    latest = state.query(collection.name)
-    if latest != st.session_state.get(_QUERY):
-        st.session_state[_QUERY] = latest
-        state.update(image=latest)
-    image_id = state.get("image")
-    if image_id is None:
-        return None
-    with shell.errors_shown():
-        row = collection.manifest.row_of(image_id)
-        place = _place(opened, row)
-        if place is None:
-            return Query(image_id, None)
-        exclude = ["duplicate", *default_exclusions(loaders.store(collection, opened.encoder_id))]
-        answer = loaders.retriever(collection, opened.encoder_id).search(
-            row, k=state.DEFAULT_K, where=where, exclude=exclude
-        )
-        return Query(image_id, place, tuple(_place(opened, int(hit)) for hit in answer.rows()))
-    return None
-
-
-def _place(opened: OpenedMap, row: int) -> Place | None:
-    projection = opened.places
-    x, y = (float(projection[name].iloc[row]) for name in ("x", "y"))
-    return None if np.isnan(x) or np.isnan(y) else (x, y)
 
 
 def take_answer() -> None:
@@ -165,7 +108,7 @@ def draw(
     marked = None
     if query is not None and query.place is not None:
         hits = [{"rank": rank, "place": place} for rank, place in enumerate(query.hits, 1) if place is not None]
-        marked = {"place": query.place, "hits": hits}
+        marked = {"place": query.place, "hits": hits, "said": query.trusted, "placed": query.is_placed}
 
     own = MapName("" if beside in ("", opened.encoder_id) else opened.encoder_id, opened.name)
     # Outlines on another map than this one do not say which points are selected here.
@@ -286,12 +229,8 @@ def about(opened: OpenedMap, points: Points, painted: Painted, query: Query | No
         )
     if painted.colors.said:
         lines.append(painted.colors.said)
-    if query is not None and query.place is None:
-        lines.append(f"The query {query.name} has no place on the map.")
-    elif query is not None:
-        placed = sum(place is not None for place in query.hits)
-        shown = f"; the lines go to its first {placed} hits, by rank" if placed else ""
-        lines.append(f"The ring is the query {query.name}{shown}.")
+    if query is not None:
+        lines.append(map_query.said_of(query, neighbors=opened.neighbors))
     made = map_words.made_with(opened.name, opened.facts, images=len(opened.collection))
     return "\n\n".join(literal(text) for text in (" ".join(lines), made) if text)
 

@@ -95,6 +95,15 @@ def points(on: OpenedMap, where: Mapping[str, Sequence[str]]) -> Points:
     return _points(on.key, chosen)
 
 
+def coordinates(on: OpenedMap) -> np.ndarray:
+    """Where each image is, ``(N, D)`` float32, NaN without a place. Read-only.
+
+    Raises:
+        StaleError: There is no map.
+    """
+    return _coordinates(on.key)
+
+
 def layout(on: OpenedMap) -> Layout:
     """The points of the map in the order in which the browser has them, filtered or not.
 
@@ -181,6 +190,14 @@ def colors_of_seen(on: OpenedMap) -> Painted:
     """The images of a map by what the encoder has seen in training."""
     seen = loaders.seen(on.collection, on.encoder_id)
     return _colors_of_seen(on.key, *seen.identity)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _coordinates(key: MapKey) -> np.ndarray:
+    places = loaders.projection_by(key)
+    axes = places[[name for name in ("x", "y", "z") if name in places]].to_numpy(dtype=np.float32)
+    axes.flags.writeable = False
+    return axes
 
 
 @st.cache_resource(max_entries=4, show_spinner="Laying out the map…")

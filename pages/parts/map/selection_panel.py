@@ -15,7 +15,7 @@ from pages.parts.frame import counts, loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import csv_bytes
 from pages.parts.images import gallery
-from pages.parts.map import map_data, overrepresented, precision_inside
+from pages.parts.map import map_data, map_query, overrepresented, precision_inside
 from pages.parts.map.color_choice import PRECISION, Colors
 from pages.parts.map.coloring import COLUMNS, Members, no_value, title_of
 from pages.parts.map.column_values import is_list
@@ -92,12 +92,12 @@ def _ways_on(opened: OpenedMap, picked: Picked, colors: Colors) -> None:
 def _links(opened: Opened, picked: Picked, kept: dict[str, list[str]]) -> None:
     """The pages that look at the selected images alone; ``kept`` says in their address which these are."""
     collection = opened.collection
-    image_id = state.get("image") or str(collection.manifest.record(int(picked.rows[0]))["image_id"])
+    query = map_query.named() or {"image": str(collection.manifest.record(int(picked.rows[0]))["image_id"])}
     st.page_link(
         "pages/retrieval.py",
         label="Search within",
         icon=":material/image_search:",
-        query_params=state.parameters_for(image=image_id, **kept),
+        query_params=map_query.to_retrieval(query, **kept),
         help="Hits among these images alone: of the query on the map, or of the image in the middle; of any other, an "
         "upload or a sentence from there",
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+import numpy as np
 import streamlit as st
 
 from pages.parts.evaluation import runs, tiles
@@ -15,7 +16,8 @@ from pages.parts.evaluation.patients import counted_patients
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
-from pages.parts.images import filters, gallery, map_selection
+from pages.parts.images import asked_last, filters, gallery, map_selection
+from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval import changed_query, explained_hit
 from pages.parts.retrieval.query_panel import Asked, use_image
@@ -28,7 +30,7 @@ from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.anatomy import anatomy_of
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.hub_orders import ORDERS, Order
-from radcbir_core.search.query import Query
+from radcbir_core.search.query import Query, RowQuery
 from radcbir_core.search.retriever import Answer
 from radcbir_core.wording import counted
 
@@ -95,8 +97,7 @@ def show(opened: Opened, asked: Asked) -> None:
             f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
             f"{'<br>'.join(markup(line) for line in lines if line)}</small></p>"
         )
-        if selection is not None:
-            map_selection.link_to_map(selection.texts)
+        _link_to_map(opened, asked, rows, where=where, texts=() if selection is None else selection.texts)
         explained_hit.show(opened, asked, rows)
         if len(rows):
             gallery.show(
@@ -123,6 +124,39 @@ def show(opened: Opened, asked: Asked) -> None:
                 on_query=use_image,
                 notes=compared.gone_notes,
             )
+
+
+def _link_to_map(
+    opened: Opened, asked: Asked, rows: np.ndarray, *, where: Mapping[str, Sequence[str]], texts: Sequence[str]
+) -> None:
+    """The way to the map, on which the query is marked with these very hits; nothing where there is no map."""
+    collection, encoder_id = opened.collection, opened.encoder_id
+    embedded = None if isinstance(asked.query, RowQuery) else asked.embedded
+    asked_last.keep(
+        AskedLast(
+            collection.name,
+            encoder_id,
+            asked.link,
+            asked.name,
+            where,
+            tuple(rows.tolist()),
+            embedded,
+            loaders.version(collection, encoder_id),
+        )
+    )
+    if loaders.artifact_states(collection, encoder_id)["projection"] != "current":
+        return
+    left = state.left_at("map")
+    for gone in ("image", "text", "query", "where", "select"):
+        left.pop(gone, None)
+    now = {**asked.link, "where": state.get_all("where"), **map_selection.parameters(texts)}
+    st.page_link(
+        "pages/map.py",
+        label="Show on the map",
+        icon=":material/scatter_plot:",
+        query_params={**left, **state.parameters_for(**now)},
+        help="The query among all images, with lines to these hits",
+    )
 
 
 def choose_exclusions(box: st.delta_generator.DeltaGenerator, opened: Opened, query: Query) -> list[str]:

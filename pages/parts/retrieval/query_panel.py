@@ -5,16 +5,22 @@ Owns the choice among the collection, an upload and a sentence; what each kind o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.images import gallery, picker, pictures, seen_marks
+from pages.parts.images.asked_last import IN_SESSION
+from pages.parts.images.embedded_texts import LINK_CHARACTERS, text_query
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, sentences, text_box, upload
+from pages.parts.retrieval import changed_query, text_box, upload
 from radcbir_core.search.query import EmbeddedQuery, ImageQuery, Query, RowQuery
+
+_OF_SESSION: Final = {"query": IN_SESSION}
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,8 @@ class Asked:
 
     Attributes:
         query: What is searched with.
+        name: What people call it.
+        link: How the URL of another page names it: ``image``, ``text`` or ``query``.
         embedded: The same with its vectors, where the encoder has been asked for them.
         labels: Of an image of the collection; None of any other query.
         row: Of that image.
@@ -30,6 +38,8 @@ class Asked:
     """
 
     query: Query
+    name: str
+    link: Mapping[str, str]
     embedded: EmbeddedQuery | None = None
     labels: Labels | None = None
     row: int | None = None
@@ -65,13 +75,14 @@ def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerat
 
 
 def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Asked | None:
-    state.set_query(opened.collection.name, None)  # a sentence has no place on the map
     text = text_box.ask(opened.collection, opened.encoder_id)
+    link = {} if text is None else {"text": text[:LINK_CHARACTERS]}
+    state.set_query(opened.collection.name, **link)
     if text is None:
         return None
     with beside:  # where it can be seen that an encoder is being loaded
-        embedded = sentences.text_query(opened.collection, opened.encoder_id, text)
-    return Asked(embedded.query, embedded)
+        embedded = text_query(opened.collection, opened.encoder_id, text)
+    return Asked(embedded.query, text, link, embedded)
 
 
 def _from_collection(opened: Opened) -> Asked | None:
@@ -82,7 +93,6 @@ def _from_collection(opened: Opened) -> Asked | None:
         st.caption("No query yet: choose an image on the right, take a random one, upload your own, or describe one.")
         return None
     row = collection.manifest.row_of(image_id)
-    state.set_query(collection.name, image_id)
     with shell.errors_shown():
         address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
         if gallery.picture(address, f"Query: {image_id}", key="query-image"):
@@ -90,6 +100,8 @@ def _from_collection(opened: Opened) -> Asked | None:
     labels, query = gallery.labels_of(collection, row), RowQuery((row,))
     place = st.container()
     steps = changed_query.choose(collection.store(opened.encoder_id))
+    link = _OF_SESSION if steps else {"image": image_id}
+    state.set_query(collection.name, **link)
     changed = None
     if steps:
         with place:
@@ -101,13 +113,14 @@ def _from_collection(opened: Opened) -> Asked | None:
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
     gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
     if changed is None:
-        return Asked(query, labels=labels, row=row)
-    return Asked(changed.query, changed, labels, row, loaders.retriever(collection, opened.encoder_id).embed(query))
+        return Asked(query, image_id, link, labels=labels, row=row)
+    unchanged = loaders.retriever(collection, opened.encoder_id).embed(query)
+    return Asked(changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged)
 
 
 def _from_upload(opened: Opened) -> Asked | None:
-    state.set_query(opened.collection.name, None)  # an upload has no place on the map
     file = upload.ask()
+    state.set_query(opened.collection.name, **({} if file is None else _OF_SESSION))
     if file is None:
         return None
     image = upload.decode(file)
@@ -131,8 +144,8 @@ def _from_upload(opened: Opened) -> Asked | None:
     place = st.container()
     steps = changed_query.choose(opened.collection.store(opened.encoder_id))
     if not steps or not isinstance(embedded.query, ImageQuery):
-        return Asked(embedded.query, embedded)
+        return Asked(embedded.query, file.name, _OF_SESSION, embedded)
     name = f"{file.sha256} {image.frame}"
     with place:
         changed = changed_query.show(opened, embedded.query, steps, of=name, read=lambda: image.pixels)
-    return Asked(changed.query, changed, unchanged=embedded)
+    return Asked(changed.query, f"{file.name}, changed", _OF_SESSION, changed, unchanged=embedded)

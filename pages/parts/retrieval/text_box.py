@@ -1,6 +1,6 @@
 """A sentence as query: the box, examples to click, and what to do where the encoder cannot read.
 
-Owns the sentence of the session. The URL holds it, up to :data:`LINK_CHARACTERS`; a longer one is kept whole in the
+Owns the sentence of the session. The URL holds it, up to ``LINK_CHARACTERS``; a longer one is kept whole in the
 session, so that it can be said how much of it counts.
 """
 
@@ -12,12 +12,12 @@ import streamlit as st
 
 from pages.parts.frame import shell, state
 from pages.parts.frame.text import literal
+from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.retrieval import sentences
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import EncoderError
 from radcbir_core.search.text import check_text_tower, text_encoders
 
-LINK_CHARACTERS: Final = 2000
 _BOX: Final = "radcbir:text"
 _WHOLE: Final = "radcbir:text-whole"
 

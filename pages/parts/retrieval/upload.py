@@ -17,7 +17,7 @@ from PIL import Image
 
 from pages.parts.frame import loaders
 from pages.parts.frame.text import literal
-from pages.parts.images import gallery, why_panel
+from pages.parts.images import asked_last, gallery, why_panel
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.search.query import EmbeddedQuery, ImageQuery
@@ -123,4 +123,5 @@ def _forget() -> None:
     for name in (_KEPT, _EMBEDDED, f"{_DECODED}:True", f"{_DECODED}:False"):
         st.session_state.pop(name, None)
     why_panel.forget_outside()
+    asked_last.forget()
     st.session_state[_WIDGET] += 1

@@ -105,7 +105,8 @@ export class Marks {
       context.stroke()
       this.#rank(to, rank, theme)
     }
-    this.#ring(...from, 11, theme)
+    this.#ring(...from, 11, theme, query.placed ? [5, 3.5] : [])
+    if (query.said) this.#said(from, query.said, view, theme)
   }
 
   #rank([x, y], rank, theme) {
@@ -125,15 +126,33 @@ export class Marks {
     context.fillText(rank, x, y + 0.5)
   }
 
-  #ring(x, y, radius, theme) {
+  #ring(x, y, radius, theme, dash = []) {
     const { context } = this
-    for (const [color, width] of [[`rgb(${theme.ground.join(",")})`, 6], ["#FFFFFF", 2.5]]) {
+    for (const [color, width, dashes] of [[`rgb(${theme.ground.join(",")})`, 6, []], ["#FFFFFF", 2.5, dash]]) {
       context.beginPath()
       context.arc(x, y, radius, 0, 2 * Math.PI)
+      context.setLineDash(dashes)
       context.lineWidth = width
       context.strokeStyle = color
       context.stroke()
     }
+    context.setLineDash([])
+  }
+
+  /** How far the place of the query can be trusted, beside its ring; on the side that has room. */
+  #said([x, y], text, view, theme) {
+    const { context } = this
+    context.font = "600 12px 'Source Sans', sans-serif"
+    const width = context.measureText(text).width + 12
+    const left = x + 17 + width > view.width ? x - 17 - width : x + 17
+    context.beginPath()
+    context.roundRect(left, y - 10, width, 20, 4)
+    context.fillStyle = `rgba(${theme.ground.join(",")},0.86)`
+    context.fill()
+    context.textAlign = "left"
+    context.textBaseline = "middle"
+    context.fillStyle = "#FFFFFF"
+    context.fillText(text, left + 6, y + 0.5)
   }
 
   /** Where the keys look: the middle of the map. */
