@@ -84,6 +84,8 @@ def build_collection(
     report = BuildReport()
     with collection.building(encoder.encoder_id):
         remove_partials(collection.encoder_folder(encoder.encoder_id))
+        if encoder.encoder_id in collection.encoder_ids():
+            collection.store(encoder.encoder_id).distrust()
         if not is_current(collection, encoder):
             _timed(report, EMBEDDINGS.name, partial(embed, collection, encoder, workers=workers, progress=progress))
         mend_thumbnails(collection, workers=workers)
@@ -108,6 +110,7 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
     with collection.building(encoder_id):
         remove_partials(collection.encoder_folder(encoder_id))
         store = collection.store(encoder_id)
+        store.distrust()
         if not store.is_current(EMBEDDINGS):
             raise StaleError(
                 f"Expected embeddings of all images that {collection.name} has now, but those of {encoder_id} were "
@@ -142,6 +145,7 @@ def build_indexes(collection: Collection, *, progress: Progress = silent) -> lis
     for encoder_id in collection.encoder_ids():
         with collection.building(encoder_id):
             store = collection.store(encoder_id)
+            store.distrust()
             if store.is_current(EMBEDDINGS) and not (store.is_current(INDEX) and store.is_whole(INDEX)):
                 build_index(store, progress=progress)
                 built.append(encoder_id)
@@ -163,6 +167,7 @@ def _complete(store: EncoderStore, report: BuildReport, progress: Progress) -> N
             # Of a process that was killed when the artifact was recorded, and its parts not yet removed.
             store.remove_remains(artifact)
     renew_maps(store, progress=progress)
+    store.settle()
     report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     report.recall = Recall.of_facts(store.facts(INDEX))
 

@@ -16,11 +16,12 @@ import math
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,8 @@ from radcbir_core.errors import CollectionError, StorageError
 KEPT_FREE = 500_000_000
 """Bytes that stay free on a disk, for all else that is written there meanwhile."""
 _MOST_DIGESTS = 4096
+_STEP_OF_CLOCKS = 2_000_000_000
+"""Nanoseconds; FAT's is the longest."""
 _LARGE = 16 << 20
 _TEMPORARY_MARK = ".partial-"
 _FROM_HERE, _EXCHANGE = -100, 2
@@ -387,6 +390,7 @@ def digest_file(path: Path) -> str:
 
 
 FileIdentity = tuple[str, int, int, int, int]
+"""Path, size, inode, and when a file and its entry were changed, in nanoseconds since 1970."""
 
 
 def identity_of(path: Path) -> FileIdentity:
@@ -399,7 +403,31 @@ def identity_of(path: Path) -> FileIdentity:
     return str(path), now.st_size, now.st_ino, now.st_mtime_ns, now.st_ctime_ns
 
 
-_digests: dict[FileIdentity, str] = {}
+def is_settled(identity: FileIdentity, *, at: int) -> bool:
+    """Whether a file, looked at from this moment on, could not have been changed since without another identity.
+
+    The clock of a disk goes in steps: what is changed twice within one looks the same. And not every system says when
+    an entry was changed, which nobody can set to what they like.
+
+    Args:
+        identity: Of the file, while it was looked at.
+        at: When that began, in nanoseconds since 1970.
+
+    Example:
+        >>> is_settled(("a", 1, 2, 3, 4), at=5), is_settled(("a", 1, 2, 3, 4), at=3_000_000_000)
+        (False, True)
+    """
+    return os.name != "nt" and at - max(identity[3:]) > _STEP_OF_CLOCKS
+
+
+class _Known(NamedTuple):
+    """A digest, and whether it holds for processes that come later, too."""
+
+    digest: str
+    lasts: bool
+
+
+_digests: dict[FileIdentity, _Known] = {}
 _digests_lock = threading.Lock()
 
 
@@ -409,24 +437,50 @@ def digest_once(path: Path) -> str:
     Raises:
         OSError: It cannot be read.
     """
-    identity = identity_of(path)
+    began, identity = time.time_ns(), identity_of(path)
     if known := _digests.get(identity):
-        return known
+        return known.digest
     digest = digest_file(path)
-    _keep_digest(identity, digest)
+    if identity_of(path) == identity:  # else it was changed meanwhile, and is neither the one nor the other
+        _keep_digest(identity, digest, lasts=is_settled(identity, at=began))
     return digest
 
 
-def _keep_digest(identity: FileIdentity, digest: str) -> None:
+def _keep_digest(identity: FileIdentity, digest: str, *, lasts: bool = False) -> None:
     with _digests_lock:
         if len(_digests) >= _MOST_DIGESTS:
             _digests.clear()
-        _digests[identity] = digest
+        _digests[identity] = _Known(digest, lasts)
 
 
 def known_digest(path: Path) -> str | None:
     """What :func:`digest_once` has computed of a file as it is now; ``None`` where it has not been asked."""
     try:
-        return _digests.get(identity_of(path))
+        known = _digests.get(identity_of(path))
     except OSError:
         return None
+    return None if known is None else known.digest
+
+
+def recall_digest(identity: FileIdentity, digest: str) -> bool:
+    """Know from now on what an earlier process has found out (:func:`lasting_digest`), if it can be believed.
+
+    Returns:
+        Whether it was not known before.
+    """
+    if identity in _digests:
+        return False
+    _keep_digest(identity, digest, lasts=True)
+    return True
+
+
+def lasting_digest(identity: FileIdentity) -> str | None:
+    """The digest that later processes may know of a file as it is; ``None`` where there is none."""
+    known = _digests.get(identity)
+    return known.digest if known is not None and known.lasts else None
+
+
+def forget_digest(identity: FileIdentity) -> None:
+    """Have :func:`digest_once` read a file again."""
+    with _digests_lock:
+        _digests.pop(identity, None)

@@ -6,6 +6,7 @@ was built is the business of whoever knows the digest.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ import numpy.typing as npt
 from radcbir_core.arrays import row_chunks
 from radcbir_core.checked_files import map_array
 from radcbir_core.collections.artifacts import Artifact
-from radcbir_core.storage import FileIdentity, identity_of
+from radcbir_core.storage import FileIdentity, identity_of, is_settled
 
 _LARGEST_SIMILARITY = 1.01
 """Of unit vectors that were rounded to half precision."""
 _MOST_SEEN = 4096
 
-_seen: set[tuple[FileIdentity, int]] = set()
-"""Files whose values were looked at by this process, for how many images."""
+_seen: dict[FileIdentity, dict[int, bool]] = {}
+"""Files whose values were looked at, for how many images, and whether that holds for later processes, too."""
 
 
 def open_checked(path: Path, artifact: Artifact, *, images: int, whole: bool = True) -> npt.NDArray[Any]:
@@ -45,16 +46,37 @@ def open_checked(path: Path, artifact: Artifact, *, images: int, whole: bool = T
         raise ValueError(f"it holds {str(array.dtype)[:80]} of shape {str(array.shape)[:80]}")
     if len(array) > images or (whole and len(array) != images):
         raise ValueError(f"it has {len(array):,} rows")
-    looked_at = (identity_of(path), images)
-    if looked_at in _seen:
+    began, identity = time.time_ns(), identity_of(path)
+    if images in _seen.get(identity, ()):
         return array
     for part in row_chunks(len(array), array.shape[1] if array.ndim > 1 else 1):
         if fault := _fault(array[part], path.name, artifact, images):
             raise ValueError(fault)
+    if identity_of(path) == identity:
+        _keep(identity, images, lasts=is_settled(identity, at=began))
+    return array
+
+
+def _keep(identity: FileIdentity, images: int, *, lasts: bool) -> None:
     if len(_seen) >= _MOST_SEEN:
         _seen.clear()
-    _seen.add(looked_at)
-    return array
+    _seen.setdefault(identity, {})[images] = lasts
+
+
+def recall_values(identity: FileIdentity, images: int) -> None:
+    """Know from now on that an earlier process has looked at a file's values (:func:`lasting_values`)."""
+    if images not in _seen.get(identity, ()):
+        _keep(identity, images, lasts=True)
+
+
+def lasting_values(identity: FileIdentity) -> list[int]:
+    """For how many images a file's values were looked at, as far as later processes may know it."""
+    return sorted(images for images, lasts in _seen.get(identity, {}).items() if lasts)
+
+
+def forget_values(identity: FileIdentity) -> None:
+    """Have :func:`open_checked` look at a file's values again."""
+    _seen.pop(identity, None)
 
 
 def _fault(values: npt.NDArray[Any], name: str, artifact: Artifact, images: int) -> str:

@@ -28,6 +28,7 @@ THUMBNAILS: Final = "thumbnails"
 IMAGES: Final = "images"
 ENCODERS: Final = "encoders"
 ENCODER_RECORD: Final = "encoder.json"
+KNOWN_FILES: Final = "known-files.json"
 
 UNFINISHED: Final = ".unfinished-"
 """How the names of folders begin that are being filled, or removed; no collection can be called so."""
@@ -218,6 +219,11 @@ class EncoderLayout:
     def lock(self) -> Path:
         """The lock that whoever builds with this encoder holds."""
         return self.folder / ".lock"
+
+    @property
+    def known_files(self) -> Path:
+        """What this machine has found out of the encoder's large files; it may go at any time."""
+        return self.folder / KNOWN_FILES
 
     def files(self, artifact: Artifact, told: Mapping[str, Any] | None = None) -> list[Path]:
         """Where an artifact lies: its files, or its folder.

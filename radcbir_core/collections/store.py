@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from radcbir_core.collections import known_files
 from radcbir_core.collections.artifacts import (
     ARTIFACTS,
     BY_NAME,
@@ -129,7 +130,11 @@ def content_digest(artifact: Artifact, layout: EncoderLayout, told: Mapping[str,
     """
     if artifact.folder:
         return ""
-    return digest_of(*(digest_once(path) for path in layout.files(artifact, told)))
+    paths = layout.files(artifact, told)
+    known_files.recall(layout)
+    digest = digest_of(*(digest_once(path) for path in paths))
+    known_files.keep(layout, paths)
+    return digest
 
 
 def _artifacts(record: dict[str, Any]) -> dict[str, Any]:
@@ -386,7 +391,7 @@ class EncoderStore:
     def damage(self, artifact: Artifact) -> str:
         """Why an artifact's files are not those that were built; "" where they are, or where nothing is known of them.
 
-        Each file is read for it, once a process as long as it stays as it is: a second for a gigabyte.
+        Each file is read for it, once a machine as long as it stays as it is: a second for a gigabyte.
         """
         recorded = digest_in(self._made, artifact.name)
         if artifact.folder or not self._is_known(artifact):
@@ -396,6 +401,19 @@ class EncoderStore:
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
         return "" if now == recorded else _CHANGED
+
+    def distrust(self) -> None:
+        """Have this process read all files itself, and not believe what earlier ones have found out of them."""
+        for artifact in ARTIFACTS:
+            known_files.distrust(self.layout, self.layout.files(artifact, self.facts(artifact)))
+
+    def settle(self) -> None:
+        """Find out of large files that were just made what later processes would have to find out."""
+        for artifact in ARTIFACTS:
+            paths = [] if artifact.folder else self.layout.files(artifact, self.facts(artifact))
+            again = [known_files.unsettled(path, holds_values=path.name in artifact.arrays) for path in paths]
+            if any(again):
+                self.is_whole(artifact)
 
     def is_whole(self, artifact: Artifact) -> bool:
         """Whether an artifact's files can be used: they are those that were built, and can be what they are."""
@@ -499,6 +517,7 @@ class EncoderStore:
             CollectionError: It is missing, damaged, not the one that was built, or of another number of rows.
         """
         with self._lock:
+            known_files.recall(self.layout)
             try:
                 array = open_checked(path, artifact, images=len(self.collection))
             except ValueError as error:
