@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from radcbir_core.errors import EvaluationError
-from radcbir_core.evaluation.baseline import with_baseline
+from radcbir_core.evaluation import reports
 from radcbir_core.evaluation.evaluation import Evaluation, Result
 from radcbir_core.evaluation.protocol import FIXED, KS, PAPER, PROTOCOLS, Protocol
-from radcbir_core.evaluation.reports import EVALUATIONS
 from radcbir_core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
     from radcbir_core.collections.store import EncoderStore
+    from radcbir_core.evaluation.reports import EVALUATIONS
 
 __all__ = [
     "EVALUATIONS",
@@ -28,6 +28,13 @@ __all__ = [
     "evaluation_of",
     "evaluation_on",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The list of all evaluations, whose modules are imported with it (PEP 562)."""
+    if name != "EVALUATIONS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return reports.EVALUATIONS
 
 
 def evaluation_of(kind: str, **choices: Any) -> Evaluation:
@@ -52,17 +59,18 @@ relevant image left out'
         >>> evaluation_of("precision", versus="pixels").kind
         'comparison'
     """
-    if kind not in EVALUATIONS:
-        raise EvaluationError(f"Expected an evaluation of {', '.join(EVALUATIONS)}, but kind = {kind!r}. Choose one.")
-    for choice, other in EVALUATIONS[kind].also.items():
+    known = reports.EVALUATIONS
+    if kind not in known:
+        raise EvaluationError(f"Expected an evaluation of {', '.join(known)}, but kind = {kind!r}. Choose one.")
+    for choice, other in known[kind].also.items():
         if choices.get(choice) is not None:
             return evaluation_of(other, **choices)
         choices.pop(choice, None)
     asked = choices.get("protocol")
-    special = EVALUATIONS.get(asked.name if isinstance(asked, Protocol) else str(asked))
+    special = known.get(asked.name if isinstance(asked, Protocol) else str(asked))
     if special is None or special.kept_as != kind:
-        return EVALUATIONS[kind].of(**choices)
-    EVALUATIONS[kind].of(**choices)  # for its refusal of any other choice
+        return known[kind].of(**choices)
+    known[kind].of(**choices)  # for its refusal of any other choice
     return special.of()
 
 
@@ -106,5 +114,7 @@ def evaluate(
         StaleError: What it needs is missing or was made of something else.
         StorageError: The result cannot be written.
     """
+    from radcbir_core.evaluation.baseline import with_baseline
+
     store = collection.store(encoder_id)
     return with_baseline(store, evaluation_on(store, kind, **choices).run(store, progress=progress), progress=progress)

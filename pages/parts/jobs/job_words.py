@@ -6,14 +6,12 @@ Owns these words. How far a job is is said by ``stages.py``; a kind without word
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from radcbir_core.jobs import Request
-from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
-from radcbir_core.jobs.kinds.export_file import ExportFile
-from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
-from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
-from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+
+if TYPE_CHECKING:
+    from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
 _STAYS: Final = "What is finished stays; it can go on later."
 
@@ -39,11 +37,20 @@ def words_of(request: Request) -> Words:
     """The words for what was asked for; plain text.
 
     Example:
+        >>> from radcbir_core.jobs.kinds.export_file import ExportFile
+        >>> from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
         >>> words_of(ExportFile("mine", "archive", ".zip")).what
         'Write mine.zip'
         >>> words_of(ImportAndBuild("mine", encoders=("pixels", "radcbir-mini"))).what
         'Build with pixels, radcbir-mini'
     """
+    # With the first job that is met: the importers come with them, which other pages do without.
+    from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
+    from radcbir_core.jobs.kinds.export_file import ExportFile
+    from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
+    from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
+    from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+
     if isinstance(request, ExportFile):
         return Words(
             f"Write {request.file}",

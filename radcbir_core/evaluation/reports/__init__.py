@@ -1,33 +1,46 @@
-"""The evaluations, one a module; this is the list of them, in the order in which they are shown."""
+"""The evaluations, one a module; this is the list of them, in the order in which they are shown.
+
+Their modules are imported when the list is first looked at: whoever wants one of them imports that one.
+"""
 
 from __future__ import annotations
 
-from radcbir_core.evaluation.evaluation import Evaluation
-from radcbir_core.evaluation.reports.approximation import Approximation
-from radcbir_core.evaluation.reports.comparison import Comparison
-from radcbir_core.evaluation.reports.duplicate_groups import DuplicateGroups
-from radcbir_core.evaluation.reports.factors import Factors
-from radcbir_core.evaluation.reports.hubness import Hubness
-from radcbir_core.evaluation.reports.index_size import IndexSize
-from radcbir_core.evaluation.reports.leakage import Leakage
-from radcbir_core.evaluation.reports.mined_failures import MinedFailures
-from radcbir_core.evaluation.reports.neighborhoods import Neighborhoods
-from radcbir_core.evaluation.reports.paper import Paper
-from radcbir_core.evaluation.reports.precision import Precision
-from radcbir_core.evaluation.reports.probes import Probes
-from radcbir_core.evaluation.reports.ranking import Ranking
-from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion
-from radcbir_core.evaluation.reports.robustness import Robustness
-from radcbir_core.evaluation.reports.slices import Slices
-from radcbir_core.evaluation.reports.space import Space
-from radcbir_core.evaluation.reports.subgroups import Subgroups
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-EVALUATIONS: dict[str, type[Evaluation]] = {
-    evaluation.kind: evaluation
-    for evaluation in (
-        *(Precision, Paper, Factors, Leakage, Subgroups, Ranking, Probes, IndexSize, Approximation, Space),
-        *(RetrievalConfusion, MinedFailures, Hubness, Slices, Robustness),
-        *(Comparison, Neighborhoods),
-        DuplicateGroups,
-    )
-}
+if TYPE_CHECKING:
+    from radcbir_core.evaluation.evaluation import Evaluation
+
+    EVALUATIONS: dict[str, type[Evaluation]]
+    """Kind → evaluation."""
+
+_REPORTS: Final = (
+    "precision:Precision",
+    "paper:Paper",
+    "factors:Factors",
+    "leakage:Leakage",
+    "subgroups:Subgroups",
+    "ranking:Ranking",
+    "probes:Probes",
+    "index_size:IndexSize",
+    "approximation:Approximation",
+    "space:Space",
+    "retrieval_confusion:RetrievalConfusion",
+    "mined_failures:MinedFailures",
+    "hubness:Hubness",
+    "slices:Slices",
+    "robustness:Robustness",
+    "comparison:Comparison",
+    "neighborhoods:Neighborhoods",
+    "duplicate_groups:DuplicateGroups",
+)
+"""Module and class."""
+
+
+def __getattr__(name: str) -> Any:
+    """The list, made once (PEP 562)."""
+    if name != "EVALUATIONS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    modules = (report.split(":") for report in _REPORTS)
+    classes = [getattr(import_module(f"{__name__}.{module}"), called) for module, called in modules]
+    return globals().setdefault("EVALUATIONS", {evaluation.kind: evaluation for evaluation in classes})

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import CollectionError
-from radcbir_core.evaluation import EVALUATIONS, Evaluation, Protocol
+from radcbir_core.evaluation import Evaluation, Protocol, reports
 from radcbir_core.jobs.kinds import Telling
 from radcbir_core.storage import digest_of
 
@@ -85,10 +85,10 @@ class EvaluateEncoder:
         Raises:
             CollectionError: There is no such evaluation.
         """
-        kind = EVALUATIONS.get(record["evaluation"])
+        kind = reports.EVALUATIONS.get(record["evaluation"])
         if kind is None:
             raise CollectionError(
-                f"Expected an evaluation of {', '.join(EVALUATIONS)}, but the job's is "
+                f"Expected an evaluation of {', '.join(reports.EVALUATIONS)}, but the job's is "
                 f"{str(record['evaluation'])[:40]!r}. Dismiss it."
             )
         made = {item.name for item in fields(kind) if item.init}  # type: ignore[arg-type]
