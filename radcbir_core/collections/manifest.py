@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -97,7 +97,7 @@ class Codes:
         return [self.values[code] if code >= 0 else "" for code in self.codes[np.asarray(rows)]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListCodes:
     """A column of lists as integers.
 
@@ -112,10 +112,10 @@ class ListCodes:
     codes: npt.NDArray[np.int32]
     lengths: npt.NDArray[np.int32]
 
-    @property
-    def rows(self) -> npt.NDArray[np.int64]:
-        """``(M,)`` int64, ascending: whose each of the codes is."""
-        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+    @cached_property
+    def rows(self) -> npt.NDArray[np.int32]:
+        """``(M,)`` int32, ascending: whose each of the codes is."""
+        return np.repeat(np.arange(len(self.lengths), dtype=np.int32), self.lengths)
 
     def counts(self) -> dict[str, int]:
         """How many times each value is there, most frequent first, then by the value."""
@@ -456,25 +456,16 @@ class Manifest:
             if place is None:
                 raise QueryError(_unknown_value(column, value, codes.values))
             places.add(place)
-        mask: npt.NDArray[np.bool_]
-        if len(places) <= _COMPARED:
-            mask = np.zeros(len(self), dtype=np.bool_)
-            for place in places:
-                mask |= codes.codes == place
-            return mask
-        wanted = np.zeros(len(codes.values) + 1, dtype=bool)  # the last stands for no value, whose code is -1
-        wanted[list(places)] = True
-        mask = wanted.take(codes.codes)
-        return mask
+        return _is_any_of(codes.codes, places, number=len(codes.values))
 
     def _pathology_mask(self, values: Sequence[str]) -> npt.NDArray[np.bool_]:
         for value in values:
             if value and value not in self.pathology_counts:
                 raise QueryError(_unknown_value("pathologies", value, tuple(self.pathology_counts)))
-        wanted = np.zeros(len(self.pathologies.values) + 1, dtype=bool)  # the last is an empty text, which is no value
-        wanted[[value in values for value in self.pathologies.values] + [False]] = True
-        accepted = self.pathologies.lengths == 0 if "" in values else np.zeros(len(self), dtype=bool)
-        accepted[self.pathologies.rows[wanted[self.pathologies.codes]]] = True
+        column = self.pathologies
+        wanted = {place for place, value in enumerate(column.values) if value in values}
+        accepted = column.lengths == 0 if "" in values else np.zeros(len(self), dtype=bool)
+        accepted[column.rows[np.flatnonzero(_is_any_of(column.codes, wanted, number=len(column.values)))]] = True
         return accepted
 
     def row_of(self, image_id: str) -> int:
@@ -670,6 +661,19 @@ def _distinct(numbers: npt.NDArray[np.int64], *, most: int) -> tuple[npt.NDArray
     place = np.empty(most, dtype=np.int32)
     place[found] = np.arange(len(found), dtype=np.int32)
     return found, place.take(numbers)
+
+
+def _is_any_of(codes: npt.NDArray[np.int32], places: Collection[int], *, number: int) -> npt.NDArray[np.bool_]:
+    """``(M,)``; which codes, from -1 for no value to below the number of values, are among some."""
+    if len(places) <= _COMPARED:
+        mask = np.zeros(len(codes), dtype=np.bool_)
+        for place in places:
+            mask |= codes == place
+        return mask
+    wanted = np.zeros(number + 1, dtype=np.bool_)  # the last stands for no value, whose code is -1
+    wanted[list(places)] = True
+    found: npt.NDArray[np.bool_] = wanted.take(codes)
+    return found
 
 
 def _place(value: str, values: Sequence[str]) -> int | None:
