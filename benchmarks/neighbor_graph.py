@@ -2,12 +2,14 @@
 
 Usage: python -m benchmarks.neighbor_graph [--rows 100000 …] [--dimension 512] [--vectors FILE.npy] [--folder FOLDER]
        [--peer-queries 1000] [--exact-rows 4096]
+       python -m benchmarks.neighbor_graph --collection NAME [--encoder synthetic] [--peer-queries 1000]
 
 Draws vectors as `synthesize` does, or reads the first rows of a file (`--vectors`), and makes the graph of each number
 of rows by neighbor descent. Its parts are kept in a folder; where one is named, what is killed goes on. Comparing all
 pairs is measured over some rows (`--exact-rows`), and its cost a row is that of all. FAISS trains and fills an IVFFlat
 index of 4·√N lists and is asked for the 100 neighbors of a sample of rows, with the fewest lists at which it finds as
-much as the graph; its cost a row is that of all as well. Prints the seconds of the processor and of the clock, recall
+much as the graph; its cost a row is that of all as well. With ``--collection`` the graph is the one that was built of
+it, and FAISS alone is measured. Prints the seconds of the processor and of the clock, recall
 at 1, 10 and 100, and peak memory of the process so far. Recall is against exact search; a copy of an exact hit counts.
 """
 
@@ -24,10 +26,14 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.measuring import say
+from radcbir_core.collections.artifacts import NEIGHBORS as NEIGHBORS_ARTIFACT
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.backend import ArrayVectors, Exclusion, Floats, Rows, unit_vectors
 from radcbir_core.search.exact import first_hits
 from radcbir_core.search.graph import NEIGHBORS
 from radcbir_core.search.neighbor_descent import approximate_neighbors
+from radcbir_core.search.opening import vectors_of
 from radcbir_core.search.recall import neighbor_recall, true_similarities
 from radcbir_core.search.shards import Shards
 from radcbir_core.synthetic.embedding_plan import BLOCK, EmbeddingPlan
@@ -129,6 +135,24 @@ def by_faiss(vectors: Floats, rows: Rows, exact: npt.NDArray[np.int32], *, at_le
         f"the clock; recall@1, 10, 100 {shares} over {len(rows):,} rows; {peak()}",
         flush=True,
     )
+    say(
+        f"FAISS IVF, the graph of all rows at recall@100 {recall[2]:.4f}",
+        all_of_them[0],
+        "s",
+        more=f"of the processor, filled in {filled[0]:.0f}; by its cost over {len(rows):,} rows",
+    )
+
+
+def peer_of(name: str, encoder_id: str, *, queries: int) -> None:
+    """What FAISS takes for as good a graph as a collection has."""
+    store = open_collection(name).store(encoder_id)
+    recall = float(store.facts(NEIGHBORS_ARTIFACT).get("recall_at_100", 1.0))
+    source = vectors_of(store)
+    vectors = source.vectors(np.arange(len(store.valid)))
+    if not store.valid.all():
+        raise SystemExit(f"Expected a vector of every row, but {name} has rows without. Measure another collection.")
+    chosen = np.sort(np.random.default_rng(1).choice(len(vectors), min(queries, len(vectors)), replace=False))
+    by_faiss(vectors, chosen, of_all_pairs(vectors, chosen), at_least=recall)
 
 
 def drawn(rows: int, dimension: int) -> npt.NDArray[np.float16]:
@@ -146,7 +170,12 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--peer-queries", type=int, default=1000)
     parser.add_argument("--exact-rows", type=int, default=4096)
+    parser.add_argument("--collection", metavar="NAME")
+    parser.add_argument("--encoder", default="synthetic")
     options = parser.parse_args()
+    if options.collection:
+        peer_of(options.collection, options.encoder, queries=options.peer_queries)
+        return
     for number in options.rows:
         if options.vectors:
             vectors: Floats = np.load(options.vectors, mmap_mode="r")[:number]

@@ -54,11 +54,13 @@ def steps(folder: Path, *, rows: int, dimension: int) -> list[Step]:
         Step("index", (*make, "index"), seconds=1200),
         Step("neighbors", (*make, "neighbors"), seconds=1800),
         Step("projection", (*make, "projection"), seconds=900, memory=8 * 1024),
+        Step("peers", ("-m", "benchmarks.neighbor_graph", "--collection", NAME)),
         Step("precision", ("-m", "benchmarks.evaluation", "--name", NAME, "--rounds", "2")),
         Step("evaluation", (*make, "evaluation")),
         Step("queries", ("-m", "benchmarks.search", NAME)),
         Step("pages", ("-m", "benchmarks.page_switches", NAME)),
         Step("map", ("-m", "benchmarks.map_page", "--name", NAME, "--data", str(folder))),
+        Step("embedding", ("-m", "benchmarks.embed", "--encoder", "radcbir-mini", "--device", "cpu")),
     ]
 
 
