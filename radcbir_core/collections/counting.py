@@ -68,9 +68,7 @@ def counts_in(manifest: Manifest) -> Counts:
         >>> counts.known_groups
         ('duplicate', 'patient', 'dataset')
     """
-    dataset, split, modality, anatomy = (
-        manifest.codes(name).counts() for name in ("dataset", "split", "modality", "anatomy")
-    )
+    dataset, split, modality, anatomy = (manifest.counts(name) for name in ("dataset", "split", "modality", "anatomy"))
     lengths = manifest.pathologies.lengths
     duplicates = manifest.groups("duplicate")
     duplicates = duplicates[duplicates >= 0]

@@ -88,7 +88,7 @@ class Codes:
 
     def counts(self) -> dict[str, int]:
         """How many rows have each value, most frequent first; rows without a value are not counted."""
-        numbers = np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
+        numbers = np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
         order = np.argsort(-numbers, kind="stable")
         return {self.values[i]: int(numbers[i]) for i in order}
 
@@ -143,6 +143,7 @@ class Manifest:
         self.digest = digest
         self._codes: dict[str, Codes] = {}
         self._numbers: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, dict[str, int]] = {}
         self._groups: dict[Grouping, npt.NDArray[np.int32]] = {}
         self._masks: OrderedDict[tuple[str, frozenset[str]], npt.NDArray[np.uint8]] = OrderedDict()
         self._orders: dict[str, npt.NDArray[np.int32] | None] = {}
@@ -255,6 +256,19 @@ class Manifest:
                 self._codes[name] = _encode(self._columns.encoded(name))
             return self._codes[name]
 
+    def counts(self, name: str) -> dict[str, int]:
+        """How many images have each value of a column, most frequent first; of ``pathologies``, each for what it shows.
+
+        Counted once.
+
+        Raises:
+            QueryError: No such column.
+        """
+        with self._lock:
+            if name not in self._counts:
+                self._counts[name] = self.pathologies.counts() if name == "pathologies" else self.codes(name).counts()
+            return dict(self._counts[name])
+
     @cached_property
     def pathologies(self) -> ListCodes:
         """The pathologies of all images as integer codes.
@@ -318,6 +332,19 @@ class Manifest:
                 measures.append(name)
         return measures
 
+    def says(self, name: str) -> bool:
+        """Whether a column says something of any image; in most, the first images tell already.
+
+        Raises:
+            QueryError: No such column, or one of lists.
+        """
+        self._check_column(name)
+        with self._lock:
+            is_known = name in self._codes or name in self._numbers
+        if not is_known and pc.any(pc.not_equal(self._first(name), "")).as_py():
+            return True
+        return self.distinct(name)[1] > 0
+
     def labels(self, level: Level) -> Codes:
         """What each image is, at one level; -1 where an image has no label at that level.
 
@@ -366,11 +393,7 @@ class Manifest:
     @property
     def pathology_counts(self) -> dict[str, int]:
         """How many images show each pathology, most frequent first; an image with two counts for both."""
-        return dict(self._pathology_counts)
-
-    @cached_property
-    def _pathology_counts(self) -> dict[str, int]:
-        return self.pathologies.counts()
+        return self.counts("pathologies")
 
     def groups(self, grouping: Grouping) -> npt.NDArray[np.int32]:
         """Which images belong together: equal numbers share a patient, study, series and so on.
@@ -539,12 +562,15 @@ class Manifest:
                 names.append(name)
         return names
 
+    def _first(self, name: str) -> pa.ChunkedArray:
+        return self._columns.first(name, _FIRST_ROWS).cast(pa.string())
+
     def _has_few(self, name: str, most: int) -> bool:
         """Whether a column has at most so many values; the first rows mostly tell of one with more."""
         with self._lock:
             is_known = name in self._codes
         if not is_known and len(self) > _FIRST_ROWS:
-            first = pc.unique(self._columns.first(name, _FIRST_ROWS).cast(pa.string()))
+            first = pc.unique(self._first(name))
             if len(first) - first.null_count - (pc.index(first, "").as_py() >= 0) > most:
                 return False
         return len(self.codes(name).values) <= most

@@ -232,6 +232,35 @@ def test_further_columns_are_those_that_say_something():
     assert found == ["height", "sex", "findings", "age"]
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    places=st.lists(st.tuples(*[st.one_of(st.just(math.nan), st.floats(-1e3, 1e3, width=32))] * 2), max_size=40),
+    at_once=st.integers(1, 50),
+)
+def test_a_layout_is_that_of_whole_columns(places, at_once):
+    """As by plain NumPy on all of them, in whatever parts they are laid out."""
+    x, y = np.array(places, dtype=np.float32).reshape(-1, 2).T
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "_AT_ONCE", at_once)
+        found = layout_of(x, y)
+    placed = np.flatnonzero(~np.isnan(x) & ~np.isnan(y))
+    assert sorted(found.rows.tolist()) == placed.tolist()
+    if not placed.size:
+        return
+    both = np.stack([x, y]).astype(np.float64)[:, found.rows]
+    back = np.array(found.origin)[:, None] + found.steps * found.step
+    assert np.abs(back - both).max() <= 0.5001 * found.step
+    cells = (found.steps.astype(int) + 32_768) >> 8
+    order = (cells[1] * 256 + cells[0]).tolist()
+    assert order == sorted(order)
+    low, high = np.quantile(found.steps, [0.001, 0.999], axis=1)
+    inner = 0.06 * (high - low)
+    everything = [*found.steps.min(axis=1), *found.steps.max(axis=1)]
+    assert list(found.all) == everything
+    near = [*np.maximum(low - inner, everything[:2]), *np.minimum(high + inner, everything[2:])]
+    assert list(found.home) == everything or found.home == pytest.approx(near)
+
+
 def test_a_scale_leaves_out_what_is_far_from_all_others():
     values = np.concatenate([np.linspace(0, 100, 999), [1e6, np.nan]])
     found = coloring.scale_of("Dose", values)

@@ -42,7 +42,7 @@ def choose(
         st.caption(f"{what} must match every column, by any of its values.")
         halves = st.columns(2)
         for position, column in enumerate(_in_order(manifest.filterable())):
-            counts = manifest.pathology_counts if column == "pathologies" else manifest.codes(column).counts()
+            counts = manifest.counts(column)
             key = f"radcbir:where:{column}"
             st.session_state[key] = [value for value in asked.get(column, []) if value in counts]
             halves[position % 2].multiselect(

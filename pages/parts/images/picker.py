@@ -42,8 +42,8 @@ def browse(collection: Collection, *, on_query: Callable[[str], None], among: np
     )
     manifest = collection.manifest
     counts = {
-        "modality": manifest.codes("modality").counts(),
-        "anatomy": manifest.codes("anatomy").counts(),
+        "modality": manifest.counts("modality"),
+        "anatomy": manifest.counts("anatomy"),
         "pathologies": manifest.pathology_counts,
     }
     where = {}

@@ -119,14 +119,13 @@ def painted(on: OpenedMap, colors: Colors) -> Painted:
     return found or map_data.colors_of_column(on, colors.of_manifest or _columns(on)[0])
 
 
+def known_columns(collection: Collection) -> list[str]:
+    """Of the columns of every collection those that say something of an image."""
+    return [name for name in COLUMNS if collection.manifest.counts(name)]
+
+
 def _columns(opened: Opened) -> list[str]:
-    manifest = opened.collection.manifest
-    known = [
-        column
-        for column in COLUMNS
-        if (manifest.pathology_counts if column == "pathologies" else manifest.codes(column).values)
-    ]
-    return known or ["dataset"]
+    return known_columns(opened.collection) or ["dataset"]
 
 
 def _figures(opened: Opened) -> list[str]:

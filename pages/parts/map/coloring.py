@@ -91,7 +91,7 @@ class Members:
         """``(N,)`` the value of each row, -1 where it has none, -2 where it has several."""
         one = np.full(self.size, -1, dtype=np.int32)
         one[self.rows] = self.codes
-        one[np.bincount(self.rows, minlength=self.size) > 1] = -2
+        one[self.rows[1:][np.diff(self.rows) == 0]] = -2
         return one
 
 
@@ -143,17 +143,17 @@ def categories_of(column: str, members: Members) -> CategoryColors:
         members: Its values.
     """
     frequency, single = members.counts(), members.single()
-    alone = np.bincount(single[single >= 0], minlength=len(frequency))
+    alone = np.bincount(single + 2, minlength=len(frequency) + 2)[2:]
     order = np.lexsort((-frequency, -alone))
     order = order[frequency[order] > 0]
     own, colors = _told_apart(column, members.values, order[:MOST_NAMED])
     order = np.concatenate([order[:MOST_NAMED][own], order[:MOST_NAMED][~own], order[MOST_NAMED:]])
-    position = np.full(len(members.values) + 2, _SEVERAL_CODE, dtype=np.int64)
+    position = np.full(len(members.values) + 2, _SEVERAL_CODE, dtype=np.uint8)
     position[-1] = _NONE_CODE
     named = order[:MOST_NAMED]
     position[named] = np.arange(len(named))
     position[order[MOST_NAMED:]] = _REST_CODE
-    codes = position[single]  # -1: none, -2: several
+    codes = position.take(single)  # -1: none, -2: several
     counts = np.bincount(codes, minlength=MOST_ENTRIES).tolist()
     number = int(own.sum())
     legend = [
@@ -165,7 +165,7 @@ def categories_of(column: str, members: Members) -> CategoryColors:
         (_SEVERAL_CODE, Entry("several at once", _SEVERAL, counts[_SEVERAL_CODE], known=False)),
         (_NONE_CODE, Entry(no_value(column), palette.NO_VALUE, counts[_NONE_CODE], known=False)),
     ]
-    final = np.arange(MOST_ENTRIES)
+    final = np.arange(MOST_ENTRIES, dtype=np.uint8)
     for code, entry in further:
         if entry.count:
             final[code] = len(legend)
@@ -176,7 +176,7 @@ def categories_of(column: str, members: Members) -> CategoryColors:
         if len(order) > number
         else ""
     )
-    return CategoryColors(title_of(column), final[codes].astype(np.uint8), tuple(legend), said)
+    return CategoryColors(title_of(column), final.take(codes), tuple(legend), said)
 
 
 def scale_of(title: str, numbers: npt.NDArray[np.float64]) -> ValueColors:

@@ -85,5 +85,5 @@ def _has_values(manifest: Manifest, name: str) -> bool:
     if is_list(kind):
         return bool((np.asarray(pc.fill_null(pc.list_value_length(manifest.arrow(name)), 0)) > 0).any())
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return manifest.distinct(name)[1] > 0
+        return manifest.says(name)
     return not pa.types.is_nested(kind) and manifest.arrow(name).null_count < len(manifest)

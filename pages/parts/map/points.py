@@ -14,21 +14,29 @@ import pandas as pd
 from radcbir_core.collections.manifest import Manifest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Points:
     """The points of a map under a filter; all of them are drawn.
 
     Attributes:
         rows: ``(P,)`` int64, ascending: the images that have a place and pass the filter.
-        x: ``(P,)`` float32.
-        y: ``(P,)`` float32.
         preservation: Mean neighborhood preservation of all images with a place, filtered or not; NaN without any.
+        projection: Of all images: x, y, preservation.
     """
 
     rows: npt.NDArray[np.int64]
-    x: npt.NDArray[np.float32]
-    y: npt.NDArray[np.float32]
     preservation: float
+    projection: pd.DataFrame
+
+    @cached_property
+    def x(self) -> npt.NDArray[np.float32]:
+        """``(P,)``."""
+        return self.projection["x"].to_numpy(dtype=np.float32)[self.rows]
+
+    @cached_property
+    def y(self) -> npt.NDArray[np.float32]:
+        """``(P,)``."""
+        return self.projection["y"].to_numpy(dtype=np.float32)[self.rows]
 
     @cached_property
     def digest(self) -> str:
@@ -47,13 +55,14 @@ def points_of(manifest: Manifest, projection: pd.DataFrame, where: Mapping[str, 
     Raises:
         QueryError: A column or value that the collection does not have.
     """
-    x, y = (projection[name].to_numpy(dtype=np.float32) for name in ("x", "y"))
-    placed = ~(np.isnan(x) | np.isnan(y))
-    rows = np.flatnonzero(placed & manifest.mask(where) if where else placed)
-    preservation = projection["preservation"].to_numpy(dtype=np.float64)[placed]
-    return Points(
-        rows=rows,
-        x=x[rows],
-        y=y[rows],
-        preservation=float(np.nanmean(preservation)) if (~np.isnan(preservation)).any() else float("nan"),
-    )
+    x, y, preservation = (projection[name].to_numpy(dtype=np.float32) for name in ("x", "y", "preservation"))
+    placed = np.isnan(x)
+    placed |= np.isnan(y)
+    np.logical_not(placed, out=placed)
+    known = ~np.isnan(preservation)
+    known &= placed
+    number = int(np.count_nonzero(known))
+    mean = float(preservation.sum(where=known, dtype=np.float64)) / number if number else float("nan")
+    if where:
+        placed &= manifest.mask(where)
+    return Points(rows=np.flatnonzero(placed), preservation=mean, projection=projection)

@@ -13,9 +13,8 @@ import streamlit as st
 from pages.parts.frame import loaders, state
 from pages.parts.frame.shell import Opened
 from pages.parts.map import kept_maps
-from pages.parts.map.color_choice import Colors
+from pages.parts.map.color_choice import Colors, known_columns
 from pages.parts.map.coloring import COLUMNS
-from pages.parts.map.map_data import members
 from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.layout import STANDARD_MAP
 from radcbir_core.errors import RadcbirError
@@ -51,7 +50,7 @@ def choose(box: st.delta_generator.DeltaGenerator, opened: OpenedMap, colors: Co
     """
     collection = opened.collection
     others = [name for name in collection.encoder_ids() if name != opened.encoder_id and _has_map(opened, name)]
-    columns = [name for name in COLUMNS if name != colors.column and len(members(collection, name).values)]
+    columns = [name for name in known_columns(collection) if name != colors.column]
     maps = [name for name in kept_maps.current(opened) if name != opened.name]
     options = [
         _ALONE,

@@ -48,6 +48,8 @@ def selected(
         second: The points of the second map, where there is one; an image may have a place on one of the two only.
     """
     texts = map_selection.asked(opened.collection, opened.encoder_id)
+    if not texts:
+        return Picked((), np.empty(0, dtype=np.int64), np.zeros(len(opened.collection), dtype=bool))
     chosen = map_selection.rows_in(opened.collection, opened.encoder_id, texts)
     there = np.zeros(len(chosen), dtype=bool)
     for one in (points, second):

@@ -36,18 +36,10 @@ def invite(opened: Opened, colors: Colors) -> None:
         "a point for its image alone, a line of the legend for its images alone. Once the map was clicked, the wheel "
         "zooms, and so do + and −."
     )
-    facts = loaders.facts(opened.collection)
-    by_column = {
-        "anatomy": facts.anatomies,
-        "pathologies": facts.pathologies,
-        "modality": facts.modalities,
-        "dataset": facts.datasets,
-        "split": facts.splits,
-    }
-    if colors.column in by_column:
+    if colors.column in COLUMNS:
         fixed = colors.column if colors.column in ("anatomy", "modality") else ""
         title = f"{COLUMNS[colors.column]}, in the whole collection"
-        counts.bars(title, by_column[colors.column], column=fixed, rows=16)
+        counts.bars(title, opened.collection.manifest.counts(colors.column), column=fixed, rows=16)
 
 
 def show_selection(opened: OpenedMap, points: Points, picked: Picked, colors: Colors) -> None:

@@ -57,6 +57,30 @@ def test_codes_are_places_among_the_sorted_values(words) -> None:
     assert codes.text(np.arange(len(words))) == words
 
 
+@pytest.mark.parametrize("first_rows", [1, 20_000])
+def test_few_values_and_said_ones_are_those_of_all_rows(tmp_path, monkeypatch, first_rows) -> None:
+    """The first rows settle it where they can; where they cannot, all do."""
+    monkeypatch.setattr("radcbir_core.collections.manifest._FIRST_ROWS", first_rows)
+    path = tmp_path / "manifest.parquet"
+    manifest(site=list("abcdef"), late=["", "", "", "", "", "x"], never=[""] * 6).write(path)
+    for name, values in (("site", 6), ("late", 1), ("never", 0), ("patient_id", 2)):
+        assert Manifest.read(path).says(name) == (values > 0)
+        assert Manifest.read(path).distinct(name)[0] == values
+        for most in range(1, 7):
+            assert (name in Manifest.read(path).filterable(most=most)) == (2 <= values <= most)
+
+
+def test_counts_are_made_once_and_nobody_can_change_them() -> None:
+    m = manifest()
+    for name, expected in (("modality", {"XR": 3, "CT": 1, "MR": 1}), ("pathologies", m.pathology_counts)):
+        counts = m.counts(name)
+        assert counts == expected
+        counts.clear()
+        assert m.counts(name) == expected
+    with pytest.raises(QueryError, match="column = 'modalty'"):
+        m.counts("modalty")
+
+
 def test_pathology_counts() -> None:
     assert manifest().pathology_counts == {
         "effusion": 1, "fracture": 1, "glioma": 1, "mass": 1, "normal": 1, "pneumonia": 1,
