@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from pages.parts.map import map_data, sent_bytes
 from pages.parts.map.opened_map import OpenedMap
@@ -207,3 +208,45 @@ def test_a_map_of_other_neighbors_is_not_offered_but_can_be_laid_out_again(app, 
     assert not complaints(at)
     assert box(at, "Map").options == ["standard", "wide"]
     assert open_collection("small").store("pixels").map_facts("wide")["n_neighbors"] == 30
+
+
+@pytest.fixture
+def deep(app, copied_data):
+    """The collection has a second map, ``deep``, of three dimensions."""
+    make_map(open_collection("small").store("pixels"), "deep", options=MapOptions(dimensions=3))
+    return open_collection("small").store("pixels").projection("deep")
+
+
+def test_a_map_of_three_dimensions_is_shown(app, deep):
+    at = app("map", map="deep", image=open_collection("small").manifest.record(30)["image_id"])
+    assert not complaints(at)
+    told = chart(at)
+    steps = np.frombuffer(sent_bytes.fetch(told["points"].rpartition("/")[2]), "<i2").reshape(3, -1)
+    rows = map_data.layout(OpenedMap(open_collection("small"), "pixels", "deep")).rows
+    places = steps.T * told["grid"]["step"] + [told["grid"][name] for name in "xyz"]
+    np.testing.assert_allclose(places, deep[["x", "y", "z"]].to_numpy()[rows], atol=told["grid"]["step"])
+    assert told["turns"] == {"encoder": "", "name": "deep"}
+    assert told["query"]["place"] == pytest.approx(deep.loc[30, ["x", "y", "z"]].tolist())
+    assert "It has three dimensions: the tool Turn turns it" in words(at)
+    assert "three dimensions, umap-learn" in words(at)
+    assert chart(app("map"))["turns"] is None
+
+
+def test_an_outline_in_three_dimensions_selects_what_it_holds_from_its_side(app, deep):
+    seen = Rotation.from_euler("yx", (30, -20), degrees=True).apply(deep[["x", "y", "z"]].to_numpy())
+    middle = round(float(np.median(seen[:, 0])) + 0.0005, 4)
+    expected = set(np.flatnonzero(seen[:, 0] >= middle).tolist())
+    text = f"/deep/30/-20@box:{middle},-999,999,999"
+    at = app("map", map="deep", select=text)
+    assert not complaints(at)
+    assert f"<b>{len(expected)}</b> of 61 selected" in html(at)
+    told = chart(at)
+    assert told["select"] == [text]
+    bits = np.unpackbits(np.frombuffer(sent_bytes.fetch(told["chosen"].rpartition("/")[2]), np.uint8))
+    rows = map_data.layout(OpenedMap(open_collection("small"), "pixels", "deep")).rows
+    assert set(rows[bits[: len(rows)].astype(bool)].tolist()) == expected
+    # Once more in the other view, which takes the same away: nothing is left.
+    at = app("map", map="deep", select=[text, "-/deep@box:-999,-999,999,999"])
+    assert "<b>0</b> of 61 selected" in html(at)
+    for wrong in ("/standard/30/-20@box:0,0,1,1", "/deep/30/up@box:0,0,1,1"):
+        assert f"but select = {wrong}. It is left out." in complaints(app("map", select=wrong))

@@ -21,6 +21,7 @@ from pages.parts.frame.loaders import MapKey
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import outlines
+from pages.parts.images.turning import NOT_TURNED, Turn, turn_of, turned
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.layout import STANDARD_MAP
 from radcbir_core.collections.manifest import Manifest
@@ -41,24 +42,37 @@ class MapName(NamedTuple):
     Attributes:
         encoder_id: Whose; "" for the open encoder's.
         name: Of the map among that encoder's.
+        turn: From which side it is seen, in three dimensions.
     """
 
     encoder_id: str = ""
     name: str = STANDARD_MAP
+    turn: Turn = NOT_TURNED
 
     def __str__(self) -> str:
-        """As in the URL: ``ENCODER``, ``/MAP`` or ``ENCODER/MAP``; "" for the open encoder's standard map."""
+        """As in the URL: ``ENCODER``, ``/MAP``, ``ENCODER/MAP`` or ``ENCODER/MAP/30/-20``, which is turned.
+
+        It is "" for the standard map of the open encoder, not turned.
+        """
+        if self.turn != NOT_TURNED:
+            return f"{self.encoder_id}/{self.name}/{self.turn[0]}/{self.turn[1]}"
         return self.encoder_id if self.name == STANDARD_MAP else f"{self.encoder_id}/{self.name}"
 
     @classmethod
     def of(cls, text: str) -> MapName:
-        """The inverse of :meth:`__str__`.
+        """The inverse of :meth:`__str__`; of what is no such text, an encoder that cannot be.
 
-        >>> MapName.of("pixels/wide"), str(MapName("", "wide")), MapName.of("pixels").name
-        (MapName(encoder_id='pixels', name='wide'), '/wide', 'standard')
+        >>> MapName.of("pixels/wide")[:2], str(MapName("", "wide")), MapName.of("pixels").name
+        (('pixels', 'wide'), '/wide', 'standard')
+        >>> MapName.of("/deep/30/-20").turn, MapName.of("/deep/up/-20").encoder_id
+        ((30, -20), '/deep/up/-20')
         """
-        encoder_id, _, name = text.partition("/")
-        return cls(encoder_id, name or STANDARD_MAP)
+        encoder_id, _, rest = text.partition("/")
+        name, *angles = rest.split("/")
+        if not angles:
+            return cls(encoder_id, name or STANDARD_MAP)
+        turn = turn_of(*angles) if len(angles) == 2 else None
+        return cls(text) if turn is None else cls(encoder_id, name, turn)
 
 
 @dataclass(frozen=True)
@@ -153,7 +167,7 @@ def rows_in(opened: Collection, encoder_id: str, texts: Sequence[str]) -> npt.ND
         QueryError: A text is none of those.
     """
     maps = dict.fromkeys([MapName(), *(of_map(text)[0] for text in texts)])
-    keys = [loaders.map_key(opened, on.encoder_id or encoder_id, on.name) for on in maps]
+    keys = dict.fromkeys(loaders.map_key(opened, on.encoder_id or encoder_id, on.name) for on in maps)
     return _rows_in(tuple(keys), tuple(texts))
 
 
@@ -162,7 +176,7 @@ def selected(texts: Sequence[str], places: Callable[[MapName], Places], manifest
 
     Args:
         texts: What is selected, in their order.
-        places: Gives x and y, each (N,) with NaN for an image without a place, on a map.
+        places: Gives x and y, each (N,) with NaN for an image without a place, on a map as it is seen.
         manifest: What the images are.
 
     Raises:
@@ -244,7 +258,11 @@ def _is_there(opened: Collection, on: MapName, encoder_id: str) -> bool:
     if on == MapName():
         return True
     encoder_id = on.encoder_id or encoder_id
-    return encoder_id in opened.encoder_ids() and on.name in opened.store(encoder_id).maps()
+    if encoder_id not in opened.encoder_ids():
+        return False
+    store = opened.store(encoder_id)
+    can_turn = on.turn == NOT_TURNED or store.map_facts(on.name).get("dimensions") == 3
+    return can_turn and on.name in store.maps()
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -255,6 +273,8 @@ def _rows_in(maps: tuple[MapKey, ...], texts: tuple[str, ...]) -> npt.NDArray[np
         encoder_id = on.encoder_id or opened.encoder_id
         key = next(key for key in maps if (key.encoder.encoder_id, key.name) == (encoder_id, on.name))
         found = loaders.projection_by(key)
+        if "z" in found:
+            return turned(found["x"].to_numpy(), found["y"].to_numpy(), found["z"].to_numpy(), on.turn)
         return found["x"].to_numpy(), found["y"].to_numpy()
 
     rows = selected(texts, places, loaders.collection_by(opened.collection).manifest)

@@ -110,10 +110,12 @@ def draw(
         hits = [{"rank": rank, "place": place} for rank, place in enumerate(query.hits, 1) if place is not None]
         marked = {"place": query.place, "hits": hits, "said": query.trusted, "placed": query.is_placed}
 
+    turns = len(layout.origin) > 2
     own = MapName("" if beside in ("", opened.encoder_id) else opened.encoder_id, opened.name)
     # Outlines on another map than this one do not say which points are selected here.
     elsewhere = any(of_map(text)[0] != own for text in picked.texts if not is_image(text))
-    chosen = map_data.Sent.of(layout.mask(picked.mask)) if (paired or elsewhere) and picked.texts else None
+    told = picked.texts and (paired or elsewhere or turns)
+    chosen = map_data.Sent.of(layout.mask(picked.mask)) if told else None
     key = _KEYS[bool(beside)]
     _canvas(
         key=key,
@@ -126,8 +128,9 @@ def draw(
             "paired": paired,
             "second": bool(beside),
             "map": str(own),
+            "turns": {"encoder": own.encoder_id, "name": own.name} if turns else None,
             "facts": point_facts.address(opened),
-            "grid": {"x": layout.origin[0], "y": layout.origin[1], "step": layout.step},
+            "grid": {**dict(zip("xyz", layout.origin, strict=False)), "step": layout.step},
             "home": layout.home,
             "all": layout.all,
             "colors": _colors_for_browser(painted.colors),
@@ -221,6 +224,11 @@ def about(opened: OpenedMap, points: Points, painted: Painted, query: Query | No
             "and is the brighter the more there are; zoom in to tell them apart."
             if isinstance(painted.colors, CategoryColors)
             else "Where many share a pixel, it has the color of their mean; zoom in to tell them apart."
+        )
+    if len(map_data.layout(opened).origin) > 2:
+        lines.append(
+            "It has three dimensions: the tool Turn turns it, and so does dragging with Ctrl. An outline selects what "
+            "it holds from this side, near and far."
         )
     if not np.isnan(points.preservation):
         lines.append(

@@ -34,23 +34,23 @@ class Layout:
 
     Attributes:
         rows: ``(P,)`` int32; position → row of the image. Images without a place have no position.
-        steps: ``(2, P)`` int16, x and y of each position.
-        origin: The place of step (0, 0).
-        step: How far two steps are apart; the same in both directions.
+        steps: ``(2, P)`` int16, x and y of each position; ``(3, P)`` with z in three dimensions.
+        origin: The place of step 0 in all directions.
+        step: How far two steps are apart; the same in all directions.
         home: The part of the map to show first, in steps: all, but for a few points that are far from the others.
         all: What holds all points, in steps.
     """
 
     rows: npt.NDArray[np.int32]
     steps: npt.NDArray[np.int16]
-    origin: tuple[float, float]
+    origin: tuple[float, ...]
     step: float
     home: Box
     all: Box
 
     @cached_property
     def sent(self) -> bytes:
-        """What the browser gets: all x, then all y, the lowest byte first."""
+        """What the browser gets: all x, then all y, then all z if there are any, the lowest byte first."""
         return self.steps.astype("<i2", copy=False).tobytes()
 
     @cached_property
@@ -69,40 +69,58 @@ class Layout:
         return np.packbits(chosen[self.rows]).tobytes()
 
 
-def layout_of(x: npt.NDArray[np.floating], y: npt.NDArray[np.floating]) -> Layout:
+def layout_of(*axes: npt.NDArray[np.floating]) -> Layout:
     """Lay the points of a map into cells.
 
     Args:
-        x: ``(N,)``; NaN where an image has no place.
-        y: ``(N,)``.
+        *axes: x and y, or x, y and z, each ``(N,)``; NaN where an image has no place. In three dimensions, the cells
+            are those of x and y, and steps are so large that the points can be turned.
 
     >>> layout = layout_of(np.array([0.0, np.nan, 4.0]), np.array([0.0, np.nan, 0.0]))
     >>> layout.rows.tolist(), layout.steps.tolist()
     ([0, 2], [[-32767, 32767], [0, 0]])
     """
-    placed = np.isfinite(x)
-    placed &= np.isfinite(y)
+    placed = np.isfinite(axes[0])
+    for axis in axes[1:]:
+        placed &= np.isfinite(axis)
     rows = np.flatnonzero(placed).astype(np.int32)
     if not rows.size:
         nowhere = (-1.0, -1.0, 1.0, 1.0)
-        return Layout(rows, np.empty((2, 0), dtype=np.int16), (0.0, 0.0), 1.0, nowhere, nowhere)
-    places = (x, y) if len(rows) == len(x) else (x[rows], y[rows])
+        return Layout(rows, np.empty((len(axes), 0), dtype=np.int16), (0.0,) * len(axes), 1.0, nowhere, nowhere)
+    places = axes if len(rows) == len(axes[0]) else tuple(axis[rows] for axis in axes)
     low, high = (np.array([float(edge(axis)) for axis in places]) for edge in (np.min, np.max))
-    origin = (low + high) / 2
-    step = float((high - low).max()) / (2 * _LARGEST) or 1.0
-    steps = np.empty((2, len(rows)), dtype=np.int16)
+    middle = (low + high) / 2
+    reach = _reach(places, middle) if len(axes) > 2 else (high - low) / 2
+    step = float(reach.max()) / _LARGEST or 1.0
+    steps = np.empty((len(axes), len(rows)), dtype=np.int16)
     cells = np.empty(len(rows), dtype=np.uint16)
     for start in range(0, len(rows), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        for axis in (0, 1):
-            exact = (places[axis][part].astype(np.float64) - origin[axis]) / step
-            steps[axis, part] = np.rint(exact, out=exact).clip(-_LARGEST, _LARGEST, out=exact)
-        column, row = ((steps[axis, part].astype(np.int32) + 32_768) >> 8 for axis in (0, 1))
+        for number, axis in enumerate(places):
+            exact = (axis[part].astype(np.float64) - middle[number]) / step
+            steps[number, part] = np.rint(exact, out=exact).clip(-_LARGEST, _LARGEST, out=exact)
+        column, row = ((steps[number, part].astype(np.int32) + 32_768) >> 8 for number in (0, 1))
         cells[part] = row * 256 + column
     order = np.argsort(cells, kind="stable")  # numbers of 16 bits are sorted by counting
     steps = steps.take(order, axis=1)
-    home, everything = _views(steps)
-    return Layout(rows.take(order), steps, (float(origin[0]), float(origin[1])), step, home, everything)
+    home, everything = _views_from_any_side(reach / step) if len(axes) > 2 else _views(steps)
+    return Layout(rows.take(order), steps, tuple(middle.tolist()), step, home, everything)
+
+
+def _reach(places: Sequence[npt.NDArray[np.floating]], middle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How far each point is from the middle."""
+    squares = np.zeros(len(places[0]))
+    for axis, center in zip(places, middle, strict=True):
+        squares += (axis - center) ** 2
+    return np.sqrt(squares)
+
+
+def _views_from_any_side(reach: npt.NDArray[np.float64]) -> tuple[Box, Box]:
+    """What to show first, and what holds all, however it is turned; of how far each point is from the middle."""
+    all_of_it = float(reach.max())
+    near = min(float(np.quantile(reach, 1 - 2 * _APART)) * (1 + _MARGIN), all_of_it)
+    home = near if all_of_it > _WORTH * near > 0 else all_of_it
+    return (-home, -home, home, home), (-all_of_it, -all_of_it, all_of_it, all_of_it)
 
 
 def _views(steps: npt.NDArray[np.int16]) -> tuple[Box, Box]:

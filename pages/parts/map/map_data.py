@@ -203,7 +203,7 @@ def _coordinates(key: MapKey) -> np.ndarray:
 @st.cache_resource(max_entries=4, show_spinner="Laying out the map…")
 def _layout(key: MapKey) -> Layout:
     places = loaders.projection_by(key)
-    return layout_of(places["x"].to_numpy(), places["y"].to_numpy())
+    return layout_of(*(places[name].to_numpy() for name in ("x", "y", "z") if name in places))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

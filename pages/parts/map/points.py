@@ -21,22 +21,10 @@ class Points:
     Attributes:
         rows: ``(P,)`` int64, ascending: the images that have a place and pass the filter.
         preservation: Mean neighborhood preservation of all images with a place, filtered or not; NaN without any.
-        projection: Of all images: x, y, preservation.
     """
 
     rows: npt.NDArray[np.int64]
     preservation: float
-    projection: pd.DataFrame
-
-    @cached_property
-    def x(self) -> npt.NDArray[np.float32]:
-        """``(P,)``."""
-        return self.projection["x"].to_numpy(dtype=np.float32)[self.rows]
-
-    @cached_property
-    def y(self) -> npt.NDArray[np.float32]:
-        """``(P,)``."""
-        return self.projection["y"].to_numpy(dtype=np.float32)[self.rows]
 
     @cached_property
     def digest(self) -> str:
@@ -65,4 +53,4 @@ def points_of(manifest: Manifest, projection: pd.DataFrame, where: Mapping[str, 
     mean = float(preservation.sum(where=known, dtype=np.float64)) / number if number else float("nan")
     if where:
         placed &= manifest.mask(where)
-    return Points(rows=np.flatnonzero(placed), preservation=mean, projection=projection)
+    return Points(rows=np.flatnonzero(placed), preservation=mean)

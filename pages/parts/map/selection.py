@@ -11,8 +11,9 @@ from hashlib import blake2b
 
 import numpy as np
 
-from pages.parts.frame.shell import Opened
 from pages.parts.images import map_selection
+from pages.parts.map import map_data
+from pages.parts.map.opened_map import OpenedMap
 from pages.parts.map.points import Points
 
 
@@ -37,12 +38,12 @@ class Picked:
 
 
 def selected(
-    opened: Opened, points: Points, *, among: np.ndarray | None = None, second: Points | None = None
+    opened: OpenedMap, points: Points, *, among: np.ndarray | None = None, second: Points | None = None
 ) -> Picked:
     """What the URL selects of the points.
 
     Args:
-        opened: The open collection and encoder.
+        opened: The first map.
         points: The points under the filter.
         among: (N,) bool, the images that can be selected; all by default.
         second: The points of the second map, where there is one; an image may have a place on one of the two only.
@@ -56,10 +57,10 @@ def selected(
         if one is not None:
             there[one.rows] = True
     chosen = chosen & there if among is None else chosen & there & among
-    on_first = chosen[points.rows]
-    x, y = points.x[on_first], points.y[on_first]
-    order = np.argsort(np.hypot(x - x.mean(), y - y.mean()), kind="stable") if len(x) else np.arange(0)
-    rows = points.rows[on_first][order]
+    rows = points.rows[chosen[points.rows]]
+    if len(rows):
+        places = map_data.coordinates(opened)[rows]
+        rows = rows[np.argsort(np.linalg.norm(places - places.mean(axis=0), axis=1), kind="stable")]
     if len(rows) < np.count_nonzero(chosen):
         rows = np.append(rows, np.setdiff1d(np.flatnonzero(chosen), rows))
     return Picked(texts, rows, chosen)

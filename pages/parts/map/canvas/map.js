@@ -5,9 +5,10 @@
 
 import { Legend, brief, element } from "./legend.js"
 import { Marks } from "./marks.js"
-import { ofMap, simplified, toText } from "./outlines.js"
+import { ofMap, seenFrom, simplified, toText, turnIn } from "./outlines.js"
 import { Points } from "./points.js"
 import { Raster } from "./raster.js"
+import { Space } from "./space.js"
 import { View } from "./view.js"
 
 /** How far a pointer may move, in pixels, and still be a click. */
@@ -18,6 +19,11 @@ const CARD_AFTER = 40
 /** What is fetched by address: places, colors, the filter, and what is selected where the outlines do not say it. */
 const FETCHED = ["points", "codes", "mask", "chosen"]
 const REST_AFTER = 130
+/** Of at most so many points a part is drawn while they are turned: more would be no longer fluent. */
+const MOST_TURNING = 60_000
+/** Degrees for each pixel that the pointer moves, and for each key. */
+const DEGREES = 0.4
+const DEGREES_A_KEY = 6
 const MOST_TEXTS = 20
 /** The share of the points that may lie below the legend. */
 const HIDDEN = 0.004
@@ -131,14 +137,19 @@ class Chart {
       )
       if (FETCHED.some((name) => data[name] !== this.data[name])) return
       if (this.loaded !== data.points) {
-        this.points = new Points(places)
         this.loaded = data.points
         this.view = leftAt.get(data.points) ?? null
         if (!this.view) {
           this.view = new View(data.grid)
           this.view.untouched = true
+          if (data.turns) this.#turnToOutline()
           leftAt.set(data.points, this.view)
         }
+        this.space = data.turns ? new Space(places) : null
+        this.points = this.space ? null : new Points(places)
+        this.pointed = -1
+        this.root.toggleAttribute("data-turns", Boolean(data.turns))
+        if (!data.turns && this.tool === "turn") this.#use("lasso")
       }
       this.codes = new Uint8Array(codes)
       this.mask = mask ? new Uint8Array(mask) : null
@@ -207,10 +218,50 @@ class Chart {
       })
     }
     const key = [...FETCHED.map((name) => this.data[name]), back.join(""), ...legend.called].join(" ")
-    if (this.dressed.key !== key) this.points.dress(this.codes, this.mask, weights, back, this.chosen)
+    if (this.dressed.key !== key) {
+      this.look = [this.codes, this.mask, weights, back, this.chosen]
+      if (this.space) this.points = null
+      else this.points.dress(...this.look)
+    }
     this.dressed = { key }
     this.paint = paint
+    this.#seen()
     this.#show()
+  }
+
+  /** The points from the side that is looked at, where that has changed; of many a part as long as they are turned. */
+  #seen() {
+    if (!this.space) return
+    const every = this.turning ? Math.ceil(this.space.count / MOST_TURNING) : 1
+    const from = [...this.view.turn, every].join()
+    if (this.points && this.points.from === from) return
+    this.#point(-1)
+    this.points = this.space.seen(this.view.turn, every)
+    this.points.from = from
+    this.points.dress(...this.look)
+  }
+
+  /** An outline that the page's address has is seen from the side from which it was drawn. */
+  #turnToOutline() {
+    for (const text of this.texts) {
+      const turn = turnIn(ofMap(text)[0], this.data.turns)
+      if (turn) this.view.turnTo(turn)
+    }
+  }
+
+  /** The name of the map as it is seen. */
+  get #map() {
+    const { map, turns } = this.data
+    return turns && this.view ? seenFrom(turns, this.view.turn, map) : map
+  }
+
+  #turn(about, over) {
+    const turn = this.drag?.turn ?? [...this.view.turn]
+    turn[0] += about
+    turn[1] = Math.max(-90, Math.min(90, turn[1] + over))
+    this.view.turnTo(turn)
+    this.turning = true
+    this.#show({ moving: true })
   }
 
   /** Tell the page what is selected and which categories are shown alone. */
@@ -248,6 +299,7 @@ class Chart {
   #show({ moving = false } = {}) {
     clearTimeout(this.resting)
     this.coarse = moving
+    if (!moving) this.turning = false
     if (moving) this.resting = setTimeout(() => this.#show(), REST_AFTER)
     if (!this.frame) this.frame = requestAnimationFrame(() => this.#draw())
   }
@@ -256,21 +308,30 @@ class Chart {
     this.frame = 0
     if (!this.paint) return
     const begun = performance.now()
+    this.#seen()
     const ratio = window.devicePixelRatio || 1
     const drawn = this.raster.draw(this.points, this.view, this.paint, { ratio, coarse: this.coarse })
     this.#drawMarks()
     const took = performance.now() - begun
     this.root.dataset.mode = drawn.mode
     this.root.dataset.took = took.toFixed(1)
-    if (!this.coarse) this.#describe(drawn)
+    if (this.turning && this.points.count < this.space.count) this.#describeTurning()
+    else if (!this.coarse) this.#describe(drawn)
   }
 
   #drawMarks() {
     const { pointed, points, data } = this
+    const map = this.#map
     const step = pointed >= 0 ? [points.x[pointed], points.y[pointed]] : null
-    const texts = this.texts.map(ofMap).filter(([map]) => map === data.map).map(([, text]) => text)
-    const what = { texts, dims: !data.paired && !data.chosen, trail: this.trail, query: data.query, pointed: step, aimed: this.aimed }
+    const texts = this.texts.map(ofMap).filter(([on]) => on === map).map(([, text]) => text)
+    const turn = this.space ? this.view.turn : null
+    const what = { texts, turn, dims: !data.paired && !data.chosen, trail: this.trail, query: data.query, pointed: step, aimed: this.aimed }
     this.marks.draw(this.view, { ...what, theme: this.theme }, window.devicePixelRatio || 1)
+  }
+
+  #describeTurning() {
+    const number = (value) => value.toLocaleString("en")
+    this.status.textContent = `${number(this.points.count)} of ${number(this.space.count)} while it turns`
   }
 
   #describe({ mode }) {
@@ -282,6 +343,7 @@ class Chart {
       shapes: this.paint.kind === "values" ? "a dot an image" : "a sign an image",
     }[mode]
     this.root.dataset.shown = all
+    if (this.space) this.root.dataset.turn = this.view.turn.join()
     this.root.dataset.seen = seen
     const number = (value) => value.toLocaleString("en")
     this.status.textContent = `${seen === all ? number(all) : `${number(seen)} of ${number(all)}`} in view · ${how ?? ""}`
@@ -373,8 +435,9 @@ class Chart {
     }
     const at = this.#at(event)
     const panning = this.tool === "pan" || event.button === 1
-    this.drag = { from: at, last: at, panning, moved: false }
-    if (!panning) {
+    const turning = this.space && !panning && (this.tool === "turn" || event.ctrlKey || event.metaKey)
+    this.drag = { from: at, last: at, panning, turn: turning ? [...this.view.turn] : null, moved: false }
+    if (!panning && !turning) {
       const places = [this.view.placeOf(this.view.toStep(...at))]
       this.trail = { kind: this.tool, places, takesAway: event.altKey }
     }
@@ -397,6 +460,9 @@ class Chart {
     if (Math.hypot(at[0] - drag.from[0], at[1] - drag.from[1]) > CLICK) drag.moved = true
     if (drag.panning) {
       if (drag.moved) this.#pan(at[0] - drag.last[0], at[1] - drag.last[1])
+      if (drag.moved) drag.last = at
+    } else if (drag.turn) {
+      if (drag.moved) this.#turn((at[0] - drag.last[0]) * DEGREES, (at[1] - drag.last[1]) * DEGREES)
       if (drag.moved) drag.last = at
     } else {
       // Browsers gather several moves into one; a lasso wants all of them.
@@ -432,7 +498,7 @@ class Chart {
     this.trail = null
     if (!drag) return
     if (!drag.moved) this.#click(drag.from, event)
-    else if (drag.panning) this.#show()
+    else if (drag.panning || drag.turn) this.#show()
     else this.#finish(trail, event)
   }
 
@@ -457,7 +523,7 @@ class Chart {
       corners[0] = [corners[0][0], up[0]]
       corners[1] = [corners[1][0], up[1]]
     }
-    this.#select(toText(kind, corners, { takesAway: event.altKey, map: this.data.map }), event)
+    this.#select(toText(kind, corners, { takesAway: event.altKey, map: this.#map }), event)
   }
 
   #select(text, event) {
@@ -509,7 +575,10 @@ class Chart {
     if (!this.paint || event.ctrlKey || event.metaKey) return
     const far = event.shiftKey ? 160 : 40
     const moves = { ArrowLeft: [far, 0], ArrowRight: [-far, 0], ArrowUp: [0, far], ArrowDown: [0, -far] }
-    if (event.key in moves) {
+    if (event.key in moves && this.space && this.tool === "turn") {
+      const [about, over] = moves[event.key].map((pixels) => -Math.sign(pixels) * DEGREES_A_KEY * (event.shiftKey ? 5 : 1))
+      this.#turn(about, over)
+    } else if (event.key in moves) {
       this.#pan(...moves[event.key])
       this.#aim()
     } else if (event.key === "+" || event.key === "=") {
@@ -576,7 +645,8 @@ class Chart {
     }, CARD_AFTER)
   }
 
-  async #factsOf(position) {
+  async #factsOf(at) {
+    const position = this.points.positionOf(at)
     if (this.facts?.position === position && this.facts.from === this.data.facts) return this.facts
     const answer = await fetch(absolute(`${this.data.facts}/${position}`), { credentials: "same-origin" })
     if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
@@ -606,7 +676,7 @@ class Chart {
   /** What the color of a point says, in words. */
   #colorSaid(position) {
     const { colors } = this.data
-    const code = this.codes[position]
+    const code = this.codes[this.points.positionOf(position)]
     if (colors.kind !== "values") return `${colors.title}: ${colors.legend[code].name}`
     if (code === 255) return `no ${colors.title}`
     return `${colors.title} ${brief(colors.low + (code / 254) * (colors.high - colors.low))}`

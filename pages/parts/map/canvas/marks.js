@@ -1,6 +1,7 @@
 // What lies over the points: outlines of the selection, the query and lines to its hits, what the pointer is at.
 
 import { fromText } from "./outlines.js"
+import { turned } from "./space.js"
 
 export class Marks {
   /** @param {HTMLCanvasElement} canvas */
@@ -13,7 +14,7 @@ export class Marks {
    * Draw all of it.
    *
    * @param {import("./view.js").View} view
-   * @param {object} what - texts (of the selection), dims (whether what is not selected is dimmed), trail (of the outline being drawn: kind, places, takesAway), query,
+   * @param {object} what - texts (of the selection), turn (in three dimensions), dims (whether what is not selected is dimmed), trail (of the outline being drawn: kind, places, takesAway), query,
    *     pointed (a step, or null), aimed (whether the middle is marked), theme.
    */
   draw(view, what, ratio) {
@@ -35,6 +36,25 @@ export class Marks {
     if (what.query) this.#query(view, what.query, what.theme)
     if (what.pointed) this.#ring(...view.toPixel(...what.pointed), 7, what.theme)
     if (what.aimed) this.#aim(view, what.theme)
+    if (what.turn) this.#axes(view, what.turn, what.theme)
+  }
+
+  /** From which side a map of three dimensions is seen: its axes, at the lower right. */
+  #axes(view, turn, theme) {
+    const { context } = this
+    const [x, y] = [view.width - 34, view.height - 34]
+    context.font = "600 11px 'Source Sans', sans-serif"
+    context.textAlign = "center"
+    context.textBaseline = "middle"
+    for (const [name, axis] of [["x", [1, 0, 0]], ["y", [0, 1, 0]], ["z", [0, 0, 1]]]) {
+      const [right, up] = turned(axis, turn)
+      context.beginPath()
+      context.moveTo(x, y)
+      context.lineTo(x + 18 * right, y - 18 * up)
+      this.#line(theme, [])
+      context.fillStyle = theme.text
+      if (Math.hypot(right, up) > 0.25) context.fillText(name, x + 26 * right, y - 26 * up)
+    }
   }
 
   #trace(view, corners) {

@@ -43,6 +43,17 @@ export function toText(kind, corners, { takesAway, map }) {
   return `${takesAway ? "-" : ""}${map ? `${map}@` : ""}${kind}:${numbers.join(",")}`
 }
 
+/** The name of a map of three dimensions as it is seen: with its two angles, if it is turned. */
+export function seenFrom({ encoder, name }, [about, over], plain) {
+  return about || over ? `${encoder}/${name}/${about}/${over}` : plain
+}
+
+/** From which side a map is seen by its name; null where it is not that map. */
+export function turnIn(map, { encoder, name }) {
+  const [whose, called, about, over] = map.split("/")
+  return whose === encoder && called === name && over !== undefined ? [Number(about), Number(over)] : null
+}
+
 /** On whose map an outline is, "" for the open encoder's, and its text without that. */
 export function ofMap(text) {
   const match = /^(-?)(?:([^@:,]+)@)?(.*)$/s.exec(text)

@@ -13,9 +13,14 @@ const GUMBEL = new Float32Array(TABLE)
 for (let at = 0; at < TABLE; at++) GUMBEL[at] = -Math.log(-Math.log((at + 0.5) / TABLE))
 
 export class Points {
-  /** @param {ArrayBuffer} buffer - All x, then all y, as int16 with the lowest byte first. */
-  constructor(buffer) {
+  /**
+   * @param {ArrayBuffer} buffer - All x, then all y, as int16 with the lowest byte first.
+   * @param {Uint32Array | null} order - The position that each point has for the server, and for codes and masks, where
+   *     it is another than the one here.
+   */
+  constructor(buffer, order = null) {
     const count = buffer.byteLength / 4
+    this.order = order
     this.count = count
     this.x = new Int16Array(buffer, 0, count)
     this.y = new Int16Array(buffer, 2 * count, count)
@@ -26,6 +31,11 @@ export class Points {
     this.look = new Uint32Array(count)
     this.perCell = new Uint32Array(65536)
     this.shown = 0
+  }
+
+  /** The position that the server knows a point by. */
+  positionOf(at) {
+    return this.order ? this.order[at] : at
   }
 
   /**
@@ -39,7 +49,7 @@ export class Points {
    * @param {Uint8Array | null} chosen - A bit a point, as in `mask`: those without lie behind all others too.
    */
   dress(codes, mask, weights, back, chosen = null) {
-    const { count, look, perCell, starts } = this
+    const { count, look, order, perCell, starts } = this
     const base = new Float32Array(256)
     for (let code = 0; code < 256; code++) {
       const weight = weights ? Math.log(weights[code]) : code === NO_NUMBER ? -100 : 0
@@ -47,13 +57,15 @@ export class Points {
     }
     let shown = 0
     for (let at = 0; at < count; at++) {
-      if (mask && !((mask[at >> 3] >> (7 - (at & 7))) & 1)) {
+      const position = order ? order[at] : at
+      if (mask && !((mask[position >> 3] >> (7 - (position & 7))) & 1)) {
         look[at] = 0
         continue
       }
-      const code = codes[at]
-      const lot = GUMBEL[(Math.imul(at + 1, 2654435761) >>> 16) & 65535]
-      const behind = (chosen && !((chosen[at >> 3] >> (7 - (at & 7))) & 1)) || base[code] === -Infinity
+      const code = codes[position]
+      const lot = GUMBEL[(Math.imul(position + 1, 2654435761) >>> 16) & 65535]
+      const isChosen = !chosen || (chosen[position >> 3] >> (7 - (position & 7))) & 1
+      const behind = !isChosen || base[code] === -Infinity
       // Ranks from -32 to 32 become 24 bits; what lies behind has those up to -16.
       const rank = behind ? Math.min(lot - 28, -16.5) : Math.min(base[code] + lot, 31.9)
       look[at] = (((rank + 32) * 262144) << 8) | code

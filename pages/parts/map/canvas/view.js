@@ -3,20 +3,35 @@
 // Places have three units: those of the projection (as in the page's address), steps (whole numbers from -32,768 to
 // 32,767, as the points are sent), and CSS pixels of the canvas, from its upper left corner, y downwards.
 
+import { turned } from "./space.js"
+
 /** The largest magnification: one step is so many pixels. */
 const MOST = 6
 /** Pixels around what is shown. */
 const EDGE = 14
 
 export class View {
-  /** @param {{x: number, y: number, step: number}} grid - The place of step (0, 0), and how far steps are apart. */
+  /**
+   * @param {{x: number, y: number, z?: number, step: number}} grid - The place of step 0 in all directions, and how far
+   *     steps are apart; with z in three dimensions.
+   */
   constructor(grid) {
-    this.grid = grid
+    this.space = grid
+    this.turnTo([0, 0])
     this.width = 1
     this.height = 1
     this.scale = 1 // pixels a step
     this.x = 0 // the step in the middle of the canvas
     this.y = 0
+  }
+
+  /** See it from a side: two angles in whole degrees. In two dimensions there is but one. */
+  turnTo([about, over]) {
+    const { x, y, z, step } = this.space
+    about = Math.round(about)
+    this.turn = [((((about + 180) % 360) + 360) % 360) - 180, Math.max(-90, Math.min(90, Math.round(over)))]
+    const [right, up] = z === undefined ? [x, y] : turned([x, y, z], this.turn)
+    this.grid = { x: right, y: up, step }
   }
 
   resize(width, height) {
@@ -50,7 +65,9 @@ export class View {
     return [(px - this.width / 2) / this.scale + this.x, this.y - (py - this.height / 2) / this.scale]
   }
 
-  stepOf([x, y]) {
+  /** Of a place as it is seen, or of one in three dimensions. */
+  stepOf(place) {
+    const [x, y] = place.length > 2 ? turned(place, this.turn) : place
     return [(x - this.grid.x) / this.grid.step, (y - this.grid.y) / this.grid.step]
   }
 
