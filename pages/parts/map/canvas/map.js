@@ -149,6 +149,7 @@ class Chart {
         this.points = this.space ? null : new Points(places)
         this.pointed = -1
         this.root.toggleAttribute("data-turns", Boolean(data.turns))
+        delete this.root.dataset.turn
         if (!data.turns && this.tool === "turn") this.#use("lasso")
       }
       this.codes = new Uint8Array(codes)
