@@ -373,6 +373,24 @@ def ask(server, address, **headers):
     return answer.status, answer.headers, content
 
 
+def test_what_is_drawn_is_fetched_while_the_code_loads_and_once(server, page):
+    held, fetched = [], []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/radcbir-data/code/**", hold)
+    page.on("request", lambda request: fetched.append(request.url) if "/radcbir-data/" in request.url else None)
+    page.goto(f"{server}/map")
+    page.wait_for_function("() => performance.getEntriesByType('resource').some((one) => one.name.includes('/bytes/'))")
+    assert len(held) == len({route.request.url for route in held}) > 5, "no module waits for another"
+    for route in held:
+        route.continue_()
+    ready(page)
+    assert len([url for url in fetched if "/bytes/" in url]) == 2
+    assert len(fetched) == len(set(fetched))
+
+
 def test_what_the_map_fetches_is_for_its_own_page_and_named_by_what_it_is(server, page):
     with page.expect_response(re.compile("/radcbir-data/bytes/")) as fetched:
         page.goto(f"{server}/map")

@@ -121,6 +121,7 @@ def draw(
         key=key,
         data={
             "code": routes.address_of_code(),
+            "modules": routes.addresses_of_modules(),
             "points": routes.address_of_bytes(sent_bytes.keep(layout.sent, digest=layout.digest)),
             "codes": _ready(painted.sent),
             "mask": None if mask is None else _ready(mask),
@@ -244,8 +245,21 @@ def about(opened: OpenedMap, points: Points, painted: Painted, query: Query | No
 
 
 _ENTRY: Final = """export default function (component) {
-  const address = new URL(component.data.code, document.location).href
-  const mounted = import(address).then((code) => code.mount(component))
+  const { code, modules, ...data } = component.data
+  const absolute = (address) => new URL(address, document.location).href
+  // For the first map, what it draws is fetched while its code still loads, and all modules at once.
+  const begin = () => {
+    for (const address of modules) import(absolute(address)).catch(() => {})
+    const wanted = ["points", "codes", "mask", "chosen"].filter((name) => data[name])
+    return new Map(wanted.map((name) => {
+      const address = absolute(data[name])
+      const answer = fetch(address, { credentials: "same-origin" })
+      answer.catch(() => {})  // said where it is waited for
+      return [address, answer]
+    }))
+  }
+  globalThis[Symbol.for("radcbir.map")] ??= begin()
+  const mounted = import(absolute(code)).then((code) => code.mount(component))
   mounted.catch((error) => {
     const hint = component.parentElement.querySelector(".hint")
     hint.textContent = `The map could not be loaded: ${error.message}. Reload the page.`

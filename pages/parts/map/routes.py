@@ -52,6 +52,12 @@ def address_of_code() -> str:
     return route_guard.address("code", _code()[0], "map.js")
 
 
+def addresses_of_modules() -> list[str]:
+    """The addresses of all modules of it, so that they need not be asked for one after the other."""
+    digest, modules = _code()
+    return [route_guard.address("code", digest, name) for name in modules]
+
+
 @cache
 def _code() -> tuple[str, dict[str, bytes]]:
     """The modules of the browser's side by name, and the digest of all: they are read once, as Python's are."""

@@ -38,9 +38,12 @@ const charts = new WeakMap()
 async function bytesOf(address) {
   const kept = fetched.get(address)
   fetched.delete(address)
+  // The page began to fetch what the first map draws while this code was loading.
+  const begun = globalThis[Symbol.for("radcbir.map")]?.get(address)
+  globalThis[Symbol.for("radcbir.map")]?.delete(address)
   const promise =
     kept ??
-    fetch(address, { credentials: "same-origin" }).then((answer) => {
+    (begun ?? fetch(address, { credentials: "same-origin" })).then((answer) => {
       if (!answer.ok) throw new Error(`the server answered ${answer.status}`)
       return answer.arrayBuffer()
     })
