@@ -11,8 +11,14 @@ if __name__ == "__main__":
     overview.page()
 else:
     # Imported by the server, once, and light: it listens soon, and then imports what pages need.
+    from pages.parts.frame import downloads
     from pages.parts.frame.page_modules import imported_ahead
     from pages.parts.frame.request_guard import RequestGuard
-    from pages.parts.map.routes import routes
+    from pages.parts.map import routes
 
-    app = st.App(__file__, routes=routes(), middleware=[Middleware(RequestGuard)], lifespan=imported_ahead)
+    app = st.App(
+        __file__,
+        routes=[*routes.routes(), *downloads.routes()],
+        middleware=[Middleware(RequestGuard)],
+        lifespan=imported_ahead,
+    )

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_FORMULA: Final = re.compile(r"'*[\t\r\n ]*[=+\-@]")
+FORMULA: Final = r"^'*[\t\r\n ]*[=+\-@]"
+"""How such a cell begins."""
+_FORMULA: Final = re.compile(FORMULA)
 
 
 def tamed(text: str) -> str:

@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
 from pages.parts.frame import garbage, palette, shell, text
+from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.jobs import stages
 from pages.parts.retrieval import prompts
@@ -43,7 +44,7 @@ def test_markup_leaves_no_tag_and_no_open_quote(raw):
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
 def test_cells_that_a_spreadsheet_would_run_are_tamed(cell):
-    written = text.csv_bytes(pd.DataFrame({"label": [cell], "n": [-1]})).decode()
+    written = csv_bytes(pd.DataFrame({"label": [cell], "n": [-1]})).decode()
     assert f"'{cell}" in written
     assert written.rstrip().endswith(",-1")
 

@@ -347,7 +347,7 @@ def test_a_label_without_a_query_in_this_protocol_says_so(app, copied_data):
 
 
 def test_the_csv_holds_every_label_at_every_k(app, evaluation):
-    from pages.parts.frame.text import csv_bytes
+    from pages.parts.frame.csv_text import csv_bytes
 
     rows = evaluation[1].table
     written = pd.read_csv(io.BytesIO(csv_bytes(rows[rows["level"] == "label"])))

@@ -408,7 +408,7 @@ def value_of(at, name):
 
 
 def test_the_formula_label_is_tamed_in_the_csv(app):
-    from pages.parts.frame.text import csv_bytes
+    from pages.parts.frame.csv_text import csv_bytes
 
     collection = open_collection("small")
     rows = np.flatnonzero(collection.manifest.mask({"pathologies": [FORMULA_LABEL]}))

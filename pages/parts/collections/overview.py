@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import streamlit as st
 
 from pages.parts.collections import sizes
 from pages.parts.frame import counts as count_tables
-from pages.parts.frame import encoder_states, loaders, problem_table, rights, server_paths, shell, state
-from pages.parts.frame.text import csv_bytes, literal, markup
+from pages.parts.frame import downloads, encoder_states, loaders, problem_table, rights, server_paths, shell, state
+from pages.parts.frame.csv_text import csv_bytes
+from pages.parts.frame.downloads import Table
+from pages.parts.frame.text import literal, markup
 from pages.parts.jobs import controls
 from radcbir_core import jobs
 from radcbir_core.collections.artifacts import ARTIFACTS, INDEX, NEIGHBORS
@@ -200,14 +203,10 @@ def problems(collection: Collection) -> None:
             on_change=lambda: state.update(find=st.session_state["radcbir:problems-find"] or None),
             width=320,
         )
-        st.download_button(
-            "CSV",
-            lambda: csv_bytes(table),
+        downloads.offer(
+            Table(len(table), partial(loaders.problems, collection)),
             file_name=f"{collection.name}-problems.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            help="All of them",
-            on_click="ignore",
+            about="All of them",
         )
     shown = table
     if text:

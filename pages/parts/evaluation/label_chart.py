@@ -14,8 +14,9 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.parts.frame import chart_selection, palette, state
+from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import csv_bytes, literal, markup
+from pages.parts.frame.text import literal, markup
 from pages.parts.images import filters
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifest import Level

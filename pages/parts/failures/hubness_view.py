@@ -6,6 +6,7 @@ Owns this view; its URL parameter ``sort`` is of the hubs.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -18,7 +19,8 @@ from pages.parts.evaluation.label_chart import figure_column
 from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.evaluation.tiles import Tile
-from pages.parts.frame import figures, paging, palette, state
+from pages.parts.frame import downloads, figures, paging, palette, state
+from pages.parts.frame.downloads import Table
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import percent
 from pages.parts.images import gallery
@@ -245,8 +247,8 @@ def _hubs(opened: Opened, result: Result, chosen: Chosen) -> None:
         format_func=SORTS.get,
     )
     images = result.tables["images"]
-    label_chart.download(
-        lambda: opened.collection.manifest.with_image_ids(images),
+    downloads.offer(
+        Table(len(images), partial(result.tables.__getitem__, "images"), opened.collection.manifest.with_image_ids),
         file_name=f"k-occurrences-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}.csv",
         about="In how many lists each image is, by each ranking",
         label="CSV of images",

@@ -5,19 +5,21 @@ Owns this view and its URL parameters ``kind``, ``sort`` and ``where``. What a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import label_chart, protocol_choice, runs, tiles
+from pages.parts.evaluation import protocol_choice, runs, tiles
 from pages.parts.evaluation.patients import counted_patients
 from pages.parts.evaluation.protocol_choice import Chosen
 from pages.parts.failures import looked_up, pair_rows
 from pages.parts.failures.pair_rows import Found, Pairs
-from pages.parts.frame import loaders, paging, state
+from pages.parts.frame import downloads, loaders, paging, state
+from pages.parts.frame.downloads import Table
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, percent
 from pages.parts.images import filters, gallery, map_selection
@@ -121,9 +123,7 @@ def _say_rate(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None
 
 def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, selection: Selection | None) -> None:
     """The images of a kind that pass the filters."""
-    failures = failures_of(result, kind)
-    if selection is not None:
-        failures = failures[selection.rows[failures["row"].to_numpy()]]
+    failures = _failures(result, kind, selection)
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls-mined")
     labels = failures["label"].value_counts(sort=False).sort_index()
     label = state.choice(
@@ -144,19 +144,11 @@ def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, sel
         format_func=SORTS.get,
     )
     where = filters.choose(bar, opened.collection, what="Failures")
-    if label != EVERY:
-        failures = failures[failures["label"] == label]
-    if where:
-        mask = opened.collection.manifest.mask(where)
-        failures = failures[mask[failures["row"].to_numpy()]]
-    if sort == "least":
-        failures = failures.iloc[::-1]
-    elif sort == "label":
-        codes = opened.collection.manifest.labels("label").codes  # in the order of their names, and quicker
-        failures = failures.iloc[np.argsort(codes[failures["row"].to_numpy()], kind="stable")]
-    failures = failures.reset_index(drop=True)
-    label_chart.download(
-        lambda: _file(opened, failures),
+    pick = partial(_picked, opened, label=label, where=where, sort=sort)
+    failures = pick(failures)
+    downloads.offer(
+        # Picked once more when it is fetched: what is offered does not hold another million rows.
+        Table(len(failures), lambda: pick(_failures(result, kind, selection)), partial(_file, opened)),
         file_name=f"failures-{kind}-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}.csv",
         about="What is shown, all pages of it: image, label, and all figures of each",
         box=bar,
@@ -171,6 +163,29 @@ def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, sel
         _show_images(opened, failures)
     else:
         pair_rows.show(opened, _pairs(opened, failures, kind, chosen), title="Queries beside what they retrieve")
+
+
+def _failures(result: Result, kind: str, selection: Selection | None) -> pd.DataFrame:
+    """The failures of a kind among the images that are looked at."""
+    failures = failures_of(result, kind)
+    return failures if selection is None else failures[selection.rows[failures["row"].to_numpy()]]
+
+
+def _picked(
+    opened: Opened, failures: pd.DataFrame, *, label: str, where: Mapping[str, Sequence[str]], sort: str
+) -> pd.DataFrame:
+    """Those that pass the filters, in the order that was chosen."""
+    if label != EVERY:
+        failures = failures[failures["label"] == label]
+    if where:
+        mask = opened.collection.manifest.mask(where)
+        failures = failures[mask[failures["row"].to_numpy()]]
+    if sort == "least":
+        failures = failures.iloc[::-1]
+    elif sort == "label":
+        codes = opened.collection.manifest.labels("label").codes  # in the order of their names, and quicker
+        failures = failures.iloc[np.argsort(codes[failures["row"].to_numpy()], kind="stable")]
+    return failures.reset_index(drop=True)
 
 
 def _file(opened: Opened, failures: pd.DataFrame) -> pd.DataFrame:

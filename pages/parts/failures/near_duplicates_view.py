@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from pages.parts.evaluation import label_chart, runs, tiles
-from pages.parts.frame import paging, state
+from pages.parts.evaluation import runs, tiles
+from pages.parts.frame import downloads, paging, state
+from pages.parts.frame.downloads import Table
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import gallery
@@ -56,8 +57,8 @@ def show(opened: Opened) -> None:
         format_func=lambda name: f"{KINDS[name]} ({int(masks[name].sum()):,})",
     )
     with bar:
-        label_chart.download(
-            lambda: opened.collection.manifest.with_image_ids(table),
+        downloads.offer(
+            Table(len(table), lambda: result.table, opened.collection.manifest.with_image_ids),
             file_name=f"near-duplicates-{opened.collection.name}-{opened.encoder_id}.csv",
             about="All groups",
         )

@@ -10,10 +10,7 @@ import html
 import re
 from typing import Final
 
-import pandas as pd
-
 from pages.parts.frame import server_paths
-from radcbir_core.spreadsheet_cells import tamed
 
 EXCLUSION_NAMES: Final = {
     "duplicate": "exact copies",
@@ -70,26 +67,6 @@ def percent(share: float) -> str:
     ('69.4 %', '100.0 %', '0.0 %', '<0.1 %')
     """
     return "<0.1 %" if 0 < share < 0.0005 else f"{100 * share:.1f} %"
-
-
-def csv_bytes(table: pd.DataFrame) -> bytes:
-    r"""A table as CSV (UTF-8), safe to open in a spreadsheet.
-
-    A text cell that a spreadsheet would run as a formula (it begins with ``=``, ``+``, ``-`` or ``@``) gets an
-    apostrophe in front, as OWASP recommends against CSV injection; numbers stay as they are. Lists are joined with
-    ``|``, as in a manifest.
-
-    >>> csv_bytes(pd.DataFrame({"image_id": ["=1+1"], "similarity": [-0.5]}))
-    b"image_id,similarity\n'=1+1,-0.5\n"
-    """
-
-    def tame(value: object) -> object:
-        value = "|".join(value) if isinstance(value, list) else value
-        return tamed(value) if isinstance(value, str) else value
-
-    safe = table.map(tame)
-    safe.columns = [tame(name) for name in table.columns]
-    return safe.to_csv(index=False).encode()
 
 
 def _escaped(text: str) -> str:

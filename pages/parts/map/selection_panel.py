@@ -11,9 +11,9 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.evaluation import runs
-from pages.parts.frame import counts, loaders, shell, state
+from pages.parts.frame import counts, downloads, loaders, shell, state
+from pages.parts.frame.downloads import Table
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.map import map_data, map_query, overrepresented, precision_inside
 from pages.parts.map.color_choice import PRECISION, Colors
@@ -70,14 +70,14 @@ def _ways_on(opened: OpenedMap, picked: Picked, colors: Colors) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-ways-on"):
         if alone is not None:
             _links(opened, picked, {"select": list(picked.texts), "where": [*state.get_all("where"), *alone]})
-        st.download_button(
-            "CSV",
-            lambda: csv_bytes(selection_table(opened, picked.rows)),
+        downloads.offer(
+            Table(
+                len(picked.rows),
+                lambda: pd.DataFrame({"row": picked.rows}),
+                lambda part: selection_table(opened, part["row"].to_numpy()),
+            ),
             file_name=f"selection-{collection.name}-{opened.encoder_id}.csv",
-            mime="text/csv",
-            icon=":material/download:",
-            help="The selected images as a table, with their places on the map and their P@k",
-            on_click="ignore",
+            about="The selected images as a table, with their places on the map and their P@k",
         )
 
 

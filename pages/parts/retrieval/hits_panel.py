@@ -14,8 +14,9 @@ import streamlit as st
 from pages.parts.evaluation import runs, tiles
 from pages.parts.evaluation.patients import counted_patients
 from pages.parts.frame import loaders, shell, state
+from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import EXCLUSION_NAMES, csv_bytes, markup, message
+from pages.parts.frame.text import EXCLUSION_NAMES, markup, message
 from pages.parts.images import asked_last, filters, gallery, map_selection
 from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels

@@ -14,7 +14,8 @@ import streamlit as st
 
 from pages.parts.collections.wizard.draft import Draft
 from pages.parts.frame import counts, rights, shell
-from pages.parts.frame.text import csv_bytes, literal, message
+from pages.parts.frame.csv_text import csv_bytes
+from pages.parts.frame.text import literal, message
 from radcbir_core.images.thumbnailing import media_type_of
 from radcbir_core.importers.preview import Preview, preview
 from radcbir_core.wording import counted
