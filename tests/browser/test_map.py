@@ -261,6 +261,11 @@ def test_an_image_of_a_selection_becomes_the_query_and_is_marked_on_the_map(serv
     page.wait_for_url(re.compile("/map"))
     ready(page)
     page.get_by_text(re.compile(rf"The ring is the query {re.escape(chosen)} .*; the lines go to its first")).wait_for()
+    page.get_by_role("button", name="To the query").click()
+    page.locator(".map:not([data-seen='61'])").wait_for()
+    assert int(said(page, "seen")) >= 11, "the query and its hits, at least"
+    page.get_by_role("button", name="Take it off").click()
+    page.get_by_role("button", name="To the query").wait_for(state="hidden")
 
 
 def test_what_is_selected_on_one_of_two_maps_is_selected_on_both(server, page):

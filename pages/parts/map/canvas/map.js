@@ -115,6 +115,7 @@ class Chart {
     this.data = data
     this.#useTheme(data.theme)
     this.root.toggleAttribute("data-paired", data.paired)
+    this.root.toggleAttribute("data-query", Boolean(data.query))
     // An older answer does not undo what was drawn meanwhile.
     if (data.serial >= this.serial) {
       this.serial = data.serial
@@ -260,11 +261,13 @@ class Chart {
   }
 
   #turn(about, over) {
+    const begins = !this.turning
+    this.turning = true
+    if (begins && this.view.untouched) this.#home()
     const turn = this.drag?.turn ?? [...this.view.turn]
     turn[0] += about
     turn[1] = Math.max(-90, Math.min(90, turn[1] + over))
     this.view.turnTo(turn)
-    this.turning = true
     this.#show({ moving: true })
   }
 
@@ -288,15 +291,22 @@ class Chart {
   #home() {
     const legend = this.legend.root.getBoundingClientRect()
     const area = this.area.getBoundingClientRect()
-    const box = this.view.all ? this.data.all : this.data.home
+    const most = this.view.all ? this.data.all : this.data.home
+    // In three dimensions that is so large that all of it is seen from any side; until it is turned, this side counts.
+    const box = this.space && !this.turning ? this.points.bounds(most[2]) : most
     this.view.fit(box)
     const [left, top] = this.view.toStep(legend.left - area.left, legend.top - area.top)
     const [right, bottom] = this.view.toStep(legend.right - area.left, legend.bottom - area.top)
     const hidden = this.points.inBox(left, bottom, right, top)
     if (hidden <= HIDDEN * this.points.shown) return
-    // Beside it or below it, wherever the map becomes larger.
-    const beside = this.view.fit(box, { right: legend.width + 8 })
-    if (this.view.fit(box, { top: legend.height + 8 }) < beside) this.view.fit(box, { right: legend.width + 8 })
+    this.#fitBesideLegend(box)
+  }
+
+  /** Show a box beside the legend or below it, wherever it becomes larger. */
+  #fitBesideLegend(box, free = {}) {
+    const { width, height } = this.legend.root.getBoundingClientRect()
+    const beside = this.view.fit(box, { ...free, right: width + 8 })
+    if (this.view.fit(box, { ...free, top: height + 8 }) < beside) this.view.fit(box, { ...free, right: width + 8 })
   }
 
   /** Draw at the next frame: coarse while things move, all of it once they rest. */
@@ -389,6 +399,7 @@ class Chart {
 
   #act(act) {
     if (act === "in" || act === "out") this.#zoom(act === "in" ? 1.6 : 1 / 1.6)
+    else if (act === "query") this.#toQuery()
     else this.#reset()
   }
 
@@ -397,6 +408,16 @@ class Chart {
     this.view.all = this.view.untouched ? !this.view.all : false
     this.view.untouched = true
     this.#home()
+    this.#show()
+  }
+
+  /** Show the query and its hits, and little else. */
+  #toQuery() {
+    const { query } = this.data
+    const steps = [query.place, ...query.hits.map((hit) => hit.place)].map((place) => this.view.stepOf(place))
+    const [x, y] = [0, 1].map((axis) => steps.map((step) => step[axis]))
+    this.view.untouched = false
+    this.#fitBesideLegend([Math.min(...x), Math.min(...y), Math.max(...x), Math.max(...y)], { edge: 40 })
     this.#show()
   }
 

@@ -79,6 +79,19 @@ export class Points {
     }
   }
 
+  /** What holds all points but those further out, in steps: [left, bottom, right, top]. */
+  bounds(furthest) {
+    const { x, y, count } = this
+    const box = [furthest, furthest, -furthest, -furthest]
+    for (let at = 0; at < count; at++) {
+      if (x[at] < box[0]) box[0] = x[at]
+      if (y[at] < box[1]) box[1] = y[at]
+      if (x[at] > box[2]) box[2] = x[at]
+      if (y[at] > box[3]) box[3] = y[at]
+    }
+    return box.map((step) => Math.max(-furthest, Math.min(furthest, step)))
+  }
+
   /** The cells that a view shows: [left, bottom, right, top], inclusive; null where it shows none. */
   cells(view) {
     const [x0, y1] = view.toStep(0, 0)

@@ -43,14 +43,15 @@ export class View {
    * Show a box of steps, and as much around it as there is room for.
    *
    * @param {number[]} box - Left, bottom, right, top.
-   * @param {{right?: number, top?: number}} free - Pixels that stay free at the edges, for what lies over the canvas.
+   * @param {{right?: number, top?: number, edge?: number}} free - Pixels that stay free at the edges, for what lies over
+   *     the canvas, and all around.
    * @returns {number} How large it is: pixels a step.
    */
-  fit([left, bottom, rightmost, highest], { right = 0, top = 0 } = {}) {
+  fit([left, bottom, rightmost, highest], { right = 0, top = 0, edge = EDGE } = {}) {
     const across = Math.max(rightmost - left, 1)
     const up = Math.max(highest - bottom, 1)
-    const width = Math.max(this.width - right - 2 * EDGE, 40)
-    const height = Math.max(this.height - top - 2 * EDGE, 40)
+    const width = Math.max(this.width - right - 2 * edge, 40)
+    const height = Math.max(this.height - top - 2 * edge, 40)
     this.scale = Math.min(width / across, height / up, MOST)
     this.x = (left + rightmost) / 2 + right / 2 / this.scale
     this.y = (bottom + highest) / 2 + top / 2 / this.scale
