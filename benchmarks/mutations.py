@@ -188,7 +188,8 @@ def exercise(name: str = NAME, *, evaluations: bool = True) -> str:
     """
     from radcbir_core.collections.collection import open_collection
     from radcbir_core.collections.corrections import read_corrections
-    from radcbir_core.collections.inventory import counts_of, listed, sizes_of
+    from radcbir_core.collections.inventory import listed, sizes_of
+    from radcbir_core.collections.kept_counts import counts_of
     from radcbir_core.errors import RadcbirError
     from radcbir_core.evaluation import EVALUATIONS
     from radcbir_core.search.opening import searcher_of

@@ -1,7 +1,7 @@
 """What there is of each collection, told without opening more than is needed for it.
 
-Owns the sizes of a collection's parts on disk, counts over its manifest from a few columns, and the list of all
-collections with what is wrong with those that are damaged. Changes nothing.
+Owns the sizes of a collection's parts on disk, and the list of all collections with what is wrong with those that are
+damaged. Changes nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.counting import Counts, counts_in
 from radcbir_core.collections.layout import (
     CORRECTIONS,
+    COUNTS,
     ENCODERS,
     IMAGES,
     PROBLEMS,
@@ -32,7 +32,14 @@ from radcbir_core.swapping import finish_swaps
 PARTS = ("manifest", "thumbnails", "images", "problems", "reviews", *ARTIFACT_NAMES, "other")
 """The parts whose sizes are told, in this order."""
 
-_TOP = {PROBLEMS: "problems", CORRECTIONS: "manifest", REVIEWS: "reviews", THUMBNAILS: "thumbnails", IMAGES: "images"}
+_TOP = {
+    PROBLEMS: "problems",
+    CORRECTIONS: "manifest",
+    COUNTS: "manifest",
+    REVIEWS: "reviews",
+    THUMBNAILS: "thumbnails",
+    IMAGES: "images",
+}
 _OF_ENCODER = {
     name: artifact.name
     for artifact in ARTIFACTS
@@ -106,15 +113,6 @@ def _listed(folder: Path) -> Listed:
         "the folder."
     )
     return Listed(folder.name, None, reason)
-
-
-def counts_of(collection: Collection) -> Counts:
-    """Count what is in a collection; of its manifest only the columns counted over are read.
-
-    Raises:
-        CollectionError: The manifest is missing, damaged, or not the one that collection.json describes.
-    """
-    return counts_in(collection.manifest)
 
 
 def sizes_of(folder: Path) -> Sizes:

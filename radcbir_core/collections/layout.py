@@ -23,6 +23,7 @@ RECORD: Final = "collection.json"
 MANIFEST: Final = "manifest.parquet"
 PROBLEMS: Final = "problems.csv"
 CORRECTIONS: Final = "corrections.csv"
+COUNTS: Final = "counts.json"
 REVIEWS: Final = "reviews.jsonl"
 THUMBNAILS: Final = "thumbnails"
 IMAGES: Final = "images"
@@ -159,6 +160,11 @@ class Layout:
     def corrections(self) -> Path:
         """Which labels were changed since the import, cell by cell; there once one was."""
         return self.folder / CORRECTIONS
+
+    @property
+    def counts(self) -> Path:
+        """What is in the manifest, as this machine has counted it; it may go at any time."""
+        return self.folder / COUNTS
 
     @property
     def reviews(self) -> Path:

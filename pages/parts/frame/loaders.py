@@ -22,9 +22,10 @@ from PIL import Image
 from pages.parts.frame import encoder_warmup, server_paths
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.counting import Counts, counts_in
+from radcbir_core.collections.counting import Counts
 from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, clusters_of
-from radcbir_core.collections.inventory import Sizes, counts_of, sizes_of
+from radcbir_core.collections.inventory import Sizes, sizes_of
+from radcbir_core.collections.kept_counts import counts_of
 from radcbir_core.collections.layout import STANDARD_MAP, data_folder, list_collections
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
@@ -445,4 +446,4 @@ def _reviews(folder: str, stamp: tuple[int, int, int]) -> Reviews:  # noqa: ARG0
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _facts(key: CollectionKey) -> Counts:
-    return counts_in(collection_by(key).manifest)
+    return counts_of(collection_by(key))

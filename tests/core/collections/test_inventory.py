@@ -10,7 +10,7 @@ import pytest
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.inventory import counts_of, listed, sizes_of
+from radcbir_core.collections.inventory import listed, sizes_of
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.errors import StorageError
 
@@ -28,15 +28,6 @@ def test_every_file_is_a_part(copied) -> None:
     assert sizes_of(copied.folder).parts["manifest"] == sizes.parts["manifest"] + 13
     (copied.folder / "reviews.jsonl").write_bytes(b"said")
     assert sizes_of(copied.folder).parts["reviews"] == sizes.parts["reviews"] + 4
-
-
-def test_counts_are_those_of_the_manifest(copied) -> None:
-    counts = counts_of(copied)
-    manifest = copied.manifest
-    assert counts.images == len(manifest) == 61
-    assert counts.modalities == manifest.codes("modality").counts()
-    assert counts.pathologies == manifest.pathology_counts
-    assert counts.labels == len(manifest.labels("label").values)
 
 
 def test_a_folder_of_collections_that_may_not_be_read_is_said(copied, monkeypatch) -> None:
