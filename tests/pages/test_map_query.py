@@ -208,3 +208,22 @@ def test_an_upload_is_placed_on_the_map_of_another_encoder_by_that_one(mapped):
     at.run()
     assert not complaints(at)
     assert_marked(at, *expected(ImageQuery(pixels)))
+
+
+def test_where_a_query_is_put_is_found_once(mapped, monkeypatch):
+    calls = []
+
+    def counted(*arguments, **named):
+        calls.append(named["n_neighbors"])
+        return place(*arguments, **named)
+
+    monkeypatch.setattr("pages.parts.map.map_query.place", counted)
+    at = mapped("map", **MINI, text=SENTENCE)
+    first = chart(at)["query"]
+    at.query_params["color"] = "modality"
+    at.run()
+    assert chart(at)["query"] == first
+    assert calls == [15]
+    box(at).set_value("MRI of the brain").run()
+    assert chart(at)["query"]["place"] != first["place"]
+    assert calls == [15, 15]
