@@ -6,8 +6,9 @@ difference, are the paired comparison's; a figure of the baseline's own evaluati
 
 from __future__ import annotations
 
+from collections import ChainMap
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 import pandas as pd
 
@@ -66,7 +67,8 @@ def beside_baseline(result: Result, comparison: Result) -> Result:
     )
     means = result.tables["means"].drop(columns=list(BASELINE_COLUMNS), errors="ignore")
     means = means.merge(columns, on=["level", "label", "averaging", "k"], how="left", validate="one_to_one")
-    return replace(result, tables={**result.tables, "means": means})
+    # The other tables stay unread where nobody has asked for them.
+    return replace(result, tables=ChainMap({"means": means}, cast("dict[str, pd.DataFrame]", result.tables)))
 
 
 def with_baseline(store: EncoderStore, result: Result, *, progress: Progress = silent) -> Result:

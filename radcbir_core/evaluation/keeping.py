@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import threading
 import time
 import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from radcbir_core.checked_files import parse_json
-from radcbir_core.errors import CollectionNotFoundError
+from radcbir_core.errors import CollectionError, CollectionNotFoundError
 from radcbir_core.storage import atomic_path, digest_file, digest_of, disk_errors, exchange, write_json
 
 _RECORD = "result.json"
@@ -28,6 +32,67 @@ _DIGEST = "digest"
 _TABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _UNFINISHED = ".unfinished-"
 _ABANDONED_AFTER = 24 * 3600.0
+_LARGE = 4 << 20
+"""Bytes of a table's file; of smaller ones all are read at once."""
+_AS_LARGE = 16
+"""Times a table's file is the table in memory, at most about."""
+
+
+class KeptTables(Mapping[str, pd.DataFrame]):
+    """The tables of a result, by their names, in order; a large one is read when it is first asked for.
+
+    With a line a query a table has millions of lines, which who wants a mean does not need. Its file is held open until
+    it is read: what is read is what was looked at, whatever takes its place meanwhile. Safe to share between threads.
+
+    Args:
+        files: Open ones, by the tables' names.
+
+    Raises:
+        OSError: One cannot be read. So do others; ValueError and ArrowException too.
+    """
+
+    def __init__(self, files: Mapping[str, BinaryIO]) -> None:
+        self._lock = threading.RLock()
+        self._files = dict(files)
+        self._read: dict[str, pd.DataFrame] = {}
+        self._lengths: dict[str, int] = {}
+        for name, file in files.items():
+            self._lengths[name] = file.seek(0, os.SEEK_END)
+            if self._lengths[name] < _LARGE:
+                self._table(name)
+            else:
+                file.seek(0)
+                pq.read_metadata(file)  # so that what is no table is known now
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        try:
+            with self._lock:
+                return self._table(name)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise CollectionError(
+                f"Expected the results of an evaluation that were kept, but the table {name} cannot be read. "
+                "Remove the folder evaluation of the encoder, and compute them again."
+            ) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @property
+    def memory(self) -> int:
+        """How many bytes the tables take in memory: those that were read; of the others a guess, on the large side."""
+        read = sum(int(table.memory_usage(index=True, deep=True).sum()) for table in self._read.values())
+        return read + sum(_AS_LARGE * length for name, length in self._lengths.items() if name not in self._read)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        if name not in self._read:
+            file = self._files[name]
+            file.seek(0)
+            self._read[name] = pd.read_parquet(file)
+            file.close()
+        return self._read[name]
 
 
 class Kept(NamedTuple):
@@ -39,7 +104,7 @@ class Kept(NamedTuple):
         facts: Single numbers and words.
     """
 
-    tables: dict[str, pd.DataFrame]
+    tables: Mapping[str, pd.DataFrame]
     notes: tuple[str, ...]
     facts: dict[str, Any]
 
@@ -57,9 +122,13 @@ def read_result(folder: Path) -> Kept | None:
         plain = all(isinstance(word, str) for word in words) and all(map(_TABLE.fullmatch, names))
         if not plain or not isinstance(facts, dict):
             return None
-        if _digest_of(record, [folder / f"{name}.parquet" for name in names]) != record[_DIGEST]:
-            return None
-        tables = {name: pd.read_parquet(folder / f"{name}.parquet") for name in names}
+        with contextlib.ExitStack() as opened:
+            files = {name: opened.enter_context((folder / f"{name}.parquet").open("rb")) for name in names}
+            digests = [hashlib.file_digest(file, "sha256").hexdigest() for file in files.values()]
+            if _digest_of(record, digests) != record[_DIGEST]:
+                return None
+            tables = KeptTables(files)
+            opened.pop_all()  # the tables close them
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return None
     return Kept(tables, tuple(notes), facts)
@@ -104,7 +173,7 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
                     table.to_parquet(partial)
             # As JSON gives it back: what is read is compared with it.
             record = json.loads(json.dumps(record))
-            digest = _digest_of(record, [unfinished / f"{name}.parquet" for name in kept.tables])
+            digest = _digest_of(record, [digest_file(unfinished / f"{name}.parquet") for name in kept.tables])
             write_json(unfinished / _RECORD, record | {_DIGEST: digest})
             _take_place(unfinished, folder)
         finally:
@@ -113,10 +182,10 @@ def write_result(folder: Path, kept: Kept, **described: Any) -> None:
     _remove_unread(folder.parent)
 
 
-def _digest_of(record: dict[str, Any], tables: list[Path]) -> str:
+def _digest_of(record: dict[str, Any], tables: list[str]) -> str:
     """What identifies a result: all that its record says, and the bytes of its tables."""
     told = {name: value for name, value in record.items() if name != _DIGEST}
-    return digest_of(json.dumps(told, sort_keys=True), *map(digest_file, tables))
+    return digest_of(json.dumps(told, sort_keys=True), *tables)
 
 
 def _take_place(unfinished: Path, folder: Path) -> None:

@@ -17,7 +17,6 @@ from pages.parts.frame.shell import Opened
 from radcbir_core.collections.manifest import Level
 from radcbir_core.collections.store import EncoderStore
 from radcbir_core.evaluation import Protocol, Result
-from radcbir_core.evaluation.reports.precision import of_level
 from radcbir_core.evaluation.view import gallery_view
 from radcbir_core.search.backend import Hits
 
@@ -49,11 +48,9 @@ def of_label(opened: Opened, result: Result, protocol: Protocol, level: Level, l
         level: Of the label.
         label: Whose queries.
     """
-    table = of_level(result.tables["queries"], level)
-    table = table[table["label"] == label].reset_index(drop=True)
     store = loaders.store(opened.collection, opened.encoder_id)
     key = loaders.encoder_key(opened.collection, opened.encoder_id)
-    return _of_label(key, protocol, level, label, _store=store, _table=table)
+    return _of_label(key, protocol, level, label, _store=store, _queries=result.tables["queries"])
 
 
 @st.cache_resource(max_entries=8, show_spinner="Looking up the hits…")
@@ -61,12 +58,16 @@ def _of_label(
     key: EncoderKey,  # noqa: ARG001 - the key is the cache's
     protocol: Protocol,
     level: Level,
-    label: str,  # noqa: ARG001
+    label: str,
     *,
     _store: EncoderStore,
-    _table: pd.DataFrame,
+    _queries: pd.DataFrame,
 ) -> LabelQueries:
-    rows = _table["row"].to_numpy(dtype=np.int64)
+    # Both at once: of millions of queries those of one label are few.
+    asked = (_queries["level"] == level).to_numpy(dtype=bool) & (_queries["label"] == label).to_numpy(dtype=bool)
+    table = _queries.iloc[np.flatnonzero(asked)]
+    rows = table["row"].to_numpy(dtype=np.int64)
     view = gallery_view(_store, protocol, level).asked_by(rows)
     hits = view.hits()
-    return LabelQueries(rows, _table[[f"p@{k}" for k in protocol.ks]], hits, view.relevant(hits))
+    precision = table[[f"p@{k}" for k in protocol.ks]].reset_index(drop=True)
+    return LabelQueries(rows, precision, hits, view.relevant(hits))

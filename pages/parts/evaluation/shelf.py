@@ -12,9 +12,17 @@ from collections.abc import Hashable
 from typing import Final
 
 from radcbir_core.evaluation import Result
+from radcbir_core.evaluation.keeping import KeptTables
 
 ROOM: Final = 1_000_000_000
 """Bytes of all tables together; the one asked for last is there in any case."""
+
+
+def _memory(result: Result) -> int:
+    """Bytes of a result's tables; those on disk are not read for it."""
+    if isinstance(result.tables, KeptTables):
+        return result.tables.memory
+    return sum(int(table.memory_usage(index=True, deep=True).sum()) for table in result.tables.values())
 
 
 class Shelf:
@@ -39,7 +47,7 @@ class Shelf:
 
     def put(self, key: Hashable, result: Result) -> None:
         """Keep a result; those that nobody has asked for the longest make room for it."""
-        size = sum(int(table.memory_usage(index=True, deep=True).sum()) for table in result.tables.values())
+        size = _memory(result)
         with self._lock:
             self._results[key] = result, size
             self._results.move_to_end(key)

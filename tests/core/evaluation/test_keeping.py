@@ -9,7 +9,7 @@ import time
 import pandas as pd
 import pytest
 
-from radcbir_core.errors import CollectionNotFoundError
+from radcbir_core.errors import CollectionError, CollectionNotFoundError
 from radcbir_core.evaluation import keeping
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
 
@@ -32,6 +32,43 @@ def test_what_is_written_is_read(place) -> None:
     assert (found.notes, found.facts) == (KEPT.notes, KEPT.facts)
     assert json.loads((place / "result.json").read_text())["kind"] == "precision"
     assert [path.name for path in place.parent.iterdir()] == [place.name], "nothing unfinished is left"
+
+
+@pytest.mark.parametrize("large", [0, 1 << 40])
+def test_a_large_table_is_read_when_it_is_asked_for_and_is_what_was_there(place, monkeypatch, large) -> None:
+    monkeypatch.setattr(keeping, "_LARGE", large)
+    read = pd.read_parquet
+    asked: list[object] = []
+    monkeypatch.setattr(keeping.pd, "read_parquet", lambda file: asked.append(file) or read(file))
+    write_result(place, KEPT)
+    found = read_result(place)
+    assert len(asked) == (2 if large else 0)
+    assert (list(found.tables), len(found.tables), "empty" in found.tables) == (["means", "empty"], 2, True)
+    before = found.tables.memory
+    assert before > 0
+    write_result(place, KEPT._replace(tables={"means": pd.DataFrame({"k": [9]})}))
+    for _ in range(2):
+        pd.testing.assert_frame_equal(found.tables["means"], KEPT.tables["means"])
+        assert found.tables["empty"].empty
+    assert len(asked) == 2
+    with pytest.raises(KeyError):
+        found.tables["none"]
+    assert list(read_result(place).tables) == ["means"]
+
+
+def test_a_large_table_that_is_none_is_not_there_and_a_damaged_one_is_an_error(place, monkeypatch) -> None:
+    """Whoever hands over a folder has written its digests, too."""
+    monkeypatch.setattr(keeping, "_LARGE", 0)
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda table, path: path.write_bytes(b"no table"))
+    write_result(place, KEPT)
+    assert read_result(place) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(keeping, "_LARGE", 0)
+    write_result(place, KEPT)
+    found = read_result(place)
+    monkeypatch.setattr(keeping.pd, "read_parquet", lambda _: (_ for _ in ()).throw(OSError("a page of it")))
+    with pytest.raises(CollectionError, match="the table means cannot be read"):
+        found.tables["means"]
 
 
 def test_what_cannot_be_read_is_not_there(place) -> None:
