@@ -100,10 +100,12 @@ def synthesize(
     size. The same numbers and seed give the same collection. Stopped, it leaves nothing behind.
     """
     from radcbir_core.collections.inventory import sizes_of
-    from radcbir_core.synthetic.embedding_collection import ENCODER_ID, make_synthetic
+    from radcbir_core.synthetic.embedding_collection import ENCODER_ID, make_synthetic, refuse_too_large
     from radcbir_core.synthetic.embedding_plan import EmbeddingPlan
 
     put_on_record("synthesize", name)
+    # A plan is in memory as a whole.
+    refuse_too_large(name, rows, dimension=dimension)
     plan = EmbeddingPlan.of(rows, dimension=dimension, labels=labels, seed=seed)
     with bars() as progress:
         collection = make_synthetic(name, plan, title=title, progress=progress)

@@ -22,15 +22,16 @@ import pyarrow.compute as pc
 
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.layout import check_name
+from radcbir_core.collections.layout import check_name, collections_folder
 from radcbir_core.collections.manifest import COLUMNS, Manifest
 from radcbir_core.collections.record import PROBLEM_COLUMNS
 from radcbir_core.collections.store import IMPORTED, write_encoder_record
 from radcbir_core.collections.writing import new_collection, refuse_existing, write_collection
 from radcbir_core.encoders.base import fingerprint_of
+from radcbir_core.errors import CollectionError
 from radcbir_core.importers.vectors.embeddings import FORMAT
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import refuse_full_disk, write_array
+from radcbir_core.storage import disk_errors, make_private_folder, refuse_full_disk, write_array
 from radcbir_core.synthetic.embedding_plan import BLOCK, EmbeddingPlan
 
 ENCODER_ID: Final = "synthetic"
@@ -43,6 +44,44 @@ VERSION: Final = 1
 """Counts up whenever the same seed gives other vectors."""
 _BYTES_A_ROW: Final = 200
 """Of a manifest, at most."""
+_MEMORY_A_ROW: Final = 250
+"""Bytes, while it is drawn: 210 were measured at a million rows."""
+
+
+def refuse_too_large(name: str, rows: int, *, dimension: int) -> None:
+    """Refuse what has no name, no memory or no disk here, before anything of it is drawn.
+
+    Args:
+        name: The new collection's name.
+        rows: How many.
+        dimension: Of the vectors.
+
+    Raises:
+        CollectionError: It cannot be a name, or so many rows do not fit into this machine's memory.
+        CollectionExistsError: The name is taken.
+        StorageError: The disk has no room for it, or no permission.
+    """
+    check_name(name)
+    refuse_existing(name)
+    needed, there = rows * _MEMORY_A_ROW, _memory()
+    if there is not None and needed > there:
+        raise CollectionError(
+            f"Expected {needed / 1e9:,.1f} GB of memory to draw {rows:,} synthetic rows, but this machine has "
+            f"{there / 1e9:,.1f} GB. Draw fewer, or use another machine."
+        )
+    folder = collections_folder()
+    with disk_errors(folder):
+        make_private_folder(folder)
+    total = rows * (2 * dimension + _BYTES_A_ROW)
+    refuse_full_disk(folder, total, purpose=f"write {rows:,} synthetic rows")
+
+
+def _memory() -> int | None:
+    """Bytes of memory that this machine has; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows has no such call, and not every system knows the names
+        return None
 
 
 def make_synthetic(
@@ -57,16 +96,14 @@ def make_synthetic(
         progress: Told the number of rows, as step "draw".
 
     Raises:
+        CollectionError: It cannot be a name, or there is not enough memory.
         CollectionExistsError: The name is taken.
         StorageError: No space left, or no permission.
     """
     rows = len(plan)
-    check_name(name)
-    refuse_existing(name)
+    refuse_too_large(name, rows, dimension=plan.dimension)
     progress("draw", 0, rows)
     with new_collection(name) as folder:
-        vectors = 2 * plan.dimension
-        refuse_full_disk(folder, rows * (vectors + _BYTES_A_ROW), purpose=f"write {rows:,} synthetic rows")
         write_collection(
             folder,
             name=name,

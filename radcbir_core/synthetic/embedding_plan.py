@@ -36,6 +36,11 @@ PLACES: Final = (
 """Modality and anatomy; each label is at one of them."""
 MOST_IMAGES: Final = 6
 """Of one patient; each number from 1 is as frequent."""
+MOST_ROWS: Final = 2**31 - 1
+"""As many as a neighbor graph can number."""
+MOST_DIMENSIONS: Final = 16_384
+"""A block of them takes a quarter of a gigabyte, and each core draws one."""
+MOST_LABELS: Final = 100_000
 BLOCK: Final = 4096
 """Images that are drawn at once; portions that begin and end at its multiples cost nothing twice."""
 _SHARED: Final = 0.9
@@ -76,9 +81,9 @@ class EmbeddingPlan:
         """Labels by Zipf's law, each at one place; a patient has 1 to 6 images at one place, mostly of one label.
 
         Args:
-            rows: How many images, at least 1.
-            dimension: Of the vectors, at least 8.
-            labels: How many, at least as many as there are :data:`PLACES`.
+            rows: How many images, from 1 to :data:`MOST_ROWS`.
+            dimension: Of the vectors, from 8 to :data:`MOST_DIMENSIONS`.
+            labels: How many, at least as many as there are :data:`PLACES`, at most :data:`MOST_LABELS`.
             seed: 0 or more; another one, another plan.
 
         Raises:
@@ -89,10 +94,17 @@ class EmbeddingPlan:
             >>> len(plan), bool((plan.vectors(3, 9) == plan.vectors(0, 1000)[3:9]).all())
             (1000, True)
         """
-        least = {"rows": (rows, 1), "dimension": (dimension, 8), "labels": (labels, len(PLACES)), "seed": (seed, 0)}
-        for name, (value, smallest) in least.items():
+        rules = {
+            "rows": (rows, 1, MOST_ROWS),
+            "dimension": (dimension, 8, MOST_DIMENSIONS),
+            "labels": (labels, len(PLACES), MOST_LABELS),
+            "seed": (seed, 0, None),
+        }
+        for name, (value, smallest, largest) in rules.items():
             if value < smallest:
                 raise CollectionError(f"Expected {name} of at least {smallest}, but {name} = {value}. Give more.")
+            if largest is not None and value > largest:
+                raise CollectionError(f"Expected {name} of at most {largest:,}, but {name} = {value:,}. Give fewer.")
         random = _stream(seed, _PLAN)
         share = 1 / np.arange(1, labels + 1)
         edges = np.cumsum(share) / share.sum()

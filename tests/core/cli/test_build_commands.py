@@ -6,6 +6,8 @@ import json
 import signal
 import time
 
+import pytest
+
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.layout import list_collections
 from tests.core.cli.running import process, run
@@ -43,6 +45,19 @@ def test_synthesize_draws_what_can_be_built(data, capsys) -> None:
     assert (code, "exists already" in err) == (2, True)
     code, _, err = run(capsys, "synthesize", "none", "--rows", "0")
     assert (code, "rows = 0" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [("2000000000", "GB of memory to draw 2,000,000,000 synthetic rows"), ("9" * 30, "GB of memory to draw 999,")],
+)
+def test_synthesize_refuses_what_does_not_fit_before_it_draws_anything(
+    rows, complaint, data, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr("radcbir_core.synthetic.embedding_collection._memory", lambda: 64_000_000_000)
+    monkeypatch.setattr("radcbir_core.synthetic.embedding_plan.EmbeddingPlan.of", None)
+    code, _, err = run(capsys, "synthesize", "many", "--rows", rows)
+    assert (code, complaint in err) == (2, True)
 
 
 def test_synthesize_stopped_leaves_nothing(data, capsys, monkeypatch) -> None:

@@ -96,6 +96,9 @@ def test_one_row_is_a_plan_too() -> None:
         (9, {"dimension": 7}, "dimension = 7"),
         (9, {"labels": 19}, "labels = 19"),
         (9, {"seed": -1}, "seed = -1"),
+        (2**31, {}, "rows of at most 2,147,483,647, but rows = 2,147,483,648"),
+        (9, {"dimension": 16_385}, "dimension of at most 16,384"),
+        (9, {"labels": 100_001}, "labels of at most 100,000"),
     ],
 )
 def test_numbers_that_make_no_plan_are_refused(rows, numbers, named) -> None:
