@@ -21,6 +21,8 @@ from radcbir_core.errors import RadcbirError
 EXIT_FAILED = 1
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
+GOES_ON = frozenset({"build", "demo", "train-mini"})
+"""The commands that keep what is finished when they are stopped; of the others nothing stays."""
 
 app = typer.Typer(
     help="Content-based retrieval of radiological images with foundation models. Research use only. Not for diagnosis.",
@@ -56,20 +58,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0, 1 where the doctor found a fault, 2 after a user's error, 130 when stopped.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        code = app(args=words, standalone_mode=False)
     except RadcbirError as error:
         return _fail(in_full(error))
     except TyperException as error:
         return _fail(error.format_message())
     except (Abort, KeyboardInterrupt):
-        return _stopped()
+        return _stopped(words)
     except BrokenPipeError:
         # The reader of a pipe (`… | head`) has had enough: nothing is wrong.
         sys.stderr.close()
         return 0
     if code == EXIT_STOPPED:
-        return _stopped()
+        return _stopped(words)
     return code if isinstance(code, int) else 0
 
 
@@ -78,6 +81,8 @@ def _fail(message: str) -> int:
     return EXIT_ERROR
 
 
-def _stopped() -> int:
-    complaints.print("Stopped. Run the same command again: it goes on from what is finished.")
+def _stopped(words: Sequence[str]) -> int:
+    goes_on = bool(words) and words[0] in GOES_ON
+    does = "it goes on from what is finished" if goes_on else "it begins anew"
+    complaints.print(f"Stopped. Run the same command again: {does}.")
     return EXIT_STOPPED

@@ -7,7 +7,9 @@ import shutil
 
 import pandas as pd
 import pytest
+import typer
 
+from radcbir_core.cli.application import GOES_ON, app
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
 from tests.core.cli.running import process, run
@@ -104,3 +106,22 @@ def test_the_module_runs_as_a_command(small) -> None:
     assert failed.returncode == 2
     assert "Traceback" not in err
     assert len(err.strip().splitlines()) == 1
+
+
+COMMANDS = sorted(typer.main.get_command(app).commands)
+
+
+def test_the_commands_that_go_on_are_commands() -> None:
+    assert set(COMMANDS) > GOES_ON
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_stopped_a_command_says_what_the_next_run_of_it_does(command, capsys, monkeypatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("radcbir_core.cli.application.app", stop)
+    code, _, err = run(capsys, command)
+    assert code == 130
+    does = "goes on from what is finished" if command in GOES_ON else "begins anew"
+    assert err == f"Stopped. Run the same command again: it {does}.\n"
