@@ -14,6 +14,7 @@ from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import STANDARD_MAP, check_map_name
 from radcbir_core.collections.store import EncoderStore
+from radcbir_core.errors import QueryError
 from radcbir_core.wording import counted
 
 
@@ -49,6 +50,19 @@ def lay_out_map(
     from radcbir_core.projection.map_making import delete_map, make_map
     from radcbir_core.projection.map_options import MapOptions
 
+    chosen: dict[str, Any] = {
+        "n_neighbors": n_neighbors,
+        "min_dist": min_dist,
+        "dimensions": dimensions,
+        "seed": seed,
+        "most_drawn": most_drawn,
+        "parallel": parallel,
+    }
+    chosen = {field: value for field, value in chosen.items() if value is not None}
+    if chosen and delete:
+        raise QueryError("Expected a map to delete or one to lay out, but both are asked for. Leave --delete away.")
+    if kept_as is None and (chosen or delete):
+        raise QueryError("Expected the name of a map, but --map is not given. Add --map MAP.")
     collection = open_collection(name)
     encoder_id = encoder_id_in(collection, encoder)
     if kept_as is None:
@@ -63,22 +77,13 @@ def lay_out_map(
     with collection.building(encoder_id):
         store = collection.store(encoder_id)
         put_on_record(f"lay out map {kept_as}", name)
-        chosen: dict[str, Any] = {
-            "n_neighbors": n_neighbors,
-            "min_dist": min_dist,
-            "dimensions": dimensions,
-            "seed": seed,
-            "most_drawn": most_drawn,
-            "parallel": parallel,
-        }
-        before = MapOptions.from_json(store.map_facts(kept_as))
-        options = replace(before, **{field: value for field, value in chosen.items() if value is not None})
+        options = replace(MapOptions.from_json(store.map_facts(kept_as)), **chosen)
         with bars() as progress:
             facts = make_map(store, kept_as, options=options, progress=progress)
-        images = len(collection)
+        placed = int((store.neighbor_ids[:, :1] >= 0).sum())
     if facts["start"] == "landmarks":
         print("It starts from distances to landmarks: the graph's own coordinates took more work than is allowed.")
-    if facts["drawn"] < images:
+    if 0 < facts["drawn"] < placed:
         print(f"Laid out at first: {counted(facts['drawn'], 'image')}, drawn by label; the others then joined in.")
     kept = "none" if facts["preservation"] is None else f"{facts['preservation']:.3f}"
     print(f"Kept the map {kept_as} of {name} with {encoder_id}. Neighborhood preservation, mean: {kept}.")
@@ -88,9 +93,10 @@ def _list(store: EncoderStore) -> None:
     rows = []
     for name, standing in store.maps().items():
         facts = store.map_facts(name)
-        told = [str(facts.get(field, "")) for field in ("n_neighbors", "min_dist", "dimensions", "seed")]
+        fields = ("n_neighbors", "min_dist", "dimensions", "seed", "preservation")
+        told = ["" if facts.get(field) is None else str(facts[field]) for field in fields]
         state = standing.state if not standing.reason else f"{standing.state}: {standing.reason}"
-        rows.append([name, *told, str(facts.get("preservation", "")), state])
+        rows.append([name, *told, state])
     columns = ["map", "n_neighbors", "min_dist", "dimensions", "seed", "preservation", "state"]
     print_table(columns, rows, title=f"{store.collection.name} with {store.encoder_id}")
     print(f'The map "{STANDARD_MAP}" is the one that a build makes.')

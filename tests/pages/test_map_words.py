@@ -25,3 +25,8 @@ def test_all_that_is_recorded_is_said():
 def test_of_what_is_not_recorded_nothing_is_said():
     assert made_with("standard", {}, images=61) == ""
     assert made_with("standard", {"umap": "0.5.7"}, images=61) == "Map: umap-learn 0.5.7."
+
+
+def test_an_image_without_a_place_is_not_said_to_have_joined_in():
+    assert "joined" not in made_with("standard", FACTS, images=61)
+    assert "61 of 62 images, drawn by label, were laid out first" in made_with("standard", FACTS, images=62)

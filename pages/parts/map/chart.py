@@ -240,7 +240,7 @@ def about(opened: OpenedMap, points: Points, painted: Painted, query: Query | No
         lines.append(painted.colors.said)
     if query is not None:
         lines.append(map_query.said_of(query, neighbors=opened.neighbors))
-    made = map_words.made_with(opened.name, opened.facts, images=len(opened.collection))
+    made = map_words.made_with(opened.name, opened.facts, images=len(map_data.layout(opened).rows))
     return "\n\n".join(literal(text) for text in (" ".join(lines), made) if text)
 
 

@@ -25,7 +25,7 @@ def made_with(name: str, facts: Mapping[str, Any], *, images: int) -> str:
     Args:
         name: Of the map.
         facts: What was recorded of it.
-        images: How many the collection has.
+        images: How many have a place on it; one that could not be embedded has none.
 
     Example:
         >>> facts = {"n_neighbors": 50, "min_dist": 0.1, "seed": 3, "dimensions": 2, "start": "none"}

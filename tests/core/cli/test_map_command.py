@@ -58,9 +58,24 @@ def test_what_is_wrong_is_said(copied, capsys) -> None:
     for arguments, complaint in (
         (("--map", "Wide"), "Expected the name of a map"),
         (("--map", "standard", "--delete"), "but name = 'standard'. There is none."),
+        (("--n-neighbors", "30"), "Expected the name of a map, but --map is not given. Add --map MAP."),
+        (("--delete",), "Expected the name of a map, but --map is not given."),
+        (("--map", "wide", "--delete", "--seed", "3"), "but both are asked for. Leave --delete away."),
         (("--map", "wide", "--dimensions", "4"), "'--dimensions': Input should be less than or equal to 3"),
         (("--map", "wide", "--min-dist", "2"), "'--min-dist': Input should be less than or equal to 1"),
     ):
         code, _, err = run(capsys, "map", "small", *arguments)
         assert code == 2
         assert complaint in " ".join(err.split())
+
+
+@pytest.mark.parametrize("rows", [1, 3, 150])
+def test_all_that_have_neighbors_come_first(rows, tmp_path, monkeypatch, capsys) -> None:
+    """An image without neighbors has no place, and joins nothing."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path))
+    run(capsys, "synthesize", "many", "--rows", str(rows), "--dimension", "16")
+    run(capsys, "build", "many", "--encoder", "synthetic")
+    assert "Laid out at first" not in run(capsys, "map", "many", "--map", "wide")[1]
+    out = run(capsys, "map", "many", "--map", "wide", "--most-drawn", "100")[1]
+    assert ("Laid out at first: 100 images" in out) == (rows > 100)
+    assert "None" not in run(capsys, "map", "many")[1]
