@@ -248,7 +248,7 @@ def next_of(rows: np.ndarray, row: int) -> int | None:
 
 def use_row(pair: Pair, row: int) -> None:
     """As :func:`use_image`, by row."""
-    use_image(str(pair.collection.manifest.record(row)["image_id"]))
+    use_image(pair.collection.manifest.image_id(row))
 
 
 def show_disagreements(pair: Pair, chosen: Chosen) -> None:

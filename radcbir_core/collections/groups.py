@@ -77,8 +77,10 @@ def default_exclusions(store: EncoderStore) -> tuple[Exclusion, ...]:
     Args:
         store: What an encoder made of a collection.
     """
+    if not store.is_current(NEAR_DUPLICATES):
+        return ("patient",)
     known = store.collection.manifest.known("patient")
-    if known == len(store.collection) or not store.is_current(NEAR_DUPLICATES):
+    if known == len(store.collection):
         return ("patient",)
     return (NEAR_DUPLICATE, "patient") if known else (NEAR_DUPLICATE,)
 

@@ -67,6 +67,12 @@ _NEVER_A_FILTER = frozenset({"image_id", "path", "sha256", "caption", "duplicate
 _MOST_MASKS = 64
 """Kept of filters, a bit a row each."""
 _MOST_FLAGS = 1 << 24
+_WRITTEN_TOGETHER = 1 << 17
+"""Rows of a part of the file: so many are read for one of them."""
+_ASKED_BEFORE_SORTING = 4
+"""So many values of a column are looked for in all rows: as long as sorting it takes."""
+_MOST_ASKED = 256
+"""Kept of values that were looked for, and of each as many rows."""
 _FIRST_ROWS = 20_000
 """Of a column with too many values to filter by, so many rows tell it already."""
 _MANY_ROWS = 10_000
@@ -146,7 +152,8 @@ class Manifest:
         self._counts: dict[str, dict[str, int]] = {}
         self._groups: dict[Grouping, npt.NDArray[np.int32]] = {}
         self._masks: OrderedDict[tuple[str, frozenset[str]], npt.NDArray[np.uint8]] = OrderedDict()
-        self._orders: dict[str, npt.NDArray[np.int32] | None] = {}
+        self._orders: dict[str, npt.NDArray[np.int32]] = {}
+        self._asked: dict[str, OrderedDict[str, npt.NDArray[np.intp]]] = {}
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -223,18 +230,32 @@ class Manifest:
         ids = self.rows(table["row"].to_numpy(), ["image_id"])["image_id"].to_numpy()
         return table.assign(row=ids).rename(columns={"row": "image_id"})
 
-    def record(self, row: int) -> dict[str, Any]:
+    def record(self, row: int, columns: Sequence[str] | None = None) -> dict[str, Any]:
         """One row as a dictionary: column → value, ``pathologies`` a list.
+
+        Args:
+            row: Its number.
+            columns: Which columns, which alone are read; all by default.
 
         Raises:
             ImageNotFoundError: No such row.
+            QueryError: No such column.
         """
         if not 0 <= row < len(self):
             raise ImageNotFoundError(
                 f"Expected a row from 0 to {len(self) - 1}, but row = {row}. Choose another image."
             )
-        record: dict[str, Any] = self.table.slice(row, 1).to_pylist()[0]
-        return record
+        for name in columns or ():
+            self._check_there(name)
+        return self._columns.row(row, self.column_names if columns is None else columns)
+
+    def image_id(self, row: int) -> str:
+        """What an image is called.
+
+        Raises:
+            ImageNotFoundError: No such row.
+        """
+        return str(self.record(row, ["image_id"])["image_id"])
 
     def column(self, name: str) -> npt.NDArray[np.object_]:
         """A column as ``(N,)`` Python strings, "" where a row has none.
@@ -422,15 +443,12 @@ class Manifest:
             return self._groups[grouping]
 
     def known(self, grouping: Grouping) -> int:
-        """Of how many images it is known to which group they belong: :meth:`groups` counted, without making them.
+        """Of how many images it is known to which group they belong.
 
         Raises:
             QueryError: No such grouping.
         """
-        name = GROUP_COLUMNS.get(grouping, "")
-        if grouping == "duplicate" or name not in self._columns.schema.names:
-            return int((self.groups(grouping) >= 0).sum())
-        return self.distinct(name)[1]
+        return int(np.count_nonzero(self.groups(grouping) >= 0))
 
     def mask(self, where: Mapping[str, Sequence[str]]) -> npt.NDArray[np.bool_]:
         """Which images satisfy a filter: every column must match, by any of its values.
@@ -520,29 +538,36 @@ class Manifest:
     def rows_with(self, column: str, value: str) -> npt.NDArray[np.intp]:
         """The rows whose ``column`` is ``value``, ascending; for columns such as sha256 that are not worth encoding.
 
-        The first time all rows are compared. Whoever asks a column again has it sorted once, which takes up to a second
-        for a million rows, and then some microseconds a value.
+        For the first values all rows are compared. Who asks for more of them has the column sorted once, which takes up
+        to a second for a million rows, and then some microseconds a value.
 
         Raises:
             QueryError: No such column.
         """
-        order = self._order(column)
-        if order is None:
-            return np.flatnonzero(np.asarray(pc.equal(self._text(column), value)))
-        values = self.arrow(column)
-        first = bisect_left(order, value, key=lambda row: values[row].as_py() or "")
-        last = bisect_right(order, value, lo=first, key=lambda row: values[row].as_py() or "")
-        return np.sort(order[first:last]).astype(np.intp)
-
-    def _order(self, column: str) -> npt.NDArray[np.int32] | None:
-        """The rows in the order of a column of text; None when it is asked for the first time, or holds no text."""
+        self._check_column(column)
         with self._lock:
-            if column not in self._orders:
-                self._check_column(column)
-                self._orders[column] = None
-            elif column in TEXT_COLUMNS and self._orders[column] is None:
-                self._orders[column] = np.asarray(pc.sort_indices(self._text(column))).astype(np.int32)
-            return self._orders[column]
+            asked = self._asked.setdefault(column, OrderedDict())
+            if value not in asked:
+                order = self._order(column, sort=len(asked) >= _ASKED_BEFORE_SORTING)
+                if order is None:
+                    found = np.flatnonzero(np.asarray(pc.equal(self._text(column), value)))
+                else:
+                    values = self.arrow(column)
+                    first = bisect_left(order, value, key=lambda row: values[row].as_py() or "")
+                    last = bisect_right(order, value, lo=first, key=lambda row: values[row].as_py() or "")
+                    found = np.sort(order[first:last]).astype(np.intp)
+                if len(found) > _MOST_ASKED:
+                    return found
+                asked[value] = found
+                if len(asked) > _MOST_ASKED:
+                    asked.popitem(last=False)
+            return asked[value].copy()
+
+    def _order(self, column: str, *, sort: bool) -> npt.NDArray[np.int32] | None:
+        """The rows in the order of a column of text; None where it is not sorted yet, or holds no text."""
+        if sort and column in TEXT_COLUMNS and column not in self._orders:
+            self._orders[column] = np.asarray(pc.sort_indices(self._text(column))).astype(np.int32)
+        return self._orders.get(column)
 
     def find(self, text: str, *, limit: int = 50) -> npt.NDArray[np.int64]:
         """Rows whose image_id contains ``text`` (upper and lower case alike), the first ``limit`` of them."""
@@ -582,7 +607,7 @@ class Manifest:
             StorageError: No space left, or no permission.
         """
         with atomic_path(path) as partial:
-            pq.write_table(self.table, partial, compression="zstd")
+            pq.write_table(self.table, partial, compression="zstd", row_group_size=_WRITTEN_TOGETHER)
 
     @classmethod
     def read(cls, path: Path) -> Manifest:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ import pyarrow.parquet as pq
 from radcbir_core.errors import CollectionError
 
 _READ_AT_ONCE: Final = 1 << 20
+_ROWS_KEPT: Final = 64
 
 
 class Columns(Protocol):
@@ -50,6 +52,9 @@ class Columns(Protocol):
     def table(self, names: Sequence[str] | None = None) -> pa.Table:
         """Several columns in the order of their names, all by default, each in one piece."""
 
+    def row(self, number: int, names: Sequence[str]) -> dict[str, Any]:
+        """One row of several columns."""
+
 
 class ColumnsInMemory:
     """The columns of a table."""
@@ -75,6 +80,10 @@ class ColumnsInMemory:
         """As :meth:`Columns.table`."""
         return self._table if names is None else self._table.select(list(names))
 
+    def row(self, number: int, names: Sequence[str]) -> dict[str, Any]:
+        """As :meth:`Columns.row`."""
+        return {name: self._table.column(name)[number].as_py() for name in names}
+
 
 class ColumnsInFile:
     """The columns of a parquet file, each read when it is first asked for, and kept.
@@ -95,6 +104,7 @@ class ColumnsInFile:
         self._path = path
         self._lock = threading.RLock()
         self._kept: dict[str, pa.ChunkedArray] = {}
+        self._rows: OrderedDict[tuple[int | str, ...], dict[str, pa.Scalar]] = OrderedDict()
         with self._read():
             self._file = pa.OSFile(str(path))
             self.digest = self._digest()
@@ -154,6 +164,40 @@ class ColumnsInFile:
                 self._kept |= {name: self._whole(table.column(name)) for name in missing}
             fields = [self.schema.field(name) for name in wanted]
             return pa.table([self._kept[name] for name in wanted], schema=pa.schema(fields, self.schema.metadata))
+
+    def row(self, number: int, names: Sequence[str]) -> dict[str, Any]:
+        """As :meth:`Columns.row`. Of columns that were not read yet, only the part of the file with the row is."""
+        with self._read():
+            missing = [name for name in names if name not in self._kept]
+            found = {name: self._kept[name][number].as_py() for name in names if name in self._kept}
+            if missing:
+                found |= {name: cell.as_py() for name, cell in self._cells(number, missing).items()}
+            return {name: found[name] for name in names}
+
+    def _cells(self, number: int, names: list[str]) -> dict[str, pa.Scalar]:
+        """Cells of one row, from the file; of the rows asked for last they are kept, since a page asks many times."""
+        asked: tuple[int | str, ...] = (number, *names)
+        if asked not in self._rows:
+            group, inside = self._place(number)
+            part = self._parquet.read_row_group(group, columns=names)
+            # By way of Python, or a cell would hold all of its part in memory.
+            self._rows[asked] = {
+                name: pa.scalar(part.column(name)[inside].as_py(), part.column(name).type) for name in names
+            }
+            if len(self._rows) > _ROWS_KEPT:
+                self._rows.popitem(last=False)
+        self._rows.move_to_end(asked)
+        return self._rows[asked]
+
+    def _place(self, number: int) -> tuple[int, int]:
+        """In which part of the file a row is, and which of its rows it is there."""
+        metadata = self._parquet.metadata
+        for group in range(metadata.num_row_groups):
+            rows = metadata.row_group(group).num_rows
+            if number < rows:
+                return group, number
+            number -= rows
+        raise ValueError(f"a file without row {number}")
 
     def _whole(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         if len(column) != self.number:

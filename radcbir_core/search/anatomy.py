@@ -30,7 +30,7 @@ def anatomy_of(query: Query, collection: Collection) -> tuple[str, str]:
     manifest = collection.manifest
     shown = set()
     for row in original.rows:
-        record = manifest.record(row)
+        record = manifest.record(row, ["image_id", "modality", "anatomy"])
         missing = [name for name in ("modality", "anatomy") if not record[name]]
         if missing:
             raise QueryError(

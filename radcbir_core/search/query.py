@@ -114,7 +114,7 @@ class RowQuery:
             raise QueryError(f"Expected rows from 0 to {total - 1}, but row = {wrong[0]}. Choose another image.")
         failed = chosen[~means.store.valid[chosen]]
         if len(failed):
-            image_id = means.store.collection.manifest.record(int(failed[0]))["image_id"]
+            image_id = means.store.collection.manifest.image_id(int(failed[0]))
             raise QueryError(
                 f"Expected an image with an embedding, but image_id = {image_id!r} could not be embedded. "
                 "See problems.csv for the reason, and choose another image."

@@ -42,7 +42,7 @@ def show(pair: Pair, ranked: RankedPair, *, key: str, on_query: Callable[[str], 
         result = st.session_state.get(key)
         row = result.get("query") if isinstance(result, Mapping) else None
         if row is not None and any(row in mine for mine in rows.values()):
-            on_query(str(pair.collection.manifest.record(int(row))["image_id"]))
+            on_query(pair.collection.manifest.image_id(int(row)))
 
     result = _rankings(key=key, data=data, on_open_change=_nothing, on_query_change=use)
     clicked = result.get("open")

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 _PAGES: Final = Path(__file__).resolve().parents[2]
+_LATER: Final = ("scipy.special", "scipy.sparse")
+"""What the core imports with the first query, and the first figures."""
 
 
 @asynccontextmanager
@@ -45,3 +47,4 @@ def _imports() -> Iterator[tuple[str, list[str]]]:
                 yield from ((one.name, []) for one in line.names)
             elif isinstance(line, ast.ImportFrom) and line.module:
                 yield line.module, [one.name for one in line.names]
+    yield from ((name, []) for name in _LATER)

@@ -58,7 +58,7 @@ class Labels:
 
 def labels_of(collection: Collection, row: int) -> Labels:
     """The labels of one image of the collection."""
-    return _labels(collection.manifest.record(row))
+    return _labels(collection.manifest.record(row, ["modality", "anatomy", "pathologies"]))
 
 
 def said_of(labels: Labels) -> list[str]:
@@ -444,7 +444,7 @@ def _labels(record: Mapping[str, Any]) -> Labels:
 
 
 def _image_id(collection: Collection, row: int) -> str:
-    return str(collection.manifest.record(row)["image_id"])
+    return collection.manifest.image_id(row)
 
 
 def _card(

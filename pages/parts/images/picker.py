@@ -93,7 +93,7 @@ def random_image(collection: Collection) -> str:
         if len(rows)
         else int(np.random.default_rng().integers(len(collection)))
     )
-    return str(collection.manifest.record(row)["image_id"])
+    return collection.manifest.image_id(row)
 
 
 def matching(collection: Collection, where: dict[str, list[str]]) -> np.ndarray:

@@ -87,7 +87,7 @@ class Shown:
 
 def of_row(collection: Collection, row: int, *, name: str) -> Subject:
     """An image of the collection."""
-    image_id = str(collection.manifest.record(row)["image_id"])
+    image_id = collection.manifest.image_id(row)
     return Subject(name, image_id, lambda: collection.read_image(row).pixels)
 
 

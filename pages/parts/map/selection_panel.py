@@ -84,7 +84,7 @@ def _ways_on(opened: OpenedMap, picked: Picked, colors: Colors) -> None:
 def _links(opened: Opened, picked: Picked, kept: dict[str, list[str]]) -> None:
     """The pages that look at the selected images alone; ``kept`` says in their address which these are."""
     collection = opened.collection
-    query = map_query.named() or {"image": str(collection.manifest.record(int(picked.rows[0]))["image_id"])}
+    query = map_query.named() or {"image": collection.manifest.image_id(int(picked.rows[0]))}
     st.page_link(
         "pages/retrieval.py",
         label="Search within",

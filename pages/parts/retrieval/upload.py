@@ -100,7 +100,7 @@ def same_file(upload: Upload, collection: Collection) -> str | None:
     """The image_id of the first image of the collection whose file has the very same bytes, or None."""
     manifest = collection.manifest
     row = pc.index(manifest.arrow("sha256"), upload.sha256).as_py()
-    return str(manifest.record(row)["image_id"]) if row >= 0 else None
+    return manifest.image_id(row) if row >= 0 else None
 
 
 def preview(image: DecodedImage) -> bytes:

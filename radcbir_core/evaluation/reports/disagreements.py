@@ -200,7 +200,7 @@ def ranked_pair(
         if side is not None and not side.valid[row]:
             raise QueryError(
                 f"Expected an image with an embedding, but image_id = "
-                f"{store.collection.manifest.record(row)['image_id']!r} could not be embedded by {side.encoder_id}. "
+                f"{store.collection.manifest.image_id(row)!r} could not be embedded by {side.encoder_id}. "
                 "See problems.csv for the reason, and choose another image."
             )
     query, exclude = np.array([row], dtype=np.intp), evaluation.protocol.exclude

@@ -130,17 +130,23 @@ def test_a_filter_is_kept_and_nobody_can_change_what_is_kept(monkeypatch) -> Non
 
 @settings(deadline=None)
 @given(names=st.lists(st.sampled_from(["", "a", "b", "ä", "肺", "aa", "😀", "z"]), min_size=1, max_size=12))
-def test_rows_are_found_by_a_value_however_often_one_asks(names) -> None:
+@pytest.mark.parametrize("most", [1, 3, 256])
+def test_rows_are_found_by_a_value_however_often_one_asks(names, most) -> None:
     rows = [(str(number), "XR", "chest", [], "", "", "") for number in range(len(names))]
     m = manifest(rows, sha256=names, site=names)
+    patch = pytest.MonkeyPatch()
+    patch.setattr("radcbir_core.collections.manifest._MOST_ASKED", most)
     for column in ("sha256", "site"):
         for _ in range(3):
-            for name in ("", "a", "肺", "b", "none", "😀"):
-                assert m.rows_with(column, name).tolist() == [row for row, other in enumerate(names) if other == name]
+            for name in ("", "a", "肺", "b", "none", "😀", "ä"):
+                found = m.rows_with(column, name)
+                assert found.tolist() == [row for row, other in enumerate(names) if other == name]
+                found += 1  # nobody's but the caller's
     for _ in range(3):
         assert [m.row_of(str(number)) for number in range(len(names))] == list(range(len(names)))
         with pytest.raises(ImageNotFoundError):
             m.row_of("none")
+    patch.undo()
 
 
 def test_a_table_in_pieces_is_put_together() -> None:

@@ -46,6 +46,10 @@ def test_they_are_those_of_the_table_whatever_was_asked_before(tmp_path, rows_in
     assert (columns.number, columns.schema.names) == (memory.number, TABLE.column_names)
     for name in TABLE.column_names:
         assert columns.first(name, 2).to_pylist() == TABLE.column(name).to_pylist()[:2]
+    for row in range(6):
+        expected = TABLE.select(["findings", "name", "size"]).slice(row, 1).to_pylist()[0]
+        assert columns.row(row, ["findings", "name", "size"]) == expected == memory.row(row, list(expected))
+        assert list(columns.row(row, ["size", "name"])) == ["size", "name"]
     for name in ("name", "large", "size"):
         for one in (columns.encoded(name), memory.encoded(name)):
             assert decoded(one) == TABLE.column(name).cast(pa.string()).to_pylist()
@@ -78,6 +82,25 @@ def test_only_what_is_asked_for_is_read(tmp_path, monkeypatch) -> None:
         columns.table(["size", "name"])
         columns.encoded("name")
     assert asked == [["size"], ["name"]]
+
+
+def test_for_one_row_one_part_of_the_file_is_read(tmp_path, monkeypatch) -> None:
+    columns, asked = ColumnsInFile(written(tmp_path, row_group_size=2)), []
+    read = pq.ParquetFile.read_row_group
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_group",
+        lambda file, group, columns: asked.append((group, columns)) or read(file, group, columns=columns),
+    )
+    columns.column("name")
+    assert columns.row(3, ["name", "size"]) == {"name": "b", "size": 2}
+    assert columns.row(0, ["name"]) == {"name": "b"}
+    for _ in range(3):
+        columns.row(3, ["name", "size"])["name"] = "changed"
+    assert columns.row(3, ["name", "size"]) == {"name": "b", "size": 2}
+    assert asked == [(1, ["size"])]
+    with pytest.raises(CollectionError, match="damaged"):
+        columns.row(6, ["size"])
 
 
 def test_an_empty_table_has_its_columns(tmp_path) -> None:

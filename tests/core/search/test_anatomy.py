@@ -49,7 +49,7 @@ def test_of_what_is_not_of_the_collection_it_is_not_known(small, query) -> None:
 
 def test_it_has_to_be_known_and_one(small) -> None:
     lacking = {"image_id": "a.png", "modality": "XR", "anatomy": ""}
-    stub = SimpleNamespace(manifest=SimpleNamespace(record=lambda _row: lacking))
+    stub = SimpleNamespace(manifest=SimpleNamespace(record=lambda _row, _columns: lacking))
     with pytest.raises(QueryError, match=r"but of image_id = 'a\.png' anatomy is not\. Search everywhere, or filter"):
         anatomy_of(RowQuery((3,)), stub)
     lacking["modality"] = ""
