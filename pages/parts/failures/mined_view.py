@@ -30,7 +30,7 @@ from radcbir_core.evaluation.metrics.label_noise import VOTES
 from radcbir_core.evaluation.reports.mined_failures import (
     KINDS,
     MinedFailures,
-    failures_of,
+    failure_order,
     is_of_kind,
     rate_within,
 )
@@ -123,9 +123,9 @@ def _say_rate(opened: Opened, result: Result, kind: str, chosen: Chosen) -> None
 
 def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, selection: Selection | None) -> None:
     """The images of a kind that pass the filters."""
-    failures = _failures(result, kind, selection)
+    images, failures = result.tables["images"], _failures(result, kind, selection)
     bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls-mined")
-    labels = failures["label"].value_counts(sort=False).sort_index()
+    labels = images["label"].iloc[failures].value_counts(sort=False).sort_index()
     label = state.choice(
         bar.selectbox,
         "Label",
@@ -144,11 +144,9 @@ def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, sel
         format_func=SORTS.get,
     )
     where = filters.choose(bar, opened.collection, what="Failures")
-    pick = partial(_picked, opened, label=label, where=where, sort=sort)
-    failures = pick(failures)
+    failures = _picked(opened, images, failures, label=label, where=where, sort=sort)
     downloads.offer(
-        # Picked once more when it is fetched: what is offered does not hold another million rows.
-        Table(len(failures), lambda: pick(_failures(result, kind, selection)), partial(_file, opened)),
+        Table(len(failures), lambda: pd.DataFrame({"place": failures}), partial(_file, opened, images)),
         file_name=f"failures-{kind}-{opened.collection.name}-{opened.encoder_id}-{chosen.protocol.name}.csv",
         about="What is shown, all pages of it: image, label, and all figures of each",
         box=bar,
@@ -160,42 +158,53 @@ def _show_kind(opened: Opened, result: Result, kind: str, chosen: Chosen, *, sel
             passed = f"{'that was selected on the map ' if selection else ''}is a failure of this kind."
         st.info(f"No image {passed}", icon=":material/info:")
     elif kind in _ALONE:
-        _show_images(opened, failures)
+        _show_images(opened, images, failures)
     else:
-        pair_rows.show(opened, _pairs(opened, failures, kind, chosen), title="Queries beside what they retrieve")
+        pair_rows.show(
+            opened, _pairs(opened, images, failures, kind, chosen), title="Queries beside what they retrieve"
+        )
 
 
-def _failures(result: Result, kind: str, selection: Selection | None) -> pd.DataFrame:
-    """The failures of a kind among the images that are looked at."""
-    failures = failures_of(result, kind)
-    return failures if selection is None else failures[selection.rows[failures["row"].to_numpy()]]
+def _failures(result: Result, kind: str, selection: Selection | None) -> np.ndarray:
+    """The failures of a kind among the images that are looked at, as places in the table of images."""
+    failures = failure_order(result, kind)
+    if selection is None:
+        return failures
+    inside: np.ndarray = selection.rows[result.tables["images"]["row"].to_numpy()[failures]]
+    return np.asarray(failures[inside])
 
 
 def _picked(
-    opened: Opened, failures: pd.DataFrame, *, label: str, where: Mapping[str, Sequence[str]], sort: str
-) -> pd.DataFrame:
+    opened: Opened,
+    images: pd.DataFrame,
+    failures: np.ndarray,
+    *,
+    label: str,
+    where: Mapping[str, Sequence[str]],
+    sort: str,
+) -> np.ndarray:
     """Those that pass the filters, in the order that was chosen."""
+    rows = images["row"].to_numpy()
     if label != EVERY:
-        failures = failures[failures["label"] == label]
+        failures = failures[(images["label"] == label).to_numpy(dtype=bool)[failures]]
     if where:
-        mask = opened.collection.manifest.mask(where)
-        failures = failures[mask[failures["row"].to_numpy()]]
+        failures = failures[opened.collection.manifest.mask(where)[rows[failures]]]
     if sort == "least":
-        failures = failures.iloc[::-1]
-    elif sort == "label":
+        return failures[::-1]
+    if sort == "label":
         codes = opened.collection.manifest.labels("label").codes  # in the order of their names, and quicker
-        failures = failures.iloc[np.argsort(codes[failures["row"].to_numpy()], kind="stable")]
-    return failures.reset_index(drop=True)
+        return failures[np.argsort(codes[rows[failures]], kind="stable")]
+    return failures
 
 
-def _file(opened: Opened, failures: pd.DataFrame) -> pd.DataFrame:
-    columns = ["row", *(name for name in failures.columns if name not in {"row", "value"})]
-    return opened.collection.manifest.with_image_ids(failures[columns])
+def _file(opened: Opened, images: pd.DataFrame, part: pd.DataFrame) -> pd.DataFrame:
+    columns = ["row", *(name for name in images.columns if name != "row")]
+    return opened.collection.manifest.with_image_ids(images.iloc[part["place"].to_numpy()][columns])
 
 
-def _show_images(opened: Opened, failures: pd.DataFrame) -> None:
+def _show_images(opened: Opened, images: pd.DataFrame, failures: np.ndarray) -> None:
     shown = paging.shown(len(failures), IMAGES_A_PAGE, what="images", title="Images")
-    part = failures.iloc[shown]
+    part = images.iloc[failures[shown]]
     notes = [
         f"in {counted(row.occurrences, 'list')}, in {row.bad_occurrences:,} of them not relevant"
         if row.occurrences
@@ -205,11 +214,11 @@ def _show_images(opened: Opened, failures: pd.DataFrame) -> None:
     gallery.show(opened.collection, part["row"].to_numpy(), key="mined", columns=8, per_page=IMAGES_A_PAGE, notes=notes)
 
 
-def _pairs(opened: Opened, failures: pd.DataFrame, kind: str, chosen: Chosen) -> Pairs:
+def _pairs(opened: Opened, images: pd.DataFrame, failures: np.ndarray, kind: str, chosen: Chosen) -> Pairs:
     """Each query beside the hit that says best what went wrong."""
     k = VOTES if kind == "suspect" else chosen.k
     view = looked_up.view_of(opened, chosen.protocol, "label")
-    rows = failures["row"].to_numpy(dtype=np.int64)
+    rows = images["row"].to_numpy(dtype=np.int64)[failures]
 
     def found(positions: np.ndarray) -> Found:
         queries = rows[positions]
@@ -221,14 +230,14 @@ def _pairs(opened: Opened, failures: pd.DataFrame, kind: str, chosen: Chosen) ->
             wanted = there & (modality[hits.rows] != modality[queries, None])
         elif kind == "suspect":
             place = {label: code for code, label in enumerate(view.relevance.labels)}
-            suggested = failures["suggested"].iloc[positions].map(place).to_numpy(dtype=np.int64)
+            suggested = images["suggested"].iloc[failures[positions]].map(place).to_numpy(dtype=np.int64)
             wanted = there & (view.relevance.kinds[hits.rows] == suggested[:, None])
         rank = wanted.argmax(axis=1)
         line = np.arange(len(positions))
         return Found(hits.rows[line, rank], rank + 1, hits.similarities[line, rank])
 
     def note(position: int) -> str:
-        return _said(failures.iloc[position].to_dict(), kind, k)
+        return _said(images.iloc[failures[position]].to_dict(), kind, k)
 
     return Pairs(rows, found, note)
 

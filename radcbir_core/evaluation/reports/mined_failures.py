@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,17 @@ from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.graph import NEIGHBORS
 from radcbir_core.wording import counted
+
+_SORTED_BY: Final = {
+    "confident": "similarity",
+    "pathology": "wrong_pathology",
+    "modality": "other_modality",
+    "nothing": "relevant",
+    "suspect": "score",
+    "hub": "occurrences",
+    "anti-hub": "could_find",
+}
+"""Kind → the column of the table ``images`` that says how much of a failure it is."""
 
 
 @dataclass(frozen=True)
@@ -378,19 +389,27 @@ def failures_of(result: Result, kind: str) -> pd.DataFrame:
         EvaluationError: There is no such kind.
     """
     images = result.tables["images"]
-    chosen = images[is_of_kind(images, kind, hub=int(result.facts["hub"]))]
-    column = {
-        "confident": "similarity",
-        "pathology": "wrong_pathology",
-        "modality": "other_modality",
-        "nothing": "relevant",
-        "suspect": "score",
-        "hub": "occurrences",
-        "anti-hub": "could_find",
-    }[kind]
-    chosen = chosen.assign(value=chosen[column].astype(np.float64))
-    order = np.lexsort((chosen["row"], -chosen["similarity"].fillna(-2), -chosen["value"]))
-    return chosen.iloc[order].reset_index(drop=True)
+    failures = images.iloc[failure_order(result, kind)]
+    return failures.assign(value=failures[_SORTED_BY[kind]].astype(np.float64)).reset_index(drop=True)
+
+
+def failure_order(result: Result, kind: str) -> npt.NDArray[np.int64]:
+    """The failures of a kind, in the order to look at them, as positions in the table ``images``.
+
+    Args:
+        result: Of :class:`MinedFailures`.
+        kind: Of :data:`KINDS`.
+
+    Raises:
+        EvaluationError: There is no such kind.
+    """
+    images = result.tables["images"]
+    chosen = np.flatnonzero(is_of_kind(images, kind, hub=int(result.facts["hub"])))
+    value, similarity, row = (
+        images[name].to_numpy(dtype=np.float64)[chosen] for name in (_SORTED_BY[kind], "similarity", "row")
+    )
+    order: npt.NDArray[np.int64] = chosen[np.lexsort((row, -np.nan_to_num(similarity, nan=-2), -value))]
+    return order
 
 
 def _first_relevant(view: GalleryView, progress: Progress) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
