@@ -1,6 +1,6 @@
 """The neighbors of all rows among each other where there are too many to compare all pairs.
 
-Owns the approximate neighbor graph. It is made in four steps, each of which only multiplies matrices:
+Owns the approximate neighbor graph. It is made in five steps, each of which only multiplies matrices:
 
 1. The vectors are turned so that a few numbers of each hold most of what they differ in (the directions of a sample's
    largest squares), and only these are looked at until the last step.
@@ -8,7 +8,8 @@ Owns the approximate neighbor graph. It is made in four steps, each of which onl
    nearest to them.
 3. Rounds of descent: what the neighbors of a cell's rows have as neighbors is likely near to these rows, too. The rows
    that most paths lead to are compared with all rows of the cell.
-4. What was kept of each row, more than is wanted, is compared in full, with all rows of the cell.
+4. Where that finds too little, each row is compared with the cells that may still hold a neighbor (block_reading.py).
+5. What was kept of each row, more than is wanted, is compared in full, with all rows of the cell.
 
 After each step the recall over a seeded sample of rows is measured against exact search, and there are no more rounds
 than it takes. The result does not depend on the number of threads: each block of rows is computed by one of them, from
@@ -31,6 +32,7 @@ import numpy.typing as npt
 
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Exclusion, Float32, Rows, Vectors, unit, unit_vectors
+from radcbir_core.search.block_reading import Spread, deviations_below, reach_for, read_for
 from radcbir_core.search.exact import first_hits, one_thread_each
 from radcbir_core.search.recall import neighbor_recall, true_similarities
 from radcbir_core.search.shards import Shards, in_threads
@@ -45,8 +47,7 @@ MOST_IN_CELL: Final = 128
 
 _DIRECTIONS_OF = 20_000
 _READ = 8192
-_CHUNK = 4000
-_FLOOR_OF = 2048
+_CHUNK = 8000
 _VOTING = 32
 _VOTES = 64
 _CELL_PRODUCT = 4_000_000
@@ -73,7 +74,10 @@ class Effort:
         followed: Of what is kept of a row, how many lead on to their own neighbors.
         kept: Rows that are kept for each row until the last step.
         rounds: Of descent, at most.
-        enough: Recall at the full width from which on there are no more rounds.
+        enough: Recall at the full width from which on there are no more rounds, and no reading.
+        read: Where rounds do not find enough, the share of a sample's neighbors that is to be found or read; 0 reads
+            nothing.
+        added: Rows that reading adds to what is kept of each, at most.
         queries: Rows over which recall is measured.
         seed: Of the samples.
     """
@@ -84,8 +88,10 @@ class Effort:
     candidates: int = 20_000
     followed: int = 100
     kept: int = 300
-    rounds: int = 4
+    rounds: int = 1
     enough: float = 0.985
+    read: float = 0.99
+    added: int = 150
     queries: int = 1000
     seed: int = 0
 
@@ -156,18 +162,27 @@ def approximate_neighbors(
         raise ValueError(f"Expected cells of 1 to {MOST_IN_CELL} rows, but cell = {effort.cell}. Choose such.")
     told = _Told(progress, len(rows))
     sample = _Sample.of(source, rows, width=width, shards=shards, effort=effort, progress=told.part(0.04))
-    blocks = _blocks(_reduced(source, rows, sample, effort), effort, shards, told.part(0.16))
-    kept = _scanned(blocks, effort, shards, told.part(0.2))
+    blocks = _blocks(_reduced(source, rows, sample, effort), effort, shards, told.part(0.08))
+    kept = _scanned(blocks, effort, shards, width=width, tell=told.part(0.18))
     places = np.empty(len(rows), dtype=np.int64)
     places[blocks.order] = np.arange(len(rows))
     rounds = 0
-    while rounds < effort.rounds and sample.recall(_lists(kept, places[sample.places]), blocks.order) < effort.enough:
+    of_sample = places[sample.places]
+    recall = sample.recall(_lists(kept, of_sample)["places"], blocks.order)
+    while rounds < effort.rounds and recall < effort.enough:
         rounds += 1
-        kept = _descended(blocks, kept, effort, shards, number=rounds, tell=told.part(0.2 if rounds <= 2 else 0.01))
+        kept = _descended(blocks, kept, effort, shards, width=width, number=rounds, tell=told.part(0.3 / effort.rounds))
         shards.forget("nearby-" if rounds == 1 else f"round-{rounds - 1}-")
-    found = _compared(source, rows, blocks, kept, width=width, shards=shards, tell=told.part(0.2))
-    recall = sample.measured(_lists(found, places[sample.places])["row"])
-    facts: dict[str, Any] = {f"recall_at_{k}": share for k, share in recall.items()}
+        recall = sample.recall(_lists(kept, of_sample)["places"], blocks.order)
+    told.skip_to(0.6)
+    added: Sequence[npt.NDArray[np.int32]] = ()
+    if effort.read and recall < effort.enough:
+        needed = places[np.searchsorted(rows, sample.neighbors)]
+        added = _read(blocks, kept, of_sample, needed, effort=effort, shards=shards, tell=told.part(0.25))
+    told.skip_to(0.85)
+    found = _compared(source, rows, blocks, kept, added, width=width, shards=shards, tell=told.part(0.15))
+    measured = sample.measured(_lists(found, of_sample)["row"])
+    facts: dict[str, Any] = {f"recall_at_{k}": share for k, share in measured.items()}
     facts |= {"recall_queries": len(sample.places), "rounds": rounds, "dimensions": blocks.vectors.shape[1]}
 
     def parts() -> Iterator[tuple[Rows, npt.NDArray[np.void]]]:
@@ -195,6 +210,10 @@ class _Told:
             self._progress(STEP, min(int(part * self._number), self._number - 1), self._number)
 
         return tell
+
+    def skip_to(self, share: float) -> None:
+        """So much is done: what else there was to do until there was not necessary."""
+        self._base = share
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,10 +415,27 @@ def _nearest(
     return nearest
 
 
+def _kept_type(number: int) -> np.dtype[np.void]:
+    """What is kept of a row: places, nearest first, and the products with the last that counts and with the last."""
+    return np.dtype([("places", np.int32, (number,)), ("floor", np.float32), ("last", np.float32)])
+
+
+def _kept_of(
+    queries: Float32, candidates: Iterable[tuple[npt.NDArray[np.int64], Float32]], *, kept: int, width: int
+) -> npt.NDArray[np.void]:
+    """``(q,)`` what is to be kept of some rows, which are among the candidates themselves."""
+    places, products = first_of(queries, candidates, k=kept)
+    result = np.empty(len(queries), dtype=_kept_type(kept))
+    result["places"] = places
+    for name, column in (("floor", products[:, width]), ("last", products[:, -1])):
+        result[name] = np.where(np.isnan(column), -np.inf, column)
+    return result
+
+
 def _scanned(
-    blocks: Blocks, effort: Effort, shards: Shards, tell: Callable[[int, int], None]
-) -> list[npt.NDArray[np.int32]]:
-    """What lies nearest to each row in the blocks around its own: ``(r, kept)`` places, by shard."""
+    blocks: Blocks, effort: Effort, shards: Shards, *, width: int, tell: Callable[[int, int], None]
+) -> list[npt.NDArray[np.void]]:
+    """What lies nearest to each row in the blocks around its own, by shard."""
     half_squares = np.einsum("bd,bd->b", blocks.middles, blocks.middles) / 2
     sizes = np.diff(blocks.edges)
 
@@ -426,24 +462,25 @@ def _scanned(
             places = np.concatenate([np.arange(part.start, part.stop) for part in parts])
             yield places, np.concatenate([blocks.vectors[part] for part in parts])
 
-    def of(block: int) -> npt.NDArray[np.int32]:
-        return first_of(blocks.vectors[blocks.places(block)], candidates(block), k=effort.kept)[0]
+    def of(block: int) -> npt.NDArray[np.void]:
+        return _kept_of(blocks.vectors[blocks.places(block)], candidates(block), kept=effort.kept, width=width)
 
-    return _by_shard("nearby", of, blocks, shards, width=effort.kept, dtype=np.dtype(np.int32), tell=tell)
+    return _by_shard("nearby", of, blocks, shards, dtype=_kept_type(effort.kept), tell=tell)
 
 
 def _descended(
     blocks: Blocks,
-    kept: Sequence[npt.NDArray[np.int32]],
+    kept: Sequence[npt.NDArray[np.void]],
     effort: Effort,
     shards: Shards,
     *,
+    width: int,
     number: int,
     tell: Callable[[int, int], None],
-) -> list[npt.NDArray[np.int32]]:
+) -> list[npt.NDArray[np.void]]:
     """A round: what lies nearest to each row among the neighbors of its block's neighbors."""
     followed = effort.followed
-    firsts = np.concatenate([part[:, :followed] for part in kept])
+    firsts = np.concatenate([part["places"][:, :followed] for part in kept])
     starts = np.cumsum([0, *map(len, kept)])
     total = len(firsts)
 
@@ -464,20 +501,73 @@ def _descended(
             part = places[start : start + _CHUNK]
             yield part, blocks.vectors[part]
 
-    def of(block: int) -> npt.NDArray[np.int32]:
+    def of(block: int) -> npt.NDArray[np.void]:
         places = blocks.places(block)
         shard = int(np.searchsorted(starts, places.start, side="right")) - 1
-        own = kept[shard][places.start - starts[shard] : places.stop - starts[shard]]
-        return first_of(blocks.vectors[places], candidates(own), k=effort.kept)[0]
+        own = kept[shard]["places"][places.start - starts[shard] : places.stop - starts[shard]]
+        return _kept_of(blocks.vectors[places], candidates(own), kept=effort.kept, width=width)
 
-    return _by_shard(f"round-{number}", of, blocks, shards, width=effort.kept, dtype=np.dtype(np.int32), tell=tell)
+    return _by_shard(f"round-{number}", of, blocks, shards, dtype=_kept_type(effort.kept), tell=tell)
+
+
+def _read(
+    blocks: Blocks,
+    kept: Sequence[npt.NDArray[np.void]],
+    of_sample: npt.NDArray[np.int64],
+    needed: npt.NDArray[np.int64],
+    *,
+    effort: Effort,
+    shards: Shards,
+    tell: Callable[[int, int], None],
+) -> list[npt.NDArray[np.int32]]:
+    """What each row has near in blocks that it was never compared with: ``(r, added)`` places, by shard.
+
+    Args:
+        blocks: All.
+        kept: What each row has.
+        of_sample: ``(s,)`` places of a sample.
+        needed: ``(s, width)`` places of its exact neighbors.
+        effort: How much.
+        shards: Where to keep it.
+        tell: Told how far it is.
+    """
+    spread = Spread.of(blocks.vectors, edges=blocks.edges, middles=blocks.middles)
+    lines = _lists(kept, of_sample)
+    below = deviations_below(
+        lines["floor"],
+        blocks.vectors[of_sample],
+        middles=blocks.middles,
+        spread=spread,
+        blocks=np.searchsorted(blocks.edges, needed, side="right") - 1,
+    )
+    found = np.stack([np.isin(near, line) for near, line in zip(needed, lines["places"], strict=True)])
+    reach = reach_for(below, found, share=effort.read)
+    of_shard = blocks.shards()
+
+    def read(number: int) -> npt.NDArray[np.int32]:
+        part, own = of_shard[number], kept[number]
+        return read_for(
+            slice(int(blocks.edges[part.start]), int(blocks.edges[part.stop])),
+            blocks.vectors,
+            edges=blocks.edges,
+            middles=blocks.middles,
+            spread=spread,
+            known=own["places"],
+            floors=own["floor"],
+            lasts=own["last"],
+            reach=reach,
+            most=effort.added,
+        )
+
+    return _of_shards("read", read, blocks, shards, width=effort.added, dtype=np.dtype(np.int32), tell=tell)
 
 
 def _compared(
     source: Vectors,
     rows: Rows,
     blocks: Blocks,
-    kept: Sequence[npt.NDArray[np.int32]],
+    kept: Sequence[npt.NDArray[np.void]],
+    added: Sequence[npt.NDArray[np.int32]],
     *,
     width: int,
     shards: Shards,
@@ -495,8 +585,9 @@ def _compared(
         places = blocks.places(block)
         own = rows[blocks.order[places]]
         shard = int(np.searchsorted(starts, places.start, side="right")) - 1
-        near = kept[shard][places.start - starts[shard] : places.stop - starts[shard]]
-        others = np.unique(rows[blocks.order[np.unique(near[near >= 0])]])
+        lines = slice(places.start - starts[shard], places.stop - starts[shard])
+        near = np.concatenate([part[lines].ravel() for part in (kept[shard]["places"], *added[shard : shard + 1])])
+        others = np.sort(rows[blocks.order[np.unique(near[near >= 0])]])
         queries = unit(source.vectors(own), dimension=source.shape[1])
         # In the order of the rows, so that of equals the first row comes first, as in exact search.
         hits, similarities = first_of(queries, candidates(others), k=width + 1)
@@ -517,11 +608,30 @@ def _by_shard(
     blocks: Blocks,
     shards: Shards,
     *,
-    width: int,
+    width: int | None = None,
     dtype: np.dtype[Any],
     tell: Callable[[int, int], None],
 ) -> list[npt.NDArray[Any]]:
-    """What is made of each block, ``(r, width)``, by shards that are kept."""
+    """What is made of each block, by shards that are kept."""
+    of_shard = blocks.shards()
+
+    def made(number: int) -> npt.NDArray[Any]:
+        return np.concatenate([of(block) for block in of_shard[number]])
+
+    return _of_shards(name, made, blocks, shards, width=width, dtype=dtype, tell=tell)
+
+
+def _of_shards(
+    name: str,
+    of: Callable[[int], npt.NDArray[Any]],
+    blocks: Blocks,
+    shards: Shards,
+    *,
+    width: int | None,
+    dtype: np.dtype[Any],
+    tell: Callable[[int, int], None],
+) -> list[npt.NDArray[Any]]:
+    """What is made of each shard, ``(r,)`` or ``(r, width)``; it is kept."""
     of_shard = blocks.shards()
     made: dict[int, npt.NDArray[Any]] = {}
 
@@ -530,8 +640,8 @@ def _by_shard(
         length = int(blocks.edges[part.stop] - blocks.edges[part.start])
         made[number] = shards.kept(
             f"{name}-{number:06d}",
-            lambda: np.concatenate([of(block) for block in part]),
-            shape=(length, width),
+            lambda: of(number),
+            shape=(length,) if width is None else (length, width),
             dtype=dtype,
         )
 
@@ -571,10 +681,9 @@ def first_of(
         products = queries @ vectors.T
         width = products.shape[1]
         if floor is None:
-            first = products[:, : max(_FLOOR_OF, 2 * k)]
-            # The k-th of some candidates is a floor for all of them.
-            enough = first.shape[1] >= k
-            floor = np.partition(first, -k, axis=1)[:, -k] if enough else np.full(len(queries), -np.inf, np.float32)
+            # The k-th of the first candidates, which are the likeliest, is a floor for all of them.
+            enough = width >= k
+            floor = np.partition(products, -k, axis=1)[:, -k] if enough else np.full(len(queries), -np.inf, np.float32)
         flat = np.flatnonzero(products >= floor[:, None])
         query = flat // width
         # Adding 0 makes -0.0 the same as 0.0, which it equals but does not look like.

@@ -86,13 +86,28 @@ def test_rounds_find_more_and_end_when_enough_is_found(tmp_path) -> None:
     little = {**vars_of(LITTLE), "nearby": 60}
     recalls = []
     for rounds in (0, 1, 3):
-        effort = Effort(**{**little, "rounds": rounds, "enough": 1.1})
+        effort = Effort(**{**little, "rounds": rounds, "enough": 1.1, "read": 0})
         facts = near(tmp_path / str(rounds), vectors, effort=effort)[2]
         assert facts["rounds"] == rounds
         recalls.append(facts["recall_at_10"])
     assert recalls[0] < recalls[1] <= recalls[2]
     enough = Effort(**{**little, "rounds": 3, "enough": recalls[0] - 0.2})
     assert near(tmp_path / "enough", vectors, effort=enough)[2]["rounds"] == 0
+
+
+def test_what_descent_does_not_come_to_is_read(tmp_path) -> None:
+    vectors = directions("falling", 1500)
+    little = {**vars_of(LITTLE), "nearby": 60, "candidates": 60, "rounds": 1, "enough": 0.999, "added": 40}
+    recalls = [
+        near(tmp_path / str(read), vectors, effort=Effort(**{**little, "read": read}))[2]["recall_at_10"]
+        for read in (0, 0.9, 1)
+    ]
+    assert recalls[0] < 0.8
+    assert recalls[0] < recalls[1] < recalls[2]
+    assert recalls[2] >= 0.995
+    enough = {**little, "enough": recalls[0] - 0.1}
+    found = [near(tmp_path / f"enough {read}", vectors, effort=Effort(**{**enough, "read": read})) for read in (0, 1)]
+    assert found[0][0].tobytes() == found[1][0].tobytes()
 
 
 def test_rows_without_a_vector_are_no_neighbors(tmp_path) -> None:
