@@ -191,7 +191,7 @@ class Retriever:
 
         Args:
             asked: A query; or a row, an image_id, a path, bytes or pixels, which stand for one; or an embedded query.
-            k: How many hits.
+            k: How many hits; of more than there are images, so many as these.
             where: Which images may be returned: column → accepted values.
             among: ``(N,)`` bool; the images that alone may be returned, beside what ``where`` lets through, such as
                 those of a part of the map.
@@ -223,6 +223,8 @@ class Retriever:
             same = showing(within, self.collection)
             allowed = same if allowed is None else allowed & same
         by = checked_order(order, plain, self.store)
+        # Room is made for all hits that are asked for, whether they are there or not.
+        k = min(k, max(len(self.collection), 1))
         embedded = query if isinstance(query, EmbeddedQuery) else self.embed(query)
         search = partial(
             self._searcher.search, embedded.vectors, exclusions=embedded.query.exclusions(self.store, exclude)

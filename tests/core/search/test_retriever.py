@@ -54,6 +54,19 @@ def test_several_images_are_asked_for_at_once(small) -> None:
         assert answer.table(query)["image_id"].tolist() == alone.table()["image_id"].tolist()
 
 
+@pytest.mark.parametrize("order", ["cosine", "csls"])
+def test_more_hits_than_there_are_images_are_all_of_them(small, order) -> None:
+    """Nobody makes room for a million of millions of hits of a few images."""
+    retriever = Retriever(small, "pixels")
+    number = len(small) - 1
+    assert len(retriever.search(0, k=number, order=order)) == number
+    for k in (len(small), 1000, 10**12):
+        answer = retriever.search(0, k=k, order=order)
+        assert len(answer) == number
+        assert answer.hits.rows.shape[1] <= len(small)
+    assert len(retriever.search(0, k=10**12, where={"modality": ["CT"]}, exclude=["patient"])) < number
+
+
 def test_an_uploaded_copy_finds_itself_unless_duplicates_are_excluded(small) -> None:
     retriever = Retriever(small, "pixels")
     row = 0
