@@ -356,6 +356,15 @@ class EncoderStore:
         maps = self.record.get(MAPS)
         return maps if isinstance(maps, dict) else {}
 
+    def map_fault(self, name: str) -> str:
+        """Why the map of this name is not to be used; "" where it is. Its file is read for it.
+
+        Args:
+            name: Of a map that is recorded (:meth:`maps`).
+        """
+        standing = self.maps()[name]
+        return self._map_damage(name) if standing.state == "current" else standing.reason
+
     def _map_damage(self, name: str) -> str:
         """Why a map's file is not the one that was made; "" where it is, or where nothing is known of it."""
         if name == STANDARD_MAP:

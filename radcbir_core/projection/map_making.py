@@ -92,7 +92,7 @@ def delete_map(collection: Collection, encoder_id: str, name: str) -> None:
 
 
 def renew_maps(store: EncoderStore, *, progress: Progress = silent) -> list[str]:
-    """Make those maps again that were made on request and are not current, as they were laid out.
+    """Make those maps again that were made on request and are not current, or damaged, as they were laid out.
 
     Args:
         store: With its neighbor graph.
@@ -105,8 +105,7 @@ def renew_maps(store: EncoderStore, *, progress: Progress = silent) -> list[str]
         CollectionError: The neighbor graph is missing or damaged.
         StorageError: No space left, or no permission.
     """
-    standing = store.maps()
-    renewed = [name for name in standing if name != STANDARD_MAP and standing[name].state != "current"]
+    renewed = [name for name in store.maps() if name != STANDARD_MAP and store.map_fault(name)]
     for name in renewed:
         make_map(store, name, progress=progress)
     return renewed

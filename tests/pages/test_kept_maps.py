@@ -94,7 +94,26 @@ def test_an_outline_on_one_map_selects_the_same_images_on_another(app, wide):
     assert not complaints(at)
     assert f"On the map ({len(expected)})" in [one.label for one in at.button]
     at = app("map", select="/gone@box:0,0,1,1")
-    assert "but select = /gone@box:0,0,1,1. It is left out." in complaints(at)
+    assert "but select = /gone@box:0,0,1,1. It is left out. There is no map gone by pixels." in complaints(at)
+    at = app("map", select="gone@box:0,0,1,1")
+    assert "It is left out. There is no encoder gone here." in complaints(at)
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_outline_on_a_damaged_map_leaves_the_rest_of_the_page(app, wide, known):
+    """Whether it is damaged is known to whoever has read it."""
+    store = open_collection("small").store("pixels")
+    store.layout.map("wide").write_bytes(store.layout.map("standard").read_bytes())
+    if known:
+        assert store.map_fault("wide")
+    for page in ("map", "retrieval"):
+        at = app(page, select=["/wide@box:-99,-99,99,99", "box:-99,-99,99,99"], view="browse")
+        assert "select = /wide@box:-99,-99,99,99. It is left out." in complaints(at)
+        assert "its bytes are not those that were built" in complaints(at)
+        if page == "map":
+            assert "<b>61</b> of 61 selected" in html(at)
+        else:
+            assert "On the map (61)" in [one.label for one in at.button]
 
 
 def test_two_maps_of_one_encoder_stand_side_by_side(app, wide):

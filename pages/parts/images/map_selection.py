@@ -140,8 +140,14 @@ def asked(opened: Collection, encoder_id: str) -> tuple[str, ...]:
     for text in state.get_all("select"):
         on, plain = of_map(text)
         outline = outlines.from_text(plain)
-        if outline is not None and _is_there(opened, on, encoder_id):
-            texts.append(on_map(on, outlines.to_text(outline)))
+        if outline is not None:
+            if fault := _fault(opened, on, encoder_id):
+                st.warning(
+                    "Expected an outline on a map that can be shown, "
+                    f"but select = {literal(text[:80])}. It is left out. {literal(fault)}"
+                )
+            else:
+                texts.append(on_map(on, outlines.to_text(outline)))
         elif is_image(text):
             with shell.errors_shown():
                 _row(text, opened.manifest)
@@ -254,15 +260,33 @@ def _row(text: str, manifest: Manifest) -> int:
     return manifest.row_of(name.removeprefix(_IMAGE))
 
 
-def _is_there(opened: Collection, on: MapName, encoder_id: str) -> bool:
+def _fault(opened: Collection, on: MapName, encoder_id: str) -> str:
+    """Why nothing can be selected on a map, in a sentence; "" where it can.
+
+    Of the map that every page has open anyway, its page says so.
+    """
     if on == MapName():
-        return True
+        return ""
     encoder_id = on.encoder_id or encoder_id
     if encoder_id not in opened.encoder_ids():
-        return False
-    store = opened.store(encoder_id)
-    can_turn = on.turn == NOT_TURNED or store.map_facts(on.name).get("dimensions") == 3
-    return can_turn and on.name in store.maps()
+        return f"There is no encoder {encoder_id} here."
+    standing = opened.store(encoder_id).maps().get(on.name)
+    if standing is None:
+        fault = f"There is no map {on.name} by {encoder_id}."
+    elif standing.state != "current":
+        fault = f"The map {on.name} by {encoder_id} is {standing.state}: {standing.reason}."
+    else:
+        fault = _fault_of_places(opened, on, encoder_id)
+    return fault
+
+
+def _fault_of_places(opened: Collection, on: MapName, encoder_id: str) -> str:
+    try:
+        places = loaders.projection(opened, encoder_id, on.name)
+    except RadcbirError as error:
+        return str(error)
+    can_turn = on.turn == NOT_TURNED or "z" in places
+    return "" if can_turn else f"The map {on.name} by {encoder_id} has two dimensions: it is seen from one side only."
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

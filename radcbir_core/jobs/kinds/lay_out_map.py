@@ -69,8 +69,7 @@ class LayOutMap:
         collection = open_collection(self.name)
         with collection.building(self.encoder_id):
             store = collection.store(self.encoder_id)
-            standing = store.maps().get(self.map_name)
-            is_there = standing is not None and standing.state == "current"
+            is_there = self.map_name in store.maps() and not store.map_fault(self.map_name)
             if is_there and MapOptions.from_json(store.map_facts(self.map_name)) == self.options:
                 return
             make_map(store, self.map_name, options=self.options, progress=telling)

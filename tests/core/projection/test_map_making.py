@@ -164,6 +164,19 @@ def test_a_build_makes_maps_again_that_are_of_other_neighbors_as_they_were_laid_
     assert again.layout.map("wide").read_bytes() == first
 
 
+def test_a_build_makes_a_map_with_other_bytes_again_though_nobody_has_looked_at_it(collection):
+    """As one that was laid out anew is left by a process that was killed before it was recorded."""
+    make_map(collection.store("pixels"), "wide", options=WIDE)
+    store = open_collection("small").store("pixels")
+    path = store.layout.map("wide")
+    first = path.read_bytes()
+    path.write_bytes(store.layout.map("standard").read_bytes())
+    assert store.maps()["wide"].state == "current", "as far as is known without reading it"
+    build_collection(open_collection("small"), load_encoder("pixels"))
+    assert path.read_bytes() == first
+    assert open_collection("small").store("pixels").map_fault("wide") == ""
+
+
 def test_a_map_with_other_bytes_is_named_and_made_again(collection):
     store = collection.store("pixels")
     make_map(store, "wide", options=WIDE)

@@ -76,6 +76,16 @@ def test_what_is_there_is_not_made_again(controls):
     assert store().map_facts("wide")["seed"] == 1
 
 
+def test_what_is_damaged_is_made_again(controls):
+    request = LayOutMap("small", "pixels", "wide", MapOptions(n_neighbors=20))
+    assert ended(start(request)).status().state == "done"
+    path = store().layout.map("wide")
+    first = path.read_bytes()
+    path.write_bytes(store().layout.map("standard").read_bytes())
+    assert ended(start(request)).status().state == "done"
+    assert path.read_bytes() == first
+
+
 def test_what_cannot_be_laid_out_is_refused_before_anything_begins(controls):
     with pytest.raises(CollectionError, match="Expected the name of a map"):
         start(LayOutMap("small", "pixels", "Too wide"))
