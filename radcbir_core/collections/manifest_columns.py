@@ -24,6 +24,9 @@ from radcbir_core.errors import CollectionError
 
 _READ_AT_ONCE: Final = 1 << 20
 _ROWS_KEPT: Final = 64
+_LARGE_PART: Final = 200_000
+_WHOLE_AFTER: Final = 2
+"""When so many times the file's rows were read in large parts for single ones, the columns are read whole."""
 
 
 class Columns(Protocol):
@@ -104,6 +107,7 @@ class ColumnsInFile:
         self._path = path
         self._lock = threading.RLock()
         self._kept: dict[str, pa.ChunkedArray] = {}
+        self._read_for_rows = 0
         self._rows: OrderedDict[tuple[int | str, ...], dict[str, pa.Scalar]] = OrderedDict()
         with self._read():
             self._file = pa.OSFile(str(path))
@@ -169,6 +173,9 @@ class ColumnsInFile:
         """As :meth:`Columns.row`. Of columns that were not read yet, only the part of the file with the row is."""
         with self._read():
             missing = [name for name in names if name not in self._kept]
+            if self._read_for_rows > _WHOLE_AFTER * self.number:
+                self.table(missing)  # in a file of large parts, that is less than more of these
+                missing = []
             found = {name: self._kept[name][number].as_py() for name in names if name in self._kept}
             if missing:
                 found |= {name: cell.as_py() for name, cell in self._cells(number, missing).items()}
@@ -180,6 +187,8 @@ class ColumnsInFile:
         if asked not in self._rows:
             group, inside = self._place(number)
             part = self._parquet.read_row_group(group, columns=names)
+            if part.num_rows > _LARGE_PART:
+                self._read_for_rows += part.num_rows
             # By way of Python, or a cell would hold all of its part in memory.
             self._rows[asked] = {
                 name: pa.scalar(part.column(name)[inside].as_py(), part.column(name).type) for name in names

@@ -72,7 +72,7 @@ def show(opened: Opened, asked: Asked) -> None:
         rows = answer.rows()
         controls.download_button(
             "CSV",
-            csv_bytes(answer.table()),
+            lambda: csv_bytes(answer.table()),
             file_name=f"hits-{collection.name}-{opened.encoder_id}.csv",
             mime="text/csv",
             icon=":material/download:",

@@ -103,6 +103,23 @@ def test_for_one_row_one_part_of_the_file_is_read(tmp_path, monkeypatch) -> None
         columns.row(6, ["size"])
 
 
+def test_who_asks_for_many_rows_of_a_file_in_large_parts_has_it_read_whole(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("radcbir_core.collections.manifest_columns._LARGE_PART", 2)
+    read, asked = pq.ParquetFile.read_row_group, []
+    monkeypatch.setattr(
+        pq.ParquetFile,
+        "read_row_group",
+        lambda file, group, columns: asked.append(group) or read(file, group, columns=columns),
+    )
+    for rows_in_a_group, parts in ((3, 5), (2, 6)):
+        columns = ColumnsInFile(written(tmp_path, row_group_size=rows_in_a_group))
+        asked.clear()
+        for _ in range(2):
+            for row in range(6):
+                assert columns.row(row, ["size"]) == {"size": TABLE.column("size")[row].as_py()}
+        assert len(asked) == parts
+
+
 def test_an_empty_table_has_its_columns(tmp_path) -> None:
     columns = ColumnsInFile(written(tmp_path, TABLE.slice(0, 0)))
     assert (columns.number, len(columns.encoded("name")), len(columns.first("size", 5))) == (0, 0, 0)
