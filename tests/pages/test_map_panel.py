@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -108,6 +110,19 @@ def test_categories_shown_alone_go_along_where_a_filter_says_the_same(app, store
     manifest = store.collection.manifest
     assert selection_panel.as_filter(manifest, "split", []) == []
     assert selection_panel.as_filter(manifest, "split", ["train", "no split"]) == ["split=train", "split="]
+    # The filter takes in all values of one column, so that what holds with the categories stands for both.
+    before, both = ["split=train", "modality=CT", "split=test"], ["train", "no split"]
+    assert selection_panel.as_filter(manifest, "split", [], before=before) == before
+    assert selection_panel.as_filter(manifest, "split", both, before=before) == ["modality=CT", "split=train"]
+    assert selection_panel.as_filter(manifest, "split", both[:1], before=before[1:2]) == ["modality=CT", "split=train"]
+    at = app("map", select=everything, color="modality", only="CT", where=["modality=CT", "modality=MR"])
+    assert not complaints(at)
+    (number,) = re.findall("<b>([0-9]+)</b> of [0-9]+ selected", html(at))
+    for label in ("Search within", "Open on Failures"):
+        asked = parse_qs(links(at)[label][1])
+        assert asked["where"] == ["modality=CT"]
+        mask = store.collection.manifest.mask({"modality": ["CT"]})
+        assert int(number) == np.count_nonzero(mask[rows_in(store, asked["select"][0])])
     # Images that have this pathology alone are no filter: it takes in those that have others as well.
     assert selection_panel.as_filter(manifest, "pathologies", ["normal"]) is None
     assert selection_panel.as_filter(manifest, "", ["seen in training"]) is None

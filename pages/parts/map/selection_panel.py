@@ -66,10 +66,11 @@ def show_selection(opened: OpenedMap, points: Points, picked: Picked, colors: Co
 def _ways_on(opened: OpenedMap, picked: Picked, colors: Colors) -> None:
     """The table of the selected images, and the pages that look at these alone."""
     collection = opened.collection
-    alone = as_filter(collection.manifest, colors.of_manifest, state.get_all("only"))
+    before = state.get_all("where")
+    where = as_filter(collection.manifest, colors.of_manifest, state.get_all("only"), before=before)
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-ways-on"):
-        if alone is not None:
-            _links(opened, picked, {"select": list(picked.texts), "where": [*state.get_all("where"), *alone]})
+        if where is not None:
+            _links(opened, picked, {"select": list(picked.texts), "where": where})
         downloads.offer(
             Table(
                 len(picked.rows),
@@ -103,24 +104,31 @@ def _links(opened: Opened, picked: Picked, kept: dict[str, list[str]]) -> None:
         )
 
 
-def as_filter(manifest: Manifest, column: str, only: Sequence[str]) -> list[str] | None:
-    """What limits other pages to the categories that are shown alone, as ``where`` has it in the URL.
+def as_filter(manifest: Manifest, column: str, only: Sequence[str], *, before: Sequence[str] = ()) -> list[str] | None:
+    """What limits other pages to the categories that are shown alone under the filter, as ``where`` has it in the URL.
 
     Args:
         manifest: What the images are.
         column: Whose values the categories are; empty where they are of no column.
         only: The categories shown alone.
+        before: The conditions of the filter. Of those on the same column what holds with the categories takes the
+            place: of several values of one column a filter takes in all.
 
     Returns:
-        The conditions, none where all categories are shown; None where no filter says the same: of images of several
-        values a filter takes in all that have one of them, and a category those that have it alone.
+        The conditions, those of the filter where all categories are shown; None where no filter says the same: of
+        images of several values a filter takes in all that have one of them, and a category those that have it alone.
     """
     if not only:
-        return []
+        return list(before)
     if not column or is_list(manifest.schema.field(column).type):
         return None
     values = {**{value: value for value in manifest.codes(column).values}, no_value(column): ""}
-    return [f"{column}={values[name]}" for name in only] if set(only) <= set(values) else None
+    if not set(only) <= set(values):
+        return None
+    chosen = [f"{column}={values[name]}" for name in only]
+    same = [text for text in before if text.partition("=")[0] == column]
+    others = [text for text in before if text not in same]
+    return [*others, *(text for text in chosen if not same or text in same)]
 
 
 def _precision(opened: Opened, picked: Picked, colors: Colors) -> None:
