@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.backend import Exclusion, Float32, Rows, Vectors, unit, unit_vectors
+from radcbir_core.search.backend import Exclusion, Float32, Rows, Vectors, products_with, unit, unit_vectors
 from radcbir_core.search.block_reading import Spread, deviations_below, reach_for, read_for
 from radcbir_core.search.exact import first_hits, one_thread_each
 from radcbir_core.search.recall import neighbor_recall, true_similarities
@@ -48,6 +48,8 @@ MOST_IN_CELL: Final = 128
 _DIRECTIONS_OF = 20_000
 _READ = 8192
 _CHUNK = 8000
+_SHARED = 60
+"""So many candidates of all rows of a block, for each of these, cost as much to compare as the row's own alone."""
 _VOTING = 32
 _VOTES = 64
 _CELL_PRODUCT = 4_000_000
@@ -172,7 +174,6 @@ def approximate_neighbors(
     while rounds < effort.rounds and recall < effort.enough:
         rounds += 1
         kept = _descended(blocks, kept, effort, shards, width=width, number=rounds, tell=told.part(0.3 / effort.rounds))
-        shards.forget("nearby-" if rounds == 1 else f"round-{rounds - 1}-")
         recall = sample.recall(_lists(kept, of_sample)["places"], blocks.order)
     told.skip_to(0.6)
     added: Sequence[npt.NDArray[np.int32]] = ()
@@ -573,8 +574,12 @@ def _compared(
     shards: Shards,
     tell: Callable[[int, int], None],
 ) -> list[npt.NDArray[np.void]]:
-    """The last step: each row with all that is kept of its block, by the whole vectors; itself is left out."""
+    """The last step: each row with all that is kept of its block, by the whole vectors; itself is left out.
+
+    Where rows have little in common, each is compared with what is kept of itself alone.
+    """
     starts = np.cumsum([0, *map(len, kept)])
+    alone = _cosines_of(source, rows)
 
     def candidates(others: npt.NDArray[np.int64]) -> Iterator[tuple[npt.NDArray[np.int64], Float32]]:
         for start in range(0, len(others), _CHUNK):
@@ -586,11 +591,20 @@ def _compared(
         own = rows[blocks.order[places]]
         shard = int(np.searchsorted(starts, places.start, side="right")) - 1
         lines = slice(places.start - starts[shard], places.stop - starts[shard])
-        near = np.concatenate([part[lines].ravel() for part in (kept[shard]["places"], *added[shard : shard + 1])])
+        near = np.concatenate([part[lines] for part in (kept[shard]["places"], *added[shard : shard + 1])], axis=1)
         others = np.sort(rows[blocks.order[np.unique(near[near >= 0])]])
         queries = unit(source.vectors(own), dimension=source.shape[1])
         # In the order of the rows, so that of equals the first row comes first, as in exact search.
-        hits, similarities = first_of(queries, candidates(others), k=width + 1)
+        if len(others) <= _SHARED * len(own):
+            hits, similarities = first_of(queries, candidates(others), k=width + 1)
+        else:
+            hits = np.full((len(own), width + 1), -1, dtype=np.int32)
+            similarities = np.full((len(own), width + 1), np.nan, dtype=np.float32)
+            for line, row in enumerate(own):
+                of_row = np.sort(rows[blocks.order[near[line][near[line] >= 0]]])
+                products = alone(row, of_row)
+                best = np.argsort(-products, kind="stable")[: width + 1]
+                hits[line, : len(best)], similarities[line, : len(best)] = of_row[best], products[best]
         # Where a row has more copies than are kept, it may not be among them itself: then the last is one too many.
         itself = hits == own[:, None]
         itself[~itself.any(axis=1), width] = True
@@ -600,6 +614,29 @@ def _compared(
         return found
 
     return _by_shard("found", of, blocks, shards, width=width, dtype=FOUND, tell=tell)
+
+
+def _cosines_of(source: Vectors, rows: Rows) -> Callable[[int, Rows], Float32]:
+    """What gives the cosines of a row with some others; half precision is multiplied as it is, which takes a third."""
+    if source.dtype != np.float16:
+        return lambda row, others: products_with(unit_vectors(source, np.array([row]))[0], unit_vectors(source, others))
+    import numkong
+
+    inverse = np.zeros(source.shape[0], dtype=np.float32)
+
+    def measure(start: int) -> None:
+        part = rows[start : start + _READ]
+        vectors = source.vectors(part).astype(np.float32)
+        inverse[part] = 1 / np.sqrt(np.einsum("nd,nd->n", vectors, vectors))
+
+    in_threads(measure, range(0, len(rows), _READ), lambda done: None)  # noqa: ARG005 - seconds
+
+    def cosines(row: int, others: Rows) -> Float32:
+        products = numkong.cdist(source.vectors(np.array([row])), source.vectors(others), metric="dot")
+        scaled: Float32 = np.asarray(products, dtype=np.float32)[0] * inverse[others] * inverse[row]
+        return scaled
+
+    return cosines
 
 
 def _by_shard(

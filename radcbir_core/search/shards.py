@@ -66,11 +66,6 @@ class Shards:
         made: npt.NDArray[Any] = np.load(self._path(name), mmap_mode="r")
         return made
 
-    def forget(self, start: str) -> None:
-        """Remove the parts whose names begin so, which nothing needs any more."""
-        for path in self.folder.glob(f"{start}*.npy"):
-            path.unlink(missing_ok=True)
-
     def _path(self, name: str) -> Path:
         return self.folder / f"{name}.npy"
 

@@ -81,6 +81,24 @@ def vars_of(effort: Effort) -> dict:
     return {name: getattr(effort, name) for name in Effort.__dataclass_fields__}
 
 
+@pytest.mark.parametrize("precision", [np.float16, np.float32])
+@pytest.mark.parametrize("kind", ["falling", "pairs", "many copies", "equal"])
+def test_rows_with_little_in_common_are_compared_alone_and_as_well(tmp_path, monkeypatch, kind, precision) -> None:
+    vectors = directions(kind, 1500)
+    if precision == np.float32:
+        vectors = vectors.astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    true = cosines(vectors)
+    monkeypatch.setattr(descent, "_SHARED", 0)
+    ids, similarities, facts = near(tmp_path, vectors)
+    for row, line in enumerate(ids.tolist()):
+        assert len({*line, row}) == 11, "others, each once"
+    found = np.take_along_axis(true, ids.astype(np.int64), axis=1)
+    assert (np.diff(found, axis=1) <= 1e-6).all(), "best first"
+    np.testing.assert_allclose(similarities.astype(float), found, atol=1e-3)
+    assert facts["recall_at_10"] >= 0.97
+
+
 def test_rounds_find_more_and_end_when_enough_is_found(tmp_path) -> None:
     vectors = directions("falling", 1500)
     little = {**vars_of(LITTLE), "nearby": 60}
@@ -164,6 +182,9 @@ def test_what_is_stopped_anywhere_goes_on_to_the_same_bytes_on_any_number_of_cor
     for one, other in zip(whole[:2], again[:2], strict=True):
         assert one.tobytes() == other.tobytes()
     assert whole[2] == again[2]
+    monkeypatch.setattr(Shards, "kept", kept)
+    monkeypatch.setattr("radcbir_core.search.shards.write_array", lambda *_, **__: pytest.fail("made once more"))
+    assert near(tmp_path / "stopped", vectors, effort=effort)[2] == whole[2]
 
 
 def test_more_directions_are_looked_at_where_a_sample_needs_them(tmp_path) -> None:

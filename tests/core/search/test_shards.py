@@ -32,14 +32,6 @@ def test_a_part_that_cannot_be_what_it_should_is_made_again(tmp_path, damage) ->
         assert made(shards, 2) == [2] * 6
 
 
-def test_parts_are_forgotten_by_the_start_of_their_names(tmp_path) -> None:
-    shards = Shards(tmp_path, "one")
-    for name in ("a-1", "a-2", "ab-1"):
-        shards.kept(name, lambda: np.zeros(1), shape=(1,), dtype=np.float32)
-    shards.forget("a-")
-    assert [path.name for path in (tmp_path / "one").iterdir()] == ["ab-1.npy"]
-
-
 def test_all_tasks_are_done_and_told_and_errors_end_them() -> None:
     done, told = [], []
     in_threads(done.append, range(20), told.append)
