@@ -31,7 +31,7 @@ _EXTENT: Final = 10.0  # of the start, along each axis, as umap-learn's
 _FEW: Final = 10_000  # umap-learn's: so many images get more epochs
 _APART: Final = 1e-3
 _EPOCHS: Final = (500, 200)
-_JOINED_EPOCHS: Final = 100
+_JOINED_EPOCHS: Final = 60
 _JOINED_STEP: Final = 0.25  # as umap-learn moves new images: what is laid out shall give way, and not start anew
 _CHUNK: Final = 100_000
 
