@@ -86,7 +86,7 @@ def maps_and_panel(
             if picked.texts:
                 selection_panel.show_selection(opened, points, picked, colors)
             else:
-                selection_panel.invite(opened, colors)
+                selection_panel.invite(opened, colors, painted.colors)
 
 
 page()

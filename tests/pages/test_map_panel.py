@@ -11,7 +11,9 @@ import pytest
 
 from pages.parts.images import outlines
 from pages.parts.map import selection_panel
+from pages.parts.map.coloring import OTHERS
 from pages.parts.map.opened_map import OpenedMap
+from pages.parts.map.point_colors import CategoryColors, Entry
 from radcbir_core.collections.artifacts import EVALUATION
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.groups import clusters_of
@@ -19,7 +21,7 @@ from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures,
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.search.retriever import Retriever
-from tests.pages.reading import cards, complaints, html, pairs, words
+from tests.pages.reading import cards, chart, complaints, html, pairs, words
 from tests.stale import forget
 
 
@@ -224,3 +226,24 @@ def test_mined_failures_of_a_selection_are_those_of_its_images(app, store, kind)
     }
     control = next(one for one in at.segmented_control if one.label == "Kind of failure")
     assert control.options == [f"{KINDS[name].name} ({number})" for name, number in numbers.items()]
+
+
+def test_a_bar_has_the_color_that_its_value_has_on_the_map(app) -> None:
+    """Values whose color a more frequent one has are drawn as others, and so are their bars."""
+    for column in ("anatomy", "modality"):
+        at = app("map", color=column)
+        assert not complaints(at)
+        told = chart(at)
+        drawn = {e["name"]: told["theme"]["others"] if e["folded"] else e["color"] for e in told["colors"]["legend"]}
+        row = re.compile('<td title="([^"]+)">[^<]*</td><td class="number">[^<]*</td>.*?background:(#[0-9A-Fa-f]{6})"')
+        bars = dict(row.findall(html(at)))
+        assert bars
+        assert bars == {value: drawn[value] for value in bars}
+
+
+def test_what_is_folded_has_the_color_of_the_others() -> None:
+    chest, heart = Entry("chest", "#111111", 9), Entry("heart", "#111111", 2, folded=True)
+    legend = (chest, heart, Entry("none", "#222222", 1, known=False))
+    drawn = CategoryColors("Anatomy", np.repeat([0, 1, 2], [9, 2, 1]).astype(np.uint8), legend, "")
+    colors = selection_panel.as_drawn(drawn, ["chest", "heart", "rare", "none"])
+    assert colors == {"chest": "#111111", "heart": OTHERS, "rare": OTHERS, "none": OTHERS}

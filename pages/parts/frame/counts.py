@@ -14,17 +14,27 @@ from pages.parts.frame import palette
 from pages.parts.frame.text import markup
 
 
-def bars(title: str, counts: Mapping[str, int], *, column: str = "", note: str = "", rows: int = 10) -> None:
+def bars(
+    title: str,
+    counts: Mapping[str, int],
+    *,
+    column: str = "",
+    colors: Mapping[str, str] | None = None,
+    note: str = "",
+    rows: int = 10,
+) -> None:
     """A table of values and counts, most frequent first as given, each with a bar; scrolls beyond some rows.
 
     Args:
         title: What is counted.
         counts: Value → number of images.
         column: Manifest column, for its fixed colors; without it all bars have one color.
+        colors: Value → color, instead of these.
         note: A short remark beside the title.
         rows: How many rows are seen without scrolling.
     """
-    colors = palette.colors_of(column, counts) if column else {}
+    if colors is None:
+        colors = palette.colors_of(column, counts) if column else {}
     most = max(counts.values(), default=1)
     lines = "".join(
         f'<tr><td title="{markup(value)}">{markup(value)}</td><td class="number">{count:,}</td><td class="bar">'

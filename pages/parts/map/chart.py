@@ -21,6 +21,7 @@ from pages.parts.frame.text import literal
 from pages.parts.images import outlines
 from pages.parts.images.map_selection import MapName, is_image, of_map, on_map
 from pages.parts.map import map_data, map_query, map_words, point_facts, routes, sent_bytes
+from pages.parts.map.coloring import OTHERS
 from pages.parts.map.map_data import Painted
 from pages.parts.map.map_query import Query
 from pages.parts.map.opened_map import OpenedMap
@@ -38,7 +39,6 @@ _MOST_SIGNS: Final = 40_000
 _LONGEST_TEXT: Final = 4000
 _GROUND: Final = "#0B0E13"
 _DIM: Final = "#262D38"
-_OTHERS: Final = "#A8A8A8"
 
 
 def take_answer() -> None:
@@ -143,7 +143,7 @@ def draw(
             "theme": {
                 "ground": _GROUND,
                 "dim": _DIM,
-                "others": _OTHERS,
+                "others": OTHERS,
                 "none": palette.NO_VALUE,
                 "text": palette.TEXT,
             },

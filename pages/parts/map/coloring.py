@@ -41,7 +41,8 @@ _APART: Final = 0.01
 """The share of the numbers, at each end, that a scale may leave out."""
 _WORTH: Final = 1.5
 """It leaves them out only where it would be longer by this factor with them."""
-_OTHERS: Final = "#A8A8A8"
+OTHERS: Final = "#A8A8A8"
+"""Of what is folded."""
 _SEVERAL: Final = "#D5DCE6"
 
 
@@ -161,7 +162,7 @@ def categories_of(column: str, members: Members) -> CategoryColors:
         for rank, code in enumerate(named.tolist())
     ]
     further = [
-        (_REST_CODE, Entry(f"{len(order) - len(named):,} rarer", _OTHERS, counts[_REST_CODE], folded=True)),
+        (_REST_CODE, Entry(f"{len(order) - len(named):,} rarer", OTHERS, counts[_REST_CODE], folded=True)),
         (_SEVERAL_CODE, Entry("several at once", _SEVERAL, counts[_SEVERAL_CODE], known=False)),
         (_NONE_CODE, Entry(no_value(column), palette.NO_VALUE, counts[_NONE_CODE], known=False)),
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -17,9 +17,10 @@ from pages.parts.frame.shell import Opened
 from pages.parts.images import gallery
 from pages.parts.map import map_data, map_query, overrepresented, precision_inside
 from pages.parts.map.color_choice import PRECISION, Colors
-from pages.parts.map.coloring import COLUMNS, Members, no_value, title_of
+from pages.parts.map.coloring import COLUMNS, OTHERS, Members, no_value, title_of
 from pages.parts.map.column_values import is_list
 from pages.parts.map.opened_map import OpenedMap
+from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
 from pages.parts.map.precision_inside import Share
 from pages.parts.map.selection import Picked
@@ -28,8 +29,14 @@ from radcbir_core.collections.manifest import Manifest
 CSV_COLUMNS: Final = ("image_id", "path", "modality", "anatomy", "pathologies", "patient_id", "dataset", "split")
 
 
-def invite(opened: Opened, colors: Colors) -> None:
-    """What to do while nothing is selected, and how many images have each value of the column that gives the colors."""
+def invite(opened: Opened, colors: Colors, drawn: PointColors) -> None:
+    """What to do while nothing is selected, and how many images have each value of the column that gives the colors.
+
+    Args:
+        opened: The open collection and encoder.
+        colors: What the map is colored by.
+        drawn: Its colors; the bars have the same, so that a color means the same on both.
+    """
     st.markdown(":material/lasso_select: **Draw around points to see their images.**")
     st.caption(
         "Lasso and box are at the top left of the map; Shift adds to a selection, Alt takes away, Esc clears it. Click "
@@ -37,9 +44,22 @@ def invite(opened: Opened, colors: Colors) -> None:
         "zooms, and so do + and −."
     )
     if colors.column in COLUMNS:
-        fixed = colors.column if colors.column in ("anatomy", "modality") else ""
         title = f"{COLUMNS[colors.column]}, in the whole collection"
-        counts.bars(title, opened.collection.manifest.counts(colors.column), column=fixed, rows=16)
+        number = opened.collection.manifest.counts(colors.column)
+        fixed = colors.column in ("anatomy", "modality")
+        same = as_drawn(drawn, number) if fixed and isinstance(drawn, CategoryColors) else None
+        counts.bars(title, number, colors=same, rows=16)
+
+
+def as_drawn(drawn: CategoryColors, values: Iterable[str]) -> dict[str, str]:
+    """The color that each value has on the map; what is folded there has that of all others.
+
+    Args:
+        drawn: The colors of the map.
+        values: Of its column.
+    """
+    own = {entry.name: entry.color for entry in drawn.legend if entry.known and not entry.folded}
+    return {value: own.get(value, OTHERS) for value in values}
 
 
 def show_selection(opened: OpenedMap, points: Points, picked: Picked, colors: Colors) -> None:
