@@ -93,14 +93,14 @@ def make_artifact(name: str) -> None:
 
 def table(kept: dict[str, dict[str, object]]) -> str:
     """All figures of all steps, in Markdown."""
-    lines = ["| step | what | measured | limit | kept |", "|---|---|---|---|---|"]
+    lines = ["| step | what | measured | limit | kept | also |", "|---|---|---|---|---|---|"]
     for name, taken in kept.items():
         figures = [Figure(**figure) for figure in taken["figures"]]  # type: ignore[attr-defined]
         for figure in figures:
             value = f"{figure.value:.4f}" if figure.unit == "recall" else f"{figure.value:,.2f} {figure.unit}"
             limit = "" if figure.limit is None else f"{'≥' if figure.least else '≤'} {figure.limit:g}"
             met = "" if figure.limit is None else "yes" if figure.kept else "**no**"
-            lines.append(f"| {name} | {figure.what} | {value} | {limit} | {met} |")
+            lines.append(f"| {name} | {figure.what} | {value} | {limit} | {met} | {figure.more} |")
     return "\n".join(lines)
 
 
@@ -111,7 +111,13 @@ def run(step: Step, folder: Path) -> dict[str, object]:
     if taken.status:
         raise SystemExit(f"{step.name} ended with {taken.status}; what was measured before is kept.")
     figures = [
-        say(f"{step.name}: all of it", taken.seconds, "s", limit=step.seconds, more=f"{taken.processor:.0f} of a core"),
+        say(
+            f"{step.name}: all of it",
+            taken.seconds,
+            "s",
+            limit=step.seconds,
+            more=f"{taken.processor:.0f} s of the processor; load {load:.1f} before",
+        ),
         say(f"{step.name}: most memory", taken.peak, "MiB", limit=step.memory),
         *said(taken.output),
     ]
