@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import doctest
 import gc
 import io
@@ -13,7 +12,6 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.applications import Starlette
 
 from pages.parts.frame import csv_text, downloads
 from pages.parts.frame.csv_text import csv_bytes, csv_parts
@@ -23,33 +21,10 @@ from radcbir_core.errors import CollectionError
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.mined_failures import MinedFailures, failures_of
 from radcbir_core.spreadsheet_cells import tamed, untamed
+from tests.pages.fetching import fetch
 from tests.pages.reading import complaints
 
 CELL = st.one_of(st.none(), st.text(max_size=6), st.sampled_from(["=1", "'=1", "\t-1", "a,b", 'say "x"', "two\nlines"]))
-
-
-def fetch(address: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """What the route answers to a browser: status, headers, content."""
-    told: list[dict] = []
-
-    async def receive() -> dict:
-        await asyncio.sleep(30)
-        return {"type": "http.disconnect"}
-
-    async def send(message: dict) -> None:
-        told.append(message)
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": f"/{address}",
-        "query_string": b"",
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-    }
-    asyncio.run(Starlette(routes=downloads.routes())(scope, receive, send))
-    start, *bodies = told
-    known = {name.decode(): value.decode() for name, value in start["headers"]}
-    return start["status"], known, b"".join(body.get("body", b"") for body in bodies)
 
 
 class Box:

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from pages.parts.frame import rights, server_paths
 from pages.parts.frame.server_paths import shown, shown_in, without_paths
 from pages.parts.frame.text import message
+from pages.parts.map import routes as map_routes
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import RightsError
 from radcbir_core.evaluation import evaluation_of
 from radcbir_core.jobs import list_jobs, start
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from tests.pages.conftest import wait
+from tests.pages.fetching import fetch
 from tests.pages.reading import complaints
 
 HIDDEN = "/srv/secret place/of the data"
@@ -128,3 +130,12 @@ def test_no_page_says_where_anything_lies(app, copied_data, monkeypatch) -> None
         assert not at.exception
         assert not [place for place in places if place in said(at)], (page, query)
     assert server_paths.IMPORT_ROOT == "RADCBIR_IMPORT_ROOT"
+
+
+def test_routes_say_nothing_of_where_anything_lies(copied_data) -> None:
+    for collection, encoder in (("small", "nobody"), ("nobody", "pixels")):
+        address = f"radcbir-data/map/{collection}/{encoder}/standard/layout/0"
+        status, _, content = fetch(address, routes=map_routes.routes())
+        assert status == 404
+        assert b"nobody" in content
+        assert str(copied_data).encode() not in content

@@ -34,7 +34,12 @@ _QUOTED: Final = re.compile(r"(?P<quote>['\"])(?:[A-Za-z]:[\\/]|\\\\|~?/)[^'\"]*
 
 def shown(text: str) -> str:
     """A text as whoever looks may see it: of paths of the server, all but the last name is left out for a viewer."""
-    return text if not _has_any(text) or _sees_all() else without_paths(text, tuple(_roots()))
+    return text if not _has_any(text) or _sees_all() else for_anybody(text)
+
+
+def for_anybody(text: str) -> str:
+    """A text as a viewer may see it, for who answers without knowing who asks, as routes do."""
+    return without_paths(text, tuple(_roots())) if _has_any(text) else text
 
 
 def shown_in(table: pd.DataFrame) -> pd.DataFrame:
