@@ -119,9 +119,14 @@ class ListCodes:
     lengths: npt.NDArray[np.int32]
 
     @cached_property
-    def rows(self) -> npt.NDArray[np.int32]:
-        """``(M,)`` int32, ascending: whose each of the codes is."""
-        return np.repeat(np.arange(len(self.lengths), dtype=np.int32), self.lengths)
+    def rows(self) -> npt.NDArray[np.intp]:
+        """``(M,)`` ascending: whose each of the codes is."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @cached_property
+    def one_each(self) -> bool:
+        """Whether each row has one value, so that codes are rows."""
+        return bool((self.lengths == 1).all())
 
     def counts(self) -> dict[str, int]:
         """How many times each value is there, most frequent first, then by the value."""
@@ -505,8 +510,11 @@ class Manifest:
                 raise QueryError(_unknown_value("pathologies", value, tuple(self.pathology_counts)))
         column = self.pathologies
         wanted = {place for place, value in enumerate(column.values) if value in values}
+        found = _is_any_of(column.codes, wanted, number=len(column.values))
+        if column.one_each:
+            return found
         accepted = column.lengths == 0 if "" in values else np.zeros(len(self), dtype=bool)
-        accepted[column.rows[np.flatnonzero(_is_any_of(column.codes, wanted, number=len(column.values)))]] = True
+        accepted[column.rows[np.flatnonzero(found)]] = True
         return accepted
 
     def row_of(self, image_id: str) -> int:

@@ -77,7 +77,7 @@ class Members:
         ([0, 0, 2], [0, 1, 0], 3)
         """
         known = lists.codes >= 0
-        rows, codes = lists.rows[known].astype(np.int64), lists.codes[known]
+        rows, codes = lists.rows[known], lists.codes[known]
         if (np.diff(rows) == 0).any():
             rows, own = np.divmod(np.unique(rows * len(lists.values) + codes), len(lists.values))
             codes = own.astype(np.int32)

@@ -114,6 +114,15 @@ def test_many_values_of_a_column_pass_as_few_do(number: int) -> None:
     assert m.mask({"dataset": wanted}).tolist() == [name in wanted for name in of_row]
 
 
+@pytest.mark.parametrize("wanted", [["mass"], [""], ["mass", ""], ["normal", "mass", "effusion"]])
+@pytest.mark.parametrize("last", [["effusion"], [], ["effusion", "mass"]])
+def test_lists_of_one_value_each_are_filtered_as_others_are(wanted, last) -> None:
+    lists = [["mass"], ["normal"], ["mass"], ["effusion"], last]
+    m = manifest([(str(row), "XR", "", labels, "", "", "") for row, labels in enumerate(lists)])
+    expected = [bool(set(labels) & set(wanted)) or (not labels and "" in wanted) for labels in lists]
+    assert m.mask({"pathologies": wanted}).tolist() == expected
+
+
 def test_a_filter_is_kept_and_nobody_can_change_what_is_kept(monkeypatch) -> None:
     monkeypatch.setattr("radcbir_core.collections.manifest._MOST_MASKS", 2)
     m = manifest()
