@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
 
+from pages.parts.frame import downloads
+from pages.parts.map import routes as map_routes
 from tests.browser.conftest import free_port, run_server
 
 pytestmark = pytest.mark.browser
@@ -62,8 +65,9 @@ def check_what_is_fetched(server, chromium, page):
         stranger.add_cookies(cookies)
         answer = stranger.request.get(address)
         assert (answer.status, answer.text()[:36]) == (403, "Expected somebody who is logged in. ")
-        assert stranger.request.get(f"{server}/radcbir-data/thumbnail/small/0/0").status == 403
-        assert stranger.request.get(f"{server}/radcbir-data/map/small/pixels/0/0").status == 403
+        for route in (*map_routes.routes(), *downloads.routes()):
+            path = re.sub(r"\{\w+(:int)?\}", lambda part: "0" if part[1] else "small", route.path)
+            assert stranger.request.get(f"{server}{path}").status == 403, route.path
     stranger.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -31,7 +32,9 @@ def fetch(
         "query_string": b"",
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(Starlette(routes=downloads.routes() if routes is None else routes)(scope, receive, send))
+    app = Starlette(routes=downloads.routes() if routes is None else routes)
+    with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs, of a browser
+        thread.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     start, *bodies = told
     known = {name.decode(): value.decode() for name, value in start["headers"]}
     return start["status"], known, b"".join(body.get("body", b"") for body in bodies)

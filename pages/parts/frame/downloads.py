@@ -20,7 +20,7 @@ import streamlit as st
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pages.parts.frame import route_guard, server_paths
+from pages.parts.frame import route_guard
 from radcbir_core.errors import RadcbirError
 
 if TYPE_CHECKING:
@@ -116,6 +116,8 @@ def _answer(request: Request) -> Response:
     try:
         first = next(pieces)  # what cannot be read is said, and not the end of half a file
     except RadcbirError as error:
+        from pages.parts.frame import server_paths
+
         return _refused(server_paths.for_anybody(str(error)))
     return StreamingResponse(
         chain([first], pieces),

@@ -19,7 +19,7 @@ from streamlit.auth_util import get_cookie_with_chunks
 from streamlit.web.server.server_util import AUTH_COOKIE_NAME, get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 
-from pages.parts.frame import rights, server_paths
+from pages.parts.frame import rights
 from radcbir_core.errors import RadcbirError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def refusal(headers: Mapping[str, str], cookies: Mapping[str, str]) -> str:
         if not rights.has_login() or is_logged_in(headers, cookies):
             return ""
     except RadcbirError as error:
+        from pages.parts.frame import server_paths  # it brings pandas, which the server starts without
+
         return server_paths.for_anybody(str(error))
     return "Expected somebody who is logged in. Log in on any page of the dashboard."
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pages.parts.frame import rights, route_guard, server_paths
+from pages.parts.frame import rights, route_guard
 from pages.parts.map import sent_bytes
 from radcbir_core.errors import RadcbirError
 
@@ -108,6 +108,8 @@ def _facts(request: Request) -> Response:
             asked["collection"], asked["encoder"], asked["map"], asked["layout"], asked["position"]
         )
     except RadcbirError as error:
+        from pages.parts.frame import server_paths
+
         text = server_paths.for_anybody(str(error))
         return PlainTextResponse(text, status_code=404, headers={"Cache-Control": "no-store"})
     text = json.dumps(facts, ensure_ascii=False)
@@ -121,6 +123,8 @@ def _thumbnail(request: Request) -> Response:
     try:
         content, kind = point_facts.thumbnail(asked["collection"], asked["version"], asked["row"])
     except RadcbirError as error:
+        from pages.parts.frame import server_paths
+
         text = server_paths.for_anybody(str(error))
         return PlainTextResponse(text, status_code=404, headers={"Cache-Control": "no-store"})
     return Response(content, media_type=kind, headers={"Cache-Control": "no-store"})
