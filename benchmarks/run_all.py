@@ -56,6 +56,7 @@ def steps(folder: Path, *, rows: int, dimension: int) -> list[Step]:
         Step("projection", (*make, "projection"), seconds=900, memory=8 * 1024),
         Step("peers", ("-m", "benchmarks.neighbor_graph", "--collection", NAME)),
         Step("precision", ("-m", "benchmarks.evaluation", "--name", NAME, "--rounds", "2")),
+        Step("near-duplicates", (*make, "near-duplicates")),
         Step("evaluation", (*make, "evaluation")),
         Step("queries", ("-m", "benchmarks.search", NAME)),
         Step("pages", ("-m", "benchmarks.page_switches", NAME)),

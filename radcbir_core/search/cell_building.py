@@ -1,7 +1,7 @@
 """The making of an index of cells: centers, the cell of each vector, codes, and how widely a query has to look.
 
 Owns the steps and their order, what of them is kept so that a killed build goes on, and the one number that decides
-recall: it is chosen by measuring on three kinds of queries, so that it holds for others than those that lie among the
+recall: it is chosen by measuring on four kinds of queries, so that it holds for others than those that lie among the
 vectors. The same vectors give the same bytes, on machines whose products are the same.
 """
 
@@ -40,6 +40,8 @@ _BLOCK: Final = 8192
 _QUERIES: Final = 200
 _DEPTH: Final = 10
 _CAUTIONS: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0, 5.0, 1000.0)
+_FILTERED: Final = 0.5
+"""Of the vectors the share that a filter lets through, in one of the kinds of queries."""
 _AWAY: Final = 0.4
 """How much of a vector is in what lies away from all, beside a direction of length 1."""
 _NEAR: Final = 0.02
@@ -202,7 +204,7 @@ def _tuned(source: Vectors, rows: Rows, layout: _Layout, content: Content) -> np
     asked_codes, asked_scales = code_of(asked)
     by_codes = (asked_codes * asked_scales[:, None]) @ (codes * scales[:, None]).T
     window = _WINDOW * float(np.std(by_codes - asked @ left.T, dtype=np.float64))
-    near, *far = _kinds_of_queries(source, rows, layout)
+    near, filtered, *far = _kinds_of_queries(source, rows, layout)
     last = near.similarities[:, -1]  # of all queries or, where there are too few rows, of none
     nearness = 1.0 if np.isnan(last).any() else float(np.quantile(last, _NEAR))
 
@@ -215,7 +217,7 @@ def _tuned(source: Vectors, rows: Rows, layout: _Layout, content: Content) -> np
 
         return _CAUTIONS[bisect_left(_CAUTIONS[:-1], 1, key=enough)]
 
-    return np.array([least([near]), least(far), nearness, window])
+    return np.array([least([near, filtered]), least(far), nearness, window])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -236,10 +238,10 @@ class _Queries:
 
 
 def _kinds_of_queries(source: Vectors, rows: Rows, layout: _Layout) -> Iterable[_Queries]:
-    """Vectors of the collection, which find others around them; and two kinds for which everything is far.
+    """Vectors of the collection, which find others around them, also where a filter lets half of these through.
 
-    These are directions between a vector and none at all, as another tower of an encoder may give them; and the vectors
-    themselves, among the cells that are least like them.
+    And two kinds for which everything is far: directions between a vector and none at all, as another tower of an
+    encoder may give them; and the vectors themselves, among the cells that are least like them.
     """
     random = np.random.default_rng(5)
     chosen = np.sort(random.choice(len(rows), size=min(len(rows), _QUERIES), replace=False))
@@ -253,6 +255,10 @@ def _kinds_of_queries(source: Vectors, rows: Rows, layout: _Layout) -> Iterable[
     may[rows[here]] = True
     nobody = np.full(len(chosen), -1)
     yield _answered(source, rows, vectors, itself=rows[chosen])
+    half = random.random(len(rows)) < _FILTERED
+    through = np.zeros(source.shape[0], dtype=np.bool_)
+    through[rows[half]] = True
+    yield _answered(source, rows[half], vectors, itself=rows[chosen], may=through)
     yield _answered(source, rows, away, itself=nobody)
     there = ~here[chosen]
     yield _answered(source, rows[here], vectors[there], itself=nobody[there], may=may)
