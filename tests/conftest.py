@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 import numpy as np
@@ -102,36 +103,32 @@ def mini(tiny_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_text_data(small_data: Path, tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_text_data(small_data: Path, tiny_root: Path) -> Path:
     """As ``small_data``, with embeddings and an index of a random radcbir-mini too; use it with ``mini``. Read-only."""
-    from radcbir_core.collections.collection import open_collection
     from radcbir_core.embed import embed
-    from radcbir_core.encoders import load_encoder
 
-    data = _shared(tmp_path_factory) / "small-text-data"
-    with filelock.FileLock(data.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RADCBIR_DATA", str(data))
-        patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
-        if not data.with_suffix(".done").exists():
-            shutil.copytree(small_data, data)
-            embed(open_collection("small"), load_encoder("radcbir-mini", device="cpu"))
-            data.with_suffix(".done").touch()
-    return data
+    return _with_mini(small_data, "small-text-data", embed, tiny_root=tiny_root)
 
 
 @pytest.fixture(scope="session")
-def small_mapped_data(small_text_data: Path, tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def small_mapped_data(small_text_data: Path, tiny_root: Path) -> Path:
     """As ``small_text_data``, built to the end with the random radcbir-mini, its map included. Read-only."""
-    from radcbir_core.collections.collection import open_collection
-    from radcbir_core.encoders import load_encoder
     from radcbir_core.pipeline import build_collection
 
-    data = _shared(tmp_path_factory) / "small-mapped-data"
+    return _with_mini(small_text_data, "small-mapped-data", build_collection, tiny_root=tiny_root)
+
+
+def _with_mini(before: Path, name: str, make: Callable[[Any, Any], object], *, tiny_root: Path) -> Path:
+    """A copy of a data folder beside it, to which something was done with the random radcbir-mini; made once."""
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.encoders import load_encoder
+
+    data = before.with_name(name)
     with filelock.FileLock(data.with_suffix(".lock")), pytest.MonkeyPatch.context() as patch:
         patch.setenv("RADCBIR_DATA", str(data))
         patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
         if not data.with_suffix(".done").exists():
-            shutil.copytree(small_text_data, data)
-            build_collection(open_collection("small"), load_encoder("radcbir-mini", device="cpu"))
+            shutil.copytree(before, data)
+            make(open_collection("small"), load_encoder("radcbir-mini", device="cpu"))
             data.with_suffix(".done").touch()
     return data
