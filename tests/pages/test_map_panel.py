@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from html import unescape
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -230,13 +231,13 @@ def test_mined_failures_of_a_selection_are_those_of_its_images(app, store, kind)
 
 def test_a_bar_has_the_color_that_its_value_has_on_the_map(app) -> None:
     """Values whose color a more frequent one has are drawn as others, and so are their bars."""
-    for column in ("anatomy", "modality"):
+    for column in ("anatomy", "modality", "pathologies", "split"):
         at = app("map", color=column)
         assert not complaints(at)
         told = chart(at)
         drawn = {e["name"]: told["theme"]["others"] if e["folded"] else e["color"] for e in told["colors"]["legend"]}
         row = re.compile('<td title="([^"]+)">[^<]*</td><td class="number">[^<]*</td>.*?background:(#[0-9A-Fa-f]{6})"')
-        bars = dict(row.findall(html(at)))
+        bars = {unescape(value): color for value, color in row.findall(html(at))}
         assert bars
         assert bars == {value: drawn[value] for value in bars}
 

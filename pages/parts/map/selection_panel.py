@@ -46,8 +46,7 @@ def invite(opened: Opened, colors: Colors, drawn: PointColors) -> None:
     if colors.column in COLUMNS:
         title = f"{COLUMNS[colors.column]}, in the whole collection"
         number = opened.collection.manifest.counts(colors.column)
-        fixed = colors.column in ("anatomy", "modality")
-        same = as_drawn(drawn, number) if fixed and isinstance(drawn, CategoryColors) else None
+        same = as_drawn(drawn, number) if isinstance(drawn, CategoryColors) else None
         counts.bars(title, number, colors=same, rows=16)
 
 
