@@ -30,7 +30,7 @@ import numpy.typing as npt
 from benchmarks.measuring import say
 from radcbir_core.collections.artifacts import NEIGHBORS as GRAPH
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.storage import write_array

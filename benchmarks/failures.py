@@ -24,7 +24,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation import evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation, Result

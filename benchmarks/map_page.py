@@ -38,7 +38,7 @@ from benchmarks.first_start import FLAGS, serving
 from benchmarks.measuring import say
 from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS, PROJECTION, made_record
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.store import content_digest
+from radcbir_core.collections.encoder_data.store import content_digest
 from radcbir_core.storage import atomic_path
 from radcbir_core.synthetic.embedding_collection import ENCODER_ID, make_synthetic
 from radcbir_core.synthetic.embedding_plan import EmbeddingPlan

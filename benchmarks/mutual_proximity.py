@@ -21,12 +21,12 @@ from scipy.special import log_ndtr
 from scipy.stats import skew
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import default_exclusions
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.search.backend import unit_vectors
-from radcbir_core.search.csls import NEAREST, by_csls, usual_similarity
-from radcbir_core.search.graph import NEIGHBORS, known_hits
-from radcbir_core.search.mutual_proximity import Nearest, by_mutual_proximity
+from radcbir_core.search.hubness.csls import NEAREST, by_csls, usual_similarity
+from radcbir_core.search.hubness.mutual_proximity import Nearest, by_mutual_proximity
+from radcbir_core.search.neighbors.graph import NEIGHBORS, known_hits
 from radcbir_core.search.opening import vectors_of
 
 

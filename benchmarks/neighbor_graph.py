@@ -30,12 +30,12 @@ from benchmarks.measuring import say
 from radcbir_core.collections.artifacts import NEIGHBORS as NEIGHBORS_ARTIFACT
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.backend import ArrayVectors, Exclusion, Floats, Rows, unit_vectors
-from radcbir_core.search.exact import first_hits
-from radcbir_core.search.graph import NEIGHBORS
-from radcbir_core.search.neighbor_descent import approximate_neighbors
+from radcbir_core.search.engines.exact import first_hits
+from radcbir_core.search.engines.recall import neighbor_recall, true_similarities
+from radcbir_core.search.engines.shards import Shards
+from radcbir_core.search.neighbors.graph import NEIGHBORS
+from radcbir_core.search.neighbors.neighbor_descent import approximate_neighbors
 from radcbir_core.search.opening import vectors_of
-from radcbir_core.search.recall import neighbor_recall, true_similarities
-from radcbir_core.search.shards import Shards
 from radcbir_core.synthetic.embedding_plan import BLOCK, EmbeddingPlan
 
 _READ = 65_536

@@ -34,7 +34,7 @@ from radcbir_core.projection.placing import place
 from radcbir_core.projection.preservation import preservation_of
 from radcbir_core.projection.projecting import project
 from radcbir_core.search.backend import unit_vectors
-from radcbir_core.search.exact_ranking import rank_exactly
+from radcbir_core.search.engines.exact_ranking import rank_exactly
 from radcbir_core.search.opening import vectors_of
 
 K = 15

@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.search.backend import ArrayVectors, Exclusion, unit
-from radcbir_core.search.exact import Exact
-from radcbir_core.search.relevant_counts import relevant_among_first
+from radcbir_core.search.engines.exact import Exact
+from radcbir_core.search.engines.relevant_counts import relevant_among_first
 
 _ELEMENTS = 4_000_000
 

@@ -28,10 +28,10 @@ import numpy as np
 from benchmarks.measuring import say
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.backend import Exclusion, Hits
+from radcbir_core.search.engines.recall import neighbor_recall
+from radcbir_core.search.engines.searcher import Searcher
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.opening import searcher_of
-from radcbir_core.search.recall import neighbor_recall
-from radcbir_core.search.searcher import Searcher
 
 PEER_QUERIES = 200
 COLUMNS = ["image_id", "path", "modality", "anatomy", "pathologies", "patient_id", "dataset"]

@@ -23,15 +23,15 @@ from itertools import chain, product
 import numpy as np
 
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import clusters_of, default_exclusions
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.explanation.hiding import FILLS, Input, embeddings_of
 from radcbir_core.explanation.hiding_check import HIGHLIGHTED, Check, Verdict, check_map, highlighted, verdict_of
 from radcbir_core.explanation.occlusion import Squares, occlusion_map
 from radcbir_core.explanation.patch_similarity import best_matches, patch_vectors, patches_of
-from radcbir_core.search.graph import known_hits
+from radcbir_core.search.neighbors.graph import known_hits
 from radcbir_core.search.opening import vectors_of
 
 SIDES = (16 / 128, 24 / 128, 40 / 128)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from radcbir_core.evaluation import evaluate
     from radcbir_core.images import decode_image
     from radcbir_core.notebook import build, compare, import_images
-    from radcbir_core.search.query import TextQuery
+    from radcbir_core.search.queries.query import TextQuery
     from radcbir_core.search.retriever import Retriever
 
 __all__ = [
@@ -50,7 +50,7 @@ _MODULES = {
     "Collection": "collections.collection",
     "RadcbirError": "errors",
     "Retriever": "search.retriever",
-    "TextQuery": "search.query",
+    "TextQuery": "search.queries.query",
     "build": "notebook",
     "compare": "notebook",
     "decode_image": "images",

@@ -491,7 +491,7 @@ def check_query(loaded: Sequence[Encoder], attempts: list[str]) -> Iterator[Find
 def _ask(encoder: Encoder) -> tuple[float, int]:
     """How similar a phantom's first hit is, 0 if it is another one, and how many images a sentence finds."""
     from radcbir_core.embed import embed
-    from radcbir_core.search.query import ImageQuery, TextQuery
+    from radcbir_core.search.queries.query import ImageQuery, TextQuery
     from radcbir_core.search.retriever import Retriever
     from radcbir_core.synthetic.phantom_collection import make_phantoms
 

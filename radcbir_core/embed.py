@@ -27,10 +27,10 @@ import numpy.typing as npt
 
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.encoder_data.store import FIRST_DECODING, void_embeddings, write_encoder_record
 from radcbir_core.collections.layout import EncoderLayout
-from radcbir_core.collections.migration import migrated_parts
-from radcbir_core.collections.record import PROBLEM_COLUMNS
-from radcbir_core.collections.store import FIRST_DECODING, void_embeddings, write_encoder_record
+from radcbir_core.collections.records.migration import migrated_parts
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError

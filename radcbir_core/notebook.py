@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.store import IMPORTED
+from radcbir_core.collections.encoder_data.store import IMPORTED
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.evaluation import Result, evaluate
 from radcbir_core.importers import ImportReport, ImportRequest, import_as

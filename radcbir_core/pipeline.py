@@ -23,7 +23,7 @@ from radcbir_core.collections.artifacts import (
     Artifact,
 )
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.embed import embed, is_current, mend_thumbnails
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import Remedy, StaleError
@@ -35,7 +35,7 @@ from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection.map_making import project_store, renew_maps
 from radcbir_core.search.backend import Recall
-from radcbir_core.search.graph import build_neighbors
+from radcbir_core.search.neighbors.graph import build_neighbors
 from radcbir_core.search.opening import build_index, is_outgrown, vectors_of
 from radcbir_core.storage import remove_partials
 from radcbir_core.wording import counted

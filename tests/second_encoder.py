@@ -10,7 +10,7 @@ import numpy as np
 
 from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.pipeline import MAKERS
 from radcbir_core.storage import digest_file, digest_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from radcbir_core.collections.artifacts import BY_NAME, EMBEDDINGS, Artifact
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 
 
 def outdate(store: EncoderStore, artifact: Artifact = EMBEDDINGS) -> None:

@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.layout import data_folder
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path
 from tests.kept_embeddings import kept_embeddings

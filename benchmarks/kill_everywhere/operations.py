@@ -14,7 +14,7 @@ import pandas as pd
 from PIL import Image
 
 from radcbir_core.storage import atomic_bytes
-from tests.core.collections.test_migration import as_form_one
+from tests.core.collections.records.test_migration import as_form_one
 
 NAME: Final = "small"
 NEW: Final = "other"
@@ -222,7 +222,7 @@ def _export_pair(folder: Path) -> None:
 def _resumed(folder: Path) -> None:
     """What is made part by part, and gone on with."""
     from radcbir_core.collections.collection import open_collection
-    from radcbir_core.collections.record import PROBLEM_COLUMNS
+    from radcbir_core.collections.records.record import PROBLEM_COLUMNS
     from radcbir_core.collections.writing import resumable_collection, write_collection
 
     with resumable_collection(NEW, key="parts") as unfinished:

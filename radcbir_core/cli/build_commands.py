@@ -16,8 +16,8 @@ from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import program
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.encoder_data.store import IMPORTED
 from radcbir_core.collections.layout import data_folder
-from radcbir_core.collections.store import IMPORTED
 from radcbir_core.installation import IN_REPOSITORY
 from radcbir_core.wording import counted
 

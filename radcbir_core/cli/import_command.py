@@ -11,7 +11,7 @@ from radcbir_core.cli.application import app
 from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
-from radcbir_core.collections.record import ARCHIVED
+from radcbir_core.collections.records.record import ARCHIVED
 from radcbir_core.errors import ManifestError
 from radcbir_core.wording import counted
 

@@ -12,8 +12,8 @@ from radcbir_core.cli.arguments import encoder_id_in
 from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.layout import STANDARD_MAP, check_map_name
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import QueryError
 from radcbir_core.wording import counted
 

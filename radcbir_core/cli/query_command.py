@@ -56,9 +56,9 @@ def query(
     """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
     from radcbir_core.encoders import load_encoder
     from radcbir_core.images.perturbations import Step, perturbed
-    from radcbir_core.search.query import ChangedQuery, ImageQuery, Query, RowQuery, TextQuery, query_of
+    from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query, RowQuery, TextQuery, query_of
+    from radcbir_core.search.queries.text import text_encoders
     from radcbir_core.search.retriever import Retriever
-    from radcbir_core.search.text import text_encoders
 
     given = [name for name, value in (("--image", image), ("--id", image_id), ("--text", text)) if value is not None]
     if len(given) != 1:

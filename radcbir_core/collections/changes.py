@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import Layout, check_name, collections_folder
 from radcbir_core.collections.locks import at_rest
-from radcbir_core.collections.record import RENAMED, read_record, write_record
+from radcbir_core.collections.records.record import RENAMED, read_record, write_record
 from radcbir_core.collections.writing import refuse_existing, unfinished_folder
 from radcbir_core.errors import CollectionError, CollectionExistsError, StorageError
 from radcbir_core.storage import disk_errors, sync_folder

@@ -17,10 +17,11 @@ import pandas as pd
 import pyarrow as pa
 
 from radcbir_core.collections import locks
-from radcbir_core.collections.digests import Digests, digests_of
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.layout import Layout, folder_of
-from radcbir_core.collections.manifest import FRAME_COLUMN, Manifest
-from radcbir_core.collections.record import (
+from radcbir_core.collections.manifests.digests import Digests, digests_of
+from radcbir_core.collections.manifests.manifest import FRAME_COLUMN, Manifest
+from radcbir_core.collections.records.record import (
     ARCHIVED,
     PROBLEM_COLUMNS,
     digests_in,
@@ -29,7 +30,6 @@ from radcbir_core.collections.record import (
     read_record,
     write_problems,
 )
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.collections.thumbnails import ThumbnailShards
 from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy, StaleError
 from radcbir_core.images import DecodedImage, decode_image
@@ -212,7 +212,7 @@ class Collection:
         return self._thumbnails
 
     def problems(self) -> pd.DataFrame:
-        """What could not be imported or decoded: :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`, all text."""
+        """What could not be imported or decoded, all text: the columns are those of ``records/record.py``."""
         return read_problems(self.folder)
 
     def add_problems(self, further: pd.DataFrame) -> None:

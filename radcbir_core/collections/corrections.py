@@ -26,8 +26,8 @@ import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.layout import Layout, is_manifest_name
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import manifest_facts, write_record
 from radcbir_core.errors import CollectionError
 from radcbir_core.storage import atomic_bytes, disk_errors, remove_own_partials
 

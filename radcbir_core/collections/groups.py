@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from radcbir_core.arrays import dense_codes
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
-from radcbir_core.collections.manifest import Grouping
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Grouping
 from radcbir_core.errors import QueryError
 
 Exclusion = Literal["duplicate", "near-duplicate", "series", "study", "patient", "dataset"]

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.counting import Counts, counts_in
+from radcbir_core.collections.manifests.counting import Counts, counts_in
 from radcbir_core.collections.seal import is_sealed, sealed
 from radcbir_core.errors import RadcbirError
 from radcbir_core.storage import digest_of, read_json, write_json

@@ -28,8 +28,14 @@ from radcbir_core.collections.layout import (
     list_collections,
 )
 from radcbir_core.collections.locks import gate, no_builds
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, new_record, read_record, write_problems, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import (
+    manifest_facts,
+    new_record,
+    read_record,
+    write_problems,
+    write_record,
+)
 from radcbir_core.errors import CollectionExistsError, Remedy, StaleError
 from radcbir_core.storage import (
     disk_errors,
@@ -220,7 +226,7 @@ def write_collection(
         title: What people call it.
         image_root: The folder that the manifest's paths start from; a relative one lies in the collection's folder.
         manifest: Its images.
-        problems: What could not be imported, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
+        problems: What could not be imported, with :data:`~radcbir_core.collections.records.record.PROBLEM_COLUMNS`.
         facts: What else collection.json should tell: sources, licences, what normalization changed.
     """
     path = Layout(folder).manifest

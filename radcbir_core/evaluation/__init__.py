@@ -12,7 +12,7 @@ from radcbir_core.progress import Progress, silent
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
-    from radcbir_core.collections.store import EncoderStore
+    from radcbir_core.collections.encoder_data.store import EncoderStore
     from radcbir_core.evaluation.reports import EVALUATIONS
 
 __all__ = [

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.column_groups import offered_columns
 from radcbir_core.evaluation.evaluation import Evaluation

@@ -13,7 +13,7 @@ from typing import Final, cast
 import pandas as pd
 
 from radcbir_core.collections.artifacts import NEIGHBORS
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.evaluation import Result
 from radcbir_core.evaluation.protocol import Protocol

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.manifest import Codes, Manifest
+from radcbir_core.collections.manifests.manifest import Codes, Manifest
 from radcbir_core.errors import EvaluationError
 
 MOST_VALUES: Final = 200

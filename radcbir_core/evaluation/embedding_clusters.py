@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.arrays import row_chunks
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import unit_vectors
 from radcbir_core.search.opening import vectors_of

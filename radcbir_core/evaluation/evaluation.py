@@ -21,8 +21,8 @@ from typing import Any, ClassVar, Literal, Self
 import pandas as pd
 
 from radcbir_core.collections.artifacts import EMBEDDINGS, NEIGHBORS
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import NEAR_DUPLICATE
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import EvaluationError, StaleError, StorageError
 from radcbir_core.evaluation.by_seen import BySeen, Figure
 from radcbir_core.evaluation.keeping import Kept, check_permission, read_result, write_result

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.evaluation.keeping import Kept, read_result, write_result
 from radcbir_core.images.thumbnailing import gray_of
 from radcbir_core.progress import Progress, silent

@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.baseline import BASELINE, baseline_comparison, beside_baseline
 from radcbir_core.evaluation.evaluation import Result

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import check_exclusions, default_exclusions
-from radcbir_core.collections.manifest import LEVELS, Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import LEVELS, Level
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES, Divisor, Empty
 

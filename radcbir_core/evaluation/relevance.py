@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.arrays import check_codes, row_chunks
-from radcbir_core.collections.manifest import Codes, Manifest
+from radcbir_core.collections.manifests.manifest import Codes, Manifest
 from radcbir_core.errors import EvaluationError
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import Groups, groups_of
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders.kits.training_list import State, Training
 from radcbir_core.encoders.trained_on import training_of
 from radcbir_core.errors import CollectionError

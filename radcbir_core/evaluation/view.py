@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import NEAR_DUPLICATE, clusters_of, groups_of
-from radcbir_core.collections.manifest import Codes, Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Codes, Level
 from radcbir_core.errors import EvaluationError, Remedy
 from radcbir_core.evaluation.metrics.precision_at_k import precision_at_k
 from radcbir_core.evaluation.protocol import Protocol
@@ -24,9 +24,9 @@ from radcbir_core.evaluation.relevance import Available, Relevance, available_to
 from radcbir_core.evaluation.seen import seen_notes, seen_of
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits, Recall
-from radcbir_core.search.exact_ranking import rank_exactly
-from radcbir_core.search.graph import NEIGHBORS as NEIGHBORS_KEPT
-from radcbir_core.search.graph import known_hits, ranked_hits
+from radcbir_core.search.engines.exact_ranking import rank_exactly
+from radcbir_core.search.neighbors.graph import NEIGHBORS as NEIGHBORS_KEPT
+from radcbir_core.search.neighbors.graph import known_hits, ranked_hits
 from radcbir_core.search.opening import vectors_of
 
 Rows = npt.NDArray[np.intp]

@@ -13,7 +13,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.encoders.base import Float32Array
 from radcbir_core.errors import EncoderError, QueryError

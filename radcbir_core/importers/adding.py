@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import SEPARATOR, add_to_history, history_of, remove_manifests
 from radcbir_core.collections.layout import Layout, list_collections
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import PROBLEM_COLUMNS, manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS, manifest_facts, write_record
 from radcbir_core.collections.writing import revised_collection
 from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError, CollectionNotFoundError, Remedy

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import check_name, list_collections
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.collections.writing import new_collection, refuse_existing, write_collection
 from radcbir_core.errors import CollectionExistsError, ManifestError, Remedy
 from radcbir_core.images import Limits

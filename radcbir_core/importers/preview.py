@@ -18,8 +18,8 @@ from typing import Any
 import pandas as pd
 import pyarrow.compute as pc
 
-from radcbir_core.collections.manifest import COLUMNS, Manifest
-from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import Limits, decode_image
 from radcbir_core.images.thumbnailing import thumbnail_of
@@ -91,7 +91,8 @@ class Preview:
         further: The source's own columns, which are kept as they are.
         changes: What normalization changed: column, from, to, rows.
         notes: What has to be known about these numbers.
-        problems: The first rows that cannot be used, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
+        problems: The first rows that cannot be used, with
+            :data:`~radcbir_core.collections.records.record.PROBLEM_COLUMNS`.
         problem_count: How many cannot be used, of those read.
         files_refused: How many of these because of their files, of those looked at; what is wrong with the files of the
             other rows is not known yet.

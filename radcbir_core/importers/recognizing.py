@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.collections.corrections import replaced
-from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.importers.rows.accepting import Origins
 
 Rows = npt.NDArray[np.int64]

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import CollectionError
 from radcbir_core.near_duplicates.agreement import LEAST_ROUGH, Pictures, agree, best_direction
 from radcbir_core.near_duplicates.candidates import LEAST_OF_NEIGHBORS, neighbor_pairs, signature_pairs

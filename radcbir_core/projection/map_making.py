@@ -21,7 +21,7 @@ from radcbir_core.storage import atomic_path, disk_errors
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
-    from radcbir_core.collections.store import EncoderStore
+    from radcbir_core.collections.encoder_data.store import EncoderStore
 
 _AXES = ("x", "y", "z")
 

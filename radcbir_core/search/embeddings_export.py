@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.export import (
     STEP,
     Exported,
@@ -23,7 +24,6 @@ from radcbir_core.collections.export import (
     other_suffix,
     refuse_own_file,
 )
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Floats, in_blocks

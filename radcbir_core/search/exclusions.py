@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import NEAR_DUPLICATE, check_exclusions, groups_of
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.search.backend import Exclusion, Rows
 
 

@@ -14,19 +14,19 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from radcbir_core.collections.artifacts import EMBEDDINGS, INDEX
-from radcbir_core.collections.checked_arrays import open_checked
+from radcbir_core.collections.encoder_data.checked_arrays import open_checked
+from radcbir_core.collections.encoder_data.store import EncoderStore, content_digest
 from radcbir_core.collections.seal import sealed
-from radcbir_core.collections.store import EncoderStore, content_digest
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import ArrayVectors, Backend, Mask, Vectors
-from radcbir_core.search.cell_building import build_cells
-from radcbir_core.search.cells import open_cells
-from radcbir_core.search.exact import Exact
-from radcbir_core.search.recall import recall_of
-from radcbir_core.search.searcher import Searcher
-from radcbir_core.search.shards import Shards
-from radcbir_core.search.usearch import build_usearch, open_usearch
+from radcbir_core.search.engines.cell_building import build_cells
+from radcbir_core.search.engines.cells import open_cells
+from radcbir_core.search.engines.exact import Exact
+from radcbir_core.search.engines.recall import recall_of
+from radcbir_core.search.engines.searcher import Searcher
+from radcbir_core.search.engines.shards import Shards
+from radcbir_core.search.engines.usearch import build_usearch, open_usearch
 from radcbir_core.storage import digest_of, digest_once
 
 

@@ -16,15 +16,15 @@ import pandas as pd
 
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import CollectionError, StaleError
 from radcbir_core.notebook_html import Card, gallery
-from radcbir_core.search.anatomy import anatomy_of, showing
 from radcbir_core.search.backend import Hits, Mask
-from radcbir_core.search.hub_orders import ORDERS, Order, candidates, checked_order, hub_order
+from radcbir_core.search.hubness.hub_orders import ORDERS, Order, candidates, checked_order, hub_order
 from radcbir_core.search.opening import index_note, searcher_of
-from radcbir_core.search.query import Asked, EmbeddedQuery, Means, Measure, query_of
+from radcbir_core.search.queries.anatomy import anatomy_of, showing
+from radcbir_core.search.queries.query import Asked, EmbeddedQuery, Means, Measure, query_of
 from radcbir_core.wording import counted
 
 HIT_COLUMNS = (
@@ -199,9 +199,9 @@ class Retriever:
                 image from outside they are known where its very file is in the collection; a sentence has none.
             within_anatomy: Whether only images of the query's own modality and anatomy may be returned, beside what
                 ``where`` lets through.
-            order: Of :data:`~radcbir_core.search.hub_orders.ORDERS`: by cosine, or by what holds hubs back, which puts
-                the first :func:`~radcbir_core.search.hub_orders.candidates` by cosine in another order; filters and
-                exclusions hold for these.
+            order: Of :data:`~radcbir_core.search.hubness.hub_orders.ORDERS`: by cosine, or by what holds hubs back,
+                which puts the first :func:`~radcbir_core.search.hubness.hub_orders.candidates` by cosine in another
+                order; filters and exclusions hold for these.
 
         Raises:
             QueryError: An unknown column, value, exclusion or order; k below 1; a query that cannot be searched with,

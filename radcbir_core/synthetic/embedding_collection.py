@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.encoder_data.store import IMPORTED, write_encoder_record
 from radcbir_core.collections.layout import check_name, collections_folder
-from radcbir_core.collections.manifest import COLUMNS, Manifest
-from radcbir_core.collections.record import PROBLEM_COLUMNS
-from radcbir_core.collections.store import IMPORTED, write_encoder_record
+from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.collections.writing import new_collection, refuse_existing, write_collection
 from radcbir_core.encoders.base import fingerprint_of
 from radcbir_core.errors import CollectionError

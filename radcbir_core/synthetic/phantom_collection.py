@@ -25,8 +25,8 @@ import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import check_name
-from radcbir_core.collections.manifest import COLUMNS, Manifest
-from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.collections.writing import refuse_existing, resumable_collection, write_collection
 from radcbir_core.errors import CollectionError
 from radcbir_core.messages import end_helper, receive, send

@@ -13,7 +13,7 @@ import pytest
 
 import radcbir_core as radcbir
 from radcbir_core.images.decoded_image import DecodedImage
-from radcbir_core.search.query import VectorQuery
+from radcbir_core.search.queries.query import VectorQuery
 from tests.conftest import REPOSITORY
 from tests.stand_ins import use_quick_map
 

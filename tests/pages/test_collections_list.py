@@ -22,7 +22,7 @@ from radcbir_core.collections.artifacts import EVALUATION, INDEX, NEIGHBORS, PRO
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.export import export_manifest
 from radcbir_core.collections.layout import list_collections
-from radcbir_core.collections.manifest_columns import ColumnsInFile
+from radcbir_core.collections.manifests.manifest_columns import ColumnsInFile
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import CollectionError, Remedy, StaleError
 from radcbir_core.evaluation import evaluation_of

@@ -19,7 +19,7 @@ from pages.parts.map import chart, coloring, column_values, layout, points, sent
 from pages.parts.map.coloring import Members
 from pages.parts.map.layout import layout_of
 from pages.parts.map.point_colors import NO_NUMBER
-from radcbir_core.collections.manifest import COLUMNS, Codes, Manifest
+from radcbir_core.collections.manifests.manifest import COLUMNS, Codes, Manifest
 
 
 @pytest.mark.parametrize(

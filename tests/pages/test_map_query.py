@@ -11,7 +11,7 @@ from PIL import Image
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.projection.placing import place
-from radcbir_core.search.query import ImageQuery, TextQuery
+from radcbir_core.search.queries.query import ImageQuery, TextQuery
 from radcbir_core.search.retriever import Retriever
 from tests.pages.conftest import run_page
 from tests.pages.reading import cards, chart, complaints, words

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pytest
 
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import manifest_facts, write_record
 from radcbir_core.encoders import load_encoder
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.statistics.by_measure import precision_by_measure
 from radcbir_core.pipeline import build_collection
-from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.neighbors.graph import ranked_hits
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
 

@@ -16,8 +16,8 @@ import pytest
 from pages.parts.evaluation import runs
 from pages.parts.jobs import stages
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import manifest_facts, write_record
 from radcbir_core.evaluation import PAPER, Protocol
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.index_size import IndexSize

@@ -14,8 +14,8 @@ from pydicom.uid import ExplicitVRLittleEndian, UltrasoundMultiFrameImageStorage
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
+from radcbir_core.search.engines.usearch import USearch
 from radcbir_core.search.retriever import Retriever
-from radcbir_core.search.usearch import USearch
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
 

@@ -8,7 +8,7 @@ from pages.parts.frame import encoder_warmup
 from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
-from radcbir_core.search.query import TextQuery
+from radcbir_core.search.queries.query import TextQuery
 from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import HTML_LABEL

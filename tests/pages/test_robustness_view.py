@@ -8,7 +8,7 @@ import pytest
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.evaluation.reports.robustness import UNCHANGED, Robustness
 from radcbir_core.images.perturbations import Step, perturbed
-from radcbir_core.search.query import ChangedQuery, RowQuery
+from radcbir_core.search.queries.query import ChangedQuery, RowQuery
 from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
 

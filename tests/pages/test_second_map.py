@@ -10,7 +10,7 @@ from pages.parts.map import map_data, sent_bytes
 from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.artifacts import NEIGHBORS, PROJECTION, made_record
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.store import content_digest
+from radcbir_core.collections.encoder_data.store import content_digest
 from tests.pages.reading import cards, charts, complaints, html, words
 from tests.second_encoder import SECOND, add_encoder
 

@@ -9,7 +9,7 @@ import pytest
 
 from pages.parts.map import point_facts
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.encoders.kits.training_list import UNKNOWN
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.precision import Precision

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pages.parts.map import overrepresented, precision_inside
 from pages.parts.map.coloring import Members
-from radcbir_core.collections.manifest import Codes
+from radcbir_core.collections.manifests.manifest import Codes
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 

@@ -94,7 +94,9 @@ def test_a_file_that_is_gone_is_said(app, ids, monkeypatch) -> None:
 
 
 def test_embeddings_without_an_encoder_cannot_be_explained(app, ids, monkeypatch) -> None:
-    monkeypatch.setattr("radcbir_core.collections.store.EncoderStore.imported", property(lambda self: True))
+    monkeypatch.setattr(
+        "radcbir_core.collections.encoder_data.store.EncoderStore.imported", property(lambda self: True)
+    )
     at = app("review", image=ids[0], beside=ids[1])
     assert button(at, "Why these two?").disabled
     at = app("review", image=ids[0], beside=ids[1], why="auto")

@@ -25,8 +25,8 @@ from radcbir_core.collections.artifacts import ARTIFACTS, INDEX, NEIGHBORS
 from radcbir_core.collections.changes import images_found
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.corrections import corrected_cells, read_corrections
-from radcbir_core.collections.record import ARCHIVED
-from radcbir_core.collections.store import IMPORTED
+from radcbir_core.collections.encoder_data.store import IMPORTED
+from radcbir_core.collections.records.record import ARCHIVED
 from radcbir_core.encoders import encoder_id_of, known_encoders
 from radcbir_core.encoders.usable import Usable
 from radcbir_core.errors import RadcbirError

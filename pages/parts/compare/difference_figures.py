@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from pages.parts.compare.comparator import COLORS, WORDS
 from pages.parts.frame.figures import hover_line, plain, wrapped
 from pages.parts.frame.palette import GROUND, LINES, QUIET, TEXT, TRACK
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import verdict
 from radcbir_core.wording import counted

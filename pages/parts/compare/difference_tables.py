@@ -15,7 +15,7 @@ from pages.parts.compare import comparator
 from pages.parts.compare.paired import Pair
 from pages.parts.evaluation.protocol_choice import LEVEL_NAMES, Chosen
 from pages.parts.frame.csv_text import csv_bytes
-from radcbir_core.collections.manifest import LEVELS
+from radcbir_core.collections.manifests.manifest import LEVELS
 from radcbir_core.evaluation import Protocol, Result
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.comparison import means_of_comparison, verdict

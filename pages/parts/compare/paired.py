@@ -14,8 +14,8 @@ from pages.parts.evaluation import runs
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import EncoderKey
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation import Protocol, Result
 from radcbir_core.evaluation.reports.comparison import Comparison
 from radcbir_core.evaluation.reports.disagreements import (

@@ -19,7 +19,7 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup
 from pages.parts.images import filters
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.wording import counted
 
 FIRST: Final = 16  # labels that are shown before all are asked for: what a window holds beside the rest

@@ -14,8 +14,8 @@ import streamlit as st
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import EncoderKey
 from pages.parts.frame.shell import Opened
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation import Protocol, Result
 from radcbir_core.evaluation.view import gallery_view
 from radcbir_core.search.backend import Hits

@@ -16,7 +16,7 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import EXCLUSION_NAMES, literal
 from radcbir_core.collections.groups import NEAR_DUPLICATE
-from radcbir_core.collections.manifest import LEVELS, Level
+from radcbir_core.collections.manifests.manifest import LEVELS, Level
 from radcbir_core.evaluation import FIXED, KS, PROTOCOLS, Protocol
 from radcbir_core.evaluation.metrics.precision_at_k import DIVISORS, EMPTY_RULES
 from radcbir_core.evaluation.protocol import SEEN_RULES, SeenRule

@@ -19,7 +19,7 @@ from pages.parts.jobs import controls, stages
 from pages.parts.jobs.job_words import words_of
 from pages.parts.jobs.waiting import POLL_SECONDS
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.evaluation import Evaluation, Result
 from radcbir_core.jobs import Job, Status, job_at
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder

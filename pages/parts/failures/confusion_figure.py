@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from pages.parts.frame.figures import SCALE, frame, hover_line, plain
 from pages.parts.frame.palette import LINES, QUIET, TEXT, TRACK
 from pages.parts.frame.text import percent
-from radcbir_core.collections.manifest import Codes
+from radcbir_core.collections.manifests.manifest import Codes
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.wording import counted
 

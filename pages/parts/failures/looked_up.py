@@ -16,8 +16,8 @@ from pages.parts.failures.pair_rows import Found
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import EncoderKey
 from pages.parts.frame.shell import Opened
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.metrics.confusion import rank_weights
 from radcbir_core.evaluation.view import GalleryView, gallery_view

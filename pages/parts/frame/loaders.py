@@ -22,14 +22,14 @@ from PIL import Image
 from pages.parts.frame import encoder_warmup, server_paths
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.counting import Counts
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, clusters_of
 from radcbir_core.collections.inventory import Sizes, sizes_of
 from radcbir_core.collections.kept_counts import counts_of
 from radcbir_core.collections.layout import STANDARD_MAP, data_folder, list_collections
+from radcbir_core.collections.manifests.counting import Counts
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError, RadcbirError, StaleError

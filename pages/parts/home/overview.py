@@ -10,7 +10,7 @@ from pages.parts.home import encoder_figures
 from pages.parts.images import gallery
 from pages.parts.jobs import first_start, waiting
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.counting import Counts
+from radcbir_core.collections.manifests.counting import Counts
 from radcbir_core.synthetic import demonstration
 from radcbir_core.wording import counted
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import streamlit as st
 
-from radcbir_core.search.query import EmbeddedQuery
+from radcbir_core.search.queries.query import EmbeddedQuery
 
 IN_SESSION: Final = "session"
 """The value of ``query`` in the URL of a query that no link can hold."""

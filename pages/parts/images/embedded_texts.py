@@ -9,8 +9,8 @@ import streamlit as st
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import EncoderKey
 from radcbir_core.collections.collection import Collection
-from radcbir_core.search.query import EmbeddedQuery, TextQuery
-from radcbir_core.search.text import check_text_tower, cleaned_text
+from radcbir_core.search.queries.query import EmbeddedQuery, TextQuery
+from radcbir_core.search.queries.text import check_text_tower, cleaned_text
 
 LINK_CHARACTERS: Final = 2000
 """A link holds as much of a sentence."""

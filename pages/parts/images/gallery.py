@@ -25,7 +25,7 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.seen import Seen
 from radcbir_core.images import DecodedImage
-from radcbir_core.search.query import Measure
+from radcbir_core.search.queries.query import Measure
 from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent

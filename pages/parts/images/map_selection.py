@@ -24,7 +24,7 @@ from pages.parts.images import outlines
 from pages.parts.images.turning import NOT_TURNED, Turn, turn_of, turned
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.layout import STANDARD_MAP
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifests.manifest import Manifest
 from radcbir_core.errors import QueryError, RadcbirError
 from radcbir_core.wording import counted
 

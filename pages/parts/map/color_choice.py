@@ -19,7 +19,7 @@ from pages.parts.map.coloring import COLUMNS, SEEN, SEEN_TITLE
 from pages.parts.map.map_data import Painted
 from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import LEVELS, Level
+from radcbir_core.collections.manifests.manifest import LEVELS, Level
 from radcbir_core.evaluation import KS, Evaluation
 
 PRECISION: Final = "p@k"

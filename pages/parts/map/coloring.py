@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pages.parts.frame import palette
 from pages.parts.map.point_colors import MOST_ENTRIES, CategoryColors, Entry, ValueColors
-from radcbir_core.collections.manifest import Codes, ListCodes
+from radcbir_core.collections.manifests.manifest import Codes, ListCodes
 from radcbir_core.wording import counted
 
 MOST: Final = 12

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pages.parts.map.coloring import COLUMNS, Members
-from radcbir_core.collections.manifest import Manifest, list_codes
+from radcbir_core.collections.manifests.manifest import Manifest, list_codes
 
 NAMES_OF_ONE: Final = frozenset({"image_id", "path", "sha256", "caption", "duplicate_group", "dicom_frame"})
 """Columns that name or describe a single image: as many values as images color nothing."""

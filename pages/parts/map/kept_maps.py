@@ -18,8 +18,8 @@ from pages.parts.jobs import controls, stages, waiting
 from pages.parts.jobs.job_words import words_of
 from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.artifacts import Standing
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.layout import STANDARD_MAP, check_map_name
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.errors import CollectionError
 from radcbir_core.jobs import Job, Status, job_at
 from radcbir_core.jobs.kinds.lay_out_map import LayOutMap, map_place

@@ -23,7 +23,7 @@ from pages.parts.map.point_colors import PointColors, ValueColors
 from pages.parts.map.points import Points, points_of
 from pages.parts.map.precision_inside import Share
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.precision import Precision, of_level

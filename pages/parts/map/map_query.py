@@ -24,8 +24,8 @@ from pages.parts.map import map_data
 from pages.parts.map.opened_map import OpenedMap
 from radcbir_core.collections.groups import default_exclusions
 from radcbir_core.projection.placing import place
-from radcbir_core.search.query import EmbeddedQuery
-from radcbir_core.search.text import text_encoders
+from radcbir_core.search.queries.query import EmbeddedQuery
+from radcbir_core.search.queries.text import text_encoders
 
 _LATEST: Final = "radcbir:map-query"
 _EMBEDDED: Final = "radcbir:map-query-embedded"

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifests.manifest import Manifest
 
 
 @dataclass(frozen=True, eq=False)

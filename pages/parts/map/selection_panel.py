@@ -24,7 +24,7 @@ from pages.parts.map.point_colors import CategoryColors, PointColors
 from pages.parts.map.points import Points
 from pages.parts.map.precision_inside import Share
 from pages.parts.map.selection import Picked
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifests.manifest import Manifest
 
 CSV_COLUMNS: Final = ("image_id", "path", "modality", "anatomy", "pathologies", "patient_id", "dataset", "split")
 

@@ -19,7 +19,7 @@ from pages.parts.frame import figures, loaders, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
 from pages.parts.images import gallery
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.evaluation import lines_of
 from radcbir_core.evaluation.reports.probes import Probes, label_scores, method_name

@@ -18,7 +18,7 @@ from pages.parts.frame import state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import percent
 from pages.parts.images import gallery
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation import Result
 from radcbir_core.evaluation.reports.space import Space, label_silhouettes
 from radcbir_core.wording import counted

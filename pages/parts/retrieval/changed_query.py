@@ -18,11 +18,11 @@ from pages.parts.frame import loaders, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import message
 from pages.parts.images import gallery
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import QueryError
 from radcbir_core.evaluation.metrics.overlap import rank_biased_overlap
 from radcbir_core.images.perturbations import PERTURBATIONS, Perturbation, Pixels, Step, perturbed
-from radcbir_core.search.query import ChangedQuery, EmbeddedQuery, ImageQuery, RowQuery
+from radcbir_core.search.queries.query import ChangedQuery, EmbeddedQuery, ImageQuery, RowQuery
 from radcbir_core.search.retriever import Answer
 
 _KEPT: Final = "radcbir:changed-query"

@@ -18,7 +18,7 @@ from pages.parts.images.why_panel import Subject
 from pages.parts.retrieval.query_panel import Asked
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
-from radcbir_core.search.query import ChangedQuery, ImageQuery
+from radcbir_core.search.queries.query import ChangedQuery, ImageQuery
 
 
 def ask(image_id: str) -> None:

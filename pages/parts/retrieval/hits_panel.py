@@ -28,10 +28,10 @@ from radcbir_core.errors import QueryError, RadcbirError
 from radcbir_core.evaluation.evaluation import Evaluation, Result, lines_of
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
-from radcbir_core.search.anatomy import anatomy_of
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.hub_orders import ORDERS, Order
-from radcbir_core.search.query import Query, RowQuery
+from radcbir_core.search.hubness.hub_orders import ORDERS, Order
+from radcbir_core.search.queries.anatomy import anatomy_of
+from radcbir_core.search.queries.query import Query, RowQuery
 from radcbir_core.search.retriever import Answer
 from radcbir_core.wording import counted
 

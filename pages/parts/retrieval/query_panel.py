@@ -18,7 +18,7 @@ from pages.parts.images.asked_last import IN_SESSION
 from pages.parts.images.embedded_texts import LINK_CHARACTERS, text_query
 from pages.parts.images.gallery import Labels
 from pages.parts.retrieval import changed_query, text_box, upload
-from radcbir_core.search.query import EmbeddedQuery, ImageQuery, Query, RowQuery
+from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery, Query, RowQuery
 
 _OF_SESSION: Final = {"query": IN_SESSION}
 

@@ -16,7 +16,7 @@ from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.retrieval import sentences
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import EncoderError
-from radcbir_core.search.text import check_text_tower, text_encoders
+from radcbir_core.search.queries.text import check_text_tower, text_encoders
 
 _BOX: Final = "radcbir:text"
 _WHOLE: Final = "radcbir:text-whole"

@@ -20,7 +20,7 @@ from pages.parts.frame.text import literal
 from pages.parts.images import asked_last, gallery, why_panel
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
-from radcbir_core.search.query import EmbeddedQuery, ImageQuery
+from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery
 
 _KEPT: Final = "radcbir:upload"
 _EMBEDDED: Final = "radcbir:upload-embedding"

@@ -34,10 +34,10 @@ from radcbir_core.collections.archive.contents import (
 )
 from radcbir_core.collections.artifacts import ARTIFACTS, EMBEDDINGS, INDEX, standings
 from radcbir_core.collections.changes import check_title, checked_root
-from radcbir_core.collections.checked_arrays import open_checked
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import corrected_cells, read_corrections
-from radcbir_core.collections.digests import Digests, digests_of
+from radcbir_core.collections.encoder_data.checked_arrays import open_checked
+from radcbir_core.collections.encoder_data.store import encoder_fault
 from radcbir_core.collections.layout import (
     CORRECTIONS,
     ENCODERS,
@@ -50,18 +50,18 @@ from radcbir_core.collections.layout import (
     Layout,
     check_name,
 )
-from radcbir_core.collections.manifest import COLUMNS, odd_column
-from radcbir_core.collections.migration import (
+from radcbir_core.collections.manifests.digests import Digests, digests_of
+from radcbir_core.collections.manifests.manifest import COLUMNS, odd_column
+from radcbir_core.collections.records.migration import (
     SCHEMA_VERSION,
     is_of_form_one,
     migrated_collection,
     migrated_encoder,
     version_of,
 )
-from radcbir_core.collections.record import ARCHIVED, digests_in, read_problems
-from radcbir_core.collections.record_rules import COLLECTION, odd_field
+from radcbir_core.collections.records.record import ARCHIVED, digests_in, read_problems
+from radcbir_core.collections.records.record_rules import COLLECTION, odd_field
 from radcbir_core.collections.reviews.review_log import read_log
-from radcbir_core.collections.store import encoder_fault
 from radcbir_core.collections.writing import new_collection, refuse_existing
 from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy
 from radcbir_core.progress import Progress, silent

@@ -44,8 +44,8 @@ from radcbir_core.collections.layout import (
     Layout,
 )
 from radcbir_core.collections.locks import at_rest
-from radcbir_core.collections.manifest import FRAME_COLUMN
-from radcbir_core.collections.record import write_record
+from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
+from radcbir_core.collections.records.record import write_record
 from radcbir_core.collections.reviews.review_log import leave_out_damaged
 from radcbir_core.collections.writing import link_or_copy, unfinished_folder
 from radcbir_core.errors import CollectionError

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collections.artifacts import INDEX, NEIGHBORS
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import Protocol
@@ -30,10 +30,10 @@ from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
+from radcbir_core.search.engines.quantized import QUANTIZATIONS, Quantized, exact_hits, kept_as, narrower_than_stored
+from radcbir_core.search.engines.recall import neighbor_recall, true_similarities
 from radcbir_core.search.exclusions import exclusions_of
 from radcbir_core.search.opening import index_note, searcher_of
-from radcbir_core.search.quantized import QUANTIZATIONS, Quantized, exact_hits, kept_as, narrower_than_stored
-from radcbir_core.search.recall import neighbor_recall, true_similarities
 from radcbir_core.wording import counted
 
 EXACT: Final = "exact"
@@ -61,7 +61,7 @@ class Approximation(Evaluation):
     The ways are :data:`EXACT`; :data:`ENGINE`, the index in use, where there is one that does not compare everything,
     as it answers under these exclusions to whoever asks for k hits; :data:`GRAPH`, the neighbor graph with what its
     readers search again where too few are left of it; and exact search over vectors and queries of fewer digits, of
-    :data:`~radcbir_core.search.quantized.QUANTIZATIONS`.
+    :data:`~radcbir_core.search.engines.quantized.QUANTIZATIONS`.
     """
 
     kind: ClassVar[str] = "approximation"

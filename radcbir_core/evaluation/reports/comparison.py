@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import NEAR_DUPLICATE
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import BySeen, by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of

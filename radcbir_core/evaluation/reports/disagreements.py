@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import clusters_of
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.errors import EvaluationError, QueryError
 from radcbir_core.evaluation.evaluation import Result
 from radcbir_core.evaluation.metrics.overlap import PERSISTENCE, rank_biased_overlap
@@ -25,7 +25,7 @@ from radcbir_core.evaluation.statistics.intervals import DIFFERENCES, mean_inter
 from radcbir_core.evaluation.view import GalleryView
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.exclusions import exclusions_of
-from radcbir_core.search.graph import ranked_hits
+from radcbir_core.search.neighbors.graph import ranked_hits
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow.compute as pc
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Manifest
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result
 from radcbir_core.progress import Progress, silent
 from radcbir_core.wording import counted

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.manifest import Codes
+from radcbir_core.collections.manifests.manifest import Codes
 from radcbir_core.evaluation.statistics.averages import means_of, present_labels, summarize
 from radcbir_core.evaluation.statistics.chance import expected_precision
 from radcbir_core.evaluation.statistics.intervals import mean_intervals

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.collections.manifest import Level
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation.view import GalleryView
 from radcbir_core.search.backend import Hits
 from radcbir_core.storage import atomic_bytes

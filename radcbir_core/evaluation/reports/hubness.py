@@ -1,7 +1,7 @@
 """Hubness: how unevenly images are retrieved, and what P@k becomes where hubs are held back.
 
-Owns the tables. Counts are metrics/k_occurrence.py's, the corrected rankings search/csls.py's and
-search/mutual_proximity.py's.
+Owns the tables. Counts are metrics/k_occurrence.py's, the corrected rankings search/hubness/csls.py's and
+search/hubness/mutual_proximity.py's.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.arrays import row_chunks
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.metrics.k_occurrence import hub_threshold, k_occurrences, skewness
@@ -28,9 +28,9 @@ from radcbir_core.evaluation.statistics.intervals import DIFFERENCES
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.csls import NEAREST, by_csls, usual_similarity
-from radcbir_core.search.graph import NEIGHBORS
-from radcbir_core.search.mutual_proximity import Nearest, by_mutual_proximity
+from radcbir_core.search.hubness.csls import NEAREST, by_csls, usual_similarity
+from radcbir_core.search.hubness.mutual_proximity import Nearest, by_mutual_proximity
+from radcbir_core.search.neighbors.graph import NEIGHBORS
 from radcbir_core.wording import counted
 
 RANKINGS: Mapping[str, str] = {"cosine": "cosine", "csls": "CSLS", "mutual_proximity": "mutual proximity"}

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import EXCLUSIONS, NEAR_DUPLICATE, Exclusion, groups_of
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of

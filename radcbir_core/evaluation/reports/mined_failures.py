@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from radcbir_core.arrays import row_chunks
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
@@ -31,7 +31,7 @@ from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.graph import NEIGHBORS
+from radcbir_core.search.neighbors.graph import NEIGHBORS
 from radcbir_core.wording import counted
 
 _SORTED_BY: Final = {

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.evaluation.by_seen import BySeen
 from radcbir_core.evaluation.evaluation import Need, Result, lines_of
 from radcbir_core.evaluation.protocol import KS, PAPER, Protocol

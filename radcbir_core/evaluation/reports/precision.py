@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation.by_seen import BySeen, Figure
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
 from radcbir_core.evaluation.protocol import EMPTY_SAID, OTHERWISE, SEEN_SAID, Protocol

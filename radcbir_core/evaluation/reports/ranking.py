@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice, lines_of
@@ -30,8 +30,8 @@ from radcbir_core.evaluation.statistics.averages import summarize
 from radcbir_core.evaluation.statistics.intervals import mean_intervals
 from radcbir_core.evaluation.view import GalleryView, asked_view, view_notes
 from radcbir_core.progress import Progress, silent
+from radcbir_core.search.engines.relevant_counts import relevant_among_first
 from radcbir_core.search.opening import vectors_of
-from radcbir_core.search.relevant_counts import relevant_among_first
 
 RANK_COLUMNS = (
     "label",

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.manifest import Codes, Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Codes, Level
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.column_groups import NOT_KNOWN, ColumnGroups, bands, groups_of_column, offered_columns
@@ -38,7 +38,7 @@ from radcbir_core.evaluation.statistics.max_t import Behind, falls_behind
 from radcbir_core.evaluation.statistics.randomization import holm
 from radcbir_core.evaluation.view import GalleryView, view_notes
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.graph import NEIGHBORS
+from radcbir_core.search.neighbors.graph import NEIGHBORS
 from radcbir_core.wording import counted
 
 Among = Literal["labels", "all"]

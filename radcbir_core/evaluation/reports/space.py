@@ -17,9 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import EXCLUSIONS, clusters_of, default_exclusions, groups_of
-from radcbir_core.collections.manifest import LEVELS, Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import LEVELS, Level
 from radcbir_core.errors import EvaluationError, QueryError, Remedy
 from radcbir_core.evaluation.by_seen import figures_by_seen
 from radcbir_core.evaluation.evaluation import Evaluation, Need, Result, choice

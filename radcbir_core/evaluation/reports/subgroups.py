@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.manifest import Level
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.by_seen import precision_by_seen
 from radcbir_core.evaluation.column_groups import ColumnGroups, groups_of_column, offered_columns

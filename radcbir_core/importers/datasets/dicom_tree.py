@@ -20,7 +20,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import read_directory, read_header
 from radcbir_core.images.dicom.numbers import is_no_number, numbers

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from radcbir_core.collections.manifest import FRAME_COLUMN
+from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.request import ImportRequest
 from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.collections.corrections import replaced
-from radcbir_core.collections.manifest import COLUMNS, Manifest
-from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.main_reason import main_reason

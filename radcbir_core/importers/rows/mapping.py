@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS
 from radcbir_core.errors import ManifestError, Remedy
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, recognized_columns
 from radcbir_core.importers.rows.normalizing import COMPUTED, LIST_SEPARATOR, listed_in, own_names

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, Spellings
 from radcbir_core.importers.rows.sources import Cell, Source
 from radcbir_core.vocabulary import (

@@ -52,7 +52,7 @@ class Row:
         reason: Why this is no image; "" where it is one.
         origin: The table that the line is in, where it is another than the source's.
         frame: Which frame of the file it is, counted from 0; ``None`` where the file is one image. The same number
-            stands in the cell :data:`~radcbir_core.collections.manifest.FRAME_COLUMN`.
+            stands in the cell :data:`~radcbir_core.collections.manifests.manifest.FRAME_COLUMN`.
         again: What is wrong with it where a row before, of another file that can be used, is the same image; "" for
             what is to be said of any table.
     """

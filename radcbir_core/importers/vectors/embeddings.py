@@ -22,8 +22,8 @@ import pyarrow as pa
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import remove_manifests
 from radcbir_core.collections.layout import Layout, check_name, list_collections
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import manifest_facts, write_record
 from radcbir_core.collections.writing import new_collection, refuse_existing, revised_collection, write_collection
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy

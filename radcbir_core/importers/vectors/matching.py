@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import COLUMNS
-from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, spelled_as_known
 from radcbir_core.importers.vectors.table_rows import TableRows, problems_table

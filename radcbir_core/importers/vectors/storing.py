@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.record import PROBLEM_COLUMNS
-from radcbir_core.collections.store import IMPORTED, EncoderStore, write_encoder_record
+from radcbir_core.collections.encoder_data.store import IMPORTED, EncoderStore, write_encoder_record
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.encoders.base import fingerprint_of
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers.vectors.matching import Matched

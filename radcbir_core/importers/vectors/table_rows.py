@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from radcbir_core.collections.record import PROBLEM_COLUMNS
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.importers.rows.identifiers import Spellings
 
 
@@ -29,7 +29,7 @@ class TableRows:
         lines: ``(N,)`` line of each row in the source, 1-based.
         positions: ``(N,)`` which row of the source it is, from 0, unusable ones counted.
         total: Rows of the source, the unusable ones included.
-        problems: The unusable rows, with :data:`~radcbir_core.collections.record.PROBLEM_COLUMNS`.
+        problems: The unusable rows, with :data:`~radcbir_core.collections.records.record.PROBLEM_COLUMNS`.
         changes: What normalization changed: (column, from, to) → rows.
         notes: What has to be known about the table, one sentence each.
         spellings: How its identifiers were written.

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, Spellings, recognized_columns, recognized_note
 from radcbir_core.importers.rows.uncertain import UNCERTAIN, Policy, policy_note, uncertain_finding

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS, TEXT_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.identifiers import recognized_columns, recognized_note
 from radcbir_core.importers.rows.normal_columns import normal_columns

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Final, Self
 from radcbir_core.collections.archive import open_archive
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import list_collections
-from radcbir_core.collections.record import ARCHIVED
+from radcbir_core.collections.records.record import ARCHIVED
 from radcbir_core.collections.writing import refuse_existing
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError

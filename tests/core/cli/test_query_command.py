@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.search import usearch
+from radcbir_core.search.engines import usearch
 from radcbir_core.search.opening import ENGINES
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run

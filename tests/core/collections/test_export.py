@@ -13,7 +13,7 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.export import csv_bytes_about, export_manifest
-from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
 from radcbir_core.collections.writing import write_collection
 from radcbir_core.errors import CollectionError
 from radcbir_core.importers import ImportRequest, import_as, import_collection

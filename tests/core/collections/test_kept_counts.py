@@ -9,8 +9,8 @@ import pytest
 
 from radcbir_core.collections import kept_counts
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.counting import counts_in
 from radcbir_core.collections.kept_counts import counts_of
+from radcbir_core.collections.manifests.counting import counts_in
 from radcbir_core.errors import CollectionError, StorageError
 
 

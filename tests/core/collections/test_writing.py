@@ -13,7 +13,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
-from radcbir_core.collections.record import write_record
+from radcbir_core.collections.records.record import write_record
 from radcbir_core.collections.writing import (
     new_collection,
     refuse_existing,

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS, Manifest
+from radcbir_core.collections.manifests.manifest import COLUMNS, TEXT_COLUMNS, Manifest
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.column_groups import MOST_VALUES, NOT_KNOWN, bands, groups_of_column, offered_columns
 

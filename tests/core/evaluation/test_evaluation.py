@@ -16,7 +16,7 @@ import pytest
 from radcbir_core.cli import main
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES, NEIGHBORS
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifests.manifest import Manifest
 from radcbir_core.errors import EvaluationError, StaleError, StorageError
 from radcbir_core.evaluation import EVALUATIONS, Protocol, Result, evaluate, evaluation_of, evaluation_on
 from radcbir_core.evaluation.evaluation import Evaluation

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radcbir_core.collections.manifest import COLUMNS, Codes, Manifest
+from radcbir_core.collections.manifests.manifest import COLUMNS, Codes, Manifest
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import relevance
 from radcbir_core.evaluation.relevance import (

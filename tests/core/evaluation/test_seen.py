@@ -10,7 +10,7 @@ import pytest
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.store import EncoderStore
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.encoders.kits.training_list import UNKNOWN, Training
 from radcbir_core.errors import CollectionError
 from radcbir_core.evaluation.protocol import Protocol

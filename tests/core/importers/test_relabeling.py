@@ -18,16 +18,16 @@ from radcbir_core.cli import main
 from radcbir_core.collections.archive import open_archive, write_archive
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import COLUMNS, read_corrections
-from radcbir_core.collections.digests import digests_of
 from radcbir_core.collections.export import export_manifest
-from radcbir_core.collections.manifest import Manifest
+from radcbir_core.collections.manifests.digests import digests_of
+from radcbir_core.collections.manifests.manifest import Manifest
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, ManifestError, StaleError, StorageError
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.importers import import_collection
 from radcbir_core.importers.relabeling import correct_labels
 from radcbir_core.pipeline import build_collection
-from tests.core.collections.test_migration import contents
+from tests.core.collections.records.test_migration import contents
 
 
 @pytest.fixture
@@ -260,7 +260,7 @@ def test_a_full_disk_changes_nothing(small, csv, monkeypatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("radcbir_core.collections.manifest.pq.write_table", full)
+    monkeypatch.setattr("radcbir_core.collections.manifests.manifest.pq.write_table", full)
     with pytest.raises(StorageError, match="space left on the disk"):
         correct_labels("small", csv(f"image_id,view\n{first},corrected\n"))
     assert open_collection("small").digest == small.digest

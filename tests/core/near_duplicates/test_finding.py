@@ -19,7 +19,7 @@ from radcbir_core.errors import StaleError
 from radcbir_core.evaluation import evaluation_on
 from radcbir_core.importers import import_collection
 from radcbir_core.near_duplicates.finding import find_near_duplicates
-from radcbir_core.search.graph import build_neighbors
+from radcbir_core.search.neighbors.graph import build_neighbors
 from radcbir_core.search.opening import build_index
 from tests.core.near_duplicates.copies import COPIES, blobs
 

@@ -31,8 +31,8 @@ from radcbir_core.search.backend import (
     Vectors,
     in_blocks,
 )
+from radcbir_core.search.engines.shards import Shards
 from radcbir_core.search.opening import Engine
-from radcbir_core.search.shards import Shards
 from radcbir_core.storage import atomic_path
 
 REPOSITORY = Path(__file__).resolve().parents[3]

@@ -25,14 +25,14 @@ OPENS_ARRAYS = {
 }
 
 ASKS_FOR_ARRAYS = {
-    "radcbir_core/collections/checked_arrays.py": "by the rules of the artifact",
+    "radcbir_core/collections/encoder_data/checked_arrays.py": "by the rules of the artifact",
     "radcbir_core/collections/thumbnails.py": "offsets of thumbnails",
-    "radcbir_core/collections/store.py": "arrays of an encoder by name; search and the neighbor graph ask it",
+    "radcbir_core/collections/encoder_data/store.py": "arrays of an encoder by name; search asks it",
     "radcbir_core/collections/archive/archive_reader.py": "what a stranger's archive brings is looked at first",
 }
 
 KNOWS_THE_PATH = {
-    "radcbir_core/collections/store.py": "who says that they are damaged, and how they are mended",
+    "radcbir_core/collections/encoder_data/store.py": "who says that they are damaged, and how they are mended",
     "radcbir_core/importers/vectors/storing.py": "whether what was written is what was there",
     "pages/parts/collections/exports.py": "how large it is",
 }
@@ -88,7 +88,7 @@ def test_checked_arrays_are_asked_for_only_where_it_is_known_why() -> None:
     ("word", "known"),
     [
         ("embeddings_path", set(KNOWS_THE_PATH)),
-        ("open_array", {"radcbir_core/collections/store.py"}),
+        ("open_array", {"radcbir_core/collections/encoder_data/store.py"}),
         ("embeddings.npy", {"radcbir_core/collections/artifacts.py"}),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.export import export_manifest
-from radcbir_core.collections.manifest import COLUMNS
+from radcbir_core.collections.manifests.manifest import COLUMNS
 from radcbir_core.errors import CollectionError
 from radcbir_core.importers.vectors.embeddings import import_embeddings
 from radcbir_core.search.embeddings_export import export_embeddings

@@ -15,8 +15,8 @@ import pytest
 
 from radcbir_core.collections.artifacts import INDEX, NEIGHBORS, Standing
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.layout import data_folder
-from radcbir_core.collections.store import EncoderStore
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError
 from radcbir_core.evaluation import Protocol
@@ -25,7 +25,7 @@ from radcbir_core.evaluation.reports.space import Space
 from radcbir_core.pipeline import build_collection, build_indexes
 from radcbir_core.search import opening
 from radcbir_core.search.backend import ArrayVectors, Backend
-from radcbir_core.search.graph import build_neighbors
+from radcbir_core.search.neighbors.graph import build_neighbors
 from radcbir_core.search.opening import build_index, engine_of, searcher_of, vectors_of
 from radcbir_core.search.retriever import Retriever
 from radcbir_core.storage import digest_file

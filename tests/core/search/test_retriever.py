@@ -11,7 +11,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.groups import EXCLUSIONS
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, QueryError, StaleError
-from radcbir_core.search.query import ImageQuery, RowQuery, VectorQuery
+from radcbir_core.search.queries.query import ImageQuery, RowQuery, VectorQuery
 from radcbir_core.search.retriever import HIT_COLUMNS, Retriever, check_encoder
 from tests.kept_embeddings import directions, kept_embeddings
 from tests.stale import outdate

@@ -14,7 +14,7 @@ from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import CollectionExistsError, StorageError
 from radcbir_core.evaluation import evaluation_on
 from radcbir_core.importers.vectors.embeddings import import_embeddings
-from radcbir_core.search.graph import build_neighbors
+from radcbir_core.search.neighbors.graph import build_neighbors
 from radcbir_core.search.opening import build_index, vectors_in
 from radcbir_core.synthetic import embedding_collection
 from radcbir_core.synthetic.embedding_collection import ENCODER_ID, NOTE, make_synthetic

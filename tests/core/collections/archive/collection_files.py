@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import manifest_facts, write_record
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ from radcbir_core.importers.relabeling import correct_labels
 from radcbir_core.pipeline import build_collection, build_indexes
 from radcbir_core.search.retriever import Retriever
 from tests.core.collections.archive.collection_files import EMBEDDINGS, SHARD, contents
-from tests.core.collections.test_migration import NOW, as_form_one
+from tests.core.collections.records.test_migration import NOW, as_form_one
 from tests.kept_embeddings import kept_embeddings
 from tests.stale import outdate
 from tests.stand_ins import project_quickly

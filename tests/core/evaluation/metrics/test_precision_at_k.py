@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from radcbir_core import arrays
 from radcbir_core.arrays import check_codes, row_chunks
-from radcbir_core.collections.manifest import Codes
+from radcbir_core.collections.manifests.manifest import Codes
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation.metrics.precision_at_k import (
     DIVISORS,

@@ -20,7 +20,7 @@ from radcbir_core.evaluation.reports.approximation import (
 )
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.search.backend import ArrayVectors, unit_vectors
-from radcbir_core.search.cells import Cells
+from radcbir_core.search.engines.cells import Cells
 from radcbir_core.search.opening import build_index, index_note
 
 PROTOCOL = Protocol.of(ks=(1, 3))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.manifest import COLUMNS, Manifest
+from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
 from radcbir_core.errors import StaleError
 from radcbir_core.evaluation import evaluate
 from radcbir_core.evaluation.reports.duplicate_groups import GROUP_COLUMNS, DuplicateGroups

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.manifest import Manifest
-from radcbir_core.collections.record import manifest_facts, write_record
+from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.collections.records.record import manifest_facts, write_record
 from radcbir_core.errors import EvaluationError
 from radcbir_core.evaluation import Protocol
 from radcbir_core.evaluation.reports.leakage import NOTHING, Leakage, known_exclusions, vanished_hits

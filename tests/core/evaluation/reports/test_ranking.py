@@ -20,7 +20,7 @@ from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.reports.ranking import RANK_COLUMNS, Ranking, column_of
 from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build_collection
-from radcbir_core.search import relevant_counts
+from radcbir_core.search.engines import relevant_counts
 from tests.core.evaluation.metrics.rankings import by_definition
 from tests.core.evaluation.test_relevance import slow_grade
 from tests.kept_embeddings import directions

@@ -126,7 +126,7 @@ def test_what_is_wrong_is_said(store, monkeypatch) -> None:
 
 
 def test_the_command_does_without_labels_at_the_level_of_silhouettes(store, monkeypatch, capsys) -> None:
-    from radcbir_core.collections.manifest import Manifest
+    from radcbir_core.collections.manifests.manifest import Manifest
 
     original = Manifest.labels
 

@@ -105,7 +105,7 @@ def test_every_figure_says_that_patients_and_copies_are_not_known(release) -> No
     from radcbir_core.encoders import load_encoder
     from radcbir_core.evaluation import Protocol
     from radcbir_core.evaluation.reports.precision import Precision
-    from radcbir_core.search.graph import build_neighbors
+    from radcbir_core.search.neighbors.graph import build_neighbors
     from radcbir_core.search.opening import build_index
 
     collection = import_as(ImportRequest([release], "c", check="exists")).collection

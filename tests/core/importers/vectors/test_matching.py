@@ -119,7 +119,7 @@ def test_only_what_a_mask_keeps() -> None:
 
 
 def test_a_manifest_of_what_tables_tell() -> None:
-    from radcbir_core.collections.manifest import COLUMNS, TEXT_COLUMNS
+    from radcbir_core.collections.manifests.manifest import COLUMNS, TEXT_COLUMNS
 
     columns = {name: ["x", "y"] for name in TEXT_COLUMNS} | {"pathologies": [["a"], []], "age": [1, None]}
     whole = complete(pa.table(columns))

@@ -1,0 +1,1 @@
+"""The table of images: its columns, what identifies it, and counts in it."""

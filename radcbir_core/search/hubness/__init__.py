@@ -1,0 +1,1 @@
+"""Orders of hits that hold hubs back."""

@@ -1,0 +1,1 @@
+"""What can be asked: images, sentences, vectors, and what narrows them."""
