@@ -247,7 +247,12 @@ class Retriever:
         Raises:
             QueryError: As :meth:`search`, and all its further errors.
         """
-        return query_of(asked, self.collection).embed(Means(self.store, self._searcher, self._encoder))
+        return query_of(asked, self.collection).embed(self.means)
+
+    @property
+    def means(self) -> Means:
+        """What queries are turned into vectors with here."""
+        return Means(self.store, self._searcher, self._encoder)
 
     def allowed(self, where: Where | None) -> Mask | None:
         """Which images a filter lets through; ``None`` without a filter."""
