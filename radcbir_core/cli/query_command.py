@@ -13,6 +13,7 @@ from rich.text import Text
 from radcbir_core.cli.application import AsJson, EncoderOption, Excluded, Name, app, complaints
 from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
 from radcbir_core.cli.printing import print_table
+from radcbir_core.cli.sentence_options import check_options, notes_on_answer, sentence_query
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
 from radcbir_core.wording import counted
@@ -31,6 +32,17 @@ def query(
     text: Annotated[
         str | None, typer.Option("--text", help="A sentence to search with; needs an encoder with a text tower.")
     ] = None,
+    read: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--read",
+            metavar="WRITTEN=AS",
+            help="What a word of --text is read as; word for word without AS. Repeat it.",
+        ),
+    ] = None,
+    several_phrasings: Annotated[  # noqa: FBT002 - a switch on the command line
+        bool, typer.Option("--several-phrasings", help="Ask --text in other words, too, and search with the mean.")
+    ] = False,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     where: Annotated[
         list[str] | None,
@@ -56,11 +68,12 @@ def query(
     """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
     from radcbir_core.encoders import load_encoder
     from radcbir_core.images.perturbations import Step, perturbed
-    from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query, RowQuery, TextQuery, query_of
+    from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query, RowQuery, query_of
     from radcbir_core.search.queries.text import text_encoders
     from radcbir_core.search.retriever import Retriever
 
     given = [name for name, value in (("--image", image), ("--id", image_id), ("--text", text)) if value is not None]
+    check_options(text, read=read or [], several=several_phrasings)
     if len(given) != 1:
         what = f"{' and '.join(given)} are given" if given else "none is given"
         raise QueryError(f"Expected one of --image, --id and --text, but {what}. Give exactly one.")
@@ -77,7 +90,7 @@ def query(
     if text is not None and steps:
         raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
     if text is not None:
-        asked = TextQuery(text)
+        asked = sentence_query(text, collection, read=read or [], several=several_phrasings)
     elif image is not None:
         asked = ImageQuery.of_file(image, frame=frame)
     else:
@@ -88,7 +101,7 @@ def query(
     answer = retriever.search(
         asked, k=k, where=conditions, exclude=excluded, within_anatomy=within_anatomy, order=hubness
     )
-    for note in answer.notes:
+    for note in (*answer.notes, *notes_on_answer(answer.query, retriever.means)):
         complaints.print(Text(f"Note: {note}"))
     measure, table = answer.measure, answer.table()
     if as_json:

@@ -9,6 +9,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.engines import usearch
+from radcbir_core.search.language import nonsense
 from radcbir_core.search.opening import ENGINES
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
@@ -140,6 +141,7 @@ def test_an_image_that_is_none(small, capsys, tmp_path) -> None:
 
 def test_query_by_text(small_text_data, mini, monkeypatch, capsys) -> None:
     monkeypatch.setenv("RADCBIR_DATA", str(small_text_data))
+    monkeypatch.setattr(nonsense, "CHANCE_KNOWN", 1.0)  # what a random encoder answers is no better
     code, out, err = run(capsys, "query", "small", "--text", "CT of the abdomen with a cyst", "-k", "3", "--json")
     assert (code, err) == (0, ""), "the one encoder with a text tower need not be named"
     hits = json.loads(out)
