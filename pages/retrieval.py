@@ -27,6 +27,8 @@ def page() -> None:
             picker.browse(opened.collection, on_query=query_panel.use_image, among=among)
         elif asked is not None:
             hits_panel.show(opened, asked)
+            if asked.afterwards is not None:
+                asked.afterwards()
         elif source == "text":
             text_box.explain(opened.collection, opened.encoder_id)
         else:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from pages.parts.frame import encoder_warmup
 from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
+from radcbir_core.search.language import nonsense
 from radcbir_core.search.queries.query import TextQuery
 from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
@@ -15,6 +18,13 @@ from tests.small_images import HTML_LABEL
 
 SENTENCE = "CT of the abdomen with a cyst"
 MINI = {"collection": "small", "encoder": "radcbir-mini"}
+
+
+@pytest.fixture(autouse=True)
+def kind_judge(monkeypatch):
+    """What the random encoder of these tests answers to any sentence is no better than nonsense; not told here."""
+    monkeypatch.setattr(nonsense, "CHANCE_KNOWN", 1.0)
+    monkeypatch.setattr(nonsense, "CHANCE", 1.0)
 
 
 def expected(text, **options):
@@ -174,3 +184,84 @@ def test_examples_prefer_what_tells_and_what_differs():
         "normal chest radiograph",
     ]
     assert prompts.examples([]) == []
+
+
+def clicked(at, label, number=0):
+    [button for button in at.button if button.label.replace("\\", "") == label][number].click()
+    return at.run()
+
+
+def read_as(at):
+    return next((one.value for one in at.markdown if one.value.startswith("Read as")), "").replace("\\", "")
+
+
+def test_an_abbreviation_is_read_as_what_it_means_and_that_can_be_taken_back(text_app):
+    at = text_app("retrieval", **MINI, text="CXR with PTX")
+    assert read_as(at) == "Read as **chest radiograph with pneumothorax**"
+    assert [card["row"] for card in cards(at)] == expected("chest radiograph with pneumothorax").rows[0].tolist()
+    clicked(at, "take back", 1)
+    assert at.query_params["read"] in ("PTX=", ["PTX="])
+    assert read_as(at) == "Read as **chest radiograph with PTX**"
+    assert [card["row"] for card in cards(at)] == expected("chest radiograph with PTX").rows[0].tolist()
+    clicked(at, "read it again")
+    assert "read" not in at.query_params
+    assert not complaints(at)
+
+
+def test_a_misspelt_word_is_asked_back_and_one_click_mends_it(text_app):
+    at = text_app("retrieval", **MINI, text="pnuemothorax")
+    assert "**pnuemothorax** is not known here" in words(at).replace("\\", "")
+    clicked(at, "pneumothorax")
+    assert at.query_params["read"] in ("pnuemothorax=pneumothorax", ["pnuemothorax=pneumothorax"])
+    assert "pnuemothorax → pneumothorax (as chosen)" in words(at).replace("\\", "")
+    assert [card["row"] for card in cards(at)] == expected("pneumothorax").rows[0].tolist()
+    box(at).set_value("chest")
+    at.run()
+    assert "read" not in at.query_params, "what was chosen is of the sentence before"
+
+
+def test_what_may_mean_several_things_is_asked_back(text_app):
+    at = text_app("retrieval", **MINI, text="PE")
+    assert "may mean several things" in words(at)
+    clicked(at, "pulmonary embolism")
+    assert read_as(at) == "Read as **pulmonary embolism**"
+    assert "may mean several things" not in words(at)
+
+
+def test_what_is_denied_is_not_shown(text_app):
+    at = text_app("retrieval", **MINI, text="chest radiograph, no effusion", k="100")
+    assert read_as(at) == "Read as **chest radiograph**, without **effusion**"
+    assert "Without effusion: left out are 5 images labeled effusion" in words(at)
+    assert len(cards(at)) == 56
+    assert not any("effusion" in line["value"] for card in cards(at) for line in card["lines"])
+    clicked(at, "read word for word")
+    assert len(cards(at)) == 61
+    assert "left out are" not in words(at)
+
+
+def test_several_phrasings_are_asked_for_by_a_switch_and_tell_their_spread(text_app):
+    at = text_app("retrieval", **MINI, text="chest radiograph with effusion")
+    assert "phrasings: their cosines" not in words(at)
+    next(switch for switch in at.toggle if switch.label == "In several phrasings").set_value(True)
+    at.run()
+    assert at.query_params["phrasings"] in ("several", ["several"])
+    assert "Asked in 8 phrasings" in words(at)
+    assert not complaints(at)
+
+
+def test_hits_no_better_than_those_of_nonsense_are_called_so(text_app, monkeypatch):
+    monkeypatch.setattr(nonsense, "CHANCE", 0.0)
+    at = text_app("retrieval", **MINI, text="asdf qwer")
+    assert "**No better than nonsense.** The first hits are" in complaints(at)
+    assert "Most of its words are not known here." in complaints(at)
+    assert "Not known here: asdf" in words(at)
+    at = text_app("retrieval", **MINI, text="chest")
+    assert "Compared with nonsense: The first hits are" in words(at)
+    assert not complaints(at)
+
+
+def test_choices_that_are_none_in_a_link_are_told_and_left_out(text_app):
+    at = text_app("retrieval", **MINI, text="PTX", read="PTX", phrasings="many")
+    assert "Expected read as column=value" in complaints(at)
+    assert "Expected phrasings to be one of those there are" in complaints(at)
+    assert read_as(at) == "Read as **pneumothorax**"

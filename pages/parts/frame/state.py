@@ -8,7 +8,8 @@ Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval, among
 ``select`` (what is selected on the map, repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``, with a minus where
 it takes away, and ``ENCODER@``, ``/MAP@`` or ``ENCODER/MAP@`` before an outline on another map than the open encoder's
 first one). On Retrieval: ``image`` or ``text``, ``source``, ``k``, ``exclude`` (repeated), ``where`` (repeated,
-``column=value`` as on the command line), ``find``, ``browse`` (as ``where``), ``perturb`` (repeated, ``rotate:10``),
+``column=value`` as on the command line), ``read`` (repeated, ``written=read as``, of the words of a sentence),
+``phrasings`` (``several`` of a sentence), ``find``, ``browse`` (as ``where``), ``perturb`` (repeated, ``rotate:10``),
 ``within`` (``anatomy``), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and ``why`` (by which
 method, there and wherever a pair is open in large). On Pathology: ``view``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),

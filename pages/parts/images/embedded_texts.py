@@ -1,23 +1,59 @@
-"""Sentences as queries: embedded ones, of which those of late are remembered."""
+"""Sentences as queries: how they are read, and embedded ones, of which those of late are remembered."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
 
 from pages.parts.frame import loaders
-from pages.parts.frame.loaders import EncoderKey
+from pages.parts.frame.loaders import CollectionKey, EncoderKey
 from radcbir_core.collections.collection import Collection
-from radcbir_core.search.queries.query import EmbeddedQuery, TextQuery
+from radcbir_core.search.language.lexicon import Lexicon
+from radcbir_core.search.language.nonsense import Standing, standing_of
+from radcbir_core.search.language.phrasing_spread import PhrasingSpread, phrasing_spread
+from radcbir_core.search.language.sentence_query import EmbeddedSentence, SentenceQuery
+from radcbir_core.search.language.sentence_reading import SentenceReading, read_sentence
 from radcbir_core.search.queries.text import check_text_tower, cleaned_text
 
 LINK_CHARACTERS: Final = 2000
 """A link holds as much of a sentence."""
 
+Choices = tuple[tuple[str, str], ...]
 
-def text_query(opened: Collection, encoder_id: str, text: str) -> EmbeddedQuery:
-    """A sentence, embedded; those of late are remembered.
+
+def reading_of(opened: Collection, text: str, choices: Mapping[str, str] | None = None) -> SentenceReading:
+    """How a sentence is read.
+
+    Args:
+        opened: The collection that is searched.
+        text: The sentence.
+        choices: What is written → what it is to be read as.
+
+    Raises:
+        QueryError: It is no sentence.
+    """
+    sentence = cleaned_text(text)
+    return _reading(loaders.collection_key(opened), sentence, tuple(sorted((choices or {}).items())))
+
+
+def text_query(
+    opened: Collection,
+    encoder_id: str,
+    text: str,
+    *,
+    choices: Mapping[str, str] | None = None,
+    several: bool = False,
+) -> EmbeddedSentence:
+    """A sentence, read with care and embedded; those of late are remembered.
+
+    Args:
+        opened: The collection that is searched.
+        encoder_id: Of an encoder of it.
+        text: The sentence.
+        choices: As of :func:`reading_of`.
+        several: Whether it is asked in several phrasings.
 
     Raises:
         QueryError: It is no sentence.
@@ -27,9 +63,38 @@ def text_query(opened: Collection, encoder_id: str, text: str) -> EmbeddedQuery:
     sentence = cleaned_text(text)
     check_text_tower(opened.store(encoder_id))
     loaders.encoder(opened, encoder_id)  # here, and not only below, so that it is said that it is being loaded
-    return _text_query(loaders.encoder_key(opened, encoder_id), sentence)
+    chosen = tuple(sorted((choices or {}).items()))
+    return _text_query(loaders.encoder_key(opened, encoder_id), sentence, chosen, several=several)
+
+
+def standing(opened: Collection, encoder_id: str, asked: EmbeddedSentence) -> Standing:
+    """A sentence beside nonsense of its length."""
+    query = asked.query
+    assert isinstance(query, SentenceQuery)  # noqa: S101 - for the types
+    return _standing(loaders.encoder_key(opened, encoder_id), query.reading)
+
+
+def spread(opened: Collection, encoder_id: str, asked: EmbeddedSentence) -> PhrasingSpread | None:
+    """How much the hits hang on the wording; None of a sentence in one phrasing."""
+    return phrasing_spread(asked, loaders.retriever(opened, encoder_id).means)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _reading(key: CollectionKey, sentence: str, choices: Choices) -> SentenceReading:
+    return read_sentence(sentence, _lexicon(key), choices=dict(choices))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _lexicon(key: CollectionKey) -> Lexicon:
+    return Lexicon.of(loaders.collection_by(key))
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _text_query(key: EncoderKey, text: str) -> EmbeddedQuery:
-    return loaders.retriever_by(key).embed(TextQuery(text))
+def _text_query(key: EncoderKey, sentence: str, choices: Choices, *, several: bool) -> EmbeddedSentence:
+    query = SentenceQuery(_reading(key.collection, sentence, choices), several)
+    return query.embed(loaders.retriever_by(key).means)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _standing(key: EncoderKey, reading: SentenceReading) -> Standing:
+    return standing_of(reading, loaders.retriever_by(key).means)

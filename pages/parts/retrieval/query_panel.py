@@ -5,8 +5,9 @@ Owns the choice among the collection, an upload and a sentence; what each kind o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import streamlit as st
@@ -15,9 +16,9 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.images import gallery, picker, pictures, seen_marks
 from pages.parts.images.asked_last import IN_SESSION
-from pages.parts.images.embedded_texts import LINK_CHARACTERS, text_query
+from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, text_box, upload
+from pages.parts.retrieval import changed_query, sentence_panel, text_box, upload
 from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery, Query, RowQuery
 
 _OF_SESSION: Final = {"query": IN_SESSION}
@@ -35,6 +36,7 @@ class Asked:
         labels: Of an image of the collection; None of any other query.
         row: Of that image.
         unchanged: The query before it was perturbed; None where it was not.
+        afterwards: Draws what takes longer than the hits and is said above them; None where there is nothing.
     """
 
     query: Query
@@ -44,6 +46,7 @@ class Asked:
     labels: Labels | None = None
     row: int | None = None
     unchanged: EmbeddedQuery | None = None
+    afterwards: Callable[[], None] | None = None
 
 
 def use_image(image_id: str) -> None:
@@ -81,8 +84,10 @@ def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Ask
     if text is None:
         return None
     with beside:  # where it can be seen that an encoder is being loaded
-        embedded = text_query(opened.collection, opened.encoder_id, text)
-    return Asked(embedded.query, text, link, embedded)
+        place = text_box.ask_back(opened, text)
+        embedded = text_box.embedded(opened, text)
+    judge = partial(sentence_panel.judge, opened, embedded, place)
+    return Asked(embedded.query, text, link, embedded, afterwards=judge)
 
 
 def _from_collection(opened: Opened) -> Asked | None:

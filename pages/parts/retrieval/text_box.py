@@ -1,7 +1,7 @@
 """A sentence as query: the box, examples to click, and what to do where the encoder cannot read.
 
-Owns the sentence of the session. The URL holds it, up to ``LINK_CHARACTERS``; a longer one is kept whole in the
-session, so that it can be said how much of it counts.
+Owns the sentence of the session; how it is read is said by sentence_panel.py. The URL holds it, up to
+``LINK_CHARACTERS``; a longer one is kept whole in the session, so that it can be said how much of it counts.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from typing import Final
 import streamlit as st
 
 from pages.parts.frame import shell, state
+from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
+from pages.parts.images import embedded_texts
 from pages.parts.images.embedded_texts import LINK_CHARACTERS
-from pages.parts.retrieval import sentences
+from pages.parts.retrieval import sentence_panel, sentences
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import EncoderError
+from radcbir_core.search.language.sentence_query import EmbeddedSentence
 from radcbir_core.search.queries.text import check_text_tower, text_encoders
 
 _BOX: Final = "radcbir:text"
@@ -40,6 +43,9 @@ def ask(collection: Collection, encoder_id: str) -> str | None:
         placeholder="in words, then Enter",
         on_change=lambda: use_text(st.session_state[_BOX]),
     )
+    if text is not None:
+        with shell.errors_shown():
+            sentence_panel.draw(embedded_texts.reading_of(collection, text, sentence_panel.choices()))
     st.caption("For example:")
     with st.container(gap="xxsmall", key="radcbir-examples"):
         for example in sentences.example_texts(collection):
@@ -50,7 +56,35 @@ def ask(collection: Collection, encoder_id: str) -> str | None:
 def use_text(text: str) -> None:
     """Make a sentence the query; a callback, so that the run after it shows its hits."""
     st.session_state[_WHOLE] = text
-    state.update(text=text[:LINK_CHARACTERS], source=None if text else "text", image=None, view=None)
+    # How the words of another sentence are read means nothing for this one.
+    state.update(text=text[:LINK_CHARACTERS], source=None if text else "text", image=None, view=None, read=None)
+
+
+def ask_back(opened: Opened, text: str) -> st.delta_generator.DeltaGenerator:
+    """Draw what is asked back of a sentence; where it is judged once its hits are there.
+
+    Raises:
+        QueryError: It is no sentence.
+    """
+    sentence_panel.ask_back(embedded_texts.reading_of(opened.collection, text, sentence_panel.choices()))
+    return st.empty()
+
+
+def embedded(opened: Opened, text: str) -> EmbeddedSentence:
+    """The sentence as it is to be searched with.
+
+    Raises:
+        QueryError: It is no sentence.
+        EncoderError: The encoder has no text tower, or cannot be loaded here.
+        StaleError: The encoder here is another version than the one that made the collection's embeddings.
+    """
+    return embedded_texts.text_query(
+        opened.collection,
+        opened.encoder_id,
+        text,
+        choices=sentence_panel.choices(),
+        several=sentence_panel.asks_several(),
+    )
 
 
 def explain(collection: Collection, encoder_id: str) -> None:
