@@ -1,7 +1,7 @@
 """How a collection comes to be, and how another takes its place: whole, or not at all.
 
-Owns the three ways to fill a folder: a new collection, one whose making goes on where it was stopped, and a copy of one
-that is there, to be revised. What fills them is the business of imports.
+Owns the ways to fill a folder: a new collection, one whose making goes on where it was stopped, what is to be added to
+one that is there, and a copy of it, to be revised. What fills them is the business of imports.
 """
 
 from __future__ import annotations
@@ -115,20 +115,46 @@ def resumable_collection(name: str, *, key: str) -> Iterator[Path]:
     """
     final = collections_folder() / check_name(name)
     refuse_existing(name)
-    # No name has a plus in it: what begins like this is of no other collection.
-    unfinished = final.with_name(f"{UNFINISHED}{name}+{key}")
     with disk_errors(final):
         make_private_folder(final.parent)
         with gate(final, doing="making"):
             refuse_existing(name)
-            for other in final.parent.glob(f"{UNFINISHED}{glob.escape(name)}+*"):
-                if other != unfinished:
-                    shutil.rmtree(other, ignore_errors=True)
-            unfinished.mkdir(exist_ok=True)
-            remove_partials(unfinished)
+            unfinished = _kept_folder(final, key)
             yield unfinished
             sync_disk(unfinished)  # images that are written plainly, a part after the other
             _give_name(unfinished, final)
+
+
+@contextmanager
+def resumable_addition(name: str, *, key: str) -> Iterator[Path]:
+    """Give a folder beside a collection for what is to be added to it; it stays until whoever adds it removes it.
+
+    Args:
+        name: The collection's name.
+        key: As for :func:`resumable_collection`.
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        CollectionError: Another process is filling the folder, or changing the collection.
+        StorageError: No space left, or no permission.
+    """
+    final = folder_of(name)
+    with disk_errors(final), gate(final, doing="changing"):
+        unfinished = _kept_folder(final, key)
+        yield unfinished
+        sync_disk(unfinished)
+
+
+def _kept_folder(final: Path, key: str) -> Path:
+    """The folder that is filled for a collection from what ``key`` says, as it was left; others are removed."""
+    # No name has a plus in it: what begins like this is of no other collection.
+    unfinished = final.with_name(f"{UNFINISHED}{final.name}+{key}")
+    for other in final.parent.glob(f"{UNFINISHED}{glob.escape(final.name)}+*"):
+        if other != unfinished:
+            shutil.rmtree(other, ignore_errors=True)
+    unfinished.mkdir(exist_ok=True)
+    remove_partials(unfinished)
+    return unfinished
 
 
 @contextmanager

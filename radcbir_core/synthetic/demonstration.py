@@ -1,28 +1,43 @@
 """The demonstration: the phantom collection, built with the encoder that comes with RadCBIR.
 
-Owns what is made and in which order. Drawing is ``phantom_collection``'s business, building ``pipeline``'s, and that it
-is made once whoever asks for it at once ``radcbir_core.jobs``'.
+Owns what is made and in which order: a few patients of each label are drawn and embedded first, so that there is
+something to search while the others are drawn. Drawing is ``phantom_collection``'s business, building ``pipeline``'s,
+and that it is made once whoever asks for it at once ``radcbir_core.jobs``'.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES
-from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import check_name, list_collections
-from radcbir_core.encoders import load_encoder
+from radcbir_core.embed import embed, is_current
+from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.errors import CollectionExistsError, Remedy
 from radcbir_core.pipeline import build_collection
 from radcbir_core.progress import Progress, silent
-from radcbir_core.synthetic.phantom_collection import DEFAULT_IMAGES, DEFAULT_NAME, TITLE, make_phantoms
-from radcbir_core.synthetic.phantoms.patients import labels_for
+from radcbir_core.synthetic.phantom_collection import (
+    DEFAULT_IMAGES,
+    DEFAULT_NAME,
+    DEFAULT_SEED,
+    TITLE,
+    complete_phantoms,
+    images_planned,
+    make_phantoms,
+)
+from radcbir_core.synthetic.phantoms.patients import labels_for, patients
 
 NAME: Final = DEFAULT_NAME
 ENCODER: Final = "radcbir-mini"
-STAGES: Final = ("load", "draw", *ARTIFACT_NAMES)
+FEWEST_TO_BEGIN_WITH: Final = 1000
+"""Of so many images and more a part is drawn first."""
+FIRST_PATIENTS: Final = 120
+"""Two of each label: one of a query and one that it can find."""
+STAGES: Final = ("load", "first", "draw", *ARTIFACT_NAMES)
 """What progress is told about, in this order; a stage that is finished already may be left out."""
 
 
@@ -59,11 +74,11 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
         StorageError: No space left, or no permission.
     """
     check_name(name)
-    seconds = {}
+    seconds: dict[str, float] = {}
     exists = name in list_collections()
-    if exists and images is not None and len(open_collection(name)) != images:
+    if exists and images is not None and (planned := images_planned(open_collection(name))) != images:
         raise CollectionExistsError(
-            f"Expected {images:,} phantoms in {name}, but it is there already with {len(open_collection(name)):,}. "
+            f"Expected {images:,} phantoms in {name}, but it is there already with {planned:,}. "
             "Remove it first, or choose another name.",
             remedy=Remedy("remove", name),
         )
@@ -71,12 +86,50 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
     encoder = load_encoder(ENCODER)
     progress("load", 1, 1)
     if not exists:
-        started = time.monotonic()
-        number = DEFAULT_IMAGES if images is None else images
-        make_phantoms(name=name, images=number, labels=labels_for(number), progress=progress)
-        seconds["draw"] = time.monotonic() - started
+        _begin(name, DEFAULT_IMAGES if images is None else images, seconds, progress)
+    collection = open_collection(name)
+    if len(collection) < images_planned(collection):
+        _complete(collection, encoder, seconds, progress)
     report = build_collection(open_collection(name), encoder, progress=progress)
     return DemoReport(name, report.images, seconds | report.seconds)
+
+
+def _begin(name: str, images: int, seconds: dict[str, float], progress: Progress) -> None:
+    """Draw all images, or the first ones of many."""
+    labels = labels_for(images)
+    started = time.monotonic()
+    if images < FEWEST_TO_BEGIN_WITH:
+        make_phantoms(name=name, images=images, labels=labels, progress=progress)
+        seconds["draw"] = time.monotonic() - started
+        return
+    number = sum(patient.kept for patient in islice(patients(images, seed=DEFAULT_SEED, labels=labels), FIRST_PATIENTS))
+    make_phantoms(
+        name=name,
+        images=images,
+        labels=labels,
+        begin_with=FIRST_PATIENTS,
+        progress=lambda _, done, __: progress("first", done // 2, number),
+    )
+    seconds["first"] = time.monotonic() - started
+
+
+def _complete(collection: Collection, encoder: Encoder, seconds: dict[str, float], progress: Progress) -> None:
+    """Embed the first images, then draw and embed all others."""
+    started = time.monotonic()
+    number = len(collection)
+    with collection.building(encoder.encoder_id):
+        if not is_current(collection, encoder):
+            embed(collection, encoder, progress=lambda _, done, __: progress("first", (number + done) // 2, number))
+    drawing = time.monotonic()
+    seconds["first"] = seconds.get("first", 0.0) + drawing - started
+
+    def fill(complete: Collection) -> None:
+        embedding = time.monotonic()
+        seconds["draw"] = embedding - drawing
+        embed(complete, encoder, progress=progress)
+        seconds["embeddings"] = time.monotonic() - embedding
+
+    complete_phantoms(collection.name, fill=fill, progress=progress)
 
 
 def is_wanted() -> bool:
@@ -93,6 +146,6 @@ def is_wanted() -> bool:
     collection = open_collection(NAME)
     if collection.title != TITLE:
         return False  # somebody's own collection, which only shares the name
-    if ENCODER not in collection.encoder_ids():
+    if ENCODER not in collection.encoder_ids() or len(collection) < images_planned(collection):
         return True
     return not collection.store(ENCODER).is_current()

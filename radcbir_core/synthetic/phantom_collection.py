@@ -13,8 +13,9 @@ import shutil
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -24,10 +25,19 @@ import pandas as pd
 import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection, open_collection
-from radcbir_core.collections.layout import check_name
+from radcbir_core.collections.corrections import remove_manifests
+from radcbir_core.collections.layout import Layout, check_name
 from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
-from radcbir_core.collections.records.record import PROBLEM_COLUMNS
-from radcbir_core.collections.writing import refuse_existing, resumable_collection, write_collection
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS, manifest_facts, write_record
+from radcbir_core.collections.writing import (
+    link_or_copy,
+    refuse_existing,
+    resumable_addition,
+    resumable_collection,
+    revised_collection,
+    write_collection,
+)
+from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError
 from radcbir_core.messages import end_helper, receive, send
 from radcbir_core.progress import Progress, silent
@@ -45,6 +55,9 @@ TITLE: Final = "Phantoms: synthetic images with known ground truth"
 LICENCE: Final = "Apache-2.0"
 TRUTH_COLUMNS: Final = ("lesion_size_mm", "lesion_contrast", "lesion_x", "lesion_y", "lesion_place")
 """The ground truth of each image; empty in a normal one."""
+
+TO_BE_DRAWN: Final = "to_be_drawn"
+"""The fact of a collection that was begun with few patients: what it is to become."""
 
 PARTS: Final = "parts"
 """The folder of an unfinished collection that holds the rows of its finished parts."""
@@ -71,6 +84,7 @@ def make_phantoms(
     seed: int = DEFAULT_SEED,
     split: str | None = None,
     labels: int | None = None,
+    begin_with: int | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Collection:
@@ -84,6 +98,8 @@ def make_phantoms(
         seed: 0 or more; another seed gives other patients.
         split: Put all patients on this side; by default six of ten train, one validates and three test.
         labels: How many labels the images have together; all by default, so that of few images each has another.
+        begin_with: So many patients, a multiple of 4, are drawn and make the collection for now;
+            :func:`complete_phantoms` adds the others. All by default.
         workers: Drawing processes; one a CPU core by default.
         progress: Told the number of images, as step "draw".
 
@@ -98,67 +114,155 @@ def make_phantoms(
         raise CollectionError(
             f"Expected at least 1 image and a seed of at least 0, but images = {images}, seed = {seed}. Correct them."
         )
-    key = "-".join(
-        [
-            "phantoms",
-            str(VERSION),
-            str(images),
-            str(seed),
-            *([split] if split else []),
-            *([f"{labels} labels"] if labels else []),
-        ]
-    )
-    with resumable_collection(name, key=key) as folder:
-        tables = list(
-            _drawn(
-                folder, images=images, seed=seed, labels=labels, workers=workers or os.cpu_count() or 1, told=progress
-            )
-        )
-        if split:
-            tables = [_on_one_side(table, split) for table in tables]
+    plan = _Plan(images=images, seed=seed, labels=labels, split=split)
+    begun = None if begin_with is None else begin_with // _PATIENTS_A_PART
+    with resumable_collection(name, key=plan.key) as folder:
+        table = _drawn(folder, plan, parts=slice(0, begun), workers=workers, told=progress)
         write_collection(
             folder,
             name=name,
             title=TITLE,
             image_root=Path("images"),
-            manifest=Manifest(pa.concat_tables(tables), digest=""),
+            manifest=Manifest(table, digest=""),
             problems=pd.DataFrame([], columns=PROBLEM_COLUMNS),
             facts={
                 "problems": 0,
                 "duplicates": 0,
                 "duplicate_groups": 0,
-                "sources": [{"origin": f"drawn from seed {seed}", "dataset": name, "rows": images, "images": images}],
                 "changes": [],
-                "licences": {LICENCE: images},
+                **_counts(name, len(table), seed=seed),
+                **({TO_BE_DRAWN: plan.to_json()} if len(table) < images else {}),
             },
         )
         shutil.rmtree(folder / PARTS)
     return open_collection(name)
 
 
+def images_planned(collection: Collection) -> int:
+    """How many images a collection has once it is complete."""
+    plan = collection.record.get(TO_BE_DRAWN)
+    return int(plan["images"]) if plan else len(collection)
+
+
+def complete_phantoms(
+    name: str,
+    *,
+    fill: Callable[[Collection], object],
+    workers: int | None = None,
+    progress: Progress = silent,
+) -> Collection:
+    """Draw what is missing of a collection that was begun with few patients, and add it; nothing where none is.
+
+    The collection stays as it is and can be used until the complete one takes its place, with the same images as if
+    all had been drawn at once. Stopped or killed and called again, it goes on where it stopped.
+
+    Args:
+        name: The collection's.
+        fill: Called with the complete collection before it takes the other's place, to embed it.
+        workers: As for :func:`make_phantoms`.
+        progress: Told the number of images, as step "draw".
+
+    Raises:
+        CollectionNotFoundError: There is none of that name.
+        StaleError: Its labels were corrected meanwhile.
+        CollectionError: Another process is changing or building it.
+        StorageError: No space left, or no permission.
+    """
+    before = open_collection(name)
+    if TO_BE_DRAWN not in before.record:
+        return before
+    plan = _Plan(**before.record[TO_BE_DRAWN])
+    begun = len(set(before.manifest.column("patient_id"))) // _PATIENTS_A_PART
+    with resumable_addition(name, key=plan.key) as added:
+        rest = _drawn(added, plan, parts=slice(begun, None), before=len(before), workers=workers, told=progress)
+    with revised_collection(name, digest=before.digest) as folder:
+        for path in (added / "images").rglob("*.png"):
+            target = folder / "images" / path.relative_to(added / "images")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(path, target)
+        table = pa.concat_tables([before.manifest.table.select(_SCHEMA.names).cast(_SCHEMA), rest])
+        manifest = Layout(folder).manifest
+        Manifest(table, digest="").write(manifest)
+        record = {key: value for key, value in before.record.items() if key != TO_BE_DRAWN}
+        write_record(folder, record | manifest_facts(manifest, table) | _counts(name, len(table), seed=plan.seed))
+        remove_manifests(folder, keep={manifest.name})
+        complete = Collection(folder)
+        carry_over(before, complete)
+        fill(complete)
+    shutil.rmtree(added, ignore_errors=True)
+    return open_collection(name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What decides of every image.
+
+    Attributes:
+        images: How many there are.
+        seed: Another one gives other patients.
+        labels: How many labels they have together; all where None.
+        split: The side that all are on; each patient's own where None.
+    """
+
+    images: int
+    seed: int
+    labels: int | None
+    split: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What a folder that holds a part of it is called by."""
+        side = [self.split] if self.split else []
+        labels = [f"{self.labels} labels"] if self.labels else []
+        return "-".join(["phantoms", str(VERSION), str(self.images), str(self.seed), *side, *labels])
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+
+def _counts(name: str, images: int, *, seed: int) -> dict[str, Any]:
+    """What the record says of so many images."""
+    source = {"origin": f"drawn from seed {seed}", "dataset": name, "rows": images, "images": images}
+    return {"sources": [source], "licences": {LICENCE: images}}
+
+
 def _drawn(
-    folder: Path, *, images: int, seed: int, labels: int | None, workers: int, told: Progress
-) -> Iterator[pa.Table]:
-    """The manifest's rows, part by part; draws what is not there yet, a bounded number of parts ahead."""
-    done = 0
-    told("draw", 0, images)
+    folder: Path, plan: _Plan, *, parts: slice, before: int = 0, workers: int | None, told: Progress
+) -> pa.Table:
+    """The manifest's rows of some parts; draws what is not there yet, a bounded number of parts ahead.
+
+    Args:
+        folder: Where images and finished parts lie.
+        plan: What decides of them.
+        parts: Which.
+        before: How many images earlier parts have.
+        workers: Drawing processes; one a CPU core where None.
+        told: Told the number of images.
+    """
+    workers = workers or os.cpu_count() or 1
+    everyone = _parts(patients(plan.images, seed=plan.seed, labels=plan.labels))
+    numbered = islice(enumerate(everyone), parts.start, parts.stop)
+    done, tables = before, []
+    told("draw", done, plan.images)
     helpers = _Helpers()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="draw")
     try:
         submitted: Iterator[Future[pa.Table]] = (
-            pool.submit(_part, folder, number, part, seed=seed, labels=labels, helpers=helpers)
-            for number, part in enumerate(_parts(patients(images, seed=seed, labels=labels)))
+            pool.submit(_part, folder, number, part, seed=plan.seed, labels=plan.labels, helpers=helpers)
+            for number, part in numbered
         )
         waiting = deque(islice(submitted, 2 * workers))
         while waiting:
             table = waiting.popleft().result()
             waiting.extend(islice(submitted, 1))
             done += table.num_rows
-            told("draw", done, images)
-            yield table
+            told("draw", done, plan.images)
+            tables.append(_on_one_side(table, plan.split) if plan.split else table)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         helpers.end()
+    return pa.concat_tables(tables)
 
 
 def _on_one_side(table: pa.Table, split: str) -> pa.Table:

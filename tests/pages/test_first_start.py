@@ -39,8 +39,10 @@ def test_it_shows_how_far_it_is_and_how_to_import_instead(empty_app):
     at.run()
     assert "The demonstration collection is being made" in words(at)
     bar = at.get("progress")[0].proto
-    assert bar.value == 25
-    assert bar.text.replace("\\", "") == "Draw the images · 600 of 2,400 images"
+    assert 10 < bar.value < 40, "of the whole"
+    text = bar.text.replace("\\", "")
+    assert text.startswith("Draw the images · 600 of 2,400 images · about ")
+    assert text.endswith(" left in all")
     assert '<li class="done"><b>✓</b> Check and load the encoder' in html(at)
     assert '<li class="now"><b>●</b> Draw the images' in html(at)
     assert '<li class="later"><b>○</b> Lay out the map' in html(at)
@@ -290,6 +292,24 @@ def test_beside_a_collection_of_ones_own_one_that_has_ended_is_left_to_the_list_
     assert said in words(at)
     button(at, "Dismiss").click().run()
     assert not list_jobs()
+
+
+def test_the_time_of_the_whole_demonstration_falls_and_follows_the_pace():
+    told = [
+        stages.whole_demonstration(Status(stage=stage, done=done, total=10))
+        for stage in demonstration.STAGES
+        for done in (0, 5, 10)
+    ]
+    shares, seconds = zip(*told, strict=True)
+    assert list(shares) == sorted(shares)
+    assert list(seconds) == sorted(seconds, reverse=True)
+    assert (shares[0], shares[-1], seconds[-1]) == (0, 1, 0)
+    usual = stages.whole_demonstration(Status(stage="draw", done=600, total=2400))[1]
+    slow = stages.whole_demonstration(Status(stage="draw", done=600, total=2400, rate=2400 / 25 / 3))[1]
+    assert slow == pytest.approx(3 * usual)
+    stuck = stages.whole_demonstration(Status(stage="draw", done=1, total=2400, rate=1e-9))[1]
+    assert stuck < 20 * seconds[0]
+    assert stages.whole_demonstration(Status())[0] == 0
 
 
 def test_rates_and_times_left_are_said_in_words():

@@ -124,9 +124,9 @@ def _running(job: Job, ready: Callable[[], bool], waiting_for: str) -> None:
         waiting_for
         or "**The demonstration collection is being made**, once: synthetic radiographs, CT, MR and ultrasound images, "
         "with a small encoder that comes with RadCBIR. Nothing is downloaded. Retrieval opens as soon as the "
-        "embeddings are there, the other pages as soon as their part is."
+        "first images are embedded, the other pages as soon as their part is there."
     )
-    stages.show_bar(status)
+    stages.show_whole_demonstration(status)
     stages.show_list(stages.of_demonstration(status))
     controls.stop(job, status)
 
@@ -136,7 +136,7 @@ def _small(job: Job) -> None:
     status = job.status()
     if not status.ended:
         st.caption("The demonstration collection is being completed:")
-        stages.show_bar(status)
+        stages.show_whole_demonstration(status)
     elif status.state != "done":
         st.rerun()  # to say why it ended; where all went well, nothing on the page need change
 

@@ -7,7 +7,7 @@ Owns the look and the words of progress, for whatever is at work and wherever. S
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import streamlit as st
@@ -27,8 +27,26 @@ BUILD: Final = {
     **{artifact.name: artifact.stage for artifact in ARTIFACTS},
 }
 """The stages of a build, in their order, for people."""
-DEMONSTRATION: Final = {"load": BUILD["load"], "draw": "Draw the images", **BUILD}
+DEMONSTRATION: Final = {
+    "load": BUILD["load"],
+    "first": "Draw and embed the first images",
+    "draw": "Draw the images",
+    **BUILD,
+}
 """The stages of the demonstration."""
+_USUAL_SECONDS: Final = {
+    "load": 3.0,
+    "first": 9.0,
+    "draw": 25.0,
+    "embeddings": 6.0,
+    "index": 0.5,
+    "neighbors": 0.5,
+    "near-duplicates": 2.0,
+    "evaluation": 4.0,
+    "projection": 14.0,
+}
+"""How long each stage of the demonstration takes on two cores; how quick a machine is shows in the stage at work."""
+_FASTEST, _SLOWEST = 0.2, 20.0
 IMPORT: Final = {
     "archive": "Open the archive",
     "write": "Write the images of the archive",
@@ -62,7 +80,7 @@ class _Unit:
 
 _IMAGES: Final = _Unit("image", "images", with_rate=True)
 _UNITS: Final = {
-    **dict.fromkeys(("draw", "write", "import", "table"), _IMAGES),
+    **dict.fromkeys(("first", "draw", "write", "import", "table"), _IMAGES),
     **{artifact.name: _IMAGES for artifact in ARTIFACTS if artifact.counts_images},
     "archive": _Unit("MB", "MB", with_rate=True),
     "projection": _Unit("epoch", "epochs"),
@@ -133,6 +151,38 @@ def show_bar(status: Status, label: str = "") -> None:
         label: What is at work; the stage in words by default.
     """
     st.progress(0.0 if _is_endless(status) else status.share, text=literal(server_paths.shown(line(status, label))))
+
+
+def show_whole_demonstration(status: Status) -> None:
+    """Draw how far the making of the demonstration is as one bar, with the time that all of it still takes.
+
+    Args:
+        status: How far it is.
+    """
+    share, seconds = whole_demonstration(status)
+    text = f"{line(replace(status, rate=0.0))} · about {duration(max(seconds, 1))} left in all"
+    st.progress(share, text=literal(server_paths.shown(text)))
+
+
+def whole_demonstration(status: Status) -> tuple[float, float]:
+    """How much of the whole demonstration is made, 0 to 1, and how many seconds the rest takes.
+
+    The seconds of all stages are taken to be longer or shorter than usual as those of the stage at work are.
+
+    Example:
+        >>> share, seconds = whole_demonstration(Status(stage="draw", done=1200, total=2400, rate=192.0))
+        >>> round(share, 2), seconds
+        (0.38, 19.75)
+    """
+    usual = list(_USUAL_SECONDS.values())
+    stages = list(_USUAL_SECONDS)
+    at = stages.index(status.stage) if status.stage in stages else 0
+    here, later = usual[at], sum(usual[at + 1 :])
+    made = sum(usual[:at]) + here * status.share
+    pace = 1.0
+    if status.rate > 0 and status.total > 0:
+        pace = min(max(status.total / status.rate / here, _FASTEST), _SLOWEST)
+    return made / sum(usual), (here * (1 - status.share) + later) * pace
 
 
 def show_list(lines: Sequence[tuple[str, Place]]) -> None:

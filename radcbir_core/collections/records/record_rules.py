@@ -54,6 +54,15 @@ _CHANGE = _fields({"column": _text, "from": _text, "to": _text, "rows": _count})
 _RECALL: Final[dict[str, Rule]] = {f"recall_at_{depth}": _share for depth in (1, 10, 100)}
 _ARTIFACT = _fields({"recipe": _count, "of": lambda value: _facts(value) and all(map(_text, value.values()))})
 
+_PLAN = _fields(
+    {
+        "images": _positive,
+        "seed": _count,
+        "labels": lambda value: value is None or _positive(value),
+        "split": lambda value: value is None or _text(value),
+    }
+)
+
 _MAP = _fields({"recipe": _count, "neighbors": _text, "digest": _text, "facts": _facts})
 
 COLLECTION: Final[Mapping[str, Rule]] = {
@@ -76,6 +85,7 @@ COLLECTION: Final[Mapping[str, Rule]] = {
     "sources": _list_of(_fields({"origin": _text, "dataset": _text, "rows": _count, "images": _count})),
     "licences": lambda value: _facts(value) and all(map(_count, value.values())),
     "archive": _facts,
+    "to_be_drawn": lambda value: _PLAN(value) and set(value) == {"images", "seed", "labels", "split"},
 }
 """The fields of ``collection.json``; which of them must be there is for whoever reads them."""
 

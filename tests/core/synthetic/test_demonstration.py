@@ -13,20 +13,24 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EMBEDDINGS
 from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
 from radcbir_core.errors import CollectionExistsError, EncoderError, StorageError
 from radcbir_core.jobs import run_here
 from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
+from radcbir_core.search.retriever import Retriever
 from radcbir_core.storage import atomic_path
-from radcbir_core.synthetic import demonstration
+from radcbir_core.synthetic import demonstration, phantom_collection
 from radcbir_core.synthetic.demonstration import ENCODER, STAGES, is_wanted, make_demo
 from radcbir_core.synthetic.phantom_collection import TITLE
+from radcbir_core.synthetic.phantoms.patients import labels_for
+from tests.kept_embeddings import kept_embeddings
 from tests.stand_ins import make_small_phantoms, use_stand_ins
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -59,7 +63,7 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
 
     report = make_demo(progress=progress)
     assert (report.name, report.images) == ("phantoms", 60)
-    assert tuple(seen) == STAGES
+    assert tuple(seen) == tuple(stage for stage in STAGES if stage != "first"), "few images are drawn at once"
     assert set(report.seconds) == {"draw", *ARTIFACT_NAMES}
     assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
     assert open_collection("phantoms").store(ENCODER).spec == "radcbir-mini"
@@ -71,8 +75,78 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
 
 
 def test_the_map_is_made_last() -> None:
-    assert STAGES[:4] == ("load", "draw", "embeddings", "index")
+    assert STAGES[:5] == ("load", "first", "draw", "embeddings", "index")
     assert STAGES[-1] == "projection"
+
+
+@pytest.fixture
+def growing(data, tiny_root, monkeypatch) -> Path:
+    """Real phantoms, of which a part is drawn first."""
+    monkeypatch.setattr(demonstration, "make_phantoms", phantom_collection.make_phantoms)
+    for name, value in (("DEFAULT_IMAGES", 24), ("FEWEST_TO_BEGIN_WITH", 20), ("FIRST_PATIENTS", 4)):
+        monkeypatch.setattr(demonstration, name, value)
+    return data
+
+
+def test_there_is_something_to_search_while_the_rest_is_drawn(growing) -> None:
+    seen: list[str] = []
+    first = 0
+
+    def progress(step: str, done: int, total: int) -> None:
+        nonlocal first
+        assert 0 <= done <= total
+        if step == "first":
+            first = total
+        if step == "draw" and "draw" not in seen:
+            collection = open_collection("phantoms")
+            assert (len(collection), done, total) == (first, first, 24)
+            assert collection.store(ENCODER).is_current(EMBEDDINGS)
+            assert len(Retriever(collection, ENCODER).search(0, k=3)) == 3
+            assert is_wanted()
+        if step not in seen:
+            seen.append(step)
+
+    report = make_demo(progress=progress)
+    assert tuple(seen) == STAGES
+    assert set(report.seconds) == set(STAGES) - {"load"}
+    collection = open_collection("phantoms")
+    assert len(collection) == report.images == 24
+    assert collection.store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert not is_wanted()
+    at_once = phantom_collection.make_phantoms(name="once", images=24, labels=labels_for(24))
+    assert at_once.digests == collection.digests
+    make_demo(name="once", images=24)
+    both = [kept_embeddings(one.store(ENCODER)) for one in (collection, open_collection("once"))]
+    np.testing.assert_array_equal(*both)
+
+
+@pytest.mark.parametrize(("stage", "call"), [("first", 1), ("first", -1), ("draw", 2), ("embeddings", 1), ("index", 1)])
+def test_stopped_anywhere_it_goes_on(growing, stage, call) -> None:
+    calls = 0
+
+    def stop(step: str, done: int, total: int) -> None:
+        nonlocal calls
+        calls += step == stage
+        if step == stage and (calls == call or (call < 0 and done == total)):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_demo(progress=stop)
+    assert is_wanted() or list_collections() == []
+    with pytest.raises(
+        CollectionExistsError, match="Expected 30 phantoms in phantoms, but it is there already with 24"
+    ):
+        make_demo(images=30) if list_collections() else make_again(growing)
+    assert make_demo().images == 24
+    assert left_behind(growing) == []
+    folders = sorted(path.name for path in (growing / "collections").iterdir() if path.is_dir())
+    assert folders == ["phantoms"]
+
+
+def make_again(data: Path) -> None:
+    """Where it has no name yet, it is another one that is asked for."""
+    make_demo(images=24)
+    make_demo(images=30)
 
 
 def test_the_size_and_the_name_can_be_chosen(data) -> None:

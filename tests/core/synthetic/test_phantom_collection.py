@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
-from radcbir_core.errors import CollectionError, CollectionExistsError, StorageError
+from radcbir_core.errors import CollectionError, CollectionExistsError, CollectionNotFoundError, StorageError
 from radcbir_core.synthetic import phantom_collection
-from radcbir_core.synthetic.phantom_collection import TRUTH_COLUMNS, make_phantoms
+from radcbir_core.synthetic.phantom_collection import (
+    TRUTH_COLUMNS,
+    complete_phantoms,
+    images_planned,
+    make_phantoms,
+)
 from radcbir_core.synthetic.phantoms.patients import all_labels
 from radcbir_core.vocabulary import NORMAL
 
@@ -133,3 +139,65 @@ def test_a_drawing_process_that_dies_is_an_error_with_advice(monkeypatch) -> Non
     monkeypatch.setattr(phantom_collection.sys, "executable", "/bin/false")
     with pytest.raises(CollectionError, match="the process that draws them ended with exit code 1"):
         make_phantoms(images=4)
+
+
+def test_begun_with_a_few_and_completed_it_is_as_if_drawn_at_once(monkeypatch) -> None:
+    whole = make_phantoms(name="whole", images=IMAGES, workers=1)
+    begun = make_phantoms(name="begun", images=IMAGES, begin_with=8, workers=1)
+    assert 16 <= len(begun) <= 40
+    assert (images_planned(begun), images_planned(whole)) == (IMAGES, IMAGES)
+
+    told: list[int] = []
+
+    def stop(step: str, done: int, total: int) -> None:
+        told.append(done)
+        if done > len(begun) + 8:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        complete_phantoms("begun", fill=pytest.fail, workers=1, progress=stop)
+    assert told[0] == len(begun)
+    assert len(open_collection("begun")) == len(begun), "it stays as it was"
+    assert open_collection("begun").read_image(0).pixels.shape == (224, 224)
+
+    def fail(_: object) -> None:
+        raise Stopped
+
+    with pytest.raises(Stopped):
+        complete_phantoms("begun", fill=fail, workers=1)
+    assert images_planned(open_collection("begun")) == IMAGES
+    requests: list[int] = []
+    draw = phantom_collection._Helpers.draw
+    monkeypatch.setattr(
+        phantom_collection._Helpers, "draw", lambda self, request: (requests.append(1), draw(self, request))[1]
+    )
+    filled: list[int] = []
+    completed = complete_phantoms("begun", fill=lambda complete: filled.append(len(complete)), workers=1)
+    assert not requests, "all were drawn before"
+    assert filled == [IMAGES]
+    assert files(completed) == files(whole)
+    assert completed.manifest.frame.assign(dataset="").equals(whole.manifest.frame.assign(dataset=""))
+    assert completed.digests == whole.digests
+    differing = {"name", "created", "manifest_digest"}
+    left, right = ({k: v for k, v in one.record.items() if k not in differing} for one in (completed, whole))
+    left["sources"], right["sources"] = (
+        [{**source, "dataset": ""} for source in one] for one in (left["sources"], right["sources"])
+    )
+    assert left == right
+    assert sorted(path.name for path in collections_folder().iterdir() if path.is_dir()) == ["begun", "whole"]
+    assert complete_phantoms("begun", fill=pytest.fail).digest == completed.digest
+
+
+def test_removed_meanwhile_nothing_of_it_is_left() -> None:
+    make_phantoms(name="begun", images=IMAGES, begin_with=4, workers=1)
+    with pytest.raises(CollectionNotFoundError):
+        complete_phantoms("other", fill=pytest.fail)
+
+    def remove(step: str, done: int, total: int) -> None:
+        with pytest.raises(CollectionError, match="Expected nobody else to be changing begun"):
+            remove_collection("begun")
+
+    complete_phantoms("begun", fill=lambda complete: None, workers=1, progress=remove)
+    assert len(open_collection("begun")) == IMAGES
+    remove_collection("begun")
+    assert not [path for path in collections_folder().iterdir() if path.is_dir()]
