@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from radcbir_core.cli.application import AsJson, EncoderOption, Excluded, Name, app, complaints
 from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
+from radcbir_core.cli.many_queries import check_many, query_many
 from radcbir_core.cli.printing import print_table
 from radcbir_core.cli.sentence_options import check_options, notes_on_answer, sentence_query
 from radcbir_core.collections.collection import open_collection
@@ -43,6 +44,13 @@ def query(
     several_phrasings: Annotated[  # noqa: FBT002 - a switch on the command line
         bool, typer.Option("--several-phrasings", help="Ask --text in other words, too, and search with the mean.")
     ] = False,
+    images: Annotated[
+        list[Path] | None,
+        typer.Option("--images", help="A folder, a ZIP archive or a file; each image is a query. Repeat it."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE.csv", help="Where the hits of --images go, a row a hit.")
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     where: Annotated[
         list[str] | None,
@@ -72,11 +80,10 @@ def query(
     from radcbir_core.search.queries.text import text_encoders
     from radcbir_core.search.retriever import Retriever
 
-    given = [name for name, value in (("--image", image), ("--id", image_id), ("--text", text)) if value is not None]
     check_options(text, read=read or [], several=several_phrasings)
-    if len(given) != 1:
-        what = f"{' and '.join(given)} are given" if given else "none is given"
-        raise QueryError(f"Expected one of --image, --id and --text, but {what}. Give exactly one.")
+    _check_given({"--image": image, "--images": images or None, "--id": image_id, "--text": text})
+    if images or output is not None:
+        check_many(images, output, as_json=as_json)
     collection = open_collection(name)
     if encoder is None and text is not None and len(able := text_encoders(collection)) == 1:
         encoder = able[0]
@@ -89,6 +96,20 @@ def query(
     steps = [Step.of(word) for word in perturb or []]
     if text is not None and steps:
         raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
+    if images:
+        query_many(
+            images,
+            output,
+            retriever,
+            frame=frame,
+            steps=steps,
+            order=hubness,
+            k=k,
+            where=conditions,
+            exclude=excluded,
+            within_anatomy=within_anatomy,
+        )
+        return
     if text is not None:
         asked = sentence_query(text, collection, read=read or [], several=several_phrasings)
     elif image is not None:
@@ -126,6 +147,14 @@ def query(
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
     for line in _said(answer, steps):
         print(line)
+
+
+def _check_given(kinds: Mapping[str, object]) -> None:
+    """See that one thing is given to search with."""
+    given = [name for name, value in kinds.items() if value is not None]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} are given" if given else "none is given"
+        raise QueryError(f"Expected one of {', '.join(kinds)}, but {what}. Give exactly one.")
 
 
 def _said(answer: Answer, steps: Sequence[Step]) -> Iterator[str]:
