@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.images import map_selection, picker
-from pages.parts.retrieval import hits_panel, query_panel, text_box
+from pages.parts.retrieval import batch_panel, hits_panel, query_panel, text_box
 
 
 def page() -> None:
@@ -25,6 +25,8 @@ def page() -> None:
             selection = map_selection.choose(st.container(), opened, what="Images")
             among = None if selection is None else selection.rows
             picker.browse(opened.collection, on_query=query_panel.use_image, among=among)
+        elif source == "batch":
+            batch_panel.show(opened)
         elif asked is not None:
             hits_panel.show(opened, asked)
             if asked.afterwards is not None:

@@ -116,7 +116,7 @@ class _Images:
         return []
 
 
-def embed_files(
+def files_embedded(
     files: Sequence[QueryFile],
     retriever: Retriever,
     *,
@@ -188,7 +188,7 @@ def write_hits(
     Args:
         path: Where to; what is there stays until the new one is whole.
         files: Which files, to count them.
-        asked: The same with their vectors, as :func:`embed_files` gives them.
+        asked: The same with their vectors, as :func:`files_embedded` gives them.
         search: As in :func:`hits_of`.
         order: By what hits are ordered; by another than cosine there is a column ``cosine_rank``.
         progress: Told the number of files, as step "query".

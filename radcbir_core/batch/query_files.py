@@ -109,7 +109,7 @@ def files_of(contents: Sequence[tuple[str, bytes]], *, limits: ZipLimits | None 
         QueryError: There is no image at all.
 
     Example:
-        >>> [file.name for file in files_of([("a.png", b"…"), ("b.dcm", b"…")]).files]
+        >>> [file.name for file in files_of([("a.png", b"one"), ("b.dcm", b"two")]).files]
         ['a.png', 'b.dcm']
     """
     files: list[QueryFile] = []

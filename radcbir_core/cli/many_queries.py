@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
 
-from radcbir_core.batch.batch_search import embed_files, write_hits
+from radcbir_core.batch.batch_search import files_embedded, write_hits
 from radcbir_core.batch.query_files import files_at
 from radcbir_core.cli.application import complaints
 from radcbir_core.cli.printing import bars, check_folder, print_table
@@ -70,7 +70,7 @@ def query_many(
     change: Callable[[Any], Any] | None = partial(perturbed, steps=steps) if steps else None
     search = partial(retriever.search, order=order, **options)
     with bars() as progress:
-        asked = embed_files(found.files, retriever, frame=frame, change=change)
+        asked = files_embedded(found.files, retriever, frame=frame, change=change)
         report = write_hits(output, found.files, asked, search, order=order, progress=progress)
     print_table(["query", "problem"], report.problems[:_SHOWN], title="Without hits")
     if len(report.problems) > _SHOWN:

@@ -7,7 +7,8 @@ because it drops a value it does not know without a word; here a value that does
 Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval, among Mined failures and on the Map:
 ``select`` (what is selected on the map, repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``, with a minus where
 it takes away, and ``ENCODER@``, ``/MAP@`` or ``ENCODER/MAP@`` before an outline on another map than the open encoder's
-first one). On Retrieval: ``image`` or ``text``, ``source``, ``k``, ``exclude`` (repeated), ``where`` (repeated,
+first one). On Retrieval: ``image`` or ``text``, ``source``, ``upload`` (``several``),
+``k``, ``exclude`` (repeated), ``where`` (repeated,
 ``column=value`` as on the command line), ``read`` (repeated, ``written=read as``, of the words of a sentence),
 ``phrasings`` (``several`` of a sentence), ``find``, ``browse`` (as ``where``), ``perturb`` (repeated, ``rotate:10``),
 ``within`` (``anatomy``), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and ``why`` (by which

@@ -18,7 +18,7 @@ from pages.parts.images import gallery, picker, pictures, seen_marks
 from pages.parts.images.asked_last import IN_SESSION
 from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, sentence_panel, text_box, upload
+from pages.parts.retrieval import batch_uploads, changed_query, sentence_panel, text_box, upload
 from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery, Query, RowQuery
 
 _OF_SESSION: Final = {"query": IN_SESSION}
@@ -56,7 +56,7 @@ def use_image(image_id: str) -> None:
 
 def choose_source() -> str:
     """Where the query comes from; a link with a sentence in it opens that sentence."""
-    return state.choice(
+    source = state.choice(
         st.segmented_control,
         "Query from",
         ["collection", "upload", "text"],
@@ -66,6 +66,21 @@ def choose_source() -> str:
         label_visibility="collapsed",
         width="stretch",
     )
+    return source if source != "upload" else _choose_upload()
+
+
+def _choose_upload() -> str:
+    """How many images are uploaded: ``upload`` for one, ``batch`` for several."""
+    number = state.choice(
+        st.segmented_control,
+        "Upload of",
+        ["one", "several"],
+        name="upload",
+        format_func={"one": "One image", "several": "Several, or a ZIP"}.get,
+        label_visibility="collapsed",
+        width="stretch",
+    )
+    return "upload" if number == "one" else "batch"
 
 
 def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerator) -> Asked | None:
@@ -73,6 +88,10 @@ def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerat
     with shell.errors_shown():
         if source == "text":
             return _from_text(opened, beside)
+        if source == "batch":
+            state.set_query(opened.collection.name)
+            batch_uploads.ask()
+            return None
         return _from_upload(opened) if source == "upload" else _from_collection(opened)
     return None
 

@@ -65,6 +65,12 @@ def ask() -> Upload | None:
     return kept
 
 
+def take(name: str, data: bytes) -> None:
+    """Make a file that is in memory already the upload of the session; a callback."""
+    _forget()
+    st.session_state[_KEPT] = Upload(name, data, hashlib.sha256(data).hexdigest())
+
+
 def decode(upload: Upload) -> DecodedImage:
     """The decoded upload; for a multi-frame file draws the choice of a frame.
 
@@ -124,4 +130,4 @@ def _forget() -> None:
         st.session_state.pop(name, None)
     why_panel.forget_outside()
     asked_last.forget()
-    st.session_state[_WIDGET] += 1
+    st.session_state[_WIDGET] = st.session_state.get(_WIDGET, 0) + 1

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from radcbir_core.batch.batch_search import NO_HIT, FileQuery, embed_files, hits_of, write_hits
+from radcbir_core.batch.batch_search import NO_HIT, FileQuery, files_embedded, hits_of, write_hits
 from radcbir_core.batch.query_files import QueryFile, files_of
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import ImageError, QueryError, StorageError
@@ -45,7 +45,7 @@ def test_each_file_has_the_hits_that_it_has_alone(retriever, tmp_path) -> None:
     options = {"k": 4, "where": {"split": ["train"]}, "exclude": ["patient", "duplicate"]}
     files, told = some(), []
     path = tmp_path / "hits.csv"
-    asked = embed_files(files, retriever)
+    asked = files_embedded(files, retriever)
     report = write_hits(path, files, asked, partial(retriever.search, **options), progress=lambda *s: told.append(s))
     rows = written(path)
     assert list(rows[0]) == [
@@ -71,7 +71,7 @@ def test_each_file_has_the_hits_that_it_has_alone(retriever, tmp_path) -> None:
 def test_a_file_of_the_collection_is_known_by_its_bytes(retriever) -> None:
     collection = retriever.collection
     data = collection.image_path(0).read_bytes()
-    (asked,) = embed_files(files_of([("same.png", data)]).files, retriever)
+    (asked,) = files_embedded(files_of([("same.png", data)]).files, retriever)
     ids = hits_of(asked, partial(retriever.search, k=61, exclude=["patient"]))["image_id"].tolist()
     patients = collection.manifest.column("patient_id")
     rows = [collection.manifest.row_of(image_id) for image_id in ids]
@@ -84,13 +84,13 @@ def test_files_without_hits_are_rows_and_orders_have_a_column(retriever, tmp_pat
     none = np.zeros(61, dtype=bool)
     files = files_of([("a.png", png(0, 30))]).files
     report = write_hits(
-        tmp_path / "none.csv", files, embed_files(files, retriever), partial(retriever.search, among=none)
+        tmp_path / "none.csv", files, files_embedded(files, retriever), partial(retriever.search, among=none)
     )
     assert report.problems == (("a.png", NO_HIT),)
     (row,) = written(tmp_path / "none.csv")
     assert (row["query"], row["rank"], row["problem"]) == ("a.png", "", NO_HIT)
     search = partial(retriever.search, order="csls", k=3)
-    write_hits(tmp_path / "csls.csv", files, embed_files(files, retriever), search, order="csls")
+    write_hits(tmp_path / "csls.csv", files, files_embedded(files, retriever), search, order="csls")
     rows = written(tmp_path / "csls.csv")
     expected = retriever.search(ImageQuery.of_bytes(files[0].read()), order="csls", k=3).table()
     assert [int(row["cosine_rank"]) for row in rows] == expected["cosine_rank"].tolist()
@@ -98,7 +98,7 @@ def test_files_without_hits_are_rows_and_orders_have_a_column(retriever, tmp_pat
 
 def test_no_cell_runs_in_a_spreadsheet(retriever, tmp_path) -> None:
     files = files_of([("=cmd().png", png(2, 30)), ("+.png", b"none")]).files
-    write_hits(tmp_path / "t.csv", files, embed_files(files, retriever), partial(retriever.search, k=61))
+    write_hits(tmp_path / "t.csv", files, files_embedded(files, retriever), partial(retriever.search, k=61))
     rows = written(tmp_path / "t.csv")
     assert {row["query"] for row in rows} == {"'=cmd().png", "'+.png"}
     assert "'=1+1" in {row["pathologies"] for row in rows}
@@ -114,7 +114,7 @@ def test_what_was_there_stays_until_the_table_is_whole(retriever, tmp_path) -> N
         raise StorageError("Expected more space.")
 
     with pytest.raises(StorageError):
-        write_hits(path, files, embed_files(files, retriever), search)
+        write_hits(path, files, files_embedded(files, retriever), search)
     assert path.read_text() == "before"
     assert [one.name for one in tmp_path.iterdir()] == ["hits.csv"]
 
@@ -124,7 +124,7 @@ def test_a_file_that_goes_away_is_its_own_problem_and_pixels_are_changed_first(r
         raise ImageError("Expected a whole file, but x is damaged in its archive.")
 
     files = (QueryFile("gone.png", lambda: tmp_path / "gone.png"), QueryFile("x", gone), *some()[:1])
-    asked = list(embed_files(files, retriever, change=lambda pixels: 255 - pixels))
+    asked = list(files_embedded(files, retriever, change=lambda pixels: 255 - pixels))
     assert [one.query is None for one in asked] == [True, True, False]
     assert all(one.problem.startswith("Expected ") for one in asked[:2])
     inverted = retriever.embed(255 - np.asarray(draw(0, 17))).vectors
