@@ -30,7 +30,7 @@ QUICK_IMAGES: Final = 4000
 QUICKER: Final = {
     **{"precision": 5, "paper": 5, "space": 5, "comparison": 25, "neighborhoods": 40},
     **{"confusion": 50, "failures": 30, "hubness": 12},
-    **{"leakage": 2, "subgroups": 5},
+    **{"leakage": 2, "subgroups": 5, "scale": 25, "calibration": 12},
     # Its queries are read from their files and embedded again, which is no matter of a second for any collection.
     "robustness": 0,
 }

@@ -63,6 +63,8 @@ EVALUATION: Final = {
     "galleries": "Draw smaller galleries and search them",
     "steps": "Fit the linear probe",
     "images": "Compare images",
+    "scale": "Compare pairs of images of different patients",
+    "folds": "Hold out patients, and check chances on them",
 }
 """The stages of evaluations, in no order: each has some of them."""
 _LABELS: Final = {START: "Begin", **IMPORT, **DEMONSTRATION, **EVALUATION}

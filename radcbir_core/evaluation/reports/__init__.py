@@ -24,6 +24,8 @@ _REPORTS: Final = (
     "probes:Probes",
     "index_size:IndexSize",
     "approximation:Approximation",
+    "calibration:Calibration",
+    "scale:Scale",
     "space:Space",
     "retrieval_confusion:RetrievalConfusion",
     "mined_failures:MinedFailures",

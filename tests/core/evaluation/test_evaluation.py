@@ -40,8 +40,16 @@ OTHERS = {
     "subgroups": {"column": "view"},
     "slices": {"among": "all"},
     "robustness": {"perturbations": ("flip",)},
+    "calibration": {"depth": 3},
+    "scale": {"exclude": ("duplicate",)},
 }
 """Of each kind that has choices, one that makes another result."""
+
+
+@pytest.fixture(autouse=True)
+def few_patients(monkeypatch):
+    """So few images are enough for chances here."""
+    monkeypatch.setattr("radcbir_core.evaluation.reports.calibration.FEWEST_PATIENTS", 5)
 
 
 @pytest.fixture(scope="module")
@@ -232,8 +240,9 @@ def without_labels(patch: pytest.MonkeyPatch) -> None:
 
 BESIDE_SEEN = {"neighborhoods", "near-duplicates"}
 """Nobody asks in these: they say what two graphs share, and which files show one picture."""
-WITHOUT_A_FIGURE = {*BESIDE_SEEN, "approximation"}
-"""Which says how far two searches part; whether a query was seen has no part in that."""
+WITHOUT_A_FIGURE = {*BESIDE_SEEN, "approximation", "calibration", "scale"}
+"""The first of these says how far two searches part; whether a query was seen has no part in that. What the others
+begin with is no mean over queries."""
 
 
 def micro(name: str, k: str = "k", **at) -> Callable[[Result], float]:
