@@ -7,6 +7,7 @@ from typing import Final
 from pages.parts.frame import shell, state, views
 from pages.parts.pathology import (
     approximation_view,
+    calibration_view,
     factors_view,
     index_size_view,
     leakage_view,
@@ -24,6 +25,7 @@ VIEWS: Final[views.Views] = {
     "leakage": ("Leakage", leakage_view.show),
     "subgroups": ("Subgroups", subgroups_view.show),
     "ranking": ("Ranking metrics", ranking_view.show),
+    "calibration": ("Chances", calibration_view.show),
     "probes": ("kNN & linear probe", probes_view.show),
     "index-size": ("Index size", index_size_view.show),
     "approximation": ("Approximate search", approximation_view.show),
@@ -36,7 +38,7 @@ def page() -> None:
     opened = shell.begin("Pathology", "embeddings", "neighbors")
     # A fixed protocol, and k's that it alone has, mean nothing in the other views.
     gone = ["protocol", "k"] if state.get("protocol") in FIXED else []
-    views.draw(opened, VIEWS, clears=["label", "page", "step", "column", "cuts", "value", "sample", *gone])
+    views.draw(opened, VIEWS, clears=["label", "page", "step", "column", "cuts", "value", "sample", "place", *gone])
 
 
 page()

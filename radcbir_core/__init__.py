@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from radcbir_core.encoders import known_encoders, load_encoder
     from radcbir_core.errors import RadcbirError
     from radcbir_core.evaluation import evaluate
+    from radcbir_core.evaluation.similarity_readings import read_hits
     from radcbir_core.images import decode_image
     from radcbir_core.notebook import build, compare, import_images
     from radcbir_core.search.queries.query import TextQuery
@@ -44,6 +45,7 @@ __all__ = [
     "list_collections",
     "load_encoder",
     "open_collection",
+    "read_hits",
 ]
 
 _MODULES = {
@@ -60,6 +62,7 @@ _MODULES = {
     "list_collections": "collections.layout",
     "load_encoder": "encoders",
     "open_collection": "collections.collection",
+    "read_hits": "evaluation.similarity_readings",
 }
 
 

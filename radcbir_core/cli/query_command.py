@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import floor, isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.text import Text
@@ -20,8 +21,13 @@ from radcbir_core.errors import QueryError
 from radcbir_core.wording import counted
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from radcbir_core.images.perturbations import Step
     from radcbir_core.search.retriever import Answer
+
+_READ: Final = ("chance", "percentile")
+"""How a similarity is read: columns beside it."""
 
 
 @app.command()
@@ -75,6 +81,7 @@ def query(
 ) -> None:
     """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
     from radcbir_core.encoders import load_encoder
+    from radcbir_core.evaluation.similarity_readings import FAR, Conditions, read_answer
     from radcbir_core.images.perturbations import Step, perturbed
     from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query, RowQuery, query_of
     from radcbir_core.search.queries.text import text_encoders
@@ -124,17 +131,21 @@ def query(
     )
     for note in (*answer.notes, *notes_on_answer(answer.query, retriever.means)):
         complaints.print(Text(f"Note: {note}"))
-    measure, table = answer.measure, answer.table()
+    readings = read_answer(answer, retriever, Conditions(filtered=bool(conditions), exclude=excluded))
+    measure, table = answer.measure, answer.table() if readings is None else readings.table()
+    if readings is not None and readings.far:
+        complaints.print(Text(FAR))
     if as_json:
         if answer.hits.method == "approximate":
             complaints.print(Text(f"Note: Found by {answer.hits.found_by()}."))
-        print(json.dumps(table.to_dict("records"), indent=2, ensure_ascii=False))
+        print(json.dumps(_plain(table), indent=2, ensure_ascii=False))
         return
     ranks = ["rank", "cosine_rank"] if answer.ranks is not None else ["rank"]
     rows = [
         [
             *(hit[name] for name in ranks),
             f"{hit[measure]:.3f}",
+            *([] if readings is None else _percents(hit)),
             hit["modality"],
             hit["anatomy"],
             ", ".join(hit["pathologies"]),
@@ -142,10 +153,10 @@ def query(
         ]
         for hit in table.to_dict("records")
     ]
-    names = [*ranks, measure, "modality", "anatomy", "pathologies"]
+    names = [*ranks, measure, *([] if readings is None else _READ), "modality", "anatomy", "pathologies"]
     print_table([*(name.replace("_", " ") for name in names), "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
-    for line in _said(answer, steps):
+    for line in (*_said(answer, steps), *([] if readings is None else readings.notes)):
         print(line)
 
 
@@ -155,6 +166,21 @@ def _check_given(kinds: Mapping[str, object]) -> None:
     if len(given) != 1:
         what = f"{' and '.join(given)} are given" if given else "none is given"
         raise QueryError(f"Expected one of {', '.join(kinds)}, but {what}. Give exactly one.")
+
+
+def _plain(table: DataFrame) -> list[dict[str, Any]]:
+    """The lines of a table for JSON, in which a number that is not known is null."""
+    lines: list[dict[str, Any]] = table.astype(object).where(table.notna(), None).to_dict("records")  # type: ignore[assignment]  # columns are words
+    return lines
+
+
+def _percents(hit: Mapping[Any, Any]) -> list[str]:
+    """What there is of :data:`_READ`, in percent; a percentile is never rounded up."""
+    known = [None if isnan(hit[name]) else float(hit[name]) for name in _READ]
+    return [
+        "–" if known[0] is None else f"{100 * known[0]:.0f} %",
+        "–" if known[1] is None else f"{floor(10_000 * known[1] + 1e-6) / 100:.2f} %",
+    ]
 
 
 def _said(answer: Answer, steps: Sequence[Step]) -> Iterator[str]:

@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pages.parts.frame.figures import SCALE, frame, hover_line, plain, wrapped
-from pages.parts.frame.palette import GROUND, LINES, QUIET, TEXT, TRACK
+from pages.parts.frame.palette import GROUND, HUES, LINES, QUIET, TEXT, TRACK
 from radcbir_core.wording import counted
 
 MICRO: Final[dict[str, Any]] = {"color": "#56B4E9", "dash": "solid", "symbol": "circle"}
@@ -22,6 +22,7 @@ MACRO: Final[dict[str, Any]] = {"color": "#E69F00", "dash": "dash", "symbol": "s
 _LOOKS: Final = {"micro": MICRO, "macro": MACRO}
 # The open square goes around the dot where both lines are one.
 _SIZES: Final = {"micro": 6, "macro": 11}
+_DASHES: Final = ("solid", "dash", "dot", "dashdot")
 _LABEL_WIDTH: Final = 34
 _LINE: Final = 15
 _GAP: Final = 9
@@ -100,6 +101,73 @@ def size_curve(table: pd.DataFrame, *, k: int) -> go.Figure:
     galleries = np.unique(table["gallery"].to_numpy().round())
     figure.update_xaxes(type="log", tickvals=galleries, ticktext=[f"{value:,.0f}" for value in galleries])
     figure.update_yaxes(range=[-0.02, 1.03])
+    return figure
+
+
+def reliability(table: pd.DataFrame) -> go.Figure:
+    """The share of hits against the chance that was said of them, with intervals, and the line of true chances.
+
+    Args:
+        table: As ``calibration`` gives its bins, of one place.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name="true chances",
+        line={"color": QUIET, "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
+    )
+    most = max(int(table["n_pairs"].max()), 1) if len(table) else 1
+    figure.add_scatter(
+        x=table["chance"],
+        y=table["share"],
+        mode="lines+markers",
+        name="patients held out",
+        line={"color": MICRO["color"], "width": 2},
+        # Its area says how many hits a point stands for.
+        marker={"color": MICRO["color"], "size": 5 + 13 * np.sqrt(table["n_pairs"] / most)},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": table["high"] - table["share"],
+            "arrayminus": table["share"] - table["low"],
+            "color": MICRO["color"],
+            "thickness": 1,
+            "width": 3,
+        },
+        customdata=table[["low", "high", "n_pairs", "n_patients"]].to_numpy(),
+        hovertemplate="said %{x:.0%}, shared %{y:.1%} (95 % %{customdata[0]:.2f} to %{customdata[1]:.2f})<br>"
+        "%{customdata[2]:,} hits for %{customdata[3]:,} patients<extra></extra>",
+    )
+    figure.update_layout(**_curves("Chance that was said", "Share that shares it", height=340))
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(range=[-0.02, 1.02], tickformat=".0%")
+    return figure
+
+
+def rising_curves(table: pd.DataFrame) -> go.Figure:
+    """The chance against the similarity, a line for each modality and anatomy of hits.
+
+    Args:
+        table: As ``calibration`` gives its curves.
+    """
+    figure = go.Figure()
+    for position, (place, lines) in enumerate(table.groupby("place", sort=False)):
+        figure.add_scatter(
+            x=lines["similarity"],
+            y=lines["chance"],
+            mode="lines",
+            name=plain(str(place)),
+            line={"color": HUES[position % len(HUES)], "dash": _DASHES[position // len(HUES) % 4], "width": 2},
+            customdata=lines["n_pairs"],
+            hovertemplate=f"{plain(str(place))}<br>similarity %{{x:.3f}}: %{{y:.0%}}, %{{customdata}} hits"
+            "<extra></extra>",
+        )
+    figure.update_layout(**_curves("Similarity", "Chance", height=340))
+    figure.update_layout(legend={"x": 0.02, "xanchor": "left", "y": 0.98, "yanchor": "top"}, showlegend=True)
+    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
     return figure
 
 

@@ -16,7 +16,8 @@ method, there and wherever a pair is open in large). On Pathology: ``view``, ``l
 ``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),
 ``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs`` (of
 one patient), ``step`` (of leakage), ``column``, ``cuts`` and ``value`` (of subgroups), ``sample`` (of approximate
-search). On Failures: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``empty``, ``seen``, ``weight`` (of ranks),
+search), ``place`` (of chances).
+On Failures: ``view``, ``level``, ``k``, ``protocol``, ``exclude``, ``empty``, ``seen``, ``weight`` (of ranks),
 ``figure`` (of cells), ``find``, ``pairs`` (``all``), ``label`` and ``hit`` (of the open cell), ``order`` (of its
 pairs), ``kind`` (of mined failures), ``sort`` and ``where`` (of these), ``divisor`` and ``labels`` (of hubness),
 ``among`` and ``slice`` (of slices), ``sample`` and ``perturbation`` (of robustness), ``page``, ``image`` and ``beside``

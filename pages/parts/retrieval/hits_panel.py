@@ -20,7 +20,7 @@ from pages.parts.frame.text import EXCLUSION_NAMES, markup, message
 from pages.parts.images import asked_last, filters, gallery, map_selection
 from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, explained_hit
+from pages.parts.retrieval import changed_query, explained_hit, read_hits
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -69,10 +69,12 @@ def show(opened: Opened, asked: Asked) -> None:
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
             st.info(message(note), icon=":material/info:")
+        readings = read_hits.read(opened, answer, filtered=bool(where) or selection is not None, exclude=exclude)
+        read_hits.warn_far(readings)
         rows = answer.rows()
         controls.download_button(
             "CSV",
-            lambda: csv_bytes(answer.table()),
+            lambda: csv_bytes(readings.table() if readings else answer.table()),
             file_name=f"hits-{collection.name}-{opened.encoder_id}.csv",
             mime="text/csv",
             icon=":material/download:",
@@ -94,6 +96,7 @@ def show(opened: Opened, asked: Asked) -> None:
         lines += [answer.ordered_by, usually_by(opened, answer.order)] if answer.ranks is not None else []
         lines += [usually_within(opened)] if answer.within else []
         lines += [compared.said] if compared else []
+        lines += readings.notes if readings else []
         st.html(
             f'<p class="radcbir-summary">{summary(asked.labels, hit_labels, of_text=of_text)}<br><small>'
             f"{'<br>'.join(markup(line) for line in lines if line)}</small></p>"
@@ -112,7 +115,7 @@ def show(opened: Opened, asked: Asked) -> None:
                 per_page=MOST_HITS,
                 on_query=use_image,
                 on_why=None if of_text else explained_hit.ask,
-                notes=hit_notes(answer, compared),
+                notes=read_hits.joined(hit_notes(answer, compared), readings),
             )
         if compared is not None and len(compared.gone):
             st.caption("Hits of the unchanged query that are gone, with the ranks that they had:")

@@ -24,6 +24,7 @@ def test_query_by_id_and_by_file_agree(small, capsys) -> None:
     assert [hit["rank"] for hit in by_id] == [1, 2, 3, 4, 5]
     assert list(by_id[0]) == [
         "rank", "image_id", "path", "similarity", "modality", "anatomy", "pathologies", "patient_id", "dataset",
+            "percentile", "percentile_alike", "chance",
     ]  # fmt: skip
     assert image_id not in {hit["image_id"] for hit in by_id}
     path = str(collection.image_path(30))
