@@ -23,6 +23,7 @@ from radcbir_core.wording import counted
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from radcbir_core.evaluation.similarity_readings import Readings
     from radcbir_core.images.perturbations import Step
     from radcbir_core.search.retriever import Answer
 
@@ -81,7 +82,7 @@ def query(
 ) -> None:
     """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
     from radcbir_core.encoders import load_encoder
-    from radcbir_core.evaluation.similarity_readings import FAR, Conditions, read_answer
+    from radcbir_core.evaluation.similarity_readings import Conditions, read_answer
     from radcbir_core.images.perturbations import Step, perturbed
     from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query, RowQuery, query_of
     from radcbir_core.search.queries.text import text_encoders
@@ -133,8 +134,7 @@ def query(
         complaints.print(Text(f"Note: {note}"))
     readings = read_answer(answer, retriever, Conditions(filtered=bool(conditions), exclude=excluded))
     measure, table = answer.measure, answer.table() if readings is None else readings.table()
-    if readings is not None and readings.far:
-        complaints.print(Text(FAR))
+    _warn_far(readings)
     if as_json:
         if answer.hits.method == "approximate":
             complaints.print(Text(f"Note: Found by {answer.hits.found_by()}."))
@@ -166,6 +166,13 @@ def _check_given(kinds: Mapping[str, object]) -> None:
     if len(given) != 1:
         what = f"{' and '.join(given)} are given" if given else "none is given"
         raise QueryError(f"Expected one of {', '.join(kinds)}, but {what}. Give exactly one.")
+
+
+def _warn_far(readings: Readings | None) -> None:
+    from radcbir_core.evaluation.similarity_readings import FAR
+
+    if readings is not None and readings.far:
+        complaints.print(Text(f"Note: {FAR}"))
 
 
 def _plain(table: DataFrame) -> list[dict[str, Any]]:
