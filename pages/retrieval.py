@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.images import map_selection, picker
-from pages.parts.retrieval import batch_panel, hits_panel, query_panel, text_box
+from pages.parts.retrieval import batch_panel, composing, hits_panel, query_panel, text_box
 
 
 def page() -> None:
@@ -16,6 +16,7 @@ def page() -> None:
     with left:
         source = query_panel.choose_source()
         asked = query_panel.show(opened, source, beside=right)
+        composed = None if asked is None else composing.show(opened, asked)
     with right:
         if source == "collection" and (asked is None or state.get("view") == "browse"):
             if asked is not None:
@@ -27,10 +28,12 @@ def page() -> None:
             picker.browse(opened.collection, on_query=query_panel.use_image, among=among)
         elif source == "batch":
             batch_panel.show(opened)
+        elif composed is not None:
+            hits_panel.show(opened, composed)
+            if composed.afterwards is not None:
+                composed.afterwards()
         elif asked is not None:
-            hits_panel.show(opened, asked)
-            if asked.afterwards is not None:
-                asked.afterwards()
+            st.info("The query cannot be asked as it is composed: why is said on the left.", icon=":material/info:")
         elif source == "text":
             text_box.explain(opened.collection, opened.encoder_id)
         else:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from radcbir_core.evaluation.similarity_readings import read_hits
     from radcbir_core.images import decode_image
     from radcbir_core.notebook import build, compare, import_images
+    from radcbir_core.search.queries.composition import compose
     from radcbir_core.search.queries.query import TextQuery
     from radcbir_core.search.retriever import Retriever
 
@@ -38,6 +39,7 @@ __all__ = [
     "TextQuery",
     "build",
     "compare",
+    "compose",
     "decode_image",
     "evaluate",
     "import_images",
@@ -55,6 +57,7 @@ _MODULES = {
     "TextQuery": "search.queries.query",
     "build": "notebook",
     "compare": "notebook",
+    "compose": "search.queries.composition",
     "decode_image": "images",
     "evaluate": "evaluation",
     "import_images": "notebook",

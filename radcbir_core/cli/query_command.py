@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from math import floor, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,8 +24,11 @@ from radcbir_core.wording import counted
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from radcbir_core.collections.collection import Collection
     from radcbir_core.evaluation.similarity_readings import Readings
     from radcbir_core.images.perturbations import Step
+    from radcbir_core.search.queries.composition import Composition
+    from radcbir_core.search.queries.query import Query
     from radcbir_core.search.retriever import Answer
 
 _READ: Final = ("chance", "percentile")
@@ -77,14 +81,29 @@ def query(
         list[str] | None,
         typer.Option("--perturb", help="What is done to the image first, such as rotate:15 or invert; repeat it."),
     ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--add",
+            metavar="STEP",
+            help="What is added to the query: like:ID, unlike:ID, image:WEIGHT:ID or text:WEIGHT:WORDS; repeat it.",
+        ),
+    ] = None,
+    rocchio: Annotated[
+        str | None,
+        typer.Option(
+            "--rocchio", metavar="α,β,γ", help="Weights of the query and of the marks; 1,0.75,0.15 by default."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
 ) -> None:
     """Print the most similar images, or those that fit a sentence. An image of the collection never returns itself."""
     from radcbir_core.encoders import load_encoder
     from radcbir_core.evaluation.similarity_readings import Conditions, read_answer
-    from radcbir_core.images.perturbations import Step, perturbed
-    from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query, RowQuery, query_of
+    from radcbir_core.images.perturbations import Step
+    from radcbir_core.search.queries.composition import Composition
+    from radcbir_core.search.queries.query import ImageQuery, query_of
     from radcbir_core.search.queries.text import text_encoders
     from radcbir_core.search.retriever import Retriever
 
@@ -93,9 +112,10 @@ def query(
     if images or output is not None:
         check_many(images, output, as_json=as_json)
     collection = open_collection(name)
-    if encoder is None and text is not None and len(able := text_encoders(collection)) == 1:
-        encoder = able[0]
-    encoder_id = encoder_id_in(collection, encoder)
+    composition = Composition.of(add or [], rocchio)
+    reads = text is not None or any(step.kind == "text" for step in composition.steps)
+    able = text_encoders(collection) if reads and encoder is None else []
+    encoder_id = encoder_id_in(collection, able[0] if len(able) == 1 else encoder)
     retriever = Retriever(
         collection, encoder_id, encoder=lambda: load_encoder(collection.store(encoder_id).spec, device=device)
     )
@@ -105,6 +125,7 @@ def query(
     if text is not None and steps:
         raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
     if images:
+        _check_alone(composition)
         query_many(
             images,
             output,
@@ -124,9 +145,7 @@ def query(
         asked = ImageQuery.of_file(image, frame=frame)
     else:
         asked = query_of(str(image_id), collection)
-    if steps and isinstance(asked, ImageQuery | RowQuery):
-        shown = asked.pixels if isinstance(asked, ImageQuery) else collection.read_image(asked.rows[0]).pixels
-        asked = ChangedQuery(perturbed(shown, steps), asked)
+    asked = _composed(_perturbed(asked, steps, collection), composition, collection)
     answer = retriever.search(
         asked, k=k, where=conditions, exclude=excluded, within_anatomy=within_anatomy, order=hubness
     )
@@ -156,8 +175,35 @@ def query(
     names = [*ranks, measure, *([] if readings is None else _READ), "modality", "anatomy", "pathologies"]
     print_table([*(name.replace("_", " ") for name in names), "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
-    for line in (*_said(answer, steps), *([] if readings is None else readings.notes)):
+    for line in (*_said(answer, steps, composition), *([] if readings is None else readings.notes)):
         print(line)
+
+
+def _perturbed(asked: Query, steps: Sequence[Step], collection: Collection) -> Query:
+    """An image, changed first; what is no image, and what is not changed, as it is."""
+    from radcbir_core.images.perturbations import perturbed
+    from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, RowQuery
+
+    if not steps or not isinstance(asked, ImageQuery | RowQuery):
+        return asked
+    shown = asked.pixels if isinstance(asked, ImageQuery) else collection.read_image(asked.rows[0]).pixels
+    return ChangedQuery(perturbed(shown, steps), asked)
+
+
+def _composed(asked: Query, composition: Composition, collection: Collection) -> Query:
+    """A query with what is added to it; without anything as it is."""
+    from radcbir_core.search.queries.composition import CLASSIC
+
+    if not composition.steps and composition.weights == CLASSIC:
+        return asked
+    sentence = partial(sentence_query, collection=collection, read=[], several=False)
+    return composition.query(asked, collection, sentence=sentence)
+
+
+def _check_alone(composition: Composition) -> None:
+    """See that nothing is added to many queries, whose hits would be of what was added."""
+    if composition.steps:
+        raise QueryError("Expected one query to add something to, but --images is given. Leave --add out, or ask one.")
 
 
 def _check_given(kinds: Mapping[str, object]) -> None:
@@ -190,7 +236,7 @@ def _percents(hit: Mapping[Any, Any]) -> list[str]:
     ]
 
 
-def _said(answer: Answer, steps: Sequence[Step]) -> Iterator[str]:
+def _said(answer: Answer, steps: Sequence[Step], composition: Composition) -> Iterator[str]:
     """What there is to know of the numbers, below the table."""
     if answer.ranks is not None:
         yield answer.ordered_by
@@ -200,3 +246,7 @@ def _said(answer: Answer, steps: Sequence[Step]) -> Iterator[str]:
         yield f"The image was changed first: {', then '.join(step.said for step in steps)}."
     if answer.measure == "text_similarity":
         yield "Text similarity is the cosine between the sentence and an image; that of two images is on another scale."
+    if answer.measure == "composed_similarity":
+        added = ", ".join(f"{step.value} {composition.weight_of(step):+.2f}" for step in composition.steps)
+        yield f"Composed of the query {composition.weights.query:+.2f}{added and f', {added}'}."
+        yield "Composed similarity is the cosine with the sum of these; it is on a scale of its own."

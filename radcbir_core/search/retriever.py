@@ -24,7 +24,8 @@ from radcbir_core.search.backend import Hits, Mask
 from radcbir_core.search.hubness.hub_orders import ORDERS, Order, candidates, checked_order, hub_order
 from radcbir_core.search.opening import index_note, searcher_of
 from radcbir_core.search.queries.anatomy import anatomy_of, showing
-from radcbir_core.search.queries.query import Asked, EmbeddedQuery, Means, Measure, query_of
+from radcbir_core.search.queries.composed import middle_of_sentences
+from radcbir_core.search.queries.query import MEASURES, Asked, EmbeddedQuery, Means, Measure, query_of
 from radcbir_core.wording import counted
 
 HIT_COLUMNS = (
@@ -134,7 +135,7 @@ class Answer:
             words.append(", ".join(line["pathologies"]))
             about = str(line["image_id"])
             cards.append(Card(self._thumbnail(row), [str(word) for word in words if word], about))
-        measure = "similarity" if self.measure == "similarity" else "text-image cosine"
+        measure = MEASURES[self.measure]
         title = f"{counted(len(cards), 'hit')} in {self.collection.title} by {self.encoder_id}: rank · {measure}"
         return gallery(
             cards, title=title, notes=(*self.notes, f"{self.hits.found_by().capitalize()}. {self.ordered_by}".strip())
@@ -174,6 +175,7 @@ class Retriever:
             )
         self._searcher = searcher_of(self.store)
         self._notes = tuple(filter(None, [index_note(self.store)]))
+        self._middle = cache(lambda: middle_of_sentences(self.store, self._encoder()))
         self._load = cache(partial(load_encoder, self.store.spec)) if encoder is None else encoder
 
     def search(
@@ -241,18 +243,22 @@ class Retriever:
         ranks = (places + 1).astype(np.int32)
         return replace(answer, hits=hits, order=by, ranks=ranks, candidates=int(found.counts.max(initial=0)))
 
-    def embed(self, asked: Asked) -> EmbeddedQuery:
+    def embed(self, asked: Asked, *, made: Sequence[EmbeddedQuery] = ()) -> EmbeddedQuery:
         """A query with its vectors, which can be searched with any number of times.
+
+        Args:
+            asked: As in :meth:`search`.
+            made: What this retriever has made of parts of it before; these are not embedded again.
 
         Raises:
             QueryError: As :meth:`search`, and all its further errors.
         """
-        return query_of(asked, self.collection).embed(self.means)
+        return query_of(asked, self.collection).embed(replace(self.means, made=made))
 
     @property
     def means(self) -> Means:
         """What queries are turned into vectors with here."""
-        return Means(self.store, self._searcher, self._encoder)
+        return Means(self.store, self._searcher, self._encoder, self._middle)
 
     def allowed(self, where: Where | None) -> Mask | None:
         """Which images a filter lets through; ``None`` without a filter."""

@@ -61,7 +61,7 @@ def test_a_first_start_reaches_retrieval_and_a_sentence_gives_hits(fresh, page, 
     assert table.columns.tolist()[:5] == ["rank", "image_id", "path", "text_similarity", "modality"]
     assert len(table) == 10
 
-    hits.first.get_by_role("button").click()
+    hits.first.get_by_role("button", name="Open large").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Rank 1 of 10, text-image cosine").wait_for()
     chosen = dialog.locator(".radcbir-facts tr", has_text="image id").locator("td").inner_text()

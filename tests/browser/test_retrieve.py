@@ -100,7 +100,7 @@ def test_labels_that_are_html_are_shown_as_text(server, page):
     card.wait_for()
     assert HTML_LABEL in card.inner_text()
     assert card.locator("b").count() == 0
-    card.get_by_role("button").click()
+    card.get_by_role("button", name="Open large").click()
     dialog = page.get_by_role("dialog")
     dialog.locator(".radcbir-facts td", has_text=HTML_LABEL).first.wait_for()
     assert dialog.locator(".radcbir-facts b").count() == 0
@@ -142,3 +142,33 @@ def test_the_hits_can_be_saved_as_a_table(server, page, tmp_path):
     expected = "rank image_id path similarity modality anatomy pathologies patient_id dataset"
     assert table.columns.tolist() == expected.split()
     assert len(table) == 5
+
+
+def test_hits_are_marked_by_key_and_by_click_and_marks_are_undone(server, page):
+    page.goto(f"{server}/retrieval?image=small-data-source%2Fchest_00.png")
+    hits = page.locator("li.card:has(.rank)")
+    hits.nth(9).wait_for()
+    quiet(page)
+
+    def added():
+        return parse_qs(urlsplit(page.url).query).get("add", [])
+
+    liked = hits.nth(1).get_attribute("data-image-id")
+    hits.nth(1).get_by_role("button", name="Open large").focus()
+    page.keyboard.press("+")
+    page.wait_for_url(lambda url: "add=" in url)
+    assert added() == [f"like:{liked}"]
+    page.get_by_text("Composed of 1 step").wait_for()
+    quiet(page)
+    unliked = hits.nth(0).get_attribute("data-image-id")
+    assert unliked != liked
+    hits.nth(0).get_by_role("button", name="Not like that").click()
+    page.get_by_text("Composed of 2 steps").wait_for()
+    assert added() == [f"like:{liked}", f"unlike:{unliked}"]
+    page.get_by_role("button", name="Take out").first.wait_for()
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("Composed of 1 step").wait_for()
+    page.go_back()
+    page.get_by_text("Composed of 2 steps").wait_for()
+    assert added() == [f"like:{liked}", f"unlike:{unliked}"]
+    quiet(page)

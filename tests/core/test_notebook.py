@@ -69,7 +69,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch, capsys) -> None:
     names: dict[str, Any] = {}
     values = [run("".join(cell["source"]), names) for cell in cells if cell["cell_type"] == "code"]
     texts = [shown(value) for value in values if value is not None]
-    assert sum(text.count("data:image/jpeg;base64,") for text in texts) == 12, "two galleries of six"
+    assert sum(text.count("data:image/jpeg;base64,") for text in texts) == 18, "three galleries of six"
     assert any("<b>1 · " in text for text in texts)
     assert any("P@1" in text or "P@k" in text for text in texts)
     assert [value._repr_png_()[1:4] for value in values if isinstance(value, DecodedImage)] == [b"PNG"]

@@ -14,6 +14,44 @@ function describe(card) {
   return parts.filter(Boolean).join(", ")
 }
 
+// What the number beside a hit is: a word before it, the number, and what it means.
+function numberOf(card) {
+  if (card.text_similarity !== undefined) {
+    return ["text", card.text_similarity, "Text-image cosine (on another scale than the similarity of two images)"]
+  }
+  if (card.composed_similarity !== undefined) {
+    return ["", card.composed_similarity, "Cosine with the composed query (on a scale of its own)"]
+  }
+  return ["", card.similarity, "Similarity (cosine; 1 = same direction)"]
+}
+
+const MARKS = [
+  { kind: "like", sign: "+", text: "Like this", key: "+" },
+  { kind: "unlike", sign: "−", text: "Not like that", key: "-" },
+]
+
+// Marks on a hit: two buttons, and the keys + and - while anything of the card has the focus.
+function drawMarks(item, card, setTriggerValue) {
+  const marks = element("div", "marking")
+  for (const mark of MARKS) {
+    const button = element("button", `set set-${mark.kind}`)
+    button.type = "button"
+    button.append(element("span", "sign", mark.sign), element("span", "said", mark.text))
+    button.title = `${mark.text} (${mark.key})`
+    button.setAttribute("aria-label", `${mark.text}: ${card.image_id}`)
+    button.onclick = () => setTriggerValue(mark.kind, card.row)
+    marks.append(button)
+  }
+  item.append(marks)
+  item.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const mark = MARKS.find((one) => one.key === event.key || (one.kind === "unlike" && event.key === "−"))
+    if (!mark) return
+    event.preventDefault()
+    setTriggerValue(mark.kind, card.row)
+  })
+}
+
 function draw(card, setTriggerValue, kind = "li", opens = "open") {
   const item = element(kind, "card")
   item.dataset.imageId = card.image_id
@@ -45,11 +83,9 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
   if (card.rank !== undefined) {
     const rank = element("span", "rank", card.rank)
     rank.title = `Rank ${card.rank}`
-    const ofText = card.text_similarity !== undefined
-    const similarity = element("span", "similarity", ofText ? `text ${card.text_similarity}` : card.similarity)
-    similarity.title = ofText
-      ? "Text-image cosine (on another scale than the similarity of two images)"
-      : "Similarity (cosine; 1 = same direction)"
+    const [word, number, title] = numberOf(card)
+    const similarity = element("span", "similarity", word ? `${word} ${number}` : number)
+    similarity.title = title
     head.append(rank, similarity)
   }
   const modality = element("span", "modality", card.modality || "–")
@@ -110,5 +146,10 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const grid = parentElement.querySelector("ol.grid")
   grid.style.setProperty("--columns", data.columns)
   const pairs = (data.pairs || []).map((pair) => drawPair(pair, setTriggerValue))
-  grid.replaceChildren(...pairs, ...data.cards.map((card) => draw(card, setTriggerValue)))
+  const cards = data.cards.map((card) => {
+    const item = draw(card, setTriggerValue)
+    if (data.marking) drawMarks(item, card, setTriggerValue)
+    return item
+  })
+  grid.replaceChildren(...pairs, ...cards)
 }

@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import streamlit as st
@@ -25,14 +25,12 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.seen import Seen
 from radcbir_core.images import DecodedImage
-from radcbir_core.search.queries.query import Measure
+from radcbir_core.search.queries.query import MEASURES, Measure
 from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent
 _CARD_COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")
 _AT: Final = "radcbir:large-at"
-MEASURES: Final[dict[Measure, str]] = {"similarity": "similarity", "text_similarity": "text-image cosine"}
-"""What the number beside a hit is called. The two are never on one scale."""
 _WORDS: Final[dict[Agreement, str]] = {
     "same": "same",
     "shared": "in part",
@@ -96,6 +94,7 @@ def show(
     query_row: int | None = None,
     on_query: Callable[[str], None] | None = None,
     on_why: Callable[[str], None] | None = None,
+    on_mark: Callable[[str, Literal["like", "unlike"]], None] | None = None,
 ) -> None:
     """A grid of images, page by page; each opens large and becomes the next query with one click.
 
@@ -116,6 +115,8 @@ def show(
             Retrieval page opens with that query.
         on_why: Called with the image_id when it is asked why an image is a hit. By default the Retrieval page opens
             with the pair, where the query is an image of the collection.
+        on_mark: Called with the image_id before the page runs again, when a hit is marked as like what is sought or as
+            unlike it; None draws no marks.
     """
     shown = np.asarray(rows, dtype=np.int64)
     kept = shown >= 0
@@ -145,11 +146,18 @@ def show(
         if row is not None and on_query is not None:
             on_query(_image_id(collection, row))
 
+    def marked(kind: Literal["like", "unlike"]) -> None:
+        row = _clicked(st.session_state.get(f"{key}:grid"), kind, shown)
+        if row is not None and on_mark is not None:
+            on_mark(_image_id(collection, row), kind)
+
     result = _grid(
         key=f"{key}:grid",
-        data={"cards": cards, "columns": columns},
+        data={"cards": cards, "columns": columns, "marking": on_mark is not None},
         on_open_change=_nothing,
         on_query_change=use if on_query is not None else _nothing,
+        on_like_change=lambda: marked("like"),
+        on_unlike_change=lambda: marked("unlike"),
     )
     _page_controls(key, len(shown), start, stop, per_page)
     row = _clicked(result, "query", shown)

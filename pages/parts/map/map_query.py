@@ -143,8 +143,8 @@ def draw_box(opened: OpenedMap, query: Query | None) -> None:
         state.report("query", asked["query"], [IN_SESSION], then="It is left out")
     elif "query" in asked and asked_last.recall(opened.collection.name, asked) is None:
         st.info(
-            "The query of this address, an upload or a changed picture, is in the memory of the session that asked it, "
-            "and in no link. Ask it on Retrieval.",
+            "The query of this address, an upload, a changed picture or a composed query, is in the memory of the "
+            "session that asked it, and in no link of the Map. Ask it on Retrieval.",
             icon=":material/image_search:",
         )
     if not asked:

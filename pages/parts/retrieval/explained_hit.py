@@ -26,6 +26,11 @@ def ask(image_id: str) -> None:
     state.update(beside=image_id, why="auto")
 
 
+def can_be_asked(asked: Asked) -> bool:
+    """Whether the query is an image, so that it can be said why a hit is like it; or there is one in it."""
+    return asked.row is not None or isinstance(asked.alone or asked.query, ImageQuery | ChangedQuery)
+
+
 def show(opened: Opened, asked: Asked, rows: np.ndarray) -> None:
     """Draw the pair that the URL names, if it names one.
 
@@ -55,6 +60,11 @@ def show(opened: Opened, asked: Asked, rows: np.ndarray) -> None:
                 on_click=state.update,
                 kwargs={"beside": None, "why": None},
             )
+        if asked.alone is not None:
+            st.caption(
+                "The query is composed, and no image. The maps are of the query image by itself and this hit; what was "
+                "added to it has no place in them."
+            )
         why_panel.draw_pair(
             opened.collection, opened.encoder_id, [query, why_panel.of_row(opened.collection, row, name=name)]
         )
@@ -62,8 +72,9 @@ def show(opened: Opened, asked: Asked, rows: np.ndarray) -> None:
 
 def _query(collection: Collection, asked: Asked) -> Subject | None:
     """The query as an image; None where it is a sentence."""
-    if isinstance(asked.query, ImageQuery | ChangedQuery):
-        pixels = asked.query.pixels
+    query = asked.alone or asked.query
+    if isinstance(query, ImageQuery | ChangedQuery):
+        pixels = query.pixels
         digest = hashlib.sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
         return Subject("Query", f"pixels {digest}", partial(np.asarray, pixels), inside=False)
     return None if asked.row is None else why_panel.of_row(collection, asked.row, name="Query")

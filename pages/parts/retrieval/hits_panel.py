@@ -20,7 +20,7 @@ from pages.parts.frame.text import EXCLUSION_NAMES, markup, message
 from pages.parts.images import asked_last, filters, gallery, map_selection
 from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, explained_hit, read_hits
+from pages.parts.retrieval import changed_query, composing, explained_hit, read_hits
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -29,9 +29,9 @@ from radcbir_core.evaluation.evaluation import Evaluation, Result, lines_of
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.hubness.hub_orders import ORDERS, Order
+from radcbir_core.search.hubness.hub_orders import ORDERS, Order, why_cosine
 from radcbir_core.search.queries.anatomy import anatomy_of
-from radcbir_core.search.queries.query import Query, RowQuery
+from radcbir_core.search.queries.query import Measure, Query, RowQuery
 from radcbir_core.search.retriever import Answer
 from radcbir_core.wording import counted
 
@@ -39,7 +39,12 @@ MOST_HITS: Final = 100
 
 _ANATOMY: Final = "anatomy"
 _WITHIN: Final = "radcbir:within"
-_SCALE: Final = " The numbers are text-image cosines, on another scale than the similarity of two images."
+_SIGNS: Final = "The signs on hits compare with the labels of the query image by itself, without what was added to it."
+_SCALES: Final[dict[Measure, str]] = {
+    "similarity": "",
+    "text_similarity": " The numbers are text-image cosines, on another scale than the similarity of two images.",
+    "composed_similarity": " The numbers are cosines with the composed query, on a scale of their own.",
+}
 
 
 def show(opened: Opened, asked: Asked) -> None:
@@ -92,9 +97,10 @@ def show(opened: Opened, asked: Asked) -> None:
             selected=None if selection is None else selection.number,
             milliseconds=milliseconds,
         )
-        lines = [found + (_SCALE if of_text else "")]
+        lines = [found + _SCALES[answer.measure]]
         lines += [answer.ordered_by, usually_by(opened, answer.order)] if answer.ranks is not None else []
         lines += [usually_within(opened)] if answer.within else []
+        lines += [_SIGNS] if asked.alone is not None and asked.labels is not None else []
         lines += [compared.said] if compared else []
         lines += readings.notes if readings else []
         st.html(
@@ -114,7 +120,8 @@ def show(opened: Opened, asked: Asked) -> None:
                 query_row=asked.row,
                 per_page=MOST_HITS,
                 on_query=use_image,
-                on_why=None if of_text else explained_hit.ask,
+                on_why=explained_hit.ask if explained_hit.can_be_asked(asked) else None,
+                on_mark=composing.mark,
                 notes=read_hits.joined(hit_notes(answer, compared), readings),
             )
         if compared is not None and len(compared.gone):
@@ -188,14 +195,10 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, opened: Opened, qu
 
 
 def choose_order(box: st.delta_generator.DeltaGenerator, query: Query) -> str:
-    """By what the hits are ordered; nothing is drawn for a sentence, whose hits have the one order."""
-    if query.measure != "similarity":
+    """By what the hits are ordered; nothing is drawn where a sentence is in the query: its hits have the one order."""
+    if reason := why_cosine(query):
         if state.get("hubness") not in (None, "cosine"):
-            st.info(
-                "The hits of a text are ordered by cosine: what is usual around an image is known of other images, and "
-                "texts are not on their scale.",
-                icon=":material/info:",
-            )
+            st.info(message(f"The hits are ordered by cosine: {reason}."), icon=":material/info:")
         return "cosine"
     return state.choice(
         box.selectbox,

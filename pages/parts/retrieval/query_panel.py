@@ -35,8 +35,10 @@ class Asked:
         embedded: The same with its vectors, where the encoder has been asked for them.
         labels: Of an image of the collection; None of any other query.
         row: Of that image.
-        unchanged: The query before it was perturbed; None where it was not.
+        unchanged: The query before it was perturbed, or before anything was added; None where it was not.
         afterwards: Draws what takes longer than the hits and is said above them; None where there is nothing.
+        room: Where what can be added to it is drawn.
+        alone: The query to which something was added; None where nothing was.
     """
 
     query: Query
@@ -47,11 +49,16 @@ class Asked:
     row: int | None = None
     unchanged: EmbeddedQuery | None = None
     afterwards: Callable[[], None] | None = None
+    room: st.delta_generator.DeltaGenerator | None = None
+    alone: Query | None = None
 
 
 def use_image(image_id: str) -> None:
-    """Make an image of the collection the query; a callback, so that the run after it shows its hits."""
-    state.update(image=image_id, source=None, text=None, view=None, beside=None, why=None)
+    """Make an image of the collection the query; a callback, so that the run after it shows its hits.
+
+    What was added to the query before goes with it.
+    """
+    state.update(image=image_id, source=None, text=None, view=None, beside=None, why=None, add=None, rocchio=None)
 
 
 def choose_source() -> str:
@@ -102,11 +109,12 @@ def _from_text(opened: Opened, beside: st.delta_generator.DeltaGenerator) -> Ask
     state.set_query(opened.collection.name, **link)
     if text is None:
         return None
+    room = st.container()
     with beside:  # where it can be seen that an encoder is being loaded
         place = text_box.ask_back(opened, text)
         embedded = text_box.embedded(opened, text)
     judge = partial(sentence_panel.judge, opened, embedded, place)
-    return Asked(embedded.query, text, link, embedded, afterwards=judge)
+    return Asked(embedded.query, text, link, embedded, afterwards=judge, room=room)
 
 
 def _from_collection(opened: Opened) -> Asked | None:
@@ -124,6 +132,7 @@ def _from_collection(opened: Opened) -> Asked | None:
     labels, query = gallery.labels_of(collection, row), RowQuery((row,))
     place = st.container()
     steps = changed_query.choose(collection.store(opened.encoder_id))
+    room = st.container()
     link = _OF_SESSION if steps else {"image": image_id}
     state.set_query(collection.name, **link)
     changed = None
@@ -137,9 +146,9 @@ def _from_collection(opened: Opened) -> Asked | None:
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
     gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
     if changed is None:
-        return Asked(query, image_id, link, labels=labels, row=row)
+        return Asked(query, image_id, link, labels=labels, row=row, room=room)
     unchanged = loaders.retriever(collection, opened.encoder_id).embed(query)
-    return Asked(changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged)
+    return Asked(changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged, room)
 
 
 def _from_upload(opened: Opened) -> Asked | None:
@@ -167,9 +176,10 @@ def _from_upload(opened: Opened) -> Asked | None:
     embedded = upload.embed(file, image, opened.collection, opened.encoder_id)
     place = st.container()
     steps = changed_query.choose(opened.collection.store(opened.encoder_id))
+    room = st.container()
     if not steps or not isinstance(embedded.query, ImageQuery):
-        return Asked(embedded.query, file.name, _OF_SESSION, embedded)
+        return Asked(embedded.query, file.name, _OF_SESSION, embedded, room=room)
     name = f"{file.sha256} {image.frame}"
     with place:
         changed = changed_query.show(opened, embedded.query, steps, of=name, read=lambda: image.pixels)
-    return Asked(changed.query, f"{file.name}, changed", _OF_SESSION, changed, unchanged=embedded)
+    return Asked(changed.query, f"{file.name}, changed", _OF_SESSION, changed, unchanged=embedded, room=room)

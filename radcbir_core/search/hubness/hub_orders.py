@@ -21,6 +21,7 @@ from radcbir_core.search.backend import Hits
 from radcbir_core.search.hubness.csls import NEAREST, by_csls, usual_similarity
 from radcbir_core.search.hubness.mutual_proximity import Nearest, by_mutual_proximity
 from radcbir_core.search.neighbors.graph import NEIGHBORS, known_hits
+from radcbir_core.search.queries.composed import ComposedQuery
 from radcbir_core.search.queries.query import Query
 
 Order = Literal["cosine", "csls", "mutual-proximity"]
@@ -40,11 +41,25 @@ def candidates(k: int) -> int:
     return max(k, min(max(10 * k, NEIGHBORS), _MOST_CANDIDATES)) if k > 0 else k
 
 
+def why_cosine(query: Query) -> str:
+    """Why the hits of a query can be ordered by cosine alone, as a clause and a half sentence; "" where they need not.
+
+    The sum of several images is among images, and can be ordered as one.
+    """
+    if query.measure == "text_similarity":
+        what = "the query is a text"
+    elif isinstance(query, ComposedQuery) and query.reads_text:
+        what = "there is a text in the query"
+    else:
+        return ""
+    return f"{what}. What is usual around an image is known of other images, and texts are not on their scale"
+
+
 def checked_order(order: str, query: Query, store: EncoderStore) -> Order:
     """The order of this name, if the hits of a query can be ordered so.
 
     Raises:
-        QueryError: There is no such order; or the query is a sentence.
+        QueryError: There is no such order; or the query is a sentence, or has one in it.
         StaleError: The order is not by cosine, and the neighbor graph is missing or of other embeddings.
     """
     named = next((one for one in ORDERS if one == order), None)
@@ -52,11 +67,8 @@ def checked_order(order: str, query: Query, store: EncoderStore) -> Order:
         raise QueryError(f"Expected an order of {', '.join(ORDERS)}, but order = {order!r}. Choose one of these.")
     if named == "cosine":
         return named
-    if query.measure != "similarity":
-        raise QueryError(
-            f"Expected an image to order its hits by {ORDERS[named]}, but the query is a text. What is usual around an "
-            "image is known of other images, and texts are not on their scale: order by cosine."
-        )
+    if reason := why_cosine(query):
+        raise QueryError(f"Expected an image to order its hits by {ORDERS[named]}, but {reason}: order by cosine.")
     if not store.is_current(GRAPH):
         raise StaleError(
             f"Expected a neighbor graph of the embeddings that are there now, but that of {store.encoder_id} is "

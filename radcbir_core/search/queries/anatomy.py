@@ -8,6 +8,7 @@ from __future__ import annotations
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import QueryError
 from radcbir_core.search.backend import Mask
+from radcbir_core.search.queries.composed import ComposedQuery
 from radcbir_core.search.queries.query import ChangedQuery, Query, RowQuery
 
 
@@ -15,21 +16,29 @@ def anatomy_of(query: Query, collection: Collection) -> tuple[str, str]:
     """The modality and the anatomy that a query shows.
 
     Args:
-        query: One or several images of the collection, or one of them that was changed.
+        query: One or several images of the collection, or one of them that was changed; or a composed query of such
+            images, of which those count whose weight is above 0, and sentences do not.
         collection: Which.
 
     Raises:
         QueryError: The query is not of the collection; one of the two is not known of it; or several images differ.
     """
-    original = query.original if isinstance(query, ChangedQuery) else query
-    if not isinstance(original, RowQuery):
+    parts = [query]
+    if isinstance(query, ComposedQuery):
+        parts = [part.query for part in query.parts if part.weight > 0]
+        parts = [part for part in parts if part.measure != "text_similarity"]
+    rows: list[int] = []
+    for part in parts:
+        original = part.original if isinstance(part, ChangedQuery) else part
+        rows += original.rows if isinstance(original, RowQuery) else [-1]
+    if not rows or -1 in rows:
         raise QueryError(
             "Expected an image of the collection to search within its anatomy, but of this query modality and anatomy "
             "are not known. Filter by modality and anatomy instead."
         )
     manifest = collection.manifest
     shown = set()
-    for row in original.rows:
+    for row in rows:
         record = manifest.record(row, ["image_id", "modality", "anatomy"])
         missing = [name for name in ("modality", "anatomy") if not record[name]]
         if missing:
@@ -40,7 +49,7 @@ def anatomy_of(query: Query, collection: Collection) -> tuple[str, str]:
         shown.add((str(record["modality"]), str(record["anatomy"])))
     if len(shown) > 1:
         there = ", ".join(sorted(" ".join(place) for place in shown))
-        raise QueryError(f"Expected queries of one anatomy, but there are {there}. Ask for each by itself.")
+        raise QueryError(f"Expected images of one anatomy, but there are {there}. Ask for each by itself.")
     return shown.pop()
 
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,17 @@ from radcbir_core.search.engines.searcher import Searcher
 from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
 from radcbir_core.search.queries.text import check_text_tower, cleaned_text, notes_on, part_read
 
-Measure = Literal["similarity", "text_similarity"]
-"""What a number beside a hit is: the cosine between two images, or that between a sentence and an image. The two are
-never on one scale: an image is closer to almost any other image than to a sentence that describes it."""
+Measure = Literal["similarity", "text_similarity", "composed_similarity"]
+"""What a number beside a hit is: the cosine between two images, between a sentence and an image, or between the sum of
+several queries and an image. They are never on one scale: an image is closer to almost any other image than to a
+sentence that describes it."""
+
+MEASURES: Final[dict[Measure, str]] = {
+    "similarity": "similarity",
+    "text_similarity": "text-image cosine",
+    "composed_similarity": "cosine with the composed query",
+}
+"""What people call it."""
 
 Known = Literal["always", "if in the collection", "never"]
 """When a query's patient, study, series and exact copies are known, so that they can be left out."""
@@ -43,11 +51,23 @@ class Means:
         store: What an encoder made of the collection that is searched.
         searcher: The search over it.
         encoder: Gives that very encoder, loaded when it is first asked for.
+        middle: Gives the middle of the sentences that the collection's labels make, ``(D,)``; None without labels.
+        made: Queries with the vectors that these means have made of them before.
     """
 
     store: EncoderStore
     searcher: Searcher
     encoder: Callable[[], Encoder]
+    middle: Callable[[], Float32 | None]
+    made: Sequence[EmbeddedQuery] = ()
+
+    def embedded(self, query: Query) -> EmbeddedQuery:
+        """A query with its vectors: as they were made before, of this very object, or made now.
+
+        Raises:
+            QueryError: As :meth:`Query.embed`, and all its further errors.
+        """
+        return next((one for one in self.made if one.query is query), None) or query.embed(self)
 
 
 @runtime_checkable

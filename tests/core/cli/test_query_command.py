@@ -11,6 +11,8 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.engines import usearch
 from radcbir_core.search.language import nonsense
 from radcbir_core.search.opening import ENGINES
+from radcbir_core.search.queries.composition import Composition
+from radcbir_core.search.queries.query import RowQuery
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
 
@@ -130,6 +132,32 @@ def test_hits_are_ordered_by_what_holds_hubs_back(small, capsys) -> None:
     code, _, err = run(capsys, *asked[:-1], "euclid")
     assert code != 0
     assert "of cosine, csls, mutual-proximity, but order = 'euclid'" in " ".join(err.split())
+
+
+def test_things_are_added_to_the_query(small, capsys) -> None:
+    collection = open_collection("small")
+    ids = [collection.manifest.image_id(row) for row in range(61)]
+    asked = ["query", "small", "--id", ids[0], "-k", "4", "--add", f"like:{ids[3]}", "--add", f"image:-0.5:{ids[40]}"]
+    composition = Composition.of([f"like:{ids[3]}", f"image:-0.5:{ids[40]}"], "1,0.5,0.15")
+    expected = Retriever(collection, "pixels").search(composition.query(RowQuery((0,)), collection), k=4).table()
+    hits = json.loads(run(capsys, *asked, "--rocchio", "1,0.5,0.15", "--json")[1])
+    assert [hit["image_id"] for hit in hits] == expected["image_id"].tolist()
+    assert hits[0]["composed_similarity"] == pytest.approx(expected["composed_similarity"][0], abs=1e-6)
+    out = " ".join(run(capsys, *asked)[1].split())
+    assert f"Composed of the query +1.00, {ids[3]} +0.75, {ids[40]} -0.50." in out
+    many = ["--images", str(collection.image_path(0)), "--output", "hits.csv", "--add", f"like:{ids[3]}"]
+    code, _, err = run(capsys, "query", "small", *many)
+    assert code == 2
+    assert "Expected one query to add something to, but --images is given" in " ".join(err.split())
+    for wrong, said in (
+        (["--add", "like"], "Expected a step as like:ID"),
+        (["--rocchio", "1"], "Expected Rocchio's three weights"),
+        (["--add", "like:nobody"], "nobody"),
+        (["--add", f"image:-1:{ids[0]}"], "cancel each other out"),
+    ):
+        code, out, err = run(capsys, "query", "small", "--id", ids[0], *wrong)
+        assert (code, out) == (2, "")
+        assert said in " ".join(err.split())
 
 
 def test_an_image_that_is_none(small, capsys, tmp_path) -> None:

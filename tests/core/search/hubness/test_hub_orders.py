@@ -13,6 +13,7 @@ from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import QueryError, StaleError
 from radcbir_core.search import retriever as retriever_module
 from radcbir_core.search.hubness.hub_orders import ORDERS, checked_order
+from radcbir_core.search.queries.composed import ComposedQuery, Part
 from radcbir_core.search.queries.query import RowQuery, TextQuery, VectorQuery
 from radcbir_core.search.retriever import HIT_COLUMNS, Retriever
 from tests.kept_embeddings import directions
@@ -158,6 +159,18 @@ def test_a_text_is_refused_before_an_encoder_is_loaded(small, order) -> None:
     with pytest.raises(QueryError, match=rf"by {ORDERS[order]}, but the query is a text.*: order by cosine"):
         Retriever(small, "pixels", encoder=refuse).search(TextQuery("a chest"), order=order)
     assert checked_order("cosine", TextQuery("a chest"), small.store("pixels")) == "cosine"
+
+
+@pytest.mark.parametrize("order", CORRECTED)
+def test_the_sum_of_images_is_ordered_as_an_image_and_with_a_text_it_is_refused(small, order) -> None:
+    retriever = Retriever(small, "pixels")
+    alone = ComposedQuery((Part(RowQuery((0,))),))
+    assert retriever.search(alone, order=order).rows().tolist() == retriever.search(0, order=order).rows().tolist()
+    both = ComposedQuery((Part(RowQuery((0,))), Part(RowQuery((9,)), -0.5)))
+    assert len(retriever.search(both, order=order)) == 10
+    with_text = ComposedQuery((Part(RowQuery((0,))), Part(TextQuery("a chest"), 0.1)))
+    with pytest.raises(QueryError, match=r"there is a text in the query.*: order by cosine"):
+        retriever.search(with_text, order=order)
 
 
 def test_an_order_that_there_is_not_is_named(small) -> None:

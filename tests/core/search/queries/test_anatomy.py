@@ -10,6 +10,7 @@ import pytest
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
 from radcbir_core.search.queries.anatomy import anatomy_of, showing
+from radcbir_core.search.queries.composed import ComposedQuery, Part
 from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, RowQuery, TextQuery, VectorQuery
 from radcbir_core.search.retriever import Retriever
 
@@ -47,6 +48,24 @@ def test_of_what_is_not_of_the_collection_it_is_not_known(small, query) -> None:
         anatomy_of(query, small)
 
 
+def test_of_a_composed_query_it_is_that_of_the_images_that_are_wanted(small) -> None:
+    known = places(small)
+    row = next(row for row, place in enumerate(known) if all(place))
+    same = next(other for other, place in enumerate(known) if other != row and place == known[row])
+    other = next(other for other, place in enumerate(known) if all(place) and place != known[row])
+
+    def composed(*parts):
+        return ComposedQuery(tuple(Part(query, weight) for query, weight in parts))
+
+    wanted = [(RowQuery((row,)), 1), (ChangedQuery(PIXELS, RowQuery((same,))), 0.5)]
+    assert anatomy_of(composed(*wanted, (RowQuery((other,)), -1), (TextQuery("a chest"), 1)), small) == known[row]
+    with pytest.raises(QueryError, match="Expected images of one anatomy"):
+        anatomy_of(composed(*wanted, (RowQuery((other,)), 0.1)), small)
+    for parts in ([(TextQuery("a chest"), 1)], [(RowQuery((row,)), -1)], [*wanted, (ImageQuery(PIXELS), 1)]):
+        with pytest.raises(QueryError, match="of this query modality and anatomy are not known"):
+            anatomy_of(composed(*parts), small)
+
+
 def test_it_has_to_be_known_and_one(small) -> None:
     lacking = {"image_id": "a.png", "modality": "XR", "anatomy": ""}
     stub = SimpleNamespace(manifest=SimpleNamespace(record=lambda _row, _columns: lacking))
@@ -57,7 +76,7 @@ def test_it_has_to_be_known_and_one(small) -> None:
         anatomy_of(RowQuery((3,)), stub)
     known = places(small)
     other = next(other for other, place in enumerate(known) if all(place) and place != known[0])
-    with pytest.raises(QueryError, match=r"Expected queries of one anatomy, but there are .*Ask for each by itself"):
+    with pytest.raises(QueryError, match=r"Expected images of one anatomy, but there are .*Ask for each by itself"):
         anatomy_of(RowQuery((0, other)), small)
 
 
