@@ -140,6 +140,7 @@ def _composed(opened: Opened, asked: Asked, composition: Composition) -> Asked:
         link={"query": IN_SESSION},
         embedded=embedded,
         unchanged=unchanged if alone else None,
+        afterwards=None,  # what is said of a sentence by itself is not true of these hits
         alone=asked.query,
     )
 
@@ -147,7 +148,7 @@ def _composed(opened: Opened, asked: Asked, composition: Composition) -> Asked:
 def _panel(opened: Opened, composition: Composition) -> None:
     number = len(composition.steps)
     title = f"Composed of {counted(number, 'step')}" if number else "Add to the query"
-    with st.expander(title, expanded=bool(number), icon=":material/join_inner:", key=f"{_KEY}:panel"):
+    with st.expander(title, expanded=bool(number), icon=":material/join_inner:", key=f"{_KEY}:panel:{bool(number)}"):
         if said := st.session_state.pop(_SAID, None):
             shell.show_error(said)
         for at, step in enumerate(composition.steps):

@@ -148,7 +148,7 @@ def _from_collection(opened: Opened) -> Asked | None:
     if changed is None:
         return Asked(query, image_id, link, labels=labels, row=row, room=room)
     unchanged = loaders.retriever(collection, opened.encoder_id).embed(query)
-    return Asked(changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged, room)
+    return Asked(changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged, room=room)
 
 
 def _from_upload(opened: Opened) -> Asked | None:
