@@ -54,7 +54,7 @@ def test_hits_of_a_sentence_have_the_one_order_and_it_is_said(text_app):
     at = text_app("retrieval", **MINI, text=SENTENCE, hubness="csls", within="anatomy")
     assert not complaints(at)
     assert [card["row"] for card in cards(at)] == expected(SENTENCE).rows[0].tolist()
-    assert "The hits of a text are ordered by cosine" in words(at)
+    assert "The hits are ordered by cosine: the query is a text" in words(at)
     assert "of this query modality and anatomy are not known" in words(at)
 
 
