@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.errors import EncoderError
-from radcbir_core.images.fitting import Fit, Fitting
+from radcbir_core.images.fitting import FITS, Fit, Fitting
 from radcbir_core.storage import digest_of
 
 Float32Array = npt.NDArray[np.float32]
@@ -69,6 +69,27 @@ class Preprocessing:
         record = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
         del record["assumed"]
         return {key: value for key, value in record.items() if key not in _LATER or value != _LATER[key]}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Preprocessing:
+        """What :meth:`as_dict` was given, as it stands in ``encoder.json``.
+
+        Raises:
+            EncoderError: The record is none of a preprocessing.
+        """
+        try:
+            values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+            made = cls(**values)
+            height, width = (int(side) for side in made.size)
+            usable = height > 0 and width > 0 and made.fit in FITS and made.interpolation in {"bilinear", "bicubic"}
+        except (TypeError, ValueError):
+            usable = False
+        if not usable:
+            raise EncoderError(
+                f"Expected the record of a preprocessing, but found {shown(repr(dict(record)))}. Build again with the "
+                "encoder."
+            )
+        return made
 
     @property
     def fitting(self) -> Fitting:

@@ -57,6 +57,21 @@ def test_what_is_recorded_of_a_preprocessing() -> None:
     )
 
 
+def test_a_recorded_preprocessing_is_read_back() -> None:
+    plain = Preprocessing(size=(32, 32), fit="pad", interpolation="bilinear", color="L", fill=None)
+    for made in (PUBLISHED, plain):
+        assert Preprocessing.from_dict(made.as_dict()) == made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"size": [32]}, {"size": [0, 9]}, {"size": "32"}, {"fit": "zoom"}, {"interpolation": "box"}, {"unknown": 1}],
+)
+def test_a_record_of_no_preprocessing_is_refused(change) -> None:
+    with pytest.raises(EncoderError, match="Expected the record of a preprocessing"):
+        Preprocessing.from_dict({**PUBLISHED.as_dict(), **change})
+
+
 def test_another_fit_has_nothing_of_the_published_one() -> None:
     assert PUBLISHED.with_fit(None) is PUBLISHED
     for fit in set(FITS) - {"crop"}:
