@@ -14,11 +14,12 @@ else:
     from pages.parts.frame import downloads
     from pages.parts.frame.page_modules import imported_ahead
     from pages.parts.frame.request_guard import RequestGuard
+    from pages.parts.images.viewer import viewer_routes
     from pages.parts.map import routes
 
     app = st.App(
         __file__,
-        routes=[*routes.routes(), *downloads.routes()],
+        routes=[*routes.routes(), *viewer_routes.routes(), *downloads.routes()],
         middleware=[Middleware(RequestGuard)],
         lifespan=imported_ahead,
     )

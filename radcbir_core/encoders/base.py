@@ -78,7 +78,9 @@ class Preprocessing:
             EncoderError: The record is none of a preprocessing.
         """
         try:
-            values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
+            values: dict[str, Any] = {
+                key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
+            }
             made = cls(**values)
             height, width = (int(side) for side in made.size)
             usable = height > 0 and width > 0 and made.fit in FITS and made.interpolation in {"bilinear", "bicubic"}

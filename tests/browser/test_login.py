@@ -9,6 +9,7 @@ import shutil
 import pytest
 
 from pages.parts.frame import downloads
+from pages.parts.images.viewer import viewer_routes
 from pages.parts.map import routes as map_routes
 from tests.browser.conftest import free_port, run_server
 
@@ -65,7 +66,7 @@ def check_what_is_fetched(server, chromium, page):
         stranger.add_cookies(cookies)
         answer = stranger.request.get(address)
         assert (answer.status, answer.text()[:36]) == (403, "Expected somebody who is logged in. ")
-        for route in (*map_routes.routes(), *downloads.routes()):
+        for route in (*map_routes.routes(), *viewer_routes.routes(), *downloads.routes()):
             path = re.sub(r"\{\w+(:int)?\}", lambda part: "0" if part[1] else "small", route.path)
             assert stranger.request.get(f"{server}{path}").status == 403, route.path
     stranger.close()

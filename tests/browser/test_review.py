@@ -32,7 +32,7 @@ def test_an_image_is_tagged_and_noted_with_the_keyboard_alone(own_server, page, 
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     dialog.get_by_text("Rank 1 of 10").wait_for()
-    page.keyboard.press("3")
+    page.keyboard.press("Shift+3")
     dialog.get_by_role("button", name="artifact").locator("[data-testid=stIconMaterial]").wait_for()
     while page.evaluate("document.activeElement.getAttribute('aria-label')") != "Another tag":
         page.keyboard.press("Tab")

@@ -29,6 +29,11 @@ def components(at: AppTest) -> list[dict[str, Any]]:
     return [json.loads(proto.json or proto.mixed.json) for proto in protos]
 
 
+def viewers(at: AppTest) -> list[dict[str, Any]]:
+    """What the browser is told of each viewer."""
+    return [shown for shown in components(at) if "items" in shown]
+
+
 def charts(at: AppTest) -> list[dict[str, Any]]:
     """What the browser is told of each map."""
     return [shown for shown in components(at) if "points" in shown]

@@ -17,7 +17,7 @@ from radcbir_core.evaluation.ahead import evaluated_ahead
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.evaluation.reports.mined_failures import KINDS, MinedFailures, failures_of
 from radcbir_core.evaluation.reports.retrieval_confusion import RetrievalConfusion, standout_cell
-from tests.pages.reading import cards, complaints, html, pairs, pictures, words
+from tests.pages.reading import cards, complaints, html, pairs, viewers, words
 
 LABEL, HIT = "XR/chest/normal", "XR/chest/pneumonia"
 
@@ -106,13 +106,14 @@ def test_a_cell_opens_its_pairs_and_a_pair_opens_large(app, store) -> None:
     at = app("failures", label=LABEL, hit=HIT, order="rank", image=query["image_id"], beside=hit["image_id"])
     assert not complaints(at)
     assert f"Pair 2 of {cell['n_hits']}: rank {hit['rank']}, similarity {hit['similarity']}" in words(at)
-    assert len(pictures(at)) == 2
+    (shown_large,) = viewers(at)
+    assert (shown_large["query"]["row"], shown_large["items"][0]["row"]) == (query["row"], hit["row"])
     button(at, "Next pair").click().run()
     assert at.query_params["image"] == shown[2][0]["image_id"]
     assert at.query_params["beside"] == shown[2][1]["image_id"]
     button(at, "Close the pair").click().run()
     assert "beside" not in at.query_params
-    assert not pictures(at)
+    assert not viewers(at)
     button(at, "Close").click().run()
     assert "hit" not in at.query_params
     assert not pairs(at)
@@ -226,7 +227,7 @@ def test_a_mined_pair_opens_large_by_its_link(app, store) -> None:
     at = app("failures", view="mined", image=query["image_id"], beside=hit["image_id"])
     assert not complaints(at)
     assert "Pair 1 of" in words(at)
-    assert len(pictures(at)) == 2
+    assert viewers(at)[0]["names"] == ["Query", f"Hit, rank {hit['rank']}"]
 
 
 def test_another_kind_begins_at_its_first_page(app, copied_data) -> None:

@@ -104,7 +104,8 @@ WITHOUT_A_GATE = {
     ("pages/parts/images/gallery.py", ""): {"read_text"},
     ("pages/parts/compare/rankings.py", ""): {"read_text"},
     ("pages/parts/map/chart.py", ""): {"read_text"},
-    ("pages/parts/map/routes.py", "_code"): {"read_bytes"},
+    ("pages/parts/images/viewer/image_viewer.py", ""): {"read_text"},
+    ("pages/parts/frame/route_answers.py", "_code"): {"read_bytes"},
     ("pages/parts/frame/loaders.py", "encoder_key"): {"read_bytes"},
     ("pages/parts/frame/page_modules.py", "_imports"): {"read_bytes"},
 }

@@ -57,7 +57,6 @@ def show(pair: Pair, ranked: RankedPair, *, key: str, on_query: Callable[[str], 
             rows[side],
             int(np.flatnonzero(rows[side] == row)[0]),
             similarities=hits.similarities[0][: hits.counts[0]] if known else None,
-            query=gallery.labels_of(pair.collection, ranked.row),
             query_row=ranked.row,
             on_query=on_query,
         )

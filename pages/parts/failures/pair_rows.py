@@ -139,4 +139,6 @@ def _show_large(opened: Opened, pairs: Pairs, at: int) -> None:
             on_click=state.update,
             kwargs={"image": None, "beside": None, "why": None},
         )
-    case.draw(collection, rows, names=("Query", f"Hit, rank {rank}"), encoder_id=opened.encoder_id)
+    after = np.array([at + 1] if at + 1 < len(pairs.queries) else [], dtype=np.int64)
+    ahead = [*pairs.queries[after].tolist(), *pairs.found(after).hits.tolist()]
+    case.draw(collection, rows, names=("Query", f"Hit, rank {rank}"), encoder_id=opened.encoder_id, ahead=ahead)

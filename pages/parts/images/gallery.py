@@ -17,12 +17,13 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from pages.parts.frame import palette, shell, state
+from pages.parts.frame import palette, state
 from pages.parts.frame.palette import Agreement
-from pages.parts.frame.text import markup, message
+from pages.parts.frame.text import markup
 from pages.parts.images import pictures, review_marks, review_panel, seen_marks
+from pages.parts.images.viewer import image_viewer
+from pages.parts.images.viewer.session_files import SessionFile
 from radcbir_core.collections.collection import Collection
-from radcbir_core.errors import RadcbirError
 from radcbir_core.evaluation.seen import Seen
 from radcbir_core.images import DecodedImage
 from radcbir_core.search.queries.query import MEASURES, Measure
@@ -31,6 +32,7 @@ from radcbir_core.wording import counted
 _HERE: Final = Path(__file__).parent
 _CARD_COLUMNS: Final = ("image_id", "modality", "anatomy", "pathologies")
 _AT: Final = "radcbir:large-at"
+_VIEWER: Final = "radcbir:viewer"
 _WORDS: Final[dict[Agreement, str]] = {
     "same": "same",
     "shared": "in part",
@@ -92,6 +94,7 @@ def show(
     columns: int = 5,
     notes: Sequence[str] | None = None,
     query_row: int | None = None,
+    query_file: SessionFile | None = None,
     on_query: Callable[[str], None] | None = None,
     on_why: Callable[[str], None] | None = None,
     on_mark: Callable[[str, Literal["like", "unlike"]], None] | None = None,
@@ -111,6 +114,7 @@ def show(
         notes: (K,) a line below each image.
         query_row: The row of the query whose hits they are, where it is an image of the collection: what was said of a
             pair is shown, and can be said, as well.
+        query_file: Its file, where it is in no collection.
         on_query: Called with the image_id before the page runs again, when "use as query" is clicked. By default the
             Retrieval page opens with that query.
         on_why: Called with the image_id when it is asked why an image is a hit. By default the Retrieval page opens
@@ -172,8 +176,8 @@ def show(
             position,
             similarities=values,
             measure=measure,
-            query=query,
             query_row=query_row,
+            query_file=query_file,
             on_query=on_query,
             on_why=on_why,
         )
@@ -242,6 +246,12 @@ def show_pairs(
         open_as_query(collection, row)
 
 
+def dialog_opens() -> bool:
+    """Whether the click that began this run opens an image in large, over the page that is being drawn."""
+    told = st.session_state.to_dict().values()
+    return any(isinstance(said, Mapping) and said.get("open") is not None for said in told)
+
+
 def picture(source: bytes | str, description: str, *, key: str) -> bool:
     """One image by itself, as wide as its column; True in the run after it was clicked, to be opened large.
 
@@ -278,12 +288,12 @@ def open_large(
     *,
     similarities: Sequence[float] | np.ndarray | None = None,
     measure: Measure = "similarity",
-    query: Labels | None = None,
     query_row: int | None = None,
+    query_file: SessionFile | None = None,
     on_query: Callable[[str], None] | None = None,
     on_why: Callable[[str], None] | None = None,
 ) -> None:
-    """Open one of several images in a dialog: full resolution, window, all it is known by; previous and next.
+    """Open one of several images in the viewer, in a dialog, with all it is known by; previous and next.
 
     Call it at most once a run (Streamlit shows one dialog at a time).
 
@@ -293,33 +303,31 @@ def open_large(
         position: Which of them to open first, from 0.
         similarities: (K,) similarity to a query, whose hits the rows are, best first.
         measure: What the similarities are.
-        query: Labels to compare with.
-        query_row: As in :func:`show`.
+        query_row: As in :func:`show`; the query is shown beside the image.
+        query_file: As in :func:`show`, likewise.
         on_query: As in :func:`show`.
         on_why: As in :func:`show`.
     """
-    st.session_state[_AT] = position
+    # Another viewer each time, so that one that was closed has nothing to say.
+    turn = st.session_state.get(_AT, (0, 0))[1] + 1
+    st.session_state[_AT] = (position, turn)
     review_panel.use_new_fields()
     _dialog(
         collection,
         np.asarray(rows, dtype=np.int64),
         similarities,
         measure=measure,
-        query=query,
-        query_row=query_row,
+        query=query_file if query_row is None else query_row,
         on_query=on_query,
         on_why=on_why,
     )
 
 
 @st.dialog("Image", width="large")
-def open_decoded(image: DecodedImage, facts: Sequence[tuple[str, str]]) -> None:
-    """Open an image that is in no collection, such as an upload, in a dialog: full resolution, beside its facts."""
-    left, right = st.columns([3, 2], gap="medium")
-    with left.container(key="radcbir-large"):
-        st.image(png(image.pixels), width="stretch", output_format="PNG")
-    with right:
-        facts_table(facts)
+def open_file(file: SessionFile, facts: Sequence[tuple[str, str]]) -> None:
+    """Open an image that is in no collection, such as an upload, in the viewer, with its facts."""
+    with st.container(key="radcbir-large"):
+        image_viewer.show_file(file, facts, key=f"{_VIEWER}:file")
 
 
 def facts_table(pairs: Sequence[tuple[str, str]]) -> None:
@@ -373,54 +381,38 @@ def _dialog(
     similarities: Sequence[float] | np.ndarray | None,
     *,
     measure: Measure,
-    query: Labels | None,
-    query_row: int | None,
+    query: int | SessionFile | None,
     on_query: Callable[[str], None] | None,
     on_why: Callable[[str], None] | None,
 ) -> None:
-    def step(by: int) -> None:
-        st.session_state[_AT] = (st.session_state[_AT] + by) % len(rows)
-
-    position = int(st.session_state[_AT])
-    row = int(rows[position])
-    left, right = st.columns([3, 2], gap="medium")
-    as_read: list[tuple[str, str]] = []
-    try:
-        image = collection.read_image(row)
-        with left.container(key="radcbir-large"):
-            st.image(png(image.pixels), width="stretch", output_format="PNG")
-        as_read = [("window", window_text(image)), ("frame", frame_text(image)), ("remarked", " ".join(image.remarks))]
-    except RadcbirError as error:
-        with left:
-            if collection.without_images:
-                address = pictures.inline(pictures.placeholder(said_of(labels_of(collection, row))), "image/svg+xml")
-                st.html(f'<img src="{address}" alt="No image at hand" style="width:100%;max-height:70vh">')
-                st.caption(message(str(error)))
-            else:
-                shell.show_error(error)
-    with right:
-        with st.container(horizontal=True, gap="small"):
-            alone = len(rows) < 2
-            st.button(
-                "Previous", icon=":material/chevron_left:", on_click=step, args=(-1,), disabled=alone, shortcut="Left"
-            )
-            st.button(
-                "Next", icon=":material/chevron_right:", on_click=step, args=(1,), disabled=alone, shortcut="Right"
-            )
-            used = st.button("Use as query", icon=":material/image_search:", type="primary")
-            is_hit = query_row not in {None, row} or on_why is not None
-            able = is_hit and not collection.without_images
-            why = able and st.button("Why these two?", icon=":material/network_intelligence:")
+    def said(at: int) -> str:
         if similarities is None:
-            st.caption(f"Image {position + 1:,} of {len(rows):,}")
-        else:
-            st.caption(f"Rank {position + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[position]:.3f}")
+            return f"Image {at + 1:,} of {len(rows):,}"
+        return f"Rank {at + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[at]:.3f}"
+
+    began, turn = st.session_state[_AT]
+    key = f"{_VIEWER}:{turn}"
+    position = image_viewer.place_of(key, began, len(rows))
+    row = int(rows[position])
+    query_row = query if isinstance(query, int) else None
+    is_hit = query is not None and (similarities is not None or query_row != row)
+    wide, narrow = st.container(key="radcbir-large").columns([7, 2], gap="medium")
+    with wide:
+        image_viewer.show(
+            collection,
+            rows,
+            position,
+            key=key,
+            said=said,
+            names=("Query", ""),
+            query=query if is_hit else None,
+        )
+    with narrow, st.container(key="radcbir-beside-viewer"):
+        used = st.button("Use as query", icon=":material/image_search:", type="primary", width="stretch")
+        able = (query_row not in {None, row} or on_why is not None) and not collection.without_images
+        why = able and st.button("Why these two?", icon=":material/network_intelligence:", width="stretch")
         asked = "" if query_row is None else _image_id(collection, query_row)
         review_panel.draw_in_dialog(collection, _image_id(collection, row), query=asked)
-        if query is not None:
-            _agreement_table(query, labels_of(collection, row))
-        in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
-        facts_table([*in_training, *image_facts(collection, row), *as_read])
     if why and on_why is not None:
         on_why(_image_id(collection, row))
         st.rerun()
@@ -433,18 +425,17 @@ def _dialog(
         st.rerun()
 
 
-def _agreement_table(query: Labels, hit: Labels) -> None:
-    lines = []
+def agreement_words(query: Labels, hit: Labels) -> list[tuple[str, Agreement, str]]:
+    """How the labels of a hit agree with those of the query: of what, how, and in words."""
+    lines: list[tuple[str, Agreement, str]] = []
     for name, mine, theirs in (
         ("anatomy", [query.anatomy], [hit.anatomy]),
         ("pathology", query.pathologies, hit.pathologies),
     ):
         kind = agreement(mine, theirs)
         words = f"{_WORDS[kind]} as the query" if kind in {"same", "shared"} else _WORDS[kind]
-        words = words if any(mine) else "the query is not labeled"
-        mark = f'<span style="color:{palette.AGREEMENT_COLORS[kind]}">{palette.SIGNS[kind]} {words}</span>'
-        lines.append(f"<tr><th>{name}</th><td>{mark}</td></tr>")
-    st.html(f'<table class="radcbir-facts">{"".join(lines)}</table>')
+        lines.append((name, kind, words if any(mine) else "the query is not labeled"))
+    return lines
 
 
 def _labels(record: Mapping[str, Any]) -> Labels:

@@ -1,7 +1,8 @@
 """Where a person says what they see: tags by click or key, notes, and which label would be right.
 
 Owns the panel, in the dialog of an image and beside a pair, and that all of it can be done with the keyboard: the tags
-that are offered have number keys, the fields are reached with Tab and left with Enter or Ctrl+Enter. Viewers read it.
+that are offered have the number keys with Shift, the fields are reached with Tab and left with Enter or Ctrl+Enter.
+Viewers read it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from radcbir_core.vocabulary import MODALITIES
 Place = Literal["dialog", "page"]
 
 KEYS: Final = "123456789"
-_MODIFIER: Final[dict[Place, str]] = {"dialog": "", "page": "Shift+"}
+_MODIFIER: Final = "Shift+"
+"""The plain number keys are the viewer's windows."""
 _ERROR: Final = "radcbir:review-error"
 _TURN: Final = "radcbir:review-turn"
 _WRITTEN: Final = "radcbir:review-written"
@@ -64,13 +66,14 @@ def draw_in_dialog(collection: Collection, image_id: str, *, query: str = "") ->
     draw(collection, subject, place="dialog")
 
 
-def draw(collection: Collection, subject: Subject, *, place: Place) -> None:
+def draw(collection: Collection, subject: Subject, *, place: Place, has_keys: bool = True) -> None:
     """Draw the panel of an image or a pair.
 
     Args:
         collection: Where the images are.
         subject: The image_id and ``""``, or those of a query and its hit.
-        place: Where it is drawn. A dialog stands over a page, and both hear every key.
+        place: Where it is drawn.
+        has_keys: Whether it hears keys. A dialog stands over a page, and only one of the two may.
     """
     if error := st.session_state.pop(_ERROR, ""):
         shell.show_error(error)
@@ -83,7 +86,7 @@ def draw(collection: Collection, subject: Subject, *, place: Place) -> None:
     _turn_fields(subject, place)
     with st.container(gap="small", key=f"radcbir-review-{place}"):
         if rights.may("editor"):
-            _tag_buttons(collection, reviews, review, place)
+            _tag_buttons(collection, reviews, review, place, has_keys=has_keys)
             _notes(collection, review, place=place)
             _fields(collection, subject, place)
             if not subject[1]:
@@ -110,7 +113,9 @@ def _turn_fields(subject: Subject, place: Place) -> None:
         use_new_fields()
 
 
-def _tag_buttons(collection: Collection, reviews: Reviews, review: Review, place: Place) -> None:
+def _tag_buttons(
+    collection: Collection, reviews: Reviews, review: Review, place: Place, *, has_keys: bool = True
+) -> None:
     """Tags to switch on and off; those that are on are filled and have a check."""
     given = {name.casefold() for name in review.tag_names}
     offered = reviews.offered_tags()
@@ -127,7 +132,7 @@ def _tag_buttons(collection: Collection, reviews: Reviews, review: Review, place
                 type="primary" if is_on else "secondary",
                 icon=":material/check:" if is_on else None,
                 on_click=take_back if is_on else give,
-                shortcut=f"{_MODIFIER[place]}{KEYS[number]}" if number < len(first) else None,
+                shortcut=f"{_MODIFIER}{KEYS[number]}" if has_keys and number < len(first) else None,
             )
 
 

@@ -118,6 +118,7 @@ def show(opened: Opened, asked: Asked) -> None:
                 measure=answer.measure,
                 query=asked.labels,
                 query_row=asked.row,
+                query_file=asked.file,
                 per_page=MOST_HITS,
                 on_query=use_image,
                 on_why=explained_hit.ask if explained_hit.can_be_asked(asked) else None,

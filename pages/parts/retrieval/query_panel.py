@@ -18,6 +18,7 @@ from pages.parts.images import gallery, picker, pictures, seen_marks
 from pages.parts.images.asked_last import IN_SESSION
 from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.images.gallery import Labels
+from pages.parts.images.viewer.session_files import SessionFile
 from pages.parts.retrieval import batch_uploads, changed_query, sentence_panel, text_box, upload
 from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery, Query, RowQuery
 
@@ -39,6 +40,7 @@ class Asked:
         afterwards: Draws what takes longer than the hits and is said above them; None where there is nothing.
         room: Where what can be added to it is drawn.
         alone: The query to which something was added; None where nothing was.
+        file: Of an upload, to be shown beside its hits.
     """
 
     query: Query
@@ -51,6 +53,7 @@ class Asked:
     afterwards: Callable[[], None] | None = None
     room: st.delta_generator.DeltaGenerator | None = None
     alone: Query | None = None
+    file: SessionFile | None = None
 
 
 def use_image(image_id: str) -> None:
@@ -166,8 +169,9 @@ def _from_upload(opened: Opened) -> Asked | None:
         ("window", gallery.window_text(image)),
         ("remarked", " ".join(image.remarks)),
     ]
+    shown = SessionFile(file.name, file.data, image.frame)
     if clicked:
-        gallery.open_decoded(image, facts)
+        gallery.open_file(shown, facts)
     gallery.facts_table(facts)
     st.caption("Kept in this session's memory only; not part of the link.")
     if known := upload.same_file(file, opened.collection):
@@ -178,8 +182,10 @@ def _from_upload(opened: Opened) -> Asked | None:
     steps = changed_query.choose(opened.collection.store(opened.encoder_id))
     room = st.container()
     if not steps or not isinstance(embedded.query, ImageQuery):
-        return Asked(embedded.query, file.name, _OF_SESSION, embedded, room=room)
+        return Asked(embedded.query, file.name, _OF_SESSION, embedded, room=room, file=shown)
     name = f"{file.sha256} {image.frame}"
     with place:
         changed = changed_query.show(opened, embedded.query, steps, of=name, read=lambda: image.pixels)
-    return Asked(changed.query, f"{file.name}, changed", _OF_SESSION, changed, unchanged=embedded, room=room)
+    return Asked(
+        changed.query, f"{file.name}, changed", _OF_SESSION, changed, unchanged=embedded, room=room, file=shown
+    )

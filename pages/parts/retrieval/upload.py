@@ -18,6 +18,7 @@ from PIL import Image
 from pages.parts.frame import loaders
 from pages.parts.frame.text import literal
 from pages.parts.images import asked_last, gallery, why_panel
+from pages.parts.images.viewer import image_viewer
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery
@@ -56,6 +57,7 @@ def ask() -> Upload | None:
         if kept is None or kept.sha256 != digest or kept.name != file.name:
             st.session_state[_KEPT] = Upload(file.name, data, digest)
             why_panel.forget_outside()
+            image_viewer.forget_file()
     kept = st.session_state.get(_KEPT)
     if kept is not None and file is None:
         # The uploader forgets its file on a page switch, the session does not.
@@ -129,5 +131,6 @@ def _forget() -> None:
     for name in (_KEPT, _EMBEDDED, f"{_DECODED}:True", f"{_DECODED}:False"):
         st.session_state.pop(name, None)
     why_panel.forget_outside()
+    image_viewer.forget_file()
     asked_last.forget()
     st.session_state[_WIDGET] = st.session_state.get(_WIDGET, 0) + 1
