@@ -24,7 +24,7 @@ MOST_SLICES: Final = 4000
 _FIRST: Final = (
     ("modality",),
     ("anatomy", "bodypart", "bodypartexamined"),
-    ("pathologies",),
+    ("pathologies", "pathology"),
     ("view", "viewposition"),
     ("laterality", "side"),
     ("age", "patientage", "ageatstudy", "ageyears"),
