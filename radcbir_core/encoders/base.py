@@ -82,8 +82,8 @@ class Preprocessing:
                 key: tuple(value) if isinstance(value, list) else value for key, value in record.items()
             }
             made = cls(**values)
-            height, width = (int(side) for side in made.size)
-            usable = height > 0 and width > 0 and made.fit in FITS and made.interpolation in {"bilinear", "bicubic"}
+            height, width = made.size
+            usable = min(height, width) > 0 and made.fit in FITS and made.interpolation in {"bilinear", "bicubic"}
         except (TypeError, ValueError):
             usable = False
         if not usable:
