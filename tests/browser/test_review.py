@@ -61,7 +61,7 @@ def test_an_image_is_tagged_and_noted_with_the_keyboard_alone(own_server, page, 
     assert rows[0]["address"].startswith(f"{own_server}/review?")
     page.goto(rows[0]["address"])
     page.locator(".radcbir-note", has_text="see the left apex").wait_for()
-    page.get_by_role("img", name="Image: ").wait_for()
+    page.locator(".viewer[data-state=ready]").wait_for()
 
     page.get_by_role("button", name="Import").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "reviews.csv")
