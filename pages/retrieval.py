@@ -38,8 +38,8 @@ def page() -> None:
             text_box.explain(opened.collection, opened.encoder_id)
         else:
             st.info(
-                "Upload an image on the left: PNG, JPEG, TIFF, WebP, BMP or DICOM. It stays in the memory of this "
-                "session: it is never written to disk, and no link can hold it.",
+                "Upload an image on the left: PNG, JPEG, TIFF, WebP, BMP, DICOM or NIfTI. It stays in the memory of "
+                "this session: it is never written to disk, and no link can hold it.",
                 icon=":material/upload:",
             )
     loaders.warm_encoder(opened.collection, opened.encoder_id)

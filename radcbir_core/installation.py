@@ -42,3 +42,14 @@ def user_folder(platform: str) -> Path:
     else:
         base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     return base / "radcbir"
+
+
+def install_command(extra: str) -> str:
+    """What installs an optional part: ``nifti`` reads NIfTI volumes.
+
+    Args:
+        extra: Its name; the packages are in ``requirements-EXTRA.txt``.
+    """
+    if IN_REPOSITORY:
+        return f"Run: pip install -r requirements-{extra}.txt"
+    return f"Run: pip install 'radcbir[{extra}]'"

@@ -11,11 +11,13 @@ from radcbir_core.images.decode import (
     read_directory,
     read_header,
     read_stored,
+    read_volume,
 )
 from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
 from radcbir_core.images.decoding.image_messages import Measured, Prepared
 from radcbir_core.images.display.showing import display_image
-from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name
+from radcbir_core.images.file_types import IMAGE_SUFFIXES, is_image_name, is_volume_name, suffix_of
+from radcbir_core.images.nifti.facts import VolumeFacts
 from radcbir_core.images.stored_image import StoredImage
 
 __all__ = [
@@ -26,13 +28,17 @@ __all__ = [
     "Measured",
     "Prepared",
     "StoredImage",
+    "VolumeFacts",
     "Window",
     "decode_image",
     "display_image",
     "is_image_name",
+    "is_volume_name",
     "measure_images",
     "prepare_images",
     "read_directory",
     "read_header",
     "read_stored",
+    "read_volume",
+    "suffix_of",
 ]

@@ -27,8 +27,10 @@ from radcbir_core.images.decoding.image_messages import (
     measured_from,
     prepared_from,
     stored_from,
+    volume_from,
 )
 from radcbir_core.images.fitting import Fitting
+from radcbir_core.images.nifti.facts import VolumeFacts
 from radcbir_core.images.stored_image import StoredImage
 from radcbir_core.images.thumbnailing import thumbnail_of
 
@@ -53,8 +55,9 @@ def decode_image(
     Args:
         source: a file, or the content of one.
         name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
-        frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
-            Reduced copies and masks in a TIFF are no pages.
+        frame: the frame of a multi-frame DICOM object, the page of a TIFF, or the slice of a NIfTI volume, counted from
+            0; the middle one by default. Reduced copies and masks in a TIFF are no pages; slices are counted from the
+            feet, the back, or the patient's left.
         window: (center, width) of a linear window over gray values, in the values after the modality LUT or rescale,
             instead of the file's own.
         limits: what the file may cost.
@@ -86,13 +89,15 @@ def read_stored(
 ) -> StoredImage:
     """Read what one image file holds, before anything of it is shown; safe to call from several threads.
 
-    The content decides the format, never the name: PNG, JPEG, TIFF, WebP, BMP, or DICOM with or without its preamble.
+    The content decides the format, never the name: PNG, JPEG, TIFF, WebP, BMP, DICOM with or without its preamble, or
+    NIfTI, packed by gzip or not.
 
     Args:
         source: a file, or the content of one.
         name: what messages call it; the file's name by default. It is shown, so give no path that names a patient.
-        frame: the frame of a multi-frame DICOM object or the page of a TIFF, counted from 0; the middle one by default.
-            Reduced copies and masks in a TIFF are no pages.
+        frame: the frame of a multi-frame DICOM object, the page of a TIFF, or the slice of a NIfTI volume, counted from
+            0; the middle one by default. Reduced copies and masks in a TIFF are no pages; slices are counted from the
+            feet, the back, or the patient's left.
         limits: what the file may cost.
 
     Raises:
@@ -191,6 +196,21 @@ def read_header(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFA
     message, _ = _ask("header", source, name=source.name, limits=limits, keywords=list(keywords))
     elements: dict[str, Any] = message["elements"]
     return elements
+
+
+def read_volume(source: Path, *, limits: Limits = _DEFAULT_LIMITS) -> VolumeFacts:
+    """What is known of a NIfTI volume as a whole: its slices and their plane, spacing, and what its values seem to be.
+
+    Args:
+        source: the file.
+        limits: what the file may cost, once it is unpacked.
+
+    Raises:
+        ImageError: the package that reads NIfTI is not installed; the file is not there, is none, or is damaged.
+        ImageTooLargeError: over a limit of size or memory.
+    """
+    message, _ = _ask("volume", source, name=source.name, limits=limits)
+    return volume_from(message)
 
 
 def read_directory(source: Path, *, limits: Limits = _DEFAULT_LIMITS) -> list[list[str]]:

@@ -30,7 +30,7 @@ class Limits:
     """What a file may cost. Sizes are checked before it is decoded; memory and time are the decoding process's.
 
     Attributes:
-        max_bytes: size of the file, and of a deflated DICOM data set once inflated, in bytes.
+        max_bytes: size of the file, in bytes; once unpacked, that of a deflated DICOM data set and of a NIfTI volume.
         max_pixels: rows times columns of the one frame that is decoded.
         max_scans: of a JPEG. Each is a pass over the whole picture; encoders write some ten.
         max_memory: what the process that decodes may take in all, its libraries included, in bytes. Some kinds of
@@ -60,8 +60,8 @@ class Window:
         width: width of the window in the same values.
         source: who chose it. ``"header"``: WindowCenter and WindowWidth of the file, the first of several.
             ``"voi lut"``: a table in the file; center and width then say which inputs it covers. ``"given"``: the
-            caller. ``"full range"``: nobody, so darkest to brightest value of the image, and for eight bits or fewer
-            all that the type holds.
+            caller. ``"volume"``: the values of a whole NIfTI volume, for all of its slices alike. ``"full range"``:
+            nobody, so darkest to brightest value of the image, and for eight bits or fewer all that the type holds.
         function: ``"linear"``, ``"linear exact"`` or ``"sigmoid"`` (DICOM PS3.3 C.11.2.1.2 and C.11.2.1.3), or
             ``"table"``.
 
@@ -86,7 +86,7 @@ class DecodedImage:
         window: how deeper values were brought to eight bits; None where the file's own eight bits were kept.
         frame: which frame this is, counted from 0; None for a file with one frame.
         frames: how many frames the file has.
-        format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"`` or ``"DICOM"``.
+        format: ``"PNG"``, ``"JPEG"``, ``"TIFF"``, ``"WEBP"``, ``"BMP"``, ``"DICOM"`` or ``"NIFTI"``.
         remarks: what has to be known of how the picture follows from the file, a sentence each; never a value of the
             file.
     """

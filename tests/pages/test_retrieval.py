@@ -16,6 +16,7 @@ from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.engines.usearch import USearch
 from radcbir_core.search.retriever import Retriever
+from tests.core.images.nifti_files import nifti_bytes
 from tests.pages.reading import cards, complaints, html, pictures, words
 from tests.small_images import FORMULA_LABEL, HAN_LABEL, HTML_LABEL, draw
 
@@ -331,6 +332,20 @@ def dicom_of(frames):
     buffer = io.BytesIO()
     data.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def test_a_slice_of_an_uploaded_volume_can_be_chosen(app):
+    slices = np.stack([np.asarray(draw(kind, 99)) for kind in (0, 1, 2)])
+    # Right to left, front to back: as nibabel's axes run, seen in the other direction.
+    volume = np.ascontiguousarray(np.flip(slices, axis=(1, 2)).transpose(2, 1, 0))
+    at = upload(app("retrieval"), nifti_bytes(volume, spacing=(1, 1, 4), packed=True), name="scan.nii.gz")
+    assert not complaints(at)
+    assert at.slider[0].label == "Slice"
+    assert "2 of 3" in html(at)
+    assert "Its slices are axial, across the axis on which it is coarsest." in html(at)
+    at.slider[0].set_value(1).run()
+    assert "1 of 3" in html(at)
+    assert not complaints(at)
 
 
 def test_a_frame_of_a_multi_frame_upload_can_be_chosen(app):

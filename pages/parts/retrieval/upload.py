@@ -48,7 +48,9 @@ def ask() -> Upload | None:
     """Draw the uploader; the file uploaded last in this session, or None."""
     number = st.session_state.setdefault(_WIDGET, 0)
     file = st.file_uploader(
-        "Upload an image (PNG, JPEG, TIFF, WebP, BMP or DICOM)", key=f"{_WIDGET}:{number}", label_visibility="collapsed"
+        "Upload an image (PNG, JPEG, TIFF, WebP, BMP, DICOM or NIfTI)",
+        key=f"{_WIDGET}:{number}",
+        label_visibility="collapsed",
     )
     if file is not None:
         data = file.getvalue()
@@ -83,7 +85,8 @@ def decode(upload: Upload) -> DecodedImage:
     if first.frames <= 1:
         return first
     middle = (first.frame or 0) + 1
-    chosen = st.slider("Frame", 1, first.frames, middle, key=f"radcbir:upload-frame:{upload.sha256[:16]}")
+    kind = "Slice" if first.format == "NIFTI" else "Frame"
+    chosen = st.slider(kind, 1, first.frames, middle, key=f"radcbir:upload-frame:{upload.sha256[:16]}")
     return first if chosen == middle else _decoded(upload, chosen - 1)
 
 

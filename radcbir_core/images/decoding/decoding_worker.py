@@ -30,6 +30,9 @@ _GRACE_SECONDS = 2.0
 # Of larger pictures there is no room for copies below the limit of memory: they are handed over whole.
 _FITTED_HERE = 32 * _MEBIBYTE
 
+# The file of which frames are measured, and its digest.
+_LAST: dict[str, Any] = {}
+
 Answer = tuple[dict[str, Any], bytes | memoryview]
 
 
@@ -136,7 +139,9 @@ def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  #
         with open(source, "rb", buffering=0, opener=_open_at_once) as handle:
             status = os.fstat(handle.fileno())
             if stat.S_ISREG(status.st_mode) and status.st_size <= limits.max_bytes:
-                if status.st_size <= KEPT_WHOLE:  # a larger one is read twice, rather than kept
+                if request["frame"] is not None:  # the file has others, for which it is not read whole each time
+                    digest = _digest_of_last(handle, status)
+                elif status.st_size <= KEPT_WHOLE:  # a larger one is read twice, rather than kept
                     source = handle.readall()
                     digest = hashlib.sha256(source).hexdigest()
                 else:
@@ -150,6 +155,15 @@ def _measure(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  #
     if not stored.as_is:
         height, width = display_image(stored).pixels.shape[:2]
     return measured_to_message(Measured(digest, width, height, stored.remarks)), b""
+
+
+def _digest_of_last(handle: Any, status: os.stat_result) -> str:
+    """The digest of a file of which frame after frame is asked for; found out once."""
+    key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    if _LAST.get("key") != key:
+        _LAST["digest"] = hashlib.file_digest(handle, "sha256").hexdigest()
+        _LAST["key"] = key
+    return str(_LAST["digest"])
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -170,6 +184,13 @@ def _directory(request: dict[str, Any], data: bytes, limits: Limits) -> Answer: 
     return {"ids": image_file_ids(Path(request["path"]), name=request["name"])}, b""
 
 
+def _volume(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
+    from radcbir_core.images.decoding.file_reading import read_volume
+    from radcbir_core.images.decoding.image_messages import volume_to_message
+
+    return volume_to_message(read_volume(_source(request, data), name=request["name"], limits=limits)), b""
+
+
 _ANSWERS = {
     "display": _display,
     "stored": _stored,
@@ -177,6 +198,7 @@ _ANSWERS = {
     "measure": _measure,
     "header": _header,
     "directory": _directory,
+    "volume": _volume,
 }
 
 

@@ -15,6 +15,7 @@ from radcbir_core import errors
 from radcbir_core.errors import ImageError
 from radcbir_core.images.decoded_image import DecodedImage, Limits, Window
 from radcbir_core.images.display.grayscale import LookupTable, Rescale
+from radcbir_core.images.nifti.facts import VolumeFacts
 from radcbir_core.images.stored_image import StoredImage
 
 Message = dict[str, Any]
@@ -82,6 +83,18 @@ def measured_to_message(measured: Measured) -> Message:
 def measured_from(message: Message) -> Measured:
     """What :func:`measured_to_message` was given."""
     return Measured(message["sha256"], message["width"], message["height"], tuple(message["remarks"]))
+
+
+def volume_to_message(facts: VolumeFacts) -> Message:
+    """For :func:`volume_from`."""
+    return asdict(facts)
+
+
+def volume_from(message: Message) -> VolumeFacts:
+    """What :func:`volume_to_message` was given."""
+    between, down, across = message["spacing"]
+    known = {name: message[name] for name in VolumeFacts.__dataclass_fields__}
+    return VolumeFacts(**{**known, "spacing": (between, down, across)})
 
 
 def limits_to_message(limits: Limits) -> Message:

@@ -1,8 +1,9 @@
 """Keeps what the decoders' libraries say off the terminal while this thread decodes.
 
-pydicom and Pillow warn, on the terminal and in the log, about every oddity of a file, and may quote its header, which
-can identify a patient. What matters to a user comes back as an error of ours instead. ``warnings.catch_warnings``
-cannot be used for this: it swaps one list that all threads share, and images are decoded in several threads.
+pydicom, Pillow and nibabel warn, on the terminal and in the log, about every oddity of a file, and may quote its
+header, which can identify a patient. What matters to a user comes back as an error of ours instead.
+``warnings.catch_warnings`` cannot be used for this: it swaps one list that all threads share, and images are decoded in
+several threads.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-# The loggers through which pydicom and Pillow report on a file; a filter on a parent would not see their records.
-_LOGGERS = ("pydicom", "pydicom.pixels.decoders.base", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.ImageFile")
+# The loggers through which these report on a file; a filter on a parent would not see their records.
+_LOGGERS = (
+    *("pydicom", "pydicom.pixels.decoders.base", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.ImageFile"),
+    "nibabel.global",
+)
 
 
 class _Gate(logging.Filter):

@@ -32,17 +32,17 @@ def png() -> bytes:
         (b"", "Expected an image file, but x.png = empty (0 bytes). Copy it again from its source."),
         (
             b"patient,finding\n1,none\n",
-            "Expected a PNG, JPEG, TIFF, WebP, BMP or DICOM file, but x.png = text. "
+            "Expected a PNG, JPEG, TIFF, WebP, BMP, DICOM or NIfTI file, but x.png = text. "
             "Convert it to one of these, or leave it out.",
         ),
         (
             b"GIF89a" + bytes(20),
-            "Expected a PNG, JPEG, TIFF, WebP, BMP or DICOM file, but x.png = a GIF. "
+            "Expected a PNG, JPEG, TIFF, WebP, BMP, DICOM or NIfTI file, but x.png = a GIF. "
             "Convert it to one of these, or leave it out.",
         ),
         (
             bytes(200),
-            "Expected a PNG, JPEG, TIFF, WebP, BMP or DICOM file, but x.png = something else. "
+            "Expected a PNG, JPEG, TIFF, WebP, BMP, DICOM or NIfTI file, but x.png = something else. "
             "Convert it to one of these, or leave it out.",
         ),
         (

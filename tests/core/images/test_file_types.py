@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -10,20 +11,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from radcbir_core.images import IMAGE_SUFFIXES, is_image_name
+from radcbir_core.images import IMAGE_SUFFIXES, is_image_name, is_volume_name, suffix_of
 from radcbir_core.images.file_types import describe, sniff
 from tests.core.images.dicom_files import dicom_bytes
+from tests.core.images.nifti_files import nifti_bytes
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.JPG", "a.jpeg", "a.TIF", "a.tiff", "a.webp", "a.bmp", "a.dcm", "x/y.DCM"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.png", "a.JPG", "a.jpeg", "a.TIF", "a.tiff", "a.webp", "a.bmp", "a.dcm", "x/y.DCM", "a.nii", "x/y.NII.GZ"],
+)
 def test_names_of_images(name: str) -> None:
     assert is_image_name(name)
-    assert Path(name).suffix.lower() in IMAGE_SUFFIXES
+    assert suffix_of(name) in IMAGE_SUFFIXES
+    assert is_volume_name(name) == (".nii" in name.lower())
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.nii.gz", "a.gif", "png", "._a.png", ".DS_Store", "nowhere", ""])
+@pytest.mark.parametrize("name", ["a/b.png", "a.b/c", ".png", "x/.png", "a.", "a..", "", "a.tar.gz", "A/B.TIFF"])
+def test_suffixes_are_those_of_pathlib_in_lower_case(name: str) -> None:
+    assert suffix_of(name) == Path(name).suffix.lower()
+
+
+def test_nifti_is_known_by_its_content_packed_or_not() -> None:
+    values = np.zeros((40, 40, 40), np.int16)
+    for second in (False, True):
+        data = nifti_bytes(values, second=second)
+        assert sniff(data[:512]) == "NIFTI"
+        assert sniff(gzip.compress(data)[:512]) == "NIFTI"
+        assert sniff(gzip.compress(data, 0)[:512]) == "NIFTI"
+    assert sniff(gzip.compress(b"a,b\n" * 200)[:512]) is None
+    assert sniff(b"\x1f\x8b" + bytes(510)) is None
+    assert describe(gzip.compress(b"text")) == "a gzip archive"
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.csv.gz", "a.gif", "png", "._a.png", ".DS_Store", "nowhere", ""])
 def test_names_of_others(name: str) -> None:
     assert not is_image_name(Path(name))
 

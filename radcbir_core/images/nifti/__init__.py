@@ -1,0 +1,1 @@
+"""NIfTI volumes: what their headers say, how they lie in the patient, and one slice of them at a time."""
