@@ -23,6 +23,7 @@ from radcbir_core.importers.importing import import_sources
 from radcbir_core.importers.request import ImportReport, ImportRequest
 from radcbir_core.importers.rows.image_files import is_left_out
 from radcbir_core.importers.rows.sources import Row, Source
+from radcbir_core.importers.rows.volume_slices import with_slices
 from radcbir_core.progress import Progress, silent
 from radcbir_core.wording import counted
 
@@ -37,6 +38,7 @@ class Format:
         module: The module of this package that reads it, with its folder.
         sign: What it is recognized by.
         options: The attributes of :class:`ImportRequest` that it understands, of those in ``request.OPTIONS``.
+        has_volumes: Whether a file that it names may be a volume, of which each slice is an image.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Format:
     module: str
     sign: str
     options: frozenset[str] = frozenset({"check", "leave_out"})
+    has_volumes: bool = False
 
     @property
     def makes_collection(self) -> bool:
@@ -60,7 +63,8 @@ MANIFEST = Format(
     "manifest.csv tables, or images without labels",
     "datasets.manifest_tables",
     "a manifest.csv, or a table with a column path",
-    frozenset({"check", "image_root", "masks", "leave_out", "suffix"}),
+    frozenset({"check", "image_root", "masks", "leave_out", "suffix", "every"}),
+    has_volumes=True,
 )
 CSV = Format(
     "csv",
@@ -69,7 +73,9 @@ CSV = Format(
     "a table without a column path",
     frozenset(
         {"check", "image_root", "mapping", "modality", "anatomy", "uncertain", "leave_out", "suffix", "no_header"}
+        | {"every"}
     ),
+    has_volumes=True,
 )
 PARQUET = Format(
     "parquet",
@@ -77,6 +83,7 @@ PARQUET = Format(
     "datasets.own_tables",
     "a parquet file",
     CSV.options - {"no_header"},
+    has_volumes=True,
 )
 FORMATS: tuple[Format, ...] = (
     MANIFEST,
@@ -122,7 +129,16 @@ FORMATS: tuple[Format, ...] = (
         "modality/anatomy/pathology/image",
         "datasets.labeled_folders",
         "folders named after modalities",
-        frozenset({"check", "modality", "anatomy", "masks", "leave_out"}),
+        frozenset({"check", "every", "modality", "anatomy", "masks", "leave_out"}),
+        has_volumes=True,
+    ),
+    Format(
+        "nifti",
+        "NIfTI volumes (.nii, .nii.gz)",
+        "datasets.nifti_volumes",
+        "its first images, or its name",
+        frozenset({"check", "every", "modality", "anatomy", "masks", "leave_out"}),
+        has_volumes=True,
     ),
     CSV,
     PARQUET,
@@ -281,10 +297,14 @@ def sources_of(request: ImportRequest, formats: Sequence[Format]) -> list[Source
     for position, path in enumerate(request.paths):
         together.append(path)
         if position + 1 == len(request.paths) or formats[position + 1] != formats[position]:
-            sources += formats[position].load().read(together, request)
+            found: list[Source] = formats[position].load().read(together, request)
+            for source in found:
+                if request.leave_out:
+                    source.rows = _without(source.rows, request.leave_out, source.notes)
+                if formats[position].has_volumes:
+                    with_slices(source, request)
+            sources += found
             together = []
-    for source in sources if request.leave_out else ():
-        source.rows = _without(source.rows, request.leave_out, source.notes)
     return sources
 
 

@@ -28,7 +28,7 @@ from radcbir_core.importers.request import CHECKS, ImportRequest
 from radcbir_core.importers.rows.accepting import nothing_usable
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.main_reason import MainReason, main_reason
-from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
+from radcbir_core.importers.rows.normalizing import Cells, Changes, filled_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.importers.rows.uncertain import policy_named
 from radcbir_core.importers.rows.uniting import Meetings, reader_column, unite, united_notes
@@ -170,7 +170,7 @@ def preview(
         reading.read_on(seconds)
         pictures = [thumbnail_of(picture) for _, shown in looked for picture in shown]
         return reading.preview(formats, thumbnails=pictures, looked_at=0)
-    # With every N, a source of DICOM files would read all of them before it gives a row.
+    # With every N, a source of DICOM files would read all of them before it gives a row; so each of them is counted.
     sources = sources_of(replace(request, every=1), formats)
     if request.every > 1:
         sources[0].notes.append(EVERY_LATER.format(every=request.every))
@@ -387,7 +387,7 @@ class _Reading:
             unlabeled=self.unlabeled,
             with_patient=self.with_patient,
             patients=len(self._images_of["patient_id"]),
-            further=tuple(further_columns(self.sources)),
+            further=tuple(filled_columns(self.sources)),
             changes=self.changes.rows(),
             notes=tuple(notes),
             problems=pd.DataFrame(self.problems, columns=PROBLEM_COLUMNS),

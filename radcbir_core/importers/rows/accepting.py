@@ -27,7 +27,7 @@ from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.checking import Checked, Checker, Wanted
 from radcbir_core.importers.rows.main_reason import main_reason
-from radcbir_core.importers.rows.normalizing import Cells, Changes, further_columns, normalize_row
+from radcbir_core.importers.rows.normalizing import Cells, Changes, filled_columns, further_columns, normalize_row
 from radcbir_core.importers.rows.sources import Row, Source
 from radcbir_core.importers.rows.uniting import (
     UNITED_COLUMNS,
@@ -246,7 +246,7 @@ class AcceptedRows:
         table = self._without_contradictions(table)
         groups = pa.array(duplicate_groups(table.column("sha256")), pa.int32())
         united = [name for name in UNITED_COLUMNS if name in table.column_names]
-        names = list(dict.fromkeys([*COLUMNS, *self._further, *united]))
+        names = list(dict.fromkeys([*COLUMNS, *filled_columns(self.sources), *united]))
         origins = Origins(
             tuple(source.dataset for source in self.sources),
             *(np.asarray(table.column(name)) for name in (_SOURCE, _WITHOUT_ID, _WITHOUT_DATASET)),

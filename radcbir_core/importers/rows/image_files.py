@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from radcbir_core.images import IMAGE_SUFFIXES, is_image_name
+from radcbir_core.images import IMAGE_SUFFIXES, is_image_name, suffix_of
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
 from radcbir_core.wording import counted
 
@@ -24,7 +24,7 @@ _OTHERS = frozenset(
         *(".csv", ".tsv", ".txt", ".json", ".xml", ".yaml", ".yml", ".md", ".html", ".htm", ".pdf", ".doc", ".docx"),
         *(".xls", ".xlsx", ".parquet", ".npy", ".npz", ".h5", ".hdf5", ".mat", ".pkl", ".pt", ".pth", ".py", ".ipynb"),
         *(".zip", ".gz", ".bz2", ".xz", ".7z", ".tar", ".rar", ".log", ".db", ".ini", ".sh", ".exe", ".dll", ".js"),
-        *(".gif", ".jp2", ".j2k", ".jpx", ".heic", ".avif", ".svg", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd"),
+        *(".gif", ".jp2", ".j2k", ".jpx", ".heic", ".avif", ".svg", ".mha", ".mhd", ".nrrd"),
         *(".svs", ".ndpi", ".mp4", ".avi", ".mov", ".mkv"),
     }
 )
@@ -134,7 +134,7 @@ class Walk:
             return True
         if path.name.startswith("."):
             return False  # what a system leaves beside its files
-        kind = _kind(path.name)
+        kind = suffix_of(path.name)
         if kind not in _OTHERS and _looks_like_an_image(path):
             return True
         self._others[kind or "without a suffix"] += 1
@@ -151,15 +151,9 @@ def _looks_like_an_image(path: Path) -> bool:
         return False
 
 
-def _kind(name: str) -> str:
-    """The suffix of a name, both of ``.nii.gz``; "" where it has none."""
-    lowered = name.lower()
-    return ".nii.gz" if lowered.endswith(".nii.gz") else Path(lowered).suffix
-
-
 def _stem(name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
-    return (stem if dot and f".{suffix.lower()}" in IMAGE_SUFFIXES else name).casefold()
+    suffix = suffix_of(name)
+    return (name[: -len(suffix)] if suffix in IMAGE_SUFFIXES else name).casefold()
 
 
 def _stems_in(folder: Path) -> Iterator[str]:

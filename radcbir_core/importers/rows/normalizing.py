@@ -213,3 +213,14 @@ def further_columns(sources: Sequence[Source]) -> list[str]:
     """The columns of the sources that are not the manifest's own, in the order they were met."""
     names = dict.fromkeys(name for source in sources for name in own_names(source.columns))
     return [name for name in names if name not in COLUMNS]
+
+
+def filled_columns(sources: Sequence[Source]) -> list[str]:
+    """Those of :func:`further_columns` that rows have filled, once all are read: without volumes, none of theirs."""
+    filled = {
+        name
+        for source in sources
+        for name in own_names(source.columns)
+        if source.volumes or name not in source.only_with_volumes
+    }
+    return [name for name in further_columns(sources) if name in filled]

@@ -27,7 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from radcbir_core.errors import ManifestError, Remedy
-from radcbir_core.images import IMAGE_SUFFIXES
+from radcbir_core.images import IMAGE_SUFFIXES, suffix_of
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
 from radcbir_core.importers.rows.plain_cells import plain_cells
 
@@ -98,6 +98,8 @@ class Source:
         rooted: Whether what its paths start from can be named otherwise.
         one_label_a_file: Whether images with the same bytes and different labels are to be left out.
         private_files: Name → content of files for the collection's folder that only its owner may read.
+        only_with_volumes: Those of its columns that only slices of volumes fill.
+        volumes: How many volumes its rows were made of so far.
         seen: How many rows were taken so far; counted by the import.
         images: How many of them are images of the collection; counted by the import.
     """
@@ -113,6 +115,8 @@ class Source:
     rooted: bool = False
     one_label_a_file: bool = False
     private_files: dict[str, bytes] = field(default_factory=dict)
+    only_with_volumes: frozenset[str] = frozenset()
+    volumes: int = 0
     seen: int = 0
     images: int = 0
 
@@ -498,7 +502,7 @@ def is_data(first: Sequence[str], below: Sequence[Sequence[Cell]], *, certainly:
 
 
 def _is_image(cell: str) -> bool:
-    return Path(cell).suffix.lower() in IMAGE_SUFFIXES
+    return suffix_of(cell) in IMAGE_SUFFIXES
 
 
 def _form(cell: str) -> str:

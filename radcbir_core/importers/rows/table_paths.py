@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from radcbir_core.images import IMAGE_SUFFIXES
+from radcbir_core.images import IMAGE_SUFFIXES, suffix_of
 from radcbir_core.importers.rows.sources import Row
 from radcbir_core.wording import counted
 
@@ -82,7 +82,7 @@ class TablePaths:
                 ), path
             path = path.replace("\\", "/")
             self._backslashes += 1
-        if path[path.rfind(".") :].lower() in IMAGE_SUFFIXES:
+        if suffix_of(path) in IMAGE_SUFFIXES:
             return "", path
         return self._completed_path(path)
 
@@ -117,9 +117,9 @@ class TablePaths:
                 names = []
         by_stem: dict[str, list[str]] = {}
         for name in names:
-            stem, dot, suffix = name.rpartition(".")
-            if dot and f".{suffix.lower()}" in IMAGE_SUFFIXES:
-                by_stem.setdefault(stem, []).append(name)
+            suffix = suffix_of(name)
+            if suffix in IMAGE_SUFFIXES:
+                by_stem.setdefault(name[: -len(suffix)], []).append(name)
         if len(self._folders) >= _MOST_FOLDERS:
             self._folders.clear()
         self._folders[folder] = frozenset(names), by_stem

@@ -55,7 +55,7 @@ def test_mistakes_are_one_line(tmp_path, picture, capsys) -> None:
     np.savez(tmp_path / "pneumoniamnist.npz", x=np.zeros(1))
     for arguments, message in (
         ([source, "--format", "dycom"], "Expected a format of manifest,"),
-        ([source, "--every", "2"], "but every is given"),
+        ([source, "--modality", "CT"], "but modality is given"),
         ([source, "--map", "path"], "Expected COLUMN=SOURCE"),
         ([source, "--check", "all"], "Expected a check of decode, bytes, exists"),
         ([source, "--uncertain", "positive"], "but uncertain is given"),

@@ -89,10 +89,10 @@ def test_paths_that_are_nothing_to_import(tmp_path) -> None:
         ([], {}, "no SOURCE is given. Name a folder or a table."),
         (
             ["manifest"],
-            {"every": 2},
-            "the format manifest understands (check, image_root, leave_out, masks, suffix), but every",
+            {"modality": "CT"},
+            "the format manifest understands (check, every, image_root, leave_out, masks, suffix), but modality",
         ),
-        (["manifest", "csv"], {"every": 2}, "the format manifest and csv understands ("),
+        (["manifest", "csv"], {"encoder_id": "x"}, "the format manifest and csv understands ("),
         (["manifest", "medmnist"], {}, "but one of 2 paths has the format medmnist, which makes a collection of its"),
         (["manifest"], {"take_changes": True}, "but this makes a new one. Add to the one that has them."),
         (["medmnist"], {"add": True}, "but medmnist writes images of its own. Import under another name."),

@@ -162,8 +162,8 @@ def test_options_and_mappings_are_the_imports_own(tmp_path, table, picture):
         {"Chest": 1},
         ("file", "mass", "age"),
     )
-    with pytest.raises(ManifestError, match="but every is given"):
-        preview(ImportRequest([path], "any", mapping={"path": "File"}, every=2))
+    with pytest.raises(ManifestError, match="but encoder_id is given"):
+        preview(ImportRequest([path], "any", mapping={"path": "File"}, encoder_id="x"))
     with pytest.raises(ManifestError, match="check = 'look'"):
         preview(ImportRequest([path], "any", check="look"))
     with pytest.raises(ManifestError, match="Import without a dry run"):

@@ -41,8 +41,9 @@ def test_dicom_is_known_by_its_content(tmp_path, column) -> None:
     os.mkfifo(folder / "pipe")
     report = import_as(ImportRequest([folder], "c"), format_name="dicom")
     assert sorted(column(report.collection, "path")) == ["1.2.840.10008", "IM0001", "a.dcm", "b.acr", "us.img"]
-    told = "Passed over, because they are no images that can be read: .nii.gz 2, without a suffix 2, .gif 1, .jp2 1."
+    told = "Passed over, because they are no images that can be read: without a suffix 2, .gif 1, .jp2 1."
     assert told in report.notes
+    assert sorted(report.collection.problems()["path"]) == ["e.nii.gz", "f.NII.GZ"]  # images, but no DICOM
     for format_name in ("dicom", "manifest"):
         assert told in preview(ImportRequest([folder], "d"), format_name=format_name).notes
 
