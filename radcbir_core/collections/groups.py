@@ -26,7 +26,7 @@ NEAR_DUPLICATE: Final = "near-duplicate"
 """The exclusion of other files of the query's picture, exact copies among them; it has to be built."""
 
 Groups = npt.NDArray[np.int32]
-_CLUSTERS: tuple[Grouping, ...] = ("patient", "duplicate")
+_CLUSTERS: tuple[Grouping, ...] = ("patient", "series", "duplicate")
 
 
 def check_exclusions(exclude: Sequence[str]) -> list[Exclusion]:
@@ -71,26 +71,30 @@ def groups_of(store: EncoderStore, exclude: Sequence[str]) -> list[Groups]:
 def default_exclusions(store: EncoderStore) -> tuple[Exclusion, ...]:
     """What a query may not return where every image is asked against all others, and nobody has chosen.
 
-    The patient; where any image has none, near-duplicates too, which may be of one patient; and where no patient is
-    known at all, near-duplicates alone. Where these were not looked for, it is the patient.
+    The patient; where any image has none, near-duplicates too, which may be of one patient, and the series, if such an
+    image has one: slices of a volume are of one patient, whoever that is. Where no patient is known at all, these
+    without the patient. Where near-duplicates were not looked for, they are left out of it.
 
     Args:
         store: What an encoder made of a collection.
     """
-    if not store.is_current(NEAR_DUPLICATES):
-        return ("patient",)
-    known = store.collection.manifest.known("patient")
+    manifest = store.collection.manifest
+    known = manifest.known("patient")
     if known == len(store.collection):
         return ("patient",)
-    return (NEAR_DUPLICATE, "patient") if known else (NEAR_DUPLICATE,)
+    names: list[str] = [NEAR_DUPLICATE] if store.is_current(NEAR_DUPLICATES) else []
+    if manifest.known("series") and bool(((manifest.groups("patient") < 0) & (manifest.groups("series") >= 0)).any()):
+        names.append("series")
+    # Where nobody knows anything, the patient is what would have been left out.
+    return tuple(check_exclusions([*names, "patient"] if known or not names else names))
 
 
 def clusters_of(store: EncoderStore) -> npt.NDArray[np.int64]:
     """The cluster of each image: what counts as one, because its images are not independent evidence.
 
-    It is the patient where that is known, else the group of exact copies, else the image by itself. Two images share a
-    cluster only by the same kind of group: where one of two copies has a known patient and the other has not, they stay
-    apart.
+    It is the patient where that is known, else the series, else the group of exact copies, else the image by itself.
+    Two images share a cluster only by the same kind of group: where one of two copies has a known patient and the other
+    has not, they stay apart.
 
     Args:
         store: What an encoder made of a collection.

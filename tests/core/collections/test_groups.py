@@ -7,23 +7,49 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radcbir_core.collections.artifacts import NEAR_DUPLICATES
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.groups import check_exclusions, clusters_of, groups_of
+from radcbir_core.collections.groups import check_exclusions, clusters_of, default_exclusions, groups_of
 from radcbir_core.errors import QueryError
 
 
 class FakeStore:
     """As much of a store as clusters need: the groups of some images."""
 
-    def __init__(self, patient: list[int], duplicate: list[int]) -> None:
-        self._groups = {"patient": np.array(patient, dtype=np.int32), "duplicate": np.array(duplicate, dtype=np.int32)}
+    def __init__(self, patient: list[int], duplicate: list[int], series: list[int] | None = None) -> None:
+        named = {"patient": patient, "series": series or [-1] * len(patient), "duplicate": duplicate}
+        self._groups = {name: np.array(codes, dtype=np.int32) for name, codes in named.items()}
         self.collection = self.manifest = self
+        self.current = {NEAR_DUPLICATES}
+
+    def is_current(self, artifact: str) -> bool:
+        return artifact in self.current
+
+    def known(self, name: str) -> int:
+        return int((self._groups[name] >= 0).sum())
 
     def __len__(self) -> int:
         return len(self._groups["patient"])
 
     def groups(self, name: str) -> np.ndarray:
         return self._groups[name]
+
+
+def test_slices_of_a_volume_stay_together_where_no_patient_is_known() -> None:
+    patient, series = [0, 0, -1, -1, -1], [0, 1, 2, 2, -1]
+    nothing = [-1] * 5
+    assert clusters_of(FakeStore(patient, nothing, series)).tolist() == [0, 0, 1, 1, 2]
+    for store, expected in [
+        (FakeStore(patient, nothing, series), ("near-duplicate", "series", "patient")),
+        (FakeStore([0, 0, -1, -1, -1], nothing, [0, 1, -1, -1, -1]), ("near-duplicate", "patient")),
+        (FakeStore(nothing, nothing, series), ("near-duplicate", "series")),
+        (FakeStore(nothing, nothing), ("near-duplicate",)),
+        (FakeStore([0] * 5, nothing, series), ("patient",)),
+    ]:
+        assert default_exclusions(store) == expected
+        store.current.clear()
+        without = tuple(name for name in expected if name != "near-duplicate") or ("patient",)
+        assert default_exclusions(store) == without
 
 
 def test_the_cluster_is_the_patient_then_the_duplicate_group_then_the_image():
@@ -34,13 +60,17 @@ def test_the_cluster_is_the_patient_then_the_duplicate_group_then_the_image():
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 3)), max_size=12))
+@given(st.lists(st.tuples(st.integers(-1, 3), st.integers(-1, 3), st.integers(-1, 3)), max_size=12))
 def test_clusters_are_those_of_a_dictionary(rows):
     names = [
-        ("patient", patient) if patient >= 0 else ("duplicate", duplicate) if duplicate >= 0 else ("image", row)
-        for row, (patient, duplicate) in enumerate(rows)
+        next(
+            ((kind, code) for kind, code in zip(("patient", "series", "duplicate"), row, strict=True) if code >= 0),
+            number,
+        )
+        for number, row in enumerate(rows)
     ]
-    codes = clusters_of(FakeStore([row[0] for row in rows], [row[1] for row in rows])).tolist()
+    patient, series, duplicate = ([row[place] for row in rows] for place in range(3))
+    codes = clusters_of(FakeStore(patient, duplicate, series)).tolist()
     assert set(codes) == set(range(len(set(names))))
     assert len(set(zip(names, codes, strict=True))) == len(set(names))
 
