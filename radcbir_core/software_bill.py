@@ -19,6 +19,7 @@ from radcbir_core.installation import ROOT
 _REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?$")
 _EXTRA: Final = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 _CLASSIFIER: Final = "License :: OSI Approved :: "
+_OPTIONAL: Final = frozenset({"authlib", "nibabel"})  # requirements-login.txt, requirements-nifti.txt
 _LONGEST_NAME: Final = 60  # some packages put the whole text of their licence where its name belongs
 
 
@@ -40,7 +41,7 @@ class InstalledPackage:
 
 
 def installed_packages() -> list[InstalledPackage]:
-    """Everything that ``requirements.txt`` brings along and that is installed here, in order of name.
+    """Everything that ``requirements.txt`` and the optional parts bring along and that is installed here, by name.
 
     What is required on other systems only, and what is missing, is not in it; the doctor says what is missing.
     """
@@ -108,7 +109,7 @@ def software_bill() -> dict[str, Any]:
 
 def _direct() -> set[tuple[str, frozenset[str]]]:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    return _required([line.partition("#")[0] for line in lines], extras=frozenset())
+    return _required([*(line.partition("#")[0] for line in lines), *_OPTIONAL], extras=frozenset())
 
 
 def _required(lines: Iterable[str], *, extras: frozenset[str]) -> set[tuple[str, frozenset[str]]]:

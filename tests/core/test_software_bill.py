@@ -92,7 +92,11 @@ def test_what_is_required_stands_in_the_bill() -> None:
     assert len(references) == len(bill["components"]) == len(others)
     assert {reference for entry in bill["dependencies"] for reference in entry["dependsOn"]} <= references
     lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    direct = {canonicalize_name(line.partition("=")[0]) for line in lines if line and not line.startswith("#")}
+    for optional in ("login", "nifti"):
+        lines += (REPOSITORY / f"requirements-{optional}.txt").read_text(encoding="utf-8").splitlines()
+    named = [line.partition("=")[0] for line in lines if line and not line.startswith(("#", "-r"))]
+    installed = {canonicalize_name(one.name) for one in importlib.metadata.distributions()}
+    direct = {canonicalize_name(name) for name in named} & installed
     assert {reference.removeprefix("pkg:pypi/").partition("@")[0] for reference in own["dependsOn"]} == direct
     torch = next(component for component in bill["components"] if component["name"] == "torch")
     assert torch["version"] == importlib.metadata.version("torch")
