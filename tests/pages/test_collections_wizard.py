@@ -90,6 +90,13 @@ def at_start(path):
     return at.run()
 
 
+def test_every_format_has_words():
+    from pages.parts.collections.wizard.source_format import ABOUT
+    from radcbir_core.importers.formats import FORMATS
+
+    assert set(ABOUT) == {known.name for known in FORMATS}
+
+
 def test_from_a_folder_to_a_collection(source):
     at = opened()
     assert not complaints(at)

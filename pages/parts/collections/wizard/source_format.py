@@ -28,6 +28,7 @@ ABOUT: Final = {
     "mimic-cxr": "MIMIC-CXR-JPG",
     "dicom": "DICOM files, or a DICOMDIR",
     "medmnist": "MedMNIST (.npz)",
+    "nifti": "NIfTI volumes (.nii, .nii.gz)",
     "folder": "Folders named modality/anatomy/pathology",
     "csv": "Any CSV, with its columns chosen here",
     "parquet": "Any Parquet table, with its columns chosen here",
