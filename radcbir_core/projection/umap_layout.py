@@ -2,7 +2,8 @@
 
 Owns how umap-learn is called. Its functions are used and not its class, because here the neighbors are known, the start
 comes from the graph, and a layout goes on from places that are there. It says how far it is through a progress bar;
-what that bar writes is read here, so that each epoch is told and a job stops between two.
+what that bar writes is read here, so that each epoch is told and a job stops between two. What it compiles is kept on
+disk, so that the next process need not compile it again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -37,6 +39,7 @@ def links_of(neighbors: NDArray[np.int32], distances: NDArray[np.float32]) -> An
     """
     from umap.umap_ import fuzzy_simplicial_set
 
+    _keep_what_is_compiled()
     number, size = len(neighbors), neighbors.shape[1] + 1
     # umap-learn passes over -1, if it comes last and has a distance: infinity would make its mean distance, and with
     # it all links of the image, meaningless.
@@ -90,6 +93,7 @@ def move(
     from umap import layouts
     from umap.umap_ import find_ab_params, make_epochs_per_sample
 
+    _keep_what_is_compiled()
     pulls = links.tocoo()
     # What would pull in less than one epoch does not: as in umap-learn, whose loop takes all that is left.
     kept = pulls.data >= pulls.data.max(initial=0) / epochs
@@ -134,6 +138,22 @@ def move(
         raise
     told(epochs)  # in a notebook with widgets the bar is drawn, and not written
     return np.asarray(moved, dtype=np.float32)
+
+
+@cache
+def _keep_what_is_compiled() -> None:
+    """Let numba keep what it compiles of umap-learn where it keeps pynndescent's, by version and kind of processor.
+
+    Compiling takes several seconds of each process that lays out a map, and umap-learn does not ask for this itself.
+    Where numba finds no folder to write to, it compiles anew each time.
+    """
+    from umap import layouts, umap_
+
+    for module in (umap_, layouts):
+        for compiled in vars(module).values():
+            if getattr(compiled, "__module__", None) == module.__name__ and hasattr(compiled, "enable_caching"):
+                with suppress(RuntimeError):
+                    compiled.enable_caching()
 
 
 class _Told:
