@@ -75,14 +75,15 @@ def build_collection(
         collection: Whose images.
         encoder: With which encoder.
         workers: Decoding threads; one a CPU core by default.
-        progress: Told how far each of :data:`~radcbir_core.collections.artifacts.ARTIFACTS` is, by its name.
+        progress: Told how far each of :data:`~radcbir_core.collections.artifacts.ARTIFACTS` is, by its name; before, as
+            step ``"wait"``, that it waits for a map of this encoder that another process lays out.
 
     Raises:
         StorageError: No space left, or no permission.
         CollectionError: Another process is building the same, or no image could be embedded.
     """
     report = BuildReport()
-    with collection.building(encoder.encoder_id):
+    with collection.building(encoder.encoder_id, progress=progress):
         remove_partials(collection.encoder_folder(encoder.encoder_id))
         if encoder.encoder_id in collection.encoder_ids():
             collection.store(encoder.encoder_id).distrust()
@@ -107,7 +108,7 @@ def build_imported(collection: Collection, encoder_id: str, *, progress: Progres
         StaleError: The collection has grown since these embeddings were imported.
     """
     report = BuildReport()
-    with collection.building(encoder_id):
+    with collection.building(encoder_id, progress=progress):
         remove_partials(collection.encoder_folder(encoder_id))
         store = collection.store(encoder_id)
         store.distrust()
@@ -143,7 +144,7 @@ def build_indexes(collection: Collection, *, progress: Progress = silent) -> lis
     """
     built = []
     for encoder_id in collection.encoder_ids():
-        with collection.building(encoder_id):
+        with collection.building(encoder_id, progress=progress):
             store = collection.store(encoder_id)
             store.distrust()
             if store.is_current(EMBEDDINGS) and not (store.is_current(INDEX) and store.is_whole(INDEX)):

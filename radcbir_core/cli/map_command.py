@@ -47,7 +47,7 @@ def lay_out_map(
     What is not given is as in the map of that name, or as by default. The map called "standard" is the one that a build
     makes; it can be laid out in another way, and not deleted. A build makes maps again whose neighbors have changed.
     """
-    from radcbir_core.projection.map_making import delete_map, make_map
+    from radcbir_core.projection.map_making import delete_map, laying_out, make_map
     from radcbir_core.projection.map_options import MapOptions
 
     chosen: dict[str, Any] = {
@@ -74,7 +74,7 @@ def lay_out_map(
         delete_map(collection, encoder_id, kept_as)
         print(f"Deleted the map {kept_as} of {name} with {encoder_id}.")
         return
-    with collection.building(encoder_id):
+    with collection.building(encoder_id, doing=laying_out(kept_as)):
         store = collection.store(encoder_id)
         put_on_record(f"lay out map {kept_as}", name)
         options = replace(MapOptions.from_json(store.map_facts(kept_as)), **chosen)

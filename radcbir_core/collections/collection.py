@@ -34,6 +34,7 @@ from radcbir_core.collections.thumbnails import ThumbnailShards
 from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy, StaleError
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.notebook_html import facts
+from radcbir_core.progress import Progress, silent
 
 
 def open_collection(name: str) -> Collection:
@@ -245,12 +246,17 @@ class Collection:
         return self.layout.encoder(encoder_id).folder
 
     @contextmanager
-    def building(self, encoder_id: str) -> Iterator[None]:
-        """Hold the right to build with one encoder, so that two builds never mix.
+    def building(self, encoder_id: str, *, doing: str = locks.BUILDING, progress: Progress = silent) -> Iterator[None]:
+        """Hold the right to build with one encoder, so that two builds never mix; see ``locks.building``.
+
+        Args:
+            encoder_id: Of the encoder.
+            doing: What; a build, which is by default, waits for whatever else somebody is doing.
+            progress: Told that it waits, as step ``"wait"``; it may stop the waiting by raising.
 
         Raises:
             CollectionNotFoundError: The collection has been removed or renamed meanwhile.
             CollectionError: Another process is building it, or changing the collection.
         """
-        with locks.building(self.folder, encoder_id):
+        with locks.building(self.folder, encoder_id, doing=doing, progress=progress):
             yield

@@ -227,6 +227,11 @@ class EncoderLayout:
         return self.folder / ".lock"
 
     @property
+    def holder(self) -> Path:
+        """What whoever holds the lock does; of nobody, and so of no meaning, while it is free."""
+        return self.folder / ".lock-holder"
+
+    @property
     def known_files(self) -> Path:
         """What this machine has found out of the encoder's large files; it may go at any time."""
         return self.folder / KNOWN_FILES

@@ -1,22 +1,33 @@
 """Who may do what to a collection at the same time.
 
 Owns the two kinds of locks. The *gate*, beside a collection's folder, is held by whoever fills or changes the
-collection, and for a moment by whoever begins to build it. Each encoder has a lock of its own, held while it is built.
+collection, and for a moment by whoever begins to build it. Each encoder has a lock of its own, held while it is built;
+beside it lies what its holder does and since when, for whoever meets it.
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import filelock
 
-from radcbir_core.collections.layout import Layout, folder_of
+from radcbir_core.collections.layout import EncoderLayout, Layout, folder_of
 from radcbir_core.errors import CollectionError
+from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import disk_errors
 
+WAIT: Final = "wait"
+"""The step of a build that waits for whoever does something shorter with the same encoder."""
+BUILDING: Final = "building"
+
 _GATE_SECONDS = 10.0
+_POLL_SECONDS = 0.25
 
 
 @contextmanager
@@ -71,37 +82,89 @@ def no_builds(folder: Path) -> Iterator[None]:
             try:
                 held.enter_context(filelock.FileLock(lock, blocking=False, fallback_to_soft=False))
             except filelock.Timeout as error:
+                holder = _holder(EncoderLayout(lock.parent))
+                doing = "being built" if holder.doing == BUILDING else f"in use: another process is {holder.doing}"
                 raise CollectionError(
-                    f"Expected a collection that nobody is building, but {folder.name} is being built with "
-                    f"{lock.parent.name}. Wait until that has finished, or stop it."
+                    f"Expected a collection that nobody is building, but {folder.name} is {doing} with "
+                    f"{lock.parent.name}{holder.since}. Wait until that has finished, or stop it."
                 ) from error
         yield
 
 
 @contextmanager
-def building(folder: Path, encoder_id: str) -> Iterator[None]:
+def building(folder: Path, encoder_id: str, *, doing: str = BUILDING, progress: Progress = silent) -> Iterator[None]:
     """Hold the right to build with one encoder, so that two builds never mix.
+
+    A build waits for whoever holds it to do something else, which is shorter; all others are refused, and told who
+    holds it and since when.
 
     Args:
         folder: The collection's.
         encoder_id: Of the encoder.
+        doing: What, as in "another process is laying out the map wide"; a build by default.
+        progress: Told that it waits, as step :data:`WAIT`; it may stop the waiting by raising.
 
     Raises:
         CollectionNotFoundError: The collection has been removed or renamed meanwhile.
         CollectionError: Another process is building it, or changing the collection.
     """
     encoder = Layout(folder).encoder(encoder_id)
+    waited = False
     with disk_errors(encoder.folder), ExitStack() as held:
-        try:
-            # Only while the lock is taken: what is at rest stays so, and encoders can be built side by side.
-            with filelock.FileLock(Layout(folder).gate, timeout=_GATE_SECONDS, fallback_to_soft=False):
-                if not Layout(folder).record.is_file():
-                    folder_of(folder.name)
-                encoder.folder.mkdir(parents=True, exist_ok=True)
-                held.enter_context(filelock.FileLock(encoder.lock, blocking=False, fallback_to_soft=False))
-        except filelock.Timeout as error:
-            raise CollectionError(
-                f"Expected nobody else to be building {folder.name} with {encoder_id}, but another process is. "
-                "Wait until it has finished."
-            ) from error
+        while (holder := _taken(folder, encoder, held, doing=doing)) is not None:
+            if doing != BUILDING or holder.doing == BUILDING:
+                raise CollectionError(
+                    f"Expected nobody else to be building {folder.name} with {encoder_id}, but another process is "
+                    f"{holder.doing}{holder.since}. Wait until it has finished, or stop it."
+                )
+            waited = True
+            progress(WAIT, 0, 1)
+            time.sleep(_POLL_SECONDS)
+        if waited:
+            progress(WAIT, 1, 1)
         yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Who holds the lock of an encoder.
+
+    Attributes:
+        doing: What they do.
+        since: Since when, as the end of a clause; "" where that is not known.
+    """
+
+    doing: str = BUILDING
+    since: str = ""
+
+
+def _taken(folder: Path, encoder: EncoderLayout, held: ExitStack, *, doing: str) -> _Holder | None:
+    """Take the lock of an encoder, and say so beside it; who holds it, where somebody does."""
+    try:
+        # Only while the lock is taken: what is at rest stays so, and encoders can be built side by side.
+        with filelock.FileLock(Layout(folder).gate, timeout=_GATE_SECONDS, fallback_to_soft=False):
+            if not Layout(folder).record.is_file():
+                folder_of(folder.name)
+            encoder.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                held.enter_context(filelock.FileLock(encoder.lock, blocking=False, fallback_to_soft=False))
+            except filelock.Timeout:
+                return _holder(encoder)
+            # Nobody looks meanwhile, without the gate; and what cannot be written is not worth failing for.
+            with suppress(OSError):
+                encoder.holder.write_text(json.dumps({"doing": doing, "since": int(time.time())}), encoding="utf-8")
+    except filelock.Timeout as error:
+        raise CollectionError(
+            f"Expected nobody else to be changing {folder.name}, but another process is. Wait until it has finished."
+        ) from error
+    return None
+
+
+def _holder(encoder: EncoderLayout) -> _Holder:
+    """What the holder of a lock said when it was taken; of one that said nothing, that it builds."""
+    try:
+        told = json.loads(encoder.holder.read_text(encoding="utf-8"))
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(told["since"]))
+        return _Holder(str(told["doing"]), f" since {at} UTC")
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return _Holder()

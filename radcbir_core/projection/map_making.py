@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 _AXES = ("x", "y", "z")
 
 
+def laying_out(name: str) -> str:
+    """What whoever makes a map does, for ``Collection.building``."""
+    return f"laying out the map {name}"
+
+
 def make_map(
     store: EncoderStore,
     name: str = STANDARD_MAP,
@@ -87,7 +92,7 @@ def delete_map(collection: Collection, encoder_id: str, name: str) -> None:
             encoder.
         StorageError: No permission.
     """
-    with collection.building(encoder_id):
+    with collection.building(encoder_id, doing=f"deleting the map {name}"):
         collection.store(encoder_id).forget_map(name)
 
 

@@ -67,7 +67,13 @@ EVALUATION: Final = {
     "folds": "Hold out patients, and check chances on them",
 }
 """The stages of evaluations, in no order: each has some of them."""
-_LABELS: Final = {START: "Begin", **IMPORT, **DEMONSTRATION, **EVALUATION}
+_LABELS: Final = {
+    START: "Begin",
+    "wait": "Wait for a map of this encoder that is being laid out",
+    **IMPORT,
+    **DEMONSTRATION,
+    **EVALUATION,
+}
 
 
 @dataclass(frozen=True)

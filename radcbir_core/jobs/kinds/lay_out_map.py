@@ -14,7 +14,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import check_map_name
 from radcbir_core.errors import CollectionError
 from radcbir_core.jobs.kinds import Telling
-from radcbir_core.projection.map_making import check_neighbors, make_map
+from radcbir_core.projection.map_making import check_neighbors, laying_out, make_map
 from radcbir_core.projection.map_options import MapOptions
 
 
@@ -67,7 +67,7 @@ class LayOutMap:
             StorageError: No space left, or no permission.
         """
         collection = open_collection(self.name)
-        with collection.building(self.encoder_id):
+        with collection.building(self.encoder_id, doing=laying_out(self.map_name)):
             store = collection.store(self.encoder_id)
             is_there = self.map_name in store.maps() and not store.map_fault(self.map_name)
             if is_there and MapOptions.from_json(store.map_facts(self.map_name)) == self.options:
