@@ -20,6 +20,8 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.layout import data_folder
 from radcbir_core.progress import Progress, silent
+from radcbir_core.projection.map_options import MapOptions
+from radcbir_core.projection.projecting import Projection
 from radcbir_core.storage import atomic_path
 from tests.kept_embeddings import kept_embeddings
 from tests.small_images import draw
@@ -59,6 +61,12 @@ def project_quickly(store: EncoderStore, *, progress: Progress = silent, **_: An
         table.to_parquet(partial)
     progress("projection", 1, 1)
     return {}
+
+
+def place_quickly(ids: Any, similarities: Any, *, options: MapOptions, **_: Any) -> Projection:
+    """As ``project``, without UMAP: places at random, by the seed."""
+    places = np.random.default_rng(options.seed).normal(size=(len(ids), options.dimensions)).astype(np.float32)
+    return Projection(places, np.ones(len(ids), dtype=np.float32), "none", np.ones(len(ids), dtype=bool))
 
 
 def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 60, drawn: bool = False) -> None:

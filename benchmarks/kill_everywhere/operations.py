@@ -54,7 +54,7 @@ def prepare(root: Path) -> None:
     np.save(source / "vectors" / "v.npy", vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
     rows = "".join(f"{number},v{number}.png,XR,chest,mass\n" for number in range(5))
     (source / "vectors" / "v.csv").write_text("image_id,path,modality,anatomy,pathologies\n" + rows)
-    for name in ("empty", "imported", "built", "form-one", "vectors-there"):
+    for name in ("empty", "imported", "built", "form-one", "vectors-there", "mapped"):
         folder = root / name
         (folder / "data").mkdir(parents=True)
         (folder / "out").mkdir()
@@ -64,8 +64,10 @@ def prepare(root: Path) -> None:
             _embeddings(folder, encoder_id="one")
         elif name != "empty":
             import_source(folder)
-        if name in {"built", "form-one"}:
+        if name in {"built", "form-one", "mapped"}:
             _build(folder)
+        if name == "mapped":
+            _map(folder, seed=0)
         if name == "built":
             apply_corrections(folder, "first.csv")
             _review(folder, "look again")
@@ -124,6 +126,24 @@ def _rebuild(_: Path) -> None:
     encoder = load_encoder("pixels")
     encoder.fingerprint = "another"
     build_collection(open_collection(NAME), encoder, workers=1)
+
+
+def _map(_: Path, *, seed: int) -> None:
+    """A map by a name, laid out anew where it is there."""
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.projection.map_making import laying_out, make_map
+    from radcbir_core.projection.map_options import MapOptions
+
+    collection = open_collection(NAME)
+    with collection.building("pixels", doing=laying_out("wide")):
+        make_map(collection.store("pixels"), "wide", options=MapOptions(seed=seed))
+
+
+def _delete_map(_: Path) -> None:
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.projection.map_making import delete_map
+
+    delete_map(open_collection(NAME), "pixels", "wide")
 
 
 def apply_corrections(folder: Path, table: str = "corrections.csv") -> None:
@@ -305,5 +325,8 @@ OPERATIONS: Final = (
     Operation("export, embeddings and their table", _export_pair, partly=True),
     Operation("build", _build, begins="imported", partly=True),
     Operation("build, another version", _rebuild, partly=True),
+    Operation("map", partial(_map, seed=0)),
+    Operation("map, laid out anew", partial(_map, seed=1), begins="mapped"),
+    Operation("map, deleted", _delete_map, begins="mapped"),
     Operation("build, of form 1", _build, begins="form-one", partly=True),
 )

@@ -65,6 +65,7 @@ def _private(path: Path) -> tuple[str, int, int]:
 def _encoder(collection: Any, encoder_id: str) -> dict[str, str]:
     """Each artifact: "current" with its content, or why it is not."""
     from radcbir_core.collections.artifacts import BY_NAME, EMBEDDINGS, EVALUATION, INDEX
+    from radcbir_core.collections.layout import STANDARD_MAP
     from radcbir_core.evaluation import evaluation_on
     from radcbir_core.search.opening import vectors_of
 
@@ -83,7 +84,15 @@ def _encoder(collection: Any, encoder_id: str) -> dict[str, str]:
             found[name] = f"current {_digest(*(path.read_bytes() for path in store.layout.files(artifact)))}"
         if artifact is EMBEDDINGS and standing.state == "current":
             assert vectors_of(store).shape[0] == len(collection)
+    for name in sorted(set(store.maps()) - {STANDARD_MAP}):
+        fault, facts = store.map_fault(name), sorted(store.map_facts(name).items())
+        found[f"map {name}"] = "not current" if fault else f"current {_digest(repr(facts), _places(store, name))}"
     return found | {"fingerprint": str(store.record.get("fingerprint"))}
+
+
+def _places(store: Any, name: str) -> bytes:
+    table = store.projection(name)
+    return bytes(table.to_numpy().tobytes())
 
 
 def is_between(now: Standing, old: Standing, new: Standing) -> bool:

@@ -17,7 +17,7 @@ from radcbir_core.errors import StaleError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.projection.map_options import MapOptions
 from radcbir_core.projection.projecting import project
-from radcbir_core.storage import atomic_path, disk_errors
+from radcbir_core.storage import atomic_path, digest_file, disk_errors
 
 if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
@@ -150,13 +150,16 @@ def project_store(
     path = store.layout.map(name)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_path(path) as partial:
-        pd.DataFrame({**axes, "preservation": made.preservation}).to_parquet(partial, index=False)
     placed = made.preservation[~np.isnan(made.preservation)]
-    return {
+    facts = {
         **options.to_json(),
         "umap": version("umap-learn"),
         "start": made.start,
         "drawn": int(made.drawn.sum()),
         "preservation": round(float(placed.mean()), 4) if placed.size else None,
     }
+    with atomic_path(path) as partial:
+        pd.DataFrame({**axes, "preservation": made.preservation}).to_parquet(partial, index=False)
+        if name != STANDARD_MAP:
+            store.announce_map(name, digest_file(partial), **facts)
+    return facts

@@ -11,6 +11,7 @@ import re
 import shutil
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -56,6 +57,8 @@ IMPORTED: Final = "imported:"
 MAPS: Final = "maps"
 """The field of a record that has the maps that were made on request, by name."""
 
+_NEXT: Final = "next"
+"""In what is recorded of a map that is about to be replaced: what is to be recorded of the one that replaces it."""
 _CHANGED = "its bytes are not those that were built"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _MAP_COLUMNS = (["x", "y", "preservation"], ["x", "y", "z", "preservation"])
@@ -304,7 +307,7 @@ class EncoderStore:
                 found[name] = Standing("stale", f"{NEIGHBORS.title} were made again since, and are others")
             elif neighbors.state == "stale":
                 found[name] = Standing("stale", f"made of {NEIGHBORS.title} that are not current: {neighbors.reason}")
-            elif known is not None and known != made["digest"]:
+            elif known is not None and not self._is_map(name, known):
                 found[name] = Standing("stale", _CHANGED)
             else:
                 found[name] = Standing("current")
@@ -325,13 +328,34 @@ class EncoderStore:
         if name == STANDARD_MAP:
             self.mark(PROJECTION, **facts)
             return
-        made = {
+        self.update(**{MAPS: {**self._maps, name: self._map_made(digest_once(path), facts)}})
+
+    def announce_map(self, name: str, digest: str, **facts: Any) -> None:
+        """Record beside a map what is to be recorded of the one that takes its place, until :meth:`mark_map`.
+
+        So the file is known for what it is before and after it is replaced, whoever reads the record and whoever is
+        killed meanwhile. Of the first map of a name, nothing is recorded: until it is marked, there is none.
+
+        Args:
+            name: Of a map.
+            digest: Of the new file.
+            **facts: What is to be told of it.
+
+        Raises:
+            StorageError: No space left, or no permission.
+        """
+        maps = self._maps
+        if name in maps:
+            told = {**maps[name], _NEXT: self._map_made(digest, facts)}
+            self.update(**{MAPS: {**maps, name: told}})
+
+    def _map_made(self, digest: str, facts: dict[str, Any]) -> dict[str, Any]:
+        return {
             "recipe": PROJECTION.recipe,
             "neighbors": self.made_digest(NEIGHBORS),
-            "digest": digest_once(path),
+            "digest": digest,
             "facts": facts,
         }
-        self.update(**{MAPS: {**self._maps, name: made}})
 
     def forget_map(self, name: str) -> None:
         """Take the map of this name, made on request, out of the record, and then its file from the disk.
@@ -353,8 +377,26 @@ class EncoderStore:
 
     @property
     def _maps(self) -> dict[str, Any]:
+        """What is recorded of the maps made on request, by name; of one being replaced, of the file that is there."""
         maps = self.record.get(MAPS)
-        return maps if isinstance(maps, dict) else {}
+        return {name: self._of_file(name, made) for name, made in maps.items()} if isinstance(maps, dict) else {}
+
+    def _of_file(self, name: str, made: dict[str, Any]) -> dict[str, Any]:
+        coming = made.get(_NEXT)
+        if coming is None:
+            return made
+        with suppress(OSError):
+            if digest_once(self.layout.map(name)) == coming["digest"]:
+                return dict(coming)
+        return {key: value for key, value in made.items() if key != _NEXT}
+
+    def _is_map(self, name: str, digest: str) -> bool:
+        """Whether the map of this name has this digest, by this record or, if it was made since, by that of now."""
+        if digest == self._maps[name]["digest"]:
+            return True
+        with suppress(CollectionError):
+            self.record = {**self.record, MAPS: read_encoder_record(self.layout).get(MAPS, {})}
+        return bool(digest == self._maps.get(name, {}).get("digest"))
 
     def map_fault(self, name: str) -> str:
         """Why the map of this name is not to be used; "" where it is. Its file is read for it.
@@ -373,7 +415,7 @@ class EncoderStore:
             now = digest_once(self.layout.map(name))
         except OSError as error:
             return f"it cannot be read: {error.strerror}"
-        return "" if now == self._maps[name]["digest"] else _CHANGED
+        return "" if self._is_map(name, now) else _CHANGED
 
     def standings(self) -> dict[str, Standing]:
         """How each artifact stands, in the order of the table, with the reason where it is not current."""

@@ -63,7 +63,15 @@ _PLAN = _fields(
     }
 )
 
-_MAP = _fields({"recipe": _count, "neighbors": _text, "digest": _text, "facts": _facts})
+_MADE_MAP = _fields({"recipe": _count, "neighbors": _text, "digest": _text, "facts": _facts})
+
+
+def _is_map(value: object) -> bool:
+    """Whether something is what is recorded of a map: perhaps with the same of the one that takes its place."""
+    if not (isinstance(value, Mapping) and _MADE_MAP(value) and {"digest", "facts"} <= set(value)):
+        return False
+    return "next" not in value or ("next" not in (coming := value["next"]) and _is_map(coming))
+
 
 COLLECTION: Final[Mapping[str, Rule]] = {
     "schema_version": _count,
@@ -121,9 +129,7 @@ ENCODER: Final[Mapping[str, Rule]] = {
         }
     ),
     "projection": _facts,
-    "maps": lambda value: (
-        _facts(value) and all(_MAP(made) and {"digest", "facts"} <= set(made) for made in value.values())
-    ),
+    "maps": lambda value: _facts(value) and all(map(_is_map, value.values())),
 }
 """The fields of ``encoder.json``."""
 

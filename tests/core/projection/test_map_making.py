@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -175,6 +177,54 @@ def test_a_build_makes_a_map_with_other_bytes_again_though_nobody_has_looked_at_
     build_collection(open_collection("small"), load_encoder("pixels"))
     assert path.read_bytes() == first
     assert open_collection("small").store("pixels").map_fault("wide") == ""
+
+
+@pytest.mark.parametrize("ends_at", ["before the file", "after the file", "never"])
+def test_a_map_laid_out_anew_is_old_or_new_at_every_instant(collection, ends_at, monkeypatch):
+    """Whoever looks, with a record of before or of now, and wherever it ends."""
+    make_map(collection.store("pixels"), "wide", options=MapOptions(seed=1))
+    known = open_collection("small").store("pixels")
+    whole, seen = [], []
+
+    def look():
+        for store in (open_collection("small").store("pixels"), known):
+            assert store.maps()["wide"].state == "current"
+            assert store.map_fault("wide") == ""
+            table = store.projection("wide")
+            seen.append((store.map_facts("wide")["seed"], table["x"].tolist()))
+
+    look()
+    whole.append(seen[-1])
+    replace = Path.replace
+
+    def watched(self, target):
+        if target.name == "wide.parquet" and ends_at == "before the file":
+            raise KeyboardInterrupt
+        if target.name == "wide.parquet":
+            look()
+        answer = replace(self, target)
+        look()
+        if target.name == "wide.parquet" and ends_at == "after the file":
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(Path, "replace", watched)
+    with contextlib.suppress(KeyboardInterrupt):
+        make_map(collection.store("pixels"), "wide", options=MapOptions(seed=2))
+    monkeypatch.setattr(Path, "replace", replace)
+    look()
+    if ends_at == "before the file":
+        assert seen[-1] == whole[0]
+    else:
+        whole.append(seen[-1])
+        assert [seed for seed, _ in whole] == [1, 2]
+    assert all(one in whole for one in seen)
+    # Whatever is left in the record, the next one is made and kept, and nothing of it stays.
+    facts = make_map(open_collection("small").store("pixels"), "wide", options=MapOptions(seed=3))
+    store = open_collection("small").store("pixels")
+    assert store.map_facts("wide") == facts
+    assert store.map_fault("wide") == ""
+    assert "next" not in store.record["maps"]["wide"]
 
 
 def test_a_map_with_other_bytes_is_named_and_made_again(collection):
