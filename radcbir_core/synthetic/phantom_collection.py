@@ -15,6 +15,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,7 +27,7 @@ import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import remove_manifests
-from radcbir_core.collections.layout import Layout, check_name
+from radcbir_core.collections.layout import UNFINISHED, Layout, check_name, collections_folder
 from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
 from radcbir_core.collections.records.record import PROBLEM_COLUMNS, manifest_facts, write_record
 from radcbir_core.collections.writing import (
@@ -41,7 +42,7 @@ from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError
 from radcbir_core.messages import end_helper, receive, send
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import atomic_bytes, sync_folder
+from radcbir_core.storage import atomic_bytes, disk_errors, make_private_folder, refuse_full_disk, sync_folder
 from radcbir_core.synthetic.phantoms.patients import Patient, patients
 from radcbir_core.synthetic.phantoms.scenes import SIDE
 
@@ -65,6 +66,7 @@ PARTS: Final = "parts"
 # Several processes with several threads each would only get into each other's way.
 _ONE_THREAD: Final = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _PATIENTS_A_PART = 4
+_BYTES_AN_IMAGE = 32_000  # of the demonstration with all that is built of it
 _PARTS_A_FOLDER = 256
 _SCHEMA = pa.schema(
     [
@@ -106,7 +108,7 @@ def make_phantoms(
     Raises:
         CollectionExistsError: The name is taken.
         CollectionError: Another process is making it, or ``images`` or ``seed`` is out of range.
-        StorageError: No space left, or no permission.
+        StorageError: The disk has no room for so many images and what is built of them, or no permission.
     """
     check_name(name)
     refuse_existing(name)
@@ -114,6 +116,7 @@ def make_phantoms(
         raise CollectionError(
             f"Expected at least 1 image and a seed of at least 0, but images = {images}, seed = {seed}. Correct them."
         )
+    _refuse_full_disk(name, images)
     plan = _Plan(images=images, seed=seed, labels=labels, split=split)
     begun = None if begin_with is None else begin_with // _PATIENTS_A_PART
     with resumable_collection(name, key=plan.key) as folder:
@@ -225,6 +228,23 @@ def _counts(name: str, images: int, *, seed: int) -> dict[str, Any]:
     """What the record says of so many images."""
     source = {"origin": f"drawn from seed {seed}", "dataset": name, "rows": images, "images": images}
     return {"sources": [source], "licences": {LICENCE: images}}
+
+
+def _refuse_full_disk(name: str, images: int) -> None:
+    """Refuse more images than the disk has room for; what an earlier run has left of them is room, too.
+
+    Raises:
+        StorageError: There is no room for them, or no permission.
+    """
+    folder = collections_folder()
+    with disk_errors(folder):
+        make_private_folder(folder)
+    there = 0
+    for path in (path for kept in folder.glob(f"{UNFINISHED}{name}+*") for path in kept.rglob("*")):
+        with suppress(OSError):  # somebody else's, who is at work on it: that is said later
+            there += path.stat().st_size
+    total = max(images * _BYTES_AN_IMAGE - there, 0)
+    refuse_full_disk(folder, total, purpose=f"draw and build {images:,} phantoms", kept_free=0)
 
 
 def _drawn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -109,6 +110,20 @@ def test_bad_numbers_are_refused() -> None:
     with pytest.raises(CollectionError, match="seed = -1"):
         make_phantoms(images=1, seed=-1)
     assert list_collections() == []
+
+
+def test_what_the_disk_has_no_room_for_is_refused_before_anything_is_drawn(data, monkeypatch) -> None:
+    half_made = data / "collections" / ".unfinished-phantoms+phantoms-1-2400-20"
+    half_made.mkdir(parents=True)
+    (half_made / "image.png").write_bytes(bytes(5_000))
+    with pytest.raises(StorageError, match=r"Expected 3,200,000,000\.0 GB of free space to draw and build 100,000,000"):
+        make_phantoms(images=10**14)
+    assert list(half_made.iterdir()) == [half_made / "image.png"]
+    # What is half-made is room for what is made in its place.
+    monkeypatch.setattr("radcbir_core.storage.shutil.disk_usage", lambda _: SimpleNamespace(free=27_000))
+    with pytest.raises(StorageError, match="to draw and build 1 phantoms"):
+        make_phantoms(name="others", images=1)
+    assert len(make_phantoms(images=1)) == 1
 
 
 def test_a_full_disk_keeps_what_is_finished(monkeypatch) -> None:
