@@ -77,6 +77,16 @@ def disk_errors(path: Path) -> Iterator[None]:
         raise StorageError(f"Expected {advice}: {path}") from error
 
 
+def refuse_folder(path: Path) -> None:
+    """Refuse to write a file where a folder is, before anything of it is written.
+
+    Raises:
+        StorageError: It is a folder.
+    """
+    if path.is_dir():
+        raise StorageError(f"Expected the name of a file to write, but {path} is a folder. Name a file in it.")
+
+
 def refuse_full_disk(folder: Path, total: int, *, purpose: str, kept_free: int = KEPT_FREE) -> None:
     """Refuse what would not leave room on a folder's disk, before anything of it is written.
 
@@ -110,7 +120,7 @@ def atomic_path(path: Path, *, sync_name: bool = True) -> Iterator[Path]:
             names there at once.
 
     Raises:
-        StorageError: No space left, or no permission.
+        StorageError: A folder is there, no space left, or no permission.
 
     Example:
         >>> import tempfile
@@ -120,6 +130,7 @@ def atomic_path(path: Path, *, sync_name: bool = True) -> Iterator[Path]:
         >>> target.read_text()
         'whole or not at all'
     """
+    refuse_folder(path)
     partial = path.with_name(f"{_TEMPORARY_MARK}{os.getpid()}-{threading.get_ident()}-{path.name}")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -244,6 +255,19 @@ def atomic_bytes(path: Path, content: bytes, *, sync_name: bool = True) -> None:
         partial.write_bytes(content)
 
 
+def array_header(shape: tuple[int, ...], dtype: npt.DTypeLike) -> bytes:
+    """What :func:`write_array` writes before the numbers of an array.
+
+    Args:
+        shape: Of the array.
+        dtype: Of the array.
+    """
+    header = io.BytesIO()
+    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
+
+
 def write_array(
     path: Path, chunks: Iterable[npt.NDArray[Any]], *, shape: tuple[int, ...], dtype: npt.DTypeLike
 ) -> None:
@@ -269,10 +293,8 @@ def write_array(
         >>> np.load(target)[:, 0].tolist()
         [0.0, 0.0, 1.0]
     """
-    header = io.BytesIO()
-    described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(header, described)
-    rows, total = 0, hashlib.sha256(header.getvalue())
+    header = array_header(shape, dtype)
+    rows, total = 0, hashlib.sha256(header)
     # What is large is digested on its way to the disk, so that digest_once need not read it again.
     large = math.prod(shape) * np.dtype(dtype).itemsize >= _LARGE
     with (
@@ -280,7 +302,7 @@ def write_array(
         partial.open("wb") as handle,
         ThreadPoolExecutor(1, thread_name_prefix="digest") as pool,
     ):
-        handle.write(header.getvalue())
+        handle.write(header)
         for chunk in chunks:
             rows += len(chunk)
             data = np.ascontiguousarray(chunk, dtype=dtype).data

@@ -28,7 +28,7 @@ from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Floats, in_blocks
 from radcbir_core.search.opening import vectors_of
-from radcbir_core.storage import atomic_path, write_array
+from radcbir_core.storage import atomic_path, refuse_folder, write_array
 
 EMBEDDINGS_SUFFIXES = (".npy", ".parquet")
 _ROWS = 16_384
@@ -74,6 +74,7 @@ def export_embeddings(store: EncoderStore, path: Path, *, progress: Progress = s
 
         # The two have their names one right after the other, once both are written: who stops it half-way, or is
         # killed, keeps the pair that was there.
+        refuse_folder(path.with_suffix(".csv"))
         with atomic_path(path) as partial:
             write_array(partial, vectors(), shape=source.shape, dtype=source.dtype)
             table = export_manifest(collection, path.with_suffix(".csv"))

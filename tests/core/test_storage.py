@@ -127,6 +127,16 @@ def test_a_fault_that_the_disk_tells_late_is_told_and_others_are_not(tmp_path, m
     sync_folder(tmp_path / "gone")
 
 
+def test_a_folder_is_refused_before_anything_is_written(tmp_path) -> None:
+    (tmp_path / "table.csv").mkdir()
+    with (
+        pytest.raises(StorageError, match=r"Expected the name of a file to write, but .*table\.csv is a folder\. Name"),
+        atomic_path(tmp_path / "table.csv"),
+    ):
+        pytest.fail("it was begun")
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
 def test_two_threads_that_write_one_file_do_not_meet(tmp_path) -> None:
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: atomic_bytes(tmp_path / "a", b"%d" % number * 10_000), range(200)))

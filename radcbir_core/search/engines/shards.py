@@ -5,6 +5,7 @@ Owns the reading and writing of such parts, and the threads that make them. Know
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import threading
@@ -17,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from radcbir_core.search.engines.exact import one_thread_each
-from radcbir_core.storage import write_array
+from radcbir_core.storage import array_header, write_array
 
 _TELL_EVERY = 0.5
 
@@ -70,11 +71,18 @@ class Shards:
         return self.folder / f"{name}.npy"
 
     def _opened(self, name: str, *, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any] | None:
+        """A part that is there; None where it is not, or begins or ends otherwise than one of this form would."""
+        path, header = self._path(name), array_header(shape, dtype)
         try:
-            part: npt.NDArray[Any] = np.load(self._path(name), mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            with path.open("rb") as handle:
+                begins, length = handle.read(len(header)), os.fstat(handle.fileno()).st_size
+            # What it begins with is compared and not read: NumPy raises many things over what is no array.
+            if begins != header or length != len(header) + math.prod(shape) * np.dtype(dtype).itemsize:
+                return None
+            part: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        except OSError:
             return None
-        return part if part.shape == shape and part.dtype == dtype else None
+        return part
 
 
 def in_threads(work: Callable[[int], object], tasks: Sequence[int], told: Callable[[int], None]) -> None:

@@ -15,7 +15,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.export import csv_bytes_about, export_manifest
 from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
 from radcbir_core.collections.writing import write_collection
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.importers import ImportRequest, import_as, import_collection
 from tests.core.images.dicom_files import dicom_bytes
 
@@ -149,6 +149,11 @@ def test_names_that_are_no_exports_are_refused(small, tmp_path) -> None:
         export_manifest(small, tmp_path / "m.xlsx")
     with pytest.raises(CollectionError, match="Expected a file outside the collection's own folder"):
         export_manifest(small, small.folder / "manifest.parquet")
+    for name in ("folder.csv", "folder.parquet"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(StorageError, match=rf"Expected the name of a file to write, but .*{name} is a folder"):
+            export_manifest(small, tmp_path / name)
+        assert list((tmp_path / name).iterdir()) == []
     assert small.manifest.digest == small.digest
 
 

@@ -12,7 +12,7 @@ from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.export import export_manifest
 from radcbir_core.collections.manifests.manifest import COLUMNS
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, StorageError
 from radcbir_core.importers.vectors.embeddings import import_embeddings
 from radcbir_core.search.embeddings_export import export_embeddings
 from tests.kept_embeddings import kept_embeddings
@@ -30,6 +30,10 @@ def small(small_data, tmp_path, monkeypatch) -> Collection:
 def test_names_that_are_no_exports_are_refused(small, tmp_path) -> None:
     with pytest.raises(CollectionError, match=r"Expected a file of \.npy or \.parquet for the embeddings, but it is"):
         export_embeddings(small.store("pixels"), tmp_path / "m.csv")
+    (tmp_path / "m.csv").mkdir()
+    with pytest.raises(StorageError, match=r"Expected the name of a file to write, but .*m\.csv is a folder"):
+        export_embeddings(small.store("pixels"), tmp_path / "m.npy")
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("m.")] == ["m.csv"]
 
 
 @pytest.mark.parametrize("name", ["e.npy", "e.parquet"])
