@@ -20,6 +20,8 @@ from radcbir_core.search.backend import Float32
 
 _MIDDLES_AT_ONCE = 1024
 _READ = 65_536
+_KEPT_AT_ONCE = 2_000_000
+"""Pairs of a row and a place that wait until the nearest are chosen from them: about a hundred megabytes."""
 _SPREAD_OF = 10
 """A block's own spread counts as much as the mean of all where it has so many rows."""
 
@@ -111,48 +113,83 @@ def read_for(
         known: ``(r, k)`` what these rows have already, themselves too, -1 as padding.
         floors: ``(r,)`` of each, the product with the last that counts.
         lasts: ``(r,)`` of each, the product from which on anything is of interest.
-        reach: Up to how many deviations below a row's floor the middle of a block may lie.
+        reach: Up to how many deviations below a row's floor the middle of a block may lie; infinite for all blocks,
+            minus infinity for none.
         most: How many are given for each row.
 
     Returns:
         ``(r, most)`` places, nearest first, -1 as padding.
     """
     own = vectors[rows]
-    apart = np.float32(reach) * spread.deviations(own)
-    found_rows, found_places, found_products = [], [], []
+    near = _Nearest(known, lasts, most=most, number=len(vectors))
+    if reach == -np.inf:
+        return near.first()
+    # Of what has no spread, infinitely many deviations are none: then everything is within reach.
+    apart = np.float32(0 if reach == np.inf else reach) * spread.deviations(own)
+    least = np.full_like(floors, -np.inf) if reach == np.inf else floors
     for first in range(0, len(middles), _MIDDLES_AT_ONCE):
         part = slice(first, first + _MIDDLES_AT_ONCE)
         within = own @ middles[part].T
         within += apart[:, None] * spread.blocks[part]
-        by_block = np.ascontiguousarray((within >= floors[:, None]).T)
+        by_block = np.ascontiguousarray((within >= least[:, None]).T)
         block, asking = np.divmod(np.flatnonzero(by_block), len(own))
         cuts = np.flatnonzero(np.diff(block)) + 1
         starts = np.concatenate([np.zeros(min(len(block), 1), dtype=np.intp), cuts])
         for start, end in zip(starts.tolist(), [*cuts.tolist(), len(block)], strict=False):
             number = first + int(block[start])
-            these = asking[start:end]
             place = int(edges[number])
-            others = vectors[place : int(edges[number + 1])]
-            products = own[these] @ others.T
-            near = np.flatnonzero(products >= lasts[these][:, None])
-            line, column = np.divmod(near, len(others))
-            found_rows.append(these[line])
-            found_places.append((place + column).astype(np.int32))
-            found_products.append(products.reshape(-1)[near])
-    nothing = np.full((len(own), most), -1, dtype=np.int32)
-    if not found_rows:
-        return nothing
-    row, there = np.concatenate(found_rows), np.concatenate(found_places)
-    products = np.concatenate(found_products)
-    new = ~_among(row, there, known=known, number=len(vectors))
-    row, there, products = row[new], there[new], products[new]
-    order = np.lexsort((there, -products, row))
-    row, there = row[order], there[order]
-    counts = np.bincount(row, minlength=len(own))
-    rank = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = rank < most
-    nothing[row[kept], rank[kept]] = there[kept]
-    return nothing
+            near.look_at(asking[start:end], place, own[asking[start:end]] @ vectors[place : int(edges[number + 1])].T)
+    return near.first()
+
+
+class _Nearest:
+    """The nearest new places of some rows, of products that come block by block, in the order of their places.
+
+    Args:
+        known: ``(r, k)`` what the rows have already.
+        lasts: ``(r,)`` the product from which on anything is of interest.
+        most: How many are kept for each row.
+        number: How many places there are.
+    """
+
+    def __init__(self, known: npt.NDArray[np.int32], lasts: Float32, *, most: int, number: int) -> None:
+        self._known, self._most, self._number = known, most, number
+        self._least = np.array(lasts)
+        self._found: list[tuple[npt.NDArray[np.intp], npt.NDArray[np.int32], Float32]] = []
+        self._waiting = 0
+
+    def look_at(self, rows: npt.NDArray[np.intp], place: int, products: Float32) -> None:
+        """Take what is of interest of the products of some rows with the places from one on."""
+        line, column = np.divmod(np.flatnonzero(products >= self._least[rows][:, None]), products.shape[1])
+        self._found.append((rows[line], (place + column).astype(np.int32), products[line, column]))
+        self._waiting += len(line)
+        if self._waiting > _KEPT_AT_ONCE:
+            self._settle()
+
+    def first(self) -> npt.NDArray[np.int32]:
+        """``(r, most)`` places, nearest first, of equals the first place; -1 as padding."""
+        row, place, rank = self._settle()
+        first = np.full((len(self._known), self._most), -1, dtype=np.int32)
+        first[row, rank] = place
+        return first
+
+    def _settle(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.int32], npt.NDArray[np.intp]]:
+        """Keep the nearest of each row alone: of many copies of one vector each has all others, and there is no end."""
+        nothing = (np.empty(0, dtype=np.intp), np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32))
+        row, place, product = (np.concatenate(parts) for parts in zip(nothing, *self._found, strict=True))
+        new = ~_among(row, place, known=self._known, number=self._number)
+        row, place, product = row[new], place[new], product[new]
+        order = np.lexsort((place, -product, row))
+        row, place, product = row[order], place[order], product[order]
+        counts = np.bincount(row, minlength=len(self._known))
+        rank = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        full = np.flatnonzero(rank == self._most - 1)
+        # What comes later and is as near as the last of a row comes after it, too.
+        self._least[row[full]] = np.nextafter(product[full], np.float32(np.inf))
+        kept = rank < self._most
+        row, place, product, rank = row[kept], place[kept], product[kept], rank[kept]
+        self._found, self._waiting = [(row, place, product)], 0
+        return row, place, rank
 
 
 def _among(

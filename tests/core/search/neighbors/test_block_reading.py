@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from radcbir_core.search.neighbors import block_reading
 from radcbir_core.search.neighbors.block_reading import Spread, deviations_below, reach_for, read_for
 
 
@@ -45,8 +46,11 @@ def read(vectors: np.ndarray, edges: np.ndarray, middles: np.ndarray, *, rows: s
 
 
 @settings(max_examples=60, deadline=None)
-@given(number=st.integers(9, 60), seed=st.integers(0, 999), most=st.integers(1, 12))
-def test_with_all_within_reach_it_gives_what_comparing_everything_gives(number, seed, most) -> None:
+@given(
+    number=st.integers(9, 60), seed=st.integers(0, 999), most=st.integers(1, 12), at_once=st.sampled_from([0, 9, 99])
+)
+def test_with_all_within_reach_it_gives_what_comparing_everything_gives(number, seed, most, at_once) -> None:
+    """However few pairs are held at once."""
     vectors, edges, middles = drawn(number, seed=seed)
     random = np.random.default_rng(seed)
     rows = slice(2, 2 + min(5, number - 2))
@@ -54,7 +58,9 @@ def test_with_all_within_reach_it_gives_what_comparing_everything_gives(number, 
     known = np.array([[row, *random.choice(number, size=3, replace=False), -1] for row in own], dtype=np.int32)
     # No floor: few rows may spread in one direction alone, and no reach is far for a row that stands across it.
     nothing = np.full(len(own), -np.inf, dtype=np.float32)
-    found = read(vectors, edges, middles, rows=rows, known=known, floors=nothing, reach=0.0, most=most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(block_reading, "_KEPT_AT_ONCE", at_once)
+        found = read(vectors, edges, middles, rows=rows, known=known, floors=nothing, reach=0.0, most=most)
     products = vectors[rows] @ vectors.T
     last = between(-np.sort(-products, axis=1))
     for line in range(len(own)):
@@ -80,6 +86,28 @@ def test_what_a_smaller_reach_gives_a_larger_one_gives_too_and_nothing_needs_no_
         before = sets
         if reach == -np.inf:
             assert not any(sets)
+
+
+def test_of_many_copies_of_one_vector_few_are_held_at_once(monkeypatch) -> None:
+    """Each of a thousand black pictures is as near to every other as to itself."""
+    vectors, edges, middles = drawn(1500, seed=1)
+    vectors[:1000] = vectors[0]
+    middles = np.add.reduceat(vectors, edges[:-1]) / np.diff(edges)[:, None].astype(np.float32)
+    held = []
+
+    class Watched(block_reading._Nearest):
+        def _settle(self):
+            held.append(self._waiting)
+            return super()._settle()
+
+    monkeypatch.setattr(block_reading, "_Nearest", Watched)
+    monkeypatch.setattr(block_reading, "_KEPT_AT_ONCE", 2000)
+    rows, known = slice(0, 400), np.tile(np.arange(5, dtype=np.int32), (400, 1))
+    own = np.full(400, np.float32(vectors[0] @ vectors[0]) - np.float32(1e-6))
+    found = read(vectors, edges, middles, rows=rows, known=known, floors=own, lasts=own, reach=3.0, most=7)
+    assert (found == np.arange(5, 12)).all(), "of equals the first that are new"
+    largest = int(np.diff(edges).max())
+    assert max(held) <= 2000 + 400 * largest < 400 * 1000
 
 
 def test_a_row_without_a_floor_reads_everything() -> None:
