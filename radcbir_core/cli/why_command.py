@@ -13,6 +13,7 @@ from radcbir_core.cli.arguments import encoder_id_in
 from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, check_folder
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.errors import QueryError
 from radcbir_core.storage import atomic_bytes
 
 
@@ -51,6 +52,8 @@ def why(
     rows = [collection.manifest.row_of(image_id) for image_id in (query_id, hit_id)]
     check_explainable(store)
     check_folder(output)
+    if output is not None and output.suffix.lower() != ".png":
+        raise QueryError(f"Expected the name of a PNG file, but {output.name} does not end in .png. Call it so.")
     loaded = load_encoder(store.spec, device=device)
     with bars() as progress:
         made = explain_rows(store, rows[0], rows[1], encoder=loaded, method=asked, progress=progress)

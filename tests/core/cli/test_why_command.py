@@ -55,6 +55,10 @@ def test_what_is_wrong_is_said(ids, tmp_path, capsys) -> None:
         ((*ids, "--method", "magic"), "method = 'magic'"),
         ((*ids, "--method", "patches"), "but pixels does not"),
         ((*ids, "--output", str(tmp_path / "nowhere" / "a.png")), "Expected a folder that exists"),
+        (
+            (*ids, "--output", str(tmp_path / "a.jpg")),
+            "Expected the name of a PNG file, but a.jpg does not end",
+        ),
     ):
         code, _, err = run(capsys, "why", "small", *arguments)
         assert code == 2
