@@ -52,7 +52,8 @@ def maps_and_panel(
         others = None if second is None else map_data.points(second.opened, where)
         among = chart.among(painted.colors, only)
         picked = selection.selected(opened, points, among=among, second=others)
-        query = map_query.current(opened, where)
+        waiting = [one for one in (opened, *([] if second is None else [second.opened])) if map_query.waits(one)]
+        query = None if opened in waiting else map_query.current(opened, where)
         if second is None or others is None:
             left, right = st.columns([9, 5], gap="medium")
             with left:
@@ -68,7 +69,7 @@ def maps_and_panel(
             with beside:
                 st.html(f'<p class="radcbir-part">{markup(second.title)}</p>')
                 its = color_choice.painted(second.opened, second.colors)
-                asked = map_query.current(second.opened, where)
+                asked = None if second.opened in waiting else map_query.current(second.opened, where)
                 chart.draw(
                     second.opened,
                     its,
@@ -87,6 +88,15 @@ def maps_and_panel(
                 selection_panel.show_selection(opened, points, picked, colors)
             else:
                 selection_panel.invite(opened, colors, painted.colors)
+            if waiting:
+                _follow(waiting, where)
+
+
+def _follow(maps: Sequence[OpenedMap], where: Mapping[str, Sequence[str]]) -> None:
+    """Load the encoders of maps, once all points are there to be looked at, and draw anew, with the query."""
+    placed = [map_query.current(opened, where) is not None for opened in maps]
+    if all(placed) and not any(map_query.waits(opened) for opened in maps):
+        st.rerun()
 
 
 page()

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pages.parts.frame import loaders
+from pages.parts.map import chart as map_chart
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
+from radcbir_core.errors import EncoderError
 from radcbir_core.projection.placing import place
 from radcbir_core.search.queries.query import ImageQuery, TextQuery
 from radcbir_core.search.retriever import Retriever
@@ -82,6 +85,41 @@ def test_a_sentence_in_the_url_is_placed_with_lines_to_its_hits(mapped):
     assert said in words(at)
     assert f"Trust {trust:.2f}: the share of these that are among its 15 nearest on the map." in words(at)
     assert f"**“{SENTENCE}”** :gray[trust {trust:.2f}]" in [one.value for one in at.markdown]
+
+
+@pytest.fixture
+def drawn(mapped, monkeypatch):
+    """Whether the query was there, of each time that a map was drawn; no encoder is loaded."""
+    loaders._loaded.clear()
+    loaders._encoder.clear()
+    told, draw_map = [], map_chart.draw
+
+    def draw(*given, query, **named):
+        told.append(query is not None)
+        return draw_map(*given, query=query, **named)
+
+    monkeypatch.setattr(map_chart, "draw", draw)
+    return told
+
+
+def test_points_are_drawn_before_the_encoder_is_loaded_and_the_query_follows(mapped, drawn):
+    at = mapped("map", **MINI, text=SENTENCE)
+    assert not complaints(at)
+    assert drawn == [False, True]
+    assert_marked(at, *expected(TextQuery(SENTENCE)))
+    box(at).set_value("MR of the brain").run()
+    assert drawn == [False, True, True], "nobody waits for what is there"
+
+
+def test_an_encoder_that_cannot_be_loaded_is_said_once_beside_the_points(mapped, drawn, monkeypatch):
+    def fail(*_):
+        raise EncoderError("Expected weights, but there are none. Fetch them.")
+
+    monkeypatch.setattr("pages.parts.frame.encoder_warmup.take", fail)
+    at = mapped("map", **MINI, text=SENTENCE)
+    assert drawn == [False]
+    assert complaints(at).count("Expected weights, but there are none") == 1
+    assert chart(at)["query"] is None
 
 
 def test_a_sentence_is_typed_survives_page_switches_and_is_taken_off(mapped):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -153,6 +154,11 @@ def encoder(opened: Collection, encoder_id: str) -> Encoder:
         EncoderError: It cannot be loaded here (EncoderUnavailableError: its weights are not on this machine).
     """
     return _encoder(*version(opened, encoder_id))
+
+
+def has_encoder(opened: Collection, encoder_id: str) -> bool:
+    """Whether the encoder is in memory, so that a query need not wait until it is loaded."""
+    return version(opened, encoder_id) in _loaded
 
 
 def warm_encoder(opened: Collection, encoder_id: str) -> None:
@@ -363,9 +369,15 @@ def retriever_by(key: EncoderKey) -> Retriever:
     return Retriever(opened, key.encoder_id, encoder=lambda: encoder(opened, key.encoder_id))
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the encoder…")
+_ENCODERS: Final = 2
+_loaded: deque[tuple[str, str]] = deque(maxlen=_ENCODERS)
+
+
+@st.cache_resource(max_entries=_ENCODERS, show_spinner="Loading the encoder…")
 def _encoder(spec: str, fingerprint: str) -> Encoder:
-    return encoder_warmup.take(spec, fingerprint)
+    loaded = encoder_warmup.take(spec, fingerprint)
+    _loaded.append((spec, fingerprint))
+    return loaded
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

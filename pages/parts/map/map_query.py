@@ -94,6 +94,17 @@ def to_retrieval(asked: Mapping[str, str], **parameters: Sequence[str]) -> dict[
     return {**before, **state.parameters_for(**{name: asked[name] for name in asked if name != "query"}, **parameters)}
 
 
+def waits(opened: OpenedMap) -> bool:
+    """Whether the query of the URL has a place on a map only once the map's encoder is loaded, which takes seconds."""
+    asked, collection, encoder_id = named(), opened.collection, opened.encoder_id
+    if "image" in asked or loaders.has_encoder(collection, encoder_id):
+        return False
+    if "text" in asked:
+        return encoder_id in text_encoders(collection)
+    kept = asked_last.recall(collection.name, asked) if asked else None
+    return kept is not None and kept.embedded is not None and loaders.version(collection, encoder_id) != kept.version
+
+
 def current(opened: OpenedMap, where: Mapping[str, Sequence[str]]) -> Query | None:
     """The query of the URL on a map; None where there is none.
 
