@@ -10,7 +10,7 @@ import pytest
 from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import CollectionError, StaleError
-from radcbir_core.jobs import list_jobs, start
+from radcbir_core.jobs import list_jobs, run_here, start
 from radcbir_core.jobs.kinds import record_of, request_in
 from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
 from radcbir_core.projection.map_options import MapOptions
@@ -20,10 +20,15 @@ from tests.stale import outdate
 
 
 @pytest.fixture
-def controls(tmp_path, small_data, monkeypatch) -> Controls:
-    """What holds jobs up; the collection ``small`` is there."""
+def data(tmp_path, small_data, monkeypatch) -> None:
+    """The collection ``small`` is there."""
     shutil.copytree(small_data, tmp_path / "data")
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def controls(data, tmp_path, monkeypatch) -> Controls:
+    """What holds jobs in processes of their own up."""
     yield quick_jobs.prepare(monkeypatch, tmp_path, builds=False)
     quick_jobs.end()
 
@@ -65,28 +70,28 @@ def test_it_stops_between_two_epochs_and_goes_on_anew(controls):
     assert len(store().projection("wide")) == 61
 
 
-def test_what_is_there_is_not_made_again(controls):
+def test_what_is_there_is_not_made_again(data):
     request = LayOutMap("small", "pixels", "wide")
-    assert ended(start(request)).status().state == "done"
+    run_here(request)
     before = store().layout.map("wide").stat().st_ino
-    assert ended(start(request)).status().state == "done"
+    run_here(request)
     assert store().layout.map("wide").stat().st_ino == before
-    assert ended(start(LayOutMap("small", "pixels", "wide", MapOptions(seed=1)))).status().state == "done"
+    run_here(LayOutMap("small", "pixels", "wide", MapOptions(seed=1)))
     assert store().layout.map("wide").stat().st_ino != before
     assert store().map_facts("wide")["seed"] == 1
 
 
-def test_what_is_damaged_is_made_again(controls):
+def test_what_is_damaged_is_made_again(data):
     request = LayOutMap("small", "pixels", "wide", MapOptions(n_neighbors=20))
-    assert ended(start(request)).status().state == "done"
+    run_here(request)
     path = store().layout.map("wide")
     first = path.read_bytes()
     path.write_bytes(store().layout.map("standard").read_bytes())
-    assert ended(start(request)).status().state == "done"
+    run_here(request)
     assert path.read_bytes() == first
 
 
-def test_what_cannot_be_laid_out_is_refused_before_anything_begins(controls):
+def test_what_cannot_be_laid_out_is_refused_before_anything_begins(data):
     with pytest.raises(CollectionError, match="Expected the name of a map"):
         start(LayOutMap("small", "pixels", "Too wide"))
     with pytest.raises(CollectionError):
