@@ -229,7 +229,7 @@ class EncoderLayout:
     @property
     def holder(self) -> Path:
         """What whoever holds the lock does; of nobody, and so of no meaning, while it is free."""
-        return self.folder / ".lock-holder"
+        return self.folder / ".holder.json"
 
     @property
     def known_files(self) -> Path:
