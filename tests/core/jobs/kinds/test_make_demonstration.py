@@ -25,9 +25,15 @@ def controls(tmp_path, tiny_root, monkeypatch) -> Controls:
     quick_jobs.end()
 
 
-def test_killed_it_goes_on_and_nothing_is_drawn_twice(controls, tmp_path):
+def test_it_goes_on_after_a_full_disk_and_a_kill_and_nothing_that_is_finished_is_drawn_again(controls, tmp_path):
+    controls.fail_at("draw")
+    job = ended(start(MakeDemonstration()))
+    assert job.status().state == "failed"
+    assert "Expected space left on the disk, but there is none" in job.status().error
+    controls.go_on()
+    drawn = (tmp_path / "data" / "drawn.txt").read_text()
     controls.rest_at("index")
-    job = start(MakeDemonstration())
+    job.resume()
     quick_jobs.wait_for(lambda: job.status().stage == "index")
     with pytest.raises(CollectionError, match="Expected one job at a time on phantoms"):
         start(ImportAndBuild(NAME, encoders=("pixels",)))
@@ -38,18 +44,8 @@ def test_killed_it_goes_on_and_nothing_is_drawn_twice(controls, tmp_path):
     job.resume()
     assert ended(job).status().state == "done", job.status().error
     assert open_collection(NAME).store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
-    assert (tmp_path / "data" / "drawn.txt").read_text() == "phantoms 60\n"
+    assert (tmp_path / "data" / "drawn.txt").read_text() == drawn + "phantoms 60\n"
     assert not is_wanted()
-
-
-def test_a_full_disk_is_said_and_then_it_goes_on(controls):
-    controls.fail_at("draw")
-    job = ended(start(MakeDemonstration()))
-    assert job.status().state == "failed"
-    assert "Expected space left on the disk, but there is none" in job.status().error
-    controls.go_on()
-    job.resume()
-    assert ended(job).status().state == "done"
 
 
 def test_a_record_keeps_what_was_asked_for():

@@ -25,7 +25,24 @@ def built(folder: Path, array: np.ndarray, *, valid: np.ndarray | None = None, t
     return folder / "index"
 
 
-def test_every_valid_vector_is_in_the_cell_that_is_nearest(tmp_path) -> None:
+@pytest.fixture
+def few_queries(monkeypatch) -> None:
+    """To look how widely a query has to look is most of the work of a small build."""
+    monkeypatch.setattr(cell_building, "_QUERIES", 20)
+
+
+@pytest.fixture(scope="module")
+def in_parts(tmp_path_factory) -> tuple[np.ndarray, bytes]:
+    """Vectors, and the index over them that is built in several parts without a fault."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cell_building, "_QUERIES", 20)
+        patch.setattr(cell_building, "_PART", 200)
+        patch.setattr(cell_building, "_BLOCK", 100)
+        array = vectors(1000, 12, seed=5)
+        return array, built(tmp_path_factory.mktemp("whole"), array).read_bytes()
+
+
+def test_every_valid_vector_is_in_the_cell_that_is_nearest(tmp_path, few_queries) -> None:
     array = vectors(1500, 16, seed=3)
     valid = np.ones(1500, dtype=bool)
     valid[[0, 8, 1499]] = False
@@ -46,7 +63,7 @@ def test_every_valid_vector_is_in_the_cell_that_is_nearest(tmp_path) -> None:
     assert np.abs(whole - single).max() <= content.scales.max() / 2 + 1e-6
 
 
-def test_neighboring_cells_are_alike(tmp_path) -> None:
+def test_neighboring_cells_are_alike(tmp_path, few_queries) -> None:
     content = read_content(built(tmp_path, vectors(3000, 16, seed=4)))
     centers = content.centers / np.linalg.norm(content.centers, axis=1, keepdims=True)
     alike = centers @ centers.T
@@ -97,11 +114,12 @@ class Killed(Exception):
 
 
 @pytest.mark.parametrize("after", [0.1, 0.3, 0.45, 0.7])
-def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch, after) -> None:
+def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(
+    tmp_path, monkeypatch, few_queries, in_parts, after
+) -> None:
     monkeypatch.setattr(cell_building, "_PART", 200)
     monkeypatch.setattr(cell_building, "_BLOCK", 100)
-    array = vectors(1000, 12, seed=5)
-    whole = built(tmp_path / "whole", array).read_bytes()
+    array, whole = in_parts
 
     def kill(done: int, total: int) -> None:
         if done >= after * total:
@@ -117,7 +135,7 @@ def test_a_killed_build_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypat
     assert kept.items() <= again.items(), "what was finished is not made again"
 
 
-def test_a_damaged_part_is_made_again(tmp_path, monkeypatch) -> None:
+def test_a_damaged_part_is_made_again(tmp_path, monkeypatch, few_queries) -> None:
     monkeypatch.setattr(cell_building, "_PART", 300)
     array = vectors(1000, 12, seed=5)
     whole = built(tmp_path, array).read_bytes()

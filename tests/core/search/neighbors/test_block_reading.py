@@ -110,6 +110,17 @@ def test_of_many_copies_of_one_vector_few_are_held_at_once(monkeypatch) -> None:
     assert max(held) <= 2000 + 400 * largest < 400 * 1000
 
 
+def test_all_is_within_an_infinite_reach_and_nothing_within_minus_infinity() -> None:
+    """Where nothing spreads, no number of deviations reaches beyond a middle."""
+    vectors = np.repeat(np.eye(4, dtype=np.float32), 3, axis=0)
+    edges = np.arange(0, 13, 3)
+    named = {"rows": slice(0, 3), "known": np.tile(np.arange(3, dtype=np.int32), (3, 1)), "most": 4}
+    low, high = np.full(3, -1, dtype=np.float32), np.full(3, 0.5, dtype=np.float32)
+    for reach, expected in ((np.inf, [3, 4, 5, 6]), (1e9, [-1] * 4), (-np.inf, [-1] * 4)):
+        found = read(vectors, edges, np.eye(4, dtype=np.float32), floors=high, lasts=low, reach=reach, **named)
+        assert found.tolist() == [expected] * 3
+
+
 def test_a_row_without_a_floor_reads_everything() -> None:
     vectors, edges, middles = drawn(40, seed=1)
     nothing = np.full(40, -np.inf, dtype=np.float32)
