@@ -228,7 +228,7 @@ class EncoderLayout:
 
     @property
     def holder(self) -> Path:
-        """What whoever holds the lock does; of nobody, and so of no meaning, while it is free."""
+        """What whoever holds the lock does; gone with them, unless they were killed."""
         return self.folder / ".holder.json"
 
     @property

@@ -28,6 +28,8 @@ BUILDING: Final = "building"
 
 _GATE_SECONDS = 10.0
 _POLL_SECONDS = 0.25
+_UNSAID_POLLS = 8
+"""So often whoever holds a lock and says nothing of it is asked again, before they are taken for one who builds."""
 
 
 @contextmanager
@@ -109,10 +111,13 @@ def building(folder: Path, encoder_id: str, *, doing: str = BUILDING, progress: 
         CollectionError: Another process is building it, or changing the collection.
     """
     encoder = Layout(folder).encoder(encoder_id)
-    waited = False
+    waited, unsaid = False, 0
     with disk_errors(encoder.folder), ExitStack() as held:
         while (holder := _taken(folder, encoder, held, doing=doing)) is not None:
-            if doing != BUILDING or holder.doing == BUILDING:
+            # Who says nothing may be about to leave.
+            unsaid += not holder.since
+            is_build = holder.doing == BUILDING and (bool(holder.since) or unsaid > _UNSAID_POLLS)
+            if doing != BUILDING or is_build:
                 raise CollectionError(
                     f"Expected nobody else to be building {folder.name} with {encoder_id}, but another process is "
                     f"{holder.doing}{holder.since}. Wait until it has finished, or stop it."
@@ -150,6 +155,7 @@ def _taken(folder: Path, encoder: EncoderLayout, held: ExitStack, *, doing: str)
                 held.enter_context(filelock.FileLock(encoder.lock, blocking=False, fallback_to_soft=False))
             except filelock.Timeout:
                 return _holder(encoder)
+            held.callback(_leave_unsaid, encoder)
             # Nobody looks meanwhile, without the gate; and what cannot be written is not worth failing for.
             with suppress(OSError):
                 encoder.holder.write_text(json.dumps({"doing": doing, "since": int(time.time())}), encoding="utf-8")
@@ -158,6 +164,11 @@ def _taken(folder: Path, encoder: EncoderLayout, held: ExitStack, *, doing: str)
             f"Expected nobody else to be changing {folder.name}, but another process is. Wait until it has finished."
         ) from error
     return None
+
+
+def _leave_unsaid(encoder: EncoderLayout) -> None:
+    with suppress(OSError):
+        encoder.holder.unlink(missing_ok=True)
 
 
 def _holder(encoder: EncoderLayout) -> _Holder:

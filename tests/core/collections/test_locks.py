@@ -51,12 +51,14 @@ def test_who_is_refused_is_told_what_the_holder_does_and_since_when(copied, monk
         for doing in ("building", "laying out the map wide"):
             with pytest.raises(CollectionError, match=told), building(copied.folder, "pixels", doing=doing):
                 pass
+        monkeypatch.setattr("radcbir_core.collections.locks._POLL_SECONDS", 0)
         Layout(copied.folder).encoder("pixels").holder.write_text('{"doing": ')
         with (
             pytest.raises(CollectionError, match=r"but another process is building\. Wait"),
             building(copied.folder, "pixels"),
         ):
             pass
+    assert not Layout(copied.folder).encoder("pixels").holder.exists(), "it is gone with who wrote it"
 
 
 def test_a_build_waits_for_what_is_no_build_and_can_be_stopped_meanwhile(copied) -> None:
