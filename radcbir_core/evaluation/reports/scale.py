@@ -234,7 +234,7 @@ def _pair_quantiles(
 ) -> pd.DataFrame | None:
     """The quantiles of the similarities of all pairs of some rows; None where there are too few."""
     vectors = np.asarray(vectors_of(store).vectors(rows), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)  # never in place: they may be the mapped file
     counts = np.triu(np.ones((len(rows), len(rows)), dtype=np.bool_), k=1)
     for group in groups:
         mine = group[rows]
