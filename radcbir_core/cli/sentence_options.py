@@ -60,13 +60,15 @@ def notes_on_answer(asked: EmbeddedQuery, means: Means) -> Iterator[str]:
     """What to know of the hits of a sentence, beside what their answer says itself; nothing of other queries."""
     from radcbir_core.search.language.nonsense import standing_of
     from radcbir_core.search.language.phrasing_spread import phrasing_spread
-    from radcbir_core.search.language.sentence_query import EmbeddedSentence, SentenceQuery
+    from radcbir_core.search.language.sentence_query import EmbeddedSentence
 
-    if not isinstance(asked, EmbeddedSentence) or not isinstance(asked.query, SentenceQuery):
+    if not isinstance(asked, EmbeddedSentence):
         return
+    if note := asked.denial_note(means)[0]:
+        yield note
     if spread := phrasing_spread(asked, means):
         yield spread.said
-    standing = standing_of(asked.query.reading, means)
+    standing = standing_of(asked, means)
     if standing.is_no_better:
         yield f"No better than nonsense. {standing.said}"
 

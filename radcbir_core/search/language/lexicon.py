@@ -68,7 +68,7 @@ class Lexicon:
         texts = [*self.labels, *MODALITIES, NORMAL]
         texts += [name for one in concepts() for name in (one.term, *(n for n, f in one.names if f != "abbreviation"))]
         # Names of several words that are written as one, or with a hyphen, are looked up so, too.
-        found = {spelling_key(word): word for word in general_words() | CUE_WORDS}
+        found = {spelling_key(word): word for word in sorted(general_words() | CUE_WORDS)}
         for text in texts:
             for word in text.split():
                 found.setdefault(spelling_key(word), word.strip("().,"))
@@ -82,8 +82,12 @@ class Lexicon:
         return not keys[0] or self._knows(keys[0]) or all(self._knows(key) for key in keys[1:])
 
     def suggestions(self, word: str, *, most: int = 3) -> list[str]:
-        """The known words that are nearest to one that is not."""
-        return nearest(word, self.words, most=most)
+        """The known words that are nearest to one that is not; of two names of one thing, the nearer."""
+        found: dict[str, str] = {}
+        for near in nearest(word, self.words, most=2 * most):
+            meanings = self.meanings(near)
+            found.setdefault(meanings[0][0].term if len(meanings) == 1 else near, near)
+        return list(found.values())[:most]
 
     def meanings(self, text: str) -> tuple[tuple[Concept, Form], ...]:
         """What a word or a run of words may mean, in the singular or in the plural, and in which form it says so."""

@@ -18,9 +18,8 @@ import numpy as np
 
 from radcbir_core.search.backend import Float32, in_blocks, unit, unit_vectors
 from radcbir_core.search.language.kept_figures import keep_figure, kept_figure
-from radcbir_core.search.language.sentence_reading import SentenceReading
+from radcbir_core.search.language.sentence_query import EmbeddedSentence
 from radcbir_core.search.queries.query import Means
-from radcbir_core.search.queries.text import check_text_tower
 
 FIRST: Final = 10
 """How many hits are compared with the rest."""
@@ -130,22 +129,21 @@ def nonsense(lengths: tuple[int, int], *, each: int = EACH, seed: int = 0) -> li
     return made
 
 
-def standing_of(reading: SentenceReading, means: Means) -> Standing:
+def standing_of(asked: EmbeddedSentence, means: Means) -> Standing:
     """A sentence beside nonsense of its length; what nonsense does is measured once, and kept.
 
     Args:
-        reading: Of the sentence; what it asks for is compared.
+        asked: The sentence; its first phrasing is compared, which is what it asks for.
         means: Of the collection that is searched.
 
     Raises:
-        QueryError: It is no sentence.
-        EncoderError: The encoder has no text tower, or cannot be loaded here.
+        EncoderError: The encoder cannot be loaded here.
     """
-    check_text_tower(means.store)
-    sentence = reading.asked or reading.plain
+    sentence, reading = asked.phrasings[0], asked.reading
     reach = reach_of(means, words=len(sentence.split()))
     distinction = float(distinctions(means, [sentence])[0])
-    known = reading.known / reading.words if reading.words else 1.0
+    # What a sentence that only denies is searched for was chosen here, in known words.
+    known = (reading.known / reading.words if reading.words else 0.0) if reading.asked else 1.0
     return Standing(distinction, reach, reach.share_as_far(distinction), known)
 
 

@@ -1,7 +1,7 @@
 """A sentence as a query, read with care: what it asks for in several phrasings, without what it denies.
 
 Owns how a reading becomes vectors and exclusions. Images that are labeled with what is denied are left out as a patient
-is; where no label says it, what is denied is left out of the sentence only, and the notes say how far that goes.
+is; where no label says it, its direction is taken away from the sentence (denial_check.py says how far that goes).
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import numpy as np
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.search.backend import Exclusion, Float32, unit
+from radcbir_core.search.language.denial_check import IMAGE_WORDS, away_from, denial_check
+from radcbir_core.search.language.denials import denials_in
 from radcbir_core.search.language.lexicon import Lexicon
 from radcbir_core.search.language.phrasings import phrasings_of
 from radcbir_core.search.language.sentence_reading import SentenceReading
@@ -22,7 +24,8 @@ from radcbir_core.search.queries.query import EmbeddedQuery, Known, Means, Measu
 from radcbir_core.search.queries.text import check_text_tower, cleaned_text, notes_on, part_read
 from radcbir_core.wording import counted
 
-_IMAGES = {"XR": "radiograph", "CT": "CT", "MR": "MRI", "US": "ultrasound"}
+_ANY_IMAGE = "normal image"
+"""What is asked for where a sentence only denies, and nothing is known of the kind of image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,10 @@ class SentenceQuery:
         said = phrasings_of(sentence, lexicon) if self.several and read == sentence else (sentence,)
         said = tuple(one for one in said if one == sentence or not encoder.truncated([one])[0])
         members = unit(encoder.encode_texts(list(said)), dimension=means.searcher.dimension)
+        for finding in (one.finding for one in left_out if not one.labels):
+            base = self.reading.asked or "image"
+            pair = unit(encoder.encode_texts([base, f"{base} with {finding}"]), dimension=means.searcher.dimension)
+            members = np.stack([away_from(one, one + pair[1] - pair[0]) for one in members])
         vector = unit(members.mean(axis=0), dimension=means.searcher.dimension)
         return EmbeddedSentence(self, vector, tuple(notes), said, members, left_out)
 
@@ -114,12 +121,35 @@ class EmbeddedSentence(EmbeddedQuery):
     members: Float32 = field(default_factory=lambda: np.empty((0, 0), dtype=np.float32))
     left_out: tuple[LeftOut, ...] = ()
 
+    @property
+    def reading(self) -> SentenceReading:
+        """How the sentence was read."""
+        assert isinstance(self.query, SentenceQuery)  # noqa: S101 - for the types
+        return self.query.reading
+
+    def denial_note(self, means: Means) -> tuple[str, bool]:
+        """What is to be said of a denial that labels do not settle, and whether it can be relied on; "" for nothing.
+
+        It is one of which no label says which images show it, or one that is read word for word. How far the encoder
+        gets there is measured once, and kept.
+        """
+        reading = self.reading
+        word_for_word = len(denials_in(reading.plain)) > len(reading.denials)
+        if not word_for_word and all(one.labels for one in self.left_out):
+            return "", True
+        check = denial_check(means)
+        if check is None:
+            return "Whether this encoder can leave something out was not checked: no finding is labeled here.", False
+        reliable = check.word_for_word_tells_apart if word_for_word else check.tells_apart
+        verdict = "" if reliable else "This encoder cannot tell what is denied from what is asked for. "
+        return f"{verdict}{check.said}", reliable
+
 
 def _kind_of_image(collection: Collection, left_out: Sequence[LeftOut]) -> str:
     """In words, the modality and anatomy of most images that show what is denied; else any image."""
     labels = [label for one in left_out for label in one.labels]
     if not labels:
-        return "normal image"
+        return _ANY_IMAGE
     manifest = collection.manifest
     shows = manifest.mask({"pathologies": labels})
     modality, anatomy = (manifest.codes(name) for name in ("modality", "anatomy"))
@@ -128,9 +158,9 @@ def _kind_of_image(collection: Collection, left_out: Sequence[LeftOut]) -> str:
     for (of_modality, of_anatomy), _ in pairs.most_common():
         if of_modality >= 0 or of_anatomy >= 0:
             code = modality.values[of_modality] if of_modality >= 0 else ""
-            names = [anatomy.values[of_anatomy] if of_anatomy >= 0 else "", _IMAGES.get(code, "image")]
+            names = [anatomy.values[of_anatomy] if of_anatomy >= 0 else "", IMAGE_WORDS.get(code, "image")]
             break
-    return " ".join(filter(None, names)) or "normal image"
+    return " ".join(filter(None, names)) or _ANY_IMAGE
 
 
 def _notes(reading: SentenceReading, asked: str, left_out: Sequence[LeftOut], collection: Collection) -> list[str]:
@@ -145,8 +175,8 @@ def _notes(reading: SentenceReading, asked: str, left_out: Sequence[LeftOut], co
             )
         else:
             notes.append(
-                f"Without {one.finding}: no label of this collection says which images show it, so these hits may. It "
-                "was only left out of the sentence that is searched for."
+                f"Without {one.finding}: no label of this collection says which images show it, so these hits may. "
+                "What it adds to the sentence was taken away from it."
             )
     if left_out and not reading.asked:
         notes.append(f"The sentence says only what is not there; searched for was: {asked}.")

@@ -20,6 +20,7 @@ from radcbir_core.search.language.nonsense import (
     reach_of,
     standing_of,
 )
+from radcbir_core.search.language.sentence_query import SentenceQuery
 from radcbir_core.search.language.sentence_reading import read_sentence
 from radcbir_core.search.queries.query import Means
 from radcbir_core.search.retriever import Retriever
@@ -31,6 +32,9 @@ class Knowing:
 
     encoder_id = "knowing"
 
+    def truncated(self, texts):
+        return [False] * len(texts)
+
     def __init__(self, vectors):
         self.image, self.rest = vectors[0], np.random.default_rng(0).normal(size=(1, vectors.shape[1]))
         self.asked = 0
@@ -38,6 +42,7 @@ class Knowing:
     def encode_texts(self, texts):
         self.asked += len(texts)
         noise = np.random.default_rng(len(texts)).normal(size=(len(texts), len(self.image))) / 50
+        # A little noise, so that nonsense has a spread.
         return np.stack([self.image if "effusion" in text else self.rest[0] for text in texts]) + noise
 
 
@@ -53,8 +58,14 @@ def made(small_text_data, mini, tmp_path, monkeypatch):
 def test_a_sentence_that_means_something_is_told_from_nonsense(made) -> None:
     means, _ = made
     lexicon = Lexicon(["effusion"])
-    assert not standing_of(read_sentence("pleural effusion", lexicon), means).is_no_better
-    assert standing_of(read_sentence("asdf qwer", lexicon), means).is_no_better
+
+    def standing(text):
+        return standing_of(SentenceQuery(read_sentence(text, lexicon)).embed(means), means)
+
+    assert not standing("pleural effusion").is_no_better
+    assert standing("asdf qwer").is_no_better
+    assert standing("of the with").known == 0
+    assert standing("no effusion").known == 1, "what was asked for instead was chosen here"
 
 
 def test_what_nonsense_does_is_measured_once(made) -> None:
