@@ -11,6 +11,7 @@ from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.search.language import nonsense
+from radcbir_core.search.language.label_sentences import label_sentence
 from radcbir_core.search.queries.query import TextQuery
 from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html, pictures, words
@@ -76,7 +77,7 @@ def test_a_sentence_typed_or_clicked_goes_into_the_url(text_app):
     at.run()
     assert at.query_params["text"] in (SENTENCE, [SENTENCE])
     assert len(cards(at)) == 10
-    example = prompts.sentence("MR", "brain", "normal")
+    example = label_sentence("MR", "brain", "normal")
     next(button for button in at.button if button.label.replace("\\", "") == example).click()
     at.run()
     assert at.query_params["text"] in (example, [example])
@@ -265,3 +266,24 @@ def test_choices_that_are_none_in_a_link_are_told_and_left_out(text_app):
     assert "Expected read as column=value" in complaints(at)
     assert "Expected phrasings to be one of those there are" in complaints(at)
     assert read_as(at) == "Read as **pneumothorax**"
+
+
+def test_labels_by_text_stand_beside_those_of_the_hits_on_request(text_app):
+    image = open_collection("small").manifest.record(4)["image_id"]
+    at = text_app("retrieval", **MINI, image=image)
+    assert '<table class="radcbir-scores">' not in html(at)
+    next(switch for switch in at.toggle if switch.label == "Labels by text").set_value(True)
+    at.run()
+    assert at.query_params["scores"] in ("labels", ["labels"])
+    shown = re.search(r'<table class="radcbir-scores">(.*?)</table>', html(at)).group(1)
+    ranks = [int(rank) for rank in re.findall(r"</td><td>(\d+)</td><td>", shown)]
+    assert ranks[:6] == [1, 2, 3, 4, 5, 6]
+    assert not complaints(at)
+    at = text_app("retrieval", **MINI, text="chest")
+    assert not any(switch.label == "Labels by text" for switch in at.toggle)
+
+
+def test_a_denial_that_no_label_settles_is_told_with_what_the_encoder_can(text_app):
+    at = text_app("retrieval", **MINI, text="chest radiograph without goiter")
+    assert "no label of this collection says which images show it" in words(at)
+    assert "This encoder cannot tell what is denied from what is asked for. Checked on" in complaints(at)

@@ -10,7 +10,8 @@ it takes away, and ``ENCODER@``, ``/MAP@`` or ``ENCODER/MAP@`` before an outline
 first one). On Retrieval: ``image`` or ``text``, ``source``, ``upload`` (``several``),
 ``k``, ``exclude`` (repeated), ``where`` (repeated,
 ``column=value`` as on the command line), ``read`` (repeated, ``written=read as``, of the words of a sentence),
-``phrasings`` (``several`` of a sentence), ``find``, ``browse`` (as ``where``), ``perturb`` (repeated, ``rotate:10``),
+``phrasings`` (``several`` of a sentence), ``scores`` (``labels`` by text), ``find``, ``browse`` (as ``where``),
+``perturb`` (repeated, ``rotate:10``),
 ``add`` (repeated, what is added to the query: ``like:ID``, ``unlike:ID``, ``image:WEIGHT:ID``, ``text:WEIGHT:WORDS``),
 ``rocchio`` (α,β,γ: how much the query and the marks ``like`` and ``unlike`` count),
 ``within`` (``anatomy``), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and ``why`` (by which

@@ -69,9 +69,12 @@ def text_query(
 
 def standing(opened: Collection, encoder_id: str, asked: EmbeddedSentence) -> Standing:
     """A sentence beside nonsense of its length."""
-    query = asked.query
-    assert isinstance(query, SentenceQuery)  # noqa: S101 - for the types
-    return _standing(loaders.encoder_key(opened, encoder_id), query.reading)
+    return _standing(loaders.encoder_key(opened, encoder_id), asked.phrasings[0], asked.reading, asked)
+
+
+def denial_note(opened: Collection, encoder_id: str, asked: EmbeddedSentence) -> tuple[str, bool]:
+    """What is to be said of a denial that labels do not settle, and whether it can be relied on; "" for nothing."""
+    return asked.denial_note(loaders.retriever(opened, encoder_id).means)
 
 
 def spread(opened: Collection, encoder_id: str, asked: EmbeddedSentence) -> PhrasingSpread | None:
@@ -96,5 +99,5 @@ def _text_query(key: EncoderKey, sentence: str, choices: Choices, *, several: bo
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
-def _standing(key: EncoderKey, reading: SentenceReading) -> Standing:
-    return standing_of(reading, loaders.retriever_by(key).means)
+def _standing(key: EncoderKey, sentence: str, reading: SentenceReading, _asked: EmbeddedSentence) -> Standing:  # noqa: ARG001 - what it is kept by
+    return standing_of(_asked, loaders.retriever_by(key).means)

@@ -20,7 +20,7 @@ from pages.parts.frame.text import EXCLUSION_NAMES, markup, message
 from pages.parts.images import asked_last, filters, gallery, map_selection
 from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, composing, explained_hit, read_hits
+from pages.parts.retrieval import changed_query, composing, explained_hit, label_panel, read_hits
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -109,6 +109,7 @@ def show(opened: Opened, asked: Asked) -> None:
         )
         _link_to_map(opened, asked, rows, where=where, texts=() if selection is None else selection.texts)
         explained_hit.show(opened, asked, rows)
+        label_panel.show(opened, asked, rows)
         if len(rows):
             gallery.show(
                 collection,

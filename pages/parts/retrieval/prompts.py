@@ -1,6 +1,6 @@
 """Example sentences to search with, made from the labels that a collection has.
 
-Owns the wording of examples. Pure: labels in, sentences out.
+Owns which of them are shown. Pure: labels in, sentences out.
 """
 
 from __future__ import annotations
@@ -8,19 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-_FORMS: Final = {
-    "XR": "{anatomy} radiograph",
-    "CT": "CT of the {anatomy}",
-    "MR": "MRI of the {anatomy}",
-    "US": "ultrasound of the {anatomy}",
-}
+from radcbir_core.search.language.label_sentences import label_sentence
+
 _TELLING: Final = (
     ("XR", "chest", "effusion"),
     ("CT", "head", "hemorrhage"),
     ("MR", "brain", "meningioma"),
     ("US", "kidney", "stone"),
 )
-_COUNTABLE: Final = frozenset({"cyst", "fracture", "infarct", "lesion", "mass", "nodule", "stone", "tear", "tumor"})
 _LONGEST: Final = 60
 
 
@@ -46,19 +41,4 @@ def examples(labels: Iterable[str], *, most: int = 6) -> list[str]:
             seen.add(triple[:2])
             told.append(triple)
     told += [triple for triple in triples if triple not in told]
-    return [sentence(*triple) for triple in told[:most]]
-
-
-def sentence(modality: str, anatomy: str, pathology: str) -> str:
-    """One label in words.
-
-    >>> sentence("CT", "abdomen", "renal cyst"), sentence("MR", "brain", "normal"), sentence("other", "skin", "nevus")
-    ('CT of the abdomen with a renal cyst', 'normal MRI of the brain', 'skin with nevus')
-    """
-    image = _FORMS.get(modality, "{anatomy}").format(anatomy=anatomy)
-    if pathology == "normal":
-        return f"normal {image}"
-    finding = pathology.removeprefix(f"{anatomy} ")
-    if finding.split()[-1:] and finding.split()[-1] in _COUNTABLE:
-        finding = f"{'an' if finding[0] in 'aeiou' else 'a'} {finding}"
-    return f"{image} with {finding}"
+    return [label_sentence(*triple) for triple in told[:most]]

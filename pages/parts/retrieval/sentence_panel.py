@@ -92,6 +92,11 @@ def judge(opened: Opened, asked: EmbeddedSentence, place: st.delta_generator.Del
             st.warning(warning(standing), icon=":material/help:")
         else:
             st.caption(f"Compared with nonsense: {message(standing.said)}")
+        note, reliable = embedded_texts.denial_note(opened.collection, opened.encoder_id, asked)
+        if note and reliable:
+            st.caption(f"Denials: {message(note)}")
+        elif note:
+            st.warning(message(note), icon=":material/help:")
         spread = embedded_texts.spread(opened.collection, opened.encoder_id, asked)
         if spread is not None:
             each = zip(spread.shared, asked.phrasings, strict=True)
