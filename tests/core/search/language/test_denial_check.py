@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from radcbir_core.search.language.kept_figures import keep_figure
 from radcbir_core.search.language.lexicon import Lexicon
 from radcbir_core.search.language.sentence_query import SentenceQuery
 from radcbir_core.search.language.sentence_reading import read_sentence
-from radcbir_core.search.queries.query import Means
 from radcbir_core.search.retriever import Retriever
 from tests.kept_embeddings import directions
 
@@ -44,7 +44,7 @@ def made(small_text_data, mini, tmp_path, monkeypatch):
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     retriever = Retriever(open_collection("small"), "radcbir-mini")
     encoder = Finding(retriever.collection, directions(retriever.store))
-    return Means(retriever.store, retriever.means.searcher, lambda: encoder), encoder
+    return replace(retriever.means, encoder=lambda: encoder), encoder
 
 
 def test_it_is_measured_on_the_findings_that_are_labeled_and_kept(made) -> None:
