@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from math import floor, isnan
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.text import Text
 
 from radcbir_core.cli.application import AsJson, EncoderOption, Excluded, Name, app, complaints
 from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
+from radcbir_core.cli.fewer_hits import check_fewer, facet_rows, fewer_hits, print_facets
 from radcbir_core.cli.many_queries import check_many, query_many
 from radcbir_core.cli.printing import print_table
 from radcbir_core.cli.sentence_options import check_options, notes_on_answer, sentence_query
@@ -27,9 +28,10 @@ if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
     from radcbir_core.evaluation.similarity_readings import Readings
     from radcbir_core.images.perturbations import Step
+    from radcbir_core.search.facets import Facet
     from radcbir_core.search.queries.composition import Composition
-    from radcbir_core.search.queries.query import Query
-    from radcbir_core.search.retriever import Answer
+    from radcbir_core.search.queries.query import EmbeddedQuery, Query
+    from radcbir_core.search.retriever import Answer, Retriever
 
 _READ: Final = ("chance", "percentile")
 """How a similarity is read: columns beside it."""
@@ -72,6 +74,13 @@ def query(
     within_anatomy: Annotated[  # noqa: FBT002 - a switch on the command line
         bool, typer.Option("--within-anatomy", help="Only images of the modality and anatomy of --id.")
     ] = False,
+    one_per: Annotated[
+        str | None, typer.Option("--one-per", metavar="patient|study|series", help="One hit of each alone.")
+    ] = None,
+    least: Annotated[float | None, typer.Option("--least", help="No hits that are less similar.")] = None,
+    facets: Annotated[  # noqa: FBT002 - a switch on the command line
+        bool, typer.Option("--facets", help="Count what the first hits have, too: modality, anatomy, pathologies …")
+    ] = False,
     hubness: Annotated[
         str, typer.Option("--hubness", metavar="cosine|csls|mutual-proximity", help="What orders hits, hubs held back.")
     ] = "cosine",
@@ -102,12 +111,14 @@ def query(
     from radcbir_core.encoders import load_encoder
     from radcbir_core.evaluation.similarity_readings import Conditions, read_answer
     from radcbir_core.images.perturbations import Step
+    from radcbir_core.search.facets import DEPTH, count_facets
     from radcbir_core.search.queries.composition import Composition
     from radcbir_core.search.queries.query import ImageQuery, query_of
     from radcbir_core.search.queries.text import text_encoders
     from radcbir_core.search.retriever import Retriever
 
     check_options(text, read=read or [], several=several_phrasings)
+    check_fewer(one_per, least, facets=facets, several=bool(images))
     _check_given({"--image": image, "--images": images or None, "--id": image_id, "--text": text})
     if images or output is not None:
         check_many(images, output, as_json=as_json)
@@ -146,19 +157,37 @@ def query(
     else:
         asked = query_of(str(image_id), collection)
     asked = _composed(_perturbed(asked, steps, collection), composition, collection)
-    answer = retriever.search(
-        asked, k=k, where=conditions, exclude=excluded, within_anatomy=within_anatomy, order=hubness
+    search = _again(retriever, asked, exclude=excluded, within_anatomy=within_anatomy)
+    answer, left_out = fewer_hits(
+        partial(search, where=conditions, order=hubness), retriever, k=k, one_per=one_per, least=least
     )
     for note in (*answer.notes, *notes_on_answer(answer.query, retriever.means)):
         complaints.print(Text(f"Note: {note}"))
-    readings = read_answer(answer, retriever, Conditions(filtered=bool(conditions), exclude=excluded))
-    measure, table = answer.measure, answer.table() if readings is None else readings.table()
+    readings = read_answer(answer, retriever, Conditions(filtered=bool(conditions or one_per), exclude=excluded))
     _warn_far(readings)
+    found = []
+    if facets:
+        found = count_facets(lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
     if as_json:
-        if answer.hits.method == "approximate":
-            complaints.print(Text(f"Note: Found by {answer.hits.found_by()}."))
-        print(json.dumps(_plain(table), indent=2, ensure_ascii=False))
+        _print_json(answer, readings, found if facets else None)
         return
+    said = [*left_out, *_said(answer, steps, composition), *([] if readings is None else readings.notes)]
+    _print(answer, readings, said)
+    print_facets(found)
+
+
+def _print_json(answer: Answer, readings: Readings | None, found: list[Facet] | None) -> None:
+    """Print the hits, and facets beside them where they are asked for."""
+    if answer.hits.method == "approximate":
+        complaints.print(Text(f"Note: Found by {answer.hits.found_by()}."))
+    hits = _plain(answer.table() if readings is None else readings.table())
+    told = hits if found is None else {"hits": hits, "facets": facet_rows(found)}
+    print(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _print(answer: Answer, readings: Readings | None, said: Sequence[str]) -> None:
+    """Print the hits as a table, and what there is to know of them below it."""
+    measure, table = answer.measure, answer.table() if readings is None else readings.table()
     ranks = ["rank", "cosine_rank"] if answer.ranks is not None else ["rank"]
     rows = [
         [
@@ -175,8 +204,20 @@ def query(
     names = [*ranks, measure, *([] if readings is None else _READ), "modality", "anatomy", "pathologies"]
     print_table([*(name.replace("_", " ") for name in names), "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
-    for line in (*_said(answer, steps, composition), *([] if readings is None else readings.notes)):
+    for line in said:
         print(line)
+
+
+def _again(retriever: Retriever, asked: Query, **how: Any) -> Callable[..., Answer]:
+    """A search with the same query, which is embedded once however often it is asked."""
+    latest: list[Query | EmbeddedQuery] = [asked]
+
+    def search(**also: Any) -> Answer:
+        answer = retriever.search(latest[0], **how, **also)
+        latest[0] = answer.query
+        return answer
+
+    return search
 
 
 def _perturbed(asked: Query, steps: Sequence[Step], collection: Collection) -> Query:

@@ -20,7 +20,16 @@ from pages.parts.frame.text import EXCLUSION_NAMES, markup, message
 from pages.parts.images import asked_last, filters, gallery, map_selection
 from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import changed_query, composing, explained_hit, label_panel, read_hits
+from pages.parts.retrieval import (
+    changed_query,
+    composing,
+    explained_hit,
+    facet_column,
+    fewer_hits,
+    label_panel,
+    patient_lane,
+    read_hits,
+)
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.groups import default_exclusions
@@ -29,6 +38,7 @@ from radcbir_core.evaluation.evaluation import Evaluation, Result, lines_of
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.backend import Hits
+from radcbir_core.search.facets import DEPTH
 from radcbir_core.search.hubness.hub_orders import ORDERS, Order, why_cosine
 from radcbir_core.search.queries.anatomy import anatomy_of
 from radcbir_core.search.queries.query import Measure, Query, RowQuery
@@ -58,23 +68,25 @@ def show(opened: Opened, asked: Asked) -> None:
     selection = map_selection.choose(controls, opened, what="Only hits")
     order = choose_order(controls, query)
     within = choose_anatomy(controls, collection, query)
+    fewer = fewer_hits.choose(controls, opened, k=k)
     with shell.errors_shown():
         retriever = loaders.retriever(collection, opened.encoder_id)
         start = time.perf_counter()
         search = partial(
             retriever.search,
-            k=k,
             where=where,
             among=None if selection is None else selection.rows,
             exclude=exclude,
             within_anatomy=within,
             order=order,
         )
-        answer = search(asked.embedded or query)
+        found = fewer.find(search, asked.embedded or query)
+        answer = found.answer
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
             st.info(message(note), icon=":material/info:")
-        readings = read_hits.read(opened, answer, filtered=bool(where) or selection is not None, exclude=exclude)
+        part = bool(where or fewer.one) or selection is not None
+        readings = read_hits.read(opened, answer, filtered=part, exclude=exclude)
         read_hits.warn_far(readings)
         rows = answer.rows()
         controls.download_button(
@@ -86,18 +98,18 @@ def show(opened: Opened, asked: Asked) -> None:
             help="The hits as a table",
             on_click="ignore",
         )
-        compared = changed_query.compared(search, asked.unchanged, answer)
+        compared = changed_query.compared(lambda one: fewer.find(search, one).answer, asked.unchanged, answer)
         hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]
-        found = how_found(
+        how = how_found(
             collection,
             answer.hits,
-            k=k,
+            k=k if fewer.least is None else len(answer),
             where=where,
             within=answer.within,
             selected=None if selection is None else selection.number,
             milliseconds=milliseconds,
         )
-        lines = [found + _SCALES[answer.measure]]
+        lines = [how + _SCALES[answer.measure], found.said]
         lines += [answer.ordered_by, usually_by(opened, answer.order)] if answer.ranks is not None else []
         lines += [usually_within(opened)] if answer.within else []
         lines += [_SIGNS] if asked.alone is not None and asked.labels is not None else []
@@ -110,22 +122,30 @@ def show(opened: Opened, asked: Asked) -> None:
         _link_to_map(opened, asked, rows, where=where, texts=() if selection is None else selection.texts)
         explained_hit.show(opened, asked, rows)
         label_panel.show(opened, asked, rows)
-        if len(rows):
-            gallery.show(
-                collection,
-                rows,
-                key="hits",
-                similarities=answer.similarities(),
-                measure=answer.measure,
-                query=asked.labels,
-                query_row=asked.row,
-                query_file=asked.file,
-                per_page=MOST_HITS,
-                on_query=use_image,
-                on_why=explained_hit.ask if explained_hit.can_be_asked(asked) else None,
-                on_mark=composing.mark,
-                notes=read_hits.joined(hit_notes(answer, compared), readings),
+        beside, facets = st.container(key="radcbir-hits-and-facets").columns([5, 1], gap="medium")
+        with facets:
+            facet_column.show(
+                collection, lambda filters: search(answer.query, k=DEPTH, where=filters, order="cosine"), where
             )
+        with beside:
+            if len(rows):
+                gallery.show(
+                    collection,
+                    rows,
+                    key="hits",
+                    similarities=answer.similarities(),
+                    measure=answer.measure,
+                    query=asked.labels,
+                    query_row=asked.row,
+                    query_file=asked.file,
+                    per_page=MOST_HITS,
+                    on_query=use_image,
+                    on_why=explained_hit.ask if explained_hit.can_be_asked(asked) else None,
+                    on_mark=composing.mark,
+                    notes=fewer_hits.notes(read_hits.joined(hit_notes(answer, compared), readings), found),
+                )
+        fewer_hits.show_rest(opened, found, one=fewer.one, on_query=use_image)
+        patient_lane.show(opened, asked.row, on_query=use_image)
         if compared is not None and len(compared.gone):
             st.caption("Hits of the unchanged query that are gone, with the ranks that they had:")
             gallery.show(

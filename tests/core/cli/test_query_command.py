@@ -9,7 +9,9 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.engines import usearch
+from radcbir_core.search.facets import DEPTH, count_facets
 from radcbir_core.search.language import nonsense
+from radcbir_core.search.narrowing import one_each
 from radcbir_core.search.opening import ENGINES
 from radcbir_core.search.queries.composition import Composition
 from radcbir_core.search.queries.query import RowQuery
@@ -206,3 +208,37 @@ def test_texts_that_are_refused(small_text_data, mini, monkeypatch, capsys, argu
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.splitlines()) == 1
+
+
+def test_fewer_hits_and_what_they_have_in_common(small, capsys) -> None:
+    collection = open_collection("small")
+    retriever = Retriever(collection, "pixels")
+    image_id = collection.manifest.image_id(2)
+    asked = ("query", "small", "--encoder", "pixels", "--id", image_id, "-k", "6", "--one-per", "patient")
+    code, out, _ = run(capsys, *asked, "--facets", "--where", "split=train", "--json")
+    assert code == 0
+    told = json.loads(out)
+    groups = collection.manifest.groups("patient")
+    where = {"split": ["train"]}
+    found = one_each(lambda k: retriever.search(2, k=k, where=where), groups, k=6)
+    assert [hit["image_id"] for hit in told["hits"]] == found.answer.table()["image_id"].tolist()
+    facets = count_facets(lambda filters: retriever.search(2, k=DEPTH, where=filters), collection.manifest, where)
+    counted = {(row["column"], row["value"]): row["hits"] for row in told["facets"]}
+    for facet in facets:
+        assert {value: counted[facet.column, value] for value in facet.counts} == facet.counts
+    least = round(float(found.answer.similarities()[3]), 3)
+    code, out, _ = run(capsys, *asked, "--facets", "--where", "split=train", "--least", f"{least}")
+    assert code == 0
+    assert "One hit a patient, of the first" in out
+    assert "are less similar than" in out
+    assert "Counted over the first" in out
+    for wrong, said in (
+        (("--one-per", "hospital"), "Expected --one-per patient, study, series"),
+        (("--least", "2"), "Expected a least similarity from -1 to 1"),
+    ):
+        code, _, complaint = run(capsys, "query", "small", "--encoder", "pixels", "--id", image_id, *wrong)
+        assert code != 0
+        assert said in " ".join(complaint.split())
+    code, _, complaint = run(capsys, "query", "small", "--encoder", "pixels", "--images", ".", "--facets")
+    assert code != 0
+    assert "Expected one query with --one-per, --least and --facets" in " ".join(complaint.split())
