@@ -14,7 +14,7 @@ from radcbir_core.errors import QueryError
 
 if TYPE_CHECKING:
     from radcbir_core.collections.manifests.manifest import Grouping
-    from radcbir_core.search.facets import Facet
+    from radcbir_core.search.hit_facets import Facet
     from radcbir_core.search.retriever import Answer, Retriever
 
 GROUPS: tuple[Grouping, ...] = ("patient", "study", "series")
@@ -87,7 +87,7 @@ def print_facets(facets: Sequence[Facet]) -> None:
     """Print facets as a table, and over what they count; nothing where there are none."""
     if not facets:
         return
-    from radcbir_core.search.facets import facets_said
+    from radcbir_core.search.hit_facets import facets_said
 
     print_table(["column", "value", "hits"], [list(row.values()) for row in facet_rows(facets)])
     print(facets_said(facets))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from radcbir_core.collections.collection import Collection
     from radcbir_core.evaluation.similarity_readings import Readings
     from radcbir_core.images.perturbations import Step
-    from radcbir_core.search.facets import Facet
+    from radcbir_core.search.hit_facets import Facet
     from radcbir_core.search.queries.composition import Composition
     from radcbir_core.search.queries.query import EmbeddedQuery, Query
     from radcbir_core.search.retriever import Answer, Retriever
@@ -111,7 +111,7 @@ def query(
     from radcbir_core.encoders import load_encoder
     from radcbir_core.evaluation.similarity_readings import Conditions, read_answer
     from radcbir_core.images.perturbations import Step
-    from radcbir_core.search.facets import DEPTH, count_facets
+    from radcbir_core.search.hit_facets import DEPTH, count_facets
     from radcbir_core.search.queries.composition import Composition
     from radcbir_core.search.queries.query import ImageQuery, query_of
     from radcbir_core.search.queries.text import text_encoders

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.search.facets import DEPTH, count_facets
+from radcbir_core.search.hit_facets import DEPTH, count_facets
 from radcbir_core.search.narrowing import at_least, one_each
 from radcbir_core.search.retriever import Retriever
 from tests.pages.reading import cards, complaints, html

@@ -14,7 +14,7 @@ import streamlit as st
 from pages.parts.frame import state
 from pages.parts.frame.text import literal, markup
 from radcbir_core.collections.collection import Collection
-from radcbir_core.search.facets import Facet, Find, count_facets, facets_said
+from radcbir_core.search.hit_facets import Facet, Find, count_facets, facets_said
 
 MOST_VALUES: Final = 8
 """Values of a column that are drawn, beside those that are chosen; the filters have all."""

@@ -38,7 +38,7 @@ from radcbir_core.evaluation.evaluation import Evaluation, Result, lines_of
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
 from radcbir_core.search.backend import Hits
-from radcbir_core.search.facets import DEPTH
+from radcbir_core.search.hit_facets import DEPTH
 from radcbir_core.search.hubness.hub_orders import ORDERS, Order, why_cosine
 from radcbir_core.search.queries.anatomy import anatomy_of
 from radcbir_core.search.queries.query import Measure, Query, RowQuery

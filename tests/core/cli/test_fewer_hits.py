@@ -6,7 +6,7 @@ import pytest
 
 from radcbir_core.cli.fewer_hits import check_fewer, facet_rows, print_facets
 from radcbir_core.errors import QueryError
-from radcbir_core.search.facets import Facet
+from radcbir_core.search.hit_facets import Facet
 
 FACETS = [Facet("modality", {"CT": 7, "MR": 1}, 0, 8), Facet("view", {"axial": 5}, 3, 8)]
 

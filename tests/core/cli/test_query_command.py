@@ -9,7 +9,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.engines import usearch
-from radcbir_core.search.facets import DEPTH, count_facets
+from radcbir_core.search.hit_facets import DEPTH, count_facets
 from radcbir_core.search.language import nonsense
 from radcbir_core.search.narrowing import one_each
 from radcbir_core.search.opening import ENGINES

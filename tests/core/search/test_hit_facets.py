@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.search.facets import COLUMNS, count_facets, facets_said
+from radcbir_core.search.hit_facets import COLUMNS, count_facets, facets_said
 from radcbir_core.search.retriever import Retriever
 
 
