@@ -71,7 +71,9 @@ export class Side {
     if (facts.head) this.title.append(" ", element("b", "", facts.head))
     const lines = (facts.lines ?? []).filter(Boolean).map((line) => element("p", "", line))
     this.lines.replaceChildren(...lines)
-    this.agreement.replaceChildren(...(facts.agreement ?? []).map((one) => {
+    // Of the query, and of what lies around it, nothing is said against itself.
+    const compared = this.isQuery ? [] : (facts.agreement ?? [])
+    this.agreement.replaceChildren(...compared.map((one) => {
       const line = element("span", "", `${one.sign} ${one.name}: ${one.words}`)
       line.style.color = one.color
       return line

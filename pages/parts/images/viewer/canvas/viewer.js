@@ -122,7 +122,10 @@ class Viewer {
         side.details.open = !data.inline
       }
     }
-    this.sides.forEach((side, at) => (side.name = wanted[at]))
+    this.sides.forEach((side, at) => {
+      side.name = wanted[at]
+      side.isQuery = at + 1 < wanted.length
+    })
     this.#activate(this.sides.at(-1))
     this.buttons.link.hidden = this.sides.length < 2
     this.buttons.seen.hidden = !data.seen
@@ -213,13 +216,9 @@ class Viewer {
     side.item = item
     side.own = item
     side.tell(known, item.said)
-    if (picture.status === "rejected") {
-      side.fail(picture.reason.message, known.thumbnail)
-      this.#setSlices(side, null)
-    } else {
-      side.take(picture.value)
-      this.#setSlices(side, known)
-    }
+    if (picture.status === "rejected") side.fail(picture.reason.message, known.thumbnail)
+    else side.take(picture.value)
+    this.#setSlices(side, known)
     side.saw = null
     this.#straightenView(side)
     await this.#overlay(side)
@@ -238,7 +237,7 @@ class Viewer {
 
   #setSlices(side, facts) {
     const frames = side.picture?.head.frames ?? 1
-    const series = facts?.series ?? []
+    const series = facts.series ?? []
     side.stack = null
     if (frames > 1) side.stack = { kind: "Frame", count: frames, at: side.picture.head.frame }
     else if (series.length > 1) side.stack = { kind: "Slice", count: series.length, at: series.indexOf(side.item.row), series }
@@ -368,7 +367,10 @@ class Viewer {
     const { picture } = this.#active
     const select = this.buttons.window
     select.disabled = !picture
-    if (!picture) return
+    if (!picture) {
+      select.replaceChildren(element("option", "", "no picture"))
+      return
+    }
     const window = this.#windowOf(this.#active)
     const inUnit = picture.head.unit === "HU" ? this.data.windows : []
     const own = { header: "the file's own", "voi lut": "the file's own", "as stored": "as stored", "full range": "all values" }
@@ -492,7 +494,7 @@ class Viewer {
   #activate(side) {
     this.active = side
     for (const one of this.sides) one.stage.classList.toggle("active", one === side)
-    if (this.sides.length && side.picture) this.#fillWindows()
+    if (this.sides.length) this.#fillWindows()
   }
 
   #say(text) {
