@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.images import map_selection, picker
-from pages.parts.retrieval import batch_panel, composing, hits_panel, query_panel, text_box
+from pages.parts.retrieval import batch_panel, composing, hits_panel, query_panel, region_panel, text_box
 
 
 def page() -> None:
@@ -16,7 +16,8 @@ def page() -> None:
     with left:
         source = query_panel.choose_source()
         asked = query_panel.show(opened, source, beside=right)
-        composed = None if asked is None else composing.show(opened, asked)
+        region = None if asked is None else region_panel.show(opened, asked)
+        composed = None if region is None else composing.show(opened, region)
     with right:
         if source == "collection" and (asked is None or state.get("view") == "browse"):
             if asked is not None:

@@ -149,12 +149,17 @@ def show(
         st.session_state[_KEPT] = kept
     embedded = kept[1]
     if isinstance(embedded.query, ChangedQuery):
-        small = Image.fromarray(embedded.query.pixels)
-        small.thumbnail((_SIDE, _SIDE))
         said = ", then ".join(step.said for step in steps)
-        gallery.picture(gallery.png(np.asarray(small)), f"Perturbed query: {said}", key="perturbed-query")
+        gallery.picture(preview(embedded.query.pixels), f"Perturbed query: {said}", key="perturbed-query")
         st.caption(f"Searched with: {said}.")
     return embedded
+
+
+def preview(pixels: Pixels) -> bytes:
+    """A changed image at a size to look at, as PNG."""
+    small = Image.fromarray(pixels)
+    small.thumbnail((_SIDE, _SIDE))
+    return gallery.png(np.asarray(small))
 
 
 def compared(

@@ -141,7 +141,7 @@ def _composed(opened: Opened, asked: Asked, composition: Composition) -> Asked:
         embedded=embedded,
         unchanged=unchanged if alone else None,
         afterwards=None,  # what is said of a sentence by itself is not true of these hits
-        alone=asked.query,
+        alone=asked.alone or asked.query,
     )
 
 

@@ -5,7 +5,7 @@ Owns the choice among the collection, an upload and a sentence; what each kind o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -20,9 +20,27 @@ from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.images.gallery import Labels
 from pages.parts.images.viewer.session_files import SessionFile
 from pages.parts.retrieval import batch_uploads, changed_query, sentence_panel, text_box, upload
-from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery, Query, RowQuery
+from radcbir_core.images.perturbations import Pixels, Step
+from radcbir_core.search.queries.query import ChangedQuery, EmbeddedQuery, ImageQuery, Query, RowQuery
 
 _OF_SESSION: Final = {"query": IN_SESSION}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The picture of a query that is an image, as it is searched with.
+
+    Attributes:
+        source: An address that holds it.
+        of: Which it is, for what is kept of the last run.
+        read: Gives its pixels.
+        room: Where a region of it is chosen.
+    """
+
+    source: str
+    of: str
+    read: Callable[[], Pixels]
+    room: st.delta_generator.DeltaGenerator
 
 
 @dataclass(frozen=True)
@@ -41,6 +59,7 @@ class Asked:
         room: Where what can be added to it is drawn.
         alone: The query to which something was added; None where nothing was.
         file: Of an upload, to be shown beside its hits.
+        picture: Its picture; None of a sentence, and of an image that cannot be shown.
     """
 
     query: Query
@@ -54,14 +73,16 @@ class Asked:
     room: st.delta_generator.DeltaGenerator | None = None
     alone: Query | None = None
     file: SessionFile | None = None
+    picture: Picture | None = None
 
 
 def use_image(image_id: str) -> None:
     """Make an image of the collection the query; a callback, so that the run after it shows its hits.
 
-    What was added to the query before goes with it.
+    What was added to the query before, or chosen of it, goes with it.
     """
-    state.update(image=image_id, source=None, text=None, view=None, beside=None, why=None, add=None, rocchio=None)
+    gone = ("source", "text", "view", "beside", "why", "add", "rocchio", "region", "whole")
+    state.update(**{**dict.fromkeys(gone), "image": image_id})
 
 
 def choose_source() -> str:
@@ -128,6 +149,7 @@ def _from_collection(opened: Opened) -> Asked | None:
         st.caption("No query yet: choose an image on the right, take a random one, upload your own, or describe one.")
         return None
     row = collection.manifest.row_of(image_id)
+    address = ""
     with shell.errors_shown():
         address = pictures.large(collection, row, gallery.said_of(gallery.labels_of(collection, row)))
         if gallery.picture(address, f"Query: {image_id}", key="query-image"):
@@ -135,7 +157,7 @@ def _from_collection(opened: Opened) -> Asked | None:
     labels, query = gallery.labels_of(collection, row), RowQuery((row,))
     place = st.container()
     steps = changed_query.choose(collection.store(opened.encoder_id))
-    room = st.container()
+    of_region, room = st.container(), st.container()
     link = _OF_SESSION if steps else {"image": image_id}
     state.set_query(collection.name, **link)
     changed = None
@@ -149,9 +171,13 @@ def _from_collection(opened: Opened) -> Asked | None:
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
     gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
     if changed is None:
-        return Asked(query, image_id, link, labels=labels, row=row, room=room)
+        picture = Picture(address, image_id, lambda: collection.read_image(row).pixels, of_region) if address else None
+        return Asked(query, image_id, link, labels=labels, row=row, room=room, picture=picture)
     unchanged = loaders.retriever(collection, opened.encoder_id).embed(query)
-    return Asked(changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged, room=room)
+    picture = _changed_picture(changed, of=image_id, steps=steps, room=of_region)
+    return Asked(
+        changed.query, f"{image_id}, changed", link, changed, labels, row, unchanged, room=room, picture=picture
+    )
 
 
 def _from_upload(opened: Opened) -> Asked | None:
@@ -180,12 +206,31 @@ def _from_upload(opened: Opened) -> Asked | None:
     embedded = upload.embed(file, image, opened.collection, opened.encoder_id)
     place = st.container()
     steps = changed_query.choose(opened.collection.store(opened.encoder_id))
-    room = st.container()
-    if not steps or not isinstance(embedded.query, ImageQuery):
-        return Asked(embedded.query, file.name, _OF_SESSION, embedded, room=room, file=shown)
+    of_region, room = st.container(), st.container()
     name = f"{file.sha256} {image.frame}"
+    if not steps or not isinstance(embedded.query, ImageQuery):
+        picture = Picture(pictures.inline(upload.preview(image), "image/png"), name, lambda: image.pixels, of_region)
+        return Asked(embedded.query, file.name, _OF_SESSION, embedded, room=room, file=shown, picture=picture)
     with place:
         changed = changed_query.show(opened, embedded.query, steps, of=name, read=lambda: image.pixels)
+    changed_one = _changed_picture(changed, of=name, steps=steps, room=of_region)
     return Asked(
-        changed.query, f"{file.name}, changed", _OF_SESSION, changed, unchanged=embedded, room=room, file=shown
+        changed.query,
+        f"{file.name}, changed",
+        _OF_SESSION,
+        changed,
+        unchanged=embedded,
+        room=room,
+        file=shown,
+        picture=changed_one,
     )
+
+
+def _changed_picture(
+    changed: EmbeddedQuery, *, of: str, steps: Sequence[Step], room: st.delta_generator.DeltaGenerator
+) -> Picture | None:
+    if not isinstance(changed.query, ChangedQuery):
+        return None
+    pixels = changed.query.pixels
+    source = pictures.inline(changed_query.preview(pixels), "image/png")
+    return Picture(source, f"{of} {' '.join(step.word for step in steps)}", lambda: pixels, room)

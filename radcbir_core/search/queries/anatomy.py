@@ -23,10 +23,7 @@ def anatomy_of(query: Query, collection: Collection) -> tuple[str, str]:
     Raises:
         QueryError: The query is not of the collection; one of the two is not known of it; or several images differ.
     """
-    parts = [query]
-    if isinstance(query, ComposedQuery):
-        parts = [part.query for part in query.parts if part.weight > 0]
-        parts = [part for part in parts if part.measure != "text_similarity"]
+    parts = _wanted(query)
     rows: list[int] = []
     for part in parts:
         original = part.original if isinstance(part, ChangedQuery) else part
@@ -51,6 +48,14 @@ def anatomy_of(query: Query, collection: Collection) -> tuple[str, str]:
         there = ", ".join(sorted(" ".join(place) for place in shown))
         raise QueryError(f"Expected images of one anatomy, but there are {there}. Ask for each by itself.")
     return shown.pop()
+
+
+def _wanted(query: Query) -> list[Query]:
+    """The images that a query asks for: of a composed one those of its parts whose weight is above 0."""
+    if not isinstance(query, ComposedQuery):
+        return [query]
+    found = [one for part in query.parts if part.weight > 0 for one in _wanted(part.query)]
+    return [one for one in found if one.measure != "text_similarity"]
 
 
 def showing(place: tuple[str, str], collection: Collection) -> Mask:

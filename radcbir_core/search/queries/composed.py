@@ -72,8 +72,8 @@ class ComposedQuery:
 
     @property
     def reads_text(self) -> bool:
-        """Whether a sentence counts in it, or vectors of which nobody knows whether they are of one."""
-        return any(part.weight and part.query.measure != "similarity" for part in self.parts)
+        """Whether a sentence counts in it."""
+        return any(part.weight and _reads_text(part.query) for part in self.parts)
 
     def embed(self, means: Means) -> EmbeddedQuery:
         """The direction of the weighted sum; ``notes`` are those of its parts.
@@ -119,6 +119,10 @@ class ComposedQuery:
             elif part.weight > 0:
                 left_out += part.query.exclusions(store, ())
         return left_out
+
+
+def _reads_text(query: Query) -> bool:
+    return query.reads_text if isinstance(query, ComposedQuery) else query.measure == "text_similarity"
 
 
 def middle_of_sentences(store: EncoderStore, encoder: Encoder) -> Float32 | None:
