@@ -90,6 +90,17 @@ def query(
         list[str] | None,
         typer.Option("--perturb", help="What is done to the image first, such as rotate:15 or invert; repeat it."),
     ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            "--region",
+            metavar="LEFT,TOP,RIGHT,BOTTOM",
+            help="Only this part of the image, in thousandths.",
+        ),
+    ] = None,
+    whole: Annotated[
+        float, typer.Option("--whole", min=0, max=3, help="How much the whole image counts beside --region.")
+    ] = 0.0,
     add: Annotated[
         list[str] | None,
         typer.Option(
@@ -136,7 +147,7 @@ def query(
     if text is not None and steps:
         raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
     if images:
-        _check_alone(composition)
+        _check_alone(composition, region)
         query_many(
             images,
             output,
@@ -156,7 +167,8 @@ def query(
         asked = ImageQuery.of_file(image, frame=frame)
     else:
         asked = query_of(str(image_id), collection)
-    asked = _composed(_perturbed(asked, steps, collection), composition, collection)
+    asked = _region(_perturbed(asked, steps, collection), region, whole, collection)
+    asked = _composed(asked, composition, collection)
     search = _again(retriever, asked, exclude=excluded, within_anatomy=within_anatomy)
     answer, left_out = fewer_hits(
         partial(search, where=conditions, order=hubness), retriever, k=k, one_per=one_per, least=least
@@ -241,10 +253,25 @@ def _composed(asked: Query, composition: Composition, collection: Collection) ->
     return composition.query(asked, collection, sentence=sentence)
 
 
-def _check_alone(composition: Composition) -> None:
-    """See that nothing is added to many queries, whose hits would be of what was added."""
+def _region(asked: Query, region: str | None, whole: float, collection: Collection) -> Query:
+    """A part of an image; without a region it as it is."""
+    from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, RowQuery
+    from radcbir_core.search.queries.region import Box, region_query
+
+    if region is None:
+        return asked
+    if not isinstance(asked, RowQuery | ImageQuery | ChangedQuery):
+        raise QueryError("Expected an image for --region, but --text is given. Leave --region out, or give --image.")
+    pixels = collection.read_image(asked.rows[0]).pixels if isinstance(asked, RowQuery) else asked.pixels
+    return region_query(Box.of(region), pixels, asked, whole=whole)
+
+
+def _check_alone(composition: Composition, region: str | None) -> None:
+    """See that nothing is added to many queries, whose hits would be of what was added, and that no region is chosen."""
     if composition.steps:
         raise QueryError("Expected one query to add something to, but --images is given. Leave --add out, or ask one.")
+    if region is not None:
+        raise QueryError("Expected one image to search a region of, but --images is given. Leave --region out.")
 
 
 def _check_given(kinds: Mapping[str, object]) -> None:

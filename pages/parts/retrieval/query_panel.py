@@ -213,7 +213,6 @@ def _from_upload(opened: Opened) -> Asked | None:
         return Asked(embedded.query, file.name, _OF_SESSION, embedded, room=room, file=shown, picture=picture)
     with place:
         changed = changed_query.show(opened, embedded.query, steps, of=name, read=lambda: image.pixels)
-    changed_one = _changed_picture(changed, of=name, steps=steps, room=of_region)
     return Asked(
         changed.query,
         f"{file.name}, changed",
@@ -222,7 +221,7 @@ def _from_upload(opened: Opened) -> Asked | None:
         unchanged=embedded,
         room=room,
         file=shown,
-        picture=changed_one,
+        picture=_changed_picture(changed, of=name, steps=steps, room=of_region),
     )
 
 

@@ -14,7 +14,8 @@ from radcbir_core.search.language import nonsense
 from radcbir_core.search.narrowing import one_each
 from radcbir_core.search.opening import ENGINES
 from radcbir_core.search.queries.composition import Composition
-from radcbir_core.search.queries.query import RowQuery
+from radcbir_core.search.queries.query import ImageQuery, RowQuery
+from radcbir_core.search.queries.region import Box, region_query
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
 
@@ -159,6 +160,32 @@ def test_things_are_added_to_the_query(small, capsys) -> None:
     ):
         code, out, err = run(capsys, "query", "small", "--id", ids[0], *wrong)
         assert (code, out) == (2, "")
+        assert said in " ".join(err.split())
+
+
+def test_a_region_is_searched(small, capsys) -> None:
+    collection = open_collection("small")
+    image_id, path = collection.manifest.image_id(30), str(collection.image_path(30))
+    box, pixels = Box(0, 0, 500, 750), collection.read_image(30).pixels
+    retriever = Retriever(collection, "pixels")
+    for whole in (0.0, 0.5):
+        query = region_query(box, pixels, RowQuery((30,)), whole=whole)
+        asked = ["query", "small", "-k", "4", "--json", "--region", "0,0,500,750", "--whole", str(whole)]
+        hits = json.loads(run(capsys, *asked, "--id", image_id)[1])
+        assert [hit["image_id"] for hit in hits] == retriever.search(query, k=4).table()["image_id"].tolist()
+        outside = region_query(box, pixels, ImageQuery(pixels), whole=whole)
+        hits = json.loads(run(capsys, *asked, "--image", path)[1])
+        assert [hit["image_id"] for hit in hits] == retriever.search(outside, k=4).table()["image_id"].tolist()
+    for wrong, said in (
+        (["--id", image_id, "--region", "0,0,5,5"], "Expected a region within 0 to 1000"),
+        (["--text", "a chest", "--region", "0,0,500,500"], "Expected an image for --region, but --text is given"),
+        (
+            ["--images", path, "--output", "hits.csv", "--region", "0,0,500,500"],
+            "Expected one image to search a region",
+        ),
+    ):
+        code, _, err = run(capsys, "query", "small", *wrong)
+        assert code == 2
         assert said in " ".join(err.split())
 
 
