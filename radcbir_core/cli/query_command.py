@@ -267,7 +267,7 @@ def _region(asked: Query, region: str | None, whole: float, collection: Collecti
 
 
 def _check_alone(composition: Composition, region: str | None) -> None:
-    """See that nothing is added to many queries, whose hits would be of what was added, and that no region is chosen."""
+    """See that nothing is added to many queries, whose hits would be of what was added, and no region is chosen."""
     if composition.steps:
         raise QueryError("Expected one query to add something to, but --images is given. Leave --add out, or ask one.")
     if region is not None:

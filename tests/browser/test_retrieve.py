@@ -171,3 +171,38 @@ def test_hits_are_marked_by_key_and_by_click_and_marks_are_undone(server, page):
     page.get_by_text("Composed of 2 steps").wait_for()
     assert added() == [f"like:{liked}", f"unlike:{unliked}"]
     quiet(page)
+
+
+def test_a_region_is_drawn_by_mouse_and_by_keys(server, page):
+    page.goto(f"{server}/retrieval?image=small-data-source%2Fchest_00.png")
+    page.locator("li.card:has(.rank)").nth(9).wait_for()
+    quiet(page)
+
+    def region():
+        return [int(side) for side in parse_qs(urlsplit(page.url).query)["region"][0].split(",")]
+
+    page.get_by_text("Search a region").click()
+    field = page.get_by_role("group", name="Region of the query image")
+    field.locator("img").wait_for()
+    field.scroll_into_view_if_needed()
+    area = field.bounding_box()
+    page.mouse.move(area["x"] + area["width"] / 4, area["y"] + area["height"] / 4)
+    page.mouse.down()
+    page.mouse.move(area["x"] + area["width"] / 2, area["y"] + area["height"] * 3 / 4, steps=3)
+    page.mouse.up()
+    page.wait_for_url(lambda url: "region=" in url)
+    drawn = region()
+    assert all(abs(side - meant) < 30 for side, meant in zip(drawn, [250, 250, 500, 750], strict=True))
+    page.get_by_text("Weight of the whole image").wait_for()
+    quiet(page)
+    field.focus()
+    for key in ("ArrowRight", "Shift+ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_function("before => !location.search.includes(before)", arg="%2C".join(map(str, drawn)))
+    left, top, right, bottom = drawn
+    assert region() == [left + 25, top, right + 25, bottom + 25]
+    quiet(page)
+    field.focus()
+    page.keyboard.press("Delete")
+    page.wait_for_url(lambda url: "region=" not in url)
+    quiet(page)

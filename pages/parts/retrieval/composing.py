@@ -186,7 +186,7 @@ def _draw_step(collection: Collection, composition: Composition, at: int, step: 
         said = ", ".join(filter(None, labels)) or "not labeled"
     else:
         said = f"“{step.value}”"
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key=f"{_KEY}:step:{at}"):
         st.html(
             f'<div class="radcbir-step" title="{markup(step.value)}"><b>{sign}</b>{source}<span>{markup(said)} '
             f"<small>{weight:+.2f}</small></span></div>",
