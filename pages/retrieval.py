@@ -6,12 +6,13 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.images import map_selection, picker
-from pages.parts.retrieval import batch_panel, composing, hits_panel, query_panel, region_panel, text_box
+from pages.parts.retrieval import batch_panel, composing, hits_panel, query_panel, region_panel, report_button, text_box
 
 
 def page() -> None:
     """Draw the page."""
     opened = shell.begin("Retrieval", "embeddings")
+    report_button.open_by_digest(opened)
     left, right = st.container(key="radcbir-query-and-hits").columns([2, 7], gap="medium")
     with left:
         source = query_panel.choose_source()

@@ -17,6 +17,7 @@ from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
 from radcbir_core.cli.fewer_hits import check_fewer, facet_rows, fewer_hits, print_facets
 from radcbir_core.cli.many_queries import check_many, query_many
 from radcbir_core.cli.printing import print_table
+from radcbir_core.cli.report_option import ReportOption, check_report, write_report
 from radcbir_core.cli.sentence_options import check_options, notes_on_answer, sentence_query
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
@@ -115,6 +116,7 @@ def query(
             "--rocchio", metavar="α,β,γ", help="Weights of the query and of the marks; 1,0.75,0.15 by default."
         ),
     ] = None,
+    report: ReportOption = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
 ) -> None:
@@ -131,6 +133,7 @@ def query(
     check_options(text, read=read or [], several=several_phrasings)
     check_fewer(one_per, least, facets=facets, several=bool(images))
     _check_given({"--image": image, "--images": images or None, "--id": image_id, "--text": text})
+    check_report(report)
     if images or output is not None:
         check_many(images, output, as_json=as_json)
     collection = open_collection(name)
@@ -142,7 +145,6 @@ def query(
         collection, encoder_id, encoder=lambda: load_encoder(collection.store(encoder_id).spec, device=device)
     )
     conditions, excluded = conditions_of(where or []), words_of(exclude, default=())
-    asked: Query
     steps = [Step.of(word) for word in perturb or []]
     if text is not None and steps:
         raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
@@ -162,12 +164,10 @@ def query(
         )
         return
     if text is not None:
-        asked = sentence_query(text, collection, read=read or [], several=several_phrasings)
-    elif image is not None:
-        asked = ImageQuery.of_file(image, frame=frame)
+        given: Query = sentence_query(text, collection, read=read or [], several=several_phrasings)
     else:
-        asked = query_of(str(image_id), collection)
-    asked = _region(_perturbed(asked, steps, collection), region, whole, collection)
+        given = query_of(str(image_id), collection) if image is None else ImageQuery.of_file(image, frame=frame)
+    asked = _region(_perturbed(given, steps, collection), region, whole, collection)
     asked = _composed(asked, composition, collection)
     search = _again(retriever, asked, exclude=excluded, within_anatomy=within_anatomy)
     answer, left_out = fewer_hits(
@@ -177,15 +177,32 @@ def query(
         complaints.print(Text(f"Note: {note}"))
     readings = read_answer(answer, retriever, Conditions(filtered=bool(conditions or one_per), exclude=excluded))
     _warn_far(readings)
-    found = []
-    if facets:
-        found = count_facets(lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
+    if report is not None:
+        write_report(
+            report,
+            answer,
+            retriever,
+            readings,
+            where=conditions,
+            exclude=excluded,
+            k=k,
+            link={
+                **_link_of(image_id, text, read=read or [], several=several_phrasings),
+                **{"add": add or [], "rocchio": rocchio or "", "perturb": perturb or []},
+                **{"hubness": "" if hubness == "cosine" else hubness, "within": "anatomy" if within_anatomy else ""},
+                **({"region": region, "whole": f"{whole:g}"} if region else {}),
+                **{"one": one_per or "", "least": "" if least is None else f"{least:g}"},
+            },
+            notes=left_out,
+        )
+    among = partial(count_facets, lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
+    found = among() if facets else None
     if as_json:
-        _print_json(answer, readings, found if facets else None)
+        _print_json(answer, readings, found)
         return
     said = [*left_out, *_said(answer, steps, composition), *([] if readings is None else readings.notes)]
     _print(answer, readings, said)
-    print_facets(found)
+    print_facets(found or [])
 
 
 def _print_json(answer: Answer, readings: Readings | None, found: list[Facet] | None) -> None:
@@ -218,6 +235,18 @@ def _print(answer: Answer, readings: Readings | None, said: Sequence[str]) -> No
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
     for line in said:
         print(line)
+
+
+def _link_of(
+    image_id: str | None, text: str | None, *, read: Sequence[str], several: bool
+) -> dict[str, str | Sequence[str]]:
+    """What the address of the page says of an image of the collection, or of a sentence."""
+    if image_id is not None:
+        return {"image": image_id}
+    if text is None:
+        return {}
+    chosen = [word if "=" in word else f"{word}=" for word in read]
+    return {"source": "text", "text": text, "read": chosen, "phrasings": "several" if several else ""}
 
 
 def _again(retriever: Retriever, asked: Query, **how: Any) -> Callable[..., Answer]:

@@ -29,6 +29,7 @@ from pages.parts.retrieval import (
     label_panel,
     patient_lane,
     read_hits,
+    report_button,
 )
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
@@ -97,6 +98,17 @@ def show(opened: Opened, asked: Asked) -> None:
             icon=":material/download:",
             help="The hits as a table",
             on_click="ignore",
+        )
+        report_button.offer(
+            controls,
+            opened,
+            answer,
+            readings,
+            k=k,
+            where=where,
+            exclude=exclude,
+            selected=None if selection is None else selection.number,
+            notes=[found.said] if found.said else [],
         )
         compared = changed_query.compared(lambda one: fewer.find(search, one).answer, asked.unchanged, answer)
         hit_labels = [gallery.labels_of(collection, int(row)) for row in rows]

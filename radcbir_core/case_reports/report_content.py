@@ -1,0 +1,331 @@
+"""What a case report says: the query, its hits, how they were asked for, and what they depend on.
+
+Owns the choice of what goes into a report and of what stays out. A report is sent to others, so that nothing in it
+names a patient: of an image only its modality, anatomy, findings, view and data set are said; conditions that name
+patients, studies or series are said without their values, and then there is no link, which would hold these.
+How images are named in a link is report_address.py's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import numpy as np
+
+from radcbir_core.case_reports.report_address import without_names
+from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.encoder_data.store import EncoderStore
+from radcbir_core.collections.manifests.manifest import GROUP_COLUMNS
+from radcbir_core.errors import CollectionError
+from radcbir_core.evaluation.similarity_readings import FAR, Readings
+from radcbir_core.images.thumbnailing import thumbnail_of
+from radcbir_core.search.language.sentence_query import SentenceQuery
+from radcbir_core.search.queries.composed import ComposedQuery
+from radcbir_core.search.queries.query import MEASURES, ChangedQuery, ImageQuery, Query, RowQuery, TextQuery
+from radcbir_core.search.retriever import Answer
+from radcbir_core.wording import counted
+
+SHOWN_OF_IMAGES: Final = ("modality", "anatomy", "pathologies", "view", "dataset")
+"""The columns of the manifest that a report may have of an image."""
+NAMES_SOMEBODY: Final = frozenset({"image_id", "path", "sha256", "caption", *GROUP_COLUMNS.values()} - {"dataset"})
+"""Columns whose values may tell one patient from all others."""
+RESEARCH_ONLY: Final = "Research use only. Not for diagnosis."
+
+_WITHHELD: Final = "(value withheld: it may name a patient)"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedImage:
+    """One image of a report.
+
+    Attributes:
+        picture: A small one as a JPEG or WebP; None where there is none.
+        facts: What is known of it, by name.
+        about: What it is in the query, or which hit; "" where there is nothing to say.
+        number: Its similarity, as it is printed; "" for a query.
+        same: Of a hit whose query has labels: "anatomy", "pathology" → whether it has the same, in words.
+        readings: What the similarity means; "" where nothing can be said.
+    """
+
+    picture: bytes | None
+    facts: Mapping[str, str]
+    about: str = ""
+    number: str = ""
+    same: Mapping[str, str] | None = None
+    readings: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaseReport:
+    """A query with its hits, to keep and to send.
+
+    Attributes:
+        title: What whoever made it calls it.
+        made: When, in UTC.
+        queries: The images that were asked with.
+        sentences: The words that were asked with, with their weight where there are several parts.
+        hits: What was found, best first.
+        measure: What the numbers of the hits are.
+        how: How it was asked: name → value.
+        depends_on: What the ranking depends on: name → value.
+        notes: What to know about it, a sentence each.
+        link: Opens the same ranking; "" where there is none.
+        no_link: Why there is none.
+    """
+
+    title: str
+    made: datetime
+    queries: Sequence[ReportedImage]
+    sentences: Sequence[str]
+    hits: Sequence[ReportedImage]
+    measure: str
+    how: Mapping[str, str]
+    depends_on: Mapping[str, str]
+    notes: Sequence[str]
+    link: str = ""
+    no_link: str = ""
+
+
+def report_of(
+    answer: Answer,
+    store: EncoderStore,
+    *,
+    readings: Readings | None = None,
+    where: Mapping[str, Sequence[str]] | None = None,
+    exclude: Sequence[str] = (),
+    selected: int | None = None,
+    k: int | None = None,
+    link: Callable[[Mapping[str, Sequence[str]]], str] | None = None,
+    address: Mapping[str, Sequence[str]] | None = None,
+    title: str = "",
+    notes: Sequence[str] = (),
+    made: datetime | None = None,
+) -> CaseReport:
+    """What a report says of an answer.
+
+    Args:
+        answer: The hits of one query.
+        store: Of the encoder that they were found with.
+        readings: What their similarities mean, where that is known.
+        where: Which images alone were searched.
+        exclude: What of the query was left out.
+        selected: How many images alone were searched, of a part of the map.
+        k: How many hits were asked for; as many as there are by default.
+        link: Makes an address of the parameters of the page Retrieval; without it there is none.
+        address: These parameters, as they open the same ranking.
+        title: What it is to be called; by default what was asked of which collection.
+        notes: What else to know about the hits, a sentence each.
+        made: When; now by default.
+    """
+    collection = answer.collection
+    query = answer.query.query
+    queries, sentences = _asked(query, collection)
+    outside = _has_outside(query)
+    secret = sorted(NAMES_SOMEBODY.intersection(where or {}))
+    no_link, opens = "", ""
+    if secret:
+        no_link = f"There is no link to this ranking: it would name what was asked of {', '.join(secret)}."
+    elif outside:
+        no_link = "There is no link to this ranking: its query is an image from outside, which no link can hold."
+    elif link is not None and address is not None:
+        anonymous = without_names(address, collection)
+        if anonymous is None:
+            no_link = "There is no link to this ranking: it would name a patient, whose images have no digest here."
+        else:
+            opens = link(anonymous)
+    return CaseReport(
+        title=title or f"Similar images in {collection.title}",
+        made=made or datetime.now(UTC),
+        queries=queries,
+        sentences=sentences,
+        hits=_hits(answer, readings),
+        measure=MEASURES[answer.measure],
+        how=_how(answer, where=where or {}, exclude=exclude, selected=selected, k=k),
+        depends_on=_depends_on(collection, store),
+        notes=(*notes, *_notes(answer, readings)),
+        link=opens,
+        no_link=no_link,
+    )
+
+
+def _asked(query: Query, collection: Collection) -> tuple[list[ReportedImage], list[str]]:
+    """The images and sentences that a query is made of, whose weights are said where there are several."""
+    images: list[ReportedImage] = []
+    sentences: list[str] = []
+    parts = [(part.query, part.weight) for part in query.parts] if isinstance(query, ComposedQuery) else [(query, 1.0)]
+    for part, weight in parts:
+        weighed = f"weight {weight:+.2f}".replace("-", "−") if len(parts) > 1 else ""
+        if isinstance(part, RowQuery):
+            images += [
+                ReportedImage(_thumbnail(collection, row), _facts(collection, row), weighed) for row in part.rows
+            ]
+        elif isinstance(part, ImageQuery):
+            images.append(ReportedImage(thumbnail_of(part.pixels), {}, _joined("an image from outside", weighed)))
+        elif isinstance(part, ChangedQuery):
+            of = part.original
+            facts = _facts(collection, of.rows[0]) if isinstance(of, RowQuery) else {}
+            images.append(
+                ReportedImage(
+                    thumbnail_of(part.pixels), facts, _joined("a part of it, or changed, as it was asked", weighed)
+                )
+            )
+        elif isinstance(part, TextQuery):
+            sentences.append(_joined(f"“{part.text}”", weighed))
+        elif isinstance(part, SentenceQuery):
+            sentences.append(_joined(f"“{part.reading.text}”", _read_as(part), weighed))
+    return images, sentences
+
+
+def _read_as(query: SentenceQuery) -> str:
+    reading = query.reading
+    if reading.plain == reading.text and not reading.denials:
+        return ""
+    parts = [reading.asked] if reading.asked else []
+    return "read as: " + ", ".join([*parts, *(f"without {finding}" for finding in reading.denied)])
+
+
+def _has_outside(query: Query) -> bool:
+    """Whether an image that the collection does not have is in it."""
+    if isinstance(query, ComposedQuery):
+        return any(_has_outside(part.query) for part in query.parts)
+    if isinstance(query, ChangedQuery):
+        return _has_outside(query.original)
+    return not isinstance(query, RowQuery | TextQuery | SentenceQuery)
+
+
+def _joined(*words: str) -> str:
+    return ", ".join(filter(None, words))
+
+
+def _hits(answer: Answer, readings: Readings | None) -> list[ReportedImage]:
+    said = [""] * len(answer) if readings is None else readings.said()
+    query = answer.query.query
+    mine = _labels(answer.collection, query.rows[0]) if isinstance(query, RowQuery) else None
+    hits = []
+    for rank, (row, similarity, words) in enumerate(
+        zip(answer.rows().tolist(), answer.similarities().tolist(), said, strict=True), start=1
+    ):
+        hits.append(
+            ReportedImage(
+                _thumbnail(answer.collection, row),
+                _facts(answer.collection, row),
+                about=str(rank),
+                number=f"{similarity:.3f}",
+                same=None if mine is None else _compared(mine, _labels(answer.collection, row)),
+                readings=words,
+            )
+        )
+    return hits
+
+
+def _labels(collection: Collection, row: int) -> tuple[str, frozenset[str]]:
+    """Modality with anatomy, and pathologies."""
+    line = collection.manifest.rows([row], ["modality", "anatomy", "pathologies"]).to_dict("records")[0]
+    place = f"{line['modality']} {line['anatomy']}" if line["modality"] and line["anatomy"] else ""
+    return place, frozenset(line["pathologies"])
+
+
+def _compared(mine: tuple[str, frozenset[str]], other: tuple[str, frozenset[str]]) -> dict[str, str]:
+    """Whether a hit shows the query's anatomy and one of its findings.
+
+    Example:
+        >>> _compared(("CT head", frozenset({"hemorrhage"})), ("CT head", frozenset()))
+        {'anatomy': 'same', 'pathology': 'not labeled'}
+    """
+    anatomy = "not labeled" if not mine[0] or not other[0] else "same" if mine[0] == other[0] else "other"
+    if not mine[1] or not other[1]:
+        pathology = "not labeled"
+    elif mine[1] == other[1]:
+        pathology = "same"
+    else:
+        pathology = "in part" if mine[1] & other[1] else "other"
+    return {"anatomy": anatomy, "pathology": pathology}
+
+
+def _facts(collection: Collection, row: int) -> dict[str, str]:
+    """What a report may say of an image of the collection; nothing where nothing is known."""
+    names = [name for name in SHOWN_OF_IMAGES if name in collection.manifest.column_names]
+    line = collection.manifest.rows([row], names).to_dict("records")[0]
+    facts: dict[str, str] = {}
+    for name in names:
+        value = line[name]
+        text = ", ".join(map(str, value)) if isinstance(value, list | tuple | np.ndarray) else str(value or "")
+        if text and text != "nan":
+            facts[name] = text
+    return facts
+
+
+def _thumbnail(collection: Collection, row: int) -> bytes | None:
+    try:
+        return collection.thumbnail(row)
+    except CollectionError:
+        return None  # damaged on disk: an image without a picture
+
+
+def _how(
+    answer: Answer, *, where: Mapping[str, Sequence[str]], exclude: Sequence[str], selected: int | None, k: int | None
+) -> dict[str, str]:
+    asked = {
+        "Hits": f"{len(answer):,} of {k:,} asked for" if k is not None and k != len(answer) else f"{len(answer):,}",
+        "Search": answer.hits.found_by(),
+    }
+    if answer.query.query.known != "never":
+        asked["Left out of the query's"] = ", ".join(exclude) or "nothing but the image itself"
+    if where:
+        conditions = [
+            f"{column} = {_WITHHELD if column in NAMES_SOMEBODY else ' or '.join(values)}"
+            for column, values in where.items()
+        ]
+        asked["Only images with"] = "; ".join(conditions)
+    if selected is not None:
+        asked["Only of a part of the map"] = counted(selected, "image")
+    if answer.within is not None:
+        asked["Only within"] = " ".join(answer.within)
+    asked["Order"] = answer.ordered_by or "by the number beside each hit, largest first"
+    return asked
+
+
+def _depends_on(collection: Collection, store: EncoderStore) -> dict[str, str]:
+    record = store.record
+    facts: dict[str, str] = {
+        "Collection": f"{collection.title} ({collection.name}), {counted(len(collection), 'image')}",
+        "Images of the collection (SHA-256)": collection.digests.images,
+        "Labels of the collection (SHA-256)": _digest(dict(collection.digests.labels)),
+        "Encoder": f"{record.get('title') or store.encoder_id} ({store.encoder_id})",
+        "Encoder's fingerprint": str(record.get("fingerprint") or "not known: its embeddings were imported"),
+    }
+    if preprocessing := record.get("preprocessing"):
+        facts["Preprocessing"] = ", ".join(f"{name} {_plain(value)}" for name, value in preprocessing.items())
+        facts["Preprocessing (SHA-256)"] = _digest(preprocessing)
+    versions = {"radcbir": _version(), **dict(record.get("versions") or {})}
+    facts["Versions"] = ", ".join(f"{name} {value}" for name, value in versions.items())
+    return facts
+
+
+def _plain(value: Any) -> str:
+    return "×".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _version() -> str:
+    try:
+        return version("radcbir")
+    except PackageNotFoundError:
+        return "from its repository"
+
+
+def _digest(value: Mapping[str, Any]) -> str:
+    """SHA-256 of plain values, whatever their order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _notes(answer: Answer, readings: Readings | None) -> list[str]:
+    notes = list(answer.notes)
+    if readings is not None:
+        notes += [*([FAR] if readings.far else []), *readings.notes]
+    return notes

@@ -1,0 +1,98 @@
+"""``query --report``: the hits as a case report, a file to keep, to send and to print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlencode
+
+import typer
+
+from radcbir_core.errors import QueryError
+from radcbir_core.storage import atomic_bytes
+
+if TYPE_CHECKING:
+    from radcbir_core.evaluation.similarity_readings import Readings
+    from radcbir_core.search.retriever import Answer, Retriever
+
+ReportOption = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html|FILE.pdf", help="Write a case report; .pdf needs a browser."),
+]
+_KINDS: Final = (".html", ".pdf")
+
+
+def check_report(path: Path | None) -> None:
+    """See that a report can be written there, before anything is searched.
+
+    Raises:
+        QueryError: It has another ending, or its folder is not there.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in _KINDS:
+        raise QueryError(f"Expected a report to be {' or '.join(_KINDS)}, but --report is {path}. Give one of these.")
+    if path.is_dir() or not path.parent.is_dir():
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise QueryError(f"Expected a file to write a report to, but --report is {path}: {why}. Give another.")
+
+
+def write_report(
+    path: Path,
+    answer: Answer,
+    retriever: Retriever,
+    readings: Readings | None,
+    *,
+    where: Mapping[str, Sequence[str]],
+    exclude: Sequence[str],
+    k: int,
+    link: Mapping[str, str | Sequence[str]],
+    notes: Sequence[str] = (),
+) -> None:
+    """Write a case report of an answer.
+
+    Args:
+        path: Where to.
+        answer: The hits.
+        retriever: Which has found them.
+        readings: What their similarities mean, where that is known.
+        where: Which images alone were searched.
+        exclude: What of the query was left out.
+        k: How many hits were asked for.
+        link: What the address of the page Retrieval says of the query, besides collection, encoder and these.
+        notes: What else to know about the hits, a sentence each.
+
+    Raises:
+        StorageError: No space left, no permission, or no browser that prints.
+    """
+    from radcbir_core.case_reports.browser_printing import print_to_pdf
+    from radcbir_core.case_reports.report_content import report_of
+    from radcbir_core.case_reports.report_markup import html_of
+
+    conditions = [f"{column}={value}" for column, values in where.items() for value in values]
+    address = {
+        "collection": retriever.collection.name,
+        "encoder": retriever.store.encoder_id,
+        **link,
+        "k": str(k),
+        "exclude": list(exclude) or ["none"],
+        "where": conditions,
+    }
+    html = html_of(
+        report_of(
+            answer,
+            retriever.store,
+            readings=readings,
+            where=where,
+            exclude=exclude,
+            k=k,
+            notes=notes,
+            link=lambda parameters: f"/retrieval?{urlencode(parameters, doseq=True)}",
+            address={name: [value] if isinstance(value, str) else value for name, value in address.items() if value},
+        )
+    )
+    if path.suffix.lower() == ".pdf":
+        print_to_pdf(html, path)
+    else:
+        atomic_bytes(path, html.encode())

@@ -1,0 +1,70 @@
+"""The case report of the hits on Retrieval."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from pages.parts.retrieval import report_button
+from radcbir_core.collections.collection import open_collection
+from tests.pages.reading import complaints, words
+
+
+@pytest.fixture
+def made(monkeypatch) -> list:
+    """What the button was given to call, newest last."""
+    given: list = []
+    offer = report_button.offer
+
+    class Box:
+        def download_button(self, label, content, **options):
+            assert label == "Report"
+            assert options["file_name"].endswith(".html")
+            given.append(content)
+
+    monkeypatch.setattr(report_button, "offer", lambda box, *rest, **options: offer(Box(), *rest, **options))
+    return given
+
+
+@pytest.fixture
+def ids(app) -> list[str]:
+    return [str(name) for name in open_collection("small").manifest.column("image_id")]
+
+
+def link_in(document: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(document.split('href="')[1].split('"', maxsplit=1)[0].replace("&amp;", "&")).query)
+
+
+def test_it_has_the_hits_that_are_shown_and_an_address_that_opens_them(app, ids, made):
+    at = app("retrieval", image=ids[0], k="3", exclude="patient")
+    assert not complaints(at)
+    document = made[-1]().decode()
+    assert document.count('<li class="hit">') == 3
+    assert document.count('<li class="query">') == 1
+    asked = link_in(document)
+    assert (asked["k"], asked["exclude"]) == (["3"], ["patient"])
+    assert asked["image"][0].startswith("sha256:")
+    assert ids[0] not in document
+    assert asked["collection"]
+    assert asked["encoder"]
+    again = app("retrieval", **{name: values[0] for name, values in asked.items()})
+    assert not complaints(again)
+    assert again.query_params["image"] in (ids[0], [ids[0]])
+    hits = [part.split("</li>")[0] for part in document.split('<li class="hit">')[1:]]
+    assert [part.split("</li>")[0] for part in made[-1]().decode().split('<li class="hit">')[1:]] == hits
+
+
+def test_where_a_patient_is_asked_for_there_is_no_address(app, ids, made):
+    manifest = open_collection("small").manifest
+    patient = next(str(name) for name in manifest.column("patient_id") if name)
+    app("retrieval", image=ids[0], where=f"patient_id={patient}")
+    document = made[-1]().decode()
+    assert 'href="' not in document
+    assert f"patient_id={patient}" not in document
+    assert "value withheld" in document
+
+
+def test_a_digest_of_another_file_is_said(app):
+    at = app("retrieval", image=f"sha256:{'0' * 64}")
+    assert "is of none of its images" in words(at), complaints(at)
