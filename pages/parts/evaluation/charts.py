@@ -166,7 +166,9 @@ def rising_curves(table: pd.DataFrame) -> go.Figure:
             "<extra></extra>",
         )
     figure.update_layout(**_curves("Similarity", "Chance", height=340))
-    figure.update_layout(legend={"x": 0.02, "xanchor": "left", "y": 0.98, "yanchor": "top"}, showlegend=True)
+    # Beside the curves, which may be anywhere: names of modality and anatomy have some 17 letters.
+    figure.update_layout(legend={"x": 1.01, "xanchor": "left", "y": 1, "yanchor": "top"}, margin={"r": 150})
+    figure.update_layout(showlegend=True)
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
     return figure
 

@@ -63,4 +63,5 @@ def _draw(facet: Facet, where: Mapping[str, Sequence[str]]) -> None:
 
 
 def _with_count(facet: Facet, value: str) -> str:
-    return f"{literal(value)} · {facet.counts.get(value, 0)}"
+    # The number first: a long value is cut where there is no room.
+    return f"{facet.counts.get(value, 0)} · {literal(value)}"
