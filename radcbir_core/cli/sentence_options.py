@@ -88,8 +88,8 @@ def _said_of(reading: SentenceReading) -> Iterator[str]:
     """How a sentence was read, and what was not understood, a line each."""
     from radcbir_core.search.language.sentence_reading import WHY
 
-    if reading.plain != reading.text:
-        yield f"Read as: {reading.plain}"
+    if reading.read_as:
+        yield f"Read as: {reading.read_as}"
     for change in reading.changes:
         if change.why != "chosen":
             option = f"--read {quote(f'{change.written}=')}"

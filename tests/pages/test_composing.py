@@ -147,6 +147,13 @@ def test_words_are_added_where_the_encoder_reads(text_app, app) -> None:
     assert len(cards(at)) == 10
 
 
+def test_how_added_words_are_read_is_said(text_app) -> None:
+    at = text_app("retrieval", **MINI, image=ids()[0], add=["text:1:no PTX, pnuemothorax", "text:1:--"])
+    assert "“no PTX, pnuemothorax” · read as pnuemothorax, without pneumothorax; not known: pnuemothorax" in html(at)
+    assert "Expected a text with at least one word" in complaints(at)
+    assert not at.exception
+
+
 def test_a_sentence_and_hits_marked_on_it(text_app) -> None:
     name = ids()
     at = text_app("retrieval", **MINI, text=SENTENCE, add=[f"like:{name[30]}"], exclude=EXCLUDED)

@@ -87,6 +87,13 @@ def test_a_sentence_in_the_url_is_placed_with_lines_to_its_hits(mapped):
     assert f"**“{SENTENCE}”** :gray[trust {trust:.2f}]" in [one.value for one in at.markdown]
 
 
+def test_how_a_sentence_was_read_is_said(mapped):
+    at = mapped("map", **MINI, text="CXR, kein Erguss")
+    assert not complaints(at)
+    assert "read as chest radiograph, without effusion" in words(at)
+    assert "read as" not in words(mapped("map", **MINI, text=SENTENCE))
+
+
 @pytest.fixture
 def drawn(mapped, monkeypatch):
     """Whether the query was there, of each time that a map was drawn; no encoder is loaded."""

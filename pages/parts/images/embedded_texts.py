@@ -10,6 +10,7 @@ import streamlit as st
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import CollectionKey, EncoderKey
 from radcbir_core.collections.collection import Collection
+from radcbir_core.errors import QueryError
 from radcbir_core.search.language.lexicon import Lexicon
 from radcbir_core.search.language.nonsense import Standing, standing_of
 from radcbir_core.search.language.phrasing_spread import PhrasingSpread, phrasing_spread
@@ -36,6 +37,14 @@ def reading_of(opened: Collection, text: str, choices: Mapping[str, str] | None 
     """
     sentence = cleaned_text(text)
     return _reading(loaders.collection_key(opened), sentence, tuple(sorted((choices or {}).items())))
+
+
+def said_of(opened: Collection, text: str) -> str:
+    """How a sentence is read where nobody has chosen, in a line; "" where there is nothing to tell, or no sentence."""
+    try:
+        return reading_of(opened, text).said
+    except QueryError:
+        return ""  # whoever searches with it says so
 
 
 def text_query(

@@ -17,7 +17,7 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.text import literal
-from pages.parts.images import asked_last
+from pages.parts.images import asked_last, embedded_texts
 from pages.parts.images.asked_last import IN_SESSION, AskedLast
 from pages.parts.images.embedded_texts import LINK_CHARACTERS, text_query
 from pages.parts.map import map_data
@@ -150,6 +150,8 @@ def draw_box(opened: OpenedMap, query: Query | None) -> None:
             on_change=lambda: _use_text(st.session_state[_BOX]),
             help="It is put in the middle of its nearest images, with lines to its hits. Nothing else moves.",
         )
+        if query is not None and "text" in asked and (said := embedded_texts.said_of(opened.collection, asked["text"])):
+            st.caption(literal(said))
     if asked.get("query") not in (None, IN_SESSION):
         state.report("query", asked["query"], [IN_SESSION], then="It is left out")
     elif "query" in asked and asked_last.recall(opened.collection.name, asked) is None:

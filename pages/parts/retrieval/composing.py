@@ -19,7 +19,7 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, markup, message
 from pages.parts.images import gallery, pictures
 from pages.parts.images.asked_last import IN_SESSION
-from pages.parts.images.embedded_texts import text_query
+from pages.parts.images.embedded_texts import said_of, text_query
 from pages.parts.retrieval.query_panel import Asked
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import QueryError, RadcbirError
@@ -185,7 +185,7 @@ def _draw_step(collection: Collection, composition: Composition, at: int, step: 
         source = f'<img src="{small}" alt="{markup(", ".join(filter(None, labels)))}">' if small else ""
         said = ", ".join(filter(None, labels)) or "not labeled"
     else:
-        said = f"“{step.value}”"
+        said = " · ".join(filter(None, [f"“{step.value}”", said_of(collection, step.value)]))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", wrap=False, key=f"{_KEY}:step:{at}"):
         st.html(
             f'<div class="radcbir-step" title="{markup(step.value)}"><b>{sign}</b>{source}<span>{markup(said)} '

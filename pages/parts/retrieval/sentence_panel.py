@@ -35,19 +35,20 @@ _NOT_KNOWN: Final = (
 
 def choices() -> dict[str, str]:
     """What is written → what it is to be read as, as the URL says."""
-    return {written: values[-1] for written, values in state.conditions(CHOICES).items()}
+    parted = [text.partition("=") for text in state.get_all(CHOICES)]
+    return {written: means for written, sign, means in parted if sign and written}
 
 
 def asks_several() -> bool:
     """Whether the sentence is asked in several phrasings, as the URL says."""
-    asked = state.get(PHRASINGS)
-    if asked not in (None, "one", _SEVERAL):
-        state.report(PHRASINGS, asked, ["one", _SEVERAL], then="The sentence is asked as it stands")
-    return asked == _SEVERAL
+    return state.get(PHRASINGS) == _SEVERAL
 
 
 def draw(reading: SentenceReading) -> None:
     """Draw how a sentence was read, below the box that it was written in."""
+    state.conditions(CHOICES)  # for what it says of one that is none
+    if state.get(PHRASINGS) not in (None, "one", _SEVERAL):
+        state.report(PHRASINGS, str(state.get(PHRASINGS)), ["one", _SEVERAL], then="It is asked as it stands")
     with st.container(gap="xxsmall", key="radcbir-reading"):
         if reading.plain != reading.text or reading.denials:
             st.markdown(f"Read as {_read_as(reading)}")

@@ -98,6 +98,31 @@ class SentenceReading:
         """What images should not show."""
         return tuple(finding for denial in self.denials for finding in denial.findings)
 
+    @property
+    def read_as(self) -> str:
+        """What is searched for, in words; "" where the sentence is taken as it was written.
+
+        Example:
+            >>> read_sentence("CXR, no PTX", Lexicon()).read_as
+            'chest radiograph, without pneumothorax'
+        """
+        if self.plain == self.text and not self.denials:
+            return ""
+        return ", ".join(filter(None, [self.asked, *(f"without {finding}" for finding in self.denied)]))
+
+    @property
+    def said(self) -> str:
+        """How it was read and which words are not known, in one line; "" where there is nothing to tell.
+
+        Example:
+            >>> read_sentence("PTX asdf", Lexicon()).said
+            'read as pneumothorax asdf; not known: asdf'
+        """
+        unknown = ", ".join(doubt.written for doubt in self.doubts if not doubt.several)
+        several = ", ".join(f"{one.written} ({' or '.join(one.suggestions)})" for one in self.doubts if one.several)
+        parts = {"read as": self.read_as, "not known:": unknown, "not plain:": several}
+        return "; ".join(f"{name} {words}" for name, words in parts.items() if words)
+
 
 @dataclass(frozen=True, slots=True)
 class _Run:

@@ -24,7 +24,7 @@ def ask(capsys, text, *options):
 def test_how_it_was_read_is_told(capsys) -> None:
     code, out, err = ask(capsys, "CXR with PTX, kein Erguss")
     assert code == 0
-    assert "Read as: chest radiograph with pneumothorax, kein effusion" in err
+    assert "Read as: chest radiograph with pneumothorax, without effusion" in err
     assert "PTX is pneumothorax (abbreviation); --read PTX= leaves it." in err
     assert "Without effusion: left out are" in err
     assert "effusion" not in out

@@ -92,3 +92,13 @@ def test_any_text_can_be_read_and_taken_word_for_word(text) -> None:
     choices = dict.fromkeys([one.written for one in (*reading.changes, *reading.denials)], "")
     again = read_sentence(text, LEXICON, choices=choices)
     assert not set(choices) & {one.written for one in again.changes}
+
+
+def test_it_says_in_a_line_how_it_was_read() -> None:
+    assert read("chest").said == ""
+    assert read("CXR, no PTX, PE").said == (
+        "read as chest radiograph, PE, without pneumothorax; "
+        "not plain: PE (pleural effusion or pericardial effusion or pulmonary embolism)"
+    )
+    assert read("pnuemothorax asdf").said == "not known: pnuemothorax, asdf"
+    assert read("no effusion").read_as == "without effusion"
