@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from radcbir_core.search.queries.composition import compose
     from radcbir_core.search.queries.query import TextQuery
     from radcbir_core.search.retriever import Retriever
+    from radcbir_core.search.series.series_search import VolumeQuery, search_series
 
 __all__ = [
     "Collection",
     "RadcbirError",
     "Retriever",
     "TextQuery",
+    "VolumeQuery",
     "build",
     "compare",
     "compose",
@@ -48,6 +50,7 @@ __all__ = [
     "load_encoder",
     "open_collection",
     "read_hits",
+    "search_series",
 ]
 
 _MODULES = {
@@ -55,6 +58,7 @@ _MODULES = {
     "RadcbirError": "errors",
     "Retriever": "search.retriever",
     "TextQuery": "search.queries.query",
+    "VolumeQuery": "search.series.series_search",
     "build": "notebook",
     "compare": "notebook",
     "compose": "search.queries.composition",
@@ -66,6 +70,7 @@ _MODULES = {
     "load_encoder": "encoders",
     "open_collection": "collections.collection",
     "read_hits": "evaluation.similarity_readings",
+    "search_series": "search.series.series_search",
 }
 
 
