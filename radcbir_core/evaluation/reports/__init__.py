@@ -35,6 +35,7 @@ _REPORTS: Final = (
     "comparison:Comparison",
     "neighborhoods:Neighborhoods",
     "duplicate_groups:DuplicateGroups",
+    "series_retrieval:SeriesRetrieval",
 )
 """Module and class."""
 

@@ -42,6 +42,7 @@ OTHERS = {
     "robustness": {"perturbations": ("flip",)},
     "calibration": {"depth": 3},
     "scale": {"exclude": ("duplicate",)},
+    "series": {"group": "patient"},
 }
 """Of each kind that has choices, one that makes another result."""
 
@@ -273,6 +274,7 @@ HEADLINES = {
     "slices": lambda result: result.facts["precision"],
     "robustness": micro("precision", perturbation="unchanged"),
     "comparison": micro("difference", level="label"),
+    "series": micro("precision", ranking="mean-best"),
 }
 """Of each kind the figure that it begins with, as its own table has it; None where no table has it."""
 
