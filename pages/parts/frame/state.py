@@ -15,9 +15,9 @@ first one). On Retrieval: ``image`` or ``text``, ``source``, ``upload`` (``sever
 ``add`` (repeated, what is added to the query: ``like:ID``, ``unlike:ID``, ``image:WEIGHT:ID``, ``text:WEIGHT:WORDS``),
 ``rocchio`` (α,β,γ: how much the query and the marks ``like`` and ``unlike`` count), ``region`` (of the query image:
 left, top, right, bottom in thousandths), ``whole`` (how much the whole image counts beside its region),
-``within`` (``anatomy``), ``one`` (hit a patient, study or series), ``least`` (similarity), ``rest`` (``all`` of
-theirs), ``lane`` (of the query's patient), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and
-``why`` (by which
+``within`` (``anatomy``), ``series`` (``whole``: its whole series asks), ``votes`` (how its slices' are counted),
+``one`` (hit a patient, study or series), ``least`` (similarity), ``rest`` (``all`` of theirs), ``lane`` (of the query's
+patient), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and ``why`` (by which
 method, there and wherever a pair is open in large). On Pathology: ``view``, ``level``, ``k``, ``protocol``,
 ``exclude``, ``divisor``, ``empty``, ``seen``, ``find``, ``labels`` (``all``), ``label``, ``page`` (of its queries),
 ``against`` (a numeric column), ``rule``, ``metric``, ``ap`` (of ranking metrics), ``method`` (of probes), ``pairs`` (of

@@ -30,6 +30,7 @@ from pages.parts.retrieval import (
     patient_lane,
     read_hits,
     report_button,
+    series_panel,
 )
 from pages.parts.retrieval.query_panel import Asked, use_image
 from radcbir_core.collections.collection import Collection
@@ -67,6 +68,18 @@ def show(opened: Opened, asked: Asked) -> None:
     exclude = choose_exclusions(controls, opened, query)
     where = filters.choose(controls, collection)
     selection = map_selection.choose(controls, opened, what="Only hits")
+    if series_panel.shown_instead(
+        opened,
+        asked.row if isinstance(query, RowQuery) else None,
+        controls,
+        labels=asked.labels,
+        k=k,
+        where=where,
+        among=None if selection is None else selection.rows,
+        exclude=exclude,
+        on_query=use_image,
+    ):
+        return
     order = choose_order(controls, query)
     within = choose_anatomy(controls, collection, query)
     fewer = fewer_hits.choose(controls, opened, k=k)
