@@ -104,5 +104,5 @@ def test_an_imported_folder_and_options_under_their_own_names(tmp_path, monkeypa
     )
     assert report.collection.title == "Mine"
     assert "<b>Imported Mine</b>" in report._repr_html_()
-    with pytest.raises(radcbir.RadcbirError, match="but every is given"):
-        radcbir.import_images(tmp_path / "images", name="other", every=3)
+    with pytest.raises(radcbir.RadcbirError, match="but modality is given"):
+        radcbir.import_images(tmp_path / "images", name="other", modality="CT")

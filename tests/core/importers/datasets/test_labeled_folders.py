@@ -62,8 +62,8 @@ def test_what_is_refused(tmp_path, picture) -> None:
     picture(tmp_path / "s" / "CT" / "head" / "mass" / "1.png")
     with pytest.raises(ManifestError, match="Expected a modality of XR, CT"):
         import_as(ImportRequest([tmp_path / "s"], "c", modality="cats"), format_name="folder")
-    with pytest.raises(ManifestError, match="but every is given"):
-        import_as(ImportRequest([tmp_path / "s"], "c", every=3), format_name="folder")
+    with pytest.raises(ManifestError, match="but suffix is given"):
+        import_as(ImportRequest([tmp_path / "s"], "c", suffix="png"), format_name="folder")
     with pytest.raises(ManifestError, match=r"is none\. Check the path"):
         import_as(ImportRequest([tmp_path / "nowhere"], "c"), format_name="folder")
     with pytest.raises(ManifestError, match="does not exist"):
