@@ -12,6 +12,7 @@ from radcbir_core.images.decode import (
     read_header,
     read_stored,
     read_volume,
+    strip_dicom,
 )
 from radcbir_core.images.decoded_image import DECODING, DecodedImage, Limits, Window
 from radcbir_core.images.decoding.image_messages import Measured, Prepared
@@ -41,4 +42,5 @@ __all__ = [
     "read_stored",
     "read_volume",
     "suffix_of",
+    "strip_dicom",
 ]

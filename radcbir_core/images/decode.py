@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -178,12 +178,15 @@ def prepare_images(
         yield prepared
 
 
-def read_header(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> dict[str, Any]:
+def read_header(
+    source: Path | bytes, keywords: Sequence[str], *, name: str | None = None, limits: Limits = _DEFAULT_LIMITS
+) -> dict[str, Any]:
     """The named elements of a DICOM file's header, and nothing else of it; pixels are not read.
 
     Args:
-        source: the file.
+        source: the file, or the content of one.
         keywords: which elements, by their keywords (PS3.6).
+        name: what messages call it; the file's name by default.
         limits: what the file may cost.
 
     Returns:
@@ -193,7 +196,7 @@ def read_header(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFA
     Raises:
         ImageError: the file is not there, is no DICOM, is damaged, or takes too long.
     """
-    message, _ = _ask("header", source, name=source.name, limits=limits, keywords=list(keywords))
+    message, _ = _ask("header", source, name=name, limits=limits, keywords=list(keywords))
     elements: dict[str, Any] = message["elements"]
     return elements
 
@@ -211,6 +214,26 @@ def read_volume(source: Path, *, limits: Limits = _DEFAULT_LIMITS) -> VolumeFact
     """
     message, _ = _ask("volume", source, name=source.name, limits=limits)
     return volume_from(message)
+
+
+def strip_dicom(
+    data: bytes, values: Mapping[str, str], *, name: str | None = None, limits: Limits = _DEFAULT_LIMITS
+) -> bytes:
+    """A DICOM file with the same pictures and nothing else of it but what places and shows them, and what is given.
+
+    See :mod:`radcbir_core.images.dicom.stripping` for what is kept.
+
+    Args:
+        data: the content of a file.
+        values: keyword → text of elements that are put in, such as pseudonyms; empty ones are left out.
+        name: what messages call it.
+        limits: what the file may cost.
+
+    Raises:
+        ImageError: it is no DICOM, is damaged, or takes too long.
+    """
+    _, content = _ask("stripped", data, name=name, limits=limits, values=dict(values))
+    return bytes(content)
 
 
 def read_directory(source: Path, *, limits: Limits = _DEFAULT_LIMITS) -> list[list[str]]:

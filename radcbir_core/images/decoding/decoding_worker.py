@@ -174,8 +174,14 @@ def _header(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
     from radcbir_core.images.dicom.reading import plain_elements, read_elements
 
     source = _source(request, data)
-    header = read_elements(Path(os.fsdecode(source)), request["keywords"], limits=limits)
+    header = read_elements(source, request["keywords"], name=request["name"], limits=limits)
     return {"elements": plain_elements(header, request["keywords"])}, b""
+
+
+def _stripped(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:
+    from radcbir_core.images.dicom.stripping import stripped
+
+    return {}, stripped(data, request["values"], name=request["name"], limits=limits)
 
 
 def _directory(request: dict[str, Any], data: bytes, limits: Limits) -> Answer:  # noqa: ARG001 - as the others
@@ -197,6 +203,7 @@ _ANSWERS = {
     "prepare": _prepare,
     "measure": _measure,
     "header": _header,
+    "stripped": _stripped,
     "directory": _directory,
     "volume": _volume,
 }

@@ -47,7 +47,7 @@ from radcbir_core.images.stored_image import StoredImage
 
 _DEFAULT_LIMITS = Limits()
 _PIECE = 1 << 20
-_ELEMENTS = [
+SHOWING_ELEMENTS = [
     "SOPClassUID",
     "Modality",
     "SamplesPerPixel",
@@ -106,9 +106,9 @@ def read_dicom(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
             cut off.
         Exception: whatever pydicom or a decoder raises on a damaged file; `read_stored` turns it into an ImageError.
     """
-    file, size, deflated = _inflate(file, size=size, request=request)
-    header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=_ELEMENTS)
-    syntax = DeflatedExplicitVRLittleEndian if deflated else _transfer_syntax(header)
+    file, size, deflated = inflated(file, size=size, request=request)
+    header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=SHOWING_ELEMENTS)
+    syntax = DeflatedExplicitVRLittleEndian if deflated else transfer_syntax_of(header)
     byte_order = ">" if syntax == ExplicitVRBigEndian else "<"
     # Past the end: pydicom skipped an element that the file does not hold to its end.
     element = None if file.tell() > size else find_pixel_element(file, size=size, byte_order=byte_order)
@@ -148,12 +148,15 @@ def read_dicom(file: BinaryIO, *, size: int, request: Request) -> StoredImage:
     return image
 
 
-def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DEFAULT_LIMITS) -> Dataset:
+def read_elements(
+    source: Path | bytes, keywords: Sequence[str], *, name: str = "", limits: Limits = _DEFAULT_LIMITS
+) -> Dataset:
     """The named elements of a DICOM file's header, and nothing else of it; pixels are not read.
 
     Args:
-        source: the file.
+        source: the file, or its content.
         keywords: which elements, by their keywords (PS3.6).
+        name: what messages call it; the file's name by default.
         limits: what the file may cost once it is inflated.
 
     Returns:
@@ -162,13 +165,14 @@ def read_elements(source: Path, keywords: Sequence[str], *, limits: Limits = _DE
     Raises:
         ImageError: the file is not there, is no DICOM, or is damaged.
     """
-    request = Request(source.name, None, limits)
+    request = Request(name or (source.name if isinstance(source, Path) else "the upload"), None, limits)
     try:
-        with source.open("rb") as stream, quiet():
+        with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as stream, quiet():
             is_dicom = sniff(stream.read(HEAD_BYTES)) == "DICOM"
+            size = len(source) if isinstance(source, bytes) else os.fstat(stream.fileno()).st_size
             stream.seek(0)
             if is_dicom:
-                file, _, _ = _inflate(stream, size=os.fstat(stream.fileno()).st_size, request=request)
+                file, _, _ = inflated(stream, size=size, request=request)
                 header = dcmread(file, stop_before_pixels=True, force=True, specific_tags=list(keywords))
                 for keyword in keywords:
                     # Values are decoded when they are asked for: now, where a fault is caught. Numbers in text are
@@ -202,8 +206,8 @@ def plain_elements(header: Dataset, keywords: Sequence[str]) -> dict[str, str | 
     return elements
 
 
-def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, int, bool]:
-    """The file with its data set inflated, its size, and whether it had the deflated transfer syntax (PS3.5, A.5).
+def inflated(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, int, bool]:
+    """A file with its data set inflated, its size, and whether it had the deflated transfer syntax (PS3.5, A.5).
 
     pydicom would inflate whatever there is; this stops at the byte limit.
     """
@@ -239,7 +243,7 @@ def _inflate(file: BinaryIO, *, size: int, request: Request) -> tuple[BinaryIO, 
     return whole, size, True
 
 
-def _transfer_syntax(header: Dataset) -> UID:
+def transfer_syntax_of(header: Dataset) -> UID:
     """The transfer syntax, or the one that pydicom took a file without one to be in."""
     named = header.file_meta.get("TransferSyntaxUID")
     if named:
