@@ -19,6 +19,7 @@ RadcbirError
 ├── QueryError               a query that cannot be answered as asked
 │   └── ImageNotFoundError   an image_id that the collection does not hold
 ├── EvaluationError          a protocol that cannot be run on this collection
+├── ServerError              another server that does not answer as it should
 ├── RightsError              what somebody asks for is not theirs to do
 └── StorageError             the disk: no space, no permission
 ```
@@ -192,6 +193,10 @@ class ImageNotFoundError(QueryError):
 
 class EvaluationError(RadcbirError):
     """A protocol that cannot be run on this collection."""
+
+
+class ServerError(RadcbirError):
+    """Another server, such as a hospital's archive, that does not answer as it should."""
 
 
 class RightsError(RadcbirError):
