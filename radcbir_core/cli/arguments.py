@@ -7,6 +7,7 @@ from typing import Any
 
 from radcbir_core.cli.remedies import program
 from radcbir_core.collections.collection import Collection
+from radcbir_core.dicomweb.finding import Wanted
 from radcbir_core.errors import EncoderError, QueryError
 
 
@@ -40,6 +41,13 @@ def words_of(words: Sequence[str] | None, *, default: tuple[str, ...] | None) ->
         return default
     names = tuple(part.strip() for word in words for part in word.split(",") if part.strip())
     return () if names == ("none",) else names
+
+
+def wanted_of(studies: Sequence[str] | None, series: Sequence[str] | None, where: Sequence[str] | None) -> Wanted:
+    """What is wanted of a DICOMweb server."""
+    wanted = Wanted(tuple(studies or ()), tuple(series or ()), conditions_of(where or ()))
+    wanted.check()
+    return wanted
 
 
 def conditions_of(conditions: Sequence[str]) -> dict[str, list[str]]:

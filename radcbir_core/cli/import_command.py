@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from radcbir_core.cli.application import app
+from radcbir_core.cli.arguments import wanted_of
 from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import advice, program
@@ -79,6 +81,24 @@ def import_(
     encoder_id: Annotated[
         str, typer.Option("--encoder-id", metavar="ID", help="What made the vectors that are imported.")
     ] = "",
+    dicomweb: Annotated[
+        str,
+        typer.Option("--dicomweb", metavar="URL", help="Import from a DICOMweb server, de-identified on the way."),
+    ] = "",
+    study: Annotated[
+        list[str] | None, typer.Option("--study", metavar="UID", help="With --dicomweb: this study. Repeat it.")
+    ] = None,
+    series: Annotated[
+        list[str] | None, typer.Option("--series", metavar="UID", help="With --dicomweb: this series. Repeat it.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="KEYWORD=VALUE",
+            help="With --dicomweb: Modality=CT, StudyDate=20240101-20241231. Repeat it: or in a keyword, and across.",
+        ),
+    ] = None,
     add: Annotated[bool, typer.Option("--add", help="Add what is new to the collection that has the name.")] = False,  # noqa: FBT002
     take_changes: Annotated[  # noqa: FBT002
         bool, typer.Option("--take-changes", help="With --add: take what a source says otherwise of images known.")
@@ -123,11 +143,14 @@ def import_(
         leave_out=tuple(leave_out or ()),
         download=download,
         encoder_id=encoder_id,
+        server=dicomweb,
+        wanted=wanted_of(study, series, where),
         add=add,
         take_changes=take_changes,
     )
     if dry_run:
-        _look_at(request, format_name)
+        look = _look_at_server if request.server else partial(_look_at, format_name=format_name)
+        look(request)
         return
     put_on_record("add to" if add else "import", request.name)
     with bars() as progress:
@@ -150,7 +173,16 @@ def import_(
     )
 
 
-def _look_at(request: ImportRequest, format_name: str | None) -> None:
+def _look_at_server(request: ImportRequest) -> None:
+    """What ``import --dry-run`` prints of a server: how many images there are of each modality."""
+    from radcbir_core.importers.datasets.dicom_server import count_instances
+
+    counts = count_instances(request)
+    print_table(["modality", "images"], sorted(counts.items()))
+    print(f"Nothing was fetched. {counted(sum(counts.values()), 'image')} there.")
+
+
+def _look_at(request: ImportRequest, *, format_name: str | None) -> None:
     """What ``import --dry-run`` prints: what was recognized, the first rows, counts of labels, changes, problems."""
     from radcbir_core.importers.formats import reason_for
     from radcbir_core.importers.preview import COUNTED, preview

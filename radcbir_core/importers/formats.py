@@ -118,6 +118,13 @@ FORMATS: tuple[Format, ...] = (
         frozenset({"check", "every", "modality", "anatomy", "masks", "leave_out"}),
     ),
     Format(
+        "dicomweb",
+        "a DICOMweb server",
+        "datasets.dicom_server",
+        "its address",
+        frozenset({"check", "modality", "anatomy", "leave_out", "server", "wanted"}),
+    ),
+    Format(
         "medmnist",
         "MedMNIST v2 and MedMNIST+ (.npz)",
         "datasets.medmnist",
@@ -236,7 +243,7 @@ def formats_of(request: ImportRequest, *, format_name: str | None = None) -> lis
         format_name: The format of all paths; found out by looking at each path by default.
 
     Returns:
-        One a path; one for a data set to download.
+        One a path; one for a data set to download, and for a server.
 
     Raises:
         ManifestError: A path is not there, an option has no meaning for its format, or formats that cannot be imported
@@ -244,7 +251,14 @@ def formats_of(request: ImportRequest, *, format_name: str | None = None) -> lis
     """
     if request.download and format_name is None:
         format_name = "medmnist"
-    if not request.paths and not request.download:
+    if request.server:
+        if request.paths:
+            raise ManifestError(
+                "Expected a DICOMweb server alone, but there is something else to import too. Import that by itself, "
+                "and add it to the collection."
+            )
+        format_name = format_name or "dicomweb"
+    if not request.paths and not request.download and not request.server:
         raise ManifestError("Expected something to import, but no SOURCE is given. Name a folder or a table.")
     named = None if format_name is None else format_named(format_name)
     formats = [named or detect(path, mapped=bool(request.mapping)) for path in request.paths or [Path()]]
@@ -292,7 +306,7 @@ def sources_of(request: ImportRequest, formats: Sequence[Format]) -> list[Source
     Raises:
         ManifestError: A path is not of its format.
     """
-    sources: list[Source] = []
+    sources: list[Source] = formats[0].load().read([], request) if request.server else []
     together: list[Path] = []
     for position, path in enumerate(request.paths):
         together.append(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from radcbir_core.collections.collection import Collection
+from radcbir_core.dicomweb.finding import Wanted
 from radcbir_core.errors import ManifestError
 from radcbir_core.images import Limits
 from radcbir_core.importers.rows.main_reason import MainReason
@@ -19,6 +20,7 @@ from radcbir_core.notebook_html import facts
 
 Check = Literal["decode", "bytes", "exists"]
 CHECKS: tuple[Check, ...] = get_args(Check)
+_EVERYTHING = Wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class ImportRequest:
         uncertain: What to make of uncertain labels; see :mod:`~radcbir_core.importers.rows.uncertain`.
         download: A data set to fetch instead of naming a path.
         encoder_id: What made the vectors that are imported.
+        server: The address of a DICOMweb server to import from instead of naming a path.
+        wanted: What of it.
         masks: Whether masks beside images are images too; they are left out by default.
         leave_out: Patterns of paths, or of names of files and folders, whose images are left out.
         suffix: What names of files in tables lack, such as ".png"; found out by default.
@@ -63,6 +67,8 @@ class ImportRequest:
     uncertain: str = ""
     download: str = ""
     encoder_id: str = ""
+    server: str = ""
+    wanted: Wanted = _EVERYTHING
     masks: bool = False
     leave_out: tuple[str, ...] = ()
     suffix: str = ""
@@ -90,7 +96,7 @@ class ImportRequest:
 
 OPTIONS = frozenset(
     {"image_root", "check", "modality", "anatomy", "mapping", "every", "uncertain", "download", "encoder_id"}
-    | {"masks", "leave_out", "suffix", "no_header"}
+    | {"masks", "leave_out", "suffix", "no_header", "server", "wanted"}
 )
 """The attributes of a request that not every format understands."""
 

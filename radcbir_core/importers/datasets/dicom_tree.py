@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -48,7 +48,7 @@ _OTHERS = ("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "BurnedInAnnotati
 _ELEMENTS = (*IDENTIFIERS, *ALLOWED, *_GEOMETRY, *_OTHERS)
 _QUICK = tuple(name for name in _ELEMENTS if name != "SpecificCharacterSet")
 _REQUIRED = frozenset({"SOPInstanceUID", "Rows", "Columns"})
-_COLUMNS = (
+COLUMNS = (
     *("image_id", "path", "modality", "anatomy", "view", "patient_id", "study_id", "series_id"),
     *("dicom_modality", "laterality", "slice_thickness_mm", FRAME_COLUMN),
 )
@@ -114,13 +114,13 @@ def _read(path: Path, folder: Path, name: str, request: ImportRequest) -> Source
         if next(image_files(folder), None) is None:
             raise ManifestError(f"Expected DICOM files, but {folder} has none, in no folder below. Check the path.")
     notes = [PATHS_KEPT]
-    reader = _Reader(name, folder, request, notes, listed=directory is not None, walk=walk)
+    reader = Reader(name, folder, request, notes, listed=directory is not None, walk=walk)
     return Source(
         origin=directory or folder,
         root=folder,
         dataset=name,
         rows=reader.rows(files),
-        columns=_COLUMNS,
+        columns=COLUMNS,
         expected=expected,
         notes=notes,
         private_files={SALT_NAME: request.salt.hex().encode()},
@@ -174,8 +174,18 @@ class _Slice:
         return self.place if placed and self.place is not None else self.number
 
 
-class _Reader:
-    """Reads the headers of one source."""
+class Reader:
+    """Reads the headers of one source.
+
+    Args:
+        dataset: What its image_ids begin with.
+        folder: Where the files are.
+        request: For the salt, how far files are checked, ``every``, and what the source does not say.
+        notes: What is to be told of the import; grows as the headers are read.
+        listed: Whether something else than a walk named the files, so that they may be anywhere.
+        walk: The walk that finds them, for its own notes.
+        digest: Makes 10 bytes of an identifier and its kind; by the salt of the request where it is not given.
+    """
 
     def __init__(
         self,
@@ -186,6 +196,7 @@ class _Reader:
         *,
         listed: bool,
         walk: Walk | None = None,
+        digest: Callable[[str, str], bytes] | None = None,
     ) -> None:
         self._walk = walk
         self._dataset = dataset
@@ -200,7 +211,7 @@ class _Reader:
         self._dropped: dict[str, int] = defaultdict(int)
         self._no_number: dict[str, int] = defaultdict(int)
         # The slices of a series come one after the other: most patients, studies and series are those of the last file.
-        self._digest = lru_cache(maxsize=1024)(partial(_digest, request.salt))
+        self._digest = lru_cache(maxsize=1024)(digest or partial(pseudonym_digest, request.salt))
 
     def rows(self, files: Iterable[str]) -> Iterator[Row]:
         """The rows of files; every so many slices of a series only, if that is asked for."""
@@ -266,7 +277,7 @@ class _Reader:
 
     def _of_header(self, path: str, header: Any) -> Iterator[_Slice | Row]:
         uid = str(header.get("SOPInstanceUID") or "")
-        key = _digest(self._request.salt, "instance", uid or path)
+        key = self._digest("instance", uid or path)
         if not (header.get("Rows") and header.get("Columns")):
             yield Row(0, {"path": path}, "Expected an image, but the DICOM object has no picture in it.")
             return
@@ -303,8 +314,7 @@ class _Reader:
         return True
 
     def _cells(self, path: str, header: Any, *, image_id: str) -> dict[str, Cell]:
-        patient = normal_identifier(str(header.get("PatientID") or ""))
-        issuer = str(header.get("IssuerOfPatientID") or "").strip()
+        patient = patient_of(header)
         modality = self._code(header, "Modality")
         laterality = self._code(header, "ImageLaterality") or self._code(header, "Laterality")
         return {
@@ -313,7 +323,7 @@ class _Reader:
             "modality": modality or self._request.modality,
             "anatomy": self._code(header, "BodyPartExamined").lower() or self._request.anatomy,
             "view": self._code(header, "ViewPosition"),
-            "patient_id": self._pseudonym("patient", f"{issuer}\0{patient}" if patient else ""),
+            "patient_id": self._pseudonym("patient", patient),
             "study_id": self._pseudonym("study", str(header.get("StudyInstanceUID") or "")),
             "series_id": self._pseudonym("series", str(header.get("SeriesInstanceUID") or "")),
             "dicom_modality": modality,
@@ -359,7 +369,15 @@ class _Reader:
             self._notes.append(f"{keyword} was no number in {counted(count, 'file')}, and counts as not there.")
 
 
-def _digest(salt: bytes, kind: str, value: str) -> bytes:
+def patient_of(header: Any) -> str:
+    """What tells patients apart: who issued the identifier, and the identifier; "" where there is none."""
+    patient = normal_identifier(str(header.get("PatientID") or ""))
+    issuer = str(header.get("IssuerOfPatientID") or "").strip()
+    return f"{issuer}\0{patient}" if patient else ""
+
+
+def pseudonym_digest(salt: bytes, kind: str, value: str) -> bytes:
+    """The 10 bytes that stand for an identifier: the same for the same salt, and nothing without it."""
     return hmac.digest(salt, f"{kind}\0{value}".encode(), "sha256")[:10]
 
 

@@ -50,7 +50,7 @@ def draw(draft: Draft) -> None:
     say_notes(draft)
     recognized, reason = draft.found_format
     st.markdown(f"Recognized as **{literal(ABOUT[recognized])}**, by {literal(reason)}.")
-    names = [known.name for known in FORMATS]
+    names = [known.name for known in FORMATS if known.name != "dicomweb"]  # a server is no path
     left, right = st.columns(2, gap="medium")
     with left:
         key = draft.key("format", recognized, options=names)
