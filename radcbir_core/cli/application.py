@@ -22,7 +22,8 @@ EXIT_FAILED = 1
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
 GOES_ON = frozenset({"build", "demo", "train-mini"})
-"""The commands that keep what is finished when they are stopped; of the others nothing stays."""
+"""The commands that keep what is finished when they are stopped, beside an import from a server; of the others nothing
+stays."""
 
 app = typer.Typer(
     help="Content-based retrieval of radiological images with foundation models. Research use only. Not for diagnosis.",
@@ -82,7 +83,7 @@ def _fail(message: str) -> int:
 
 
 def _stopped(words: Sequence[str]) -> int:
-    goes_on = bool(words) and words[0] in GOES_ON
+    goes_on = bool(words) and (words[0] in GOES_ON or any(word.startswith("--dicomweb") for word in words))
     does = "it goes on from what is finished" if goes_on else "it begins anew"
     complaints.print(f"Stopped. Run the same command again: {does}.")
     return EXIT_STOPPED

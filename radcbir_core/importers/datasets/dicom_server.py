@@ -190,8 +190,10 @@ def _fetched(
                     continue
                 except ServerError as error:
                     raise ServerError(f"{error} {counted(done, 'image')} of {len(instances):,} stay here.") from error
-                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                atomic_bytes(target, content, sync_name=False)
+                with disk_errors(target):
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    atomic_bytes(target, content, sync_name=False)
+                    os.utime(folder.parent)  # an import may take longer than what nobody uses is kept
             in_a_row = 0
             yield path
 
