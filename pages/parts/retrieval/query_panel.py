@@ -19,7 +19,8 @@ from pages.parts.images.asked_last import IN_SESSION
 from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.images.gallery import Labels
 from pages.parts.images.viewer.session_files import SessionFile
-from pages.parts.retrieval import batch_uploads, changed_query, sentence_panel, text_box, upload
+from pages.parts.retrieval import batch_uploads, changed_query, sentence_panel, server_image, text_box, upload
+from pages.parts.retrieval.upload import Upload
 from radcbir_core.images.perturbations import Pixels, Step
 from radcbir_core.search.queries.query import ChangedQuery, EmbeddedQuery, ImageQuery, Query, RowQuery
 
@@ -101,17 +102,18 @@ def choose_source() -> str:
 
 
 def _choose_upload() -> str:
-    """How many images are uploaded: ``upload`` for one, ``batch`` for several."""
+    """What is uploaded: ``upload`` for one image, ``batch`` for several, ``server`` for one of the DICOM server."""
+    offered = ["one", "several", "server"] if server_image.is_offered() else ["one", "several"]
     number = state.choice(
         st.segmented_control,
         "Upload of",
-        ["one", "several"],
+        offered,
         name="upload",
-        format_func={"one": "One image", "several": "Several, or a ZIP"}.get,
+        format_func={"one": "One", "several": "Several", "server": "Server"}.get,
         label_visibility="collapsed",
         width="stretch",
     )
-    return "upload" if number == "one" else "batch"
+    return {"one": "upload", "several": "batch"}.get(number, "server")
 
 
 def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerator) -> Asked | None:
@@ -123,7 +125,9 @@ def show(opened: Opened, source: str, *, beside: st.delta_generator.DeltaGenerat
             state.set_query(opened.collection.name)
             batch_uploads.ask()
             return None
-        return _from_upload(opened) if source == "upload" else _from_collection(opened)
+        if source in {"upload", "server"}:
+            return _from_outside(opened, upload.ask() if source == "upload" else server_image.ask())
+        return _from_collection(opened)
     return None
 
 
@@ -180,8 +184,7 @@ def _from_collection(opened: Opened) -> Asked | None:
     )
 
 
-def _from_upload(opened: Opened) -> Asked | None:
-    file = upload.ask()
+def _from_outside(opened: Opened, file: Upload | None) -> Asked | None:
     state.set_query(opened.collection.name, **({} if file is None else _OF_SESSION))
     if file is None:
         return None

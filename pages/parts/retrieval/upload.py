@@ -7,7 +7,7 @@ of a URL; they go when the session ends or another file takes their place.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +21,7 @@ from pages.parts.images import asked_last, gallery, why_panel
 from pages.parts.images.viewer import image_viewer
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
+from radcbir_core.importers.datasets.dicom_server import known_instance
 from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery
 
 _KEPT: Final = "radcbir:upload"
@@ -37,11 +38,13 @@ class Upload:
         name: What the file was called.
         data: Its bytes.
         sha256: Their digest, to leave exact copies out of the hits.
+        instance: What a DICOM server calls it; "" where it comes from no server. It is shown nowhere.
     """
 
     name: str
     data: bytes
     sha256: str
+    instance: str = field(default="", repr=False)
 
 
 def ask() -> Upload | None:
@@ -108,7 +111,12 @@ def embed(upload: Upload, image: DecodedImage, collection: Collection, encoder_i
 
 
 def same_file(upload: Upload, collection: Collection) -> str | None:
-    """The image_id of the first image of the collection whose file has the very same bytes, or None."""
+    """The image_id of the first image of the collection whose file has the very same bytes, or None.
+
+    What comes from a DICOM server is also known where the collection has that instance, whose file lacks identifiers.
+    """
+    if upload.instance and (known := known_instance(collection, upload.instance)):
+        return known
     manifest = collection.manifest
     row = pc.index(manifest.arrow("sha256"), upload.sha256).as_py()
     return manifest.image_id(row) if row >= 0 else None
