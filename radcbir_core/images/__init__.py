@@ -41,6 +41,6 @@ __all__ = [
     "read_header",
     "read_stored",
     "read_volume",
-    "suffix_of",
     "strip_dicom",
+    "suffix_of",
 ]
