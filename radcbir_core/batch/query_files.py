@@ -14,11 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Final
 
 from radcbir_core.errors import ArchiveError, ImageError, QueryError
-from radcbir_core.images import IMAGE_SUFFIXES, Limits
+from radcbir_core.images import IMAGE_SUFFIXES, Limits, suffix_of
 from radcbir_core.images.file_types import HEAD_BYTES, sniff
 from radcbir_core.importers.rows.image_files import Walk
 from radcbir_core.unpacking import ZipLimits, checked_members
@@ -149,7 +149,7 @@ def files_in(source: Path | IO[bytes], *, name: str, limits: ZipLimits | None = 
     files = []
     others: Counter[str] = Counter()
     for member in members:
-        suffix = PurePosixPath(member.filename.lower()).suffix
+        suffix = suffix_of(member.filename)
         if suffix in IMAGE_SUFFIXES or _looks_like_an_image(archive, member):
             files.append(QueryFile(member.filename, partial(_member, archive, member)))
         else:

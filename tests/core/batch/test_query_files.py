@@ -70,14 +70,21 @@ def test_what_is_not_there_or_has_no_images_is_said(tmp_path) -> None:
 def test_members_are_read_one_by_one_and_nothing_is_written(tmp_path) -> None:
     inner = zipped(**{"deep.png": png()})
     packed = zipped(
-        **{"1.png": png(1), "no_suffix": png(2), "inner.zip": inner, "__MACOSX/._1.png": b"x", "a/.DS_Store": b"x"}
+        **{
+            "1.png": png(1),
+            "no_suffix": png(2),
+            "inner.zip": inner,
+            "a.csv.gz": b"none",
+            "__MACOSX/._1.png": b"x",
+            "a/.DS_Store": b"x",
+        }
     )
     found = files_of([("set.zip", packed)])
     assert names(found) == ["1.png", "no_suffix"]
     assert [file.read() for file in found.files] == [png(1), png(2)]
     assert found.notes == (
         "Left out: 2 files that macOS adds to archives (__MACOSX, .DS_Store).",
-        "Passed over, because they are no images that can be read: .zip 1.",
+        "Passed over, because they are no images that can be read: .gz 1, .zip 1.",
     )
     assert list(tmp_path.iterdir()) == []
 
