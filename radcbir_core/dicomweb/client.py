@@ -31,9 +31,8 @@ _JSON_BYTES: Final = 64 * 1024 * 1024
 _PAGE: Final = 500
 _SILENCE_SECONDS: Final = 60.0
 _PIECE: Final = 256 * 1024
-_TRIES: Final = 4
 PAUSES: Final = (0.2, 1.0, 4.0)
-"""Before each further try, in seconds; the last one before all that follow."""
+"""Before each further try, in seconds."""
 _AGAIN: Final = frozenset({429, 500, 502, 503, 504})
 _UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 _ANY_SYNTAX: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*'
@@ -208,9 +207,9 @@ class Client:
     def _asked(self, path: str, accept: str, most: int) -> tuple[int, str, bytes]:
         """Status, media type and body of an answer; asked for again where the way there fails."""
         fault = "does not answer"
-        for number in range(_TRIES):
-            if number:
-                time.sleep(self._limits.pauses[min(number, len(self._limits.pauses)) - 1])
+        pauses = (0.0, *self._limits.pauses)
+        for number, pause in enumerate(pauses):
+            time.sleep(pause)
             try:
                 status, kind, body = self._once(path, accept, most)
             except ssl.SSLCertVerificationError as error:
@@ -226,7 +225,7 @@ class Client:
             except BaseException:
                 self.close()
                 raise
-            if status not in _AGAIN or number == _TRIES - 1:
+            if status not in _AGAIN or number == len(pauses) - 1:
                 self._refuse_strangers(status)
                 return status, kind, body
         raise ServerError(

@@ -18,7 +18,7 @@ from pages.parts.frame import rights
 from pages.parts.frame.rights import Role
 from pages.parts.images import why_panel
 from pages.parts.retrieval.upload import Upload
-from radcbir_core.dicomweb.client import Client, Instance
+from radcbir_core.dicomweb.client import Client, Instance, ServerLimits
 from radcbir_core.dicomweb.finding import find_by_uid
 from radcbir_core.dicomweb.server_address import PASSWORD, TOKEN, URL, USER, ServerAddress, configured
 from radcbir_core.errors import RightsError, ServerError
@@ -28,6 +28,7 @@ from radcbir_core.wording import counted
 WHO: Final = "RADCBIR_DICOMWEB_FOR"
 """The setting that says who may ask the server: an owner, unless it names another role."""
 
+_PATIENCE: Final = ServerLimits(seconds=120.0, silence=15.0, pauses=(0.5,))
 _UID: Final = "radcbir:server-uid"
 _FOUND: Final = "radcbir:server-found"
 _IMAGE: Final = "radcbir:server-image"
@@ -109,12 +110,12 @@ def _said(place: int, images: list[Instance]) -> str:
 
 
 def _searched(address: ServerAddress, uid: str) -> list[Instance]:
-    with Client(address) as client:
+    with Client(address, limits=_PATIENCE) as client:
         return find_by_uid(client, uid)
 
 
 def _retrieved(address: ServerAddress, instance: Instance) -> bytes:
-    with Client(address) as client:
+    with Client(address, limits=_PATIENCE) as client:
         return client.retrieve(instance)
 
 
