@@ -8,11 +8,13 @@ from io import BytesIO
 import numpy as np
 import pytest
 from pydicom import dcmread, uid
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from radcbir_core.errors import ImageError
 from radcbir_core.images import Limits, decode_image, read_header, strip_dicom
+from radcbir_core.images.dicom import stripping
 from radcbir_core.images.dicom.stripping import METHOD, stripped
 from tests.core.images.dicom_files import SECRET, compressed_bytes, dicom_bytes, encapsulated_bytes, jpeg
 
@@ -132,6 +134,12 @@ def test_elements_that_place_a_slice_stay_if_they_are_numbers() -> None:
 
     named = with_text(data, "InstanceNumber", SECRET)
     assert SECRET.encode() not in strip_dicom(named, {}, name="x")
+
+
+def test_nothing_that_holds_text_stays_unless_its_terms_are_listed() -> None:
+    texts = {"AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UN", "UR", "UT"}
+    held = {keyword for keyword in stripping._KEPT if dictionary_VR(keyword) in texts}
+    assert held == set(stripping._TEXTS)
 
 
 def test_what_is_no_dicom_or_damaged_is_an_error_without_its_text() -> None:
