@@ -38,6 +38,8 @@ def page() -> None:
             st.info("The query cannot be asked as it is composed: why is said on the left.", icon=":material/info:")
         elif source == "text":
             text_box.explain(opened.collection, opened.encoder_id)
+        elif source == "server":
+            st.info("Give the identifier of a study, a series or an instance on the left.", icon=":material/dns:")
         else:
             st.info(
                 "Upload an image on the left: PNG, JPEG, TIFF, WebP, BMP, DICOM or NIfTI. It stays in the memory of "
