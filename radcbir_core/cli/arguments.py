@@ -7,7 +7,7 @@ from typing import Any
 
 from radcbir_core.cli.remedies import program
 from radcbir_core.collections.collection import Collection
-from radcbir_core.dicomweb.finding import Wanted
+from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import EncoderError, QueryError
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from radcbir_core.collections.collection import Collection
-from radcbir_core.dicomweb.finding import Wanted
+from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import ManifestError
 from radcbir_core.images import Limits
 from radcbir_core.importers.rows.main_reason import MainReason

@@ -19,8 +19,8 @@ from pages.parts.frame.rights import Role
 from pages.parts.images import why_panel
 from pages.parts.retrieval.upload import Upload
 from radcbir_core.dicomweb.client import Client, Instance, ServerLimits
-from radcbir_core.dicomweb.finding import find_by_uid
 from radcbir_core.dicomweb.server_address import PASSWORD, TOKEN, URL, USER, ServerAddress, configured
+from radcbir_core.dicomweb.server_contents import find_by_uid
 from radcbir_core.errors import RightsError, ServerError
 from radcbir_core.importers.datasets.dicom_terms import is_term
 from radcbir_core.wording import counted

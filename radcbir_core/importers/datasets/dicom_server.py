@@ -24,8 +24,8 @@ import pyarrow.compute as pc
 
 from radcbir_core.collections.collection import Collection
 from radcbir_core.dicomweb.client import Client, Instance
-from radcbir_core.dicomweb.finding import find_instances
 from radcbir_core.dicomweb.server_address import ServerAddress, address_of
+from radcbir_core.dicomweb.server_contents import find_instances
 from radcbir_core.errors import ImageError, ManifestError, ServerError
 from radcbir_core.images import read_header, strip_dicom
 from radcbir_core.importers.datasets.dicom_terms import is_term

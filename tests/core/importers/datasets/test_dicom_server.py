@@ -12,8 +12,8 @@ from pydicom import dcmread
 
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.dicomweb import client
-from radcbir_core.dicomweb.finding import Wanted
 from radcbir_core.dicomweb.server_address import PASSWORD, USER
+from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import CollectionExistsError, ManifestError, ServerError
 from radcbir_core.images import decode_image
 from radcbir_core.importers import ImportRequest, import_as

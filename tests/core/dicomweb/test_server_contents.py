@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from radcbir_core.dicomweb.client import Client, Instance, ServerLimits
-from radcbir_core.dicomweb.finding import Wanted, find_by_uid, find_instances
 from radcbir_core.dicomweb.server_address import address_of
+from radcbir_core.dicomweb.server_contents import Wanted, find_by_uid, find_instances
 from radcbir_core.errors import ServerError
 from tests.dicom_servers import CREDENTIALS, a_few_studies, orthanc, slice_of, stand_in, store
 
@@ -78,6 +78,6 @@ def test_a_file_of_a_real_server_is_the_one_that_it_was_given(server) -> None:
 
 
 def test_far_too_much_is_refused(monkeypatch) -> None:
-    monkeypatch.setattr("radcbir_core.dicomweb.finding.MOST_INSTANCES", 3)
+    monkeypatch.setattr("radcbir_core.dicomweb.server_contents.MOST_INSTANCES", 3)
     with stand_in() as (url, _), pytest.raises(ServerError, match="at most 3 images"):
         found(url)
