@@ -97,13 +97,13 @@ def test_a_hit_becomes_the_next_query(text_app):
     chosen = cards(at)[2]["image_id"]
     assert "text=" not in cards(at)[2]["link"]
     at = text_app("retrieval", **MINI, image=chosen)
-    assert [shown["description"] for shown in pictures(at)] == [f"Query: {chosen}"]
+    assert pictures(at)[0]["description"] == f"Query: {chosen}"
     assert all("text_similarity" not in card for card in cards(at))
 
 
 def test_the_hits_are_saved_under_the_name_of_their_measure(text_app):
     at = text_app("retrieval", **MINI, text=SENTENCE)
-    assert len(at.get("download_button")) == 1
+    assert "CSV" in [one.proto.label for one in at.get("download_button")]
 
 
 def test_an_encoder_without_a_text_tower_hides_the_box_and_says_why(text_app):

@@ -10,7 +10,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.language.denial_check import AWAY, DenialCheck, away_from, denial_check
-from radcbir_core.search.language.kept_figures import keep_figure
+from radcbir_core.search.language.kept_figures import FILE, keep_figure
 from radcbir_core.search.language.lexicon import Lexicon
 from radcbir_core.search.language.sentence_query import SentenceQuery
 from radcbir_core.search.language.sentence_reading import read_sentence
@@ -40,7 +40,8 @@ class Finding:
 
 @pytest.fixture
 def made(small_text_data, mini, tmp_path, monkeypatch):
-    shutil.copytree(small_text_data, tmp_path / "data")
+    # What other tests have measured with the random encoder is left behind.
+    shutil.copytree(small_text_data, tmp_path / "data", ignore=shutil.ignore_patterns(FILE))
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     retriever = Retriever(open_collection("small"), "radcbir-mini")
     encoder = Finding(retriever.collection, directions(retriever.store))

@@ -10,6 +10,7 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.search.language import nonsense as module
+from radcbir_core.search.language.kept_figures import FILE
 from radcbir_core.search.language.lexicon import Lexicon
 from radcbir_core.search.language.nonsense import (
     EACH,
@@ -48,7 +49,8 @@ class Knowing:
 
 @pytest.fixture
 def made(small_text_data, mini, tmp_path, monkeypatch):
-    shutil.copytree(small_text_data, tmp_path / "data")
+    # What other tests have measured with the random encoder is left behind.
+    shutil.copytree(small_text_data, tmp_path / "data", ignore=shutil.ignore_patterns(FILE))
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     retriever = Retriever(open_collection("small"), "radcbir-mini")
     encoder = Knowing(directions(retriever.store))
