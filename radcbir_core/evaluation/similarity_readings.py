@@ -198,18 +198,18 @@ def _places(answer: Answer) -> list[str]:
 
 def _percentiles(answer: Answer, scale: Result) -> tuple[Numbers, Numbers]:
     similarities = answer.similarities().astype(np.float64)
-    scales = {
-        str(place): (lines["similarity"].to_numpy(), lines["quantile"].to_numpy())
-        for place, lines in scale.table.groupby("place", sort=False)
-    }
+    names, table = scale.table["place"].to_numpy(dtype=object), scale.table
 
     def at(place: str, values: Numbers) -> Numbers:
-        return np.interp(values, *scales[place]) if place in scales else np.full(len(values), np.nan)
+        lines = table[names == place]
+        if not len(lines):
+            return np.full(len(values), np.nan)
+        return np.asarray(np.interp(values, lines["similarity"], lines["quantile"]), dtype=np.float64)
 
+    places = np.array(_places(answer), dtype=object)
     alike = np.full(len(similarities), np.nan)
-    for position, place in enumerate(_places(answer)):
-        if place:
-            alike[position] = at(place, similarities[position : position + 1])[0]
+    for place in set(places) - {""}:
+        alike[places == place] = at(place, similarities[places == place])
     return at("", similarities), alike
 
 
@@ -251,13 +251,13 @@ def _is_there(answer: Answer, query: ImageQuery) -> bool:
 
 def _chances(answer: Answer, calibration: Result) -> Numbers:
     """The chance of each hit that has a label and of whose modality and anatomy there is a curve."""
-    curves = curves_of(calibration)
     labels = answer.collection.manifest.rows(answer.rows(), ["pathologies"])["pathologies"]
     similarities = answer.similarities().astype(np.float64)
+    places = np.array(_places(answer), dtype=object)
+    places[[not len(names) for names in labels]] = ""
     chances = np.full(len(similarities), np.nan)
-    for position, (place, names) in enumerate(zip(_places(answer), labels, strict=True)):
-        if place in curves and len(names):
-            chances[position] = curves[place].at(similarities[position : position + 1])[0]
+    for place, curve in curves_of(calibration, set(places) - {""}).items():
+        chances[places == place] = curve.at(similarities[places == place])
     return chances
 
 

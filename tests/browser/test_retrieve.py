@@ -139,6 +139,7 @@ def test_the_hits_can_be_saved_as_a_table(server, page, tmp_path):
     download.value.save_as(tmp_path / "hits.csv")
     table = pd.read_csv(tmp_path / "hits.csv")
     expected = "rank image_id path similarity modality anatomy pathologies patient_id dataset"
+    expected += " percentile percentile_alike chance"
     assert table.columns.tolist() == expected.split()
     assert len(table) == 5
 
@@ -206,3 +207,21 @@ def test_a_region_is_drawn_by_mouse_and_by_keys(server, page):
     page.keyboard.press("Delete")
     page.wait_for_url(lambda url: "region=" not in url)
     quiet(page)
+
+
+def test_a_click_on_a_count_filters_and_one_hit_a_patient_stays(server, page):
+    page.goto(f"{server}/retrieval?image=small-data-source%2Fchest_02.png&one=patient&k=40")
+    page.locator("li.card:has(.rank)").first.wait_for()
+    quiet(page)
+    count = page.locator(".st-key-radcbir-facet-modality button", has_text="MR")
+    before = page.locator("li.card:has(.rank)").count()
+    count.click()
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query).get("where") == ["modality=MR"])
+    page.locator(".radcbir-summary", has_text="Only modality = MR").wait_for()
+    quiet(page)
+    modalities = page.locator("li.card:has(.rank) .modality").all_inner_texts()
+    assert set(modalities) == {"MR"}
+    assert len(modalities) < before
+    assert parse_qs(urlsplit(page.url).query)["one"] == ["patient"]
+    page.go_back()
+    page.wait_for_url(lambda url: "where" not in url)

@@ -60,6 +60,9 @@ def joined(notes: Sequence[str] | None, readings: Readings | None) -> list[str] 
 
 def _given(opened: Opened, evaluation: Evaluation) -> Result | str:
     """An evaluation, or why there is none: found once, since a page is drawn at every click."""
+    kept = runs.kept_result(opened.collection, opened.encoder_id, evaluation)
+    if kept is not None:
+        return kept
     reasons, key = _reasons(), runs.key_of(opened.collection, opened.encoder_id, evaluation)
     if key not in reasons:
         try:

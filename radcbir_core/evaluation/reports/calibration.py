@@ -11,7 +11,7 @@ of curves that have neither its queries nor any hit of these patients.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -260,11 +260,20 @@ class Calibration(Evaluation):
         )
 
 
-def curves_of(result: Result) -> dict[str, RisingCurve]:
-    """The curves of a result: modality and anatomy of the hit, such as "XR/chest" → curve."""
+def curves_of(result: Result, places: Collection[str] | None = None) -> dict[str, RisingCurve]:
+    """The curves of a result: modality and anatomy of the hit, such as "XR/chest" → curve.
+
+    Args:
+        result: Whose.
+        places: Of which, as far as there are some; of all by default.
+    """
+    table = result.tables["curve"]
+    names = table["place"].to_numpy(dtype=object)
+    there = dict.fromkeys(names.tolist())
     return {
-        str(place): RisingCurve(*(lines[name].to_numpy() for name in ("similarity", "chance", "n_pairs")))
-        for place, lines in result.tables["curve"].groupby("place", sort=False)
+        place: RisingCurve(*(table[name].to_numpy()[names == place] for name in ("similarity", "chance", "n_pairs")))
+        for place in there
+        if places is None or place in places
     }
 
 
