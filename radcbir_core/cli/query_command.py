@@ -308,7 +308,8 @@ def _check_given(kinds: Mapping[str, object]) -> None:
     given = [name for name, value in kinds.items() if value is not None]
     if len(given) != 1:
         what = f"{' and '.join(given)} are given" if given else "none is given"
-        raise QueryError(f"Expected one of {', '.join(kinds)}, but {what}. Give exactly one.")
+        *others, last = kinds
+        raise QueryError(f"Expected one of {', '.join(others)} and {last}, but {what}. Give exactly one.")
 
 
 def _warn_far(readings: Readings | None) -> None:

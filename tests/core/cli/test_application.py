@@ -48,7 +48,7 @@ def test_from_images_to_figures(data, small_source, tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["query", "small", "--encoder", "pixels"], "Expected one of --image, --id and --text, but none is given."),
+        (["query", "small", "--encoder", "pixels"], "Expected one of --image, --images, --id and --text, but none"),
         (["query", "small", "--id", "x", "--image", "y"], "but --image and --id are given. Give exactly one."),
         (["query", "small", "--id", "x", "--text", "chest"], "but --id and --text are given."),
         (["query", "small", "--text", "chest"], "Expected an encoder with a text tower, but encoder = pixels has none"),
