@@ -166,3 +166,19 @@ def test_by_mouse(address, scans, page):
     hit.get_by_text("Rank 2 of 5").wait_for()
     page.get_by_role("button", name="Use as query").click()
     page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_a_file_that_is_gone_is_said_beside_its_thumbnail(address, scans, chromium):
+    page = chromium.new_page()  # one that may report the answer 404
+    path = scans[1].image_path(4)
+    away = path.rename(path.with_suffix(".away"))
+    try:
+        page.goto(f"{address}/review?collection=scans&image=source/scan_4.dcm")
+        trouble = page.locator(".viewer .trouble")
+        trouble.get_by_text("scan_4.dcm, but it is not there").wait_for()
+        assert str(path.parent) not in trouble.inner_text()
+        assert trouble.locator("img").evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+        page.locator(".viewer .side h4", has_text="CT · head · normal").wait_for()
+    finally:
+        away.rename(path)
+        page.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import gc
 import gzip
 import json
@@ -13,7 +14,7 @@ import pytest
 from PIL import Image
 
 from pages.parts.frame import rights
-from pages.parts.images import gallery
+from pages.parts.images import fact_order, gallery
 from pages.parts.images.viewer import encoder_view, sent_values, session_files, viewer_facts, viewer_routes
 from pages.parts.images.viewer.session_files import SessionFile
 from radcbir_core.collections.collection import open_collection
@@ -42,6 +43,12 @@ def small(app):
 def places(small):
     """Where the images of the collection are, with the first chest as the query."""
     return viewer_routes.addresses(small, "pixels", query=0)
+
+
+def test_the_examples_in_the_docstrings_run():
+    result = doctest.testmod(fact_order)
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def values_of(address, **headers):

@@ -20,7 +20,7 @@ from PIL import Image
 from pages.parts.frame import palette, state
 from pages.parts.frame.palette import Agreement
 from pages.parts.frame.text import markup
-from pages.parts.images import pictures, review_marks, review_panel, seen_marks
+from pages.parts.images import fact_order, pictures, review_marks, review_panel, seen_marks
 from pages.parts.images.viewer import image_viewer
 from pages.parts.images.viewer.session_files import SessionFile
 from radcbir_core.collections.collection import Collection
@@ -337,7 +337,7 @@ def facts_table(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def image_facts(collection: Collection, row: int) -> list[tuple[str, str]]:
-    """Everything the manifest says of one image, as names and values, in the order of its columns."""
+    """Everything the manifest says of one image, as names and values: the clinical ones first, digests last."""
     pairs = []
     for name, value in collection.manifest.record(row).items():
         if name == "duplicate_group":
@@ -348,7 +348,7 @@ def image_facts(collection: Collection, row: int) -> list[tuple[str, str]]:
         else:
             text = "" if value is None else str(value)
         pairs.append((name.replace("_", " "), text))
-    return pairs
+    return fact_order.in_clinical_order(pairs)
 
 
 def window_text(image: DecodedImage) -> str:

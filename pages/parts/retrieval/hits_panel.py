@@ -178,6 +178,8 @@ def show(opened: Opened, asked: Asked) -> None:
                 compared.gone,
                 key="gone",
                 query=asked.labels,
+                query_row=asked.row,
+                query_file=asked.file,
                 per_page=MOST_HITS,
                 on_query=use_image,
                 notes=compared.gone_notes,

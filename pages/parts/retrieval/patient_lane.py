@@ -51,6 +51,7 @@ def show(opened: Opened, row: int | None, *, on_query: Callable[[str], None]) ->
             key="patient-lane",
             per_page=_PAGE,
             columns=_PAGE,
+            query_row=row,
             on_query=on_query,
             notes=[course.when.get(one, "") for one in rows],
         )

@@ -1,19 +1,17 @@
 """What the viewer says of an image beside its picture: what a clinician asks first, and ids and digests last.
 
-Owns the order of facts, and what is told of one image. Asked outside of a page's script, by the routes; so everything
-it needs is named in the address, and looked up in what the pages keep in memory.
+Owns what is told of one image. Asked outside of a page's script, by the routes; so everything it needs is named in the
+address, and looked up in what the pages keep in memory.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from pages.parts.frame import loaders, palette, route_guard
-from pages.parts.images import gallery, seen_marks
+from pages.parts.images import fact_order, gallery, seen_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.errors import QueryError, RadcbirError
@@ -21,43 +19,8 @@ from radcbir_core.errors import QueryError, RadcbirError
 MOST_SLICES: Final = 4000
 """Of longer series the viewer shows the one image alone."""
 
-_FIRST: Final = (
-    ("modality",),
-    ("anatomy", "bodypart", "bodypartexamined"),
-    ("pathologies", "pathology"),
-    ("view", "viewposition"),
-    ("laterality", "side"),
-    ("age", "patientage", "ageatstudy", "ageyears"),
-    ("sex", "gender", "patientsex", "patientgender"),
-    ("caption", "findings", "report"),
-    ("labelsall",),
-    ("dataset",),
-    ("split",),
-)
-_LAST: Final = (
-    ("width", "height", "frame", "origsize"),
-    ("source", "license", "licence"),
-    ("duplicategroup",),
-    ("patientid",),
-    ("studyid",),
-    ("seriesid",),
-    ("imageid",),
-    ("origname", "path"),
-    ("sha256",),
-)
-_AGES: Final = _FIRST[5]
-_SEXES: Final = _FIRST[6]
 _ORDERS: Final = (FRAME_COLUMN, "instance_number", "instancenumber", "slice", "slice_number", "slice_location")
 """Columns that say where in its series an image is, the first that a manifest has."""
-
-
-def in_clinical_order(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Names and values, the clinical ones first, ids and digests last, and between them whatever else there is.
-
-    >>> in_clinical_order([("sha256", "ab"), ("dose", "2"), ("Patient Age", "61"), ("modality", "CT")])
-    [('modality', 'CT'), ('Patient Age', '61'), ('dose', '2'), ('sha256', 'ab')]
-    """
-    return sorted(pairs, key=lambda pair: _place(pair[0]))
 
 
 def told(collection: Collection, row: int, *, encoder_id: str = "", query: int | None = None) -> dict[str, Any]:
@@ -76,21 +39,19 @@ def told(collection: Collection, row: int, *, encoder_id: str = "", query: int |
     """
     labels = gallery.labels_of(collection, row)
     facts = [(name, value) for name, value in gallery.image_facts(collection, row) if value]
-    by_name = {_plain(name): value for name, value in facts}
-    age, sex = (next((by_name[name] for name in names if name in by_name), "") for names in (_AGES, _SEXES))
     seen = {}
     if encoder_id in collection.encoder_ids():
         try:
             seen = {encoder_id: loaders.seen(collection, encoder_id)}
         except RadcbirError:
             seen = {}  # its record is damaged, which the page says where it opens it
-    facts = in_clinical_order([*facts, *((n, v) for n, v in seen_marks.facts_of(seen, row) if v)])
+    facts = fact_order.in_clinical_order([*facts, *((n, v) for n, v in seen_marks.facts_of(seen, row) if v)])
     return {
         "image_id": collection.manifest.image_id(row),
         "modality": labels.modality,
         "head": " · ".join(filter(None, gallery.said_of(labels))) or "not labeled",
         "lines": [
-            " · ".join(filter(None, (by_name.get("view", ""), age, sex, by_name.get("dataset", "")))),
+            fact_order.in_short(facts),
             seen_marks.said_of(seen, row),
         ],
         "facts": facts,
@@ -143,19 +104,6 @@ def checked(name: str, version: str, row: int) -> Collection:
     if len(version) < 16 or not collection.digest.startswith(version) or not 0 <= row < len(collection):
         raise QueryError("Expected an image of the open collection, but it is another by now. Reload the page.")
     return collection
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-def _place(name: str) -> tuple[int, int]:
-    plain = _plain(name)
-    for part, lists in ((0, _FIRST), (2, _LAST)):
-        for at, names in enumerate(lists):
-            if plain in names:
-                return part, at
-    return 1, 0
 
 
 def _number(text: str) -> float:

@@ -16,6 +16,8 @@ const TYPES = {
 }
 /** While a window moves, of larger pictures every second or third row and column is painted. */
 const MOST_MOVING = 1_600_000
+/** The same of pictures whose values have no table, and are computed one by one. */
+const MOST_COMPUTED = 200_000
 
 /** The head of a message and the bytes behind it. */
 export function opened(buffer) {
@@ -32,7 +34,8 @@ export class Picture {
     this.shader = new Shader(head, values)
     this.values = values
     const [height, width] = head.shape
-    this.coarse = Math.ceil(Math.sqrt((height * width) / MOST_MOVING))
+    const most = this.shader.places ? MOST_MOVING : MOST_COMPUTED
+    this.coarse = Math.ceil(Math.sqrt((height * width) / most))
   }
 
   /** Of which scale its values are: a window goes over to other images of the same modality and scale alone. */

@@ -19,6 +19,7 @@ export class Side {
     this.lines = element("div")
     this.agreement = element("p", "agreement")
     const header = element("header")
+    header.setAttribute("aria-live", "polite")
     header.append(this.title, this.lines, this.agreement)
     this.stage = element("div", "stage")
     this.stage.tabIndex = 0

@@ -151,7 +151,7 @@ class Viewer {
     const asks = query && `${query.row ?? query.address} ${query.frame}`
     if (query && this.shownQuery !== asks) {
       this.shownQuery = asks
-      shows.push(this.#load(this.sides[0], { ...this.data.query, said: "" }, () => true))
+      shows.push(this.#load(this.sides[0], { ...query, said: "" }, () => this.shownQuery === asks))
     }
     Promise.all(shows).then(() => {
       if (asked !== this.asked) return
