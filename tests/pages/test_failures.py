@@ -317,6 +317,7 @@ def test_without_a_split_each_view_says_what_is_missing(app, copied_data, view) 
 )
 def test_what_a_build_evaluates_ahead_is_what_the_view_asks_for(app, copied_data, monkeypatch, page, view, kind):
     """As it is opened first: nothing is computed then, and nothing is offered to be."""
+    monkeypatch.setattr("radcbir_core.evaluation.ahead.AHEAD_FROM", 60)
     store = open_collection("small").store("pixels")
     evaluation = next(one for one in evaluated_ahead(store) if one.kind == kind)
     evaluation.run(store)
