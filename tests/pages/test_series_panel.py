@@ -50,6 +50,7 @@ def test_the_whole_series_asks_and_whole_series_are_hits(scans_app):
     assert not complaints(at)
     assert "3 slices asked, and series are ordered by mean of best matches" in html(at)
     assert "<b>4 of 4 series</b> same anatomy" in html(at)
+    assert "Only 4 of 10: no more series are left" in html(at)
     assert len(cards(at)) == 4
     at.selectbox(key=next(one.key for one in at.selectbox if one.label == "Votes")).set_value("rrf").run()
     assert "reciprocal rank fusion" in html(at)

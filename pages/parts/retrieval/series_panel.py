@@ -105,7 +105,7 @@ def show(
         help="The series as a table",
         on_click="ignore",
     )
-    st.html(f'<p class="radcbir-summary">{summary(answer, labels, milliseconds=milliseconds)}</p>')
+    st.html(f'<p class="radcbir-summary">{summary(answer, labels, k=k, milliseconds=milliseconds)}</p>')
     if len(answer):
         gallery.show(
             collection,
@@ -119,7 +119,7 @@ def show(
         )
 
 
-def summary(answer: SeriesAnswer, labels: Labels | None, *, milliseconds: float) -> str:
+def summary(answer: SeriesAnswer, labels: Labels | None, *, k: int, milliseconds: float) -> str:
     """What the series add up to, as HTML: how many agree with the query, and how they were found."""
     if not len(answer):
         return "No series is left to be a hit."
@@ -133,7 +133,9 @@ def summary(answer: SeriesAnswer, labels: Labels | None, *, milliseconds: float)
             same = sum(gallery.agreement(mine, hit) == "same" for hit in of_hits)
             parts.append(f"<b>{same} of {counted(len(theirs), 'series', 'series')}</b> same {title}")
     told = f"{answer.said} {milliseconds:.0f} ms."
-    return f"{' &emsp; '.join(parts)}<br><small>{markup(told)}</small>"
+    if len(answer) < k:
+        told += f" Only {len(answer)} of {k}: no more series are left after filters and exclusions."
+    return "<br>".join([*([" &emsp; ".join(parts)] if parts else []), f"<small>{markup(told)}</small>"])
 
 
 def notes_of(answer: SeriesAnswer) -> list[str]:
