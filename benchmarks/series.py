@@ -99,9 +99,9 @@ def main() -> None:
         if options.real:
             table = clips(options.real, folder)
             root = options.real / "pocus_lung_us"
-            request = ImportRequest([table], "clips", image_root=root, check="exists")
+            request = ImportRequest([table], "clips", image_root=root, check="bytes")
             told("Ultrasound clips", import_as(request).collection)
-            request = ImportRequest([options.real / "nih_cxr14_64px"], "chests", check="exists")
+            request = ImportRequest([options.real / "nih_cxr14_64px"], "chests", check="bytes")
             told("Radiographs by patient", import_as(request).collection, group="patient")
 
 
