@@ -15,12 +15,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from radcbir_core.jobs import Job, list_jobs
 from radcbir_core.storage import disk_errors
+
+if TYPE_CHECKING:
+    import pytest
 
 _SITE = """
 import sys
@@ -122,16 +123,15 @@ def in_process(folder: str, options: str) -> None:
                 )
 
     execution.Teller.__call__ = tell_later  # type: ignore[method-assign]
-    patch = pytest.MonkeyPatch()
     if wanted["builds"]:
-        from tests.stand_ins import use_quick_map
+        from tests.stand_ins import ForGood, use_quick_map
 
-        use_quick_map(patch)
-        _slow_pixels(patch, controls)
+        use_quick_map(ForGood())
+        _slow_pixels(controls)
     if wanted["root"] is not None:
-        from tests.stand_ins import use_stand_ins
+        from tests.stand_ins import ForGood, use_stand_ins
 
-        use_stand_ins(patch, Path(wanted["root"]), images=wanted["images"], drawn=wanted["drawn"])
+        use_stand_ins(ForGood(), Path(wanted["root"]), images=wanted["images"], drawn=wanted["drawn"])
 
 
 def _says(path: Path) -> list[str]:
@@ -141,7 +141,7 @@ def _says(path: Path) -> list[str]:
         return []
 
 
-def _slow_pixels(patch: pytest.MonkeyPatch, controls: Controls) -> None:
+def _slow_pixels(controls: Controls) -> None:
     from radcbir_core.encoders.families.pixels import PixelsEncoder
 
     encode = PixelsEncoder.encode_prepared
@@ -151,7 +151,7 @@ def _slow_pixels(patch: pytest.MonkeyPatch, controls: Controls) -> None:
             time.sleep(0.05)
         return encode(self, batch)
 
-    patch.setattr(PixelsEncoder, "encode_prepared", encode_later)
+    PixelsEncoder.encode_prepared = encode_later  # type: ignore[method-assign]
 
 
 def wait_for(that: Callable[[], object], *, seconds: float = 60.0) -> None:
@@ -159,6 +159,8 @@ def wait_for(that: Callable[[], object], *, seconds: float = 60.0) -> None:
     until = time.monotonic() + seconds
     while not that():
         if time.monotonic() > until:
+            import pytest  # here, because the processes of jobs import this module and have no use for it
+
             told = [(job.id, job.status(), _log(job)) for job in list_jobs()]
             pytest.fail(f"it did not come to that within {seconds:g} s: {told}")
         time.sleep(0.03)

@@ -6,15 +6,15 @@ Run as a program, it makes the demonstration in a process of its own: ``python -
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import EncoderStore
@@ -25,6 +25,23 @@ from radcbir_core.projection.projecting import Projection
 from radcbir_core.storage import atomic_path
 from tests.kept_embeddings import kept_embeddings
 from tests.small_images import draw
+
+
+class Patch(Protocol):
+    """What pytest's ``MonkeyPatch`` does for a name with dots."""
+
+    def setattr(self, target: str, name: Any, /) -> None:
+        """Let the name stand for something else."""
+
+
+class ForGood:
+    """The same in a process that ends with it, and need not import pytest, which takes as long as a small job."""
+
+    def setattr(self, target: str, name: Any, /) -> None:
+        """Let the name stand for something else."""
+        module, _, attribute = target.rpartition(".")
+        setattr(importlib.import_module(module), attribute, name)
+
 
 LABELS = (("XR", "chest", "pleural effusion"), ("CT", "head", "hemorrhage"), ("MR", "brain", "meningioma"))
 
@@ -69,7 +86,7 @@ def place_quickly(ids: Any, similarities: Any, *, options: MapOptions, **_: Any)
     return Projection(places, np.ones(len(ids), dtype=np.float32), "none", np.ones(len(ids), dtype=bool))
 
 
-def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 60, drawn: bool = False) -> None:
+def use_stand_ins(patch: Patch, tiny_root: Path, *, images: int = 60, drawn: bool = False) -> None:
     """Make the demonstration quick: a random encoder, few images, simple ones unless ``drawn``, no UMAP."""
     patch.setattr("radcbir_core.encoders.registry.ROOT", tiny_root)
     if not drawn:
@@ -78,7 +95,7 @@ def use_stand_ins(patch: pytest.MonkeyPatch, tiny_root: Path, *, images: int = 6
     use_quick_map(patch)
 
 
-def use_quick_map(patch: pytest.MonkeyPatch) -> None:
+def use_quick_map(patch: Patch) -> None:
     """Lay out maps without UMAP."""
     patch.setattr("radcbir_core.pipeline.project_store", project_quickly)
 
@@ -92,6 +109,5 @@ if __name__ == "__main__":
     def slowly(step: str, done: int, total: int) -> None:
         time.sleep(slow)
 
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        use_stand_ins(monkeypatch, Path(sys.argv[1]))
-        print(json.dumps(run_here(MakeDemonstration(), progress=slowly).seconds))
+    use_stand_ins(ForGood(), Path(sys.argv[1]))
+    print(json.dumps(run_here(MakeDemonstration(), progress=slowly).seconds))
