@@ -27,6 +27,7 @@ from radcbir_core.pipeline import build_collection
 from tests import quick_jobs
 from tests.quick_jobs import Controls, ended, wait_for
 from tests.small_images import draw, write_small_images
+from tests.stand_ins import use_quick_map
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 
@@ -38,6 +39,13 @@ def controls(tmp_path, monkeypatch) -> Controls:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     yield quick_jobs.prepare(monkeypatch, tmp_path)
     quick_jobs.end()
+
+
+@pytest.fixture
+def here(monkeypatch) -> dict[str, str]:
+    """How a job is begun in this process, where it does not matter in which; it starts none, and imports nothing."""
+    use_quick_map(monkeypatch)
+    return {"runner": "thread"}
 
 
 @pytest.fixture
@@ -190,18 +198,18 @@ def test_a_name_that_is_taken_is_refused_before_anything_begins(source):
     assert list_jobs() == []
 
 
-def test_a_further_encoder_for_a_collection_that_stands(source):
+def test_a_further_encoder_for_a_collection_that_stands(source, here):
     import_as(ImportRequest([source], "mine"))
-    status = ended(start(ImportAndBuild("mine", encoders=("pixels",)))).status()
+    status = ended(start(ImportAndBuild("mine", encoders=("pixels",)), **here)).status()
     assert (status.state, status.finished, status.counts["images"]) == ("done", ("pixels",), 61)
     assert set(open_collection("mine").store("pixels").states()) == set(ARTIFACT_NAMES)
 
 
-def test_what_goes_wrong_is_told_and_what_is_finished_stays(source, tmp_path):
-    job = ended(start(wanted(tmp_path / "none")))
+def test_what_goes_wrong_is_told_and_what_is_finished_stays(source, here, tmp_path):
+    job = ended(start(wanted(tmp_path / "none"), **here))
     assert job.status().state == "failed"
     assert "none does not exist. Check the path." in job.status().error
-    job = ended(start(wanted(source, encoders=("local-dir:/nowhere", "pixels"))))
+    job = ended(start(wanted(source, encoders=("local-dir:/nowhere", "pixels")), **here))
     status = job.status()
     assert (status.state, status.finished) == ("failed", ("import", "pixels")), "the other encoder is built"
     assert "/nowhere" in status.error
@@ -216,7 +224,7 @@ def test_what_nobody_thought_of_is_in_the_log(source, controls):
     wait_for(lambda: "Traceback" in job.log_path.read_text())  # the process writes it as it ends, after its state
 
 
-def test_embeddings_are_built_with_the_name_they_were_imported_under(tmp_path):
+def test_embeddings_are_built_with_the_name_they_were_imported_under(here, tmp_path):
     import h5py
     import numpy as np
 
@@ -228,9 +236,9 @@ def test_embeddings_are_built_with_the_name_they_were_imported_under(tmp_path):
     (tmp_path / "ds.csv").write_text("\n".join(["path,modality,anatomy,pathology", *lines]))
     imports = ImportRequest([tmp_path / "ds.h5", tmp_path / "ds.csv"], "vectors", encoder_id="theirs")
     request = ImportAndBuild("vectors", imports, format_name="embeddings")
-    assert ended(start(request)).status().finished == ("import", "theirs")
+    assert ended(start(request, **here)).status().finished == ("import", "theirs")
     assert set(open_collection("vectors").store("theirs").states().values()) == {"current"}
-    again = ended(start(request)).status()
+    again = ended(start(request, **here)).status()
     assert (again.state, again.counts["images"]) == ("done", 30), "embeddings may be added to what is there"
 
 
@@ -252,14 +260,15 @@ def test_an_archive_is_opened_once_and_built_further(source, controls, tmp_path)
         start(ImportAndBuild("second", archive=tmp_path / "first.zip"))
 
 
-def test_what_is_new_is_added_to_what_is_there(source):
+def test_what_is_new_is_added_to_what_is_there(source, here):
     with pytest.raises(CollectionNotFoundError):
         start(wanted(source, imports=ImportRequest([source], "mine", add=True)))
     import_as(ImportRequest([source], "mine"))
     draw(0, 99).save(source / "new.png")
     with (source / "manifest.csv").open("a") as table:
         table.write("new.png,CT,chest,normal,p,train,\n")
-    status = ended(start(wanted(source, imports=ImportRequest([source], "mine", add=True), encoders=()))).status()
+    request = wanted(source, imports=ImportRequest([source], "mine", add=True), encoders=())
+    status = ended(start(request, **here)).status()
     assert (status.state, status.counts["images"]) == ("done", 62)
 
 
@@ -278,8 +287,8 @@ def test_going_on_does_not_take_somebody_elses_collection_for_its_own(source, co
     assert "'mine' exists already" in status.error
 
 
-def test_damaged_records_are_said_and_can_be_dismissed(source):
-    job = ended(start(wanted(source)))
+def test_damaged_records_are_said_and_can_be_dismissed(source, here):
+    job = ended(start(wanted(source, encoders=()), **here))
     wait_for(lambda: not job.is_alive())
     for content in ("{", "[]", "{}", '{"state": "dancing"}'):
         job.status_path.write_text(content)
