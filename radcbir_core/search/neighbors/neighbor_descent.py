@@ -727,6 +727,9 @@ def first_of(
         bits = (products.reshape(-1)[flat] + np.float32(0)).view(np.int32)
         falling = ~(bits ^ ((bits >> 31) & np.int32(_LOW)))
         place = flat - query * width + before
+        if before == 0 and width >= k:
+            # Of copies of one vector there may be any number: those that come later are none of the first.
+            floor = np.nextafter(floor, np.float32(np.inf))
         keys.append((query << 56) | ((falling.astype(np.int64) + (1 << 31)) << _PLACE_BITS) | place)
         numbers.append(given)
         before += width
