@@ -218,7 +218,11 @@ def places(stages: Sequence[str], now: str) -> list[Place]:
     Example:
         >>> places(["load", "embeddings", "index"], "embeddings")
         ['done', 'now', 'later']
+        >>> places(["load", "evaluation", "projection"], "folds")  # what one of a build's evaluations is at
+        ['done', 'now', 'later']
     """
+    if now not in stages and now in EVALUATION and "evaluation" in stages:
+        now = "evaluation"
     at = stages.index(now) if now in stages else 0
     before: list[Place] = ["done"] * at
     after: list[Place] = ["later"] * (len(stages) - at - 1)

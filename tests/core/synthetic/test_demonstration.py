@@ -53,6 +53,13 @@ def left_behind(data: Path) -> list[str]:
     return [name for name in names if ".partial" in name or name == "shards" or name.endswith("phantoms.json")]
 
 
+def stages_of(seen: list[str]) -> list[str]:
+    """The stages among what was told, in their order; evaluations say themselves what they are at, and nobody else."""
+    stages = [step for step in seen if step in STAGES]
+    assert {*seen} - {*stages} <= {*seen[seen.index("evaluation") : seen.index("projection")]}
+    return stages
+
+
 def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
     seen: list[str] = []
 
@@ -63,7 +70,7 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
 
     report = make_demo(progress=progress)
     assert (report.name, report.images) == ("phantoms", 60)
-    assert tuple(seen) == tuple(stage for stage in STAGES if stage != "first"), "few images are drawn at once"
+    assert stages_of(seen) == [stage for stage in STAGES if stage != "first"], "few images are drawn at once"
     assert set(report.seconds) == {"draw", *ARTIFACT_NAMES}
     assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
     assert open_collection("phantoms").store(ENCODER).spec == "radcbir-mini"
@@ -107,7 +114,7 @@ def test_there_is_something_to_search_while_the_rest_is_drawn(growing) -> None:
             seen.append(step)
 
     report = make_demo(progress=progress)
-    assert tuple(seen) == STAGES
+    assert stages_of(seen) == list(STAGES)
     assert set(report.seconds) == set(STAGES) - {"load"}
     collection = open_collection("phantoms")
     assert len(collection) == report.images == 24
