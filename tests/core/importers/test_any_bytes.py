@@ -34,6 +34,7 @@ PLACES = {
     },
     "medmnist": {"pneumoniamnist.npz": b"PK\x03\x04"},
     "dicom": {"DICOMDIR": b"\0" * 128 + b"DICM", "a.dcm": b"\0" * 128 + b"DICM"},
+    "nifti": {"a.nii": b"\x5c\x01\0\0" + bytes(340) + b"n+1\0"},
     "folder": {"CT/head/mass/1.png": b"\x89PNG\r\n\x1a\n"},
 }
 _LINES = st.lists(
