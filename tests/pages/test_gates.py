@@ -48,7 +48,7 @@ LOOKING = {
         "list_jobs",
     },
     "radcbir_core.importers.uploads.kept_uploads": {"Upload", "uploads_folder"},
-    "radcbir_core.projection.map_making": {"check_neighbors"},
+    "radcbir_core.projection.map_making": {"check_neighbors", "laying_out"},
     "radcbir_core.importers.preview": {"Preview", "PreviewedSource"},
     "radcbir_core.audit": {"account", "audit_path"},
     "radcbir_core.collections.reviews.reviewing": {
@@ -104,6 +104,7 @@ WITHOUT_A_GATE = {
     ("pages/parts/images/gallery.py", ""): {"read_text"},
     ("pages/parts/compare/rankings.py", ""): {"read_text"},
     ("pages/parts/map/chart.py", ""): {"read_text"},
+    ("pages/parts/retrieval/region_panel.py", ""): {"read_text"},
     ("pages/parts/images/viewer/image_viewer.py", ""): {"read_text"},
     ("pages/parts/frame/route_answers.py", "_code"): {"read_bytes"},
     ("pages/parts/frame/loaders.py", "encoder_key"): {"read_bytes"},
