@@ -85,6 +85,7 @@ export class Side {
       return row
     })
     this.details.querySelector("table").replaceChildren(...rows)
+    this.details.hidden = !rows.length
     this.stage.setAttribute("aria-label", [this.name, said, facts.head].filter(Boolean).join(", "))
     this.root.dataset.imageId = facts.image_id ?? ""
   }

@@ -9,6 +9,7 @@ import { Windows, dragged, words } from "./windows.js"
 
 const REST_AFTER = 140
 const TELL_AFTER = 250
+const SAID_FOR = 5000
 const ZOOM_STEP = 1.25
 const MOST_ZOOM = 40
 const LEAST_ZOOM = 0.2
@@ -75,6 +76,7 @@ class Viewer {
     this.observer.disconnect()
     this.leaveKeys?.()
     clearTimeout(this.telling)
+    clearTimeout(this.saying)
     clearTimeout(this.resting)
     cancelAnimationFrame(this.frame)
   }
@@ -498,7 +500,9 @@ class Viewer {
   }
 
   #say(text) {
+    clearTimeout(this.saying)
     if (this.status.textContent !== text) this.status.textContent = text
+    if (text) this.saying = setTimeout(() => this.#say(""), SAID_FOR)
   }
 
   #fillHelp() {
