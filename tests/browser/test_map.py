@@ -63,7 +63,7 @@ def selected(page, text):
 
 
 LEFT, RIGHT, HIGH, LOW = 0.004, 0.996, 0.1, 0.996
-AROUND_ALL = [(LEFT, HIGH), (LEFT, 0.09), (0.5, 0.09), (0.5, 0.004), (0.7, 0.004), (0.7, LOW), (LEFT, LOW)]
+AROUND_ALL = [(LEFT, HIGH), (LEFT, 0.09), (0.31, 0.09), (0.31, 0.004), (0.7, 0.004), (0.7, LOW), (LEFT, LOW)]
 EVERYTHING = "select=box%3A-999%2C-999%2C999%2C999"
 
 

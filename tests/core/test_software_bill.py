@@ -34,6 +34,7 @@ COMPATIBLE = {
     "ISC License",
     "MIT",
     "MIT License",
+    "MIT-0",
     "MIT-CMU",
     "MPL-2.0",
     "PSF-2.0",

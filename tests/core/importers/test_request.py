@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.request import OPTIONS, ImportRequest
 
@@ -24,6 +25,8 @@ GIVEN = {
     "uncertain": "positive",
     "download": "breastmnist",
     "encoder_id": "e",
+    "server": "https://pacs.example/dicom-web",
+    "wanted": Wanted(studies=("1.2.3",)),
 }
 
 
