@@ -79,7 +79,7 @@ def test_what_changes_nothing_loses_nothing(store) -> None:
     # Copies may change places: on some processors the last bit of a product depends on where a row stands.
     assert (result.tables["queries"]["rank_biased_overlap"] > 0.99).mean() > 0.9
     differences = result.table["difference"].dropna()
-    assert (differences == 0).mean() > 0.9
+    assert (differences == 0).mean() > 0.8
     assert differences[result.table["averaging"] == "micro"].abs().max() < 0.05
     assert worst_said(result.table, k=3).startswith("No change takes anything from P@3 for sure")
 
