@@ -28,17 +28,34 @@ def store(small_data, tmp_path, monkeypatch):
 
 def by_hand(store, row: int, step: Step, k: int) -> tuple[list[int], float]:
     """The first k hits of a changed image, and its similarity to itself, one image after the other."""
-    encoder, collection = load_encoder("pixels"), store.collection
-    query = encoder.encode_images([step(collection.read_image(row).pixels)])[0]
-    frame = collection.manifest.frame
-    labels = collection.manifest.labels("label").codes
+    query = load_encoder("pixels").encode_images([step(store.collection.read_image(row).pixels)])[0]
+    scored = scored_by_hand(store, row, query)
+    return [other for _, other in scored[:k]], float(query @ stored_vectors(store)[row])
+
+
+def stored_vectors(store) -> np.ndarray:
     vectors = np.load(store.layout.folder / "embeddings.npy").astype(np.float64)
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def scored_by_hand(store, row: int, query: np.ndarray) -> list[tuple[float, int]]:
+    """What may be a hit of a row, most similar to ``query`` first, each with its similarity below 0."""
+    frame, labels = store.collection.manifest.frame, store.collection.manifest.labels("label").codes
+    vectors = stored_vectors(store)
     scored = []
     for other in range(len(frame)):
         same = frame["patient_id"][other] and frame["patient_id"][other] == frame["patient_id"][row]
         if other != row and not same and labels[other] >= 0 and store.valid[other]:
             scored.append((-float(query @ vectors[other]), other))
-    return [other for _, other in sorted(scored)[:k]], float(query @ vectors[row])
+    return sorted(scored)
+
+
+def is_undecided(store, row: int, k: int) -> bool:
+    """Whether the order of the first k hits is one of equals, or hangs on the half precision of the stored query."""
+    query = load_encoder("pixels").encode_images([store.collection.read_image(row).pixels])[0]
+    asked, stored = (scored_by_hand(store, row, one)[: k + 1] for one in (query, stored_vectors(store)[row]))
+    equal = any(np.diff([similarity for similarity, _ in found]).min() < 2e-7 for found in (asked, stored))
+    return equal or [other for _, other in asked[:k]] != [other for _, other in stored[:k]]
 
 
 def test_every_figure_is_that_of_a_search_by_hand(store) -> None:
@@ -73,14 +90,21 @@ def test_every_figure_is_that_of_a_search_by_hand(store) -> None:
 
 
 def test_what_changes_nothing_loses_nothing(store) -> None:
-    """The search of changed queries and the neighbor graph agree where nothing was changed."""
+    """The search of changed queries and the neighbor graph agree where nothing was changed.
+
+    A changed query is asked in single precision, the graph's as it is stored, in half; and products of copies may
+    differ in their last bit. Where that decides an order, an independent search has to say so.
+    """
     result = Robustness(PROTOCOL, perturbations=("rotate:0", "gamma:1", "scale:100"), sample=30).compute(store)
-    assert (result.tables["queries"]["overlap@3"] == 1).all()
-    # Copies may change places: on some processors the last bit of a product depends on where a row stands.
-    assert (result.tables["queries"]["rank_biased_overlap"] > 0.99).mean() > 0.9
-    differences = result.table["difference"].dropna()
-    assert (differences == 0).mean() > 0.8
-    assert differences[result.table["averaging"] == "micro"].abs().max() < 0.05
+    queries = result.tables["queries"]
+    assert (queries["overlap@3"] == 1).all()
+    unchanged = queries[queries["perturbation"] == UNCHANGED].set_index("row")
+    undecided = {row for row in unchanged.index if is_undecided(store, row, 3)}
+    assert len(undecided) <= 3
+    others = queries[~queries["row"].isin(undecided)].set_index("row")
+    assert (others["rank_biased_overlap"] > 0.99).all()
+    for figure in ("p@1", "p@3"):
+        assert (others[figure] == unchanged.loc[others.index, figure]).all()
     assert worst_said(result.table, k=3).startswith("No change takes anything from P@3 for sure")
 
 
