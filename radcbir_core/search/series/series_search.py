@@ -28,7 +28,7 @@ from radcbir_core.images import Limits, decode_image, is_volume_name, read_volum
 from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.backend import Exclusion, Mask, Rows, unit
 from radcbir_core.search.exclusions import exclusions_of
-from radcbir_core.search.queries.query import EmbeddedQuery, Known, Means, Measure, RowQuery
+from radcbir_core.search.queries.query import EmbeddedQuery, Known, Means, Measure, RowQuery, VectorQuery
 from radcbir_core.search.retriever import Retriever, Where
 from radcbir_core.search.series.votes import (
     DEPTH,
@@ -302,7 +302,7 @@ def search_series(
         if mask is not None:
             allowed &= mask
     codes = series_codes(collection)
-    plain = EmbeddedQuery(_Slices(), embedded.vectors)  # what may be returned is decided already
+    plain = EmbeddedQuery(VectorQuery(embedded.vectors), embedded.vectors)  # what may be returned is decided already
     candidates, sums = _candidates(retriever, plain, codes, allowed=allowed, k=k)
     outside = isinstance(asked, VolumeQuery)
     answer = SeriesAnswer(collection, store.encoder_id, names, not outside, chosen, ())
@@ -332,20 +332,6 @@ def search_series(
             )
         )
     return replace(answer, hits=tuple(hits))
-
-
-@dataclass(frozen=True, slots=True)
-class _Slices:
-    """Slices that ask together, of which it is known elsewhere what they may not return."""
-
-    measure: Measure = field(default="similarity", init=False)
-    known: Known = field(default="never", init=False)
-
-    def embed(self, means: Means) -> EmbeddedQuery:
-        raise NotImplementedError
-
-    def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
-        return [] if not exclude else exclusions_of(store, np.empty(0, dtype=np.intp), exclude)
 
 
 def _asking(store: EncoderStore, row: int, every: int | None) -> tuple[Rows, Rows]:
