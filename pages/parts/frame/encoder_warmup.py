@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 
+from pages.parts.frame import garbage
 from radcbir_core.encoders import Encoder, known_encoders, load_encoder
 
 _lock = threading.Lock()
@@ -49,6 +50,7 @@ def _load(spec: str, future: Future[Encoder]) -> None:
     try:
         encoder = load_encoder(spec)
         encoder.encode_texts(["chest"])  # loads the tokenizer too
+        garbage.leave_out_modules()
         future.set_result(encoder)
     except BaseException as error:  # noqa: BLE001  # handed to whoever takes the encoder
         future.set_exception(error)

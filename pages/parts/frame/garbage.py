@@ -8,15 +8,27 @@ never garbage: once they are loaded, they need not be looked at again.
 from __future__ import annotations
 
 import gc
-from functools import cache
+import sys
+from threading import Lock
+from typing import Final
+
+MANY: Final = 50
+"""So many new modules are worth looking through all objects once more."""
+
+_one_at_a_time: Final = Lock()
+_left_out = 0
 
 
-@cache
-def leave_out_modules(page: str) -> None:  # noqa: ARG001 - once for each page, since each loads some of its own
-    """Collect what is garbage now, and look only at what comes after it from now on.
+def leave_out_modules() -> None:
+    """Where many modules have been loaded since, collect what is garbage now, and look only at what comes after it.
 
-    Args:
-        page: Whose modules have been loaded.
+    To be called wherever much may have been imported: when a page begins, since libraries are imported as late as they
+    are needed, and once the encoder is there.
     """
-    gc.collect()
-    gc.freeze()
+    global _left_out  # noqa: PLW0603 - a setting of the process
+    with _one_at_a_time:
+        if len(sys.modules) - _left_out < MANY:
+            return
+        _left_out = len(sys.modules)
+        gc.collect()
+        gc.freeze()

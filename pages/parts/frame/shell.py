@@ -117,7 +117,7 @@ def choose(title: str) -> Choice:
         menu_items={"About": "RadCBIR: content-based retrieval of radiological images. Research use only."},
     )
     keep_uploads_in_memory()
-    garbage.leave_out_modules(title)
+    garbage.leave_out_modules()
     st.logo(_LOGO, size="large", icon_image=_ICON)
     stylesheet.draw()
     state.enter(title.lower())
