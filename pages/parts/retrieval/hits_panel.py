@@ -148,10 +148,6 @@ def show(opened: Opened, asked: Asked) -> None:
         explained_hit.show(opened, asked, rows)
         label_panel.show(opened, asked, rows)
         beside, facets = st.container(key="radcbir-hits-and-facets").columns([5, 1], gap="medium")
-        with facets:
-            facet_column.show(
-                collection, lambda filters: search(answer.query, k=DEPTH, where=filters, order="cosine"), where
-            )
         with beside:
             if len(rows):
                 gallery.show(
@@ -169,6 +165,11 @@ def show(opened: Opened, asked: Asked) -> None:
                     on_mark=composing.mark,
                     notes=fewer_hits.notes(read_hits.joined(hit_notes(answer, compared), readings), found),
                 )
+        with facets:
+            # After the hits, which are waited for.
+            facet_column.show(
+                collection, lambda filters: search(answer.query, k=DEPTH, where=filters, order="cosine"), where
+            )
         fewer_hits.show_rest(opened, found, one=fewer.one, on_query=use_image)
         patient_lane.show(opened, asked.row, on_query=use_image)
         if compared is not None and len(compared.gone):
