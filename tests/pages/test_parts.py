@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
-from pages.parts.frame import garbage, palette, shell, text
+from pages.parts.frame import palette, shell, text
 from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.jobs import stages
@@ -111,14 +111,3 @@ def test_each_artifact_has_its_stage_of_a_build():
     for artifact in ARTIFACTS:
         said = stages.line(Status(stage=artifact.name, done=1, total=4))
         assert ("1 of 4 images" in said) == artifact.counts_images
-
-
-def test_what_pages_have_loaded_is_not_looked_through_for_garbage(monkeypatch):
-    done = []
-    monkeypatch.setattr(garbage.gc, "collect", lambda: done.append("collect"))
-    monkeypatch.setattr(garbage.gc, "freeze", lambda: done.append("freeze"))
-    garbage.leave_out_modules.cache_clear()
-    for page in ("Home", "Map", "Home"):
-        garbage.leave_out_modules(page)
-    garbage.leave_out_modules.cache_clear()
-    assert done == ["collect", "freeze"] * 2

@@ -10,7 +10,7 @@ from pages.parts.frame import palette
 from tests.conftest import REPOSITORY
 
 SHEET = Path(pages.parts.frame.stylesheet.__file__).with_name("style.css").read_text(encoding="utf-8")
-SOURCES = [REPOSITORY / "app.py", *(REPOSITORY / "pages").rglob("*.py")]
+SOURCES = [REPOSITORY / "app.py", *(REPOSITORY / "pages").rglob("*.py"), *(REPOSITORY / "pages").rglob("*.html")]
 
 
 def test_no_page_has_a_style_of_its_own() -> None:

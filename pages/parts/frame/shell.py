@@ -20,6 +20,7 @@ from starlette.formparsers import MultiPartParser
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.parts.frame import garbage, loaders, remedies, rights, server_paths, state, stylesheet
+from pages.parts.frame.guide import page_help, skip_link, tour
 from pages.parts.frame.text import literal, markup, message
 from pages.parts.jobs import first_start, stages, waiting
 from radcbir_core.collections.collection import Collection
@@ -126,7 +127,10 @@ def choose(title: str) -> Choice:
         choices = st.container(gap="small")
         person = st.container(gap="xxsmall")
         st.html('<div class="radcbir-notice">Research use only. Not for diagnosis.</div>')
-    st.header(title, anchor=False)
+    skip_link.draw(title)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="radcbir-title"):
+        st.header(title, anchor=False, width="content")
+        page_help.draw(title)
     try:
         _let_in(person)
     except RadcbirError as error:
@@ -135,6 +139,7 @@ def choose(title: str) -> Choice:
     chosen = Choice(None, None)
     with errors_shown():
         chosen = _choose(choices, title)
+        tour.show(title, chosen.collection, chosen.encoder_id)
     for label, path, icon in pages_there():
         links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
     return chosen

@@ -4,7 +4,8 @@ Owns the names of the URL parameters, the helpers that tie a widget to one, and 
 The URL is the truth: a widget starts from it and writes back to it. Streamlit's own ``bind="query-params"`` is not used
 because it drops a value it does not know without a word; here a value that does not fit is reported beside the widget.
 
-Parameters shared by all pages: ``collection``, ``encoder``. On Retrieval, among Mined failures and on the Map:
+Parameters shared by all pages: ``collection``, ``encoder``; and ``tour``, the stop of the guided tour, which no page
+remembers. On Retrieval, among Mined failures and on the Map:
 ``select`` (what is selected on the map, repeated; ``box:x,y,x,y``, ``lasso:x,y,…`` or ``image:ID``, with a minus where
 it takes away, and ``ENCODER@``, ``/MAP@`` or ``ENCODER/MAP@`` before an outline on another map than the open encoder's
 first one). On Retrieval: ``image`` or ``text``, ``source``, ``upload`` (``several``),
@@ -97,7 +98,7 @@ def enter(page: str) -> None:
 
 def left_at(page: str) -> dict[str, list[str]]:
     """The URL parameters to open another page with: where it was left, with the collection and encoder open now."""
-    memory = {name: values for name, values in _visits().get(page, {}).items() if name not in SHARED}
+    memory = {name: values for name, values in _visits().get(page, {}).items() if name not in (*SHARED, "tour")}
     now = {name: st.query_params.get_all(name) for name in SHARED if get(name)}
     if now.get("collection") != _visits().get(page, {}).get("collection"):
         memory = {}

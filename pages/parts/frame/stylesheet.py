@@ -19,6 +19,18 @@ def draw() -> None:
     st.html(f"<style>{_sheet()}</style>")
 
 
+def outline(selector: str) -> None:
+    """Draw a line around a part of this page, to say "here".
+
+    Args:
+        selector: Of CSS; from the code, never from outside.
+    """
+    st.html(
+        f"<style>{selector} {{ outline: 2px solid var(--radcbir-accent); outline-offset: 5px; border-radius: 6px; }}"
+        "</style>"
+    )
+
+
 @cache
 def _sheet() -> str:
     colors = "".join(f"--radcbir-{name}: {color}; " for name, color in STYLESHEET.items())

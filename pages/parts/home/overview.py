@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.parts.frame import counts, encoder_states, loaders, problem_table, server_paths, shell, state
+from pages.parts.frame.guide import tour
 from pages.parts.frame.text import literal, markup
 from pages.parts.home import encoder_figures
 from pages.parts.images import gallery
@@ -155,6 +156,7 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
                     *("build", collection.name, "--encoder", store.spec),
                 )
     if encoder_id is not None:
+        tour.offer("New here? Take the tour")
         for label, path, icon in shell.pages_there():
             if label in INVITATIONS:
                 st.page_link(
