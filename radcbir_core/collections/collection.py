@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from radcbir_core.collections.manifests.digests import Digests, digests_of
 from radcbir_core.collections.manifests.manifest import FRAME_COLUMN, Manifest
 from radcbir_core.collections.records.record import (
     ARCHIVED,
+    BLACKED_OUT,
     PROBLEM_COLUMNS,
     digests_in,
     manifest_in,
@@ -30,6 +31,7 @@ from radcbir_core.collections.records.record import (
     read_record,
     write_problems,
 )
+from radcbir_core.collections.text_boxes import FILTER, BurnedText, burned_text_of
 from radcbir_core.collections.thumbnails import ThumbnailShards
 from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy, StaleError
 from radcbir_core.images import DecodedImage, decode_image
@@ -112,7 +114,23 @@ class Collection:
                     f"Expected the manifest that collection.json describes, but {self.manifest_path} is another. "
                     "Import the collection again."
                 )
+            with suppress(CollectionError):  # a damaged table is said where somebody asks for what is in it
+                burned = burned_text_of(manifest, self.layout.text_boxes, images=self.digests.images)
+                manifest.attach(FILTER, burned.codes())
             return manifest
+
+    def burned_text(self) -> BurnedText:
+        """In which images text seems burned in, as it is on disk now.
+
+        Raises:
+            CollectionError: What was found is damaged on disk.
+        """
+        return burned_text_of(self.manifest, self.layout.text_boxes, images=self.digests.images)
+
+    @property
+    def blacks_out(self) -> bool:
+        """Whether its thumbnails are shown without the text that was found in the images."""
+        return self.record.get(BLACKED_OUT) is True
 
     def _refuse_changed(self, error: CollectionError | None) -> None:
         """Do nothing if the collection is the one that was opened."""

@@ -20,6 +20,8 @@ from radcbir_core.collections.layout import (
     IMAGES,
     PROBLEMS,
     REVIEWS,
+    TEXT_BOXES,
+    TEXT_BOXES_WORK,
     THUMBNAILS,
     Layout,
     collections_folder,
@@ -29,7 +31,7 @@ from radcbir_core.errors import RadcbirError
 from radcbir_core.storage import disk_errors
 from radcbir_core.swapping import finish_swaps
 
-PARTS = ("manifest", "thumbnails", "images", "problems", "reviews", *ARTIFACT_NAMES, "other")
+PARTS = ("manifest", "thumbnails", "images", "problems", "reviews", "text boxes", *ARTIFACT_NAMES, "other")
 """The parts whose sizes are told, in this order."""
 
 _TOP = {
@@ -37,6 +39,8 @@ _TOP = {
     CORRECTIONS: "manifest",
     COUNTS: "manifest",
     REVIEWS: "reviews",
+    TEXT_BOXES: "text boxes",
+    TEXT_BOXES_WORK: "text boxes",
     THUMBNAILS: "thumbnails",
     IMAGES: "images",
 }

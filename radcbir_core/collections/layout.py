@@ -25,6 +25,8 @@ PROBLEMS: Final = "problems.csv"
 CORRECTIONS: Final = "corrections.csv"
 COUNTS: Final = "counts.json"
 REVIEWS: Final = "reviews.jsonl"
+TEXT_BOXES: Final = "text-boxes.parquet"
+TEXT_BOXES_WORK: Final = "text-boxes-work"
 THUMBNAILS: Final = "thumbnails"
 IMAGES: Final = "images"
 ENCODERS: Final = "encoders"
@@ -172,6 +174,16 @@ class Layout:
         return self.folder / REVIEWS
 
     @property
+    def text_boxes(self) -> Path:
+        """In which images text seems burned in, and where; there once somebody has let them be looked at."""
+        return self.folder / TEXT_BOXES
+
+    @property
+    def text_boxes_work(self) -> EncoderLayout:
+        """Where the parts of that table lie while images are being looked at, and the lock of whoever looks."""
+        return EncoderLayout(self.folder / TEXT_BOXES_WORK)
+
+    @property
     def thumbnails(self) -> Path:
         """Small pictures, packed in shards, row-aligned."""
         return self.folder / THUMBNAILS
@@ -202,8 +214,9 @@ class Layout:
         return sorted(entry.name for entry in self.encoders.iterdir() if EncoderLayout(entry).record.is_file())
 
     def build_locks(self) -> list[Path]:
-        """The locks of all encoders that were ever built."""
-        return sorted(self.encoders.glob("*/.lock"))
+        """The locks of all encoders that were ever built, and of who looks for text."""
+        looks = self.text_boxes_work.lock
+        return [*sorted(self.encoders.glob("*/.lock")), *([looks] if looks.exists() else [])]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ from radcbir_core.collections.layout import (
     PROBLEMS,
     RECORD,
     REVIEWS,
+    TEXT_BOXES,
     EncoderLayout,
     Layout,
     check_name,
@@ -62,6 +63,7 @@ from radcbir_core.collections.records.migration import (
 from radcbir_core.collections.records.record import ARCHIVED, digests_in, read_problems
 from radcbir_core.collections.records.record_rules import COLLECTION, odd_field
 from radcbir_core.collections.reviews.review_log import read_log
+from radcbir_core.collections.text_boxes import read_text_boxes
 from radcbir_core.collections.writing import new_collection, refuse_existing
 from radcbir_core.errors import FILE, ArchiveError, CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
@@ -297,6 +299,7 @@ def _check_parts(folder: Path, record: dict[str, Any], called: str) -> None:
             f"Expected the list of what could not be imported, but {PROBLEMS} in {called} is damaged. Export it again."
         ) from error
     _check_reviews(folder, called)
+    _check_text_boxes(folder, called)
     _check_manifest(folder / MANIFEST, rows, record, called)
     encoders = Layout(folder).encoders
     for encoder in sorted(encoders.iterdir()) if encoders.is_dir() else []:
@@ -315,6 +318,17 @@ def _check_reviews(folder: Path, called: str) -> None:
         raise ArchiveError(
             f"Expected entries of reviews only, but of line {line} of {REVIEWS} in {called}: {reason}. Export it again."
         )
+
+
+def _check_text_boxes(folder: Path, called: str) -> None:
+    path = Layout(folder).text_boxes
+    try:
+        if path.is_file():
+            read_text_boxes(path)
+    except CollectionError as error:
+        raise ArchiveError(
+            f"Expected the table of where text was found, but {TEXT_BOXES} in {called} is damaged. Export it again."
+        ) from error
 
 
 def _check_history(collection: Collection, called: str) -> None:

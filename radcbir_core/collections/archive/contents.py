@@ -23,6 +23,7 @@ from radcbir_core.collections.layout import (
     MANIFEST,
     PROBLEMS,
     REVIEWS,
+    TEXT_BOXES,
     THUMBNAILS,
 )
 from radcbir_core.errors import ArchiveError
@@ -48,6 +49,7 @@ _OF_ENCODER = [
 ]
 _BELONGS = re.compile(
     rf"{re.escape(MANIFEST)}|{re.escape(PROBLEMS)}|{re.escape(CORRECTIONS)}|{re.escape(REVIEWS)}"
+    rf"|{re.escape(TEXT_BOXES)}"
     rf"|{THUMBNAILS}/[0-9]{{6,}}\.(?:bin|crc|npy)"
     rf"|{ENCODERS}/[a-z0-9][a-z0-9._-]*/(?:{'|'.join(_OF_ENCODER)})"
 )

@@ -159,6 +159,7 @@ class Manifest:
         self._masks: OrderedDict[tuple[str, frozenset[str]], npt.NDArray[np.uint8]] = OrderedDict()
         self._orders: dict[str, npt.NDArray[np.int32]] = {}
         self._asked: dict[str, OrderedDict[str, npt.NDArray[np.intp]]] = {}
+        self._attached: list[str] = []
         self._lock = threading.RLock()
 
     def __len__(self) -> int:
@@ -281,6 +282,18 @@ class Manifest:
                 self._check_column(name)
                 self._codes[name] = _encode(self._columns.encoded(name))
             return self._codes[name]
+
+    def attach(self, name: str, codes: Codes) -> None:
+        """Let images be filtered by something that is known of them and is no column of the table.
+
+        Args:
+            name: What it is called; a column of the same name keeps it, and nothing is attached.
+            codes: ``(N,)``.
+        """
+        with self._lock:
+            if name not in self._columns.schema.names:
+                self._codes[name] = codes
+                self._attached.append(name)
 
     def counts(self, name: str) -> dict[str, int]:
         """How many images have each value of a column, most frequent first; of ``pathologies``, each for what it shows.
@@ -583,7 +596,10 @@ class Manifest:
         return np.flatnonzero(np.asarray(contains))[:limit].astype(np.int64)
 
     def filterable(self, *, most: int = 200) -> list[str]:
-        """Columns worth filtering by: 2 to ``most`` distinct values, identifiers left out; ``pathologies`` too."""
+        """Columns worth filtering by: 2 to ``most`` distinct values, identifiers left out; ``pathologies`` too.
+
+        What was attached comes last, also where all images have one value.
+        """
         names = []
         for name in self.column_names:
             if name == "pathologies":
@@ -593,7 +609,8 @@ class Manifest:
                 continue  # a source's own lists: there is no filter for these
             elif name not in _NEVER_A_FILTER and self._has_few(name, most) and len(self.codes(name).values) > 1:
                 names.append(name)
-        return names
+        # Of those of which nothing is known there is nothing to choose.
+        return names + [name for name in self._attached if (self._codes[name].codes >= 0).any()]
 
     def _first(self, name: str) -> pa.ChunkedArray:
         return self._columns.first(name, _FIRST_ROWS).cast(pa.string())

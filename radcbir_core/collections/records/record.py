@@ -24,6 +24,9 @@ from radcbir_core.storage import atomic_bytes, digest_file, read_json, write_jso
 ARCHIVED: Final = "archive"
 """What collection.json tells of the archive that a collection was opened from."""
 
+BLACKED_OUT: Final = "thumbnails_blacked_out"
+"""Whether the text that was found in images is painted black in their thumbnails."""
+
 RENAMED: Final = "renamed"
 """What a collection is under another name of its folder: ``name``, and ``title`` if that changes too."""
 

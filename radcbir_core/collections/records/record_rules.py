@@ -84,6 +84,7 @@ COLLECTION: Final[Mapping[str, Rule]] = {
     "manifest": _text,
     "manifest_digest": _text,
     "problems": _count,
+    "thumbnails_blacked_out": _flag,
     "duplicates": _count,
     "duplicate_groups": _count,
     "corrections": _count,
