@@ -19,6 +19,7 @@ from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import check_name, list_collections
 from radcbir_core.collections.manifests.manifest import Manifest
 from radcbir_core.collections.records.record import PROBLEM_COLUMNS
+from radcbir_core.collections.text_boxes import burned_text_of, header_problems
 from radcbir_core.collections.writing import new_collection, refuse_existing, write_collection
 from radcbir_core.errors import CollectionExistsError, ManifestError, Remedy
 from radcbir_core.images import Limits
@@ -185,8 +186,12 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
     notes += [ONLY_MARKS] if labels and labels <= {"0", "1", "-1", "0.0", "1.0", "-1.0"} else []
     notes += [NOT_DECODED] if request.check != "decode" else []
     notes += [NO_DIGESTS] if request.check == "exists" else []
+    burned = burned_text_of(manifest)
+    problems = pd.DataFrame(accepted.problems, columns=PROBLEM_COLUMNS)
+    if burned.told.any():  # a list of what is in the collection all the same, and to be looked at
+        problems = pd.concat([problems, header_problems(manifest, burned.told)], ignore_index=True)
     facts = {
-        "problems": len(accepted.problems),
+        "problems": len(problems),
         "duplicates": int((groups >= 0).sum()),
         "duplicate_groups": int(groups.max(initial=-1)) + 1,
         "sources": [
@@ -201,7 +206,7 @@ def gather(sources: Sequence[Source], request: ImportRequest, *, progress: Progr
         accepted.root,
         manifest,
         origins,
-        pd.DataFrame(accepted.problems, columns=PROBLEM_COLUMNS),
+        problems,
         facts,
         {name: content for source in sources for name, content in source.private_files.items()},
         main_reason(accepted.problems, sources) if len(accepted.problems) > len(manifest) else None,

@@ -28,6 +28,7 @@ from radcbir_core.dicomweb.server_address import ServerAddress, address_of
 from radcbir_core.dicomweb.server_contents import find_instances
 from radcbir_core.errors import ImageError, ManifestError, ServerError
 from radcbir_core.images import read_header, strip_dicom
+from radcbir_core.images.dicom import pixel_annotation
 from radcbir_core.importers.datasets.dicom_terms import is_term
 from radcbir_core.importers.datasets.dicom_tree import (
     ALLOWED,
@@ -52,6 +53,7 @@ DATASET: Final = "dicomweb"
 
 _DIGEST_BYTES: Final = 10
 _TERMS: Final = tuple(keyword for keyword in ALLOWED if keyword != "SliceThickness")
+_PIXELS: Final = tuple(keyword for keyword in pixel_annotation.ELEMENTS if keyword != "SOPClassUID")
 _MOST_FAULTS: Final = 50
 _UID: Final = re.compile(r"2\.25\.([0-9]{1,25})")
 _PATIENT: Final = re.compile(r"\0P([0-9a-f]{20})")
@@ -212,12 +214,11 @@ def _deidentified(data: bytes, instance: Instance, request: ImportRequest) -> by
         ImageError: It is no DICOM file, is damaged, or is another instance than was asked for.
     """
     name, salt = "the server's file", request.salt
-    header = read_header(data, [*IDENTIFIERS, *_TERMS, "BurnedInAnnotation"], name=name, limits=request.limits)
+    header = read_header(data, [*IDENTIFIERS, *_TERMS, *_PIXELS], name=name, limits=request.limits)
     if str(header.get("SOPInstanceUID") or "") != instance.instance:
         raise ImageError("Expected the instance that was asked for, but the server gives another. Tell who runs it.")
     values = {keyword: _term(header, keyword) for keyword in _TERMS}
-    burned = str(header.get("BurnedInAnnotation") or "").strip()
-    values["BurnedInAnnotation"] = burned if burned in {"YES", "NO"} else ""
+    values |= {keyword: pixel_annotation.term(header, keyword) for keyword in _PIXELS}
     patient = patient_of(header)
     values["PatientID"] = f"P{pseudonym_digest(salt, 'patient', patient).hex()}" if patient else ""
     for kind, keyword in (

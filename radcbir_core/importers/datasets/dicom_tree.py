@@ -14,7 +14,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any
 from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import read_directory, read_header
+from radcbir_core.images.dicom import pixel_annotation
 from radcbir_core.images.dicom.numbers import is_no_number, numbers
 from radcbir_core.images.dicom.quick_header import quick_elements
 from radcbir_core.importers.datasets.dicom_terms import is_term
@@ -44,13 +45,13 @@ ALLOWED = ("Modality", "BodyPartExamined", "ViewPosition", "ImageLaterality", "L
 
 _PLANE = {"ImagePositionPatient": 3, "ImageOrientationPatient": 6}
 _GEOMETRY = (*_PLANE, "InstanceNumber")
-_OTHERS = ("SOPClassUID", "Rows", "Columns", "NumberOfFrames", "BurnedInAnnotation", "SpecificCharacterSet")
+_OTHERS = (*pixel_annotation.ELEMENTS, "Rows", "Columns", "NumberOfFrames", "SpecificCharacterSet")
 _ELEMENTS = (*IDENTIFIERS, *ALLOWED, *_GEOMETRY, *_OTHERS)
 _QUICK = tuple(name for name in _ELEMENTS if name != "SpecificCharacterSet")
 _REQUIRED = frozenset({"SOPInstanceUID", "Rows", "Columns"})
 COLUMNS = (
     *("image_id", "path", "modality", "anatomy", "view", "patient_id", "study_id", "series_id"),
-    *("dicom_modality", "laterality", "slice_thickness_mm", FRAME_COLUMN),
+    *("dicom_modality", "laterality", "slice_thickness_mm", *pixel_annotation.COLUMNS, FRAME_COLUMN),
 )
 _DICOMDIR = "dicomdir"
 _LOOKED_AT = 20
@@ -208,6 +209,7 @@ class Reader:
         self._copies = 0
         self._larger_copies = 0
         self._burned = 0
+        self._captured = 0
         self._dropped: dict[str, int] = defaultdict(int)
         self._no_number: dict[str, int] = defaultdict(int)
         # The slices of a series come one after the other: most patients, studies and series are those of the last file.
@@ -283,7 +285,8 @@ class Reader:
             return
         # The file before may be one that is cut off, which only decoding tells: this one then stands for the image.
         again = self._is_copy(path, key)
-        self._burned += not again and str(header.get("BurnedInAnnotation") or "") == "YES"
+        if not again:
+            self._note_pixels(pixel_annotation.facts_of(header))
         cells = self._cells(path, header, image_id=f"{self._dataset}/{key.hex()}")
         series = self._digest("series", str(header.get("SeriesInstanceUID") or path))
         frames = int(sum(self._numbers(header, "NumberOfFrames", 1)))
@@ -302,6 +305,11 @@ class Reader:
         for frame in range(frames):
             own = {**cells, "image_id": f"{cells['image_id']}-{frame}", FRAME_COLUMN: str(frame)}
             yield _Slice(path, own, key, None, frame, again=again)
+
+    def _note_pixels(self, said: Mapping[str, str]) -> None:
+        burned, _, captured = (said[column] for column in pixel_annotation.COLUMNS)
+        self._burned += burned == "YES"
+        self._captured += burned == pixel_annotation.NOT_SAID and captured not in {"NO", pixel_annotation.NOT_SAID}
 
     def _is_copy(self, path: str, key: bytes) -> bool:
         """Whether a file before is of the same instance."""
@@ -329,6 +337,7 @@ class Reader:
             "dicom_modality": modality,
             "laterality": laterality,
             "slice_thickness_mm": "".join(f"{number:g}" for number in self._numbers(header, "SliceThickness", 1)),
+            **pixel_annotation.facts_of(header),
         }
 
     def _code(self, header: Any, keyword: str) -> str:
@@ -356,6 +365,11 @@ class Reader:
             self._notes.append(
                 f"Files that say that identifying text is burned into their pixels (BurnedInAnnotation): {self._burned}"
                 "."
+            )
+        if self._captured:
+            self._notes.append(
+                f"Secondary captures (of screens, films, documents) whose header does not say whether text is burned "
+                f"into their pixels: {self._captured}. Look for text in them."
             )
         if self._larger_copies:
             self._notes.append(

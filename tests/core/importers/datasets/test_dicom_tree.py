@@ -215,7 +215,11 @@ def test_what_is_no_image_is_a_problem_that_names_nobody(tmp_path, picture) -> N
     problems = report.collection.problems()
     reasons = dict(zip(problems["path"], problems["reason"], strict=True))
     assert report.images == 2
+    burned = reasons.pop("words.dcm")  # in the collection all the same
+    assert "text that identifies is burned into its pixels" in burned
     assert set(reasons) == {"again.dcm", "bomb.dcm", "report.dcm", "cut.dcm", "picture.png", "text.dcm"}
+    assert report.problems == len(problems) == 7
+    assert report.collection.manifest.counts("burned_in_annotation") == {"YES": 1, "not said": 1}
     assert "Expected each DICOM instance once" in reasons["again.dcm"]
     assert "but it says 2,000,000,000" in reasons["bomb.dcm"]
     assert "has no picture in it" in reasons["report.dcm"]
