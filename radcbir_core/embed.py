@@ -14,7 +14,7 @@ import platform
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -35,6 +35,7 @@ from radcbir_core.collections.thumbnails import SHARD_ROWS
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.images import DECODING, prepare_images
+from radcbir_core.images.blackout import blacked_out_thumbnail
 from radcbir_core.images.fitting import Fitting
 from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.progress import Progress, silent
@@ -131,6 +132,7 @@ def embed(
     shards = _open_shards(layout.unfinished(EMBEDDINGS), collection, encoder, batch_size=batch_size)
     number = -(-len(collection) // SHARD_ROWS)
     unfinished = [s for s in range(number) if not (_shard_path(shards, s).is_file() and collection.thumbnails.has(s))]
+    hide = _hiding(collection)
     done = len(collection) - sum(len(_rows_of(collection, s)) for s in unfinished)
     resumed = done
     progress(EMBEDDINGS.name, done, len(collection))
@@ -158,7 +160,7 @@ def embed(
                 done += len(batch)
                 progress(EMBEDDINGS.name, done, len(collection))
             if not collection.thumbnails.has(shard):
-                collection.thumbnails.write(shard, thumbnails)
+                collection.thumbnails.write(shard, [hide(row, one) for row, one in zip(rows, thumbnails, strict=True)])
             _write_shard(shards, shard, vectors, reasons)
     failed = _finish(collection, encoder, shards, number)
     return EmbedReport(
@@ -243,7 +245,7 @@ def mend_thumbnails(collection: Collection, *, workers: int | None = None) -> in
     Raises:
         StorageError: No space left, or no permission.
     """
-    made = 0
+    made, hide = 0, _hiding(collection)
     for shard in range(-(-len(collection) // SHARD_ROWS)):
         if collection.thumbnails.is_whole(shard):
             continue
@@ -252,10 +254,19 @@ def mend_thumbnails(collection: Collection, *, workers: int | None = None) -> in
         with ThreadPoolExecutor(workers or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
             lost = [row for row in rows if row not in kept]
             anew = dict(zip(lost, pool.map(partial(_thumbnail_anew, collection), lost), strict=True))
+        anew = {row: hide(row, thumbnail) for row, thumbnail in anew.items()}
         if any(anew.values()):  # otherwise no image is at hand, and nothing is won
             collection.thumbnails.write(shard, [kept.get(row) or anew.get(row, b"") for row in rows])
             made += sum(map(bool, anew.values()))
     return made
+
+
+def _hiding(collection: Collection) -> Callable[[int, bytes], bytes]:
+    """What paints the text black in a new thumbnail of a row, where the collection's are to be without."""
+    if not collection.blacks_out:
+        return lambda _, thumbnail: thumbnail
+    burned = collection.burned_text()
+    return lambda row, thumbnail: blacked_out_thumbnail(thumbnail, burned.hidden(row)) if thumbnail else thumbnail
 
 
 def _intact_thumbnail(collection: Collection, row: int) -> bytes | None:

@@ -19,6 +19,7 @@ RadcbirError
 ├── QueryError               a query that cannot be answered as asked
 │   └── ImageNotFoundError   an image_id that the collection does not hold
 ├── EvaluationError          a protocol that cannot be run on this collection
+├── TextDetectionError       what finds text in pixels is not installed, or does not work here
 ├── ServerError              another server that does not answer as it should
 ├── RightsError              what somebody asks for is not theirs to do
 └── StorageError             the disk: no space, no permission
@@ -193,6 +194,10 @@ class ImageNotFoundError(QueryError):
 
 class EvaluationError(RadcbirError):
     """A protocol that cannot be run on this collection."""
+
+
+class TextDetectionError(RadcbirError):
+    """The optional part that finds text in pixels is not installed, or does not work here."""
 
 
 class ServerError(RadcbirError):

@@ -7,6 +7,7 @@ below.
 from radcbir_core.cli import import_command  # noqa: F401, I001 - they register
 from radcbir_core.cli import build_commands  # noqa: F401
 from radcbir_core.cli import map_command  # noqa: F401
+from radcbir_core.cli import burned_text_commands  # noqa: F401
 from radcbir_core.cli import query_command  # noqa: F401
 from radcbir_core.cli import series_command  # noqa: F401
 from radcbir_core.cli import why_command  # noqa: F401

@@ -21,7 +21,7 @@ from radcbir_core.errors import RadcbirError
 EXIT_FAILED = 1
 EXIT_ERROR = 2
 EXIT_STOPPED = 130
-GOES_ON = frozenset({"build", "demo", "train-mini"})
+GOES_ON = frozenset({"build", "demo", "train-mini", "find-text"})
 """The commands that keep what is finished when they are stopped, beside an import from a server; of the others nothing
 stays."""
 

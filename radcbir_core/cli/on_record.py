@@ -23,6 +23,8 @@ ON_RECORD: Final = (
     "demo",
     "synthesize",
     "map",
+    "find-text",
+    "black-out",
     "train-mini",
     "fetch-encoder",
     "remove",

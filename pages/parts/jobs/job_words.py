@@ -13,6 +13,11 @@ from radcbir_core.jobs import Request
 if TYPE_CHECKING:
     from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 
+_BURNED_TEXT: Final = {
+    "find": "Look for text in the images",
+    "black-out": "Paint text black in the thumbnails",
+    "show": "Make the thumbnails as they were",
+}
 _STAYS: Final = "What is finished stays; it can go on later."
 
 
@@ -47,6 +52,7 @@ def words_of(request: Request) -> Words:
     # With the first job that is met: the importers come with them, which other pages do without.
     from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
     from radcbir_core.jobs.kinds.export_file import ExportFile
+    from radcbir_core.jobs.kinds.find_burned_text import FindBurnedText
     from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
     from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
     from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
@@ -70,6 +76,8 @@ def words_of(request: Request) -> Words:
             "It stops after the epoch at work. Nothing of it is kept; gone on with, it begins anew.",
             "Nothing of it was kept.",
         )
+    if isinstance(request, FindBurnedText):
+        return Words(_BURNED_TEXT[request.wish])
     if isinstance(request, ImportAndBuild):
         return Words(_import_and_build(request))
     is_demonstration = isinstance(request, MakeDemonstration)

@@ -67,12 +67,15 @@ EVALUATION: Final = {
     "folds": "Hold out patients, and check chances on them",
 }
 """The stages of evaluations, in no order: each has some of them."""
+BURNED_TEXT: Final = {"text-boxes": "Look for text in the images", "blackout": "Paint text black in the thumbnails"}
+"""The stages of what is done about text in pixels."""
 _LABELS: Final = {
     START: "Begin",
     "wait": "Wait for a map of this encoder that is being laid out",
     **IMPORT,
     **DEMONSTRATION,
     **EVALUATION,
+    **BURNED_TEXT,
 }
 
 
@@ -90,6 +93,7 @@ _IMAGES: Final = _Unit("image", "images", with_rate=True)
 _UNITS: Final = {
     **dict.fromkeys(("first", "draw", "write", "import", "table"), _IMAGES),
     **{artifact.name: _IMAGES for artifact in ARTIFACTS if artifact.counts_images},
+    **dict.fromkeys(("text-boxes", "blackout"), _IMAGES),
     "archive": _Unit("MB", "MB", with_rate=True),
     "projection": _Unit("epoch", "epochs"),
     "export": _Unit("row", "rows", with_rate=True),

@@ -16,6 +16,7 @@ from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.storage import digest_of
 
 KINDS: Final = {
+    "burned-text": "radcbir_core.jobs.kinds.find_burned_text:FindBurnedText",
     "collection": "radcbir_core.jobs.kinds.import_and_build:ImportAndBuild",
     "demonstration": "radcbir_core.jobs.kinds.make_demonstration:MakeDemonstration",
     "evaluation": "radcbir_core.jobs.kinds.evaluate_encoder:EvaluateEncoder",
