@@ -45,7 +45,7 @@ def user_folder(platform: str) -> Path:
 
 
 def install_command(extra: str) -> str:
-    """What installs an optional part: ``nifti`` reads NIfTI volumes.
+    """What installs an optional part: ``nifti`` reads NIfTI volumes, ``ocr`` finds text in pixels.
 
     Args:
         extra: Its name; the packages are in ``requirements-EXTRA.txt``.

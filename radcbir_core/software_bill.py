@@ -19,7 +19,9 @@ from radcbir_core.installation import ROOT
 _REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?[^;]*(?:;(.*))?$")
 _EXTRA: Final = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 _CLASSIFIER: Final = "License :: OSI Approved :: "
-_OPTIONAL: Final = frozenset({"authlib", "nibabel"})  # requirements-login.txt, requirements-nifti.txt
+_OPTIONAL: Final = frozenset(
+    {"authlib", "nibabel", "rapidocr-onnxruntime", "onnxruntime"}  # requirements-login.txt, -nifti.txt and -ocr.txt
+)
 _LONGEST_NAME: Final = 60  # some packages put the whole text of their licence where its name belongs
 
 

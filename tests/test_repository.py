@@ -21,24 +21,27 @@ def requirements(name: str) -> list[str]:
     return [line for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-OPTIONAL = {"ai_edge_litert", "medmnist", "nibabel"}
+OPTIONAL = {"ai_edge_litert", "medmnist", "nibabel", "onnxruntime"}
 """What one command each, or one kind of files, asks for when it is used, and says so where it is missing."""
 
 
 def test_every_requirement_is_pinned_and_there_are_at_most_twenty_four() -> None:
     runtime = requirements("requirements.txt")
     assert len(runtime) <= 24
-    further = [line for name in ("dev", "login", "nifti") for line in requirements(f"requirements-{name}.txt")]
+    further = [line for name in ("dev", "login", "nifti", "ocr") for line in requirements(f"requirements-{name}.txt")]
     for line in runtime + further:
         assert re.fullmatch(r"[A-Za-z0-9_.-]+(\[[a-z]+\])?==[0-9][A-Za-z0-9.]*", line), line
 
 
 def test_an_optional_part_is_one_and_the_same_in_all_lists() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["optional-dependencies"] == {"nifti": requirements("requirements-nifti.txt")}
+    assert project["optional-dependencies"] == {
+        extra: requirements(f"requirements-{extra}.txt") for extra in ("nifti", "ocr")
+    }
     assert set(requirements("requirements-nifti.txt")) <= set(requirements("requirements-dev.txt"))
     assert {line.partition("=")[0] for line in requirements("requirements-nifti.txt")} <= OPTIONAL
-    assert not set(requirements("requirements-nifti.txt")) & set(requirements("requirements.txt"))
+    for extra in ("nifti", "ocr"):
+        assert not set(requirements(f"requirements-{extra}.txt")) & set(requirements("requirements.txt"))
 
 
 def imported(*roots: str) -> Iterator[str]:

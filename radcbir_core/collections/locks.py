@@ -2,7 +2,7 @@
 
 Owns the two kinds of locks. The *gate*, beside a collection's folder, is held by whoever fills or changes the
 collection, and for a moment by whoever begins to build it. Each encoder has a lock of its own, held while it is built;
-beside it lies what its holder does and since when, for whoever meets it.
+beside it lies what its holder does and since when, for whoever meets it. Whoever looks for text in images has one too.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from radcbir_core.storage import disk_errors
 WAIT: Final = "wait"
 """The step of a build that waits for whoever does something shorter with the same encoder."""
 BUILDING: Final = "building"
+LOOKING: Final = "looking for text"
 
 _GATE_SECONDS = 10.0
 _POLL_SECONDS = 0.25
@@ -86,9 +87,10 @@ def no_builds(folder: Path) -> Iterator[None]:
             except filelock.Timeout as error:
                 holder = _holder(EncoderLayout(lock.parent))
                 doing = "being built" if holder.doing == BUILDING else f"in use: another process is {holder.doing}"
+                whom = f" with {lock.parent.name}" if lock.parent.parent == Layout(folder).encoders else ""
                 raise CollectionError(
-                    f"Expected a collection that nobody is building, but {folder.name} is {doing} with "
-                    f"{lock.parent.name}{holder.since}. Wait until that has finished, or stop it."
+                    f"Expected a collection that nobody is building, but {folder.name} is {doing}{whom}{holder.since}. "
+                    "Wait until that has finished, or stop it."
                 ) from error
         yield
 
@@ -127,6 +129,28 @@ def building(folder: Path, encoder_id: str, *, doing: str = BUILDING, progress: 
             time.sleep(_POLL_SECONDS)
         if waited:
             progress(WAIT, 1, 1)
+        yield
+
+
+@contextmanager
+def looking(folder: Path) -> Iterator[None]:
+    """Hold the right to look for text in a collection's images.
+
+    Args:
+        folder: The collection's.
+
+    Raises:
+        CollectionNotFoundError: The collection has been removed or renamed meanwhile.
+        CollectionError: Another process is looking, or changing the collection.
+    """
+    work = Layout(folder).text_boxes_work
+    with disk_errors(work.folder), ExitStack() as held:
+        holder = _taken(folder, work, held, doing=LOOKING)
+        if holder is not None:
+            raise CollectionError(
+                f"Expected nobody else to be {LOOKING} in {folder.name}, but another process is{holder.since}. Wait "
+                "until it has finished, or stop it."
+            )
         yield
 
 

@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 COMPATIBLE = {
     "0BSD",
     "3-Clause BSD License",
+    "Apache 2.0",
     "Apache 2.0 License",
     "Apache License 2.0",
     "Apache Software License",
@@ -93,7 +94,7 @@ def test_what_is_required_stands_in_the_bill() -> None:
     assert len(references) == len(bill["components"]) == len(others)
     assert {reference for entry in bill["dependencies"] for reference in entry["dependsOn"]} <= references
     lines = (REPOSITORY / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    for optional in ("login", "nifti"):
+    for optional in ("login", "nifti", "ocr"):
         lines += (REPOSITORY / f"requirements-{optional}.txt").read_text(encoding="utf-8").splitlines()
     named = [line.partition("=")[0] for line in lines if line and not line.startswith(("#", "-r"))]
     installed = {canonicalize_name(one.name) for one in importlib.metadata.distributions()}
