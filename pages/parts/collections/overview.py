@@ -216,8 +216,8 @@ def problems(collection: Collection) -> None:
         shown = table[hit]
     more = f", the first {_ROWS:,} are listed" if len(shown) > _ROWS else ""
     st.caption(
-        f"{counted(len(shown), 'row')} of {len(table):,}{more}. They are not in the collection, have no embedding, or show "
-        "text; the reason says which. Everything else works without them."
+        f"{counted(len(shown), 'row')} of {len(table):,}{more}. They are not in the collection, have no embedding, or "
+        "show text: the reason says which. Everything else works all the same."
     )
     if len(shown):
         problem_table.draw(shown.head(_ROWS), height=420, key="problems")
