@@ -14,6 +14,7 @@ from pages.parts.frame import loaders, rights
 from pages.parts.images import review_marks
 from pages.parts.review import exchange
 from radcbir_core.audit import audit_path
+from radcbir_core.collections import entry_log
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.reviews import review_log
 from radcbir_core.collections.reviews.review_log import Entry, add_entries, read_log
@@ -219,7 +220,7 @@ def test_where_nothing_can_be_written_it_is_one_sentence(app, collection, ids, m
     def refused(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(review_log, "atomic_bytes", refused)
+    monkeypatch.setattr(entry_log, "atomic_bytes", refused)
     field(at.text_area, "A note").set_value("not lost").run()
     assert "Expected a folder that can be written, but it is read-only" in complaints(at)
     assert field(at.text_area, "A note").value == "not lost"

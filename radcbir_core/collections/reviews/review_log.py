@@ -1,32 +1,25 @@
 """The log of what people said of a collection's images: ``reviews.jsonl``, one entry a line.
 
-Owns the form of an entry, reading and adding. Entries are added and never changed: what somebody takes back stands
-there as a withdrawal, with who and when. So two people at once, or a person and a command, cannot overwrite each other;
-what holds now is made of all entries, in whatever order they came (``review_state.py``).
-
-An image goes by its image_id and the digest of its file, never by its row. The file is written anew as a whole and
-renamed, under the collection's gate, as all files of a collection are: links and archives rely on that. A line that
-cannot be read, as a copy that was cut off may have, is left where it is, told, and costs no other.
+Owns the form of an entry; reading and adding are those of every log (``entry_log.py``). Entries are added and never
+changed: what somebody takes back stands there as a withdrawal, with who and when. What holds now is made of all
+entries, in whatever order they came (``review_state.py``). An image goes by its image_id and the digest of its file,
+never by its row.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import threading
 import uuid
-from collections.abc import Collection as Many
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, cast, get_args
 
-from radcbir_core.checked_files import parse_json
-from radcbir_core.collections.layout import Layout, folder_of
-from radcbir_core.collections.locks import gate
+from radcbir_core.collections.entry_log import Entries, EntryLog, lines_of
+from radcbir_core.collections.layout import Layout
 from radcbir_core.errors import CollectionError
-from radcbir_core.storage import atomic_bytes, disk_errors
+from radcbir_core.storage import atomic_bytes
 from radcbir_core.vocabulary import tidy
 
 Kind = Literal["tag", "note", "correction", "withdrawal"]
@@ -43,11 +36,6 @@ MOST_BYTES: Final = 64_000_000
 CORRECTED: Final = ("modality", "anatomy", "pathologies")
 """Columns of the manifest that a correction can be of."""
 
-_PATIENCE: Final = 10.0
-_KEPT: Final = 4
-_last_read: dict[str, tuple[bytes, Log]] = {}
-"""Path → what was read of it last; of a few logs, those that were read last."""
-_lock = threading.Lock()
 _ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 _IN_NOTES: Final = {ord(character): None for character in "\n\t\u200c\u200d"}
@@ -99,17 +87,8 @@ class Entry:
 _FIELDS: Final = tuple(field.name for field in fields(Entry))
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """The entries of a log.
-
-    Attributes:
-        entries: In the order of the file; one that stands there twice, once.
-        damaged: The lines that cannot be read, counted from 1, each with the reason.
-    """
-
-    entries: tuple[Entry, ...] = ()
-    damaged: tuple[tuple[int, str], ...] = field(default=())
+Log = Entries[Entry]
+"""The entries of a log, and the lines of it that cannot be read."""
 
 
 def new_entry(kind: Kind, *, by: str, **said: str) -> Entry:
@@ -223,42 +202,7 @@ def read_log(folder: Path) -> Log:
     Raises:
         CollectionError: The log cannot be read, or is larger than one can be.
     """
-    path = Layout(folder).reviews
-    try:
-        _refuse_large(path, path.stat().st_size)
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return Log()
-    except OSError as error:
-        raise CollectionError(
-            f"Expected the log of reviews, but {path} cannot be read: {error.strerror}. Copy it back from where the "
-            "folder came from, or remove it: nothing else depends on it."
-        ) from error
-    return _parse_growing(str(path), content)
-
-
-def _parse_growing(path: str, content: bytes) -> Log:
-    """As :func:`parse_log`; of a log that has only grown since it was read last, what is new is parsed."""
-    with _lock:
-        before, log = _last_read.pop(path, (b"", Log()))
-    if not (before.endswith(b"\n") and content.startswith(before)):
-        before, log = b"", Log()
-    if len(content) > len(before):
-        log = _joined(log, parse_log(content[len(before) :]), lines=before.count(b"\n"))
-    with _lock:
-        _last_read[path] = content, log
-        while len(_last_read) > _KEPT:
-            del _last_read[next(iter(_last_read))]
-    return log
-
-
-def _joined(log: Log, further: Log, *, lines: int) -> Log:
-    """Two parts of a log as one; the first has so many lines."""
-    entries = {entry.id: entry for entry in log.entries}
-    for entry in further.entries:
-        entries.setdefault(entry.id, entry)
-    damaged = (*log.damaged, *((lines + number, reason) for number, reason in further.damaged))
-    return Log(tuple(entries.values()), damaged)
+    return _LOG.read(Layout(folder).reviews)
 
 
 def parse_log(content: bytes) -> Log:
@@ -268,39 +212,21 @@ def parse_log(content: bytes) -> Log:
         >>> parse_log(b'{"id": "cut o').damaged
         ((1, 'it is no JSON'),)
     """
-    entries: dict[str, Entry] = {}
-    damaged = []
-    for number, line in enumerate(content.split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            entry = _entry_of(line)
-        except ValueError as error:
-            damaged.append((number, str(error)))
-        else:
-            entries.setdefault(entry.id, entry)
-    return Log(tuple(entries.values()), tuple(damaged))
+    return _LOG.parse(content)
 
 
-def _entry_of(line: bytes) -> Entry:
-    try:
-        told = parse_json(line)
-    except ValueError as error:
-        raise ValueError("it is no JSON") from error
-    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
-        raise ValueError("it is no entry")
+def _entry_of(told: dict[str, str]) -> Entry:
     if not set(told) <= set(_FIELDS) or not {"id", "when", "by", "kind"} <= set(told):
         raise ValueError("it has other fields than an entry")
     try:
-        return checked(Entry(**told))
+        return checked(Entry(**cast("dict[str, Any]", told)))
     except ValueError as error:
         raise ValueError(f"expected {error}") from error
 
 
 def lines_of_log(entries: Iterable[Entry]) -> bytes:
     """Entries as the log has them."""
-    told = ({name: getattr(one, name) for name in _FIELDS if getattr(one, name)} for one in entries)
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told).encode()
+    return lines_of({name: getattr(one, name) for name in _FIELDS} for one in entries)
 
 
 def add_entries(name: str, entries: Sequence[Entry]) -> int:
@@ -318,29 +244,7 @@ def add_entries(name: str, entries: Sequence[Entry]) -> int:
         CollectionError: It is being changed, or its log is as large as one can be.
         StorageError: No space left, or no permission.
     """
-    folder = folder_of(name)
-    with disk_errors(folder), gate(folder, doing="changing", patience=_PATIENCE):
-        folder = folder_of(name)  # it may have been removed until now
-        path = Layout(folder).reviews
-        log = read_log(folder)
-        known: Many[str] = {entry.id for entry in log.entries}
-        fresh = [entry for entry in entries if entry.id not in known]
-        if fresh:
-            content = path.read_bytes() if path.is_file() else b""
-            if content and not content.endswith(b"\n"):
-                content += b"\n"  # a copy that was cut off: what it has of its last line stays there, and is told
-            content += lines_of_log(fresh)
-            _refuse_large(path, len(content))
-            atomic_bytes(path, content)
-    return len(fresh)
-
-
-def _refuse_large(path: Path, length: int) -> None:
-    if length > MOST_BYTES:
-        raise CollectionError(
-            f"Expected a log of reviews of at most {MOST_BYTES:,} bytes, but {path} would have {length:,}. Export the "
-            "reviews, move the file away, and import those that are still wanted."
-        )
+    return _LOG.add(name, lambda folder: Layout(folder).reviews, lambda _: entries, lines=lines_of_log)
 
 
 def leave_out_damaged(folder: Path) -> None:
@@ -353,3 +257,11 @@ def leave_out_damaged(folder: Path) -> None:
     log = read_log(folder)
     if log.damaged:
         atomic_bytes(Layout(folder).reviews, lines_of_log(log.entries))
+
+
+_LOG: Final = EntryLog(
+    "reviews",
+    entry_of=_entry_of,
+    too_large="Export the reviews, move the file away, and import those that are still wanted.",
+    most=lambda: MOST_BYTES,
+)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from radcbir_core.collections import entry_log
 from radcbir_core.collections.changes import rename_collection
 from radcbir_core.collections.layout import Layout
 from radcbir_core.collections.reviews import review_log
@@ -172,7 +173,7 @@ def test_a_log_that_cannot_be_read_is_an_error(copied) -> None:
 
 
 def test_nobody_writes_while_the_collection_is_being_changed(copied, monkeypatch) -> None:
-    monkeypatch.setattr(review_log, "_PATIENCE", 0.0)
+    monkeypatch.setattr(entry_log, "_PATIENCE", 0.0)
     with (
         filelock.FileLock(copied.layout.gate),
         pytest.raises(CollectionError, match="nobody else to be changing small"),
@@ -190,7 +191,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(copied, monkeypatch) ->
     def refused(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(review_log, "atomic_bytes", refused)
+    monkeypatch.setattr(entry_log, "atomic_bytes", refused)
     with pytest.raises(StorageError, match="Expected a folder that can be written, but it is read-only"):
         add_entries("small", [TAG])
 
