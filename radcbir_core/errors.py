@@ -200,6 +200,10 @@ class TextDetectionError(RadcbirError):
     """The optional part that finds text in pixels is not installed, or does not work here."""
 
 
+class StudyError(RadcbirError):
+    """A reader study, or a step of one, that cannot be done."""
+
+
 class ServerError(RadcbirError):
     """Another server, such as a hospital's archive, that does not answer as it should."""
 

@@ -72,6 +72,8 @@ def prepare(root: Path) -> None:
             apply_corrections(folder, "first.csv")
             _review(folder, "look again")
             _write_reviews(source / "reviews.csv")
+            _make_study(folder, "one")
+            _read(folder)
             _archive(folder, source / "archive.zip")
         if name == "form-one":
             as_form_one(folder / "data" / "collections" / NAME)
@@ -173,6 +175,36 @@ def _review_import(folder: Path) -> None:
     from radcbir_core.collections.reviews.review_table import import_reviews, read_table
 
     import_reviews(open_collection(NAME), read_table(folder / "source" / "reviews.csv"), by="somebody")
+
+
+def _make_study(_: Path, name: str) -> None:
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.reader_study.study_making import StudyRequest, make_study
+    from radcbir_core.search.retriever import Retriever
+
+    request = StudyRequest(name, ("mass", "normal"), 2, practice=0, k=1)
+    make_study(Retriever(open_collection(NAME), "pixels"), request, by="somebody")
+
+
+def _remove_study(_: Path) -> None:
+    from radcbir_core.collections.reader_studies.study_definition import remove_study
+
+    remove_study(NAME, "one")
+
+
+def _read(_: Path, *, answers: bool = False) -> None:
+    """Have a reader join and be shown a case, or answer it."""
+    from radcbir_core.collections.collection import open_collection
+    from radcbir_core.collections.reader_studies.study_definition import read_study
+    from radcbir_core.reader_study.reading_course import Answered, write_answer, write_joined, write_shown
+
+    collection = open_collection(NAME)
+    study = read_study(collection.folder, "one")
+    step = write_joined(collection, study, "R1", by="somebody").steps[0]
+    if answers:
+        write_answer(collection, study, "R1", step, Answered("mass", 3, 1.0), by="somebody")
+    else:
+        write_shown(collection, study, "R1", step, by="somebody")
 
 
 def _rename(_: Path) -> None:
@@ -312,6 +344,9 @@ OPERATIONS: Final = (
     Operation("relabel, of form 1", apply_corrections, begins="form-one"),
     Operation("review", partial(_review, note="see left")),
     Operation("review-import", _review_import),
+    Operation("reader study, made", partial(_make_study, name="two")),
+    Operation("reader study, answered", partial(_read, answers=True)),
+    Operation("reader study, removed", _remove_study),
     Operation("rename", _rename),
     Operation("rename, of form 1", _rename_and_title, begins="form-one"),
     Operation("rename and title", _rename_and_title),

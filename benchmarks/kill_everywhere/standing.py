@@ -35,6 +35,7 @@ def standing_of(work: Path) -> Standing:
 def _collection(name: str) -> Standing:
     from radcbir_core.collections.collection import open_collection
     from radcbir_core.collections.corrections import read_corrections
+    from radcbir_core.collections.reader_studies.study_definition import list_studies
     from radcbir_core.collections.reviews.review_log import read_log
 
     collection = open_collection(name)
@@ -51,11 +52,23 @@ def _collection(name: str) -> Standing:
         "manifest": _digest(repr(table.to_pydict())),
         "history": history.drop(columns=["when", "source"]).values.tolist(),
         "reviews": sorted((entry.kind, entry.image_id, entry.text, entry.by) for entry in reviews.entries),
+        "studies": {study: _study(collection.folder, study) for study in list_studies(collection.folder)},
         "problems": collection.problems().drop(columns="source").values.tolist(),
         "thumbnails": [_digest(collection.thumbnail(row)) for row in range(len(collection))],
         "private": [_private(path) for path in sorted(collection.folder.glob("*salt*"))] + [salt.exists()],
         "encoders": {encoder_id: _encoder(collection, encoder_id) for encoder_id in collection.encoder_ids()},
     }
+
+
+def _study(folder: Path, name: str) -> list[Any]:
+    """A study and what its readers have done, but for when."""
+    from radcbir_core.collections.reader_studies.reading_log import read_readings
+    from radcbir_core.collections.reader_studies.study_definition import read_study
+
+    log = read_readings(folder, name)
+    assert not log.damaged, log.damaged
+    done = sorted((entry.kind, entry.reader, entry.number, entry.step, entry.answer) for entry in log.entries)
+    return [repr(read_study(folder, name).cases), done]
 
 
 def _private(path: Path) -> tuple[str, int, int]:

@@ -13,6 +13,7 @@ from radcbir_core.cli import series_command  # noqa: F401
 from radcbir_core.cli import why_command  # noqa: F401
 from radcbir_core.cli import evaluation_commands  # noqa: F401
 from radcbir_core.cli import review_commands  # noqa: F401
+from radcbir_core.cli import study_commands  # noqa: F401
 from radcbir_core.cli import relabel_command  # noqa: F401
 from radcbir_core.cli import collection_commands  # noqa: F401
 from radcbir_core.cli import serve_command  # noqa: F401

@@ -34,6 +34,7 @@ ON_RECORD: Final = (
     "why",
     "relabel",
     "review-import",
+    "study-make",
     "jobs stop",
     "jobs resume",
     "jobs dismiss",

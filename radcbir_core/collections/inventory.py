@@ -19,6 +19,7 @@ from radcbir_core.collections.layout import (
     ENCODERS,
     IMAGES,
     PROBLEMS,
+    READER_STUDIES,
     REVIEWS,
     TEXT_BOXES,
     TEXT_BOXES_WORK,
@@ -31,7 +32,11 @@ from radcbir_core.errors import RadcbirError
 from radcbir_core.storage import disk_errors
 from radcbir_core.swapping import finish_swaps
 
-PARTS = ("manifest", "thumbnails", "images", "problems", "reviews", "text boxes", *ARTIFACT_NAMES, "other")
+PARTS = (
+    *("manifest", "thumbnails", "images", "problems", "reviews", "reader studies", "text boxes"),
+    *ARTIFACT_NAMES,
+    "other",
+)
 """The parts whose sizes are told, in this order."""
 
 _TOP = {
@@ -41,6 +46,7 @@ _TOP = {
     REVIEWS: "reviews",
     TEXT_BOXES: "text boxes",
     TEXT_BOXES_WORK: "text boxes",
+    READER_STUDIES: "reader studies",
     THUMBNAILS: "thumbnails",
     IMAGES: "images",
 }

@@ -27,6 +27,7 @@ COUNTS: Final = "counts.json"
 REVIEWS: Final = "reviews.jsonl"
 TEXT_BOXES: Final = "text-boxes.parquet"
 TEXT_BOXES_WORK: Final = "text-boxes-work"
+READER_STUDIES: Final = "reader-studies"
 THUMBNAILS: Final = "thumbnails"
 IMAGES: Final = "images"
 ENCODERS: Final = "encoders"
@@ -182,6 +183,11 @@ class Layout:
     def text_boxes_work(self) -> EncoderLayout:
         """Where the parts of that table lie while images are being looked at, and the lock of whoever looks."""
         return EncoderLayout(self.folder / TEXT_BOXES_WORK)
+
+    @property
+    def reader_studies(self) -> Path:
+        """Reader studies: of each what it is, and what readers have answered; there once one was made."""
+        return self.folder / READER_STUDIES
 
     @property
     def thumbnails(self) -> Path:

@@ -471,3 +471,18 @@ def test_missing_packages_are_what_it_is_for(tmp_path) -> None:
         "Error: Expected the packages that RadCBIR needs, but import gave: No module named 'typer'. "
         "Run: pip install -r requirements.txt, or python -m radcbir_core doctor to see what is missing.\n"
     )
+
+
+def test_answers_of_reader_studies_that_cannot_be_read_are_a_warning(small) -> None:
+    from radcbir_core.collections.reader_studies.reading_log import log_path
+    from radcbir_core.collections.reader_studies.study_definition import study_path, write_study
+    from tests.core.reader_study.made_studies import made
+
+    folder = small / "collections" / "small"
+    write_study("small", made())
+    log_path(folder, "one").write_bytes(b"{cut off")
+    (finding,) = [finding for finding in doctor.check_collections() if "reader studies" in finding.check]
+    assert (finding.check, finding.result) == ("collection small, reader studies", "warning")
+    study_path(folder, "one").write_text("{}")
+    (finding,) = [finding for finding in doctor.check_collections() if "reader studies" in finding.check]
+    assert finding.result == "failed"

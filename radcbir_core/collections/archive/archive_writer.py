@@ -45,6 +45,7 @@ from radcbir_core.collections.layout import (
 )
 from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
+from radcbir_core.collections.reader_studies.study_definition import list_studies
 from radcbir_core.collections.records.record import write_record
 from radcbir_core.collections.reviews.review_log import leave_out_damaged
 from radcbir_core.collections.writing import link_or_copy, unfinished_folder
@@ -59,6 +60,10 @@ _MEGABYTE = 1_000_000
 DICOM_NOTE = (
     "The images are the source files as they are. Headers of DICOM files may name patients: give the archive only to "
     "those who may see them."
+)
+STUDIES_NOTE = (
+    "Reader studies are not in the archive: what readers answered is about people. Their tables are exported by "
+    "themselves."
 )
 
 
@@ -100,6 +105,7 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
         unfinished = _unfinished(Collection(folder))
     notes = [] if images else ["The images are not in the archive. Thumbnails are."]
     notes += [DICOM_NOTE] if images and _has_dicom(collection) else []
+    notes += [STUDIES_NOTE] if list_studies(collection.folder) else []
     notes += [f"Not complete, and so in the archive too: {', '.join(unfinished)}."] if unfinished else []
     return Exported((path,), count if images else len(collection), tuple(notes))
 

@@ -17,7 +17,19 @@ from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from tests.core.cli.running import run
 from tests.small_images import write_small_images
 
-ONLY_LOOK = ("list", "info", "encoders", "doctor", "sbom", "query", "query-series", "reviews", "serve", "jobs")
+ONLY_LOOK = (
+    "list",
+    "info",
+    "encoders",
+    "doctor",
+    "sbom",
+    "query",
+    "query-series",
+    "reviews",
+    "studies",
+    "serve",
+    "jobs",
+)
 """Those that change nothing. Evaluations keep their result, which anybody may ask for, and are none of both."""
 
 

@@ -28,6 +28,9 @@ def test_every_file_is_a_part(copied) -> None:
     assert sizes_of(copied.folder).parts["manifest"] == sizes.parts["manifest"] + 13
     (copied.folder / "reviews.jsonl").write_bytes(b"said")
     assert sizes_of(copied.folder).parts["reviews"] == sizes.parts["reviews"] + 4
+    (copied.folder / "reader-studies").mkdir()
+    (copied.folder / "reader-studies" / "one.jsonl").write_bytes(b"read")
+    assert sizes_of(copied.folder).parts["reader studies"] == 4
 
 
 def test_a_folder_of_collections_that_may_not_be_read_is_said(copied, monkeypatch) -> None:
