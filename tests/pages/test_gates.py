@@ -32,6 +32,10 @@ CHANGING = {
     },
     "radcbir_core.collections.reviews.review_log": {"add_entries", "leave_out_damaged"},
     "radcbir_core.collections.reviews.review_table": {"import_reviews", "read_table"},  # reads what somebody names
+    "radcbir_core.collections.reader_studies.study_definition": {"write_study", "remove_study"},
+    "radcbir_core.collections.reader_studies.reading_log": {"add_readings"},
+    "radcbir_core.reader_study.study_making": {"make_study"},
+    "radcbir_core.reader_study.reading_course": {"write_joined", "write_shown", "write_answer", "write_passed"},
 }
 """Module → the names that pages must mention in gates only."""
 LOOKING = {
@@ -66,7 +70,6 @@ LOOKING = {
     },
     "radcbir_core.collections.reviews.review_log": {
         "Entry",
-        "Log",
         "checked",
         "lines_of_log",
         "new_entry",
@@ -74,6 +77,34 @@ LOOKING = {
         "parse_log",
         "read_log",
         "utc",
+    },
+    "radcbir_core.collections.reader_studies.study_definition": {
+        "Case",
+        "FrozenHit",
+        "Study",
+        "check_study_name",
+        "checked_study",
+        "list_studies",
+        "read_study",
+        "study_path",
+    },
+    "radcbir_core.collections.reader_studies.reading_log": {
+        "Reading",
+        "checked_reading",
+        "lines_of_readings",
+        "log_path",
+        "new_reading",
+        "read_readings",
+    },
+    "radcbir_core.reader_study.study_making": {"StudyRequest", "drawn_study"},
+    "radcbir_core.reader_study.reading_course": {
+        "Answered",
+        "CasePicture",
+        "Course",
+        "check_reader",
+        "picture_of",
+        "read_course",
+        "row_of_case",
     },
     "radcbir_core.collections.reviews.review_table": {"Imported", "case_address", "csv_of", "review_table"},
 }
@@ -106,9 +137,12 @@ WITHOUT_A_GATE = {
     ("pages/parts/map/chart.py", ""): {"read_text"},
     ("pages/parts/retrieval/region_panel.py", ""): {"read_text"},
     ("pages/parts/images/viewer/image_viewer.py", ""): {"read_text"},
+    ("pages/parts/reading/answer_pad.py", ""): {"read_text"},
+    ("pages/parts/reading/hit_strip.py", ""): {"read_text"},
     ("pages/parts/frame/route_answers.py", "_code"): {"read_bytes"},
     ("pages/parts/frame/loaders.py", "encoder_key"): {"read_bytes"},
     ("pages/parts/frame/page_modules.py", "_imports"): {"read_bytes"},
+    ("pages/parts/frame/guide/page_help.py", "_read"): {"read_text"},
 }
 """(File, function) → what it may mention outside of gates."""
 

@@ -29,6 +29,7 @@ from radcbir_core.collections.inventory import Sizes, sizes_of
 from radcbir_core.collections.kept_counts import counts_of
 from radcbir_core.collections.layout import STANDARD_MAP, data_folder, list_collections
 from radcbir_core.collections.manifests.counting import Counts
+from radcbir_core.collections.reader_studies.study_definition import Study, read_study, study_path
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
 from radcbir_core.encoders import Encoder
@@ -305,6 +306,19 @@ def reviews(opened: Collection) -> Reviews:
     return _reviews(str(opened.folder), (stat.st_mtime_ns, stat.st_size, stat.st_ino))
 
 
+def reader_study(opened: Collection, name: str) -> Study:
+    """A reader study; read again when its file is another. Read-only.
+
+    Raises:
+        StudyError: There is none of that name, or it is damaged.
+    """
+    try:
+        stat = study_path(opened.folder, name).stat()
+    except OSError:
+        return read_study(opened.folder, name)  # it says what is wrong
+    return _reader_study(str(opened.folder), name, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
+
+
 def samples(opened: Collection, count: int) -> list[int]:
     """Rows that show what is in a collection: one of each modality and anatomy, most frequent pairs first.
 
@@ -459,3 +473,8 @@ def _reviews(folder: str, stamp: tuple[int, int, int]) -> Reviews:  # noqa: ARG0
 @st.cache_data(max_entries=4, show_spinner=False)
 def _facts(key: CollectionKey) -> Counts:
     return counts_of(collection_by(key))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _reader_study(folder: str, name: str, stamp: tuple[int, int, int]) -> Study:  # noqa: ARG001 - as above
+    return read_study(Path(folder), name)

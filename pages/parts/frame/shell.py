@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 from starlette.formparsers import MultiPartParser
@@ -110,18 +110,7 @@ def choose(title: str) -> Choice:
     goes on working. Where there is no collection at all, the demonstration is begun and its progress shown, whichever
     page is opened first.
     """
-    st.set_page_config(
-        page_title="RadCBIR" if title == "Home" else f"{title} · RadCBIR",
-        page_icon=_ICON,
-        layout="wide",
-        initial_sidebar_state=250,
-        menu_items={"About": "RadCBIR: content-based retrieval of radiological images. Research use only."},
-    )
-    keep_uploads_in_memory()
-    garbage.leave_out_modules()
-    st.logo(_LOGO, size="large", icon_image=_ICON)
-    stylesheet.draw()
-    state.enter(title.lower())
+    _begin_page(title, sidebar=250)
     with st.sidebar:
         links = st.container(gap="xxsmall")
         choices = st.container(gap="small")
@@ -145,6 +134,37 @@ def choose(title: str) -> Choice:
     return chosen
 
 
+def begin_alone(title: str) -> None:
+    """Draw the frame of a page that stands alone: no sidebar, no way to other pages, no collection to choose.
+
+    Stops the page for who has to log in first.
+    """
+    _begin_page(title, sidebar="collapsed")
+    person = st.container(horizontal=True, horizontal_alignment="right", key="radcbir-alone")
+    person.html('<div class="radcbir-notice">Research use only. Not for diagnosis.</div>', width="content")
+    try:
+        _let_in(person)
+    except RadcbirError as error:
+        show_error(error)
+        st.stop()
+
+
+def _begin_page(title: str, *, sidebar: int | Literal["collapsed"]) -> None:
+    """What every page begins with."""
+    st.set_page_config(
+        page_title="RadCBIR" if title == "Home" else f"{title} · RadCBIR",
+        page_icon=_ICON,
+        layout="wide",
+        initial_sidebar_state=sidebar,
+        menu_items={"About": "RadCBIR: content-based retrieval of radiological images. Research use only."},
+    )
+    keep_uploads_in_memory()
+    garbage.leave_out_modules()
+    st.logo(_LOGO, size="large", icon_image=_ICON)
+    stylesheet.draw()
+    state.enter(title.lower())
+
+
 def _let_in(sidebar: DeltaGenerator) -> None:
     """Say who this is and what they may; stops the page for who has to log in first."""
     if rights.has_login():
@@ -157,7 +177,11 @@ def _let_in(sidebar: DeltaGenerator) -> None:
         sidebar.button("Log out", key="radcbir:log-out", type="tertiary", icon=":material/logout:", on_click=st.logout)
     elif rights.is_open_to_others():
         role = rights.visitor().role
-        may = {"viewer": "look and query", "editor": "look, query and review images", "owner": "do everything"}[role]
+        may = {
+            "viewer": "look and query",
+            "editor": "look, query, review images and read studies",
+            "owner": "do everything",
+        }[role]
         st.warning(
             f"Whoever reaches this server may {may}: it is open to others and has no login. "
             "An owner can set one up; docs/security.md says how.",

@@ -34,9 +34,9 @@ map: ``encoder:ID``, ``map:NAME`` or ``color:COLUMN``), ``only`` (repeated; the 
 labels counted in the selection) and ``values`` (``all`` of these). On Compare: ``versus`` (the second encoder, or
 ``chance``), ``section``, ``level``, ``k``, ``protocol``, ``exclude``, ``divisor``, ``empty``, ``seen``, ``label``,
 ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of neighborhoods). On Collections:
-``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review: ``kind`` (images, pairs,
-corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``, ``page``, ``image`` and ``beside`` (the
-case in large).
+``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review: ``part``
+(``studies``), ``kind`` (images, pairs, corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``,
+``page``, ``image`` and ``beside`` (the case in large). On Reading: ``study`` and ``reader``.
 """
 
 from __future__ import annotations

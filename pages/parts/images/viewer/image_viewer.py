@@ -122,10 +122,54 @@ def show_file(file: SessionFile, facts: Sequence[tuple[str, str]], *, key: str) 
     )
 
 
+def show_unnamed(
+    file: SessionFile,
+    said: str,
+    *,
+    key: str,
+    is_inline: bool,
+    beside: SessionFile | None = None,
+    names: tuple[str, str] = ("", ""),
+    head: str = "",
+) -> None:
+    """Draw the viewer on a file of which nothing is told but what is given here: no row, no id, no name, no label.
+
+    Args:
+        file: The file. Whoever calls holds it, and the one beside it, for as long as they are shown.
+        said: What is said above its picture.
+        key: Unique on the page.
+        is_inline: Whether it is part of a page, and not of a dialog.
+        beside: A file to be shown left of it.
+        names: What the one beside it and the file are called.
+        head: What is said of the file in bold.
+    """
+    asked = None if beside is None else {**_told_of(beside), "head": ""}
+    _draw(
+        key,
+        {
+            "values": None,
+            "facts": None,
+            "seen": None,
+            "items": [{**_told_of(file), "head": head, "said": said}],
+            "first": 0,
+            "position": 0,
+            "total": 1,
+            "names": names,
+            "query": asked,
+            "inline": is_inline,
+            "ahead": [],
+        },
+    )
+
+
 def _of_file(file: SessionFile) -> dict[str, Any]:
     """A file as the browser is told of it."""
     # The session holds the one that it shows, and nobody else does.
     st.session_state[_FILE] = file
+    return _told_of(file)
+
+
+def _told_of(file: SessionFile) -> dict[str, Any]:
     key = session_files.key_of(file, owner=_session())
     address = viewer_routes.address_of_file(key)
     return {"address": address, "frame": file.frame, "head": file.name, "facts": []}
