@@ -18,12 +18,11 @@ from pages.parts.frame import palette, shell, text
 from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.images import gallery
 from pages.parts.jobs import stages
-from pages.parts.retrieval import prompts
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
 from radcbir_core.jobs import Status
 
 
-@pytest.mark.parametrize("module", [gallery, palette, prompts, text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [gallery, palette, text], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from pages.parts.frame import encoder_warmup
-from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.search.language import nonsense
@@ -171,20 +170,6 @@ def test_damaged_weights_are_one_line_with_the_way_to_restore_them(text_app, min
     assert "git checkout -- data/encoders/radcbir-mini" in complaints(at)
     at = text_app("retrieval", **MINI)
     assert len(cards(at)) == 40
-
-
-def test_examples_prefer_what_tells_and_what_differs():
-    labels = ["XR/chest/normal", "CT/head/normal", "CT/head/hemorrhage", "XR/chest/nodule", "US/kidney/kidney stone"]
-    labels += ["MR/brain/meningioma", "XR/chest/pleural effusion", "XR/hand/fracture", "x" * 300, "no label"]
-    assert prompts.examples(labels) == [
-        "chest radiograph with pleural effusion",
-        "CT of the head with hemorrhage",
-        "MRI of the brain with meningioma",
-        "ultrasound of the kidney with a stone",
-        "hand radiograph with a fracture",
-        "normal chest radiograph",
-    ]
-    assert prompts.examples([]) == []
 
 
 def clicked(at, label, number=0):

@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.parts.frame import loaders
 from pages.parts.frame.loaders import CollectionKey
-from pages.parts.retrieval import prompts
 from radcbir_core.collections.collection import Collection
+from radcbir_core.search.language.example_sentences import example_sentences
 
 
 def example_texts(opened: Collection) -> list[str]:
@@ -17,4 +17,5 @@ def example_texts(opened: Collection) -> list[str]:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _example_texts(key: CollectionKey) -> list[str]:
-    return prompts.examples(loaders.collection_by(key).manifest.labels("label").counts())
+    labels = loaders.collection_by(key).manifest.labels("label").counts()
+    return [example.sentence for example in example_sentences(labels)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radcbir_core.search.language.label_sentences import label_sentence
+from radcbir_core.search.language.label_sentences import image_in_words, label_sentence
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,17 @@ from radcbir_core.search.language.label_sentences import label_sentence
 )
 def test_one_label(label, said) -> None:
     assert label_sentence(*label) == said
+
+
+@pytest.mark.parametrize(
+    ("modality", "anatomy", "said"),
+    [
+        ("XR", "chest", "chest radiograph"),
+        ("US", "kidney", "ultrasound of the kidney"),
+        ("MR", "", "MRI"),
+        ("", "skin", "skin"),
+        ("other", "", "image"),
+    ],
+)
+def test_one_kind_of_image(modality, anatomy, said) -> None:
+    assert image_in_words(modality, anatomy) == said
