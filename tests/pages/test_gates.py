@@ -136,6 +136,7 @@ WITHOUT_A_GATE = {
     ("pages/parts/compare/rankings.py", ""): {"read_text"},
     ("pages/parts/map/chart.py", ""): {"read_text"},
     ("pages/parts/retrieval/region_panel.py", ""): {"read_text"},
+    ("pages/parts/presentation/story.py", ""): {"read_text"},
     ("pages/parts/images/viewer/image_viewer.py", ""): {"read_text"},
     ("pages/parts/reading/answer_pad.py", ""): {"read_text"},
     ("pages/parts/reading/hit_strip.py", ""): {"read_text"},

@@ -61,6 +61,9 @@ STYLESHEET: Final = {
     "above": HUES[1],
     "below": HUES[0],
     "outline": "#FFFFFF",
+    "same": AGREEMENT_COLORS["same"],
+    "shared": AGREEMENT_COLORS["shared"],
+    "other": AGREEMENT_COLORS["other"],
 }
 """What style.css calls its colors (``var(--radcbir-…)``); .streamlit/config.toml has the same for Streamlit's own."""
 

@@ -39,6 +39,8 @@ PAGES: Final = (
     ("Compare", "pages/compare.py", ":material/compare_arrows:"),
     ("Collections", "pages/collections.py", ":material/database:"),
 )
+PRESENTATION: Final = "pages/presentation.py"
+"""Not among the pages: it shows what is open to others, and is left again."""
 COMMAND: Final = "python -m radcbir_core"
 
 
@@ -114,6 +116,7 @@ def choose(title: str) -> Choice:
     with st.sidebar:
         links = st.container(gap="xxsmall")
         choices = st.container(gap="small")
+        presenting = st.container(gap="xxsmall")
         person = st.container(gap="xxsmall")
         st.html('<div class="radcbir-notice">Research use only. Not for diagnosis.</div>')
     skip_link.draw(title)
@@ -131,6 +134,15 @@ def choose(title: str) -> Choice:
         tour.show(title, chosen.collection, chosen.encoder_id)
     for label, path, icon in pages_there():
         links.page_link(path, label=label, icon=icon, width="stretch", query_params=state.left_at(label.lower()))
+    if chosen.encoder_id is not None and (ROOT / PRESENTATION).is_file():
+        presenting.page_link(
+            PRESENTATION,
+            label="Present",
+            icon=":material/slideshow:",
+            width="stretch",
+            help="These images and this encoder as a story in six slides, for a room and a projector",
+            query_params=state.parameters_for(image=state.get("image")),
+        )
     return chosen
 
 

@@ -36,7 +36,8 @@ labels counted in the selection) and ``values`` (``all`` of these). On Compare: 
 ``filter`` and ``first`` (of labels), ``image`` (the query), ``hits``, ``near`` (of neighborhoods). On Collections:
 ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review: ``part``
 (``studies``), ``kind`` (images, pairs, corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``,
-``page``, ``image`` and ``beside`` (the case in large). On Reading: ``study`` and ``reader``.
+``page``, ``image`` and ``beside`` (the case in large). On Reading: ``study`` and ``reader``. On
+Presentation: ``step``, ``image`` (the case), ``cases`` (which of those offered), ``failure`` (which) and ``text``.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ NOTHING: Final = "none"
 _VISITS: Final = "radcbir:visits"
 _PAGE: Final = "radcbir:page"
 _QUERY: Final = "radcbir:query"
+_BEFORE: Final = "radcbir:page-before"
 
 
 def get(name: str) -> str | None:
@@ -92,8 +94,15 @@ def enter(page: str) -> None:
         # After a page link the browser can still show the parameters of the page before, while this run has the right
         # ones; writing them again, unchanged, tells the browser.
         _write(_now())
+        st.session_state[_BEFORE] = st.session_state.get(_PAGE)
     st.session_state[_PAGE] = page
     _remember()
+
+
+def came_from() -> str | None:
+    """The page that was open before this one; None where this is the first of the session."""
+    before: str | None = st.session_state.get(_BEFORE)
+    return before
 
 
 def left_at(page: str) -> dict[str, list[str]]:

@@ -1,0 +1,1 @@
+"""The page Presentation: a story in six slides."""
