@@ -24,6 +24,7 @@ from radcbir_core.evaluation.reports.calibration import Calibration, curves_of
 from radcbir_core.evaluation.reports.scale import Scale, thresholds_in
 from radcbir_core.evaluation.seen import seen_of
 from radcbir_core.search.queries.query import Asked, ChangedQuery, ImageQuery, RowQuery, query_of
+from radcbir_core.search.queries.region import RegionQuery
 from radcbir_core.search.retriever import Answer, Retriever
 from radcbir_core.wording import counted
 
@@ -289,9 +290,13 @@ def _chance_notes(answer: Answer, chances: Numbers, store: EncoderStore, calibra
 
 
 def _far(answer: Answer, retriever: Retriever, scale: Result) -> bool | None:
-    """Whether nothing in the whole collection is close to a query from outside; None where it is of the collection."""
-    thresholds = thresholds_in(scale)
-    if thresholds is None or not isinstance(answer.query.query, ImageQuery | ChangedQuery):
+    """Whether nothing in the whole collection is close to a query from outside; None where it is of the collection.
+
+    None for regions, too: whole images are what the collection's own distances are between, and three of four regions
+    of its own images are farther from all of them than one in twenty of these images is.
+    """
+    thresholds, query = thresholds_in(scale), answer.query.query
+    if thresholds is None or isinstance(query, RegionQuery) or not isinstance(query, ImageQuery | ChangedQuery):
         return None
     measured: Scale = scale.evaluation  # type: ignore[assignment]  # it is a result of that evaluation
     hits = retriever.search(answer.query, k=OWN, exclude=measured.protocol.exclude).hits

@@ -6,7 +6,7 @@ of its own, so that the encoder sees it at its full size; what may not be return
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -112,13 +112,24 @@ class Box:
         return np.ascontiguousarray(part)
 
 
+@dataclass(frozen=True, slots=True)
+class RegionQuery(ChangedQuery):
+    """What is within a box on an image, as if it were an image of its own.
+
+    Attributes:
+        box: Which part of the image it is.
+    """
+
+    box: Box = field(kw_only=True)
+
+
 def region_query(
     box: Box,
     pixels: npt.NDArray[np.uint8],
     of: RowQuery | ImageQuery | ChangedQuery,
     *,
     whole: float = 0.0,
-) -> ChangedQuery | ComposedQuery:
+) -> RegionQuery | ComposedQuery:
     """A region of an image as query.
 
     Args:
@@ -131,5 +142,5 @@ def region_query(
         QueryError: Too little is within the box.
     """
     original = of.original if isinstance(of, ChangedQuery) else of
-    region = ChangedQuery(box.cut(pixels), original)
+    region = RegionQuery(box.cut(pixels), original, box=box)
     return ComposedQuery((Part(region), Part(of, whole))) if whole else region

@@ -22,6 +22,7 @@ from radcbir_core.evaluation.similarity_readings import (
     read_hits,
 )
 from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, RowQuery, VectorQuery
+from radcbir_core.search.queries.region import Box, region_query
 from radcbir_core.search.retriever import Retriever
 from tests.kept_embeddings import kept_embeddings
 from tests.small_images import draw
@@ -100,6 +101,13 @@ def test_noise_is_far_and_a_further_image_of_the_kind_is_not(retriever) -> None:
         # It is asked of the whole collection, whatever the answer was found among.
         part = retriever.search(query, k=1, where={"modality": ["MR"]})
         assert read_answer(part, retriever, Conditions(filtered=True)).far is far
+
+
+def test_of_a_region_it_is_not_said_that_nothing_is_close(retriever) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    region = region_query(Box(0, 0, 900, 900), noise, RowQuery((0,)))
+    assert isinstance(region, ChangedQuery)
+    assert read_answer(retriever.search(region, k=3), retriever, PATIENT).far is None
 
 
 def test_an_image_from_outside_has_chances_without_a_patient_to_leave_out(retriever) -> None:
