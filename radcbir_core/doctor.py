@@ -285,7 +285,6 @@ def _check_studies(collection: Collection) -> Iterator[Finding]:
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
-    from radcbir_core.collections.artifacts import ARTIFACTS
     from radcbir_core.collections.collection import open_collection
     from radcbir_core.images import DECODING
     from radcbir_core.search.opening import vectors_of
@@ -294,7 +293,7 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
     states = store.standings()
     unfinished = [
         f"{artifact.title} {states[artifact.name].state}: {states[artifact.name].reason}"
-        for artifact in ARTIFACTS
+        for artifact in store.expected
         if states[artifact.name].state != "current"
     ]
     if unfinished:
@@ -303,7 +302,7 @@ def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:
         yield Finding(f"collection {name}, {encoder_id}", "warning", "; ".join(unfinished), advice, build)
         return
     rows = vectors_of(store).shape[0]
-    told = f"{rows:,} embeddings; all {len(ARTIFACTS)} steps current"
+    told = f"{rows:,} embeddings; all {len(store.expected)} steps current"
     advice = ""
     if before := store.earlier_recipes():
         told += f"; made by an earlier version of their recipe, which is still read: {', '.join(before)}"

@@ -17,6 +17,7 @@ from radcbir_core.evaluation import Result, evaluate
 from radcbir_core.importers import ImportReport, ImportRequest, import_as
 from radcbir_core.pipeline import BuildReport, build_collection, build_imported
 from radcbir_core.progress import Progress, silent
+from radcbir_core.tiling import check_tiles
 
 
 def import_images(
@@ -50,18 +51,25 @@ def import_images(
 
 
 def build(
-    collection: Collection | str, encoder: Encoder | str, *, device: str = "auto", progress: Progress = silent
+    collection: Collection | str,
+    encoder: Encoder | str,
+    *,
+    tiles: bool = False,
+    device: str = "auto",
+    progress: Progress = silent,
 ) -> BuildReport:
     """Compute all that an encoder computes for a collection; whatever is current is left as it is.
 
     Args:
         collection: Whose images, or its name.
         encoder: With which encoder, or its name or specification.
+        tiles: Whether regions of each image are embedded, too, so that ``search(…, regions=True)`` finds them.
         device: Where a named encoder computes: auto, cpu, cuda, cuda:1 or mps.
         progress: Told how far each artifact is, by its name.
 
     Raises:
-        CollectionError: No such collection, another process is building it, or no image could be embedded.
+        CollectionError: No such collection, another process is building it, no image could be embedded; or regions are
+            asked for that cannot be made.
         EncoderError: The encoder cannot be loaded.
         StorageError: No space left, or no permission.
     """
@@ -69,9 +77,11 @@ def build(
     if isinstance(encoder, str):
         imported = encoder.removeprefix(IMPORTED)
         if imported in chosen.encoder_ids() and chosen.store(imported).imported:
+            if tiles:
+                check_tiles(chosen.store(imported))
             return build_imported(chosen, imported, progress=progress)
         encoder = load_encoder(encoder, device=device)
-    return build_collection(chosen, encoder, progress=progress)
+    return build_collection(chosen, encoder, tiles=tiles, progress=progress)
 
 
 def compare(

@@ -20,6 +20,7 @@ from radcbir_core.collections.artifacts import (
     NEAR_DUPLICATES,
     NEIGHBORS,
     PROJECTION,
+    TILES,
     Artifact,
 )
 from radcbir_core.collections.collection import Collection
@@ -38,6 +39,7 @@ from radcbir_core.search.backend import Recall
 from radcbir_core.search.neighbors.graph import build_neighbors
 from radcbir_core.search.opening import build_index, is_outgrown, vectors_of
 from radcbir_core.storage import remove_partials
+from radcbir_core.tiling import EMBEDDING, check_tiles, make_tiles, refuse_too_many
 from radcbir_core.wording import counted
 
 
@@ -65,7 +67,12 @@ class BuildReport:
 
 
 def build_collection(
-    collection: Collection, encoder: Encoder, *, workers: int | None = None, progress: Progress = silent
+    collection: Collection,
+    encoder: Encoder,
+    *,
+    tiles: bool = False,
+    workers: int | None = None,
+    progress: Progress = silent,
 ) -> BuildReport:
     """Embed, index, find neighbors and near-duplicates, evaluate and project; whatever is current is left as it is.
 
@@ -74,15 +81,20 @@ def build_collection(
     Args:
         collection: Whose images.
         encoder: With which encoder.
+        tiles: Whether regions of each image are embedded, too, so that they can be found; they are in any case where
+            somebody has asked for them before.
         workers: Decoding threads; one a CPU core by default.
         progress: Told how far each of :data:`~radcbir_core.collections.artifacts.ARTIFACTS` is, by its name; before, as
             step ``"wait"``, that it waits for a map of this encoder that another process lays out.
 
     Raises:
         StorageError: No space left, or no permission.
-        CollectionError: Another process is building the same, or no image could be embedded.
+        CollectionError: Another process is building the same, no image could be embedded, or there are too many for
+            their regions.
     """
     report = BuildReport()
+    if tiles:
+        refuse_too_many(collection, encoder.dimension)
     with collection.building(encoder.encoder_id, progress=progress):
         remove_partials(collection.encoder_folder(encoder.encoder_id))
         if encoder.encoder_id in collection.encoder_ids():
@@ -90,7 +102,35 @@ def build_collection(
         if not is_current(collection, encoder):
             _timed(report, EMBEDDINGS.name, partial(embed, collection, encoder, workers=workers, progress=progress))
         mend_thumbnails(collection, workers=workers)
-        _complete(collection.store(encoder.encoder_id), report, progress)
+        store = collection.store(encoder.encoder_id)
+        _complete(store, report, progress)
+        if tiles or TILES in store.expected:
+            _tiles(store, encoder, report, workers=workers, progress=progress)
+    return report
+
+
+def build_tiles(
+    collection: Collection, encoder: Encoder, *, workers: int | None = None, progress: Progress = silent
+) -> BuildReport:
+    """Embed regions of each image, of a collection that is built; where they are current they are left as they are.
+
+    Args:
+        collection: Whose images.
+        encoder: The very one that its embeddings were made with.
+        workers: Decoding threads; one a CPU core by default.
+        progress: Told the number of images, as step "tiles".
+
+    Raises:
+        StorageError: No space left, or no permission.
+        CollectionError: Another process builds with the encoder; it has no embeddings of the collection, or imported
+            ones; there are too many images, or not one can be read.
+        StaleError: The embeddings are of other images, or made by another version of the encoder.
+    """
+    report = BuildReport()
+    with collection.building(encoder.encoder_id, doing=EMBEDDING):
+        store = collection.store(encoder.encoder_id)
+        _tiles(store, encoder, report, workers=workers, progress=progress)
+    report.images, report.failed = int(store.valid.sum()), int((~store.valid).sum())
     return report
 
 
@@ -151,6 +191,17 @@ def build_indexes(collection: Collection, *, progress: Progress = silent) -> lis
                 build_index(store, progress=progress)
                 built.append(encoder_id)
     return built
+
+
+def _tiles(
+    store: EncoderStore, encoder: Encoder, report: BuildReport, *, workers: int | None, progress: Progress
+) -> None:
+    check_tiles(store)
+    if not _is_made(store, TILES):
+        _timed(report, TILES.name, partial(make_tiles, store, encoder, workers=workers, progress=progress))
+        store.settle()
+    else:
+        store.remove_remains(TILES)
 
 
 def _timed(report: BuildReport, artifact: str, work: Callable[[], object]) -> None:

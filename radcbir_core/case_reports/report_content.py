@@ -28,6 +28,7 @@ from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.search.language.sentence_query import SentenceQuery
 from radcbir_core.search.queries.composed import ComposedQuery
 from radcbir_core.search.queries.query import MEASURES, ChangedQuery, ImageQuery, Query, RowQuery, TextQuery
+from radcbir_core.search.queries.tile_grid import found_said
 from radcbir_core.search.retriever import Answer
 from radcbir_core.wording import counted
 
@@ -207,6 +208,8 @@ def _hits(answer: Answer, readings: Readings | None) -> list[ReportedImage]:
     said = [""] * len(answer) if readings is None else readings.said()
     query = answer.query.query
     mine = _labels(answer.collection, query.rows[0]) if isinstance(query, RowQuery) else None
+    if answer.regions is not None:
+        said = [_joined(found_said(box), words) for box, words in zip(answer.found_boxes(), said, strict=True)]
     hits = []
     for rank, (row, similarity, words) in enumerate(
         zip(answer.rows().tolist(), answer.similarities().tolist(), said, strict=True), start=1
@@ -285,6 +288,8 @@ def _how(
         asked["Only images with"] = "; ".join(conditions)
     if selected is not None:
         asked["Only of a part of the map"] = counted(selected, "image")
+    if answer.regions is not None:
+        asked["Searched in"] = f"{counted(len(answer.boxes), 'region')} of each image, the whole among them"
     if answer.within is not None:
         asked["Only within"] = " ".join(answer.within)
     asked["Order"] = answer.ordered_by or "by the number beside each hit, largest first"

@@ -14,7 +14,6 @@ from radcbir_core.cli.arguments import spec_in
 from radcbir_core.cli.on_record import put_on_record
 from radcbir_core.cli.printing import bars, print_table
 from radcbir_core.cli.remedies import program
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.encoder_data.store import IMPORTED
 from radcbir_core.collections.layout import data_folder
@@ -28,16 +27,23 @@ def build(
     encoder: Annotated[str, typer.Option("--encoder", metavar="ENC", help="pixels, biomedclip, local-dir:PATH, …")],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     workers: Annotated[int | None, typer.Option(min=1, help="Decoding threads; one a CPU core by default.")] = None,
+    tiles: Annotated[
+        bool | None,
+        typer.Option("--tiles/--no-tiles", help="Embed regions of each image, too, to find them; or delete them."),
+    ] = None,
 ) -> None:
     """Embed, index, find neighbors, evaluate and project. Stopped and run again, it goes on where it stopped."""
     from radcbir_core.encoders import load_encoder
     from radcbir_core.pipeline import build_collection, build_imported
+    from radcbir_core.tiling import check_tiles, delete_tiles
 
     collection = open_collection(name)
     put_on_record(f"build {encoder}", name)
     imported = encoder.removeprefix(IMPORTED)
     if imported in collection.encoder_ids() and collection.store(imported).imported:
         encoder_id = imported
+        if tiles:
+            check_tiles(collection.store(imported))
         with bars() as progress:
             report = build_imported(collection, encoder_id, progress=progress)
     else:
@@ -48,9 +54,12 @@ def build(
                 f"Its checkpoint does not say of the preprocessing: {', '.join(loaded.preprocessing.assumed)}. "
                 "The defaults of its library were taken."
             )
+        if tiles is False and encoder_id in collection.encoder_ids() and delete_tiles(collection, encoder_id):
+            print(f"Deleted the regions of {name} with {encoder_id}.")
         with bars() as progress:
-            report = build_collection(collection, loaded, workers=workers, progress=progress)
-    rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in ARTIFACT_NAMES]
+            report = build_collection(collection, loaded, tiles=bool(tiles), workers=workers, progress=progress)
+    steps = [artifact.name for artifact in collection.store(encoder_id).expected]
+    rows = [[s, f"{report.seconds[s]:.1f} s" if s in report.seconds else "was current"] for s in steps]
     print_table(["step", "time"], rows, title=f"{name} with {encoder_id}")
     if not math.isnan(report.recall.at_10):
         print(f"Beside exact search there is an index {report.recall.said()}.")

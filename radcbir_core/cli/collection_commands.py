@@ -87,8 +87,9 @@ def info(name: Name, as_json: AsJson = False) -> None:  # noqa: FBT002 - a switc
             f"{counted(said['subjects'], 'image or pair', 'images and pairs')}, {said['to_apply']:,} with a correction "
             f"to apply; all of them: {program()} reviews {name}"
         )
-    rows = [[e["encoder_id"], *(e["steps"][step] for step in ARTIFACT_NAMES)] for e in facts["encoders"]]
-    print_table(["encoder", *ARTIFACT_NAMES], rows)
+    steps = [name for name in BY_NAME if any(name in e["steps"] for e in facts["encoders"]) or name in ARTIFACT_NAMES]
+    rows = [[e["encoder_id"], *(e["steps"].get(step, "on request") for step in steps)] for e in facts["encoders"]]
+    print_table(["encoder", *steps], rows)
     for encoder in facts["encoders"]:
         for artifact, reason in encoder["reasons"].items():
             print(f"{encoder['encoder_id']}, {BY_NAME[artifact].title} {encoder['steps'][artifact]}: {reason}")

@@ -102,6 +102,9 @@ def query(
     whole: Annotated[
         float, typer.Option("--whole", min=0, max=3, help="How much the whole image counts beside --region.")
     ] = 0.0,
+    among: Annotated[
+        str, typer.Option("--among", metavar="images|regions", help="Whether regions of the images are found, too.")
+    ] = "images",
     add: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,6 +133,7 @@ def query(
     from radcbir_core.search.queries.text import text_encoders
     from radcbir_core.search.retriever import Retriever
 
+    _check_among(among, images)
     check_options(text, read=read or [], several=several_phrasings)
     check_fewer(one_per, least, facets=facets, several=bool(images))
     _check_given({"--image": image, "--images": images or None, "--id": image_id, "--text": text})
@@ -169,7 +173,8 @@ def query(
         given = query_of(str(image_id), collection) if image is None else ImageQuery.of_file(image, frame=frame)
     asked = _region(_perturbed(given, steps, collection), region, whole, collection)
     asked = _composed(asked, composition, collection)
-    search = _again(retriever, asked, exclude=excluded, within_anatomy=within_anatomy)
+    in_regions = among == "regions"
+    search = _again(retriever, asked, exclude=excluded, within_anatomy=within_anatomy, regions=in_regions)
     answer, left_out = fewer_hits(
         partial(search, where=conditions, order=hubness), retriever, k=k, one_per=one_per, least=least
     )
@@ -191,12 +196,13 @@ def query(
                 **{"add": add or [], "rocchio": rocchio or "", "perturb": perturb or []},
                 **{"hubness": "" if hubness == "cosine" else hubness, "within": "anatomy" if within_anatomy else ""},
                 **({"region": region, "whole": f"{whole:g}"} if region else {}),
+                **({"among": among} if in_regions else {}),
                 **{"one": one_per or "", "least": "" if least is None else f"{least:g}"},
             },
             notes=left_out,
         )
-    among = partial(count_facets, lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
-    found = among() if facets else None
+    count = partial(count_facets, lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
+    found = count() if facets else None
     if as_json:
         _print_json(answer, readings, found)
         return
@@ -226,11 +232,13 @@ def _print(answer: Answer, readings: Readings | None, said: Sequence[str]) -> No
             hit["modality"],
             hit["anatomy"],
             ", ".join(hit["pathologies"]),
+            *([] if answer.regions is None else [hit["region"]]),
             hit["image_id"],
         ]
         for hit in table.to_dict("records")
     ]
     names = [*ranks, measure, *([] if readings is None else _READ), "modality", "anatomy", "pathologies"]
+    names += [] if answer.regions is None else ["region"]
     print_table([*(name.replace("_", " ") for name in names), "image_id"], rows)
     print(f"{counted(len(rows), 'hit')}, {answer.hits.found_by()}.")
     for line in said:
@@ -303,6 +311,14 @@ def _check_alone(composition: Composition, region: str | None) -> None:
         raise QueryError("Expected one image to search a region of, but --images is given. Leave --region out.")
 
 
+def _check_among(among: str, images: Sequence[Path] | None) -> None:
+    """See that it is one of the two words, and that many queries are asked of whole images."""
+    if among not in ("images", "regions"):
+        raise QueryError(f"Expected --among images or regions, but --among = {among!r}. Choose one of these.")
+    if images and among == "regions":
+        raise QueryError("Expected one query to find regions with, but --images is given. Leave --among out.")
+
+
 def _check_given(kinds: Mapping[str, object]) -> None:
     """See that one thing is given to search with."""
     given = [name for name, value in kinds.items() if value is not None]
@@ -338,6 +354,11 @@ def _said(answer: Answer, steps: Sequence[Step], composition: Composition) -> It
     """What there is to know of the numbers, below the table."""
     if answer.ranks is not None:
         yield answer.ordered_by
+    if answer.regions is not None:
+        yield (
+            f"{len(answer.boxes)} regions of each image were searched, the whole among them; the region of a hit is "
+            "left, top, right, bottom in thousandths."
+        )
     if answer.within:
         yield f"Only images of the query's modality and anatomy were searched: {' '.join(answer.within)}."
     if steps:

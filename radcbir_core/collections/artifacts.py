@@ -45,6 +45,7 @@ class Artifact:
         groups: Of the files, the arrays ``(N,)`` of codes of groups; -1 is an image in none.
         unfinished: The folder of its finished parts while it is being made.
         further: The folder of further ones of its kind, tables (parquet) made on request and kept by a name.
+        on_request: Whether a build makes it only where somebody has made it before: then it makes it again.
         counts_images: Whether its progress counts images; others count steps of their own.
         recipe: The version of how it is made, to be raised when its numbers change: those of before are stale then.
         still_read: Earlier versions that do not make it stale, because what changed is not worth hours of making it
@@ -64,6 +65,7 @@ class Artifact:
     groups: tuple[str, ...] = ()
     unfinished: str = ""
     further: str = ""
+    on_request: bool = False
     counts_images: bool = False
     recipe: int = 1
     still_read: tuple[int, ...] = ()
@@ -158,6 +160,17 @@ ARTIFACTS: Final[tuple[Artifact, ...]] = (
         recipe=2,
         still_read=(1,),  # of all images at once, however many: as good, where it was made at all
     ),
+    Artifact(
+        "tiles",
+        files=("tile_embeddings.npy",),
+        of=("images", "encoder"),
+        title="regions",
+        stage="Embed regions of each image",
+        numbers=("tile_embeddings.npy",),
+        unfinished="tile-shards",
+        on_request=True,
+        counts_images=True,
+    ),
 )
 """Everything that is built, each behind what it is made of; a build makes them in this order."""
 
@@ -190,7 +203,8 @@ def check_table(artifacts: Iterable[Artifact]) -> dict[str, Artifact]:
 
 
 BY_NAME: Final = check_table(ARTIFACTS)
-ARTIFACT_NAMES: Final = tuple(BY_NAME)
+ARTIFACT_NAMES: Final = tuple(artifact.name for artifact in ARTIFACTS if not artifact.on_request)
+"""Those that every build makes; what is made on request stands beside them once somebody has asked for it."""
 
 EMBEDDINGS: Final = BY_NAME["embeddings"]
 INDEX: Final = BY_NAME["index"]
@@ -198,6 +212,7 @@ NEIGHBORS: Final = BY_NAME["neighbors"]
 NEAR_DUPLICATES: Final = BY_NAME["near-duplicates"]
 EVALUATION: Final = BY_NAME["evaluation"]
 PROJECTION: Final = BY_NAME["projection"]
+TILES: Final = BY_NAME["tiles"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
+from radcbir_core.collections.artifacts import ARTIFACTS
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import (
     CORRECTIONS,
@@ -34,7 +34,7 @@ from radcbir_core.swapping import finish_swaps
 
 PARTS = (
     *("manifest", "thumbnails", "images", "problems", "reviews", "reader studies", "text boxes"),
-    *ARTIFACT_NAMES,
+    *(artifact.name for artifact in ARTIFACTS),
     "other",
 )
 """The parts whose sizes are told, in this order."""

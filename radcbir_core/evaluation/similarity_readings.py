@@ -125,7 +125,7 @@ def percent_said(percentile: float) -> str:
 def read_answer(
     answer: Answer, retriever: Retriever, conditions: Conditions, *, given: Given | None = None
 ) -> Readings | None:
-    """What the similarities of the first query's hits mean; None where they are not those of images.
+    """What the similarities of the first query's hits mean; None where they are not those of whole images.
 
     Args:
         answer: The hits.
@@ -134,7 +134,7 @@ def read_answer(
         given: Gives results of evaluations; by default they are made where they are not kept, which takes seconds in
             the largest collections.
     """
-    if answer.measure != "similarity":
+    if answer.measure != "similarity" or answer.regions is not None:
         return None
     store, get = retriever.store, given or kept_or_made
     scale, calibration = (get(store, kind().suited(store)) for kind in (Scale, Calibration))

@@ -95,4 +95,6 @@ def only(answer: Answer, places: npt.NDArray[np.integer[Any]] | Sequence[int]) -
         similarities=answer.hits.similarities[:1, chosen],
         counts=np.array([len(chosen)], dtype=np.int32),
     )
-    return replace(answer, hits=hits, ranks=None if answer.ranks is None else answer.ranks[:1, chosen])
+    ranks = None if answer.ranks is None else answer.ranks[:1, chosen]
+    regions = None if answer.regions is None else answer.regions[:1, chosen]
+    return replace(answer, hits=hits, ranks=ranks, regions=regions)

@@ -13,11 +13,11 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from radcbir_core.collections.artifacts import EMBEDDINGS, INDEX
+from radcbir_core.collections.artifacts import EMBEDDINGS, INDEX, TILES
 from radcbir_core.collections.encoder_data.checked_arrays import open_checked
 from radcbir_core.collections.encoder_data.store import EncoderStore, content_digest
 from radcbir_core.collections.seal import sealed
-from radcbir_core.errors import CollectionError, Remedy
+from radcbir_core.errors import CollectionError, Remedy, StaleError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import ArrayVectors, Backend, Mask, Vectors
 from radcbir_core.search.engines.cell_building import build_cells
@@ -77,6 +77,9 @@ A graph grows dear faster than its rows: what it takes to build, and how widely 
 can it filter. Up to so many neither counts, because filters leave it few enough rows to compare all of them.
 """
 
+MOST_TILE_BYTES: Final = 8e9
+"""Of more tiles a query is not answered while somebody waits: all of them are compared, at some 9 GB/s a core."""
+
 _FIRST_ENGINE: Final = "usearch"
 """That of an index of which none is recorded."""
 
@@ -119,6 +122,37 @@ def engine_of(store: EncoderStore) -> Backend:
             remedy=store.rebuild,
         )
     return ENGINES[name].open(source, store.index_path, facts)
+
+
+def tiles_of(store: EncoderStore) -> tuple[Vectors, int]:
+    """The vectors of the tiles of a collection, and how many there are of each image: ``T``.
+
+    Returns:
+        ``N * T`` vectors: tile *t* of image *i* is vector ``i * T + t``; of zeros where there is none.
+
+    Raises:
+        StaleError: They were not made, or were made of something else than there is now.
+        CollectionError: They are damaged.
+    """
+    standing = store.standings().get(TILES.name)
+    if standing is None or standing.state != "current":
+        why = "were never made" if standing is None else f"are {standing.state}: {standing.reason}"
+        raise StaleError(
+            f"Expected the embedded regions of the images of {store.collection.name}, but those by {store.encoder_id} "
+            f"{why}. Embed the regions, or search among whole images.",
+            remedy=Remedy("build", store.collection.name, {"encoder": store.spec, "tiles": True}),
+        )
+    path = store.layout.files(TILES)[0]
+    array = store.open_array(TILES, path)
+    dimension = int(store.record["dimension"])
+    per, rest = divmod(array.shape[1], dimension)
+    if rest or not per or array.dtype != np.float16:
+        raise CollectionError(
+            f"Expected vectors of {dimension} numbers in half precision, but {path} has {array.shape[1]:,} numbers of "
+            f"{array.dtype} an image. Embed the regions again.",
+            remedy=Remedy("build", store.collection.name, {"encoder": store.spec, "tiles": True}),
+        )
+    return ArrayVectors(array.reshape(len(array) * per, dimension)), per
 
 
 def index_note(store: EncoderStore) -> str:

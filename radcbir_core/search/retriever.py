@@ -14,18 +14,29 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from radcbir_core.collections.artifacts import EMBEDDINGS
+from radcbir_core.collections.artifacts import EMBEDDINGS, TILES
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.encoders import Encoder, load_encoder
-from radcbir_core.errors import CollectionError, StaleError
+from radcbir_core.errors import CollectionError, QueryError, StaleError
 from radcbir_core.notebook_html import Card, gallery
 from radcbir_core.search.backend import Hits, Mask
+from radcbir_core.search.engines.best_tiles import best_tiles
 from radcbir_core.search.hubness.hub_orders import ORDERS, Order, candidates, checked_order, hub_order
-from radcbir_core.search.opening import index_note, searcher_of
+from radcbir_core.search.opening import index_note, searcher_of, tiles_of
 from radcbir_core.search.queries.anatomy import anatomy_of, showing
 from radcbir_core.search.queries.composed import middle_of_sentences
-from radcbir_core.search.queries.query import MEASURES, Asked, EmbeddedQuery, Means, Measure, query_of
+from radcbir_core.search.queries.query import (
+    MEASURES,
+    Asked,
+    EmbeddedQuery,
+    Means,
+    Measure,
+    of_region_and_rest,
+    query_of,
+)
+from radcbir_core.search.queries.region import Box
+from radcbir_core.search.queries.tile_grid import boxes_in, found_said
 from radcbir_core.wording import counted
 
 HIT_COLUMNS = (
@@ -59,6 +70,8 @@ class Answer:
         order: By what the hits are ordered.
         ranks: ``(Q, k)`` the ranks that they have by cosine, from 1; None where that is their order.
         candidates: How many hits by cosine were put in that order.
+        boxes: The regions of each image among which was searched; empty where whole images were.
+        regions: ``(Q, k)`` which of them of each hit was found, -1 where there is no hit; None where whole images were.
     """
 
     collection: Collection
@@ -70,6 +83,8 @@ class Answer:
     order: Order = "cosine"
     ranks: npt.NDArray[np.int32] | None = None
     candidates: int = 0
+    boxes: tuple[Box, ...] = ()
+    regions: npt.NDArray[np.int16] | None = None
 
     @property
     def ordered_by(self) -> str:
@@ -106,11 +121,18 @@ class Answer:
         """As many similarities."""
         return self.hits.similarities[query, : self.hits.counts[query]]
 
+    def found_boxes(self, query: int = 0) -> list[Box]:
+        """Where in each hit of one query it was found, best hit first; empty where whole images were searched."""
+        if self.regions is None:
+            return []
+        return [self.boxes[at] for at in self.regions[query, : self.hits.counts[query]].tolist()]
+
     def table(self, query: int = 0) -> pd.DataFrame:
         """The hits of one query with what is known of them: :data:`HIT_COLUMNS`, best first.
 
         The column of the number is called by :attr:`measure`. Where hits are ordered by another measure than cosine,
-        ``cosine_rank`` comes after ``rank``.
+        ``cosine_rank`` comes after ``rank``; where regions were searched, ``region`` comes last: left, top, right and
+        bottom in thousandths.
         """
         rows = self.rows(query)
         columns = [name for name in HIT_COLUMNS if name not in ("rank", "similarity")]
@@ -121,6 +143,9 @@ class Answer:
         if self.ranks is not None:
             table["cosine_rank"] = self.ranks[query, : len(rows)]
             names.insert(1, "cosine_rank")
+        if self.regions is not None:
+            table["region"] = [box.word for box in self.found_boxes(query)]
+            names.append("region")
         return table[names]
 
     def _repr_html_(self) -> str:
@@ -130,9 +155,12 @@ class Answer:
 
     def _gallery(self, query: int) -> str:
         cards = []
-        for row, line in zip(self.rows(query).tolist(), self.table(query).to_dict("records"), strict=True):
+        places = [found_said(box) for box in self.found_boxes(query)] or [""] * len(self.rows(query))
+        for row, line, place in zip(
+            self.rows(query).tolist(), self.table(query).to_dict("records"), places, strict=True
+        ):
             words = [f"{line['rank']} · {line[self.measure]:.3f}", line["modality"], line["anatomy"]]
-            words.append(", ".join(line["pathologies"]))
+            words += [", ".join(line["pathologies"]), place]
             about = str(line["image_id"])
             cards.append(Card(self._thumbnail(row), [str(word) for word in words if word], about))
         measure = MEASURES[self.measure]
@@ -175,6 +203,7 @@ class Retriever:
             )
         self._searcher = searcher_of(self.store)
         self._notes = tuple(filter(None, [index_note(self.store)]))
+        self._tiles = cache(partial(tiles_of, self.store))
         self._middle = cache(lambda: middle_of_sentences(self.store, self._encoder()))
         self._load = cache(partial(load_encoder, self.store.spec)) if encoder is None else encoder
 
@@ -188,6 +217,7 @@ class Retriever:
         exclude: Sequence[str] = (),
         within_anatomy: bool = False,
         order: str = "cosine",
+        regions: bool = False,
     ) -> Answer:
         """The hits of a query.
 
@@ -204,6 +234,10 @@ class Retriever:
             order: Of :data:`~radcbir_core.search.hubness.hub_orders.ORDERS`: by cosine, or by what holds hubs back,
                 which puts the first :func:`~radcbir_core.search.hubness.hub_orders.candidates` by cosine in another
                 order; filters and exclusions hold for these.
+            regions: Whether the query is compared with the regions of each image that were embedded by themselves, the
+                whole among them, instead of with whole images; an image is then as similar as its best region, which
+                the answer tells. Of a query of a region and more, the region alone is compared with regions. Always
+                exact, and in the order of cosine.
 
         Raises:
             QueryError: An unknown column, value, exclusion or order; k below 1; a query that cannot be searched with,
@@ -212,7 +246,7 @@ class Retriever:
             ImageError: An image file cannot be decoded.
             EncoderError: The encoder cannot read such a query, or cannot be loaded here.
             StaleError: The encoder here is not the one that the embeddings were made with; or the neighbor graph,
-                which another order than by cosine needs, is missing or older.
+                which another order than by cosine needs, or the regions are missing or older.
         """
         query = asked if isinstance(asked, EmbeddedQuery) else query_of(asked, self.collection)
         plain = query.query if isinstance(query, EmbeddedQuery) else query
@@ -225,13 +259,25 @@ class Retriever:
             same = showing(within, self.collection)
             allowed = same if allowed is None else allowed & same
         by = checked_order(order, plain, self.store)
+        if regions and by != "cosine":
+            raise QueryError(
+                f"Expected regions in the order of cosine, but order = {order!r}: how near an image is to all others "
+                "is known of whole images alone. Search whole images, or order by cosine."
+            )
+        tiles = self._tiles() if regions else None  # said before an encoder is loaded
         # Room is made for all hits that are asked for, whether they are there or not.
         k = min(k, max(len(self.collection), 1))
         embedded = query if isinstance(query, EmbeddedQuery) else self.embed(query)
-        search = partial(
-            self._searcher.search, embedded.vectors, exclusions=embedded.query.exclusions(self.store, exclude)
-        )
+        exclusions = embedded.query.exclusions(self.store, exclude)
+        search = partial(self._searcher.search, embedded.vectors, exclusions=exclusions)
         answer = Answer(self.collection, self.store.encoder_id, embedded, Hits.empty(0, 0), self._notes, within)
+        if tiles is not None:
+            source, per = tiles
+            valid = self.store.valid if allowed is None else self.store.valid & allowed
+            boxes = boxes_in(self.store.facts(TILES), tiles=per)
+            part, rest = of_region_and_rest(embedded)
+            found_in = best_tiles(source, part, per=per, k=k, allowed=valid, exclusions=exclusions, wholes=rest)
+            return replace(answer, hits=found_in.hits, boxes=boxes, regions=found_in.tiles, search_notes=())
         if by == "cosine":
             return replace(answer, hits=search(k=k, allowed=allowed))
         number = candidates(k)

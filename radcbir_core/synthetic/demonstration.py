@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, TILES
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import check_name, list_collections
 from radcbir_core.embed import embed, is_current
@@ -37,7 +37,7 @@ FEWEST_TO_BEGIN_WITH: Final = 1000
 """Of so many images and more a part is drawn first."""
 FIRST_PATIENTS: Final = 120
 """Two of each label: one of a query and one that it can find."""
-STAGES: Final = ("load", "first", "draw", *ARTIFACT_NAMES)
+STAGES: Final = ("load", "first", "draw", *ARTIFACT_NAMES, TILES.name)
 """What progress is told about, in this order; a stage that is finished already may be left out."""
 
 
@@ -90,7 +90,7 @@ def make_demo(*, name: str = NAME, images: int | None = None, progress: Progress
     collection = open_collection(name)
     if len(collection) < images_planned(collection):
         _complete(collection, encoder, seconds, progress)
-    report = build_collection(open_collection(name), encoder, progress=progress)
+    report = build_collection(open_collection(name), encoder, tiles=True, progress=progress)
     return DemoReport(name, report.images, seconds | report.seconds)
 
 

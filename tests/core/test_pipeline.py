@@ -41,7 +41,7 @@ def test_parts_that_a_killed_build_left_beside_what_it_had_recorded_go(small_dat
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     collection = open_collection("small")
     layout = collection.store("pixels").layout
-    folders = [layout.unfinished(artifact) for artifact in ARTIFACTS if artifact.unfinished]
+    folders = [layout.unfinished(artifact) for artifact in ARTIFACTS if artifact.unfinished and not artifact.on_request]
     assert len(folders) >= 2
     for folder in folders:
         folder.mkdir()

@@ -31,7 +31,7 @@ from radcbir_core.collections.archive.contents import (
     belongs,
     write_list,
 )
-from radcbir_core.collections.artifacts import ARTIFACTS, EVALUATION, INDEX
+from radcbir_core.collections.artifacts import EVALUATION, INDEX
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.export import Exported
 from radcbir_core.collections.layout import (
@@ -112,8 +112,12 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
 
 def _unfinished(collection: Collection) -> list[str]:
     """The encoders of which an artifact is missing or stale, but for the index, which no archive has."""
-    others = [artifact for artifact in ARTIFACTS if artifact != INDEX]
-    return [name for name in collection.encoder_ids() if not collection.store(name).is_current(*others)]
+    stores = [collection.store(name) for name in collection.encoder_ids()]
+    return [
+        store.encoder_id
+        for store in stores
+        if not store.is_current(*(artifact for artifact in store.expected if artifact != INDEX))
+    ]
 
 
 class _Writing:

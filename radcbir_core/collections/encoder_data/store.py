@@ -418,9 +418,13 @@ class EncoderStore:
         return "" if self._is_map(name, now) else _CHANGED
 
     def standings(self) -> dict[str, Standing]:
-        """How each artifact stands, in the order of the table, with the reason where it is not current."""
-        found = standings(self._made, sources=self._sources, missing=self._missing)
-        for artifact in ARTIFACTS:
+        """How each artifact that is :attr:`expected` stands, in the order of the table, with the reason if not current.
+
+        Of what is made on request and was never asked for, nothing is said.
+        """
+        stand = standings(self._made, sources=self._sources, missing=self._missing)
+        found = {artifact.name: stand[artifact.name] for artifact in self.expected}
+        for artifact in self.expected:
             if found[artifact.name].state == "current" and (fault := self._fault_known(artifact)):
                 found[artifact.name] = Standing("stale", fault)
         return found
@@ -431,13 +435,18 @@ class EncoderStore:
         return [artifact.title for artifact in ARTIFACTS if made[artifact.title] in artifact.still_read]
 
     def states(self) -> dict[str, State]:
-        """How each artifact stands, in the order of the table."""
+        """How each artifact that is :attr:`expected` stands, in the order of the table."""
         return {name: standing.state for name, standing in self.standings().items()}
 
     def is_current(self, *artifacts: Artifact) -> bool:
-        """Whether these artifacts, or all of them where none is named, are there and made of what there is now."""
+        """Whether these artifacts, or all of :attr:`expected` where none is named, are there, of what there is now."""
         states = self.states()
-        return all(states[name] == "current" for name in ([artifact.name for artifact in artifacts] or states))
+        return all(states.get(artifact.name) == "current" for artifact in (artifacts or self.expected))
+
+    @property
+    def expected(self) -> tuple[Artifact, ...]:
+        """What a build makes or renews: all but what is made on request and was never asked for."""
+        return tuple(artifact for artifact in ARTIFACTS if not artifact.on_request or artifact.name in self._made)
 
     def damage(self, artifact: Artifact) -> str:
         """Why an artifact's files are not those that were built; "" where they are, or where nothing is known of them.
@@ -530,6 +539,23 @@ class EncoderStore:
         digest = content_digest(artifact, self.layout, facts or self.facts(artifact))
         made = made_record(artifact, of=now, digest=digest)
         self.update(artifacts={**self._made, artifact.name: made}, **({artifact.name: facts} if facts else {}))
+
+    def forget(self, artifact: Artifact) -> bool:
+        """Take an artifact out of the record, and then its files and parts from the disk; whether there was anything.
+
+        Raises:
+            StorageError: No space left for the record, or no permission.
+        """
+        recorded = artifact.name in self._made
+        if recorded:
+            others = {name: made for name, made in self._made.items() if name != artifact.name}
+            self.record.pop(artifact.name, None)
+            self.update(artifacts=others)
+        paths = [path for path in self.layout.files(artifact) if path.exists()]
+        for path in paths:
+            with disk_errors(path):
+                path.unlink(missing_ok=True)
+        return recorded or bool(paths)
 
     def remove_remains(self, artifact: Artifact) -> None:
         """Remove what is left beside an artifact that is current: parts of its making, and files of its other forms."""

@@ -22,6 +22,7 @@ KINDS: Final = {
     "evaluation": "radcbir_core.jobs.kinds.evaluate_encoder:EvaluateEncoder",
     "export": "radcbir_core.jobs.kinds.export_file:ExportFile",
     "map": "radcbir_core.jobs.kinds.lay_out_map:LayOutMap",
+    "regions": "radcbir_core.jobs.kinds.embed_regions:EmbedRegions",
 }
 """Kind → its class, as module:name. The module is imported when such a job is met."""
 

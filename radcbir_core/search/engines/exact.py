@@ -57,7 +57,7 @@ _FIRST = 2048
 _WIDTH = 512
 _HELD_ELEMENTS = 256_000_000
 _TELL_EVERY = 0.2
-_LENGTHS = 1e-3
+LENGTHS = 1e-3
 """How far from 1 the length of a half-precision vector may be: rounding moves it by 2⁻¹¹ at most, imports take 10⁻³."""
 _EMPTY = np.iinfo(np.int64).min
 _LOW = np.int64(0x7FFFFFFF)
@@ -401,12 +401,11 @@ def _scan(source: Vectors, queries: Float32, *, k: int, rows: Rows, exclusions: 
     if not len(rows) or not k:
         return hits
     rounded = queries.astype(np.float16)
-    for q, (query, scanned) in enumerate(zip(queries, _half_precision_products(source, rounded, rows), strict=True)):
+    for q, (query, scanned) in enumerate(zip(queries, half_precision_products(source, rounded, rows), strict=True)):
         for exclusion in exclusions:
             if exclusion.query_groups[q] >= 0:
                 scanned[exclusion.excluded(q, rows)] = -np.inf
-        # Cauchy-Schwarz: rounding the query moves no similarity by more than this, and lengths by no more than that.
-        doubt = (1 + _LENGTHS) * float(np.linalg.norm(query - rounded[q].astype(np.float32))) + _LENGTHS + 1e-6
+        doubt = doubt_of(query, rounded[q])
         last = len(scanned) - min(k, len(scanned))
         threshold = np.partition(scanned, last)[last] - 2 * doubt
         candidates = np.flatnonzero((scanned >= threshold) & np.isfinite(scanned))
@@ -416,7 +415,25 @@ def _scan(source: Vectors, queries: Float32, *, k: int, rows: Rows, exclusions: 
     return hits
 
 
-def _half_precision_products(source: Vectors, queries: npt.NDArray[np.float16], rows: Rows) -> npt.NDArray[np.float64]:
+def doubt_of(query: Float32, rounded: npt.NDArray[np.float16]) -> float:
+    """How far a product of the rounded query and a rounded vector may be from their cosine.
+
+    Cauchy-Schwarz: rounding the query moves none by more than the first, and lengths by no more than the rest.
+
+    Args:
+        query: ``(D,)``.
+        rounded: ``(D,)`` the same in half precision.
+
+    Example:
+        >>> query = np.float32([0.6, 0.8])
+        >>> doubt_of(query, query.astype(np.float16)) < 0.002
+        True
+    """
+    moved = float(np.linalg.norm(query - rounded.astype(np.float32)))
+    return (1 + LENGTHS) * moved + LENGTHS * float(np.linalg.norm(query)) + 1e-6
+
+
+def half_precision_products(source: Vectors, queries: npt.NDArray[np.float16], rows: Rows) -> npt.NDArray[np.float64]:
     """``(Q, R)`` products of queries and vectors of half precision, the vectors read where they lie, on all cores."""
     import numkong
 

@@ -104,7 +104,12 @@ class ComposedQuery:
             if of_text.any():
                 vectors = without_middle(vectors, of_text, means.middle())
             weights = weights / spreads_of(vectors, means.searcher.engine, valid=means.store.valid)
-        return EmbeddedQuery(self, weighted_sum(vectors, weights)[None], notes)
+        of_region = None
+        if any(one.of_region is not None for one in embedded):
+            length = float(np.linalg.norm(weights @ vectors.astype(np.float64)))
+            parts = [np.zeros_like(one.vectors) if one.of_region is None else one.of_region for one in embedded]
+            of_region = (weights @ np.concatenate(parts) / max(length, 1e-9)).astype(np.float32)[None]
+        return EmbeddedQuery(self, weighted_sum(vectors, weights)[None], notes, of_region=of_region)
 
     def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """What any of its parts may not return: every image in it, and what shares that image's patient and so on.

@@ -107,11 +107,32 @@ class EmbeddedQuery:
         query: What was asked.
         vectors: ``(Q, D)`` float32, unit norm.
         notes: What to know about how it was read, a sentence each; mostly none.
+        of_region: ``(Q, D)`` how much of the vectors is a region of an image: among regions of the gallery this is
+            compared with each of them, and the rest with whole images. None where nothing is: then all of it is
+            compared with regions.
     """
 
     query: Query
     vectors: Float32
     notes: tuple[str, ...] = ()
+    of_region: Float32 | None = field(default=None, kw_only=True)
+
+
+def of_region_and_rest(embedded: EmbeddedQuery) -> tuple[Float32, Float32 | None]:
+    """What of a query is compared with regions of the gallery, and what with whole images; the two add up to it.
+
+    Example:
+        >>> vectors = np.float32([[0.6, 0.8]])
+        >>> of_region_and_rest(EmbeddedQuery(VectorQuery(vectors), vectors))[1] is None
+        True
+        >>> part, rest = of_region_and_rest(EmbeddedQuery(VectorQuery(vectors), vectors, of_region=vectors / 2))
+        >>> rest.tolist()
+        [[0.30000001192092896, 0.4000000059604645]]
+    """
+    if embedded.of_region is None:
+        return embedded.vectors, None
+    rest = embedded.vectors - embedded.of_region
+    return embedded.of_region, rest if np.abs(rest).max(initial=0.0) > 1e-6 else None
 
 
 @dataclass(frozen=True, slots=True)

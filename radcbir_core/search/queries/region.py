@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from radcbir_core.errors import QueryError
 from radcbir_core.search.queries.composed import ComposedQuery, Part
-from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, RowQuery
+from radcbir_core.search.queries.query import ChangedQuery, EmbeddedQuery, ImageQuery, Means, RowQuery
 
 STEPS: Final = 1000
 """A side of an image has so many steps, in which a box is said."""
@@ -112,15 +112,22 @@ class Box:
         return np.ascontiguousarray(part)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RegionQuery(ChangedQuery):
     """What is within a box on an image, as if it were an image of its own.
+
+    Among regions of the gallery it is compared with each of them.
 
     Attributes:
         box: Which part of the image it is.
     """
 
     box: Box = field(kw_only=True)
+
+    def embed(self, means: Means) -> EmbeddedQuery:
+        """What the encoder makes of it, all of it of a region."""
+        vectors = ImageQuery(self.pixels).embed(means).vectors
+        return EmbeddedQuery(self, vectors, of_region=vectors)
 
 
 def region_query(

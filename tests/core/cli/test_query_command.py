@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -16,6 +18,7 @@ from radcbir_core.search.opening import ENGINES
 from radcbir_core.search.queries.composition import Composition
 from radcbir_core.search.queries.query import ImageQuery, RowQuery
 from radcbir_core.search.queries.region import Box, region_query
+from radcbir_core.search.queries.tile_grid import found_said
 from radcbir_core.search.retriever import Retriever
 from tests.core.cli.running import run
 
@@ -269,3 +272,39 @@ def test_fewer_hits_and_what_they_have_in_common(small, capsys) -> None:
     code, _, complaint = run(capsys, "query", "small", "--encoder", "pixels", "--images", ".", "--facets")
     assert code != 0
     assert "Expected one query with --one-per, --least and --facets" in " ".join(complaint.split())
+
+
+def test_regions_are_embedded_found_and_deleted(small_data, tmp_path, monkeypatch, capsys) -> None:
+    shutil.copytree(small_data, tmp_path / "data")
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    image_id = open_collection("small").manifest.image_id(30)
+    asked = ("query", "small", "--id", image_id, "--region", "0,0,500,500", "--among", "regions", "-k", "4")
+    code, _, err = run(capsys, *asked)
+    assert code == 2
+    assert "were never made" in err
+    assert "Run: python -m radcbir_core build small --encoder pixels --tiles" in err
+    code, out, _ = run(capsys, "build", "small", "--encoder", "pixels", "--tiles")
+    assert code == 0
+    assert re.search(r"tiles +│ [0-9.]+ s", out)
+    code, out, _ = run(capsys, *asked)
+    assert code == 0
+    assert "4 hits, exact search." in out
+    assert "10 regions of each image were searched" in out
+    hits = json.loads(run(capsys, *asked, "--json")[1])
+    assert len(hits) == 4
+    collection = open_collection("small")
+    query = region_query(Box(0, 0, 500, 500), collection.read_image(30).pixels, RowQuery((30,)))
+    found = Retriever(collection, "pixels").search(query, k=4, exclude=["patient"], regions=True)
+    assert [hit["image_id"] for hit in hits] == found.table()["image_id"].tolist()
+    assert [hit["region"] for hit in hits] == [box.word for box in found.found_boxes()]
+    report = tmp_path / "report.html"
+    assert run(capsys, *asked, "--report", str(report))[0] == 0
+    said = report.read_text()
+    assert "10 regions of each image, the whole among them" in said
+    assert found_said(found.found_boxes()[0]) in said
+    assert json.loads(run(capsys, "info", "small", "--json")[1])["encoders"][0]["steps"]["tiles"] == "current"
+    assert "among = 'parts'" in run(capsys, *asked[:-3], "parts")[2]
+    assert "--images is given" in run(capsys, "query", "small", "--images", str(tmp_path), "--among", "regions")[2]
+    code, out, _ = run(capsys, "build", "small", "--encoder", "pixels", "--no-tiles")
+    assert "Deleted the regions of small with pixels." in out
+    assert "tiles" not in json.loads(run(capsys, "info", "small", "--json")[1])["encoders"][0]["steps"]

@@ -54,7 +54,8 @@ def behind(name: str) -> set[str]:
 def test_everything_follows_from_the_table(tmp_path) -> None:
     assert ARTIFACT_NAMES == ("embeddings", "index", "neighbors", "near-duplicates", "evaluation", "projection")
     assert {EMBEDDINGS.name, *MAKERS} == set(ARTIFACT_NAMES), "each has a maker; embeddings need an encoder"
-    assert set(ARTIFACT_NAMES) <= set(PARTS)
+    assert set(BY_NAME) <= set(PARTS)
+    assert set(BY_NAME) - set(ARTIFACT_NAMES) == {artifact.name for artifact in ARTIFACTS if artifact.on_request}
     encoder = tmp_path / "encoders" / "e"
     for artifact in ARTIFACTS:
         assert [bool(artifact.files), bool(artifact.one_of), bool(artifact.folder)].count(True) == 1
@@ -82,7 +83,7 @@ def test_labels_void_no_pixels() -> None:
     """The point of it all: whoever corrects a label evaluates again, and nothing else."""
     assert behind("labels") == {"evaluation"}
     assert states(made(), sources=NOW | {"labels": "corrected"}) == {
-        name: "stale" if name == "evaluation" else "current" for name in ARTIFACT_NAMES
+        name: "stale" if name == "evaluation" else "current" for name in BY_NAME
     }
 
 
@@ -112,10 +113,10 @@ def test_a_newer_recipe_makes_it_and_what_is_made_of_it_stale(artifact) -> None:
     assert standing[artifact.name].reason == (f"made by version {before} of its recipe, which is {artifact.recipe} now")
 
 
-@given(st.sets(st.sampled_from(ARTIFACT_NAMES)))
+@given(st.sets(st.sampled_from([*BY_NAME])))
 def test_files_that_are_gone_are_missing_and_void_nothing(gone) -> None:
     standing = states(made(), missing=lambda artifact: "its file" if artifact.name in gone else "")
-    assert standing == {name: "missing" if name in gone else "current" for name in ARTIFACT_NAMES}
+    assert standing == {name: "missing" if name in gone else "current" for name in BY_NAME}
 
 
 def test_the_reasons_are_said() -> None:
@@ -172,7 +173,7 @@ def test_a_further_artifact_is_one_line(monkeypatch) -> None:
 def test_a_table_that_makes_no_sense_is_refused(table, message) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         check_table(table)
-    assert set(BY_NAME) == set(ARTIFACT_NAMES)
+    assert list(BY_NAME) == [artifact.name for artifact in ARTIFACTS]
 
 
 def test_an_earlier_recipe_that_is_still_read_is_current() -> None:

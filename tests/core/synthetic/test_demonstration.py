@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.cli import main
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES, EMBEDDINGS
+from radcbir_core.collections.artifacts import BY_NAME, EMBEDDINGS
 from radcbir_core.collections.changes import remove_collection
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.layout import collections_folder, list_collections
@@ -71,8 +71,8 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
     report = make_demo(progress=progress)
     assert (report.name, report.images) == ("phantoms", 60)
     assert stages_of(seen) == [stage for stage in STAGES if stage != "first"], "few images are drawn at once"
-    assert set(report.seconds) == {"draw", *ARTIFACT_NAMES}
-    assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert set(report.seconds) == {"draw", *BY_NAME}
+    assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(BY_NAME, "current")
     assert open_collection("phantoms").store(ENCODER).spec == "radcbir-mini"
     again = make_demo()
     assert (again.images, again.seconds) == (60, {})
@@ -81,9 +81,9 @@ def test_it_is_made_in_order_and_then_left_as_it_is(data) -> None:
     assert left_behind(data) == []
 
 
-def test_the_map_is_made_last() -> None:
+def test_the_map_is_made_last_but_for_regions() -> None:
     assert STAGES[:5] == ("load", "first", "draw", "embeddings", "index")
-    assert STAGES[-1] == "projection"
+    assert STAGES[-2:] == ("projection", "tiles")
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_there_is_something_to_search_while_the_rest_is_drawn(growing) -> None:
     assert set(report.seconds) == set(STAGES) - {"load"}
     collection = open_collection("phantoms")
     assert len(collection) == report.images == 24
-    assert collection.store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert collection.store(ENCODER).states() == dict.fromkeys(BY_NAME, "current")
     assert not is_wanted()
     at_once = phantom_collection.make_phantoms(name="once", images=24, labels=labels_for(24))
     assert at_once.digests == collection.digests
@@ -214,7 +214,7 @@ def test_two_processes_make_it_once(data, tiny_root) -> None:
         out, err = one.communicate(timeout=120)
         assert one.returncode == 0, err
         answers.append(json.loads(out))
-    assert sorted(len(answer) for answer in answers) == [0, len(ARTIFACT_NAMES) + 1]
+    assert sorted(len(answer) for answer in answers) == [0, len(BY_NAME) + 1]
     assert drawn(data) == ["phantoms 60"]
     assert left_behind(data) == []
 
@@ -233,7 +233,7 @@ def test_killed_it_goes_on(data, tiny_root) -> None:
     report = make_demo()
     assert report.images == 60
     assert ("embeddings" in report.seconds) == (not embedded)
-    assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert open_collection("phantoms").store(ENCODER).states() == dict.fromkeys(BY_NAME, "current")
     assert left_behind(data) == []
     assert not is_wanted()
 
@@ -284,7 +284,7 @@ def test_progress_can_stop_it_and_it_goes_on(data) -> None:
         make_demo(progress=stop)
     report = make_demo()
     assert "draw" not in report.seconds
-    assert set(report.seconds) == set(ARTIFACT_NAMES)
+    assert set(report.seconds) == set(BY_NAME)
 
 
 def test_it_is_wanted_on_an_empty_folder_and_until_it_is_finished(data) -> None:

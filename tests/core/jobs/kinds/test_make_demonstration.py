@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.artifacts import BY_NAME
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import CollectionError
 from radcbir_core.jobs import start
@@ -43,7 +43,7 @@ def test_it_goes_on_after_a_full_disk_and_a_kill_and_nothing_that_is_finished_is
     controls.go_on()
     job.resume()
     assert ended(job).status().state == "done", job.status().error
-    assert open_collection(NAME).store(ENCODER).states() == dict.fromkeys(ARTIFACT_NAMES, "current")
+    assert open_collection(NAME).store(ENCODER).states() == dict.fromkeys(BY_NAME, "current")
     assert (tmp_path / "data" / "drawn.txt").read_text() == drawn + "phantoms 60\n"
     assert not is_wanted()
 
