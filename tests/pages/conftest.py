@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from radcbir_core.jobs import list_jobs
+from radcbir_core.jobs.kinds.embed_regions import EmbedRegions
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from radcbir_core.jobs.kinds.export_file import ExportFile
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
@@ -53,7 +54,7 @@ def text_app(app: App, small_text_data: Path, mini: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def in_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Jobs that would run in processes run in threads, where a test can replace what they do; all end with the test."""
-    for kind in (EvaluateEncoder, ExportFile, ImportAndBuild, LayOutMap, MakeDemonstration):
+    for kind in (EmbedRegions, EvaluateEncoder, ExportFile, ImportAndBuild, LayOutMap, MakeDemonstration):
         monkeypatch.setattr(kind, "runner", "thread")
     yield
     for job in list_jobs():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from radcbir_core.collections.artifacts import ARTIFACTS, PROJECTION
+from radcbir_core.collections.artifacts import ARTIFACT_NAMES, PROJECTION
 from radcbir_core.collections.collection import open_collection
 from tests.pages.reading import cards, complaints, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
@@ -45,7 +45,7 @@ def test_labels_are_shown_word_for_word(app):
 
 def test_it_names_the_steps_of_each_encoder_in_signs_and_words(app):
     shown = html(app())
-    assert shown.count("✓ current") == len(ARTIFACTS)
+    assert shown.count("✓ current") == len(ARTIFACT_NAMES)
     assert "missing" not in shown
 
 
@@ -135,6 +135,6 @@ def test_a_damaged_thumbnail_is_one_placeholder_that_says_so(app, copied_data):
 
 def test_a_rebuilt_encoder_is_noticed_without_a_restart(app, copied_data):
     at = app()
-    assert html(at).count("✓ current") == len(ARTIFACTS)
+    assert html(at).count("✓ current") == len(ARTIFACT_NAMES)
     shutil.rmtree(copied_data / "encoders" / "pixels" / "evaluation")
-    assert html(at.run()).count("✓ current") == len(ARTIFACTS) - 1
+    assert html(at.run()).count("✓ current") == len(ARTIFACT_NAMES) - 1

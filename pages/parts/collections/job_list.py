@@ -137,7 +137,6 @@ def _lines(request: Request | None, status: Status) -> list[tuple[str, stages.Pl
         elif spec != status.part:
             lines.append((f"Build with {spec}", "later"))
         else:
-            places = stages.places(list(stages.BUILD), status.stage)
-            labels = [f"{spec}: {label[0].lower()}{label[1:]}" for label in stages.BUILD.values()]
-            lines += zip(labels, places, strict=True)
+            built = stages.of_build(status.stage)
+            lines += [(f"{spec}: {label[0].lower()}{label[1:]}", place) for label, place in built]
     return lines

@@ -15,7 +15,8 @@ first one). On Retrieval: ``image`` or ``text``, ``source``, ``upload`` (``sever
 ``perturb`` (repeated, ``rotate:10``),
 ``add`` (repeated, what is added to the query: ``like:ID``, ``unlike:ID``, ``image:WEIGHT:ID``, ``text:WEIGHT:WORDS``),
 ``rocchio`` (α,β,γ: how much the query and the marks ``like`` and ``unlike`` count), ``region`` (of the query image:
-left, top, right, bottom in thousandths), ``whole`` (how much the whole image counts beside its region),
+left, top, right, bottom in thousandths), ``whole`` (how much the whole image counts beside its region), ``among``
+(``regions`` of the images are searched),
 ``within`` (``anatomy``), ``series`` (``whole``: its whole series asks), ``votes`` (how its slices' are counted),
 ``one`` (hit a patient, study or series), ``least`` (similarity), ``rest`` (``all`` of theirs), ``lane`` (of the query's
 patient), ``hubness`` (the order of hits), ``beside`` (the hit that is explained) and ``why`` (by which

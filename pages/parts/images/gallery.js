@@ -10,7 +10,8 @@ function element(tag, className, text) {
 
 function describe(card) {
   const said = (card.said || []).map((mark) => mark.text)
-  const parts = [card.image_id, card.modality, ...card.lines.map((line) => line.value), card.seen, ...said]
+  const values = card.lines.map((line) => line.value)
+  const parts = [card.image_id, card.modality, ...values, card.found, card.seen, ...said]
   return parts.filter(Boolean).join(", ")
 }
 
@@ -52,6 +53,34 @@ function drawMarks(item, card, setTriggerValue) {
   })
 }
 
+// Where in the image it was found, in thousandths of its sides: a frame that lies on it as the image lies in its place.
+function outline(image, box) {
+  const space = "http://www.w3.org/2000/svg"
+  const frame = document.createElementNS(space, "svg")
+  frame.setAttribute("class", "found-box")
+  frame.setAttribute("aria-hidden", "true")
+  const place = () => {
+    const [width, height] = [image.naturalWidth, image.naturalHeight]
+    if (!width || !height) return
+    frame.setAttribute("viewBox", `0 0 ${width} ${height}`)
+    const [left, top, right, bottom] = box
+    frame.replaceChildren(
+      ...["under", "over"].map((name) => {
+        const line = document.createElementNS(space, "rect")
+        line.setAttribute("class", name)
+        line.setAttribute("x", (left * width) / 1000)
+        line.setAttribute("y", (top * height) / 1000)
+        line.setAttribute("width", ((right - left) * width) / 1000)
+        line.setAttribute("height", ((bottom - top) * height) / 1000)
+        return line
+      }),
+    )
+  }
+  if (image.complete) place()
+  image.addEventListener("load", place)
+  return frame
+}
+
 function draw(card, setTriggerValue, kind = "li", opens = "open") {
   const item = element(kind, "card")
   item.dataset.imageId = card.image_id
@@ -65,6 +94,7 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
     image.src = card.source
     image.alt = describe(card)
     open.append(image)
+    if (card.box) open.append(outline(image, card.box))
   } else {
     const missing = element("span", "missing", "No thumbnail")
     missing.title = "Not made yet, or the image could not be read"
@@ -131,6 +161,7 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
     }
     item.append(marks)
   }
+  if (card.found) item.append(element("div", "found", `\u25a2 ${card.found}`))
   if (card.note && kind === "li") item.append(element("div", "note", card.note))
   return item
 }

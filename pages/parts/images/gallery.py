@@ -27,6 +27,8 @@ from radcbir_core.collections.collection import Collection
 from radcbir_core.evaluation.seen import Seen
 from radcbir_core.images import DecodedImage
 from radcbir_core.search.queries.query import MEASURES, Measure
+from radcbir_core.search.queries.region import Box
+from radcbir_core.search.queries.tile_grid import found_said
 from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent
@@ -93,6 +95,7 @@ def show(
     per_page: int = 50,
     columns: int = 5,
     notes: Sequence[str] | None = None,
+    boxes: Sequence[Box] = (),
     query_row: int | None = None,
     query_file: SessionFile | None = None,
     on_query: Callable[[str], None] | None = None,
@@ -112,6 +115,8 @@ def show(
         per_page: Cards a page.
         columns: Cards side by side on a wide screen; fewer where there is no room.
         notes: (K,) a line below each image.
+        boxes: (K,) where in each image what was looked for was found, drawn on it and said; none where whole images
+            were searched.
         query_row: The row of the query whose hits they are, where it is an image of the collection: what was said of a
             pair is shown, and can be said, as well.
         query_file: Its file, where it is in no collection.
@@ -126,6 +131,7 @@ def show(
     kept = shown >= 0
     values = None if similarities is None else np.asarray(similarities, dtype=np.float64)[kept]
     said = None if notes is None else np.asarray(notes, dtype=object)[kept]
+    found = [box for box, is_shown in zip(boxes, kept.tolist(), strict=True) if is_shown] if boxes else []
     shown = shown[kept]
     start = _page_start(key, shown)
     stop = min(start + per_page, len(shown))
@@ -142,6 +148,10 @@ def show(
             card |= {"rank": position + 1, measure: f"{values[position]:.3f}"}
         if said is not None:
             card["note"] = str(said[position])
+        if found:
+            box = found[position]
+            card["found"] = found_said(box)
+            card["box"] = [box.left, box.top, box.right, box.bottom]
         card["said"] = review_marks.on_card(reviews, record, query=asked)
         cards.append(card)
 
@@ -176,6 +186,7 @@ def show(
             position,
             similarities=values,
             measure=measure,
+            boxes=found,
             query_row=query_row,
             query_file=query_file,
             on_query=on_query,
@@ -288,6 +299,7 @@ def open_large(
     *,
     similarities: Sequence[float] | np.ndarray | None = None,
     measure: Measure = "similarity",
+    boxes: Sequence[Box] = (),
     query_row: int | None = None,
     query_file: SessionFile | None = None,
     on_query: Callable[[str], None] | None = None,
@@ -303,6 +315,7 @@ def open_large(
         position: Which of them to open first, from 0.
         similarities: (K,) similarity to a query, whose hits the rows are, best first.
         measure: What the similarities are.
+        boxes: As in :func:`show`; said above the image.
         query_row: As in :func:`show`; the query is shown beside the image.
         query_file: As in :func:`show`, likewise.
         on_query: As in :func:`show`.
@@ -317,6 +330,7 @@ def open_large(
         np.asarray(rows, dtype=np.int64),
         similarities,
         measure=measure,
+        boxes=boxes,
         query=query_file if query_row is None else query_row,
         on_query=on_query,
         on_why=on_why,
@@ -381,6 +395,7 @@ def _dialog(
     similarities: Sequence[float] | np.ndarray | None,
     *,
     measure: Measure,
+    boxes: Sequence[Box],
     query: int | SessionFile | None,
     on_query: Callable[[str], None] | None,
     on_why: Callable[[str], None] | None,
@@ -388,7 +403,8 @@ def _dialog(
     def said(at: int) -> str:
         if similarities is None:
             return f"Image {at + 1:,} of {len(rows):,}"
-        return f"Rank {at + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[at]:.3f}"
+        found = f", {found_said(boxes[at])} ({boxes[at].said})" if boxes else ""
+        return f"Rank {at + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[at]:.3f}{found}"
 
     began, turn = st.session_state[_AT]
     key = f"{_VIEWER}:{turn}"

@@ -50,6 +50,7 @@ def words_of(request: Request) -> Words:
         'Build with pixels, radcbir-mini'
     """
     # With the first job that is met: the importers come with them, which other pages do without.
+    from radcbir_core.jobs.kinds.embed_regions import EmbedRegions
     from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
     from radcbir_core.jobs.kinds.export_file import ExportFile
     from radcbir_core.jobs.kinds.find_burned_text import FindBurnedText
@@ -78,6 +79,11 @@ def words_of(request: Request) -> Words:
         )
     if isinstance(request, FindBurnedText):
         return Words(_BURNED_TEXT[request.wish])
+    if isinstance(request, EmbedRegions):
+        return Words(
+            f"Embed regions of each image with {request.encoder_id}",
+            "What is finished stays; gone on with, it goes on there.",
+        )
     if isinstance(request, ImportAndBuild):
         return Words(_import_and_build(request))
     is_demonstration = isinstance(request, MakeDemonstration)

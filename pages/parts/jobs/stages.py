@@ -22,16 +22,17 @@ from radcbir_core.wording import counted
 Place = Literal["done", "now", "later"]
 
 SIGNS: Final[dict[Place, tuple[str, str]]] = {"done": ("✓", "done"), "now": ("●", "at work"), "later": ("○", "")}
+_ARTIFACTS: Final = {artifact.name: artifact.stage for artifact in ARTIFACTS}
 BUILD: Final = {
     "load": "Check and load the encoder",
-    **{artifact.name: artifact.stage for artifact in ARTIFACTS},
+    **{artifact.name: artifact.stage for artifact in ARTIFACTS if not artifact.on_request},
 }
-"""The stages of a build, in their order, for people."""
+"""The stages of a build, in their order, for people; what it renews beside them comes after."""
 DEMONSTRATION: Final = {
     "load": BUILD["load"],
     "first": "Draw and embed the first images",
     "draw": "Draw the images",
-    **BUILD,
+    **_ARTIFACTS,
 }
 """The stages of the demonstration."""
 _USUAL_SECONDS: Final = {
@@ -44,6 +45,7 @@ _USUAL_SECONDS: Final = {
     "near-duplicates": 2.0,
     "evaluation": 4.0,
     "projection": 14.0,
+    "tiles": 36.0,
 }
 """How long each stage of the demonstration takes on two cores; how quick a machine is shows in the stage at work."""
 _FASTEST, _SLOWEST = 0.2, 20.0
@@ -209,6 +211,12 @@ def show_list(lines: Sequence[tuple[str, Place]]) -> None:
         for label, place in lines
     )
     st.html(f'<ol class="radcbir-stages">{items}</ol>')
+
+
+def of_build(now: str) -> list[tuple[str, Place]]:
+    """The stages of a build while one is at work, each with where it is; what it renews on request stands last."""
+    stages = BUILD | {name: stage for name, stage in _ARTIFACTS.items() if name == now}
+    return list(zip(stages.values(), places(list(stages), now), strict=True))
 
 
 def of_demonstration(status: Status) -> list[tuple[str, Place]]:

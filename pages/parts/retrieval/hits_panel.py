@@ -52,6 +52,10 @@ MOST_HITS: Final = 100
 _ANATOMY: Final = "anatomy"
 _WITHIN: Final = "radcbir:within"
 _SIGNS: Final = "The signs on hits compare with the labels of the query image by itself, without what was added to it."
+_REGIONS: Final = (
+    " A hit is as similar as the best of its regions, which is drawn on it. Chances and percentiles are not said: they "
+    "were measured between whole images."
+)
 _SCALES: Final[dict[Measure, str]] = {
     "similarity": "",
     "text_similarity": " The numbers are text-image cosines, on another scale than the similarity of two images.",
@@ -80,7 +84,7 @@ def show(opened: Opened, asked: Asked) -> None:
         on_query=use_image,
     ):
         return
-    order = choose_order(controls, query)
+    order = choose_order(controls, query, regions=asked.regions)
     within = choose_anatomy(controls, collection, query)
     fewer = fewer_hits.choose(controls, opened, k=k)
     with shell.errors_shown():
@@ -93,6 +97,7 @@ def show(opened: Opened, asked: Asked) -> None:
             exclude=exclude,
             within_anatomy=within,
             order=order,
+            regions=asked.regions,
         )
         found = fewer.find(search, asked.embedded or query)
         answer = found.answer
@@ -133,8 +138,9 @@ def show(opened: Opened, asked: Asked) -> None:
             within=answer.within,
             selected=None if selection is None else selection.number,
             milliseconds=milliseconds,
+            regions=len(answer.boxes),
         )
-        lines = [how + _SCALES[answer.measure], found.said]
+        lines = [how + _SCALES[answer.measure] + (_REGIONS if answer.boxes else ""), found.said]
         lines += [answer.ordered_by, usually_by(opened, answer.order)] if answer.ranks is not None else []
         lines += [usually_within(opened)] if answer.within else []
         lines += [_SIGNS] if asked.alone is not None and asked.labels is not None else []
@@ -160,6 +166,7 @@ def show(opened: Opened, asked: Asked) -> None:
                     query_row=asked.row,
                     query_file=asked.file,
                     per_page=MOST_HITS,
+                    boxes=answer.found_boxes(),
                     on_query=use_image,
                     on_why=explained_hit.ask if explained_hit.can_be_asked(asked) else None,
                     on_mark=composing.mark,
@@ -244,9 +251,10 @@ def choose_exclusions(box: st.delta_generator.DeltaGenerator, opened: Opened, qu
     )
 
 
-def choose_order(box: st.delta_generator.DeltaGenerator, query: Query) -> str:
-    """By what the hits are ordered; nothing is drawn where a sentence is in the query: its hits have the one order."""
-    if reason := why_cosine(query):
+def choose_order(box: st.delta_generator.DeltaGenerator, query: Query, *, regions: bool = False) -> str:
+    """By what the hits are ordered; nothing is drawn where there is one order: of a sentence, and among regions."""
+    only = "among regions there is no other order" if regions else ""
+    if reason := only or why_cosine(query):
         if state.get("hubness") not in (None, "cosine"):
             st.info(message(f"The hits are ordered by cosine: {reason}."), icon=":material/info:")
         return "cosine"
@@ -390,9 +398,11 @@ def how_found(
     milliseconds: float,
     within: tuple[str, str] | None = None,
     selected: int | None = None,
+    regions: int = 0,
 ) -> str:
     """How the hits were found, in one line."""
-    line = f"{hits.found_by().capitalize()} over {counted(len(collection), 'image')}, {milliseconds:.0f} ms."
+    each = f", {counted(regions, 'region')} of each" if regions else ""
+    line = f"{hits.found_by().capitalize()} over {counted(len(collection), 'image')}{each}, {milliseconds:.0f} ms."
     if where:
         line += " Only " + "; ".join(f"{column} = {' or '.join(values)}" for column, values in where.items()) + "."
     if selected is not None:

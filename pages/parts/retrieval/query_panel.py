@@ -61,6 +61,7 @@ class Asked:
         alone: The query to which something was added; None where nothing was.
         file: Of an upload, to be shown beside its hits.
         picture: Its picture; None of a sentence, and of an image that cannot be shown.
+        regions: Whether regions of the images are searched, and not only whole images.
     """
 
     query: Query
@@ -75,6 +76,7 @@ class Asked:
     alone: Query | None = None
     file: SessionFile | None = None
     picture: Picture | None = None
+    regions: bool = False
 
 
 def use_image(image_id: str) -> None:
@@ -82,7 +84,7 @@ def use_image(image_id: str) -> None:
 
     What was added to the query before, or chosen of it, goes with it.
     """
-    gone = ("source", "text", "view", "beside", "why", "add", "rocchio", "region", "whole")
+    gone = ("source", "text", "view", "beside", "why", "add", "rocchio", "region", "whole", "among")
     state.update(**{**dict.fromkeys(gone), "image": image_id})
 
 

@@ -18,6 +18,7 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal, message
 from pages.parts.images.asked_last import IN_SESSION
+from pages.parts.retrieval import found_regions
 from pages.parts.retrieval.query_panel import Asked, Picture
 from radcbir_core.errors import QueryError
 from radcbir_core.search.queries.composition import LARGEST_WEIGHT
@@ -36,16 +37,19 @@ def show(opened: Opened, asked: Asked) -> Asked | None:
 
     Nothing is drawn for sentences, and for embeddings that were imported: there is no encoder for a part of an image.
     """
-    if asked.picture is None or opened.collection.store(opened.encoder_id).imported:
+    picture = asked.picture
+    if picture is None or opened.collection.store(opened.encoder_id).imported:
         return asked
-    with asked.picture.room:
+    with picture.room:
         box = _box()
-        with st.expander("Search a region", expanded=box is not None, icon=":material/crop_free:"):
-            whole = _draw(box, asked.picture.source)
+        is_used = box is not None or state.get("among") is not None
+        with st.expander("Search a region", expanded=is_used, icon=":material/crop_free:"):
+            asked = replace(asked, regions=found_regions.choose(opened))
+            whole = _draw(box, picture.source)
     if box is None or not isinstance(asked.query, RowQuery | ImageQuery | ChangedQuery):
         return asked
     with shell.errors_shown():
-        return _of_region(opened, asked, asked.query, asked.picture, box=box, whole=whole)
+        return _of_region(opened, asked, asked.query, picture, box=box, whole=whole)
     return None
 
 

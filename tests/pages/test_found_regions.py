@@ -1,0 +1,116 @@
+"""Regions of the gallery on Retrieval: found, drawn and said; and, where they are not there, how they come about."""
+
+from __future__ import annotations
+
+import pytest
+
+from radcbir_core.collections.collection import open_collection
+from radcbir_core.encoders import load_encoder
+from radcbir_core.pipeline import build_tiles
+from radcbir_core.search.queries.query import RowQuery
+from radcbir_core.search.queries.region import Box, region_query
+from radcbir_core.search.queries.tile_grid import TILES, found_said
+from radcbir_core.search.retriever import Retriever
+from tests.pages.reading import cards, complaints, html, words
+from tests.quick_jobs import wait_for
+
+EXCLUDED = ["duplicate", "patient"]
+WORD = "250,0,1000,500"
+
+
+def ids():
+    return open_collection("small").manifest.frame["image_id"].tolist()
+
+
+def expected(**options):
+    collection = open_collection("small")
+    retriever = Retriever(collection, "pixels", encoder=lambda: load_encoder("pixels"))
+    query = region_query(Box.of(WORD), collection.read_image(0).pixels, RowQuery((0,)))
+    return retriever.search(query, k=10, exclude=EXCLUDED, **options)
+
+
+def shown(at):
+    return [card for card in cards(at) if "rank" in card and not str(card.get("note", "")).startswith("was rank")]
+
+
+@pytest.fixture
+def with_regions(app, copied_data):
+    """The collection ``small``, whose regions are embedded."""
+    build_tiles(open_collection("small"), load_encoder("pixels"))
+    return app
+
+
+def choice_of(at):
+    return [one for one in at.button_group if one.label == "Search in"]
+
+
+def test_regions_are_found_and_drawn_on_hits(with_regions) -> None:
+    at = with_regions("retrieval", image=ids()[0], region=WORD, exclude=EXCLUDED)
+    assert not complaints(at)
+    assert all("box" not in card for card in cards(at))
+    (choice,) = choice_of(at)
+    choice.set_value("regions").run()
+    assert not complaints(at)
+    assert at.query_params["among"] == ["regions"] or at.query_params["among"] == "regions"
+    answer = expected(regions=True)
+    hits = [card for card in cards(at) if "box" in card]
+    assert [card["row"] for card in hits] == answer.rows().tolist()
+    boxes = answer.found_boxes()
+    assert [card["box"] for card in hits] == [[box.left, box.top, box.right, box.bottom] for box in boxes]
+    assert [card["found"] for card in hits] == [found_said(box) for box in boxes]
+    assert len({box.word for box in boxes}) > 1
+    assert f"{len(TILES)} regions of each" in html(at)
+    assert "closer than" not in html(at)
+
+
+def test_an_address_opens_it_with_filters_and_one_a_patient(with_regions) -> None:
+    where = {"modality": ["CT"]}
+    at = with_regions(
+        "retrieval",
+        image=ids()[0],
+        region=WORD,
+        among="regions",
+        exclude=EXCLUDED,
+        where=["modality=CT"],
+        one="patient",
+    )
+    assert not complaints(at)
+    answer = expected(regions=True, where=where)
+    hits = [card for card in cards(at) if "box" in card]
+    assert hits[0]["row"] == answer.rows()[0]
+    assert {card["modality"] for card in hits} == {"CT"}
+    patients = open_collection("small").manifest.groups("patient")
+    assert len({int(patients[card["row"]]) for card in hits}) == len(hits)
+
+
+def test_another_order_than_cosine_is_not_there(with_regions) -> None:
+    at = with_regions("retrieval", image=ids()[0], among="regions", hubness="csls", exclude=EXCLUDED)
+    assert "among regions there is no other order" in words(at)
+    assert len([card for card in cards(at) if "box" in card]) == 10
+
+
+def test_another_image_as_query_is_searched_in_whole_images(with_regions) -> None:
+    at = with_regions("retrieval", image=ids()[0], region=WORD, among="regions")
+    next(one for one in at.button if one.label == "Random").click().run()
+    assert "among" not in at.query_params
+
+
+def test_where_there_are_none_it_is_said_what_they_cost_and_a_button_makes_them(app, copied_data, in_threads) -> None:
+    at = app("retrieval", image=ids()[0], region=WORD, among="regions", exclude=EXCLUDED)
+    assert "Regions of these images were never embedded. Whole images are searched instead." in words(at)
+    assert f"{len(TILES)} of each have to be embedded first" in words(at)
+    assert [card["row"] for card in shown(at)][:10] == expected().rows().tolist()
+    assert not choice_of(at)
+    next(one for one in at.button if one.label == "Embed regions").click().run()
+    wait_for(lambda: "tiles" in open_collection("small").store("pixels").states())
+    at.run()
+    assert not complaints(at)
+    assert [card["row"] for card in cards(at) if "box" in card] == expected(regions=True).rows().tolist()
+
+
+def test_what_is_not_current_is_said(with_regions, copied_data) -> None:
+    store = open_collection("small").store("pixels")
+    made = store.record["artifacts"]
+    store.update(artifacts=made | {"tiles": made["tiles"] | {"recipe": 0}})
+    at = with_regions("retrieval", image=ids()[0], among="regions", exclude=EXCLUDED)
+    assert "Regions of these images are stale: made by version 0 of its recipe" in words(at)
