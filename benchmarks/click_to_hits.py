@@ -1,13 +1,15 @@
 """From a click to its hits: how long the Retrieval page takes, warm, in a real browser.
 
-    python -m benchmarks.click_to_hits COLLECTION [--encoder radcbir-mini] [--of hit facet like region] [--clicks 40]
+    python -m benchmarks.click_to_hits COLLECTION [--encoder radcbir-mini] [--clicks 40]
+                                       [--of hit facet like region gallery-region]
 
 Starts the app on a free port and does on random images of the collection what a person does, by the mouse: a hit is
 taken as the next query; a value of a facet is switched on and off; hits are marked as Like this, so that the query is a
-composed one; a box is drawn on the query. The clock runs in the browser: from the button's release to the frame after
-all thumbnails of the new hits are decoded. Clicks that change no hit (a value that all hits have) are left out. Prints
-of each the median, the 95th percentile and the range, the ratio to what is aimed at, and what the server takes of a
-processor. Needs Chromium on the PATH and playwright (requirements-dev.txt).
+composed one; a box is drawn on the query, and searched in whole images or in regions of them (where they are embedded:
+``build … --tiles``). The clock runs in the browser: from the button's release to the frame after all thumbnails of the
+new hits are decoded. Clicks that change no hit (a value that all hits have) are left out. Prints of each the median,
+the 95th percentile and the range, the ratio to what is aimed at, and what the server takes of a processor. Needs
+Chromium on the PATH and playwright (requirements-dev.txt).
 """
 
 from __future__ import annotations
@@ -122,11 +124,21 @@ def draw_regions(page: Page) -> Iterator[Callable[[], None]]:
         yield page.mouse.up
 
 
+def find_regions(page: Page) -> Iterator[Callable[[], None]]:
+    """The same boxes, searched in regions of the images."""
+    page.get_by_text("Search a region").click()
+    page.get_by_role("radio", name="Regions, too").click()
+    page.locator("li.card .found-box").first.wait_for(state="attached")
+    page.get_by_text("Search a region").click()  # draw_regions opens it again
+    yield from draw_regions(page)
+
+
 WHAT: Final = {
     "hit": ("a hit taken as the next query", 500, take_a_hit),
     "facet": ("a facet changed", 200, change_facets),
     "like": ("a composed query", 400, mark_hits),
     "region": ("a region query", 500, draw_regions),
+    "gallery-region": ("a region query among regions of the gallery", 500, find_regions),
 }
 """What is clicked: in words, the milliseconds that are aimed at, and how it is done."""
 

@@ -79,15 +79,14 @@ def words_of(request: Request) -> Words:
         )
     if isinstance(request, FindBurnedText):
         return Words(_BURNED_TEXT[request.wish])
-    if isinstance(request, EmbedRegions):
-        return Words(
-            f"Embed regions of each image with {request.encoder_id}",
-            "What is finished stays; gone on with, it goes on there.",
-        )
     if isinstance(request, ImportAndBuild):
         return Words(_import_and_build(request))
-    is_demonstration = isinstance(request, MakeDemonstration)
-    return Words("Make the demonstration collection" if is_demonstration else request.kind.capitalize())
+    plain = request.kind.capitalize()
+    if isinstance(request, EmbedRegions):
+        plain = f"Embed regions of each image with {request.encoder_id}"
+    elif isinstance(request, MakeDemonstration):
+        plain = "Make the demonstration collection"
+    return Words(plain)
 
 
 def _import_and_build(request: ImportAndBuild) -> str:
