@@ -281,10 +281,11 @@ def write_study(collection_name: str, study: Study) -> None:
     with disk_errors(folder), gate(folder, doing="changing", patience=_PATIENCE):
         folder = folder_of(collection_name)
         path = study_path(folder, study.name)
-        if path.exists() or log_path(folder, study.name).exists():
+        if path.exists() or _has_answers(folder, study.name):
             raise StudyError(
                 f"Expected the name of a new reader study, but name = {study.name!r} exists already. Choose another."
             )
+        log_path(folder, study.name).unlink(missing_ok=True)  # of one that somebody was killed while removing
         write_json(path, {"form": _FORM, **asdict(study)})
 
 
@@ -302,15 +303,20 @@ def remove_study(collection_name: str, name: str) -> None:
         path, log = study_path(folder, name), log_path(folder, name)
         if not path.is_file():
             read_study(folder, name)  # says which there are
-        readings = read_readings(folder, name)
-        if any(entry.kind == "answer" for entry in readings.entries) or readings.damaged:
+        if _has_answers(folder, name):
             raise StudyError(
                 f"Expected a reader study without answers, but readers have answered in {name}. It stays; export its "
                 "answers, and make another one by another name."
             )
-        log.unlink(missing_ok=True)  # first: a study that nobody has begun is a whole one
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # first: without it there is no study, whatever is left
+        log.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def _has_answers(folder: Path, name: str) -> bool:
+    """Whether readers have answered, or may have: a log that cannot be read whole counts."""
+    readings = read_readings(folder, name)
+    return any(entry.kind == "answer" for entry in readings.entries) or bool(readings.damaged)
 
 
 def _study_of(told: Mapping[str, Any], name: str) -> Study:

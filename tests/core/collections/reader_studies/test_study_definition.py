@@ -55,6 +55,16 @@ def test_it_is_never_overwritten(copied) -> None:
         write_study("small", made(seed=1))
 
 
+def test_what_is_left_of_a_removal_that_was_killed_is_no_study(copied) -> None:
+    write_study("small", made())
+    add_readings("small", "one", lambda _: [new_reading("joined", reader="R1", number="0", study="d")])
+    study_path(copied.folder, "one").unlink()
+    assert list_studies(copied.folder) == []
+    write_study("small", made(seed=9))
+    assert read_study(copied.folder, "one").seed == 9
+    assert not log_path(copied.folder, "one").exists()
+
+
 def test_one_with_answers_is_not_removed(copied) -> None:
     write_study("small", made())
     add_readings("small", "one", lambda _: [new_reading("joined", reader="R1", number="0")])
