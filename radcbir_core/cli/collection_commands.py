@@ -161,7 +161,12 @@ def remove(
     own = Layout(collections_folder() / name).images.is_dir() if name in list_collections() else False
     if not yes and sys.stdin.isatty() and name in list_collections():
         images = ", its images too, which are in its own folder" if own else ""
-        typer.confirm(f"Remove {name} and everything computed for it{images}?", abort=True)
+        studies = (
+            ", its reader studies with their answers"
+            if Layout(collections_folder() / name).reader_studies.is_dir()
+            else ""
+        )
+        typer.confirm(f"Remove {name} and everything computed for it{studies}{images}?", abort=True)
     put_on_record("remove", name)
     remove_collection(name)
     print(f"Removed {name}{', with the images in its folder' if own else '. The source images are untouched'}.")

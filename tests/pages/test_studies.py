@@ -107,3 +107,12 @@ def test_viewers_see_none(app, collection, monkeypatch) -> None:
     at = studies(app)
     assert "made, read and evaluated by editors; you are a viewer" in words(at)
     assert not [code for code in at.code if "reading?" in code.value]
+
+
+def test_who_removes_a_collection_is_told_of_the_answers(app, collection) -> None:
+    def said() -> str:
+        return words(app("collections", collection="small", show="small", part="change"))
+
+    assert "reader studies" not in said()
+    made(collection)
+    assert "its reader studies with all that readers have answered" in said()

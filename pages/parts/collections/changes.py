@@ -17,6 +17,7 @@ from pages.parts.frame.text import literal
 from radcbir_core import jobs
 from radcbir_core.collections.changes import images_found, relocate_images, remove_collection, rename_collection
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.reader_studies.study_definition import list_studies
 from radcbir_core.errors import CollectionError, RadcbirError
 from radcbir_core.wording import counted
 
@@ -49,6 +50,8 @@ def offer_removal(name: str, collection: Collection | None) -> None:
         built = ", ".join(collection.encoder_ids())
         lost = f"{sizes.said(room.total)}: its table of {counted(len(collection), 'image')}, thumbnails"
         lost += f", and all that was computed with {built}" if built else ""
+        if list_studies(collection.folder):
+            lost += ", its reader studies with all that readers have answered"
         if room.parts["images"]:
             lost += f", and the images themselves, {sizes.said(room.parts['images'])}, which are in its folder"
         elif not collection.image_root.is_relative_to(collection.folder):
