@@ -14,6 +14,7 @@ from radcbir_core.reader_study.reading_course import read_course
 from radcbir_core.reader_study.study_making import StudyRequest, make_study
 from radcbir_core.search.retriever import Retriever
 from tests.browser.conftest import run_server
+from tests.browser.test_contrast import TOO_FAINT
 from tests.browser.test_retrieve import quiet
 
 pytestmark = pytest.mark.browser
@@ -104,7 +105,8 @@ def test_two_readers_at_once_one_of_whom_loads_the_page_again(study_server, page
             assert not page.locator(".hits").count()
         else:
             assert page.locator(".hits b").all_text_contents() == list(map(label_of_hit, study.cases[step.case].hits))
-        if step.number == 1:
+        if step.period == 1:
+            assert page.evaluate(TOO_FAINT)[0] == []
             assert page.locator(".pad .submit").is_disabled()
         page.keyboard.press("2")
         page.keyboard.press("4")
@@ -119,6 +121,7 @@ def test_two_readers_at_once_one_of_whom_loads_the_page_again(study_server, page
     page.goto(f"{address}/review?collection=small&part=studies")
     page.get_by_text("The CSV is for your model").wait_for()
     quiet(page)
+    assert page.evaluate(TOO_FAINT)[0] == []
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV (12)").click()
     download.value.save_as(tmp_path / "answers.csv")

@@ -96,7 +96,7 @@ class Pad {
     const { data } = this
     this.answers = data.answers.map((text, at) => this.#choice("answer", text, at < 9 ? String(at + 1) : "", () => this.#answer(at)))
     const asked = element("fieldset")
-    asked.append(element("legend", "", data.question), this.#list(this.answers, "answers"))
+    asked.append(element("legend", "", data.question), this.#list(this.answers, "answers", data.question))
     const sure = element("fieldset")
     sure.append(element("legend", "", data.confidence_question))
     this.levels = []
@@ -114,7 +114,7 @@ class Pad {
       for (let level = data.least; level <= data.most; level++) {
         this.levels.push(this.#choice("level", String(level), "", () => this.#sure(level)))
       }
-      const line = this.#list(this.levels, "levels")
+      const line = this.#list(this.levels, "levels", data.confidence_question)
       const ends = element("div", "ends")
       ends.append(element("small", "", data.confidence_words[0]), element("small", "", data.confidence_words[1]))
       sure.append(line, ends)
@@ -128,9 +128,10 @@ class Pad {
     this.root.replaceChildren(asked, sure, this.submit, this.status, this.keys)
   }
 
-  #list(choices, className) {
+  #list(choices, className, said) {
     const list = element("div", className)
     list.setAttribute("role", "radiogroup")
+    list.setAttribute("aria-label", said)
     list.append(...choices)
     return list
   }

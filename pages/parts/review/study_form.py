@@ -59,7 +59,7 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
         "drawn and their hits kept when the study is made, so that all readers see the same, whatever becomes of the "
         "collection."
     )
-    left, middle, right = st.columns(3, gap="medium")
+    left, middle, right = st.container(key="radcbir-study-form").columns(3, gap="medium")
     with left:
         title = st.text_input("Title, which readers see", key=f"{_KEY}:title", max_chars=120)
         question = st.text_input("Question", "What does this image show?", key=f"{_KEY}:question", max_chars=200)
@@ -79,7 +79,7 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
     with middle:
         few, fewer = st.columns(2)
         number = few.number_input("Cases", 2, MOST_CASES, 20, key=f"{_KEY}:cases")
-        practice = fewer.number_input("For practice, before", 0, 20, 2, key=f"{_KEY}:practice")
+        practice = fewer.number_input("For practice", 0, 20, 2, key=f"{_KEY}:practice")
         balance = st.selectbox("Of the labels", BALANCES, format_func=_BALANCE_NAMES.__getitem__, key=f"{_KEY}:balance")
         alone = st.checkbox(
             "Leave out images with a further label",
@@ -101,12 +101,10 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
             "reader the other way around.",
         )
         few, fewer = st.columns(2)
-        washout = few.number_input(
-            "Hours between both readings", 0, 10_000, 0, key=f"{_KEY}:washout", disabled=design != "crossover"
-        )
+        washout = few.number_input("Hours between", 0, 10_000, 0, key=f"{_KEY}:washout", disabled=design != "crossover")
         offered = [one for one in REVEALS if design == "split" or one != "each"]
         reveal = fewer.selectbox(
-            "Labels are revealed",
+            "Labels revealed",
             offered,
             index=1,
             format_func=_REVEAL_NAMES.__getitem__,
@@ -161,7 +159,7 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
     is_ready = bool(title.strip()) and len(answers) > 1
     if st.button(
         "Make the study",
-        type="primary",
+        type="primary" if is_ready else "secondary",
         icon=":material/assignment_add:",
         disabled=not is_ready,
         help=None if is_ready else "It needs a title, and two answers.",
