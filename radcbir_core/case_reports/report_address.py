@@ -16,8 +16,12 @@ from radcbir_core.search.queries.composition import Step
 
 DIGEST: Final = "sha256:"
 """How the name of an image begins that is the digest of its file."""
-LEFT_OUT: Final = frozenset({"find", "browse", "beside", "why", "view", "page"})
-"""What an address of the page may hold that changes no ranking, and may name somebody."""
+KEPT: Final = frozenset(
+    {"collection", "encoder", "source", "image", "text", "read", "phrasings", "perturb", "region", "whole", "add"}
+    | {"rocchio", "k", "exclude", "where", "select", "within", "hubness", "one", "least"}
+)
+"""What an address holds of a ranking. Whatever else stands in it (what was searched for, another page's) may name
+somebody, and goes."""
 
 Parameters = Mapping[str, Sequence[str]]
 
@@ -41,7 +45,7 @@ def without_names(parameters: Parameters, collection: Collection) -> dict[str, l
             raise _NamesPatient
         return image_id
 
-    kept = {name: values for name, values in parameters.items() if name not in LEFT_OUT}
+    kept = {name: values for name, values in parameters.items() if name in KEPT}
     try:
         return _renamed(kept, digest)
     except _NamesPatient:

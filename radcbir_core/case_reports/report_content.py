@@ -1,9 +1,9 @@
 """What a case report says: the query, its hits, how they were asked for, and what they depend on.
 
 Owns the choice of what goes into a report and of what stays out. A report is sent to others, so that nothing in it
-names a patient: of an image only its modality, anatomy, findings, view and data set are said; conditions that name
-patients, studies or series are said without their values, and then there is no link, which would hold these.
-How images are named in a link is report_address.py's.
+names a patient: of an image only its modality, anatomy, findings, view and data set are said; conditions on any other
+column are said without their values, and then there is no link, which would hold these. How images are named in a link
+is report_address.py's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,21 +22,22 @@ import numpy as np
 from radcbir_core.case_reports.report_address import without_names
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import EncoderStore
-from radcbir_core.collections.manifests.manifest import GROUP_COLUMNS
-from radcbir_core.errors import CollectionError
+from radcbir_core.errors import CollectionError, QueryError
 from radcbir_core.evaluation.similarity_readings import FAR, Readings
+from radcbir_core.images.perturbations import Step
 from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.search.language.sentence_query import SentenceQuery
 from radcbir_core.search.queries.composed import ComposedQuery
 from radcbir_core.search.queries.query import MEASURES, ChangedQuery, ImageQuery, Query, RowQuery, TextQuery
+from radcbir_core.search.queries.region import Box
 from radcbir_core.search.queries.tile_grid import found_said
 from radcbir_core.search.retriever import Answer
 from radcbir_core.wording import counted
 
 SHOWN_OF_IMAGES: Final = ("modality", "anatomy", "pathologies", "view", "dataset")
 """The columns of the manifest that a report may have of an image."""
-NAMES_SOMEBODY: Final = frozenset({"image_id", "path", "sha256", "caption", *GROUP_COLUMNS.values()} - {"dataset"})
-"""Columns whose values may tell one patient from all others."""
+TOLD: Final = frozenset({*SHOWN_OF_IMAGES, "split"})
+"""The columns whose values a report may say. Any other may hold names, whatever it is called: a source's own too."""
 RESEARCH_ONLY: Final = "Research use only. Not for diagnosis."
 
 _WITHHELD: Final = "(value withheld: it may name a patient)"
@@ -119,7 +121,7 @@ def report_of(
         selected: How many images alone were searched, of a part of the map.
         k: How many hits were asked for; as many as there are by default.
         link: Makes an address of the parameters of the page Retrieval; without it there is none.
-        address: These parameters, as they open the same ranking.
+        address: These parameters, as they open the same ranking; what they say of regions and changes is said in words.
         title: What it is to be called; by default what was asked of which collection.
         notes: What else to know about the hits, a sentence each.
         made: When; now by default.
@@ -127,15 +129,17 @@ def report_of(
     collection = answer.collection
     query = answer.query.query
     queries, sentences = _asked(query, collection)
-    outside = _has_outside(query)
-    secret = sorted(NAMES_SOMEBODY.intersection(where or {}))
+    where, asked_by = where or {}, address or {}
+    outside = _has(query, _is_outside)
+    secret = sorted(set(where) - TOLD)
     no_link, opens = "", ""
     if secret:
         no_link = f"There is no link to this ranking: it would name what was asked of {', '.join(secret)}."
     elif outside:
         no_link = "There is no link to this ranking: its query is an image from outside, which no link can hold."
     elif link is not None and address is not None:
-        anonymous = without_names(address, collection)
+        conditions = [f"{column}={value}" for column, values in where.items() for value in values]
+        anonymous = without_names({**address, "where": conditions}, collection)
         if anonymous is None:
             no_link = "There is no link to this ranking: it would name a patient, whose images have no digest here."
         else:
@@ -147,7 +151,7 @@ def report_of(
         sentences=sentences,
         hits=_hits(answer, readings),
         measure=MEASURES[answer.measure],
-        how=_how(answer, where=where or {}, exclude=exclude, selected=selected, k=k),
+        how=_how(answer, where=where, exclude=exclude, selected=selected, k=k) | _changes(query, asked_by),
         depends_on=_depends_on(collection, store),
         notes=(*notes, *_notes(answer, readings)),
         link=opens,
@@ -155,31 +159,29 @@ def report_of(
     )
 
 
-def _asked(query: Query, collection: Collection) -> tuple[list[ReportedImage], list[str]]:
+def _asked(query: Query, collection: Collection, weighed: str = "") -> tuple[list[ReportedImage], list[str]]:
     """The images and sentences that a query is made of, whose weights are said where there are several."""
     images: list[ReportedImage] = []
     sentences: list[str] = []
-    parts = [(part.query, part.weight) for part in query.parts] if isinstance(query, ComposedQuery) else [(query, 1.0)]
-    for part, weight in parts:
-        weighed = f"weight {weight:+.2f}".replace("-", "−") if len(parts) > 1 else ""
-        if isinstance(part, RowQuery):
-            images += [
-                ReportedImage(_thumbnail(collection, row), _facts(collection, row), weighed) for row in part.rows
-            ]
-        elif isinstance(part, ImageQuery):
-            images.append(ReportedImage(thumbnail_of(part.pixels), {}, _joined("an image from outside", weighed)))
-        elif isinstance(part, ChangedQuery):
-            of = part.original
-            facts = _facts(collection, of.rows[0]) if isinstance(of, RowQuery) else {}
-            images.append(
-                ReportedImage(
-                    thumbnail_of(part.pixels), facts, _joined("a part of it, or changed, as it was asked", weighed)
-                )
-            )
-        elif isinstance(part, TextQuery):
-            sentences.append(_joined(f"“{part.text}”", weighed))
-        elif isinstance(part, SentenceQuery):
-            sentences.append(_joined(f"“{part.reading.text}”", _read_as(part), weighed))
+    if isinstance(query, ComposedQuery):
+        for part in query.parts:
+            weight = f"weight {part.weight:+.2f}".replace("-", "−") if len(query.parts) > 1 else ""
+            of_part = _asked(part.query, collection, " of ".join(filter(None, [weight, weighed])))
+            images += of_part[0]
+            sentences += of_part[1]
+    elif isinstance(query, RowQuery):
+        images += [ReportedImage(_thumbnail(collection, row), _facts(collection, row), weighed) for row in query.rows]
+    elif isinstance(query, ImageQuery):
+        images.append(ReportedImage(thumbnail_of(query.pixels), {}, _joined("an image from outside", weighed)))
+    elif isinstance(query, ChangedQuery):
+        facts = _facts(collection, query.original.rows[0]) if isinstance(query.original, RowQuery) else {}
+        about = _joined("a part of it, or changed, as it was asked", weighed)
+        images.append(ReportedImage(thumbnail_of(query.pixels), facts, about))
+    elif isinstance(query, TextQuery):
+        sentences.append(_joined(f"“{query.text}”", weighed))
+    elif isinstance(query, SentenceQuery):
+        several = "in several phrasings" if query.several else ""
+        sentences.append(_joined(f"“{query.reading.text}”", _read_as(query), several, weighed))
     return images, sentences
 
 
@@ -191,13 +193,37 @@ def _read_as(query: SentenceQuery) -> str:
     return "read as: " + ", ".join([*parts, *(f"without {finding}" for finding in reading.denied)])
 
 
-def _has_outside(query: Query) -> bool:
-    """Whether an image that the collection does not have is in it."""
+def _has(query: Query, fits: Callable[[Query], bool]) -> bool:
+    """Whether a query or one of its parts fits."""
     if isinstance(query, ComposedQuery):
-        return any(_has_outside(part.query) for part in query.parts)
+        return any(_has(part.query, fits) for part in query.parts)
+    return fits(query)
+
+
+def _is_outside(query: Query) -> bool:
+    """Whether it is an image that the collection does not have."""
     if isinstance(query, ChangedQuery):
-        return _has_outside(query.original)
+        return _is_outside(query.original)
     return not isinstance(query, RowQuery | TextQuery | SentenceQuery)
+
+
+def _changes(query: Query, address: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Which part of the query image was asked with, and how it was changed before, as an address has it."""
+    if not _has(query, lambda one: isinstance(one, ChangedQuery)):
+        return {}
+    steps: dict[str, Step] = {}
+    changes: dict[str, str] = {}
+    # What the page has left out of an address, with a word of it, is left out here.
+    for word in address.get("perturb", ()):
+        with suppress(QueryError):
+            step = Step.of(word)
+            steps[step.kind.name] = step
+    if steps:
+        changes["Changes of the query image"] = ", then ".join(step.said for step in steps.values())
+    for word in address.get("region", ()):
+        with suppress(QueryError):
+            changes["Region of the query image"] = Box.of(word).said
+    return changes
 
 
 def _joined(*words: str) -> str:
@@ -282,8 +308,7 @@ def _how(
         asked["Left out of the query's"] = ", ".join(exclude) or "nothing but the image itself"
     if where:
         conditions = [
-            f"{column} = {_WITHHELD if column in NAMES_SOMEBODY else ' or '.join(values)}"
-            for column, values in where.items()
+            f"{column} = {' or '.join(values) if column in TOLD else _WITHHELD}" for column, values in where.items()
         ]
         asked["Only images with"] = "; ".join(conditions)
     if selected is not None:

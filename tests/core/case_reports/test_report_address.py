@@ -25,7 +25,8 @@ def test_there_and_back_again(small) -> None:
         "where": ["modality=CT"],
         "k": ["5"],
     }
-    anonymous = without_names({**parameters, "find": ["Doe"], "beside": [other]}, small)
+    further = {"find": ["Doe"], "beside": [other], "browse": ["patient_id=Doe"], "what no page knows": ["Doe"]}
+    anonymous = without_names({**parameters, **further}, small)
     assert anonymous is not None
     assert has_digests(anonymous)
     assert not has_digests(parameters)

@@ -9,13 +9,17 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from radcbir_core.case_reports.report_content import NAMES_SOMEBODY, SHOWN_OF_IMAGES, report_of
+from radcbir_core.case_reports.report_content import SHOWN_OF_IMAGES, TOLD, report_of
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.manifests.manifest import TEXT_COLUMNS
+from radcbir_core.collections.manifests.manifest import GROUP_COLUMNS, TEXT_COLUMNS
 from radcbir_core.evaluation.similarity_readings import Conditions, read_answer
 from radcbir_core.images.perturbations import Step, perturbed
+from radcbir_core.search.language.lexicon import Lexicon
+from radcbir_core.search.language.sentence_query import SentenceQuery
+from radcbir_core.search.language.sentence_reading import read_sentence
 from radcbir_core.search.queries.composed import ComposedQuery, Part
 from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, RowQuery
+from radcbir_core.search.queries.region import Box, region_query
 from radcbir_core.search.retriever import Retriever
 
 LINK = "http://localhost/retrieval?image=x"
@@ -51,17 +55,18 @@ def test_it_says_what_was_found_and_names_nobody(retriever) -> None:
     assert report.how["Left out of the query's"] == "patient"
     assert report.link == LINK
     said = everything(report)
-    for name in NAMES_SOMEBODY & set(collection.manifest.column_names):
+    names = {"image_id", "path", "sha256", "caption", *GROUP_COLUMNS.values()} - {"dataset"}
+    for name in names & set(collection.manifest.column_names):
         values = {str(value) for value in collection.manifest.column(name)[[30, *answer.rows()]] if len(str(value)) > 2}
         assert values or name in {"study_id", "series_id", "caption", "duplicate_group"}
         assert not [value for value in values if value in said], name
 
 
-def test_each_text_column_is_either_shown_or_may_name_somebody() -> None:
+def test_of_the_manifest_s_columns_only_those_that_name_nobody_are_told() -> None:
     """Whoever adds a column to the manifest decides what a report does with it."""
-    neither = {"split"}
-    assert set(TEXT_COLUMNS) <= set(SHOWN_OF_IMAGES) | NAMES_SOMEBODY | neither
-    assert not set(SHOWN_OF_IMAGES) & NAMES_SOMEBODY
+    withheld = {"image_id", "path", "sha256", "caption", "patient_id", "study_id", "series_id"}
+    assert set(TEXT_COLUMNS) | {"pathologies"} == TOLD | (withheld & set(TEXT_COLUMNS))
+    assert set(SHOWN_OF_IMAGES) <= TOLD
 
 
 def test_what_is_the_same_is_that_of_the_labels(retriever) -> None:
@@ -85,6 +90,51 @@ def test_conditions_that_name_a_patient_are_withheld_and_so_is_the_link(retrieve
     assert "modality = XR or CT or MR" in report.how["Only images with"]
     assert report.link == ""
     assert "patient_id" in report.no_link
+
+
+def test_a_source_s_own_columns_may_name_somebody_too(retriever) -> None:
+    """Import keeps further columns as they are: a number of the ward, a name, a date of birth."""
+    manifest = retriever.collection.manifest
+    own = next(name for name in manifest.filterable() if name not in TEXT_COLUMNS and name != "pathologies")
+    value = str(manifest.column(own)[30])
+    report = reported(retriever, 30, where={own: [value]})
+    assert report.how["Only images with"] == f"{own} = (value withheld: it may name a patient)"
+    assert report.link == ""
+    assert own in report.no_link
+
+
+def test_all_parts_of_a_composed_query_are_said_those_of_its_parts_too(retriever) -> None:
+    """A region beside the whole image is composed already, and can have something added to it."""
+    pixels = retriever.collection.read_image(3).pixels
+    region = region_query(Box.of("0,0,500,500"), pixels, RowQuery((3,)), whole=0.5)
+    report = reported(retriever, ComposedQuery((Part(region), Part(RowQuery((9,)), -0.5))))
+    assert [image.about for image in report.queries] == [
+        "a part of it, or changed, as it was asked, weight +1.00 of weight +1.00",
+        "weight +0.50 of weight +1.00",
+        "weight −0.50",
+    ]
+    assert all(image.picture for image in report.queries)
+
+
+def test_which_region_and_which_changes_is_said_of_uploads_too(retriever) -> None:
+    """An upload has no link that would say it."""
+    outside = ImageQuery(np.random.default_rng(0).integers(0, 255, (40, 50), dtype=np.uint8))
+    answer = retriever.search(ChangedQuery(outside.pixels, outside), k=2)
+    address = {"perturb": ["rotate:5", "nonsense", "rotate:10", "flip"], "region": ["0,0,500,1000"]}
+    how = report_of(answer, retriever.store, address=address).how
+    assert how["Changes of the query image"] == "Rotated, 10°, then Flipped left to right"
+    assert how["Region of the query image"].startswith("50 % × 100 % of the image")
+    unchanged = report_of(retriever.search(outside, k=2), retriever.store, address=address).how
+    assert not {"Changes of the query image", "Region of the query image"} & set(unchanged)
+
+
+def test_that_a_sentence_was_asked_in_several_phrasings_is_said(retriever) -> None:
+    reading, answer = read_sentence("CXR, no PTX", Lexicon()), retriever.search(3)
+    for several in (True, False):
+        query = dataclasses.replace(answer.query, query=SentenceQuery(reading, several=several))
+        (said,) = report_of(dataclasses.replace(answer, query=query), retriever.store).sentences
+        assert said.startswith("“CXR, no PTX”, read as: chest radiograph, without pneumothorax")
+        assert ("in several phrasings" in said) == several
 
 
 def test_images_from_outside_have_no_link(retriever) -> None:
