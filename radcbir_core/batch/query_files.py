@@ -8,6 +8,7 @@ passed over. Nothing is decoded here.
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 import zlib
 from collections import Counter
@@ -79,16 +80,16 @@ def files_at(paths: Sequence[Path]) -> QueryFiles:
     notes: list[str] = []
     for path in paths:
         if path.is_dir():
-            walk = Walk(masks=True)
-            inside = [QueryFile(name, partial(_there, path / name)) for name in walk.files(path)]
+            walk = Walk(masks=True, any_name=True)
+            inside = [QueryFile(_named(name), partial(_there, path / name)) for name in walk.files(path)]
             found = QueryFiles(tuple(inside), tuple(walk.notes()))
         elif path.is_file() and zipfile.is_zipfile(path):
-            found = files_in(path, name=path.name)
+            found = files_in(path, name=_named(path.name))
         elif path.exists():
-            found = QueryFiles((QueryFile(str(path), partial(_there, path)),))
+            found = QueryFiles((QueryFile(_named(str(path)), partial(_there, path)),))
         else:
             raise QueryError(f"Expected a folder, a ZIP archive or an image file, but {path} does not exist. Check it.")
-        prefix = f"{path.name or path.absolute().name}/" if len(paths) > 1 and not _stands_alone(path) else ""
+        prefix = f"{_named(path.name or path.absolute().name)}/" if len(paths) > 1 and not _stands_alone(path) else ""
         files += [QueryFile(f"{prefix}{file.name}", file.read) for file in found.files]
         notes += found.notes
     if not files:
@@ -162,6 +163,16 @@ def files_in(source: Path | IO[bytes], *, name: str, limits: ZipLimits | None = 
 
 def _stands_alone(path: Path) -> bool:
     return path.is_file() and not zipfile.is_zipfile(path)
+
+
+def _named(name: str) -> str:
+    r"""A name as a table can have it: bytes that are no UTF-8 are written out.
+
+    Example:
+        >>> _named("b/ä.png"), _named("\udcff.png")
+        ('b/ä.png', '\\xff.png')
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def _there(path: Path) -> Path:

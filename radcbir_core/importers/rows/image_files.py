@@ -69,6 +69,7 @@ class Walk:
     Args:
         masks: Whether masks count as images.
         leave_out: Patterns of paths or names that do not; see :func:`is_left_out`.
+        any_name: Whether files count whose name is no text, in a manifest's encoding or any.
 
     Example:
         >>> import tempfile
@@ -80,11 +81,12 @@ class Walk:
         (['a.png'], 2)
     """
 
-    def __init__(self, *, masks: bool = False, leave_out: Sequence[str] = ()) -> None:
+    def __init__(self, *, masks: bool = False, leave_out: Sequence[str] = (), any_name: bool = False) -> None:
         self._keeps_masks = masks
         self._patterns = tuple(leave_out)
+        self._any_name = any_name
         self._others: Counter[str] = Counter()
-        self._masks = self._left_out = 0
+        self._masks = self._left_out = self._unnamed = 0
 
     def files(self, folder: Path) -> Iterator[str]:
         """The files, relative to the folder, in the order of their paths' parts; links to folders are not followed."""
@@ -100,6 +102,10 @@ class Walk:
             )
         if self._left_out:
             notes.append(f"Left out by {' and '.join(self._patterns)}: {counted(self._left_out, 'file')}.")
+        if self._unnamed:
+            notes.append(
+                f"Left out, because their names are not in UTF-8: {counted(self._unnamed, 'file')}. Rename them."
+            )
         if self._others:
             counts = sorted(self._others.items(), key=lambda item: (-item[1], item[0]))
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in counts)
@@ -126,6 +132,8 @@ class Walk:
                     self._left_out += 1
                 elif not self._keeps_masks and _is_mask(_stem(name), stems, partners):
                     self._masks += 1
+                elif not self._any_name and not is_text(path):
+                    self._unnamed += 1
                 else:
                     yield path
 
@@ -139,6 +147,20 @@ class Walk:
             return True
         self._others[kind or "without a suffix"] += 1
         return False
+
+
+def is_text(path: str) -> bool:
+    r"""Whether a path can be written down: Python reads bytes that are no UTF-8 as half characters.
+
+    Example:
+        >>> is_text("a/ä.png"), is_text("a/\udce4.png")
+        (True, False)
+    """
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _looks_like_an_image(path: Path) -> bool:

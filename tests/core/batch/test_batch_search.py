@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from radcbir_core.batch.batch_search import NO_HIT, FileQuery, files_embedded, hits_of, write_hits
-from radcbir_core.batch.query_files import QueryFile, files_of
+from radcbir_core.batch.query_files import QueryFile, files_at, files_of
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import ImageError, QueryError, StorageError
 from radcbir_core.search.queries.query import ImageQuery
@@ -103,6 +103,19 @@ def test_no_cell_runs_in_a_spreadsheet(retriever, tmp_path) -> None:
     assert {row["query"] for row in rows} == {"'=cmd().png", "'+.png"}
     assert "'=1+1" in {row["pathologies"] for row in rows}
     assert not [cell for row in rows for name, cell in row.items() if cell[:1] in "=+@" and cell]
+
+
+def test_a_name_that_is_no_text_costs_no_other_file_its_hits(retriever, tmp_path) -> None:
+    (tmp_path / "of-a-disk").mkdir()
+    for name in ("\udcfc.png", "a.png", "\udcff.txt.png"):
+        (tmp_path / "of-a-disk" / name).write_bytes(png(0, 17) if "txt" not in name else b"none")
+    files = files_at([tmp_path / "of-a-disk"]).files
+    report = write_hits(tmp_path / "t.csv", files, files_embedded(files, retriever), partial(retriever.search, k=2))
+    rows = written(tmp_path / "t.csv")
+    assert {row["query"]: bool(row["problem"]) for row in rows} == {
+        r"\xfc.png": False, "a.png": False, r"\xff.txt.png": True,
+    }  # fmt: skip
+    assert (report.files, report.hits, len(report.problems)) == (3, 4, 1)
 
 
 def test_what_was_there_stays_until_the_table_is_whole(retriever, tmp_path) -> None:

@@ -125,3 +125,12 @@ def test_bombs_links_and_damage_are_refused() -> None:
         files_of([("set.zip", buffer.getvalue())])
     with pytest.raises(ArchiveError, match="damaged or cut off"):
         files_in(io.BytesIO(b"PK\x05\x06 and no more"), name="cut.zip")
+
+
+def test_names_that_are_no_text_are_written_out(folder) -> None:
+    """Of a disk that was written under Latin-1: the file is read all the same."""
+    odd = (folder / "z.png").rename(folder / "\udcfc.png")
+    found = files_at([folder])
+    assert names(found) == ["b/1.png", "b/mask_1.png", r"\xfc.png"]
+    assert found.files[-1].read() == odd
+    assert names(files_at([odd])) == [f"{folder}/\\xfc.png"]

@@ -115,3 +115,19 @@ def test_masks_that_a_collection_has_stay_and_are_said(tmp_path, picture, column
     assert problems["path"].tolist() == ["a_mask.png", "b.png"]
     assert problems["reason"].iloc[0] == LEFT_OUT
     assert "not there any more" in problems["reason"].iloc[1]
+
+
+@pytest.mark.parametrize("format_name", ["manifest", "folder", "dicom"])
+def test_names_that_are_no_text_are_left_out_and_counted(tmp_path, picture, column, format_name) -> None:
+    """Of a disk that was written under Latin-1; a manifest could not hold the path, nor any page name it."""
+    folder = tmp_path / "CT"
+    for number, name in enumerate(["CT/lung/mass/0.png", "CT/lung/mass/1.png", "CT/lung/other/2.png"]):
+        if format_name == "dicom":
+            instance(folder / name, number)
+        else:
+            picture(folder / name, seed=number)
+    (folder / "CT/lung/mass/1.png").rename(folder / "CT/lung/mass/\udcfc.png")
+    (folder / "CT/lung/other").rename(folder / "CT/lung/\udce4")
+    report = import_as(ImportRequest([folder], "c"), format_name=format_name)
+    assert column(report.collection, "path") == ["CT/lung/mass/0.png"]
+    assert "Left out, because their names are not in UTF-8: 2 files. Rename them." in report.notes
