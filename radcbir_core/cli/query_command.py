@@ -180,7 +180,8 @@ def query(
     )
     for note in (*answer.notes, *notes_on_answer(answer.query, retriever.means)):
         complaints.print(Text(f"Note: {note}"))
-    readings = read_answer(answer, retriever, Conditions(filtered=bool(conditions or one_per), exclude=excluded))
+    asked_how = Conditions(filtered=bool(conditions), exclude=excluded, one_each=one_per is not None)
+    readings = read_answer(answer, retriever, asked_how)
     _warn_far(readings)
     if report is not None:
         write_report(

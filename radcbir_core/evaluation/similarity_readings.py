@@ -44,10 +44,12 @@ class Conditions:
     Attributes:
         filtered: Whether only some images were searched.
         exclude: What of the query was left out.
+        one_each: Whether of each patient, study or series one hit alone is left.
     """
 
     filtered: bool = False
     exclude: Sequence[str] = ()
+    one_each: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,17 +147,17 @@ def read_answer(
     if isinstance(scale, Result) and len(scale.table):
         percentiles, alike = _percentiles(answer, scale)
         notes.extend([_percentile_note(float(percentiles[0]), scale)] if number else [])
+    far = _far(answer, retriever, scale) if isinstance(scale, Result) else None
     chances = nothing
     if isinstance(calibration, str):
         notes.extend([f"No chances are said. {calibration}"] if calibration else [])
     else:
-        reason = _no_chance(answer, conditions, calibration)
+        reason = _no_chance(answer, conditions, calibration, is_far=bool(far))
         if reason:
             notes.append(reason)
         else:
             chances = _chances(answer, calibration)
             notes.extend(_chance_notes(answer, chances, store, calibration))
-    far = _far(answer, retriever, scale) if isinstance(scale, Result) else None
     return Readings(answer, percentiles, alike, chances, far, tuple(notes))
 
 
@@ -222,7 +224,7 @@ def _percentile_note(percentile: float, scale: Result) -> str:
     )
 
 
-def _no_chance(answer: Answer, conditions: Conditions, calibration: Result) -> str:
+def _no_chance(answer: Answer, conditions: Conditions, calibration: Result, *, is_far: bool) -> str:
     """Why no chance is said of an answer's hits; "" where it is."""
     measured: Calibration = calibration.evaluation  # type: ignore[assignment]  # it is a result of that evaluation
     query = answer.query.query
@@ -235,6 +237,10 @@ def _no_chance(answer: Answer, conditions: Conditions, calibration: Result) -> s
             why = "hits are in another order than by cosine"
         elif missing:
             why = f"the query's {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not left out"
+        elif conditions.one_each:
+            why = "of each patient, study or series one hit alone is shown"
+        elif is_far:
+            why = "nothing in it is close to this one"
         else:
             return ""
     else:

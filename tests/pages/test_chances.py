@@ -41,6 +41,9 @@ def test_each_hit_says_its_chance_and_its_percentile(app, few) -> None:
     at = app("retrieval", image=few.manifest.image_id(21), where=["modality=CT"])
     assert "No chances are said: " in html(at)
     assert "only a part of the collection was searched" in html(at)
+    page = html(app("retrieval", image=few.manifest.image_id(21), exclude=["patient", "near-duplicate"], one="patient"))
+    assert "of each patient, study or series one hit alone is shown" in page
+    assert "only a part of the collection was searched" not in page
 
 
 def test_a_collection_of_too_few_patients_says_so_at_every_click(app, copied_data) -> None:
@@ -60,6 +63,7 @@ def test_an_upload_that_is_of_another_kind_is_said_to_be_far(app, few, far) -> N
     at.run()
     assert not at.exception
     assert (FAR in words(at) or any(FAR in warning.value for warning in at.warning)) is far
+    assert ("share it: of hits this similar" in html(at)) is not far
 
 
 def test_the_view_is_both_evaluations(app, few) -> None:

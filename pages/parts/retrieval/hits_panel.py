@@ -39,6 +39,7 @@ from radcbir_core.errors import QueryError, RadcbirError
 from radcbir_core.evaluation.evaluation import Evaluation, Result, lines_of
 from radcbir_core.evaluation.reports.factors import Factors
 from radcbir_core.evaluation.reports.hubness import Hubness
+from radcbir_core.evaluation.similarity_readings import Conditions
 from radcbir_core.search.backend import Hits
 from radcbir_core.search.hit_facets import DEPTH
 from radcbir_core.search.hubness.hub_orders import ORDERS, Order, why_cosine
@@ -104,8 +105,8 @@ def show(opened: Opened, asked: Asked) -> None:
         milliseconds = (time.perf_counter() - start) * 1000
         for note in answer.notes:
             st.info(message(note), icon=":material/info:")
-        part = bool(where or fewer.one) or selection is not None
-        readings = read_hits.read(opened, answer, filtered=part, exclude=exclude)
+        part = bool(where) or selection is not None
+        readings = read_hits.read(opened, answer, Conditions(part, exclude, one_each=bool(fewer.one)))
         read_hits.warn_far(readings)
         rows = answer.rows()
         controls.download_button(

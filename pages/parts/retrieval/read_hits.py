@@ -22,20 +22,17 @@ from radcbir_core.search.retriever import Answer
 _MOST_REASONS: Final = 256
 
 
-def read(opened: Opened, answer: Answer, *, filtered: bool, exclude: Sequence[str]) -> Readings | None:
+def read(opened: Opened, answer: Answer, conditions: Conditions) -> Readings | None:
     """Read an answer; None where its numbers are not those of images, or something is wrong with what it is read by.
 
     Args:
         opened: The open collection.
         answer: The hits.
-        filtered: Whether only some images were searched.
-        exclude: What of the query was left out.
+        conditions: How they were asked for.
     """
     retriever = loaders.retriever(opened.collection, opened.encoder_id)
     try:
-        return read_answer(
-            answer, retriever, Conditions(filtered, exclude), given=lambda _, evaluation: _given(opened, evaluation)
-        )
+        return read_answer(answer, retriever, conditions, given=lambda _, evaluation: _given(opened, evaluation))
     except RadcbirError:
         return None  # such as a neighbor graph that is older: said where it is opened
 

@@ -77,6 +77,9 @@ def test_where_they_were_not_measured_no_chances_are_said(retriever) -> None:
     assert "only a part of the collection" in note(part, Conditions(filtered=True, exclude=OWN))
     assert "only a part" in note(retriever.search(21, within_anatomy=True, exclude=OWN), PATIENT)
     assert "another order" in note(retriever.search(21, order="csls", exclude=OWN), PATIENT)
+    one_each = note(retriever.search(21, exclude=OWN), Conditions(exclude=OWN, one_each=True))
+    assert "one hit alone is shown" in one_each
+    assert "only a part" not in one_each
     vectors = VectorQuery(kept_embeddings(retriever.store)[21].astype(np.float32))
     assert "the query is no image as it is" in note(retriever.search(vectors), PATIENT)
 
@@ -98,6 +101,10 @@ def test_noise_is_far_and_a_further_image_of_the_kind_is_not(retriever) -> None:
         answer = retriever.search(query, k=3)
         read = read_answer(answer, retriever, PATIENT)
         assert read.far is far
+        # Chances were measured of images that have hits near them.
+        assert bool(np.isnan(read.chances).all()) is far
+        said = any("and nothing in it is close to this one." in note for note in read.notes)
+        assert said is (far and isinstance(query, ImageQuery))
         # It is asked of the whole collection, whatever the answer was found among.
         part = retriever.search(query, k=1, where={"modality": ["MR"]})
         assert read_answer(part, retriever, Conditions(filtered=True)).far is far
