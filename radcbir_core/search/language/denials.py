@@ -107,7 +107,7 @@ _LEFT_OVER: Final = re.compile(
     r"(?:[\s,;:]|\b(?:with|and|or|but|showing|shows|there (?:is|are)|mit|und|oder|aber|zeigt))+$", re.IGNORECASE
 )
 _LEADING: Final = re.compile(r"^(?:[\s,;:.]|\b(?:and|or|but|with|und|oder|aber|mit|on|auf|in)\b)+", re.IGNORECASE)
-_STARTS: Final = frozenset({"there", "is", "are", "it", "shows", "es", "ist", "sind", "zeigt", "sich"})
+_STARTS: Final = frozenset({"the", "an", "there", "is", "are", "it", "shows", "es", "ist", "sind", "zeigt", "sich"})
 
 
 CUE_WORDS: Final = frozenset(word for cue in (*_BEFORE, *_AFTER, *_NO_DENIALS) for word in cue)
@@ -178,6 +178,7 @@ def without(text: str, denials: tuple[Denial, ...]) -> str:
     rest = text
     for denial in reversed(denials):
         rest = f"{_LEFT_OVER.sub('', rest[: denial.start])} {rest[denial.end :]}"
+    rest = re.sub(r"\(\s*\)", "", rest)
     rest = re.sub(r"\s+([,;:.!?)])", r"\1", " ".join(rest.split()))
     rest = re.sub(r"[,;:.]+(?=\s*[,;:.])", "", rest)
     return _LEADING.sub("", rest).strip(" ,;:.")

@@ -26,6 +26,7 @@ _COLUMNS: Final[dict[str, Form]] = {
     "german": "german",
 }
 _DIGRAPH: Final = re.compile(r"(?<=[aou])e")
+_SLASHED: Final = re.compile(r"[a-z]/[a-z]?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,18 @@ class Concept:
 def spelling_key(text: str) -> str:
     """What two spellings of one word have in common: no case, accents, umlauts, blanks, hyphens.
 
+    The slash of an abbreviation such as r/o stays: "ro" is something else.
+
     Example:
         >>> spelling_key("Röntgen-Thorax") == spelling_key("Roentgen Thorax") == spelling_key("rontgenthorax")
         True
         >>> spelling_key("X-ray"), spelling_key("Erguß")
         ('xray', 'erguss')
+        >>> spelling_key("R/O"), spelling_key("CT/MR")
+        ('r/o', 'ctmr')
     """
+    if _SLASHED.fullmatch(text):
+        return text.casefold()
     plain = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
     letters = "".join(character for character in plain if character.isalnum())
     return _DIGRAPH.sub("", letters)

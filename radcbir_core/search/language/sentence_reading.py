@@ -33,6 +33,8 @@ LONGEST_READ: Final = 2_000
 
 _TOKEN: Final = re.compile(r"[^\s,;:!?()\[\]\"]+")
 _LONGEST_NAME: Final = 6
+_UNITS: Final = frozenset({"mm", "cm", "ml", "cc"})
+"""Units of sizes, in small letters; CM is an abbreviation."""
 _ENDING: Final = ".'\u2019"
 _OF: Final = frozenset({"of", "for", "suggesting", "suggestive", "von", "für", "eines", "einer"})
 
@@ -247,7 +249,7 @@ def _decided(
         means = chosen[key]
         same = not means or _choice_key(means) == key
         return (None if same else Change(run.written, means, "chosen")), None
-    if lexicon.has_label_words(run.written):
+    if run.written in _UNITS or lexicon.has_label_words(run.written):
         return None, None
     if len(run.meanings) > 1:
         return None, Doubt(run.written, tuple(concept.term for concept, _ in run.meanings), several=True)

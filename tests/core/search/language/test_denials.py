@@ -79,6 +79,8 @@ def test_not_denied(text) -> None:
         ("cardiomegaly and no effusion", "cardiomegaly"),
         ("no effusion but cardiomegaly", "cardiomegaly"),
         ("effusion excluded, cardiomegaly", "cardiomegaly"),
+        ("cardiomegaly (no effusion)", "cardiomegaly"),
+        ("the absence of lung markings", ""),
     ],
 )
 def test_what_is_left(text, rest) -> None:

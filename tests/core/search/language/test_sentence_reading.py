@@ -32,6 +32,9 @@ def read(text, **choices):
         ("die lungs", "die lungs"),  # no German without another German word
         ("pnuemothorax", "pnuemothorax"),  # a slip is not mended unasked
         ("PE", "PE"),
+        ("r/o TB", "rule out tuberculosis"),
+        ("Rö Knie, b/l", "radiograph knee, bilateral"),
+        ("LAD and RA", "LAD and RA"),  # of nodes or of the heart: asked back
     ],
 )
 def test_what_is_replaced(text, plain) -> None:
@@ -62,6 +65,14 @@ def test_what_is_unknown_is_told_with_what_is_near() -> None:
     assert several.several
     assert "pulmonary embolism" in several.suggestions
     assert [one.suggestions for one in read("asdf").doubts] == [()]
+
+
+@pytest.mark.parametrize(
+    "text", ["mass of 3 cm", "a nodule, 2.5 cm", "2 x 3 cm lesion", "5 mm stone", "20 ml effusion"]
+)
+def test_a_size_is_not_asked_back(text) -> None:
+    assert read(text).doubts == ()
+    assert read(text).plain == text
 
 
 def test_a_denial_is_left_out_and_can_be_read_word_for_word() -> None:
