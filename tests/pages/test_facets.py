@@ -87,3 +87,13 @@ def test_the_other_images_of_the_patient_are_in_a_lane(app, retriever) -> None:
     alone = next(row for row in range(len(manifest)) if groups[row] < 0)
     at = app("retrieval", image=manifest.image_id(alone))
     assert not any("of this patient" in one.label for one in at.toggle)
+
+
+def test_what_does_not_fit_in_the_address_is_said_where_it_is_seen(app, retriever) -> None:
+    image = retriever.collection.manifest.image_id(2)
+    at = app("retrieval", image=image, one="hospital", exclude="none")
+    assert "Expected one to be one of those there are, but one = hospital" in complaints(at)
+    assert at.get("popover")
+    assert not [warning for popover in at.get("popover") for warning in popover.warning]
+    assert "rest = some" in complaints(app("retrieval", image=image, one="patient", rest="some", exclude="none"))
+    assert "lane = some" in complaints(app("retrieval", image=image, lane="some"))

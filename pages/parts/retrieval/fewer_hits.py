@@ -104,29 +104,30 @@ def choose(box: st.delta_generator.DeltaGenerator, opened: Opened, *, k: int) ->
     offered = [ALL, *(name for name in GROUPS if name in known)]
     least = _asked_least()
     number = (least is not None) + (state.get("one") in offered[1:])
-    with box.popover(f"Fewer ({number})" if number else "Fewer", icon=":material/filter_list:"):
-        one = state.choice(
-            st.segmented_control,
-            "One hit for each",
-            offered,
-            name="one",
-            clears=["rest"],
-            help="The first hit of each patient, study or series; the others of theirs are behind a switch below. "
-            "Images of which it is not known stand for themselves.",
-        )
-        st.session_state[_LEAST] = least
-        st.number_input(
-            "Least similarity",
-            min_value=-1.0,
-            max_value=1.0,
-            step=0.01,
-            format="%.2f",
-            placeholder="any",
-            key=_LEAST,
-            width=160,
-            on_change=lambda: state.update(least=_written(st.session_state[_LEAST])),
-            help="Hits that are less similar are left out, so that there may be none.",
-        )
+    popover = box.popover(f"Fewer ({number})" if number else "Fewer", icon=":material/filter_list:")
+    # What is to be said of the URL is said beside the popover, which is closed.
+    one = state.choice(
+        popover.segmented_control,
+        "One hit for each",
+        offered,
+        name="one",
+        clears=["rest"],
+        help="The first hit of each patient, study or series; the others of theirs are behind a switch below. "
+        "Images of which it is not known stand for themselves.",
+    )
+    st.session_state[_LEAST] = least
+    popover.number_input(
+        "Least similarity",
+        min_value=-1.0,
+        max_value=1.0,
+        step=0.01,
+        format="%.3g",
+        placeholder="any",
+        key=_LEAST,
+        width=160,
+        on_change=lambda: state.update(least=_written(st.session_state[_LEAST])),
+        help="Hits that are less similar are left out, so that there may be none.",
+    )
     return Fewer(opened.collection, "" if one == ALL else one, least, k)
 
 
@@ -150,8 +151,10 @@ def show_rest(opened: Opened, found: Found, *, one: str, on_query: Callable[[str
     rows = [row for others in found.others for row in others]
     if not rows:
         return
-    key = "radcbir:rest"
-    st.session_state[key] = state.get("rest") == "all"
+    key, asked = "radcbir:rest", state.get("rest")
+    if asked not in (None, "all"):
+        state.report("rest", asked, ["all"], then="They are not shown")
+    st.session_state[key] = asked == "all"
     st.toggle(
         f"Show the rest: {counted(len(rows), 'further hit')} of the same {_MANY[one]}",
         key=key,

@@ -36,7 +36,10 @@ def show(opened: Opened, asked: Asked, rows: np.ndarray) -> None:
     collection, encoder_id = opened.collection, opened.encoder_id
     if asked.query.measure != "similarity" or encoder_id not in text_encoders(collection):
         return
-    st.session_state[_KEY] = state.get(SCORES) == _LABELS
+    asked_for = state.get(SCORES)
+    if asked_for not in (None, _LABELS):
+        state.report(SCORES, asked_for, [_LABELS], then="None are shown")
+    st.session_state[_KEY] = asked_for == _LABELS
     st.toggle(
         "Labels by text",
         key=_KEY,

@@ -36,8 +36,11 @@ def show(opened: Opened, row: int | None, *, on_query: Callable[[str], None]) ->
     rows = course.earlier or (*course.later, *course.unordered)
     if not rows:
         return
-    key = "radcbir:lane"
-    st.session_state[key] = state.get("lane") != "none" if course.earlier else state.get("lane") == "all"
+    key, asked = "radcbir:lane", state.get("lane")
+    if asked not in (None, "none", "all"):
+        state.report("lane", asked, ["none", "all"], then="It is as if nothing were said")
+        asked = None
+    st.session_state[key] = asked != "none" if course.earlier else asked == "all"
     off, on = ("none", None) if course.earlier else (None, "all")
     st.toggle(
         said(course),
