@@ -18,7 +18,7 @@ DIGEST: Final = "sha256:"
 """How the name of an image begins that is the digest of its file."""
 KEPT: Final = frozenset(
     {"collection", "encoder", "source", "image", "text", "read", "phrasings", "perturb", "region", "whole", "add"}
-    | {"rocchio", "k", "exclude", "where", "select", "within", "hubness", "one", "least"}
+    | {"rocchio", "among", "k", "exclude", "where", "select", "within", "hubness", "one", "least"}
 )
 """What an address holds of a ranking. Whatever else stands in it (what was searched for, another page's) may name
 somebody, and goes."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from pages.parts.frame import state
 from pages.parts.retrieval import report_button
+from radcbir_core.case_reports.report_address import KEPT
 from radcbir_core.collections.collection import open_collection
 from tests.pages.reading import complaints, words
+
+VALUES = {"several", "labels", "like", "unlike", "regions", "anatomy", "all"}
+"""What parameters of Retrieval may say, as they are described."""
 
 
 @pytest.fixture
@@ -63,6 +69,15 @@ def test_where_a_patient_is_asked_for_there_is_no_address(app, ids, made):
     assert 'href="' not in document
     assert f"patient_id={patient}" not in document
     assert "value withheld" in document
+
+
+def test_of_each_parameter_of_the_page_it_is_decided_whether_its_ranking_depends_on_it() -> None:
+    """What is not kept opens another ranking; whoever adds a parameter adds it here or there."""
+    described = state.__doc__.split("On Retrieval: ")[1].split("On Pathology:")[0]
+    changes_no_ranking = {"upload", "scores", "find", "browse", "rest", "lane", "beside", "why"}
+    has_no_report = {"series", "votes"}
+    names = {name for name in re.findall(r"``(\w+)``", described) if name not in VALUES}
+    assert (names - changes_no_ranking - has_no_report) | {"collection", "encoder", "select"} == KEPT
 
 
 def test_a_digest_of_another_file_is_said(app):
