@@ -114,8 +114,6 @@ def drawn_study(retriever: Retriever, request: StudyRequest, *, by: str, progres
     among = eligible(manifest, request.answers, column=request.column, where=request.where, alone=request.alone)
     rows = choose_cases(among, request.cases, groups=groups, seed=request.seed, balance=request.balance)
     practice = choose_cases(among, request.practice, groups=groups, seed=request.seed, without=rows, purpose="practice")
-    for row in (*rows, *practice):
-        collection.read_image(row)  # whatever readers could not be shown is no case
     truth_of = dict(zip(among.rows.tolist(), among.truths.tolist(), strict=True))
     truths = [request.answers[truth_of[row]] for row in rows]
     may_be_hits = _hits_of_cases(store, [*rows, *practice])
@@ -123,6 +121,7 @@ def drawn_study(retriever: Retriever, request: StudyRequest, *, by: str, progres
     cases = []
     for at, row in enumerate([*rows, *practice]):
         progress(STEP, at, len(rows) + len(practice))
+        collection.read_image(row)  # whatever readers could not be shown is no case
         answer = retriever.search(row, k=request.k, among=may_be_hits, exclude=exclude)
         cases.append(
             Case(

@@ -86,6 +86,7 @@ LOOKING = {
         "checked_study",
         "list_studies",
         "read_study",
+        "study_json",
         "study_path",
     },
     "radcbir_core.collections.reader_studies.reading_log": {

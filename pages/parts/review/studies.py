@@ -20,7 +20,7 @@ from pages.parts.review import exchange, study_form
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.reader_studies.reading_log import read_readings
-from radcbir_core.collections.reader_studies.study_definition import Study, list_studies, remove_study
+from radcbir_core.collections.reader_studies.study_definition import Study, list_studies, remove_study, study_json
 from radcbir_core.collections.reviews.review_table import csv_of
 from radcbir_core.errors import RadcbirError
 from radcbir_core.reader_study.reading_course import read_course
@@ -83,6 +83,17 @@ def _show_study(collection: Collection, study: Study) -> None:
         on_click="ignore",
         disabled=table.empty,
         key=f"radcbir:study-csv:{study.name}",
+    )
+    bar.download_button(
+        "Definition",
+        rights.handing_out("editor", "reader study", collection.name, partial(study_json, study)),
+        file_name=f"reader-study-{collection.name}-{study.name}.json",
+        mime="application/json",
+        icon=":material/data_object:",
+        help="The cases with what is right, the hits of each, and all that was chosen; for a protocol or a paper. "
+        "It is not for readers.",
+        on_click="ignore",
+        key=f"radcbir:study-json:{study.name}",
     )
     if not any(entry.kind == "answer" for entry in log.entries):
         bar.button(

@@ -169,13 +169,19 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
 
 
 def _make(collection: Collection, encoder_id: str, request: StudyRequest) -> None:
+    bar = st.progress(0.0, "Drawing the cases and searching their hits")
+
+    def told(step: str, done: int, total: int) -> None:  # noqa: ARG001 - there is one
+        bar.progress(done / max(total, 1), f"Searching hits: case {done:,} of {total:,}")
+
     def made() -> None:
-        make_study(loaders.retriever(collection, encoder_id), request, by=rights.visitor().name)
+        retriever = loaders.retriever(collection, encoder_id)
+        make_study(retriever, request, by=rights.visitor().name, progress=told)
 
     try:
-        with st.spinner("Drawing the cases and searching their hits"):
-            rights.do("editor", "make study", collection.name, made)
+        rights.do("editor", "make study", collection.name, made)
     except RadcbirError as error:
+        bar.empty()
         shell.show_error(error)
         return
     st.session_state.pop(f"{_KEY}:title", None)

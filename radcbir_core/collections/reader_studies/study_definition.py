@@ -8,6 +8,7 @@ by its row. Which cases and which hits is decided by ``reader_study/study_making
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -286,7 +287,16 @@ def write_study(collection_name: str, study: Study) -> None:
                 f"Expected the name of a new reader study, but name = {study.name!r} exists already. Choose another."
             )
         log_path(folder, study.name).unlink(missing_ok=True)  # of one that somebody was killed while removing
-        write_json(path, {"form": _FORM, **asdict(study)})
+        write_json(path, _told(study))
+
+
+def study_json(study: Study) -> bytes:
+    """A study as it lies on disk: its cases with their truth, their hits, and all that was chosen."""
+    return (json.dumps(_told(study), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _told(study: Study) -> dict[str, Any]:
+    return {"form": _FORM, **asdict(study)}
 
 
 def remove_study(collection_name: str, name: str) -> None:

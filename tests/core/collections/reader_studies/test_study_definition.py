@@ -19,6 +19,7 @@ from radcbir_core.collections.reader_studies.study_definition import (
     list_studies,
     read_study,
     remove_study,
+    study_json,
     study_path,
     write_study,
 )
@@ -39,6 +40,7 @@ def test_it_comes_back_as_it_was_written(copied) -> None:
     write_study("small", study)
     assert read_study(copied.folder, "one") == study
     assert read_study(copied.folder, "one").digest == study.digest
+    assert study_json(study) == study_path(copied.folder, "one").read_bytes()
     assert list_studies(copied.folder) == ["one"]
     assert replace(study, seed=8).digest != study.digest
 
