@@ -133,7 +133,8 @@ def test_no_clock_runs_before_somebody_begins_and_each_showing_is_kept(app, coll
     press(again, "Go on")
     assert len(read_course(collection, study, "R1").shown[1]) == 2
     paused = press(again, "Pause")
-    assert [button.label for button in paused.button] == ["Go on"]
+    assert [button.label for button in paused.button] == ["Go on", "Another name"]
+    assert "By this name somebody has read before, last at 20" in words(paused)
 
 
 def test_nothing_of_a_case_is_told_before_it_is_answered(app, collection) -> None:

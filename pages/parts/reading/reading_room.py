@@ -183,7 +183,12 @@ def _show_start(collection: Collection, study: Study, course: Course) -> None:
         elif step.period == 1 and not done_in_period and study.practice:
             st.markdown("Practice is over. From now on it counts.")
         label = "Go on"
-    st.caption(literal(f"You read as {course.reader}."))
+    times = [entry.when for entries in course.shown.values() for entry in entries]
+    before = ""
+    if times and not rights.has_login():
+        last = max(times)[:16].replace("T", " ")
+        before = f" By this name somebody has read before, last at {last} UTC. If that was not you, choose another one."
+    st.caption(literal(f"You read as {course.reader}.{before}"))
     if course.ready_at is not None:
         st.info(
             f"The second reading begins at {course.ready_at:%Y-%m-%d %H:%M} UTC at the earliest. Come back then, by "
@@ -199,7 +204,7 @@ def _show_start(collection: Collection, study: Study, course: Course) -> None:
             shortcut="Enter",
             on_click=partial(_begin, collection, study, course),
         )
-        if course.number is None and not rights.has_login():
+        if not rights.has_login():
             st.button("Another name", type="tertiary", on_click=state.update, kwargs={"reader": None})
 
 
