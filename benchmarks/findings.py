@@ -67,6 +67,12 @@ def quiet(page: Page) -> None:
         page.locator('[data-testid=stApp][data-test-script-state="notRunning"]').wait_for(timeout=120_000)
 
 
+def webp(png: bytes, path: Path) -> None:
+    """Write a picture of a page, and print how large it is."""
+    Image.open(io.BytesIO(png)).convert("RGB").save(path, quality=72, method=6)
+    print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
 def picture(page: Page, finding: Finding) -> Image.Image:
     """The part of the page from the first to the last of what a finding names, in full width."""
     first, last = (page.locator(selector).first.bounding_box() for selector in (finding.first, finding.last))
