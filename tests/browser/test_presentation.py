@@ -23,7 +23,12 @@ CLIPPED = """() => {
   const all = [...slide.querySelectorAll("h1, p, img, button, figcaption, li, input")]
   const parts = all.filter((one) => one.getClientRects().length)
   const cut = [...slide.querySelectorAll("figcaption, button")].filter((one) => one.scrollHeight > one.clientHeight + 2)
+  const squeezed = [...slide.querySelectorAll("input")].filter((one) => {
+    const root = one.closest("[data-testid=stTextInputRootElement]")
+    return one.offsetHeight > root.offsetHeight + 1
+  })
   return [
+    ...squeezed.map((one) => `squeezed: ${one.outerHTML.slice(0, 80)}`),
     ...parts.filter((one) => !inside(one)).map((one) => `outside: ${one.outerHTML.slice(0, 80)}`),
     ...cut.map((one) => `cut: ${one.textContent}`),
     ...(main.scrollHeight > main.clientHeight + 1 ? ["it scrolls"] : []),
@@ -48,6 +53,7 @@ def server(chromium, small_mapped_data, tiny_root, tmp_path_factory):
 
 def at_step(page, name, title):
     page.get_by_role("heading", level=1, name=title).wait_for()
+    page.locator(".st-key-radcbir-slide-next button").wait_for()
     page.wait_for_selector('[data-testid=stApp][data-test-script-state="notRunning"]')
     assert parameter(page, "step") == ([name] if name else [])
     return [page.evaluate(CLIPPED), page.evaluate(TOO_FAINT)[0]]
@@ -102,6 +108,7 @@ def test_a_talk_by_the_mouse_fits_every_screen(server, page):
             wrong.extend((width, fault) for fault in page.evaluate(CLIPPED))
 
     look()
+    page.locator(".st-key-radcbir-slide-tile-1 button").wait_for()  # it lies over its picture, once it is drawn
     picture = page.locator(".st-key-radcbir-slide-cases img").nth(1).bounding_box()
     page.mouse.click(picture["x"] + picture["width"] / 2, picture["y"] + picture["height"] / 2)
     at_step(page, "similar", "The most similar images")

@@ -15,14 +15,14 @@ from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import literal
 from pages.parts.images import gallery
 from pages.parts.presentation import plain_words, shown_cases, slide_pieces
-from pages.parts.presentation.slide_pieces import Said
+from pages.parts.presentation.slide_pieces import More, Said
 
 A_SLIDE: Final = 4
 """So many cases are offered at once."""
 _PART: Final = "cases"
 
 
-def choose(opened: Opened, row: int) -> None:
+def choose(opened: Opened, row: int) -> More | None:
     """Draw the cases to choose from; a click goes on with one.
 
     Args:
@@ -32,8 +32,7 @@ def choose(opened: Opened, row: int) -> None:
     rows = shown_cases.offered(opened)
     rows = rows if row in rows else [row, *rows]
     parts = [rows[start : start + A_SLIDE] for start in range(0, len(rows), A_SLIDE)]
-    asked = state.get(_PART) or ""
-    at = int(asked) - 1 if asked.isdecimal() and 0 < int(asked[:9]) <= len(parts) else 0
+    at = slide_pieces.shown_of(_PART, len(parts))
     slide_pieces.heading("Choose a case", "The computer then looks for the images that are most like it.")
     with st.container(horizontal=True, horizontal_alignment="center", key="radcbir-slide-cases"):
         for number, offered in enumerate(parts[at]):
@@ -50,14 +49,6 @@ def choose(opened: Opened, row: int) -> None:
                     kwargs={"image": opened.collection.manifest.image_id(offered), "step": "similar", _PART: None},
                     width="stretch",
                 )
-    if len(parts) > 1:
-        with st.container(horizontal=True, horizontal_alignment="center", key="radcbir-slide-more"):
-            st.button(
-                "Other cases",
-                icon=":material/refresh:",
-                on_click=state.update,
-                kwargs={_PART: (at + 1) % len(parts) + 1 if (at + 1) % len(parts) else None},
-            )
     usual = shown_cases.ordinary(opened).usual
     number = len(opened.collection)
     slide_pieces.note(
@@ -67,6 +58,7 @@ def choose(opened: Opened, row: int) -> None:
         if not math.isnan(usual)
         else "",
     )
+    return slide_pieces.another("Other cases", name=_PART, at=at, number=len(parts))
 
 
 def similar(opened: Opened, row: int) -> None:

@@ -10,11 +10,10 @@ from typing import Final
 
 import streamlit as st
 
-from pages.parts.frame import state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
 from pages.parts.presentation import plain_words, shown_cases, slide_pieces
-from pages.parts.presentation.slide_pieces import Said
+from pages.parts.presentation.slide_pieces import More, Said
 from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation.presented_cases import Agreement
 
@@ -82,11 +81,11 @@ def _training(opened: Opened) -> str:
     return f"{seen.number:,} images that the computer has learned from did not ask."
 
 
-def failure(opened: Opened, row: int) -> None:  # noqa: ARG001 - as above
+def failure(opened: Opened, row: int) -> More | None:  # noqa: ARG001 - as above
     """Draw a query beside a first hit with another finding, and how often such happens."""
     found = shown_cases.mixed_up(opened)
     if found is None:
-        return
+        return None
     rate = found.rate
     place = "the same body part, but another finding" if found.kind == "pathology" else "another finding or body part"
     often = f"In {plain_words.of_hundred(rate.share)} searches the most similar image shows {place}"
@@ -97,10 +96,8 @@ def failure(opened: Opened, row: int) -> None:  # noqa: ARG001 - as above
             if rate.n_images
             else "No image has another one with the same finding to look for, so that nothing can fail."
         )
-        return
-    asked = state.get(_FAILURE) or ""
-    number = len(found.examples)
-    at = int(asked) - 1 if asked.isdecimal() and 0 < int(asked[:9]) <= number else 0
+        return None
+    at = slide_pieces.shown_of(_FAILURE, len(found.examples))
     example = found.examples[at]
     slide_pieces.heading(
         "Very similar, and yet another finding"
@@ -122,14 +119,6 @@ def failure(opened: Opened, row: int) -> None:  # noqa: ARG001 - as above
         Said(f"{plain_words.kind_of(theirs)}: {plain_words.finding_of(theirs)}", *verdict),
     )
     st.html(f'<div class="radcbir-slide-failure">{query}{hit}</div>')
-    if number > 1:
-        with st.container(horizontal=True, horizontal_alignment="center", key="radcbir-slide-more"):
-            st.button(
-                "Another failure",
-                icon=":material/refresh:",
-                on_click=state.update,
-                kwargs={_FAILURE: (at + 1) % number + 1 if (at + 1) % number else None},
-            )
     most = " more often than any other" if at == 0 else ""
     pair = " and ".join(plain_words.finding_of(one, most=30) for one in (mine, theirs))
     slide_pieces.note(
@@ -137,3 +126,4 @@ def failure(opened: Opened, row: int) -> None:  # noqa: ARG001 - as above
         f"{rate.n:,} such failures in {rate.n_images:,} searches.",
         _training(opened),
     )
+    return slide_pieces.another("Another failure", name=_FAILURE, at=at, number=len(found.examples))

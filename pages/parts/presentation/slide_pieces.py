@@ -5,13 +5,14 @@ Owns the markup; the stylesheet has its looks. Everything from a collection is s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import streamlit as st
 
-from pages.parts.frame import loaders, palette
+from pages.parts.frame import loaders, palette, state
 from pages.parts.frame.palette import Agreement
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
@@ -37,6 +38,43 @@ class Said:
     words: str = ""
     kind: Agreement | None = None
     verdict: str = ""
+
+
+@dataclass(frozen=True)
+class More:
+    """A button with which a slide shows another one of what it is about.
+
+    Attributes:
+        label: What it says.
+        parameters: What the URL says then.
+    """
+
+    label: str
+    parameters: Mapping[str, str | int | None]
+
+
+def another(label: str, *, name: str, at: int, number: int) -> More | None:
+    """The button for the next of several, and after the last for the first again; None of a single one.
+
+    Args:
+        label: What it says.
+        name: The URL parameter that says which is shown, from 1; absent of the first.
+        at: Which is shown, from 0.
+        number: How many there are.
+    """
+    following = (at + 1) % number
+    return More(label, {name: following + 1 if following else None}) if number > 1 else None
+
+
+def shown_of(name: str, number: int) -> int:
+    """Which of several the URL asks for, from 0; what is none of them is the first.
+
+    Args:
+        name: The URL parameter.
+        number: How many there are.
+    """
+    asked = state.get(name) or ""
+    return int(asked) - 1 if re.fullmatch(r"[1-9][0-9]{0,8}", asked) and int(asked) <= number else 0
 
 
 def heading(title: str, said: str = "") -> None:
@@ -82,7 +120,7 @@ def picture(opened: Opened, row: int, name: str, said: Said, *, hides: bool = Fa
     sign = f"{palette.SIGNS[said.kind]} " if said.kind else ""
     verdict = f"<b>{sign}{markup(said.verdict)}</b>" if said.verdict else ""
     size = ' class="long"' if len(said.words) > _FITS else ""
-    known = '<i title="The computer has learned from this image">◉ learned from</i>' if seen else ""
+    known = '<i title="The computer has learned from this image">◉</i>' if seen else ""
     return (
         f'<figure class="radcbir-slide-picture{kind}"><div><img src="{_address(opened.collection, row, lines)}" '
         f'alt="{markup(name)}">{known}</div><figcaption>{verdict}<span{size}>{markup(said.words)}</span></figcaption></figure>'

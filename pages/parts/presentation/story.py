@@ -17,6 +17,7 @@ from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
 from pages.parts.presentation import case_slides, figure_slides, sentence_slide, shown_cases, slide_pieces
+from pages.parts.presentation.slide_pieces import More
 from radcbir_core.errors import ImageNotFoundError
 from radcbir_core.search.queries.text import text_encoders
 
@@ -27,11 +28,11 @@ class Step:
 
     Attributes:
         name: What it is called in the line of steps.
-        draw: Draws its slide, given the open collection and the row of the case.
+        draw: Draws its slide, given the open collection and the row of the case; the button for more of it, if any.
     """
 
     name: str
-    draw: Callable[[Opened, int], None]
+    draw: Callable[[Opened, int], More | None]
 
 
 STEPS: Final[Mapping[str, Step]] = {
@@ -54,18 +55,18 @@ def show(opened: Opened) -> None:
         with st.container(key="radcbir-slide"):
             if asked != step:
                 state.report("step", asked, list(STEPS), then="The first is shown")
-            row = None
+            row, more = None, None
             with shell.errors_shown():
                 row = _case(opened)
                 if step in left_out:
                     slide_pieces.heading(STEPS[step].name, "")
                     slide_pieces.message(f"Left out: {left_out[step]}")
                 else:
-                    STEPS[step].draw(opened, row)
+                    more = STEPS[step].draw(opened, row)
             there = [name for name in STEPS if name not in left_out]
             if left_out and step in (there[0], there[-1]):
                 slide_pieces.note(*(f"Left out, {STEPS[name].name}: {why}" for name, why in left_out.items()))
-        _buttons(opened, step, there, row)
+        _buttons(opened, step, there, row, more)
         _keys(key="radcbir:slide-keys")
 
 
@@ -110,8 +111,8 @@ def _line(step: str, left_out: Mapping[str, str]) -> None:
     st.html(f'<ol class="radcbir-slide-line" aria-label="Steps of the presentation">{items}</ol>')
 
 
-def _buttons(opened: Opened, step: str, there: list[str], row: int | None) -> None:
-    """Back, on, and out."""
+def _buttons(opened: Opened, step: str, there: list[str], row: int | None, more: More | None) -> None:
+    """Back, on, and out; and more of what the slide is about."""
     names = list(STEPS)
     before = [name for name in there if names.index(name) < names.index(step)]
     after = [name for name in there if names.index(name) > names.index(step)]
@@ -120,6 +121,8 @@ def _buttons(opened: Opened, step: str, there: list[str], row: int | None) -> No
         if st.button("Leave", icon=":material/close:", type="tertiary", key="radcbir-slide-leave"):
             leave()
         st.html('<p class="radcbir-slide-notice">Research use only. Not for diagnosis.</p>', width="stretch")
+        if more is not None:
+            st.button(more.label, icon=":material/refresh:", on_click=state.update, kwargs=dict(more.parameters))
         for label, icon, others, key in (
             ("Back", "arrow_back", before[-1:], "radcbir-slide-back"),
             ("Next", "arrow_forward", after[:1], "radcbir-slide-next"),
@@ -128,7 +131,7 @@ def _buttons(opened: Opened, step: str, there: list[str], row: int | None) -> No
                 label,
                 icon=f":material/{icon}:",
                 icon_position="right" if label == "Next" else "left",
-                type="primary" if label == "Next" else "secondary",
+                type="primary" if label == "Next" and others else "secondary",
                 key=key,
                 disabled=not others,
                 on_click=state.update,
