@@ -23,11 +23,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from radcbir_core.burned_text.text_rule import Place
+from radcbir_core.burned_text.text_rule import RULE, Place
 from radcbir_core.errors import TextDetectionError
 from radcbir_core.installation import install_command
 
 Pixels = npt.NDArray[np.uint8]
+Box = tuple[float, float, float, float]
 
 PACKAGE: Final = "rapidocr-onnxruntime"
 _MODULE: Final = "rapidocr_onnxruntime"
@@ -45,6 +46,9 @@ _UNCLIP: Final = 1.6
 _LEAST_SIDE: Final = 5
 _LEAST_AREA: Final = 40
 _HIGHEST: Final = 0.2  # of the shorter side; higher places are not read
+_UPRIGHT: Final = 1.5  # so many times higher than wide, a place holds a line that runs upwards
+_EDGE: Final = 0.25  # of the height of a line
+_ENDS: Final = 1.25
 _READ_HEIGHT: Final = 48
 _READ_WIDTHS: Final = (320, 1600)
 _MOST_PLACES: Final = 60
@@ -105,7 +109,7 @@ class TextDetector:
     """Made by :func:`load_detector`."""
 
     def __init__(self, *, threads: int) -> None:
-        self.name = f"{PACKAGE} {_version(PACKAGE)}, onnxruntime {_version('onnxruntime')}"
+        self.name = f"{PACKAGE} {_version(PACKAGE)}, onnxruntime {_version('onnxruntime')}, rule {RULE}"
         self._find = _session(_FINDS, threads)
         self._read = _session(_READS, threads)
 
@@ -117,15 +121,22 @@ class TextDetector:
         size = [max(_STRIDE, round(side * scale / _STRIDE) * _STRIDE) for side in (width, height)]
         probable = _run(self._find, _input(picture.resize((size[0], size[1]), Image.Resampling.BILINEAR)))[0, 0]
         return [
-            Place(box, tall, *self._symbols(picture, box))
-            for box, tall in _places(probable)[:_MOST_PLACES]
+            Place(_with_edge(box, tall, picture.size), tall, long, *self._symbols(picture, box))
+            for box, tall, long in _places(probable)[:_MOST_PLACES]
             if tall <= _HIGHEST
         ]
 
-    def _symbols(self, picture: Image.Image, box: tuple[float, float, float, float]) -> tuple[int, float]:
+    def _symbols(self, picture: Image.Image, box: Box) -> tuple[int, float]:
         """How many symbols are read at a place, and how surely in the mean."""
         sides = [round(value * side) for value, side in zip(box, picture.size * 2, strict=True)]
         line = picture.crop((sides[0], sides[1], max(sides[2], sides[0] + 1), max(sides[3], sides[1] + 1)))
+        if line.height < _UPRIGHT * line.width:
+            return self._symbols_of(line)
+        # A line that runs upwards or downwards: as which it is read more surely.
+        turned = (line.transpose(turn) for turn in (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270))
+        return max(map(self._symbols_of, turned), key=lambda read: read[1])
+
+    def _symbols_of(self, line: Image.Image) -> tuple[int, float]:
         least, most = _READ_WIDTHS
         width = min(max(round(_READ_HEIGHT * line.width / line.height), 8), most)
         values = _input(line.resize((width, _READ_HEIGHT), Image.Resampling.BILINEAR))
@@ -137,8 +148,11 @@ class TextDetector:
         return int(begins.sum()), float(sure[begins].mean()) if begins.any() else 0.0
 
 
-def _places(probable: npt.NDArray[np.float32]) -> list[tuple[tuple[float, float, float, float], float]]:
-    """The boxes of what hangs together, from 0 to 1, and the height of each of the shorter side; the largest first."""
+def _places(probable: npt.NDArray[np.float32]) -> list[tuple[Box, float, float]]:
+    """The boxes of what hangs together, from 0 to 1, the largest first.
+
+    With each the height of its line, of the picture's shorter side, and how many times that it is long.
+    """
     from scipy import ndimage
 
     height, width = probable.shape
@@ -157,8 +171,28 @@ def _places(probable: npt.NDArray[np.float32]) -> list[tuple[tuple[float, float,
             min(1.0, (columns.stop + around) / width),
             min(1.0, (rows.stop + around) / height),
         )
-        found.append((area, box, (tall + 2 * around) / min(height, width)))
-    return [(box, tall) for _, box, tall in sorted(found, reverse=True)]
+        line, along = (tall, wide) if tall < _UPRIGHT * wide else (wide, tall)
+        line, along = line + 2 * around, along + 2 * around
+        found.append((area, box, line / min(height, width), along / line))
+    return [(box, tall, long) for _, box, tall, long in sorted(found, reverse=True)]
+
+
+def _with_edge(box: Box, tall: float, size: tuple[int, int]) -> Box:
+    """A box with as much around it as letters may reach beyond the place at which they were found.
+
+    Above and below that is little; at the ends of a line a word may stand that was not found with the others.
+    """
+    width, height = size
+    left, top, right, bottom = box
+    line = tall * min(size)
+    is_upright = (bottom - top) * height >= _UPRIGHT * (right - left) * width
+    beside, above = (_EDGE, _ENDS) if is_upright else (_ENDS, _EDGE)
+    return (
+        max(0.0, left - beside * line / width),
+        max(0.0, top - above * line / height),
+        min(1.0, right + beside * line / width),
+        min(1.0, bottom + above * line / height),
+    )
 
 
 def _input(picture: Image.Image) -> npt.NDArray[np.float32]:

@@ -24,7 +24,7 @@ class StandIn:
             return []
         height, width = gray.shape
         box = (columns.min() / width, rows.min() / height, (columns.max() + 1) / width, (rows.max() + 1) / height)
-        return [Place(tuple(map(float, box)), (box[3] - box[1]) * height / min(gray.shape), self.symbols, 0.9)]
+        return [Place(tuple(map(float, box)), (box[3] - box[1]) * height / min(gray.shape), 8.0, self.symbols, 0.9)]
 
 
 def written(size=(200, 160), *, text: bool = True, seed: int = 0) -> Image.Image:

@@ -32,8 +32,10 @@ def test_text_is_found_where_it_stands_and_nowhere_else() -> None:
     assert state == TEXT
     assert len(boxes) == 1
     left, top, right, bottom = (boxes[0] / 1000 * [320, 256, 320, 256]).tolist()
-    assert left < 34 < 120 < right < 180
+    assert left < 34 < 120 < right < 210
     assert 190 < top < 206 < 214 < bottom < 230
+    assert judged(detector(np.ascontiguousarray(np.rot90(picture("DOE JANE 1970")))))[0] == TEXT
+    assert judged(detector(np.ascontiguousarray(np.rot90(picture("DOE JANE 1970"), 3))))[0] == TEXT
     assert judged(detector(picture("L", size=24)))[0] in {MARK, NOTHING}
     assert judged(detector(picture("")))[0] == NOTHING
     color = np.repeat(picture("RT AXILLA")[..., None], 3, axis=2)
@@ -77,14 +79,27 @@ def test_what_cannot_be_loaded_is_one_error(monkeypatch, tmp_path) -> None:
         load_detector()
 
 
+def test_a_line_is_hidden_beyond_its_ends_and_a_little_above_and_below() -> None:
+    # 200 × 100: a line 10 pixels high, from 40 to 120 and 50 to 60.
+    box = text_detector._with_edge((0.2, 0.5, 0.6, 0.6), 0.1, (200, 100))
+    assert box == pytest.approx(((40 - 12.5) / 200, 0.475, (120 + 12.5) / 200, 0.625))
+    upright = text_detector._with_edge((0.5, 0.2, 0.6, 0.6), 0.1, (100, 200))
+    assert upright == pytest.approx((0.475, (40 - 12.5) / 200, 0.625, (120 + 12.5) / 200))
+    assert text_detector._with_edge((0.0, 0.95, 1.0, 1.0), 0.05, (100, 100)) == (0.0, pytest.approx(0.9375), 1.0, 1.0)
+
+
 def test_what_hangs_together_is_a_place_and_specks_are_none() -> None:
     probable = np.zeros((100, 200), np.float32)
     probable[40:50, 20:80] = 0.9
     probable[10:12, 150:152] = 0.9  # too small
     probable[70:90, 100:190] = 0.35  # too unsure
-    ((box, tall),) = text_detector._places(probable)
+    ((box, tall, long),) = text_detector._places(probable)
     left, top, right, bottom = (value * side for value, side in zip(box, (200, 100) * 2, strict=True))
     # Liao et al.: a distance of area × 1.6 ÷ length around it.
     around = 61 * 11 * 1.6 / (2 * (61 + 11))
     assert (left, top, right, bottom) == pytest.approx((20 - around, 40 - around, 81 + around, 51 + around), abs=1.01)
     assert tall == pytest.approx((11 + 2 * around) / 100, abs=0.02)
+    assert long == pytest.approx((61 + 2 * around) / (11 + 2 * around), abs=0.1)
+    # Upright, it is as high and as long.
+    ((_, upright, length),) = text_detector._places(np.ascontiguousarray(probable.T))
+    assert (upright, length) == pytest.approx((tall, long), abs=0.01)

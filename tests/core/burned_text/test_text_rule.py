@@ -10,17 +10,24 @@ from radcbir_core.burned_text.text_rule import (
     LARGEST_HEIGHT,
     LEAST_SURE,
     LEAST_SURE_OF_A_MARK,
+    LEAST_SURE_OF_TWO,
     LEAST_SYMBOLS,
     Place,
     judged,
 )
 from radcbir_core.collections.text_boxes import MARK, NOTHING, TEXT
 
-LINE = Place((0.1, 0.9, 0.4, 0.95), height=0.05, symbols=8, sure=0.95)
+LINE = Place((0.1, 0.9, 0.4, 0.95), height=0.05, long=6, symbols=8, sure=0.95)
 
 
 def one(**changes):
-    fields = {"box": LINE.box, "height": LINE.height, "symbols": LINE.symbols, "sure": LINE.sure} | changes
+    fields = {
+        "box": LINE.box,
+        "height": LINE.height,
+        "long": LINE.long,
+        "symbols": LINE.symbols,
+        "sure": LINE.sure,
+    } | changes
     return Place(**fields)
 
 
@@ -32,13 +39,20 @@ def test_a_line_is_text_a_letter_a_mark_and_a_streak_nothing() -> None:
     assert judged([one(sure=LEAST_SURE - 0.01)])[0] == MARK
     assert judged([one(sure=LEAST_SURE_OF_A_MARK - 0.01)])[0] == NOTHING
     assert judged([one(height=LARGEST_HEIGHT + 0.01)])[0] == NOTHING
+    assert judged([one(symbols=2, sure=LEAST_SURE_OF_TWO)])[0] == TEXT
+    assert judged([one(symbols=2, sure=LEAST_SURE_OF_TWO - 0.01)])[0] == MARK
+    assert judged([one(symbols=8, long=1.0)])[0] == MARK
 
 
-def test_of_an_image_with_text_letters_are_hidden_too_and_streaks_are_not() -> None:
-    letter, streak = one(box=(0.5, 0.5, 0.6, 0.6), symbols=1), one(box=(0, 0, 1, 1), symbols=3, sure=0.2)
-    state, boxes = judged([letter, streak, LINE])
+def test_of_an_image_with_text_all_that_may_be_a_line_is_hidden() -> None:
+    letter, unread = one(box=(0.5, 0.5, 0.6, 0.6), symbols=1), one(box=(0, 0, 1, 0.1), symbols=3, sure=0.2)
+    structure = one(box=(0, 0, 1, 1), height=LARGEST_HEIGHT + 0.1)
+    state, boxes = judged([letter, unread, structure, LINE])
     assert state == TEXT
-    assert boxes.tolist() == [[100, 900, 400, 950], [500, 500, 600, 600]]
+    assert boxes.tolist() == [[100, 900, 400, 950], [500, 500, 600, 600], [0, 0, 1000, 100]]
+    state, boxes = judged([letter, unread, structure])
+    assert state == MARK
+    assert boxes.tolist() == [[500, 500, 600, 600]]
 
 
 @given(
