@@ -3,7 +3,7 @@
 Owns the choice of what goes into a report and of what stays out. A report is sent to others, so that nothing in it
 names a patient: of an image only its modality, anatomy, findings, view and data set are said; conditions on any other
 column are said without their values, and then there is no link, which would hold these. How images are named in a link
-is report_address.py's.
+is report_address.py's, and which pictures it has report_pictures.py's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection as Collected
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,12 +21,12 @@ from typing import Any, Final
 import numpy as np
 
 from radcbir_core.case_reports.report_address import without_names
+from radcbir_core.case_reports.report_pictures import Look, ReportPictures
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import EncoderStore
-from radcbir_core.errors import CollectionError, QueryError
+from radcbir_core.errors import QueryError
 from radcbir_core.evaluation.similarity_readings import FAR, Readings
 from radcbir_core.images.perturbations import Step
-from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.search.language.sentence_query import SentenceQuery
 from radcbir_core.search.queries.composed import ComposedQuery
 from radcbir_core.search.queries.query import MEASURES, ChangedQuery, ImageQuery, Query, RowQuery, TextQuery
@@ -109,6 +110,9 @@ def report_of(
     title: str = "",
     notes: Sequence[str] = (),
     made: datetime | None = None,
+    hides_text: bool = True,
+    look: Look | None = None,
+    told: Collected[str] = (),
 ) -> CaseReport:
     """What a report says of an answer.
 
@@ -125,10 +129,19 @@ def report_of(
         title: What it is to be called; by default what was asked of which collection.
         notes: What else to know about the hits, a sentence each.
         made: When; now by default.
+        hides_text: Whether text that is burned into a picture is painted black, or the picture left out where it is not
+            known where the text is.
+        look: Looks for text in a picture from outside, or in a changed one; None where nothing here can.
+        told: SHA-256 of files from outside whose header says that text is burned into their pixels.
+
+    Raises:
+        CollectionError: What was found of text in the collection's images is damaged.
     """
     collection = answer.collection
     query = answer.query.query
-    queries, sentences = _asked(query, collection)
+    pictures = ReportPictures(collection, hides=hides_text, look=look, told=told)
+    queries, sentences = _asked(query, collection, pictures)
+    hits = _hits(answer, readings, pictures)
     where, asked_by = where or {}, address or {}
     outside = _has(query, _is_outside)
     secret = sorted(set(where) - TOLD)
@@ -149,34 +162,42 @@ def report_of(
         made=made or datetime.now(UTC),
         queries=queries,
         sentences=sentences,
-        hits=_hits(answer, readings),
+        hits=hits,
         measure=MEASURES[answer.measure],
         how=_how(answer, where=where, exclude=exclude, selected=selected, k=k) | _changes(query, asked_by),
         depends_on=_depends_on(collection, store),
-        notes=(*notes, *_notes(answer, readings)),
+        notes=(*notes, *_notes(answer, readings), *pictures.notes()),
         link=opens,
         no_link=no_link,
     )
 
 
-def _asked(query: Query, collection: Collection, weighed: str = "") -> tuple[list[ReportedImage], list[str]]:
+def _asked(
+    query: Query, collection: Collection, pictures: ReportPictures, weighed: str = ""
+) -> tuple[list[ReportedImage], list[str]]:
     """The images and sentences that a query is made of, whose weights are said where there are several."""
     images: list[ReportedImage] = []
     sentences: list[str] = []
     if isinstance(query, ComposedQuery):
         for part in query.parts:
             weight = f"weight {part.weight:+.2f}".replace("-", "−") if len(query.parts) > 1 else ""
-            of_part = _asked(part.query, collection, " of ".join(filter(None, [weight, weighed])))
+            of_part = _asked(part.query, collection, pictures, " of ".join(filter(None, [weight, weighed])))
             images += of_part[0]
             sentences += of_part[1]
     elif isinstance(query, RowQuery):
-        images += [ReportedImage(_thumbnail(collection, row), _facts(collection, row), weighed) for row in query.rows]
+        images += [ReportedImage(pictures.of_row(row), _facts(collection, row), weighed) for row in query.rows]
     elif isinstance(query, ImageQuery):
-        images.append(ReportedImage(thumbnail_of(query.pixels), {}, _joined("an image from outside", weighed)))
+        picture = pictures.of_pixels(query.pixels, sha256=query.sha256)
+        images.append(ReportedImage(picture, {}, _joined("an image from outside", weighed)))
     elif isinstance(query, ChangedQuery):
-        facts = _facts(collection, query.original.rows[0]) if isinstance(query.original, RowQuery) else {}
+        of = query.original
+        facts = _facts(collection, of.rows[0]) if isinstance(of, RowQuery) else {}
+        if isinstance(of, RowQuery):
+            picture = pictures.of_pixels(query.pixels, row=of.rows[0])
+        else:
+            picture = pictures.of_pixels(query.pixels, sha256=of.sha256)
         about = _joined("a part of it, or changed, as it was asked", weighed)
-        images.append(ReportedImage(thumbnail_of(query.pixels), facts, about))
+        images.append(ReportedImage(picture, facts, about))
     elif isinstance(query, TextQuery):
         sentences.append(_joined(f"“{query.text}”", weighed))
     elif isinstance(query, SentenceQuery):
@@ -230,7 +251,7 @@ def _joined(*words: str) -> str:
     return ", ".join(filter(None, words))
 
 
-def _hits(answer: Answer, readings: Readings | None) -> list[ReportedImage]:
+def _hits(answer: Answer, readings: Readings | None, pictures: ReportPictures) -> list[ReportedImage]:
     said = [""] * len(answer) if readings is None else readings.said()
     query = answer.query.query
     mine = _labels(answer.collection, query.rows[0]) if isinstance(query, RowQuery) else None
@@ -242,7 +263,7 @@ def _hits(answer: Answer, readings: Readings | None) -> list[ReportedImage]:
     ):
         hits.append(
             ReportedImage(
-                _thumbnail(answer.collection, row),
+                pictures.of_row(row),
                 _facts(answer.collection, row),
                 about=str(rank),
                 number=f"{similarity:.3f}",
@@ -288,13 +309,6 @@ def _facts(collection: Collection, row: int) -> dict[str, str]:
         if text and text != "nan":
             facts[name] = text
     return facts
-
-
-def _thumbnail(collection: Collection, row: int) -> bytes | None:
-    try:
-        return collection.thumbnail(row)
-    except CollectionError:
-        return None  # damaged on disk: an image without a picture
 
 
 def _how(

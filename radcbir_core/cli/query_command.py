@@ -17,7 +17,7 @@ from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
 from radcbir_core.cli.fewer_hits import check_fewer, facet_rows, fewer_hits, print_facets
 from radcbir_core.cli.many_queries import check_many, query_many
 from radcbir_core.cli.printing import print_table
-from radcbir_core.cli.report_option import ReportOption, check_report, write_report
+from radcbir_core.cli.report_option import ReportOption, ShowTextOption, check_report, write_report
 from radcbir_core.cli.sentence_options import check_options, notes_on_answer, sentence_query
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
@@ -120,6 +120,7 @@ def query(
         ),
     ] = None,
     report: ReportOption = None,
+    show_text: ShowTextOption = False,  # noqa: FBT002 - a switch on the command line
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
 ) -> None:
@@ -201,6 +202,8 @@ def query(
                 **{"one": one_per or "", "least": "" if least is None else f"{least:g}"},
             },
             notes=left_out,
+            file=image,
+            shows_text=show_text,
         )
     count = partial(count_facets, lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
     found = count() if facets else None

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import typer
 
 from radcbir_core.errors import QueryError
-from radcbir_core.storage import atomic_bytes
+from radcbir_core.storage import atomic_bytes, digest_file
 
 if TYPE_CHECKING:
     from radcbir_core.evaluation.similarity_readings import Readings
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 ReportOption = Annotated[
     Path | None,
     typer.Option("--report", metavar="FILE.html|FILE.pdf", help="Write a case report; .pdf needs a browser."),
+]
+ShowTextOption = Annotated[
+    bool,
+    typer.Option(
+        "--show-text", help="Show text that is burned into pictures in the report, and do not paint it black."
+    ),
 ]
 _KINDS: Final = (".html", ".pdf")
 
@@ -49,6 +55,8 @@ def write_report(
     k: int,
     link: Mapping[str, str | Sequence[str]],
     notes: Sequence[str] = (),
+    file: Path | None = None,
+    shows_text: bool = False,
 ) -> None:
     """Write a case report of an answer.
 
@@ -62,10 +70,13 @@ def write_report(
         k: How many hits were asked for.
         link: What the address of the page Retrieval says of the query, besides collection, encoder and these.
         notes: What else to know about the hits, a sentence each.
+        file: The query's, where it is in no collection.
+        shows_text: Whether text that is burned into pictures is shown, and not painted black.
 
     Raises:
         StorageError: No space left, no permission, or no browser that prints.
     """
+    from radcbir_core.burned_text.picture_look import header_tells, look_if_installed
     from radcbir_core.case_reports.browser_printing import print_to_pdf
     from radcbir_core.case_reports.report_content import report_of
     from radcbir_core.case_reports.report_markup import html_of
@@ -89,6 +100,9 @@ def write_report(
             k=k,
             notes=notes,
             link=lambda parameters: f"/retrieval?{urlencode(parameters, doseq=True)}",
+            hides_text=not shows_text,
+            look=look_if_installed(),
+            told=[digest_file(file)] if file is not None and header_tells(file) else [],
             address={name: [value] if isinstance(value, str) else value for name, value in address.items() if value},
         )
     )
