@@ -14,6 +14,7 @@ from radcbir_core.jobs import list_jobs
 from radcbir_core.jobs.kinds.embed_regions import EmbedRegions
 from radcbir_core.jobs.kinds.evaluate_encoder import EvaluateEncoder
 from radcbir_core.jobs.kinds.export_file import ExportFile
+from radcbir_core.jobs.kinds.find_burned_text import FindBurnedText
 from radcbir_core.jobs.kinds.import_and_build import ImportAndBuild
 from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
 from radcbir_core.jobs.kinds.make_demonstration import MakeDemonstration
@@ -54,7 +55,16 @@ def text_app(app: App, small_text_data: Path, mini: Path, monkeypatch: pytest.Mo
 @pytest.fixture
 def in_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Jobs that would run in processes run in threads, where a test can replace what they do; all end with the test."""
-    for kind in (EmbedRegions, EvaluateEncoder, ExportFile, ImportAndBuild, LayOutMap, MakeDemonstration):
+    kinds = (
+        EmbedRegions,
+        EvaluateEncoder,
+        ExportFile,
+        FindBurnedText,
+        ImportAndBuild,
+        LayOutMap,
+        MakeDemonstration,
+    )
+    for kind in kinds:
         monkeypatch.setattr(kind, "runner", "thread")
     yield
     for job in list_jobs():

@@ -22,6 +22,8 @@ CHANGING = {
     "radcbir_core.jobs": {"start", "run_here"},
     "radcbir_core.importers.uploads.kept_uploads": {"keep_upload", "remove_unused"},
     "radcbir_core.projection.map_making": {"delete_map", "make_map", "project_store", "renew_maps"},
+    "radcbir_core.burned_text.text_finding": {"find_text"},
+    "radcbir_core.burned_text.thumbnail_blackout": {"black_out_thumbnails", "show_thumbnails_whole"},
     "radcbir_core.importers.preview": {"preview"},  # reads what somebody names
     "radcbir_core.audit": {"record"},
     "radcbir_core.collections.reviews.reviewing": {
@@ -53,6 +55,8 @@ LOOKING = {
     },
     "radcbir_core.importers.uploads.kept_uploads": {"Upload", "uploads_folder"},
     "radcbir_core.projection.map_making": {"check_neighbors", "laying_out"},
+    "radcbir_core.burned_text.text_finding": {"TextReport"},
+    "radcbir_core.burned_text.thumbnail_blackout": set(),
     "radcbir_core.importers.preview": {"Preview", "PreviewedSource"},
     "radcbir_core.audit": {"account", "audit_path"},
     "radcbir_core.collections.reviews.reviewing": {

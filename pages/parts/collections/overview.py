@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import streamlit as st
 
-from pages.parts.collections import sizes
+from pages.parts.collections import burned_panel, sizes
 from pages.parts.frame import counts as count_tables
 from pages.parts.frame import downloads, encoder_states, loaders, problem_table, rights, server_paths, shell, state
 from pages.parts.frame.csv_text import csv_bytes
@@ -189,6 +189,8 @@ _BUILD_ERROR: Final = "radcbir:build-error"
 
 def problems(collection: Collection) -> None:
     """What could not be imported or decoded, searchable, and as a file."""
+    with shell.errors_shown():
+        burned_panel.draw(collection)
     table = loaders.problems(collection)
     problem_table.draw_notes(collection)
     if not len(table):

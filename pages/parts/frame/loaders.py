@@ -32,6 +32,7 @@ from radcbir_core.collections.manifests.counting import Counts
 from radcbir_core.collections.reader_studies.study_definition import Study, read_study, study_path
 from radcbir_core.collections.reviews.review_state import Reviews
 from radcbir_core.collections.reviews.reviewing import read_reviews
+from radcbir_core.collections.text_boxes import BurnedText
 from radcbir_core.encoders import Encoder
 from radcbir_core.encoders.usable import Usable, find_usable_encoders
 from radcbir_core.errors import CollectionError, ImageError, RadcbirError, StaleError
@@ -39,6 +40,7 @@ from radcbir_core.evaluation.baseline import baseline_comparison
 from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.seen import Seen, seen_of
+from radcbir_core.images.blackout import blacked_out
 from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.search.retriever import Retriever
 
@@ -49,7 +51,8 @@ class CollectionKey(NamedTuple):
     Attributes:
         folder: The data folder, which tests and people move.
         name: Its name.
-        version: Changes when it is imported anew, its title is changed, or its images are found somewhere else.
+        version: Changes when it is imported anew, its title is changed, its images are found somewhere else, or text is
+            looked for in them or painted black.
     """
 
     folder: str
@@ -100,7 +103,8 @@ def collection(name: str) -> Collection:
 
 def collection_key(opened: Collection) -> CollectionKey:
     """What the contents of a collection are cached by."""
-    version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root} {opened.title}"
+    pictures = f"{opened.blacks_out} {_stamp(opened.layout.text_boxes)}"
+    version = f"{opened.digest} {opened.record.get('created', '')} {opened.image_root} {opened.title} {pictures}"
     return CollectionKey(str(data_folder()), opened.name, version)
 
 
@@ -276,18 +280,27 @@ def usable_encoders() -> list[Usable]:
 
 def problems(opened: Collection) -> pd.DataFrame:
     """What could not be imported or decoded; read again when the file has changed. Read-only."""
-    return server_paths.shown_in(_problems(collection_key(opened), _stamp(opened)))
+    return server_paths.shown_in(_problems(collection_key(opened), _stamp(opened.layout.problems)))
 
 
 def problem_count(opened: Collection) -> int:
     """How many rows :func:`problems` has; for many collections at once."""
-    return _problem_count(collection_key(opened), _stamp(opened))
+    return _problem_count(collection_key(opened), _stamp(opened.layout.problems))
 
 
-def _stamp(opened: Collection) -> tuple[int, int]:
-    """What changes when problems.csv is written anew."""
+def burned_text(opened: Collection) -> BurnedText:
+    """In which images of a collection text seems burned in; read again when it was looked for. Read-only.
+
+    Raises:
+        CollectionError: What was found is damaged.
+    """
+    return _burned_text(collection_key(opened))
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file is written anew."""
     try:
-        stat = (opened.folder / "problems.csv").stat()
+        stat = path.stat()
     except OSError:
         return 0, 0
     return stat.st_mtime_ns, stat.st_size
@@ -346,12 +359,19 @@ def thumbnail(opened: Collection, row: int) -> bytes | None:
     return _thumbnail(collection_key(opened), row) if made is None and opened.without_images else made
 
 
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _burned_text(key: CollectionKey) -> BurnedText:
+    return collection_by(key).burned_text()
+
+
 @st.cache_data(max_entries=4096, show_spinner=False)
 def _thumbnail(key: CollectionKey, row: int) -> bytes | None:
+    opened = collection_by(key)
     try:
-        return thumbnail_of(collection_by(key).read_image(row).pixels)
+        pixels = opened.read_image(row).pixels
     except ImageError:
         return None
+    return thumbnail_of(blacked_out(pixels, opened.burned_text().hidden(row)) if opened.blacks_out else pixels)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -20,7 +20,7 @@ from PIL import Image
 from pages.parts.frame import palette, state
 from pages.parts.frame.palette import Agreement
 from pages.parts.frame.text import markup
-from pages.parts.images import fact_order, pictures, review_marks, review_panel, seen_marks
+from pages.parts.images import burned_marks, fact_order, pictures, review_marks, review_panel, seen_marks
 from pages.parts.images.viewer import image_viewer
 from pages.parts.images.viewer.session_files import SessionFile
 from radcbir_core.collections.collection import Collection
@@ -138,6 +138,7 @@ def show(
     colors = palette.colors_of("modality", collection.manifest.codes("modality").values)
     records = collection.manifest.rows(shown[start:stop], _CARD_COLUMNS)
     seen, reviews = seen_marks.seen_here(collection), review_marks.reviews_here(collection)
+    burned = burned_marks.burned_here(collection)
     asked = "" if query_row is None else _image_id(collection, query_row)
     cards = []
     for position, values_of_row in zip(range(start, stop), records.itertuples(index=False), strict=True):
@@ -152,7 +153,10 @@ def show(
             box = found[position]
             card["found"] = found_said(box)
             card["box"] = [box.left, box.top, box.right, box.bottom]
-        card["said"] = review_marks.on_card(reviews, record, query=asked)
+        card["said"] = [
+            *burned_marks.on_card(burned, int(shown[position])),
+            *review_marks.on_card(reviews, record, query=asked),
+        ]
         cards.append(card)
 
     def use() -> None:

@@ -17,6 +17,7 @@ from pages.parts.frame.shell import errors_shown
 from pages.parts.frame.text import literal
 from pages.parts.images import gallery
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.text_boxes import FILTER
 from radcbir_core.wording import counted
 
 ANY: Final = "any"
@@ -31,7 +32,8 @@ def browse(collection: Collection, *, on_query: Callable[[str], None], among: np
         among: (N,) bool, the images that alone are shown; all by default.
         on_query: Called with the image_id that was chosen, before the page runs again.
     """
-    widgets = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
+    columns = _columns(collection)
+    widgets = st.columns([3, 2, 2, 3, 2][: len(columns) + 1], vertical_alignment="bottom")
     key = "radcbir:find"
     st.session_state[key] = state.get("find") or ""
     widgets[0].text_input(
@@ -46,8 +48,10 @@ def browse(collection: Collection, *, on_query: Callable[[str], None], among: np
         "anatomy": manifest.counts("anatomy"),
         "pathologies": manifest.pathology_counts,
     }
+    if FILTER in columns:
+        counts[FILTER] = {value: number for value, number in manifest.counts(FILTER).items() if number}
     where = {}
-    for widget, (column, title) in zip(widgets[1:], _COLUMNS.items(), strict=True):
+    for widget, (column, title) in zip(widgets[1:], columns.items(), strict=True):
         value = state.choice(widget.selectbox, title, [ANY, *sorted(counts[column])], name=f"of_{column}", default=ANY)
         if value != ANY:
             where[column] = [value]
@@ -85,7 +89,9 @@ def buttons(collection: Collection, *, on_query: Callable[[str], None]) -> None:
 
 def random_image(collection: Collection) -> str:
     """The image_id of a random image among those the browse view shows; of all where it shows none."""
-    where = {column: [value] for column in _COLUMNS if (value := state.get(f"of_{column}")) and value != ANY}
+    where = {
+        column: [value] for column in _columns(collection) if (value := state.get(f"of_{column}")) and value != ANY
+    }
     known = {column: values for column, values in where.items() if values[0] in _values(collection, column)}
     rows = matching(collection, known)
     row = (
@@ -104,6 +110,11 @@ def matching(collection: Collection, where: dict[str, list[str]]) -> np.ndarray:
     if text:
         rows = np.intersect1d(rows, manifest.find(text, limit=len(manifest)), assume_unique=True)
     return rows
+
+
+def _columns(collection: Collection) -> dict[str, str]:
+    """What images are chosen by: the labels, and text in pixels where something is known of that."""
+    return _COLUMNS | ({FILTER: "Text in pixels"} if FILTER in collection.manifest.filterable() else {})
 
 
 def _values(collection: Collection, column: str) -> set[str]:

@@ -14,12 +14,20 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
-from pages.parts.images import gallery, picker, pictures, seen_marks
+from pages.parts.images import burned_marks, gallery, picker, pictures, seen_marks
 from pages.parts.images.asked_last import IN_SESSION
 from pages.parts.images.embedded_texts import LINK_CHARACTERS
 from pages.parts.images.gallery import Labels
 from pages.parts.images.viewer.session_files import SessionFile
-from pages.parts.retrieval import batch_uploads, changed_query, sentence_panel, server_image, text_box, upload
+from pages.parts.retrieval import (
+    batch_uploads,
+    changed_query,
+    sentence_panel,
+    server_image,
+    text_box,
+    upload,
+    upload_text,
+)
 from pages.parts.retrieval.upload import Upload
 from radcbir_core.images.perturbations import Pixels, Step
 from radcbir_core.search.queries.query import ChangedQuery, EmbeddedQuery, ImageQuery, Query, RowQuery
@@ -175,7 +183,8 @@ def _from_collection(opened: Opened) -> Asked | None:
     facts = gallery.image_facts(collection, row)
     shown = {"image id", "modality", "anatomy", "pathologies", "view", "dataset", "split", "patient id", "caption"}
     in_training = seen_marks.facts_of(seen_marks.seen_here(collection), row)
-    gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training])
+    in_pixels = burned_marks.facts_of(burned_marks.burned_here(collection), row)
+    gallery.facts_table([*((name, value) for name, value in facts if name in shown), *in_training, *in_pixels])
     if changed is None:
         picture = Picture(address, image_id, lambda: collection.read_image(row).pixels, of_region) if address else None
         return Asked(query, image_id, link, labels=labels, row=row, room=room, picture=picture)
@@ -201,9 +210,11 @@ def _from_outside(opened: Opened, file: Upload | None) -> Asked | None:
         ("remarked", " ".join(image.remarks)),
     ]
     shown = SessionFile(file.name, file.data, image.frame)
+    facts += upload_text.facts_of(file, image)
     if clicked:
         gallery.open_file(shown, facts)
     gallery.facts_table(facts)
+    upload_text.warn(file, image)
     st.caption("Kept in this session's memory only; not part of the link.")
     if known := upload.same_file(file, opened.collection):
         st.caption("The very same file is in the collection, with its labels:")

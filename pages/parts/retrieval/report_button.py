@@ -13,7 +13,10 @@ import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.shell import Opened
+from pages.parts.images import burned_marks
+from pages.parts.retrieval import upload_text
 from radcbir_core.evaluation.similarity_readings import Readings
+from radcbir_core.search.queries.query import RowQuery
 from radcbir_core.search.retriever import Answer
 
 Parameters = Mapping[str, Sequence[str]]
@@ -44,6 +47,7 @@ def offer(
         selected: How many images alone were searched, of a part of the map.
         notes: What else to know about the hits, a sentence each.
     """
+    shows_text = _choose_text(box, opened, answer)
     made = partial(
         _html,
         opened,
@@ -54,6 +58,8 @@ def offer(
         exclude=exclude,
         selected=selected,
         notes=notes,
+        shows_text=shows_text,
+        told=upload_text.files_told(),
         link=partial(_url, st.context.url or ""),
         address=_shown(opened),
     )
@@ -69,6 +75,22 @@ def offer(
     )
 
 
+def _choose_text(box: st.delta_generator.DeltaGenerator, opened: Opened, answer: Answer) -> bool:
+    """Whether text that is burned into pictures is shown in the report; asked where some is known."""
+    burned = burned_marks.burned_here(opened.collection)
+    query = answer.query.query
+    rows = [*answer.rows().tolist(), *(query.rows if isinstance(query, RowQuery) else ())]
+    if not (any(burned.is_flagged(row) for row in rows) or upload_text.is_flagged(query)):
+        return False
+    return not box.toggle(
+        "Text black",
+        value=True,
+        key="radcbir:report-text",
+        help="In the report, text that seems burned into pictures is painted black, and pictures with text at unknown "
+        "places are left out",
+    )
+
+
 def _html(
     opened: Opened,
     answer: Answer,
@@ -79,9 +101,12 @@ def _html(
     exclude: Sequence[str],
     selected: int | None,
     notes: Sequence[str],
+    shows_text: bool,
+    told: Sequence[str],
     link: Callable[[Parameters], str],
     address: Parameters,
 ) -> bytes:
+    from radcbir_core.burned_text.picture_look import look_if_installed
     from radcbir_core.case_reports.report_content import report_of
     from radcbir_core.case_reports.report_markup import html_of
 
@@ -94,6 +119,9 @@ def _html(
         selected=selected,
         k=k,
         notes=notes,
+        hides_text=not shows_text,
+        look=look_if_installed(),
+        told=told,
         link=link,
         address=address,
     )

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from pages.parts.frame import loaders, palette, route_guard
-from pages.parts.images import fact_order, gallery, seen_marks
+from pages.parts.images import burned_marks, fact_order, gallery, seen_marks
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.errors import QueryError, RadcbirError
@@ -45,7 +45,9 @@ def told(collection: Collection, row: int, *, encoder_id: str = "", query: int |
             seen = {encoder_id: loaders.seen(collection, encoder_id)}
         except RadcbirError:
             seen = {}  # its record is damaged, which the page says where it opens it
-    facts = fact_order.in_clinical_order([*facts, *((n, v) for n, v in seen_marks.facts_of(seen, row) if v)])
+    burned = burned_marks.burned_here(collection)
+    further = [*seen_marks.facts_of(seen, row), *burned_marks.facts_of(burned, row)]
+    facts = fact_order.in_clinical_order([*facts, *((n, v) for n, v in further if v)])
     return {
         "image_id": collection.manifest.image_id(row),
         "modality": labels.modality,
@@ -53,6 +55,7 @@ def told(collection: Collection, row: int, *, encoder_id: str = "", query: int |
         "lines": [
             fact_order.in_short(facts),
             seen_marks.said_of(seen, row),
+            burned_marks.said_of(burned, row),
         ],
         "facts": facts,
         "agreement": [] if query is None or query == row else agreement(collection, query, labels),
