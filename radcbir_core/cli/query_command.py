@@ -181,8 +181,7 @@ def query(
     )
     for note in (*answer.notes, *notes_on_answer(answer.query, retriever.means)):
         complaints.print(Text(f"Note: {note}"))
-    asked_how = Conditions(filtered=bool(conditions), exclude=excluded, one_each=one_per is not None)
-    readings = read_answer(answer, retriever, asked_how)
+    readings = read_answer(answer, retriever, Conditions(bool(conditions), excluded, one_each=one_per is not None))
     _warn_far(readings)
     if report is not None:
         write_report(
