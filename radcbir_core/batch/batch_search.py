@@ -26,7 +26,7 @@ from radcbir_core.errors import ImageError, QueryError
 from radcbir_core.images import decode_image
 from radcbir_core.progress import Progress, silent
 from radcbir_core.search.backend import Exclusion, unit
-from radcbir_core.search.exclusions import exclusions_of_file
+from radcbir_core.search.exclusions import FileOfImage, exclusions_of_file
 from radcbir_core.search.queries.query import EmbeddedQuery, Known, Means, Measure
 from radcbir_core.search.retriever import HIT_COLUMNS, Answer, Retriever
 from radcbir_core.spreadsheet_cells import tamed
@@ -48,10 +48,10 @@ class FileQuery:
     """An image file from outside that was embedded before, known by its digest alone.
 
     Attributes:
-        sha256: Of its bytes, by which it is known if it is in the collection after all.
+        file: By which it is known if it is in the collection after all.
     """
 
-    sha256: str
+    file: FileOfImage = field(default_factory=FileOfImage)
     measure: Measure = field(default="similarity", init=False)
     known: Known = field(default="if in the collection", init=False)
 
@@ -65,7 +65,7 @@ class FileQuery:
 
     def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """What its file tells, if the collection has it."""
-        return exclusions_of_file(store, self.sha256, exclude, queries=1)
+        return exclusions_of_file(store, self.file, exclude, queries=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def files_embedded(
                 if one.pixels is None:
                     yield AskedFile(file.name, None, problem=one.problem)
                 else:
-                    yield AskedFile(file.name, EmbeddedQuery(FileQuery(one.sha256), next(vectors)), one.frame)
+                    yield AskedFile(file.name, EmbeddedQuery(FileQuery(one.file), next(vectors)), one.file.frame)
 
 
 def hits_of(asked: AskedFile, search: Search) -> pd.DataFrame:
@@ -219,8 +219,7 @@ def write_hits(
 @dataclass(frozen=True, slots=True, eq=False)
 class _Decoded:
     pixels: Pixels | None
-    sha256: str = ""
-    frame: int | None = None
+    file: FileOfImage = field(default_factory=FileOfImage)
     problem: str = ""
 
 
@@ -228,7 +227,8 @@ def _decoded(file: QueryFile, frame: int | None, change: Callable[[Pixels], Pixe
     try:
         content = file.read()
         image = decode_image(content, name=Path(file.name).name, frame=frame)
-        return _Decoded(image.pixels if change is None else change(image.pixels), _digest(content), image.frame)
+        changed = image.pixels if change is None else change(image.pixels)
+        return _Decoded(changed, FileOfImage(_digest(content), image.frame, image.frames))
     except ImageError as error:
         return _Decoded(None, problem=str(error))
 

@@ -253,7 +253,7 @@ def _no_chance(answer: Answer, conditions: Conditions, calibration: Result, *, i
 
 def _is_there(answer: Answer, query: ImageQuery) -> bool:
     """Whether the very file of an image from outside is in the collection, so that its patient may be known."""
-    return bool(query.sha256) and len(answer.collection.manifest.rows_with("sha256", query.sha256)) > 0
+    return len(query.file.all_images(answer.collection)) > 0
 
 
 def _chances(answer: Answer, calibration: Result) -> Numbers:

@@ -46,10 +46,10 @@ def show(opened: Opened) -> None:
     collection = opened.collection
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="radcbir-controls")
     k = state.number(controls.number_input, "Hits", 1, hits_panel.MOST_HITS, name="k", default=state.DEFAULT_K)
-    exclude = hits_panel.choose_exclusions(controls, opened, FileQuery(""))
+    exclude = hits_panel.choose_exclusions(controls, opened, FileQuery())
     where = filters.choose(controls, collection)
     selection = map_selection.choose(controls, opened, what="Only hits")
-    order = hits_panel.choose_order(controls, FileQuery(""))
+    order = hits_panel.choose_order(controls, FileQuery())
     with shell.errors_shown():
         made_with = (collection.name, loaders.encoder_key(collection, opened.encoder_id), collection.digest)
         if batch.made_with != made_with:

@@ -216,7 +216,7 @@ def _from_outside(opened: Opened, file: Upload | None) -> Asked | None:
     gallery.facts_table(facts)
     upload_text.warn(file, image)
     st.caption("Kept in this session's memory only; not part of the link.")
-    if known := upload.same_file(file, opened.collection):
+    if known := upload.same_file(file, image, opened.collection):
         st.caption("The very same file is in the collection, with its labels:")
         st.button("Use the one of the collection", on_click=use_image, args=(known,), width="stretch")
     embedded = upload.embed(file, image, opened.collection, opened.encoder_id)

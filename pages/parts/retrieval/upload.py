@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import pyarrow.compute as pc
 import streamlit as st
 from PIL import Image
 
@@ -22,6 +21,7 @@ from pages.parts.images.viewer import image_viewer
 from radcbir_core.collections.collection import Collection
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.importers.datasets.dicom_server import known_instance
+from radcbir_core.search.exclusions import FileOfImage
 from radcbir_core.search.queries.query import EmbeddedQuery, ImageQuery
 
 _KEPT: Final = "radcbir:upload"
@@ -105,21 +105,20 @@ def embed(upload: Upload, image: DecodedImage, collection: Collection, encoder_i
     if kept is not None and kept[0] == key:
         return kept[1]
     loaders.encoder(collection, encoder_id)  # here it is said that it is being loaded
-    query = loaders.retriever(collection, encoder_id).embed(ImageQuery(image.pixels, upload.sha256))
+    query = loaders.retriever(collection, encoder_id).embed(ImageQuery.of_decoded(image, upload.sha256))
     st.session_state[_EMBEDDED] = (key, query)
     return query
 
 
-def same_file(upload: Upload, collection: Collection) -> str | None:
-    """The image_id of the first image of the collection whose file has the very same bytes, or None.
+def same_file(upload: Upload, image: DecodedImage, collection: Collection) -> str | None:
+    """The image_id of the first image of the collection whose file (and frame of it) is the very same, or None.
 
     What comes from a DICOM server is also known where the collection has that instance, whose file lacks identifiers.
     """
     if upload.instance and (known := known_instance(collection, upload.instance)):
         return known
-    manifest = collection.manifest
-    row = pc.index(manifest.arrow("sha256"), upload.sha256).as_py()
-    return manifest.image_id(row) if row >= 0 else None
+    rows = FileOfImage(upload.sha256, image.frame, image.frames).images(collection)
+    return collection.manifest.image_id(int(rows[0])) if len(rows) else None
 
 
 def preview(image: DecodedImage) -> bytes:

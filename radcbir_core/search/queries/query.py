@@ -21,10 +21,10 @@ from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.groups import check_exclusions
 from radcbir_core.encoders import Encoder
 from radcbir_core.errors import QueryError
-from radcbir_core.images import decode_image
+from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.search.backend import Exclusion, Float32, unit
 from radcbir_core.search.engines.searcher import Searcher
-from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
+from radcbir_core.search.exclusions import FileOfImage, exclusions_of, exclusions_of_file
 from radcbir_core.search.queries.text import check_text_tower, cleaned_text, notes_on, part_read
 
 Measure = Literal["similarity", "text_similarity", "composed_similarity"]
@@ -174,10 +174,14 @@ class ImageQuery:
     Attributes:
         pixels: ``(H, W)`` or ``(H, W, 3)`` uint8, as an image is decoded.
         sha256: Of its file, by which it is known if it is in the collection after all; "" where there is none.
+        frame: Which of the file's frames or slices it is, from 0; None of a file with one.
+        frames: How many the file has.
     """
 
     pixels: npt.NDArray[np.uint8]
     sha256: str = ""
+    frame: int | None = None
+    frames: int = 1
     measure: Measure = field(default="similarity", init=False)
     known: Known = field(default="if in the collection", init=False)
 
@@ -193,7 +197,7 @@ class ImageQuery:
             raise QueryError(f"Expected an image file, but {path} does not exist. Check the path.")
         with path.open("rb") as handle:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-        return cls(decode_image(path, frame=frame).pixels, sha256)
+        return cls.of_decoded(decode_image(path, frame=frame), sha256)
 
     @classmethod
     def of_bytes(cls, data: bytes, *, name: str = "", frame: int | None = None) -> ImageQuery:
@@ -202,7 +206,17 @@ class ImageQuery:
         Raises:
             ImageError: They cannot be decoded.
         """
-        return cls(decode_image(data, name=name, frame=frame).pixels, hashlib.sha256(data).hexdigest())
+        return cls.of_decoded(decode_image(data, name=name, frame=frame), hashlib.sha256(data).hexdigest())
+
+    @classmethod
+    def of_decoded(cls, image: DecodedImage, sha256: str) -> ImageQuery:
+        """A decoded image of a file of which the digest is known."""
+        return cls(image.pixels, sha256, image.frame, image.frames)
+
+    @property
+    def file(self) -> FileOfImage:
+        """Where it comes from."""
+        return FileOfImage(self.sha256, self.frame, self.frames)
 
     def embed(self, means: Means) -> EmbeddedQuery:
         """What the encoder makes of it."""
@@ -211,7 +225,7 @@ class ImageQuery:
 
     def exclusions(self, store: EncoderStore, exclude: Sequence[str]) -> list[Exclusion]:
         """What its file tells, if the collection has it."""
-        return exclusions_of_file(store, self.sha256, exclude, queries=1)
+        return exclusions_of_file(store, self.file, exclude, queries=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

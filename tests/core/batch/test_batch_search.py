@@ -77,7 +77,7 @@ def test_a_file_of_the_collection_is_known_by_its_bytes(retriever) -> None:
     rows = [collection.manifest.row_of(image_id) for image_id in ids]
     assert patients[0] not in {patients[row] for row in rows}
     with pytest.raises(QueryError, match="Give the file again"):
-        retriever.embed(FileQuery("0"))
+        retriever.embed(FileQuery())
 
 
 def test_files_without_hits_are_rows_and_orders_have_a_column(retriever, tmp_path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.groups import EXCLUSIONS
-from radcbir_core.search.exclusions import exclusions_of, exclusions_of_file
+from radcbir_core.search.exclusions import FileOfImage, exclusions_of, exclusions_of_file
 
 COLUMN = {"patient": "patient_id", "study": "study_id", "series": "series_id", "dataset": "dataset"}
 
@@ -48,8 +48,11 @@ def test_an_image_leaves_out_itself_and_what_shares_with_it(small, name) -> None
 @pytest.mark.parametrize("name", EXCLUSIONS)
 def test_a_file_leaves_out_what_its_copy_in_the_collection_does(small, name) -> None:
     sha256 = small.manifest.record(0)["sha256"]
-    known = exclusions_of_file(small.store("pixels"), sha256, [name], queries=2)
+    known = exclusions_of_file(small.store("pixels"), FileOfImage(sha256), [name], queries=2)
     for query in range(2):
         assert excluded(known, query, len(small)) == share(small, name, 0)
-    assert excluded(exclusions_of_file(small.store("pixels"), "", [name], queries=1), 0, len(small)) == set()
-    assert excluded(exclusions_of_file(small.store("pixels"), "0" * 64, [name], queries=1), 0, len(small)) == set()
+    assert excluded(exclusions_of_file(small.store("pixels"), FileOfImage(), [name], queries=1), 0, len(small)) == set()
+    assert (
+        excluded(exclusions_of_file(small.store("pixels"), FileOfImage("0" * 64), [name], queries=1), 0, len(small))
+        == set()
+    )

@@ -7,12 +7,18 @@ import shutil
 import numpy as np
 import pytest
 
+from radcbir_core.batch.batch_search import files_embedded
+from radcbir_core.batch.query_files import files_at
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.collections.groups import EXCLUSIONS
+from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, QueryError, StaleError
+from radcbir_core.importers import ImportRequest, import_as
+from radcbir_core.pipeline import build_collection
 from radcbir_core.search.queries.query import ImageQuery, RowQuery, VectorQuery
 from radcbir_core.search.retriever import HIT_COLUMNS, Retriever, check_encoder
+from tests.core.images.nifti_files import nifti_bytes
 from tests.kept_embeddings import directions, kept_embeddings
 from tests.stale import outdate
 
@@ -84,6 +90,33 @@ def test_an_uploaded_copy_finds_itself_unless_duplicates_are_excluded(small) -> 
     assert (patient[disjoint.rows()] != patient[row]).all()
     unknown = retriever.search(ImageQuery(pixels), k=5, exclude=["duplicate", "patient"])
     assert set(unknown.rows()[:2]) == copies, "a file that is not known has no duplicates"
+
+
+@pytest.mark.parametrize("every", [1, 2])
+def test_a_volume_of_the_collection_is_known_by_any_of_its_slices(tmp_path, monkeypatch, every) -> None:
+    """Each slice has a digest of its own. Of every other slice the one that asks may not be in the collection."""
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    random = np.random.default_rng(0)
+    for number in range(3):
+        path = tmp_path / "in" / f"sub-{number}_T1w.nii"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(nifti_bytes(random.normal(500, 80, (9, 8, 4)).astype(np.float32)))
+    request = ImportRequest([path.parent], "volumes", modality="MR", anatomy="brain", every=every)
+    collection = import_as(request).collection
+    build_collection(collection, load_encoder("pixels"))
+    retriever, series = Retriever(collection, "pixels"), collection.manifest.groups("series")
+    there = {int(frame) for frame in collection.manifest.column(FRAME_COLUMN)}
+    frame = min(set(range(4)) - there, default=1)
+    query = ImageQuery.of_file(path, frame=frame)
+    (one,) = files_embedded(files_at([path]).files, retriever, frame=frame)
+    for asked in (query, one.query):
+        rows = retriever.search(asked, k=20, exclude=["series"]).rows()
+        assert len(set(series[rows])) == 2
+        first = retriever.search(asked, k=1).rows()[0]
+        again = retriever.search(asked, k=1, exclude=["duplicate"]).rows()[0]
+        assert (first != again) == (every == 1), "the very slice is there, and left out alone"
+    assert len(query.file.images(collection)) == (every == 1)
+    assert len(query.file.all_images(collection)) == 4 // every
 
 
 def test_filters_and_exclusions_hold_together(small) -> None:
