@@ -18,7 +18,7 @@ from tests.browser.test_contrast import TOO_FAINT
 from tests.browser.test_retrieve import quiet
 
 pytestmark = pytest.mark.browser
-REQUEST = StudyRequest("chest", ("pneumonia", "normal"), 3, title="Chest", practice=0, k=3, exclude=("patient",))
+REQUEST = StudyRequest("chest", ("pneumonia", "normal"), 2, title="Chest", practice=0, k=3, exclude=("patient",))
 EVERYTHING = """() => {
   const inside = (root) => [...root.querySelectorAll("*")]
     .map((one) => (one.shadowRoot ? one.shadowRoot.innerHTML + inside(one.shadowRoot) : "")).join("")
@@ -62,7 +62,7 @@ def begin(page, address: str, reader: str) -> None:
 
 
 def wait_for_case(page, number: int) -> None:
-    page.locator(".radcbir-summary b", has_text=f"Case {number} of 3").wait_for()
+    page.locator(".radcbir-summary b", has_text=f"Case {number} of 2").wait_for()
     page.locator(".pad[data-state=open][data-clock=runs]").wait_for()
     quiet(page)
 
@@ -81,15 +81,15 @@ def test_two_readers_at_once_one_of_whom_loads_the_page_again(study_server, page
     secret += [str(manifest.record(manifest.row_of(case.image_id))["sha256"]).encode() for case in study.cases]
     secret += [one.rsplit(b"/", 1)[-1] for one in secret[: len(study.cases)]]
     for step in steps:
-        number = (step.number - 1) % 3 + 1
-        if step.number == 4:  # the second reading begins when it is asked for
+        number = (step.number - 1) % 2 + 1
+        if step.number == 3:  # the second reading begins when it is asked for
             for one in (page, other):
                 one.get_by_role("button", name="Go on").click()
         for one in (page, other):
             wait_for_case(one, number)
         if step.number == 2:  # in the middle of a case
             page.reload()
-            page.get_by_text("You have read 1 of 6.").wait_for()
+            page.get_by_text("You have read 1 of 4.").wait_for()
             assert not page.locator(".pad").count()
             page.get_by_role("button", name="Go on").click()
             wait_for_case(page, number)
@@ -115,7 +115,7 @@ def test_two_readers_at_once_one_of_whom_loads_the_page_again(study_server, page
         other.locator(".pad .level").nth(4).click()
         other.locator(".pad .submit").click()
     for one in (page, other):
-        one.get_by_text("All is read: 6 readings.").wait_for()
+        one.get_by_text("All is read: 4 readings.").wait_for()
     other.close()
 
     page.goto(f"{address}/review?collection=small&part=studies")
@@ -123,15 +123,15 @@ def test_two_readers_at_once_one_of_whom_loads_the_page_again(study_server, page
     quiet(page)
     assert page.evaluate(TOO_FAINT)[0] == []
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV (12)").click()
+        page.get_by_role("button", name="CSV (8)").click()
     download.value.save_as(tmp_path / "answers.csv")
     with (tmp_path / "answers.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert Counter(row["reader"] for row in rows) == {"anna": 6, "ben": 6}
+    assert Counter(row["reader"] for row in rows) == {"anna": 4, "ben": 4}
     mine = [row for row in rows if row["reader"] == "anna"]
     assert {(row["answer"], row["confidence"]) for row in mine} == {("normal", "4")}
     assert {(row["answer"], row["confidence"]) for row in rows if row not in mine} == {("pneumonia", "5")}
-    assert [row["visits"] for row in mine] == ["1", "2", "1", "1", "1", "1"]
+    assert [row["visits"] for row in mine] == ["1", "2", "1", "1"]
     for row in rows:
         assert 0 < float(row["seconds_looked"]) <= float(row["seconds"]) <= float(row["seconds_since_first"])
         assert row["correct"] == str(int(row["answer"] == row["truth"]))
@@ -142,7 +142,7 @@ def test_a_hit_opens_beside_the_case_and_keys_are_then_the_viewers(study_server,
     begin(page, address, "carla")
     wait_for_case(page, 1)
     steps = read_course(collection, study, "carla").steps
-    for number in range(1, 4):
+    for number in range(1, 3):
         if steps[number - 1].condition == "with":
             break
         page.keyboard.press("1")

@@ -138,7 +138,7 @@ def test_no_clock_runs_before_somebody_begins_and_each_showing_is_kept(app, coll
 
 
 def test_nothing_of_a_case_is_told_before_it_is_answered(app, collection) -> None:
-    study = made(collection)
+    study = made(collection, design="split", cases=3)
     for done in range(len(read_course(collection, study, "R1").steps)):
         read(collection, study, f"R{done}", steps=done)
         course = read_course(collection, study, f"R{done}")
