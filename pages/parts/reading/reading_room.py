@@ -61,6 +61,7 @@ class _Visit:
         token: Names it.
         file: The file of the case.
         began: When the page was sent, by a clock that is never set.
+        is_sent: Whether all of it was; until then it began when the file was read.
         attempt: How often an answer could not be kept.
     """
 
@@ -68,6 +69,7 @@ class _Visit:
     token: str
     file: SessionFile
     began: float
+    is_sent: bool = False
     attempt: int = 0
 
 
@@ -284,8 +286,8 @@ def _show_case(collection: Collection, study: Study, course: Course) -> None:
             opened = hit_strip.draw(collection, study, case.hits, key=f"radcbir:hits:{visit.token}")
     if opened is not None:
         _open_hit(collection, study, visit, case.hits[opened], opened + 1)
-    if not visit.began:
-        visit.began = time.monotonic()
+    if not visit.is_sent:
+        visit.is_sent, visit.began = True, time.monotonic()
 
 
 def _visit(collection: Collection, study: Study, course: Course, step: Step) -> _Visit | None:
@@ -310,7 +312,7 @@ def _visit(collection: Collection, study: Study, course: Course, step: Step) -> 
         )
         return None
     rights.do("editor", "show case", collection.name, shown)
-    visit = _Visit(of, uuid.uuid4().hex, file, 0.0)
+    visit = _Visit(of, uuid.uuid4().hex, file, time.monotonic())
     st.session_state[_VISIT] = visit
     return visit
 
@@ -332,7 +334,7 @@ def _answered(collection: Collection, study: Study, reader: str, step: Step) -> 
     told = Answered(
         given.answer,
         given.confidence,
-        seconds=now - visit.began if visit.began else 0.0,
+        seconds=now - visit.began,
         looked=given.looked,
         hidden=given.hidden,
         longest_hidden=given.longest_hidden,
