@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
+import io
 import re
+import shutil
 from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
+import streamlit as st
+from PIL import Image
 
 import radcbir_core
+from pages.parts.frame import loaders
 from pages.parts.presentation import plain_words
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.errors import ImageError
 from radcbir_core.evaluation.presented_cases import (
     agreements,
     mix_ups,
@@ -267,17 +274,44 @@ def test_what_an_address_says_wrongly_is_said_and_the_rest_works(app) -> None:
     assert "Choose a case" in html(at)
 
 
+def gone(*_, **__):
+    raise ImageError("Expected a file, but it is gone.")
+
+
 def test_a_file_that_is_gone_is_shown_small(app, store, monkeypatch) -> None:
-    from pages.parts.frame import loaders
-    from radcbir_core.errors import ImageError
-
-    def gone(*_):
-        raise ImageError("Expected a file, but it is gone.")
-
     monkeypatch.setattr(loaders, "preview", gone)
     at = app("presentation", collection="small", encoder="pixels", step="findings")
     assert not complaints(at)
     assert html(at).count("data:image/jpeg") == 7
+
+
+def test_text_that_may_name_somebody_is_painted_black(app, store, monkeypatch) -> None:
+    from radcbir_core.collections.collection import Collection
+    from radcbir_core.collections.text_boxes import TEXT, UNSEEN, BurnedText, TextBoxes
+
+    number = len(store.collection)
+    half = [np.array([[0, 0, 500, 1000]], dtype=np.int16)] * number
+    told = np.zeros(number, dtype=bool)
+    found = BurnedText(TextBoxes.of(np.full(number, TEXT), half, detector="any"), told)
+    monkeypatch.setattr(Collection, "burned_text", lambda _: found)
+    st.cache_resource.clear()
+    for is_gone in (False, True):
+        if is_gone:
+            monkeypatch.setattr(loaders, "preview", gone)
+        at = app("presentation", collection="small", encoder="pixels", step="similar")
+        assert not complaints(at)
+        for address in re.findall(r'src="data:image/(?:png|jpeg);base64,([^"]*)"', html(at)):
+            pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(address))))
+            middle = pixels.shape[1] // 2
+            assert pixels[:, : middle - 8].max() < 8, "but for what JPEG makes of black"
+            assert pixels[:, middle + 8 :].max() > 99
+        assert html(at).count("data:image/jpeg" if is_gone else "data:image/png") == 7
+    found = BurnedText(TextBoxes.none(number), ~told)
+    assert found.found.states[0] == UNSEEN
+    st.cache_resource.clear()
+    at = app("presentation", collection="small", encoder="pixels", step="similar")
+    assert html(at).count("data:image/svg") == 7, "where the text is was not looked for"
+    st.cache_resource.clear()
 
 
 def test_it_opens_from_the_sidebar_with_the_query_and_is_left_to_where_it_was_opened(app, store) -> None:
@@ -323,3 +357,22 @@ def test_many_images_are_chosen_from_once(app, store, monkeypatch) -> None:
         at.run()
     assert len(counted) == 1
     assert np.isfinite(float(len(html(at))))
+
+
+def test_what_is_too_much_to_evaluate_at_once_is_offered_and_cases_are_there_all_the_same(
+    app, store, monkeypatch
+) -> None:
+    for folder in store.evaluation_folder.iterdir():
+        shutil.rmtree(folder)
+    monkeypatch.setattr("pages.parts.evaluation.runs.QUICK_IMAGES", 0)
+    for step, what in (
+        ("comparison", "How often similar images agree"),
+        ("failure", "How often findings are mixed up"),
+    ):
+        at = app("presentation", collection="small", encoder="pixels", step=step)
+        assert not complaints(at)
+        assert f"{what} has not been computed yet" in words(at)
+        assert button(at, "Compute")
+    at = app("presentation", collection="small", encoder="pixels")
+    assert {"Chest radiograph", "CT of the abdomen", "MRI of the brain"} <= {one.label for one in at.button}
+    assert "Chosen to be ordinary" not in html(at)

@@ -268,7 +268,7 @@ def test_what_cannot_be_put_on_record_is_not_done(settings, monkeypatch, tmp_pat
         rights.require("owner", "remove", "mine")
 
 
-PAGES = ("", "retrieval", "pathology", "map", "compare", "collections")
+PAGES = ("", "retrieval", "pathology", "map", "compare", "collections", "presentation")
 OWNERS_BUTTONS = ("Import a collection", "Build", "Remove for good", "Rename", "Write on the server", "Dismiss")
 
 

@@ -40,7 +40,7 @@ from radcbir_core.evaluation.baseline import baseline_comparison
 from radcbir_core.evaluation.one_figure import OneFigure, best_first, one_figure
 from radcbir_core.evaluation.reports.precision import Precision
 from radcbir_core.evaluation.seen import Seen, seen_of
-from radcbir_core.images.blackout import blacked_out
+from radcbir_core.images.blackout import Boxes, blacked_out
 from radcbir_core.images.thumbnailing import thumbnail_of
 from radcbir_core.search.retriever import Retriever
 
@@ -341,13 +341,19 @@ def samples(opened: Collection, count: int) -> list[int]:
     return _samples(collection_key(opened), count)
 
 
-def preview(opened: Collection, row: int) -> bytes:
+def preview(opened: Collection, row: int, *, hidden: Boxes | None = None) -> bytes:
     """An image at a size to look at beside others (at most 720 px), as PNG.
+
+    Args:
+        opened: Where the image is.
+        row: Its row in the manifest.
+        hidden: What is painted black in it; nothing by default.
 
     Raises:
         ImageError: Its file is gone or cannot be decoded.
     """
-    return _preview(collection_key(opened), row)
+    boxes = () if hidden is None else tuple(map(tuple, hidden.tolist()))
+    return _preview(collection_key(opened), row, boxes)
 
 
 def thumbnail(opened: Collection, row: int) -> bytes | None:
@@ -375,8 +381,9 @@ def _thumbnail(key: CollectionKey, row: int) -> bytes | None:
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def _preview(key: CollectionKey, row: int) -> bytes:
-    image = Image.fromarray(collection_by(key).read_image(row).pixels)
+def _preview(key: CollectionKey, row: int, boxes: tuple[tuple[int, ...], ...]) -> bytes:
+    pixels = collection_by(key).read_image(row).pixels
+    image = Image.fromarray(blacked_out(pixels, np.array(boxes, dtype=np.int16).reshape(-1, 4)))
     image.thumbnail((720, 720))
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", compress_level=1)

@@ -16,10 +16,9 @@ from pages.parts.frame import loaders, palette, state
 from pages.parts.frame.palette import Agreement
 from pages.parts.frame.shell import Opened
 from pages.parts.frame.text import markup
-from pages.parts.images import gallery, pictures
+from pages.parts.images import gallery
 from pages.parts.images.gallery import Labels
-from radcbir_core.collections.collection import Collection
-from radcbir_core.errors import ImageError
+from pages.parts.presentation import shown_pictures
 
 _FITS: Final = 22
 """So many letters stand below a small picture in one line."""
@@ -121,20 +120,11 @@ def picture(opened: Opened, row: int, name: str, said: Said, *, hides: bool = Fa
     verdict = f"<b>{sign}{markup(said.verdict)}</b>" if said.verdict else ""
     size = ' class="long"' if len(said.words) > _FITS else ""
     known = '<i title="The computer has learned from this image">◉</i>' if seen else ""
+    source = shown_pictures.address(opened.collection, row, lines)
     return (
-        f'<figure class="radcbir-slide-picture{kind}"><div><img src="{_address(opened.collection, row, lines)}" '
-        f'alt="{markup(name)}">{known}</div><figcaption>{verdict}<span{size}>{markup(said.words)}</span></figcaption></figure>'
+        f'<figure class="radcbir-slide-picture{kind}"><div><img src="{source}" alt="{markup(name)}">{known}</div>'
+        f"<figcaption>{verdict}<span{size}>{markup(said.words)}</span></figcaption></figure>"
     )
-
-
-def _address(collection: Collection, row: int, lines: Sequence[str]) -> str:
-    """A large picture; the small one where the file is gone, and a placeholder where there is none either."""
-    try:
-        return pictures.large(collection, row, lines)
-    except ImageError:
-        return pictures.small(collection, row, lines) or pictures.inline(
-            pictures.placeholder(lines, why="cannot be read"), "image/svg+xml"
-        )
 
 
 def beside(case: str, hits: Sequence[str], *, of: str) -> None:
