@@ -108,6 +108,15 @@ def test_entries_of_reviews_that_cannot_be_read_are_a_warning(small) -> None:
     assert "first 1: it is no JSON" in finding.found
 
 
+def test_a_damaged_table_of_text_in_pixels_is_said_and_what_is_known_of_the_rest_as_well(small) -> None:
+    (small / "collections" / "small" / "text-boxes.parquet").write_bytes(b"PAR1 cut off")
+    findings = {finding.check: finding for finding in doctor.check_collections()}
+    finding = findings["collection small, text in pixels"]
+    assert finding.result == "failed"
+    assert "is damaged" in finding.found + finding.advice
+    assert findings["collection small"].result == "ok"
+
+
 def test_thumbnails_that_are_damaged_are_said_with_what_mends_them(small, capsys) -> None:
     pictures = small / "collections" / "small" / "thumbnails" / "000000.bin"
     assert not [finding for finding in doctor.check_collections() if "thumbnails" in finding.check]

@@ -52,6 +52,7 @@ from radcbir_core.collections.writing import link_or_copy, unfinished_folder
 from radcbir_core.errors import CollectionError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_path, disk_errors, read_json, refuse_full_disk
+from radcbir_core.wording import counted
 
 _CHUNK = 1024 * 1024
 _ROWS = 16_384
@@ -106,8 +107,21 @@ def write_archive(collection: Collection, path: Path, *, images: bool = False, p
     notes = [] if images else ["The images are not in the archive. Thumbnails are."]
     notes += [DICOM_NOTE] if images and _has_dicom(collection) else []
     notes += [STUDIES_NOTE] if list_studies(collection.folder) else []
+    notes += _on_text(collection, images=images)
     notes += [f"Not complete, and so in the archive too: {', '.join(unfinished)}."] if unfinished else []
     return Exported((path,), count if images else len(collection), tuple(notes))
+
+
+def _on_text(collection: Collection, *, images: bool) -> list[str]:
+    """What to know of text in the pictures that are given away."""
+    try:
+        flagged = int(collection.burned_text().flagged.sum())
+    except CollectionError:
+        return []  # damaged, which is said where somebody asks for it
+    if not flagged or (collection.blacks_out and not images):
+        return []
+    what = "images" if collection.blacks_out else "thumbnails and images" if images else "thumbnails"
+    return [f"Text seems to be burned into {counted(flagged, 'image')}, and the {what} in the archive show it."]
 
 
 def _unfinished(collection: Collection) -> list[str]:

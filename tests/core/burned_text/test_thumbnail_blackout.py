@@ -99,8 +99,13 @@ def test_thumbnails_that_are_made_anew_are_black_too(built) -> None:
 
 
 def test_an_archive_has_them_black_and_knows_where(built, tmp_path) -> None:
+    said = "Text seems to be burned into 2 images, and the {} in the archive show it."
+    assert said.format("thumbnails") in write_archive(built, tmp_path / "c.zip").notes
+    assert said.format("thumbnails and images") in write_archive(built, tmp_path / "c.zip", images=True).notes
     black_out_thumbnails("c")
-    write_archive(open_collection("c"), tmp_path / "c.zip")
+    assert said.format("images") in write_archive(open_collection("c"), tmp_path / "c.zip", images=True).notes
+    notes = write_archive(open_collection("c"), tmp_path / "c.zip").notes
+    assert not [note for note in notes if note.startswith("Text")]
     opened = open_archive(tmp_path / "c.zip", "d")
     assert opened.blacks_out
     assert not any(shows_text(opened, row) for row in range(6))
