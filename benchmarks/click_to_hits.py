@@ -127,8 +127,8 @@ def draw_regions(page: Page) -> Iterator[Callable[[], None]]:
 def find_regions(page: Page) -> Iterator[Callable[[], None]]:
     """The same boxes, searched in regions of the images."""
     page.get_by_text("Search a region").click()
-    page.get_by_role("radio", name="Regions, too").click()
-    page.locator("li.card .found-box").first.wait_for(state="attached")
+    page.get_by_role("radio", name="Regions", exact=True).click()
+    page.locator("li.card .found").first.wait_for()
     page.get_by_text("Search a region").click()  # draw_regions opens it again
     yield from draw_regions(page)
 

@@ -30,7 +30,7 @@ from radcbir_core.errors import CollectionError, ImageError, QueryError, StaleEr
 from radcbir_core.images import DECODING
 from radcbir_core.images.fitting import Fitting, Pixels
 from radcbir_core.progress import Progress, silent
-from radcbir_core.search.opening import MOST_TILE_BYTES
+from radcbir_core.search.opening import MOST_TILE_BYTES, tiles_of
 from radcbir_core.search.queries.region import Box
 from radcbir_core.search.queries.tile_grid import TILES as BOXES
 from radcbir_core.search.retriever import check_encoder
@@ -118,7 +118,8 @@ def make_tiles(
         progress: Told the number of images, as step "tiles".
 
     Returns:
-        What was recorded: ``boxes``, each as its word, and ``failed``, how many images with an embedding have no tile.
+        What was recorded: ``boxes``, each as its word; ``failed``, how many images with an embedding have no tile; and
+        ``batch_size`` and ``decoding``, of which further ones would have to be.
 
     Raises:
         StaleError: The encoder is another version than the one that made the embeddings; and as :func:`check_tiles`.
@@ -157,6 +158,40 @@ def make_tiles(
     return _finish(store, encoder, shards, number)
 
 
+def carry_tiles_over(before: Collection, after: Collection) -> None:
+    """Keep the tiles that a collection had before it grew: the next :func:`make_tiles` goes on after them.
+
+    Those of whole shards are kept; so the end is the same, byte for byte, as if all had been made at once.
+
+    Args:
+        before: As it was.
+        after: As it is; its first rows are the other's, of the same pictures.
+
+    Raises:
+        StorageError: No space left, or no permission.
+    """
+    whole = len(before) // SHARD_IMAGES
+    if before.digests.images == after.digests.images or not whole:
+        return
+    for encoder_id in before.encoder_ids():
+        store = before.store(encoder_id)
+        facts = store.facts(TILES)
+        words = [box.word for box in BOXES]
+        if not store.is_current(TILES) or facts.get("boxes") != words or facts.get("decoding") != DECODING:
+            continue
+        source, per = tiles_of(store)
+        batch_size = int(facts["batch_size"])
+        folder = after.layout.encoder(encoder_id).unfinished(TILES)
+        shutil.rmtree(folder, ignore_errors=True)
+        with disk_errors(folder):
+            folder.mkdir(parents=True)
+        for shard in range(whole):
+            rows = _rows(before, shard)
+            vectors = np.asarray(source.vectors(np.arange(rows.start * per, rows.stop * per)), np.float16)
+            _write_shard(folder, shard, vectors.reshape(len(rows), per, -1), {})
+        write_json(folder / _MADE_OF, _parts(after, store.record["fingerprint"], batch_size=batch_size))
+
+
 def delete_tiles(collection: Collection, encoder_id: str) -> bool:
     """Delete the tiles of an encoder: what they say, then what they are. Whether there were any.
 
@@ -179,16 +214,7 @@ def _path(folder: Path, shard: int) -> Path:
 def _opened_shards(store: EncoderStore, encoder: Encoder, *, batch_size: int) -> Path:
     """The folder of unfinished shards, emptied if they are of others."""
     folder = store.layout.unfinished(TILES)
-    made_of = {
-        "images": store.collection.digests.images,
-        "fingerprint": encoder.fingerprint,
-        "recipe": TILES.recipe,
-        "boxes": [box.word for box in BOXES],
-        "failed_rows": [int(row) for row in np.flatnonzero(~store.valid)],
-        "shard_images": SHARD_IMAGES,
-        "batch_size": batch_size,
-        "decoding": DECODING,
-    }
+    made_of = _parts(store.collection, encoder.fingerprint, batch_size=batch_size)
     with disk_errors(folder):
         note = folder / _MADE_OF
         if folder.is_dir() and (not note.is_file() or read_json(note) != made_of):
@@ -196,6 +222,19 @@ def _opened_shards(store: EncoderStore, encoder: Encoder, *, batch_size: int) ->
         folder.mkdir(parents=True, exist_ok=True)
         write_json(note, made_of)
     return folder
+
+
+def _parts(collection: Collection, fingerprint: str, *, batch_size: int) -> dict[str, Any]:
+    """What finished shards are parts of; others cannot be joined to them."""
+    return {
+        "images": collection.digests.images,
+        "fingerprint": fingerprint,
+        "recipe": TILES.recipe,
+        "boxes": [box.word for box in BOXES],
+        "shard_images": SHARD_IMAGES,
+        "batch_size": batch_size,
+        "decoding": DECODING,
+    }
 
 
 def _cut_ahead(
@@ -264,7 +303,8 @@ def _finish(store: EncoderStore, encoder: Encoder, shards: Path, number: int) ->
         problems["source"], problems["line"] = f"regions {encoder.encoder_id}", ""
         problems["reason"] = [reasons[row] for row in sorted(reasons)]
         collection.add_problems(problems[PROBLEM_COLUMNS])
-    facts = {"boxes": [box.word for box in BOXES], "failed": len(reasons)}
+    made_of = read_json(shards / _MADE_OF)
+    facts = {"failed": len(reasons), **{name: made_of[name] for name in ("boxes", "batch_size", "decoding")}}
     store.mark(TILES, **facts)
     store.remove_remains(TILES)
     return facts

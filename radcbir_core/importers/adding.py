@@ -37,6 +37,7 @@ from radcbir_core.importers.rows.accepting import duplicate_groups
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS, spelled_as_known
 from radcbir_core.importers.rows.sources import Source
 from radcbir_core.progress import Progress, silent
+from radcbir_core.tiling import carry_tiles_over
 from radcbir_core.wording import counted
 
 NOTHING_NEW = "Nothing is new: the collection has been left as it was."
@@ -97,6 +98,7 @@ def add_sources(
                 write_private(folder / name, content)
         if joined.table is not None:
             carry_over(before, Collection(folder))
+            carry_tiles_over(before, Collection(folder))
     return _report(open_collection(request.name), joined.notes)
 
 

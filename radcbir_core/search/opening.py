@@ -78,7 +78,8 @@ can it filter. Up to so many neither counts, because filters leave it few enough
 """
 
 MOST_TILE_BYTES: Final = 8e9
-"""Of more tiles a query is not answered while somebody waits: all of them are compared, at some 9 GB/s a core."""
+"""Of more tiles a query is not answered while somebody waits: all of them are read, which takes half a second of a
+processor for so many."""
 
 _FIRST_ENGINE: Final = "usearch"
 """That of an index of which none is recorded."""

@@ -32,10 +32,11 @@ def copied(chromium, small_data, tmp_path, monkeypatch):
 def test_regions_are_embedded_by_a_click_found_and_seen_on_the_hits(copied, page):
     page.goto(f"{copied}/retrieval?image=small-data-source%2Fchest_00.png&region=0,0,500,500&exclude=none")
     page.get_by_role("button", name="Embed regions").click()
-    page.get_by_role("radio", name="Regions, too").click(timeout=60_000)
+    page.get_by_role("radio", name="Regions", exact=True).click(timeout=60_000)
     page.wait_for_url(lambda url: "among=regions" in url)
     boxes = page.locator("li.card .found-box")
-    boxes.nth(9).wait_for(state="attached")
+    page.locator("li.card .found").nth(9).wait_for()
+    boxes.first.wait_for(state="attached")
     quiet(page)
 
     collection = open_collection("small")
@@ -60,6 +61,10 @@ def test_regions_are_embedded_by_a_click_found_and_seen_on_the_hits(copied, page
     dialog = page.get_by_role("dialog")
     dialog.get_by_text(f"Rank {at + 1} of 10, similarity").wait_for()
     dialog.get_by_text(found_said(found[at])).first.wait_for()
+    stage = dialog.locator(".stage").last
+    page.wait_for_function("stage => stage.side.picture !== null", arg=stage.element_handle())
+    assert stage.evaluate("stage => stage.side.found") == [int(side) for side in found[at].word.split(",")]
+    assert dialog.locator(".stage").first.evaluate("stage => stage.side.found") is None, "the query has none"
     page.keyboard.press("Escape")
     page.get_by_role("radio", name="Whole images").click()
     boxes.first.wait_for(state="detached")

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from radcbir_core import tiling
+from radcbir_core.cli import main
 from radcbir_core.collections.archive import open_archive, write_archive
 from radcbir_core.collections.artifacts import TILES
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, QueryError, StaleError
+from radcbir_core.images import DECODING
+from radcbir_core.importers import import_collection
 from radcbir_core.pipeline import build_collection, build_tiles
 from radcbir_core.search.queries.composed import ComposedQuery, Part
 from radcbir_core.search.queries.query import RowQuery, VectorQuery
@@ -57,7 +60,12 @@ def test_they_are_what_the_encoder_makes_of_each_part_in_the_order_of_the_manife
     assert set(report.seconds) == {"tiles"}
     store = collection.store("pixels")
     assert store.states()["tiles"] == "current"
-    assert store.facts(TILES) == {"boxes": [box.word for box in BOXES], "failed": 0}
+    assert store.facts(TILES) == {
+        "boxes": [box.word for box in BOXES],
+        "failed": 0,
+        "batch_size": pixels.batch_size,
+        "decoding": DECODING,
+    }
     vectors = kept(store)
     assert vectors.dtype == np.float16
     for row in (0, 17, 60):
@@ -167,6 +175,34 @@ def test_other_labels_leave_them_and_another_encoder_makes_them_stale(collection
     store = collection.store("pixels")
     store.update(fingerprint="0" * 64)
     assert store.standings()["tiles"].reason == "the encoder is another version now"
+
+
+def test_after_images_were_added_the_next_build_goes_on_after_those_of_before(
+    tmp_path, small_source, pixels, monkeypatch
+) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(tiling, "SHARD_IMAGES", 8)
+    shutil.copytree(small_source, tmp_path / "source")
+    lines = (tmp_path / "source" / "manifest.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "source" / "manifest.csv").write_text("".join(lines[:30]))
+    first = import_collection([tmp_path / "source"], name="c").collection
+    build_collection(first, pixels, tiles=True)
+    before = len(first)
+    (tmp_path / "source" / "manifest.csv").write_text("".join(lines))
+    assert main(["import", str(tmp_path / "source"), "--name", "c", "--add"]) == 0
+    collection = open_collection("c")
+    assert len(collection) > before
+    assert collection.store("pixels").standings()["tiles"].reason == "the collection has other images now"
+    told: list[int] = []
+    build_collection(
+        collection, pixels, progress=lambda step, done, total: told.append(done) if step == "tiles" else None
+    )
+    assert told[0] == before // 8 * 8 > 0
+    path = collection.store("pixels").layout.files(TILES)[0]
+    grown = path.read_bytes()
+    delete_tiles(collection, "pixels")
+    build_tiles(collection, pixels)
+    assert path.read_bytes() == grown
 
 
 def test_they_go_into_an_archive_and_come_out_of_it(collection, pixels, tmp_path, monkeypatch) -> None:

@@ -94,7 +94,7 @@ function draw(card, setTriggerValue, kind = "li", opens = "open") {
     image.src = card.source
     image.alt = describe(card)
     open.append(image)
-    if (card.box) open.append(outline(image, card.box))
+    if (card.box && card.box.length) open.append(outline(image, card.box))
   } else {
     const missing = element("span", "missing", "No thumbnail")
     missing.title = "Not made yet, or the image could not be read"

@@ -28,7 +28,7 @@ from radcbir_core.evaluation.seen import Seen
 from radcbir_core.images import DecodedImage
 from radcbir_core.search.queries.query import MEASURES, Measure
 from radcbir_core.search.queries.region import Box
-from radcbir_core.search.queries.tile_grid import found_said
+from radcbir_core.search.queries.tile_grid import WHOLE, found_said
 from radcbir_core.wording import counted
 
 _HERE: Final = Path(__file__).parent
@@ -152,7 +152,7 @@ def show(
         if found:
             box = found[position]
             card["found"] = found_said(box)
-            card["box"] = [box.left, box.top, box.right, box.bottom]
+            card["box"] = sides_of(box)
         card["said"] = [
             *burned_marks.on_card(burned, int(shown[position])),
             *review_marks.on_card(reviews, record, query=asked),
@@ -261,6 +261,11 @@ def show_pairs(
         open_as_query(collection, row)
 
 
+def sides_of(box: Box) -> list[int]:
+    """A box as the browser is told of it; of the whole image nothing has to be framed."""
+    return [] if box == WHOLE else [box.left, box.top, box.right, box.bottom]
+
+
 def dialog_opens() -> bool:
     """Whether the click that began this run opens an image in large, over the page that is being drawn."""
     told = st.session_state.to_dict().values()
@@ -319,7 +324,7 @@ def open_large(
         position: Which of them to open first, from 0.
         similarities: (K,) similarity to a query, whose hits the rows are, best first.
         measure: What the similarities are.
-        boxes: As in :func:`show`; said above the image.
+        boxes: As in :func:`show`; framed on the image, and said above it.
         query_row: As in :func:`show`; the query is shown beside the image.
         query_file: As in :func:`show`, likewise.
         on_query: As in :func:`show`.
@@ -426,6 +431,7 @@ def _dialog(
             said=said,
             names=("Query", ""),
             query=query if is_hit else None,
+            boxes=[sides_of(box) for box in boxes],
         )
     with narrow, st.container(key="radcbir-beside-viewer"):
         used = st.button("Use as query", icon=":material/image_search:", type="primary", width="stretch")

@@ -22,7 +22,7 @@ from radcbir_core.search.queries.tile_grid import TILES as BOXES
 
 _IMAGES: Final = "images"
 _REGIONS: Final = "regions"
-_WORDS: Final = {_IMAGES: "Whole images", _REGIONS: "Regions, too"}
+_WORDS: Final = {_IMAGES: "Whole images", _REGIONS: "Regions"}
 
 
 def choose(opened: Opened) -> bool:
@@ -37,6 +37,7 @@ def choose(opened: Opened) -> bool:
             [_IMAGES, _REGIONS],
             name="among",
             format_func=_WORDS.get,
+            width="stretch",
             help=f"{len(BOXES)} regions of each image are compared with the query, the whole among them. A hit is as "
             "similar as the best of its regions, which is drawn on it.",
         )

@@ -63,6 +63,7 @@ def show(
     query: int | SessionFile | None = None,
     is_inline: bool = False,
     ahead: Sequence[int] = (),
+    boxes: Sequence[Sequence[int]] = (),
 ) -> None:
     """Draw the viewer on images of a collection, of which one is shown at a time, beside the query if there is one.
 
@@ -76,6 +77,7 @@ def show(
         query: The row of the query, or its file where it is in no collection, to be shown beside them.
         is_inline: Whether it is part of a page, which scrolls and has keys of its own, and not of a dialog.
         ahead: Rows of images that may be shown next by the page itself.
+        boxes: (K,) the region of each that was found: left, top, right, bottom in thousandths; none where none was.
     """
     first, stop = max(0, position - _AROUND), min(len(rows), position + _AROUND + 1)
     encoder_id = state.get("encoder") or ""
@@ -84,7 +86,10 @@ def show(
         key,
         {
             **viewer_routes.addresses(collection, encoder_id, query=query if isinstance(query, int) else None),
-            "items": [{"row": int(rows[at]), "said": said(at) if said else ""} for at in range(first, stop)],
+            "items": [
+                {"row": int(rows[at]), "said": said(at) if said else "", "box": list(boxes[at]) if boxes else None}
+                for at in range(first, stop)
+            ],
             "first": first,
             "position": position,
             "total": len(rows),

@@ -1,7 +1,7 @@
 // One side of the viewer: a picture under its own view, with what is said of it around.
 //
 // Owns the elements of a side and how a picture is drawn: turned, flipped, zoomed, true to the shape of its pixels, with
-// what the encoder saw laid over. What a person does is viewer.js'. Texts are set as text, never as markup.
+// what the encoder saw laid over, and the region that was found framed. What a person does is viewer.js'. Texts are set as text, never as markup.
 
 const OVERLAY = "#F0C05A"
 
@@ -174,6 +174,26 @@ export class Side {
     context.imageSmoothingQuality = quick ? "low" : "high"
     context.drawImage(this.painted, 0, 0, width, height)
     if (this.saw) this.#drawSeen(context, ratio, width, height)
+    if (this.found) this.#drawFound(context, ratio, width, height)
+  }
+
+  /** The region of it that was found, in thousandths of its sides; null where there is none, and on other slices. */
+  get found() {
+    return (this.stack && this.stack.at !== this.stack.own) || !this.own?.box?.length ? null : this.own.box
+  }
+
+  #drawFound(context, ratio, width, height) {
+    const [left, top, right, bottom] = this.found
+    const box = [(left * width) / 1000, (top * height) / 1000, ((right - left) * width) / 1000, ((bottom - top) * height) / 1000]
+    const thin = 1 / (this.fit * this.view.zoom * ratio)
+    context.strokeStyle = "#000"
+    context.lineWidth = 4 * thin
+    context.strokeRect(...box)
+    context.strokeStyle = OVERLAY
+    context.lineWidth = 2 * thin
+    context.setLineDash([10, 4].map((dash) => dash * thin * ratio))
+    context.strokeRect(...box)
+    context.setLineDash([])
   }
 
   /** Dim what the encoder did not see, and show what it saw as it saw it. */
