@@ -6,6 +6,9 @@ import pytest
 
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import load_encoder
+from radcbir_core.errors import CollectionError
+from radcbir_core.jobs import start
+from radcbir_core.jobs.kinds.embed_regions import EmbedRegions
 from radcbir_core.pipeline import build_tiles
 from radcbir_core.search.queries.query import RowQuery
 from radcbir_core.search.queries.region import Box, region_query
@@ -116,3 +119,34 @@ def test_what_is_not_current_is_said(with_regions, copied_data) -> None:
     store.update(artifacts=made | {"tiles": made["tiles"] | {"recipe": 0}})
     at = with_regions("retrieval", image=ids()[0], among="regions", exclude=EXCLUDED)
     assert "Regions of these images are stale: made by version 0 of its recipe" in words(at)
+
+
+def test_who_may_not_begin_jobs_is_told_and_has_no_button(app, monkeypatch) -> None:
+    monkeypatch.setattr("pages.parts.retrieval.found_regions.controls.may_begin", lambda kind: False)
+    at = app("retrieval", image=ids()[0], region=WORD)
+    assert f"{len(TILES)} of each have to be embedded first" in words(at)
+    assert not [one for one in at.button if one.label == "Embed regions"]
+
+
+def test_where_regions_cannot_be_made_it_is_said_why(app, copied_data, monkeypatch) -> None:
+    def refuse(store) -> None:
+        raise CollectionError("Expected fewer images. Make them of a smaller collection.")
+
+    monkeypatch.setattr("radcbir_core.tiling.check_tiles", refuse)
+    at = app("retrieval", image=ids()[0], region=WORD)
+    assert "Regions of the images cannot be found here. Expected fewer images." in words(at)
+    assert not [one for one in at.button if one.label == "Embed regions"]
+
+
+def test_one_that_failed_says_why_and_is_begun_again(app, copied_data, in_threads, monkeypatch) -> None:
+    def fail(*_, **__) -> None:
+        raise CollectionError("Expected space, but there is none. Free some.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("radcbir_core.jobs.kinds.embed_regions.build_tiles", fail)
+        job = start(EmbedRegions("small", "pixels"))
+        wait_for(lambda: job.status().ended)
+    at = app("retrieval", image=ids()[0], region=WORD, exclude=EXCLUDED)
+    assert "Embed regions of each image with pixels: Expected space, but there is none." in complaints(at)
+    next(one for one in at.button if one.label == "Try again").click().run()
+    wait_for(lambda: "tiles" in open_collection("small").store("pixels").states())

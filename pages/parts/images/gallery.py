@@ -412,7 +412,7 @@ def _dialog(
     def said(at: int) -> str:
         if similarities is None:
             return f"Image {at + 1:,} of {len(rows):,}"
-        found = f", {found_said(boxes[at])} ({boxes[at].said})" if boxes else ""
+        found = f", {found_said(boxes[at])}" if boxes else ""
         return f"Rank {at + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[at]:.3f}{found}"
 
     began, turn = st.session_state[_AT]
