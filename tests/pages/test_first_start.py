@@ -11,7 +11,7 @@ import pytest
 
 from pages.parts.jobs import first_start as starting
 from pages.parts.jobs import stages
-from radcbir_core.collections.artifacts import ARTIFACT_NAMES
+from radcbir_core.collections.artifacts import BY_NAME
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.jobs import Status, list_jobs
 from radcbir_core.jobs.job import jobs_folder
@@ -68,7 +68,7 @@ def test_from_an_empty_folder_to_hits_of_a_sentence(first_start):
     assert not at.get("progress")
     home = first_start()
     assert "Images</span><b>60</b>" in html(home)
-    assert html(home).count("✓ current") == len(ARTIFACT_NAMES)
+    assert html(home).count("✓ current") == len(BY_NAME)
 
 
 def test_a_link_that_names_the_collection_and_its_encoder_waits_for_them(first_start, monkeypatch):

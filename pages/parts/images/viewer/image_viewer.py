@@ -87,7 +87,7 @@ def show(
         {
             **viewer_routes.addresses(collection, encoder_id, query=query if isinstance(query, int) else None),
             "items": [
-                {"row": int(rows[at]), "said": said(at) if said else "", "box": list(boxes[at]) if boxes else None}
+                {"row": int(rows[at]), "said": said(at) if said else ""} | ({"box": list(boxes[at])} if boxes else {})
                 for at in range(first, stop)
             ],
             "first": first,
