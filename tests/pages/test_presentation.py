@@ -197,6 +197,15 @@ def test_it_is_said_where_a_sentence_does_no_better_than_nonsense(text_app, monk
     assert re.search(r"No better than nonsense: (\d+|none) of 60 meaningless sentences bring", said)
 
 
+def test_what_is_not_built_is_said_in_the_page_as_everywhere(small_text_data, mini, monkeypatch) -> None:
+    monkeypatch.setenv("RADCBIR_DATA", str(small_text_data))
+    at = run_page("presentation", **MINI)
+    assert not complaints(at)
+    assert "The step **neighbors** of the encoder" in words(at)
+    assert 'radcbir-slide-heading">' not in html(at)
+    assert at.sidebar.selectbox
+
+
 def test_an_encoder_without_words_leaves_out_the_step_and_says_so(app) -> None:
     why = "the encoder that is open here compares images only, and reads no words"
     at = app("presentation", collection="small", encoder="pixels")

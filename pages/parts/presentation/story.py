@@ -79,7 +79,7 @@ def steps_left_out(opened: Opened) -> dict[str, str]:
         left_out["findings"] = "nothing is known of what these images show."
         left_out["comparison"] = "nothing is known of what these images show."
     if not labels:
-        left_out["failure"] = "no image is labeled with a body part and a finding."
+        left_out["failure"] = "no image is labeled with its kind, a body part and one finding."
     elif len(labels) == 1:
         left_out["failure"] = "all labeled images have the same label."
     if opened.encoder_id not in text_encoders(collection):
