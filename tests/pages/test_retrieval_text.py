@@ -248,7 +248,7 @@ def test_hits_no_better_than_those_of_nonsense_are_called_so(text_app, monkeypat
 
 def test_choices_that_are_none_in_a_link_are_told_and_left_out(text_app):
     at = text_app("retrieval", **MINI, text="PTX", read="PTX", phrasings="many")
-    assert "Expected read as column=value" in complaints(at)
+    assert "Expected read as written=read as, but read = PTX. It is left out." in complaints(at)
     assert "Expected phrasings to be one of those there are" in complaints(at)
     assert read_as(at) == "Read as **pneumothorax**"
 

@@ -192,6 +192,8 @@ def difference(before: np.ndarray, after: np.ndarray, *, similarity: float) -> C
         (['was rank 2', 'was rank 1', 'new'], [9], ['was rank 3'])
         >>> made.said
         'Hits of the unchanged query that stay: 2 of 3; rank-biased overlap 0.63; similarity to it 0.500.'
+        >>> difference(np.empty(0, int), np.empty(0, int), similarity=0.5).said
+        'Neither this query nor the unchanged one has hits; similarity to it 0.500.'
     """
     ranks = {int(row): rank for rank, row in enumerate(before, 1)}
     notes = []
@@ -200,11 +202,16 @@ def difference(before: np.ndarray, after: np.ndarray, *, similarity: float) -> C
         notes.append("new" if was is None else "same rank" if was == rank else f"was rank {was}")
     gone = before[~np.isin(before, after)]
     length = max(len(before), len(after))
-    both = [np.pad(one, (0, length - len(one)), constant_values=-1)[None].astype(np.int64) for one in (before, after)]
-    same = float(rank_biased_overlap(*both)[0]) if length else float("nan")
+    said = "Neither this query nor the unchanged one has hits"
+    if length:
+        both = [np.pad(rows, (0, length - len(rows)), constant_values=-1)[None].astype(int) for rows in (before, after)]
+        same = float(rank_biased_overlap(*both)[0])
+        said = (
+            f"Hits of the unchanged query that stay: {len(before) - len(gone)} of {len(before)}; rank-biased overlap "
+            f"{same:.2f}"
+        )
     return Compared(
-        f"Hits of the unchanged query that stay: {len(before) - len(gone)} of {len(before)}; rank-biased overlap "
-        f"{same:.2f}; similarity to it {similarity:.3f}.",
+        f"{said}; similarity to it {similarity:.3f}.",
         notes,
         gone,
         [f"was rank {ranks[int(row)]}" for row in gone],

@@ -46,7 +46,9 @@ def asks_several() -> bool:
 
 def draw(reading: SentenceReading) -> None:
     """Draw how a sentence was read, below the box that it was written in."""
-    state.conditions(CHOICES)  # for what it says of one that is none
+    for text in state.get_all(CHOICES):
+        if not text.partition("=")[0] or "=" not in text:
+            st.warning(f"Expected {CHOICES} as written=read as, but {CHOICES} = {literal(text[:80])}. It is left out.")
     if state.get(PHRASINGS) not in (None, "one", _SEVERAL):
         state.report(PHRASINGS, str(state.get(PHRASINGS)), ["one", _SEVERAL], then="It is asked as it stands")
     with st.container(gap="xxsmall", key="radcbir-reading"):
