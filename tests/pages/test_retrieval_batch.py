@@ -41,6 +41,7 @@ def test_each_upload_has_its_hits_and_one_opens_as_the_query(several) -> None:
     assert not complaints(at)
     assert "Hits of 2 images; 1 file without" in words(at)
     (table,) = [frame.value for frame in at.dataframe]
+    assert list(table)[:3] == ["query", "problem", "first hit"]
     assert list(table["query"]) == ["a.png", "bad.png", "b.png"]
     assert table["problem"].str.startswith("Expected ").tolist() == [False, True, False]
     retriever = Retriever(open_collection("small"), "pixels")

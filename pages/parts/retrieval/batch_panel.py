@@ -123,7 +123,16 @@ def _show_table(opened: Opened, batch: Batch, table: pd.DataFrame, controls: Any
         about="The hits of every image, a row each; files that cannot be read are rows with the reason",
         box=controls,
     )
-    shown = ("query", "image_id", "similarity", "modality", "anatomy", "pathologies", "problem")
+    # A reason is a sentence, and read where there is room for it; without one its column says nothing.
+    shown = (
+        "query",
+        *(["problem"] if len(failed) else []),
+        "image_id",
+        "similarity",
+        "modality",
+        "anatomy",
+        "pathologies",
+    )
     columns = [name for name in shown if name in table]
     first = table if "rank" not in table else table[(table["rank"] == 1) | (table["problem"] != "")]
     st.dataframe(
