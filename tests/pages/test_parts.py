@@ -31,9 +31,31 @@ def test_the_examples_in_the_docstrings_run(module):
 
 @given(st.text())
 def test_literal_leaves_no_sign_of_markdown_unescaped(raw):
+    raw = raw.replace("\N{WORD JOINER}", "")
     escaped = text.literal(raw)
-    assert re.sub(r"\\(.)", r"\1", escaped) == " ".join(raw.split())
+    assert re.sub(r"\\(.)", r"\1", escaped).replace("\N{WORD JOINER}", "") == " ".join(raw.split())
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>#$:~|]", escaped)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [":material/home:", ":streamlit:", "http://a.example", "HTTPS://a.example/b", "www.a.example", "me@a.org"],
+)
+def test_what_browsers_look_for_after_markdown_was_read_is_parted(sign):
+    """An escape of Markdown's does not help: its sign is gone when they look."""
+    read = re.sub(r"\\(.)", r"\1", text.literal(f"see {sign} ."))
+    assert sign not in read
+    assert read.replace("\N{WORD JOINER}", "") == f"see {sign} ."
+
+
+def test_nothing_else_is_parted():
+    for plain in ("P@k", "/wide@box:0.5,1", "a: b", "11:30", "material/home", "awww."):
+        assert "\N{WORD JOINER}" not in text.literal(plain)
+
+
+def test_addresses_in_a_message_of_the_core_stay_links():
+    assert "\N{WORD JOINER}" not in text.message("See https://a.example for it.")
+    assert "\N{WORD JOINER}" in text.message("Expected a label, but label = ':material/home:'.")
 
 
 @given(st.text())

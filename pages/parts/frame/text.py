@@ -25,18 +25,26 @@ EXCLUSION_NAMES: Final = {
 _TYPED: Final = re.compile(
     r"((?:python -m radcbir_core|git checkout|pip install) [^`]+?(?=$|, or | \(|\. )|(?<!\S)--[a-z-]+)"
 )
+# What the browser looks for in text after Markdown has been read, so that no escape of Markdown's helps: Streamlit's
+# signs, and what GitHub's dialect takes for addresses. A character without width parts them (WORD JOINER, U+2060).
+_SIGN: Final = re.compile(r":(?=material/|streamlit:)")
+_ADDRESS: Final = re.compile(r"https?:(?=//)|\bwww(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.)", re.IGNORECASE)
+_JOINER: Final = "\N{WORD JOINER}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 
 def literal(text: str) -> str:
     r"""Escape text for anything Streamlit reads as Markdown (labels, captions, messages).
 
-    Line breaks become spaces; directives such as ``:red[…]`` and formulas between dollars lose their meaning.
+    Line breaks become spaces; directives such as ``:red[…]`` and formulas between dollars lose their meaning, and
+    addresses are no links: a label of strangers leads nowhere.
 
     >>> literal("a_b :red[x] $1$")
     'a\\_b \\:red\\[x\\] \\$1\\$'
+    >>> literal("http://x").replace("\N{WORD JOINER}", "|")
+    'http\\:|//x'
     """
-    return _escaped(" ".join(text.split()))
+    return _escaped(_ADDRESS.sub(rf"\g<0>{_JOINER}", " ".join(text.split())))
 
 
 def message(text: str) -> str:
@@ -70,4 +78,4 @@ def percent(share: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", text)
+    return _MARKDOWN.sub(r"\\\1", _SIGN.sub(rf":{_JOINER}", text))
