@@ -66,13 +66,13 @@ def boxes_in(facts: Mapping[str, Any], *, tiles: int) -> tuple[Box, ...]:
 
 
 def found_said(box: Box) -> str:
-    """Where something was found in an image, in words.
+    """Where something was found in an image, in words: of the picture, because a patient's left is often its right.
 
     Example:
         >>> found_said(Box(0, 0, 600, 600)), found_said(WHOLE)
-        ('found here: upper left', 'found in the whole image')
+        ('found here: upper left of the picture', 'found in the whole image')
     """
-    return "found in the whole image" if box == WHOLE else f"found here: {place_said(box)}"
+    return "found in the whole image" if box == WHOLE else f"found here: {place_said(box)} of the picture"
 
 
 def place_said(box: Box) -> str:

@@ -67,4 +67,4 @@ def test_places_are_said_in_words() -> None:
         *("left", "middle", "right"),
         *("lower left", "lower", "lower right"),
     ]
-    assert found_said(Box(0, 0, 400, 400)) == "found here: upper left"
+    assert found_said(Box(0, 0, 400, 400)) == "found here: upper left of the picture"
