@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from radcbir_core.burned_text.text_rule import Place
 from radcbir_core.storage import atomic_bytes
 from tests.core.collections.records.test_migration import as_form_one
 
@@ -71,6 +72,7 @@ def prepare(root: Path) -> None:
         if name == "built":
             apply_corrections(folder, "first.csv")
             _review(folder, "look again")
+            _find_text(folder)
             _write_reviews(source / "reviews.csv")
             _make_study(folder, "one")
             _read(folder)
@@ -205,6 +207,28 @@ def _read(_: Path, *, answers: bool = False) -> None:
         write_answer(collection, study, "R1", step, Answered("mass", 3, 1.0), by="somebody")
     else:
         write_shown(collection, study, "R1", step, by="somebody")
+
+
+class _Found:
+    """Takes a line at the same place of each picture for text, without networks."""
+
+    name = "one line"
+
+    def __call__(self, pixels: object) -> list[Place]:  # noqa: ARG002 - as a detector is called
+        return [Place((0.1, 0.8, 0.7, 0.9), height=0.1, long=6, symbols=6, sure=0.9)]
+
+
+def _find_text(_: Path) -> None:
+    from radcbir_core.burned_text.text_finding import find_text
+    from radcbir_core.collections.collection import open_collection
+
+    find_text(open_collection(NAME), _Found(), workers=1)
+
+
+def _black_out(_: Path) -> None:
+    from radcbir_core.burned_text.thumbnail_blackout import black_out_thumbnails
+
+    black_out_thumbnails(NAME)
 
 
 def _rename(_: Path) -> None:
@@ -347,6 +371,8 @@ OPERATIONS: Final = (
     Operation("reader study, made", partial(_make_study, name="two")),
     Operation("reader study, answered", partial(_read, answers=True)),
     Operation("reader study, removed", _remove_study),
+    Operation("find-text", _find_text, begins="imported", partly=True),
+    Operation("black-out", _black_out, exchanges=True),
     Operation("rename", _rename),
     Operation("rename, of form 1", _rename_and_title, begins="form-one"),
     Operation("rename and title", _rename_and_title),

@@ -54,6 +54,7 @@ def _collection(name: str) -> Standing:
         "reviews": sorted((entry.kind, entry.image_id, entry.text, entry.by) for entry in reviews.entries),
         "studies": {study: _study(collection.folder, study) for study in list_studies(collection.folder)},
         "problems": collection.problems().drop(columns="source").values.tolist(),
+        "text": [collection.blacks_out, collection.burned_text().found.states.tolist()],
         "thumbnails": [_digest(collection.thumbnail(row)) for row in range(len(collection))],
         "private": [_private(path) for path in sorted(collection.folder.glob("*salt*"))] + [salt.exists()],
         "encoders": {encoder_id: _encoder(collection, encoder_id) for encoder_id in collection.encoder_ids()},

@@ -42,7 +42,7 @@ from radcbir_core.collections.text_boxes import (
 from radcbir_core.errors import CollectionError, ImageError
 from radcbir_core.images.blackout import Boxes, no_boxes
 from radcbir_core.progress import Progress, silent
-from radcbir_core.storage import disk_errors
+from radcbir_core.storage import disk_errors, remove_partials
 
 STEP: Final = "text-boxes"
 """What progress counts the images as."""
@@ -100,10 +100,11 @@ def find_text(
     """
     with looking(collection.folder):
         work = collection.layout.text_boxes_work.folder
+        remove_partials(work)  # of a process that was killed
         keys = keys_of(collection.manifest)
         found = _known(collection, detector, anew=anew)
         # Parts that a stopped pass has left count in any case: they were begun for the same wish.
-        parts = sorted(work.glob("*.parquet"))
+        parts = sorted(work.glob("[0-9]*.parquet"))
         found = _with_parts(found, keys, parts, detector)
         left = np.flatnonzero(np.isin(found.states, [UNSEEN, FAILED]))
         done = len(keys) - len(left)
@@ -123,7 +124,7 @@ def find_text(
                 part = TextBoxes.of(states, boxes, detector=detector.name)
                 write_text_boxes(work / f"{number:06d}.parquet", keys[rows], part)
                 number += 1
-        parts = sorted(work.glob("*.parquet"))
+        parts = sorted(work.glob("[0-9]*.parquet"))
         found = _with_parts(found, keys, parts, detector)
         write_text_boxes(collection.layout.text_boxes, keys, found, images=collection.digests.images)
         for path in parts:

@@ -76,6 +76,7 @@ def test_stopped_it_goes_on_with_what_is_left(tmp_path, monkeypatch) -> None:
     assert detector.asked == 5
     assert collection.burned_text().unseen == 6
     (collection.layout.text_boxes_work.folder / "000007.parquet").write_bytes(b"cut off")
+    (collection.layout.text_boxes_work.folder / ".partial-1-2-000008.parquet").write_bytes(b"of a killed process")
     detector = StandIn()
     report = find_text(collection, detector)
     assert detector.asked == report.looked_at == 2
