@@ -8,9 +8,9 @@ from radcbir_core.cli import import_command  # noqa: F401, I001 - they register
 from radcbir_core.cli import build_commands  # noqa: F401
 from radcbir_core.cli import map_command  # noqa: F401
 from radcbir_core.cli import burned_text_commands  # noqa: F401
-from radcbir_core.cli import query_command  # noqa: F401
-from radcbir_core.cli import series_command  # noqa: F401
-from radcbir_core.cli import why_command  # noqa: F401
+from radcbir_core.cli.querying import query_command  # noqa: F401
+from radcbir_core.cli.querying import series_command  # noqa: F401
+from radcbir_core.cli.querying import why_command  # noqa: F401
 from radcbir_core.cli import evaluation_commands  # noqa: F401
 from radcbir_core.cli import review_commands  # noqa: F401
 from radcbir_core.cli import study_commands  # noqa: F401

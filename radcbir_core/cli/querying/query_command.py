@@ -14,11 +14,11 @@ from rich.text import Text
 
 from radcbir_core.cli.application import AsJson, EncoderOption, Excluded, Name, app, complaints
 from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
-from radcbir_core.cli.fewer_hits import check_fewer, facet_rows, fewer_hits, print_facets
-from radcbir_core.cli.many_queries import check_many, query_many
 from radcbir_core.cli.printing import print_table
-from radcbir_core.cli.report_option import ReportOption, ShowTextOption, check_report, write_report
-from radcbir_core.cli.sentence_options import check_options, notes_on_answer, sentence_query
+from radcbir_core.cli.querying.fewer_hits import check_fewer, facet_rows, fewer_hits, print_facets
+from radcbir_core.cli.querying.many_queries import check_many, query_many
+from radcbir_core.cli.querying.report_option import ReportOption, ShowTextOption, check_report, write_report
+from radcbir_core.cli.querying.sentence_options import check_options, notes_on_answer, sentence_query
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
 from radcbir_core.wording import counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radcbir_core.cli.fewer_hits import check_fewer, facet_rows, print_facets
+from radcbir_core.cli.querying.fewer_hits import check_fewer, facet_rows, print_facets
 from radcbir_core.errors import QueryError
 from radcbir_core.search.hit_facets import Facet
 

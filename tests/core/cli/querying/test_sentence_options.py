@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from radcbir_core.cli.sentence_options import check_options
+from radcbir_core.cli.querying.sentence_options import check_options
 from radcbir_core.errors import QueryError
 from radcbir_core.search.language import nonsense
 from tests.core.cli.running import run
