@@ -18,6 +18,7 @@ import radcbir_core
 from pages.parts.frame import loaders
 from pages.parts.presentation import plain_words
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.encoders.kits.training_list import UNKNOWN
 from radcbir_core.errors import ImageError
 from radcbir_core.evaluation.presented_cases import (
     agreements,
@@ -274,6 +275,21 @@ def test_images_that_the_encoder_has_learned_from_are_marked(app, store, monkeyp
     assert html(at).count("◉</i>") == 7
     said = html(app("presentation", collection="small", encoder="pixels", step="comparison"))
     assert "learned from all of these images: these figures are too favorable" in said
+    said = html(app("presentation", collection="small", encoder="pixels", step="failure"))
+    assert "The computer has learned from 2 of these 2 images" in said
+
+
+def test_what_is_marked_among_the_hits_of_a_sentence_is_explained(text_app, monkeypatch) -> None:
+    plant_training(monkeypatch, open_collection("small"), range(61), spec="radcbir-mini")
+    said = html(text_app("presentation", **MINI, step="text", text="CT of the abdomen"))
+    assert said.count("◉</i>") == 6
+    assert "The computer has learned from 6 of these 6 images" in said
+
+
+def test_what_is_not_known_of_training_is_said_once(app, monkeypatch) -> None:
+    monkeypatch.setattr("radcbir_core.evaluation.seen.training_of", lambda *_: UNKNOWN)
+    said = html(app("presentation", collection="small", encoder="pixels", step="failure"))
+    assert said.count("What the computer has learned from is not known") == 1
 
 
 def test_what_an_address_says_wrongly_is_said_and_the_rest_works(app) -> None:

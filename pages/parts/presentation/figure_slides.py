@@ -105,7 +105,8 @@ def failure(opened: Opened, row: int) -> More | None:  # noqa: ARG001 - as above
         else "Very similar, and yet something else",
         f"{often} ({plain_words.confidence(rate.low, rate.high)}).",
     )
-    mine, theirs = slide_pieces.labels_of(opened, [example.query, example.hit])
+    shown = [example.query, example.hit]
+    mine, theirs = slide_pieces.labels_of(opened, shown)
     verdict = plain_words.agreeing(mine, theirs, by_finding=True)
     kind = plain_words.kind_of(mine)
     shows = plain_words.finding_of(mine)
@@ -125,5 +126,6 @@ def failure(opened: Opened, row: int) -> More | None:  # noqa: ARG001 - as above
         f"{pair[:1].upper()}{pair[1:]} are mixed up{most}: {example.number:,} of "
         f"{rate.n:,} such failures in {rate.n_images:,} searches.",
         _training(opened),
+        "" if shown_cases.seen_by(opened).state == "unknown" else slide_pieces.learned_from(opened, shown),
     )
     return slide_pieces.another("Another failure", name=_FAILURE, at=at, number=len(found.examples))

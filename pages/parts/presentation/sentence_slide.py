@@ -5,6 +5,7 @@ Owns it. A sentence is read as on Retrieval, and as there it is said where it do
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import streamlit as st
@@ -75,10 +76,10 @@ def draw(opened: Opened, row: int) -> None:  # noqa: ARG001 - every slide is dra
                 said = Said(words, *plain_words.agreeing(meant, theirs, by_finding=True))
             shown.append(slide_pieces.picture(opened, hit, f"Image {number}: {kind}, {finding}", said))
         slide_pieces.grid(shown, of="The images that fit the sentence best")
-    _judge(opened, asked)
+    _judge(opened, asked, hits)
 
 
-def _judge(opened: Opened, asked: EmbeddedSentence) -> None:
+def _judge(opened: Opened, asked: EmbeddedSentence, hits: Sequence[int]) -> None:
     """Say how the sentence was read, and whether its hits can be believed."""
     standing = embedded_texts.standing(opened.collection, opened.encoder_id, asked)
     _, reliable = embedded_texts.denial_note(opened.collection, opened.encoder_id, asked)
@@ -89,6 +90,7 @@ def _judge(opened: Opened, asked: EmbeddedSentence) -> None:
         _unknown(asked),
         "" if reliable else "The computer cannot be relied on to leave out what a sentence denies.",
         "" if standing.is_no_better else f"Compared with nonsense: {_as_near(standing)}.",
+        slide_pieces.learned_from(opened, hits),
     )
 
 
