@@ -28,6 +28,8 @@ from radcbir_core.storage import disk_errors
 MOST_BYTES: Final = 512_000_000
 """Of the file of an image that is shown."""
 LONGEST_SECONDS: Final = 30 * 24 * 3600.0
+LONGEST_REASON: Final = 400
+"""Characters of why a case was passed."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ def write_passed(collection: Collection, study: Study, reader: str, step: Step, 
 
     def made(log: Readings) -> list[Reading]:
         asked = _checked_next(study, reader, step.number, log)
-        return [_new("passed", reader=reader, by=by, **_of_step(study, asked), reason=reason[:LONGEST_READER])]
+        return [_new("passed", reader=reader, by=by, **_of_step(study, asked), reason=reason[:LONGEST_REASON])]
 
     add_readings(collection.name, study.name, made)
 

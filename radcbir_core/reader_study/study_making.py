@@ -72,7 +72,7 @@ class StudyRequest:
     alone: bool = True
     balance: str = "equal"
     practice: int = 2
-    k: int = 5
+    k: int = 6
     exclude: tuple[str, ...] = ()
     design: Design = "crossover"
     washout_hours: float = 0.0

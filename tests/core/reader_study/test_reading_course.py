@@ -16,6 +16,7 @@ from radcbir_core.collections.reader_studies.reading_log import log_path, read_r
 from radcbir_core.collections.reader_studies.study_definition import Study, study_path, write_study
 from radcbir_core.errors import CollectionError, ImageError, StudyError
 from radcbir_core.reader_study.reading_course import (
+    LONGEST_REASON,
     Answered,
     check_reader,
     picture_of,
@@ -173,9 +174,13 @@ def test_a_study_that_was_changed_is_not_gone_on_with(copied, study) -> None:
 
 def test_a_case_whose_image_is_gone_is_passed_and_it_is_kept(copied, study) -> None:
     course = write_joined(copied, study, "R1", by="me")
-    write_passed(copied, study, "R1", course.steps[0], reason="gone", by="me")
+    with pytest.raises(StudyError) as gone:
+        row_of_case(copied, "no such", "")
+    write_passed(copied, study, "R1", course.steps[0], reason=str(gone.value), by="me")
     course = read_course(copied, study, "R1")
-    assert (course.done[1].kind, course.done[1].reason, course.next) == ("passed", "gone", course.steps[1])
+    assert (course.done[1].kind, course.done[1].reason, course.next) == ("passed", str(gone.value), course.steps[1])
+    write_passed(copied, study, "R1", course.steps[1], reason="gone " * 1_000, by="me")
+    assert read_course(copied, study, "R1").done[2].reason == ("gone " * 1_000)[:LONGEST_REASON]
 
 
 def test_the_image_of_a_case_is_found_or_it_is_said_and_no_message_names_it(copied, monkeypatch) -> None:
