@@ -50,7 +50,7 @@ def overview(collection: Collection) -> None:
     room = loaders.sizes(collection)
     labeled = counts.images - counts.unlabeled
     numbers = [
-        ("Images", f"{counts.images:,}", counted(len(counts.datasets), "dataset")),
+        ("Images", f"{counts.images:,}", counted(len(counts.datasets), "data set")),
         (
             "Patients",
             f"{counts.patients:,}" if counts.patients else "none",

@@ -67,7 +67,7 @@ def overview(collection: Collection, facts: Counts, *, problems: int) -> None:
         f"images in {counted(facts.duplicate_groups, 'group')}" if facts.duplicate_groups else "no file is there twice"
     )
     numbers = [
-        ("Images", f"{facts.images:,}", f"{counted(len(facts.datasets), 'dataset')}"),
+        ("Images", f"{facts.images:,}", f"{counted(len(facts.datasets), 'data set')}"),
         ("Patients", f"{facts.patients:,}" if facts.patients else "none", known),
         ("Pathologies", f"{len(facts.pathologies):,}", f"{counted(facts.unlabeled, 'image')} not labeled"),
         ("Several labels", f"{facts.multi_label:,}", "images with two or more"),
@@ -102,11 +102,11 @@ def show_counts(facts: Counts) -> None:
 
 
 def show_origins(facts: Counts) -> None:
-    """Counts by dataset and split."""
+    """Counts by data set and split."""
     first, second = st.columns([3, 2], gap="medium")
     without = facts.images - sum(facts.splits.values())
     with first:
-        counts.bars("Dataset", facts.datasets)
+        counts.bars("Data set", facts.datasets)
     with second:
         counts.bars("Split", facts.splits, note=f"{counted(without, 'image')} without" if without else "")
 

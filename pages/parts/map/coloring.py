@@ -23,7 +23,7 @@ COLUMNS: Final = {
     "anatomy": "Anatomy",
     "pathologies": "Pathology",
     "modality": "Modality",
-    "dataset": "Dataset",
+    "dataset": "Data set",
     "split": "Split",
 }
 """What the map can be colored by, and what it is called."""
