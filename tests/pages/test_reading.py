@@ -137,6 +137,16 @@ def test_no_clock_runs_before_somebody_begins_and_each_showing_is_kept(app, coll
     assert "By this name somebody has read before, last at 20" in words(paused)
 
 
+def test_who_goes_on_in_the_same_window_is_not_taken_for_somebody_else(app, collection) -> None:
+    study = made(collection)
+    at = press(opened(app), "Begin")
+    read(collection, study, "R1", steps=1)
+    at.run()
+    assert "Practice is over" in words(at)
+    assert "somebody has read before" not in words(at)
+    assert "By this name somebody has read before" in words(opened(app))
+
+
 def test_nothing_of_a_case_is_told_before_it_is_answered(app, collection) -> None:
     study = made(collection, design="split", cases=3)
     for done in range(len(read_course(collection, study, "R1").steps)):

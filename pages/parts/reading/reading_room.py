@@ -187,7 +187,8 @@ def _show_start(collection: Collection, study: Study, course: Course) -> None:
         label = "Go on"
     times = [entry.when for entries in course.shown.values() for entry in entries]
     before = ""
-    if times and not rights.has_login():
+    has_just_read = (st.session_state.get(_ON) or ())[:3] == _on(collection, course, step)[:3]
+    if times and not has_just_read and not rights.has_login():
         last = max(times)[:16].replace("T", " ")
         before = f" By this name somebody has read before, last at {last} UTC. If that was not you, choose another one."
     st.caption(literal(f"You read as {course.reader}.{before}"))
