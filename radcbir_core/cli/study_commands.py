@@ -77,7 +77,8 @@ def studies(
     pairs, gained = difference_of(table)
     if pairs:
         print(
-            f"With less without retrieval, over {counted(pairs, 'reader and case', 'readers and cases')} with both: "
+            "With less without retrieval, over "
+            f"{counted(pairs, 'pair of a reader and a case', 'pairs of a reader and a case')} with both: "
             f"{number(gained.value, sign='+')} ({number(gained.low, sign='+')} to {number(gained.high, sign='+')})."
         )
     print_written((output, len(table)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from radcbir_core.audit import audit_path
@@ -75,7 +77,9 @@ def test_it_says_how_far_readers_are_and_what_they_answered(app, collection) -> 
     assert progress["At"].tolist() == ["done", "first reading"]
     rights = sum(case.truth == "normal" for case in study.cases)
     assert "Without retrieval" in html(at)
-    assert f"of {len(study.cases)} cases by" in html(at)
+    assert f"({len(study.cases)} cases, 2 readers)" in html(at)
+    assert re.search(r"Over \d+ pairs of a reader and a case with both", words(at))
+    assert "crossover: each case in both conditions" in words(at)
     assert rights == 2
     assert "The CSV is for your model; this is a look." in words(at)
     assert "CSV (10)" in str([one.proto for one in at.get("download_button")])

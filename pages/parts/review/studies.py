@@ -29,7 +29,10 @@ from radcbir_core.reader_study.study_table import table_of
 from radcbir_core.wording import counted
 
 _ERROR: Final = "radcbir:study-error"
-_DESIGNS: Final = {"crossover": "each case in both conditions", "split": "each case in one condition"}
+_DESIGNS: Final = {
+    "crossover": "crossover: each case in both conditions",
+    "split": "split: each case in one condition",
+}
 _REVEALS: Final = {"never": "labels are not revealed", "end": "labels at the end", "each": "label after each case"}
 _CONDITIONS: Final = {"without": "Without retrieval", "with": "With retrieval"}
 
@@ -134,7 +137,7 @@ def _said_of(study: Study) -> str:
         _DESIGNS[study.design] + (f", {study.washout_hours:g} h between" if study.washout_hours else ""),
         f"answers: {', '.join(study.answers)}",
         f"{counted(study.k, 'hit')} a case by {study.encoder_id}"
-        + (f", without the query's {left_out}" if left_out else ""),
+        + (f", none of the case's {left_out}" if left_out else ""),
         _REVEALS[study.reveal],
         f"seed {study.seed}",
         f"made {study.made[:16].replace('T', ' ')} UTC by {study.made_by}",
@@ -179,8 +182,8 @@ def _progress_of(collection: Collection, study: Study, reader: str) -> dict[str,
 
 def _show_figures(study: Study, table: pd.DataFrame) -> None:
     lines = [
-        f"<tr><td>{_CONDITIONS[one.condition]}</td><td>{one.readings:,} of {one.cases:,} cases by "
-        f"{counted(one.readers, 'reader')}</td><td>{_share(one.accuracy)}</td><td>{one.seconds:.1f}</td>"
+        f"<tr><td>{_CONDITIONS[one.condition]}</td><td>{one.readings:,} ({counted(one.cases, 'case')}, "
+        f"{counted(one.readers, 'reader')})</td><td>{_share(one.accuracy)}</td><td>{one.seconds:.1f}</td>"
         f"<td>{one.confidence:.1f} of {study.most_confidence}</td></tr>"
         for one in figures_by_condition(table)
     ]
@@ -190,8 +193,8 @@ def _show_figures(study: Study, table: pd.DataFrame) -> None:
     said = ""
     if pairs:
         said = (
-            f"Over {counted(pairs, 'reader and case', 'readers and cases')} with both, right with retrieval less right "
-            f"without: {_points(gained)}. "
+            f"Over {counted(pairs, 'pair of a reader and a case', 'pairs of a reader and a case')} with both, right "
+            f"with retrieval less right without: {_points(gained)}. "
         )
     st.caption(
         literal(

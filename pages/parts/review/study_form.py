@@ -31,10 +31,13 @@ from radcbir_core.reader_study.study_making import StudyRequest, make_study
 
 _KEY: Final = "radcbir:study"
 _COLUMN_NAMES: Final = {"pathologies": "Pathology", "anatomy": "Anatomy", "modality": "Modality"}
-_DESIGN_NAMES: Final = {"crossover": "Each case in both conditions", "split": "Each case in one condition"}
+_DESIGN_NAMES: Final = {
+    "crossover": "Crossover: each case in both conditions",
+    "split": "Split: each case in one condition",
+}
 _REVEAL_NAMES: Final = {"never": "Never", "end": "At the end", "each": "After each case"}
 _CONFIDENCE_NAMES: Final[dict[int, str]] = {5: "1 to 5", 100: "0 to 100"}
-_BALANCE_NAMES: Final = {"equal": "As many of each", "as there are": "As frequent as in the collection"}
+_BALANCE_NAMES: Final = {"equal": "The same number", "as there are": "As frequent as in the collection"}
 
 
 def draw(collection: Collection, encoder_id: str | None, names: Sequence[str]) -> None:
@@ -80,7 +83,12 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
         few, fewer = st.columns(2)
         number = few.number_input("Cases", 2, MOST_CASES, 20, key=f"{_KEY}:cases")
         practice = fewer.number_input("For practice", 0, 20, 2, key=f"{_KEY}:practice")
-        balance = st.selectbox("Of the labels", BALANCES, format_func=_BALANCE_NAMES.__getitem__, key=f"{_KEY}:balance")
+        balance = st.selectbox(
+            "How many cases of each answer",
+            BALANCES,
+            format_func=_BALANCE_NAMES.__getitem__,
+            key=f"{_KEY}:balance",
+        )
         alone = st.checkbox(
             "Leave out images with a further label",
             value=True,
@@ -89,19 +97,34 @@ def _draw(collection: Collection, encoder_id: str, names: Sequence[str]) -> None
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             where = filters.choose(st.container(horizontal=True), collection, what="Cases")
-        seed = st.number_input("Seed of the draw and of all orders", 0, 2**31 - 1, 0, key=f"{_KEY}:seed")
+        seed = st.number_input(
+            "Seed of the draw and of all orders",
+            0,
+            2**31 - 1,
+            0,
+            key=f"{_KEY}:seed",
+            help="The same number draws the same cases, and gives readers the same orders. Another one draws others.",
+        )
     with right:
         design = st.selectbox(
             "Design",
             DESIGNS,
             format_func=_DESIGN_NAMES.__getitem__,
             key=f"{_KEY}:design",
-            help="In both: half of the cases first without retrieval and later with it, the others the other way "
-            "around; readers take turns in which half is which. In one: half of the cases each, and every second "
+            help="Crossover: half of the cases first without retrieval and later with it, the others the other way "
+            "around; readers take turns in which half is which. Split: half of the cases each, and every second "
             "reader the other way around.",
         )
         few, fewer = st.columns(2)
-        washout = few.number_input("Hours between", 0, 10_000, 0, key=f"{_KEY}:washout", disabled=design != "crossover")
+        washout = few.number_input(
+            "Hours between",
+            0,
+            10_000,
+            0,
+            key=f"{_KEY}:washout",
+            disabled=design != "crossover",
+            help="At least so long after the first reading of all cases the second one begins (washout).",
+        )
         offered = [one for one in REVEALS if design == "split" or one != "each"]
         reveal = fewer.selectbox(
             "Labels revealed",
