@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pages.parts.collections import burned_panel
+from pages.parts.frame.rights import Visitor
 from pages.parts.retrieval import report_button, upload_text
 from radcbir_core.burned_text import picture_look
 from radcbir_core.burned_text.text_rule import judged
@@ -167,3 +168,13 @@ def test_what_a_header_tells_of_an_upload_is_said_and_what_to_install(app, monke
     at = upload(app("retrieval"), dicom_bytes(pixels), "scan.dcm")
     assert not complaints(at)
     assert "requirements-ocr.txt" in html(at)
+
+
+@pytest.mark.parametrize(("role", "said"), [("owner", "requirements-ocr.txt"), ("viewer", "not looked for here")])
+def test_how_to_look_for_text_in_an_upload_is_said_to_who_can_install_it(monkeypatch, role, said) -> None:
+    monkeypatch.setattr("pages.parts.frame.rights.visitor", lambda: Visitor("anna", role))
+    monkeypatch.setattr(upload_text, "known", lambda *_: upload_text.UploadText(told=False, state=None))
+    ((name, value),) = upload_text.facts_of(None, None)
+    assert name == "text in pixels"
+    assert said in value
+    assert ("pip" in value) == (role == "owner")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import streamlit as st
 
+from pages.parts.frame import rights
 from pages.parts.frame.text import message
 from pages.parts.retrieval.upload import Upload
 from radcbir_core.burned_text.picture_look import Look, header_tells, look_if_installed
@@ -64,7 +65,7 @@ def facts_of(upload: Upload, image: DecodedImage) -> list[tuple[str, str]]:
     if found.state == TEXT:
         said.append(f"found at {counted(found.places, 'place')}")
     elif found.state is None:
-        said.append(what_is_missing())
+        said.append(what_is_missing() if rights.may("owner") else "not looked for here")
     elif not found.told:
         said.append("a letter or mark" if found.state == MARK else "none found")
     return [("text in pixels", ", ".join(said))]
