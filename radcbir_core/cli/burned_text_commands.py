@@ -78,8 +78,11 @@ def black_out(
 
 def _say_known(collection: Collection) -> None:
     burned = collection.burned_text()
-    flagged = int(burned.flagged.sum())
+    flagged, told = int(burned.flagged.sum()), int(burned.told.sum())
+    in_it = " They are in its list of problems, and in the collection." if flagged else ""
     print(
-        f"Text seems burned into {counted(flagged, 'image')} of {collection.name}; of {int(burned.told.sum()):,} the "
-        "header says so. They are in its list of problems, and in the collection."
+        f"Text seems burned into {counted(flagged, 'image')} of {collection.name}; of {told:,} the header says "
+        f"so.{in_it}"
     )
+    if burned.unseen:
+        print(f"Nobody has looked at the pixels of {counted(burned.unseen, 'image')}: there may be text in them.")

@@ -25,7 +25,8 @@ def test_text_is_found_and_painted_black(built, monkeypatch, capsys) -> None:
     assert main(["find-text", "c"]) == 0
     said = capsys.readouterr().out
     assert "Looked at 6 images of 6 with stand-in 1." in said
-    assert "Text seems burned into 2 images of c; of 0 the header says so." in said
+    assert "Text seems burned into 2 images of c; of 0 the header says so. They are in its list of problems" in said
+    assert "Nobody has looked" not in said
     assert "black-out c" in said
     assert main(["find-text", "c"]) == 0
     assert "Looked at 0 images of 6" in capsys.readouterr().out
@@ -44,6 +45,8 @@ def test_without_the_optional_part_the_headers_are_told_and_what_to_install(buil
     assert main(["find-text", "c"]) == 1
     said = capsys.readouterr().out
     assert "of 0 the header says so" in said
+    assert "Nobody has looked at the pixels of 6 images: there may be text in them." in said
+    assert "list of problems" not in said
     assert "requirements-ocr.txt" in said
     assert not open_collection("c").layout.text_boxes.exists()
     assert main(["black-out", "c"]) == 0
