@@ -9,7 +9,7 @@ from PIL import Image
 from radcbir_core.encoders import load_encoder
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.pipeline import build_collection
-from tests.pages.reading import cards, complaints, html
+from tests.pages.reading import cards, complaints, html, words
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,14 @@ def test_an_image_alone_has_no_such_switch(scans_app):
 def test_a_link_with_a_word_that_there_is_not(scans_app):
     at = scans_app("retrieval", collection="scans", image="i01", series="half")
     assert "half" in complaints(at)
+
+
+def test_what_series_do_not_know_is_said_and_not_silently_left_out(scans_app):
+    at = scans_app("retrieval", collection="scans", image="i01", series="whole", one="patient", least="0.5")
+    assert not complaints(at)
+    assert "Among whole series there is no one hit a patient or study, no least similarity" in words(at)
+    assert len(cards(at)) == 4
+    assert "Among whole series" not in words(scans_app("retrieval", collection="scans", image="i01", series="whole"))
+    at = scans_app("retrieval", collection="scans", image="i01", series="whole", region="0,0,900,900")
+    assert "this query asks alone" in words(at)
+    assert len(cards(at)) > 4

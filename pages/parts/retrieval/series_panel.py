@@ -25,6 +25,15 @@ from radcbir_core.wording import counted
 
 _WHOLE: Final = "whole"
 _SWITCH: Final = "radcbir:whole-series"
+_OF_IMAGES: Final = {
+    "one": "one hit a patient or study",
+    "least": "least similarity",
+    "within": "search within the anatomy",
+    "hubness": "other order than by votes",
+}
+"""URL parameters that say something of single images alone, and what that is."""
+_PLAIN: Final = ("cosine",)
+"""Their values that ask for nothing."""
 
 
 def shown_instead(opened: Opened, row: int | None, controls: st.delta_generator.DeltaGenerator, **how: Any) -> bool:
@@ -36,7 +45,14 @@ def shown_instead(opened: Opened, row: int | None, controls: st.delta_generator.
         controls: Where the switch goes.
         **how: As for :func:`show`.
     """
-    if row is None or not choose(controls, opened.collection, row):
+    if row is None:
+        if state.get("series") == _WHOLE:
+            st.info(
+                "Only an image of the collection as it is asks with its whole series: this query asks alone.",
+                icon=":material/info:",
+            )
+        return False
+    if not choose(controls, opened.collection, row):
         return False
     with shell.errors_shown():
         show(opened, row, controls, **how)
@@ -105,6 +121,11 @@ def show(
         help="The series as a table",
         on_click="ignore",
     )
+    if ignored := [said for name, said in _OF_IMAGES.items() if state.get(name) not in (None, *_PLAIN)]:
+        st.info(
+            f"Among whole series there is no {', no '.join(ignored)}: the address asks for it, and it is left out.",
+            icon=":material/info:",
+        )
     st.html(f'<p class="radcbir-summary">{summary(answer, labels, k=k, milliseconds=milliseconds)}</p>')
     if len(answer):
         gallery.show(

@@ -299,6 +299,8 @@ def _region(asked: Query, region: str | None, whole: float, collection: Collecti
     from radcbir_core.search.queries.region import Box, region_query
 
     if region is None:
+        if whole:
+            raise QueryError(f"Expected --region beside --whole, but --whole = {whole:g} is alone. Give both, or none.")
         return asked
     if not isinstance(asked, RowQuery | ImageQuery | ChangedQuery):
         raise QueryError("Expected an image for --region, but --text is given. Leave --region out, or give --image.")

@@ -303,6 +303,9 @@ def test_regions_are_embedded_found_and_deleted(small_data, tmp_path, monkeypatc
     assert "10 regions of each image, the whole among them" in said
     assert found_said(found.found_boxes()[0]) in said
     assert json.loads(run(capsys, "info", "small", "--json")[1])["encoders"][0]["steps"]["tiles"] == "current"
+    code, _, err = run(capsys, "query", "small", "--id", image_id, "--whole", "2")
+    assert code != 0
+    assert "--whole = 2 is alone" in " ".join(err.split())
     assert "among = 'parts'" in run(capsys, *asked[:-3], "parts")[2]
     assert "--images is given" in run(capsys, "query", "small", "--images", str(tmp_path), "--among", "regions")[2]
     code, out, _ = run(capsys, "build", "small", "--encoder", "pixels", "--no-tiles")
