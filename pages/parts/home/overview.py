@@ -61,7 +61,10 @@ def page() -> None:
 
 def overview(collection: Collection, facts: Counts, *, problems: int) -> None:
     """Title, and the size of the collection in numbers."""
-    st.markdown(f"**{literal(collection.title)}** \u2002:gray[{literal(_provenance(collection))}]")
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(f"**{literal(collection.title)}** \u2002:gray[{literal(_provenance(collection))}]", width="content")
+        if collection.encoder_ids():
+            tour.offer("New here? Take the tour")
     known = f"known of {counted(facts.with_patient, 'image')}" if facts.patients else "not known of any image"
     copies = (
         f"images in {counted(facts.duplicate_groups, 'group')}" if facts.duplicate_groups else "no file is there twice"
@@ -156,7 +159,6 @@ def next_steps(collection: Collection, encoder_id: str | None) -> None:
                     *("build", collection.name, "--encoder", store.spec),
                 )
     if encoder_id is not None:
-        tour.offer("New here? Take the tour")
         for label, path, icon in shell.pages_there():
             if label in INVITATIONS:
                 st.page_link(

@@ -79,7 +79,7 @@ def _offer(opened: Opened) -> None:
         return
     size = bytes_of(len(collection), int(store.record["dimension"])) / 1e6
     st.caption(
-        f"Whole images are searched. To find regions of them, too, {len(BOXES)} of each have to be embedded first: "
+        f"To find regions of the images, {len(BOXES)} of each have to be embedded first: "
         f"{len(BOXES)} times the work of the encoder on this collection, and {size:,.0f} MB."
     )
     if not controls.may_begin(EmbedRegions.kind):
