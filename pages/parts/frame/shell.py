@@ -261,7 +261,9 @@ def keep_uploads_in_memory() -> None:
 
 
 def _is_current(opened: Opened, step: str) -> bool:
-    return loaders.artifact_states(opened.collection, opened.encoder_id).get(step) == "current"
+    # Of the collection as it is now: while a page waits, images are added to it.
+    now = loaders.collection(opened.collection.name)
+    return loaders.artifact_states(now, opened.encoder_id).get(step) == "current"
 
 
 def _wait_for(job: Job, opened: Opened, step: str) -> None:
