@@ -35,3 +35,10 @@ def test_streamlits_own_theme_has_the_same_colors() -> None:
     assert f'textColor = "{palette.TEXT}"' in theme
     assert f'borderColor = "{palette.LINES}"' in theme
     assert f'primaryColor = "{palette.ACCENT}"' in theme
+
+
+def test_what_moves_stands_still_where_less_motion_is_asked_for() -> None:
+    for path in (REPOSITORY / "pages").rglob("*.css"):
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"\b(transition|animation):", text):
+            assert "prefers-reduced-motion" in text, path
