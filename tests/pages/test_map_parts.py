@@ -140,12 +140,12 @@ def named(colors):
 def test_the_most_frequent_values_have_a_color_of_their_own_and_the_others_are_folded():
     values = [f"v{n:02d}" for n in range(15) for _ in range(20 - n)] + [""]
     found = coloring.categories_of("dataset", Members.of(codes(*values)))
-    assert named(found) == [value or "no dataset" for value in values]
+    assert named(found) == [value or "no data set" for value in values]
     own = [entry for entry in found.legend if entry.known and not entry.folded]
     assert [entry.name for entry in own] == [f"v{n:02d}" for n in range(len(palette.HUES))]
     assert len({entry.color for entry in own}) == len(own)
     assert [entry.name for entry in found.legend if entry.folded] == [f"v{n:02d}" for n in range(8, 15)]
-    assert [entry.name for entry in found.legend if not entry.known] == ["no dataset"]
+    assert [entry.name for entry in found.legend if not entry.known] == ["no data set"]
     assert "8 of 15 values have a color and a sign of their own" in found.said
 
 
