@@ -1,17 +1,19 @@
 """A log of a collection to which entries are added and in which none is changed: one entry a line, JSON.
 
-Owns reading and adding, whatever the entries say. The file is written anew as a whole and renamed, under the
-collection's gate, as all files of a collection are: links and archives rely on that, and two people at once, or a
-person and a command, cannot overwrite each other. A line that cannot be read, as a copy that was cut off may have, is
-left where it is, told, and costs no other.
+Owns reading and adding, and the ids and times of entries, whatever else they say. The file is written anew as a whole
+and renamed, under the collection's gate, as all files of a collection are: links and archives rely on that, and two
+people at once, or a person and a command, cannot overwrite each other. A line that cannot be read, as a copy that was
+cut off may have, is left where it is, told, and costs no other.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -21,6 +23,8 @@ from radcbir_core.collections.locks import gate
 from radcbir_core.errors import CollectionError
 from radcbir_core.storage import atomic_bytes, disk_errors
 
+ID: Final = re.compile(r"[0-9a-f]{32}")
+"""What the id of an entry is."""
 _PATIENCE: Final = 10.0
 _KEPT: Final = 8
 
@@ -183,6 +187,47 @@ def lines_of(told: Iterable[Mapping[str, Any]]) -> bytes:
     """
     kept = ({name: value for name, value in one.items() if value} for one in told)
     return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in kept).encode()
+
+
+def now() -> str:
+    """The time as entries have it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def utc(text: str) -> str:
+    """A time as entries have it.
+
+    Raises:
+        ValueError: It is none, or says no time zone; the text reads on from "Expected".
+
+    Example:
+        >>> utc("2026-11-29 07:00:00+01:00")
+        '2026-11-29T06:00:00.000000+00:00'
+    """
+    try:
+        time = datetime.fromisoformat(text.strip()[:64])
+        if time.tzinfo is not None:
+            return time.astimezone(UTC).isoformat(timespec="microseconds")
+    except (ValueError, OverflowError):
+        pass  # said below, as of a time without a zone
+    raise ValueError(f"a time with its zone, such as 2026-11-29T06:00:00+00:00, but it is {text[:40]!r}")
+
+
+def check_id_and_kind(entry_id: str, kind: str, kinds: Sequence[str]) -> None:
+    """Refuse an entry whose id or kind is none.
+
+    Args:
+        entry_id: Its id, 32 hexadecimal digits.
+        kind: Its kind.
+        kinds: Those that there are.
+
+    Raises:
+        ValueError: One of them is none; the text reads on from "Expected".
+    """
+    if not ID.fullmatch(entry_id):
+        raise ValueError("an id of 32 hexadecimal digits, but it has another")
+    if kind not in kinds:
+        raise ValueError(f"a kind of {', '.join(kinds)}, but kind = {kind[:40]!r}")
 
 
 def _joined(log: Entries[E], further: Entries[E], *, lines: int) -> Entries[E]:

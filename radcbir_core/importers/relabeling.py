@@ -22,11 +22,12 @@ import pyarrow as pa
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import BY, SEPARATOR, WHEN, history_of, replaced, write_correction
+from radcbir_core.collections.entry_log import utc
 from radcbir_core.collections.export import EXPORTED_AS
 from radcbir_core.collections.locks import at_rest
 from radcbir_core.collections.manifests.digests import IMAGE_COLUMNS
 from radcbir_core.collections.manifests.manifest import FRAME_COLUMN
-from radcbir_core.collections.reviews.review_log import CORRECTED, LONGEST_NAME, utc
+from radcbir_core.collections.reviews.review_log import CORRECTED, LONGEST_NAME
 from radcbir_core.errors import ManifestError
 from radcbir_core.importers.rows.identifiers import IDENTIFIERS
 from radcbir_core.importers.rows.normalizing import COMPUTED, Changes, is_bracketed, listed_in, normalize_row

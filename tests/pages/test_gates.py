@@ -77,10 +77,8 @@ LOOKING = {
         "checked",
         "lines_of_log",
         "new_entry",
-        "now",
         "parse_log",
         "read_log",
-        "utc",
     },
     "radcbir_core.collections.reader_studies.study_definition": {
         "Case",

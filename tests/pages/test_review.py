@@ -16,7 +16,6 @@ from pages.parts.review import exchange
 from radcbir_core.audit import audit_path
 from radcbir_core.collections import entry_log
 from radcbir_core.collections.collection import open_collection
-from radcbir_core.collections.reviews import review_log
 from radcbir_core.collections.reviews.review_log import Entry, add_entries, read_log
 from radcbir_core.collections.reviews.review_state import state_of
 from radcbir_core.collections.reviews.review_table import import_reviews
@@ -125,7 +124,7 @@ def test_the_list_is_filtered_and_tells_how_corrections_stand(app, collection, i
     for row, anatomy in ((1, "elbow"), (2, collection.manifest.record(2)["anatomy"])):
         entry = Entry(
             f"{row:032x}",
-            review_log.now(),
+            entry_log.now(),
             "ben",
             "correction",
             column="anatomy",
@@ -134,7 +133,7 @@ def test_the_list_is_filtered_and_tells_how_corrections_stand(app, collection, i
             **identity_of(collection, (ids[row], "")),
         )
         add_entries("small", [entry])
-    add_entries("small", [Entry("f" * 32, review_log.now(), "ben", "tag", "gone", text="artifact")])
+    add_entries("small", [Entry("f" * 32, entry_log.now(), "ben", "tag", "gone", text="artifact")])
 
     def shown(**query) -> list[str]:
         at = app("review", **query)

@@ -11,11 +11,10 @@ import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
-from radcbir_core.collections.entry_log import Entries, EntryLog, lines_of
+from radcbir_core.collections.entry_log import Entries, EntryLog, check_id_and_kind, lines_of, now, utc
 from radcbir_core.collections.layout import Layout
 
 ReadingKind = Literal["joined", "shown", "answer", "passed"]
@@ -26,7 +25,6 @@ LONGEST_READER: Final = 60
 MOST_BYTES: Final = 64_000_000
 """Of the log of a study: some 200,000 entries."""
 
-_ID: Final = re.compile(r"[0-9a-f]{32}")
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _NUMBER: Final = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{1,6})?)?")
 _LONGEST: Final = 4_096
@@ -94,8 +92,7 @@ def new_reading(kind: ReadingKind, *, reader: str, **said: str) -> Reading:
     Raises:
         ValueError: It cannot be one; the text reads on from "Expected".
     """
-    when = datetime.now(UTC).isoformat(timespec="microseconds")
-    return checked_reading(Reading(uuid.uuid4().hex, when, reader, kind, **said))
+    return checked_reading(Reading(uuid.uuid4().hex, now(), reader, kind, **said))
 
 
 def checked_reading(entry: Reading) -> Reading:
@@ -104,16 +101,8 @@ def checked_reading(entry: Reading) -> Reading:
     Raises:
         ValueError: It cannot; the text reads on from "Expected".
     """
-    if not _ID.fullmatch(entry.id):
-        raise ValueError("an id of 32 hexadecimal digits, but it has another")
-    if entry.kind not in READING_KINDS:
-        raise ValueError(f"a kind of {', '.join(READING_KINDS)}, but kind = {entry.kind[:40]!r}")
-    try:
-        zone = datetime.fromisoformat(entry.when).tzinfo
-    except ValueError:
-        zone = None
-    if zone is None:
-        raise ValueError(f"a time with its zone, but when = {entry.when[:40]!r}")
+    check_id_and_kind(entry.id, entry.kind, READING_KINDS)
+    utc(entry.when)
     if not 1 <= len(entry.reader) <= LONGEST_READER or not entry.reader.isprintable():
         raise ValueError(f"a reader's name of 1 to {LONGEST_READER} characters in one line, but it is another")
     if any(len(getattr(entry, name)) > _LONGEST for name in _FIELDS):

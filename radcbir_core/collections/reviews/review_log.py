@@ -12,11 +12,10 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, cast, get_args
 
-from radcbir_core.collections.entry_log import Entries, EntryLog, lines_of
+from radcbir_core.collections.entry_log import ID, Entries, EntryLog, check_id_and_kind, lines_of, now, utc
 from radcbir_core.collections.layout import Layout
 from radcbir_core.errors import CollectionError
 from radcbir_core.storage import atomic_bytes
@@ -36,7 +35,6 @@ MOST_BYTES: Final = 64_000_000
 CORRECTED: Final = ("modality", "anatomy", "pathologies")
 """Columns of the manifest that a correction can be of."""
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"(?:[0-9a-f]{64})?")
 _IN_NOTES: Final = {ord(character): None for character in "\n\t\u200c\u200d"}
 """What a note may hold beside what is printable: new lines, and what joins letters in some scripts."""
@@ -108,25 +106,17 @@ def new_entry(kind: Kind, *, by: str, **said: str) -> Entry:
         raise CollectionError(f"Expected {error}. Write it otherwise.") from error
 
 
-def now() -> str:
-    """The time as entries have it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
 def checked(entry: Entry) -> Entry:
     """An entry as it is kept, if it can be one; a tag without outer blanks, a time in UTC.
 
     Raises:
         ValueError: It cannot; the text reads on from "Expected".
     """
-    if not _ID.fullmatch(entry.id):
-        raise ValueError("an id of 32 hexadecimal digits, but it has another")
-    if entry.kind not in KINDS:
-        raise ValueError(f"a kind of {', '.join(KINDS)}, but kind = {entry.kind[:40]!r}")
+    check_id_and_kind(entry.id, entry.kind, KINDS)
     _refuse_names(entry)
     changed: dict[str, Any] = {"when": utc(entry.when)}
     if entry.kind == "withdrawal":
-        if not _ID.fullmatch(entry.of):
+        if not ID.fullmatch(entry.of):
             raise ValueError("a withdrawal of an entry, but it names none")
     elif not entry.image_id:
         raise ValueError("an image_id, but there is none")
@@ -158,25 +148,6 @@ def _refuse_names(entry: Entry) -> None:
     for name in ("sha256", "hit_sha256"):
         if not _SHA256.fullmatch(getattr(entry, name)):
             raise ValueError(f"a SHA-256 of 64 hexadecimal digits, but {name} is another")
-
-
-def utc(text: str) -> str:
-    """A time as entries have it.
-
-    Raises:
-        ValueError: It is none, or says no time zone; the text reads on from "Expected".
-
-    Example:
-        >>> utc("2026-11-29 07:00:00+01:00")
-        '2026-11-29T06:00:00.000000+00:00'
-    """
-    try:
-        time = datetime.fromisoformat(text.strip()[:64])
-        if time.tzinfo is not None:
-            return time.astimezone(UTC).isoformat(timespec="microseconds")
-    except (ValueError, OverflowError):
-        pass  # said below, as of a time without a zone
-    raise ValueError(f"a time with its zone, such as 2026-11-29T06:00:00+00:00, but it is {text[:40]!r}")
 
 
 def _tag(text: str) -> str:

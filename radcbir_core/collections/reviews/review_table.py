@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import pandas as pd
 
 from radcbir_core.collections.collection import Collection
+from radcbir_core.collections.entry_log import now
 from radcbir_core.collections.reviews.review_log import (
     CORRECTED,
     LONGEST_NAME,
@@ -30,7 +31,6 @@ from radcbir_core.collections.reviews.review_log import (
     Kind,
     add_entries,
     checked,
-    now,
     read_log,
 )
 from radcbir_core.collections.reviews.reviewing import (

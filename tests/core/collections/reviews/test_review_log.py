@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from radcbir_core.collections import entry_log
 from radcbir_core.collections.changes import rename_collection
+from radcbir_core.collections.entry_log import utc
 from radcbir_core.collections.layout import Layout
 from radcbir_core.collections.reviews import review_log
 from radcbir_core.collections.reviews.review_log import (
@@ -30,7 +31,6 @@ from radcbir_core.collections.reviews.review_log import (
     new_entry,
     parse_log,
     read_log,
-    utc,
 )
 from radcbir_core.errors import CollectionError, CollectionNotFoundError, StorageError
 from tests.conftest import REPOSITORY

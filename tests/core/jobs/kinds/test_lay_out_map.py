@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
@@ -15,22 +14,8 @@ from radcbir_core.jobs.kinds import record_of, request_in
 from radcbir_core.jobs.kinds.lay_out_map import LayOutMap
 from radcbir_core.projection.map_options import MapOptions
 from tests import quick_jobs
-from tests.quick_jobs import Controls, ended
+from tests.quick_jobs import ended
 from tests.stale import outdate
-
-
-@pytest.fixture
-def data(tmp_path, small_data, monkeypatch) -> None:
-    """The collection ``small`` is there."""
-    shutil.copytree(small_data, tmp_path / "data")
-    monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
-
-
-@pytest.fixture
-def controls(data, tmp_path, monkeypatch) -> Controls:
-    """What holds jobs in processes of their own up."""
-    yield quick_jobs.prepare(monkeypatch, tmp_path, builds=False)
-    quick_jobs.end()
 
 
 def store():
