@@ -33,8 +33,7 @@ from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.search.backend import ArrayVectors, unit_vectors
 from radcbir_core.search.engines.best_tiles import best_tiles
 from radcbir_core.search.opening import tiles_of, vectors_of
-from radcbir_core.search.queries.query import RowQuery
-from radcbir_core.search.queries.region import STEPS, Box, region_query
+from radcbir_core.search.queries.region import STEPS, Box
 from radcbir_core.search.queries.tile_grid import TILES as BOXES
 from radcbir_core.search.queries.tile_grid import WHOLE, boxes_in, grid
 
@@ -96,19 +95,6 @@ def embedded(asked: Asked, encoder: Encoder, boxes: tuple[Box, ...], number: int
     return made
 
 
-def queries_of(asked: Asked, side: int) -> Floats:
-    """(Q, D); the boxes of this side, embedded."""
-    collection, encoder = asked.retriever.collection, asked.retriever.means.encoder()
-    cut = [asked.box(at, side).cut(collection.read_image(int(row)).pixels) for at, row in enumerate(asked.rows)]
-    size = encoder.batch_size
-    return np.concatenate([encoder.encode_images(cut[at : at + size]) for at in range(0, len(cut), size)])
-
-
-def hits_of(asked: Asked, sums: Floats) -> npt.NDArray[np.intp]:
-    """(Q, 10); the first hits."""
-    return np.argsort(np.where(asked.excluded, np.inf, -sums), axis=1, kind="stable")[:, :K]
-
-
 @dataclass(frozen=True)
 class InPlace:
     """How often the found region of a relevant hit holds its finding.
@@ -159,14 +145,14 @@ def choose(asked: Asked, encoder: Encoder, number: int) -> None:
         + "|"
     )
     for side in SIDES:
-        queries = queries_of(asked, side)
+        queries = asked.boxes(side)
         alone = queries @ regions.vectors[:, 0].T
         both = over_spread(alone) + asked.whole
         print(f"| {side / 10:g} % | nothing | 1 | {p(asked, alone):.3f} | {p(asked, both):.3f} | | |")
         for name, parts in GRIDS.items():
             some = regions.some([0, *(boxes.index(box) for box in parts)])
             best, which = some.best(queries)
-            hits = hits_of(asked, best)
+            hits = asked.hits(best)
             placed = InPlace.of(asked, some, hits, np.take_along_axis(which, hits, axis=1))
             both = best / alone.std(axis=1)[:, None] + asked.whole
             print(
@@ -197,19 +183,20 @@ def measure(asked: Asked) -> None:
     print("| box | weight of the whole | among whole images | among regions | more |\n" + "|---" * 5 + "|")
     placed: dict[tuple[int, float], InPlace] = {}
     for side in SIDES:
-        queries = queries_of(asked, side)
+        queries = asked.boxes(side)
         alone = queries @ wholes.T
         spread = alone.std(axis=1)[:, None]
         best, which = regions.best(queries)
         for weight in WEIGHTS:
             before = asked.precision(alone / spread + weight * asked.whole)
             sums = best / spread + weight * asked.whole
-            after, hits = asked.precision(sums), hits_of(asked, sums)
+            after, hits = asked.precision(sums), asked.hits(sums)
             placed[side, weight] = InPlace.of(asked, regions, hits, np.take_along_axis(which, hits, axis=1))
             more = asked.said(after - before, least=-1)
             print(f"| {side / 10:g} % | {weight:g} | {asked.said(before)} | {asked.said(after)} | {more} |", flush=True)
             if weight == 1:
-                check(asked, side, weight, sums)
+                taken = asked.check(side, weight, sums, among_regions=True)
+                print(f"<!-- a region to {K} hits among regions: median {np.median(taken):.0f} ms of a processor -->")
     print(
         "\n| box | weight of the whole | hits with the label, found in a part | holds the finding | a part at random | "
     )
@@ -220,22 +207,6 @@ def measure(asked: Asked) -> None:
         figures = [said(values, one.clusters) for values in (one.found, one.by_chance, one.as_query)]
         share = 100 * (1 - one.whole)
         print(f"| {side / 10:g} % | {weight:g} | {len(one.found):,} ({share:.0f} %) | {' | '.join(figures)} |")
-
-
-def check(asked: Asked, side: int, weight: float, sums: Floats) -> None:
-    """See that the product finds the same for some queries; what each takes of a processor."""
-    collection, mine = asked.retriever.collection, hits_of(asked, sums)
-    some = range(0, len(asked.rows), max(1, len(asked.rows) // 20))
-    same, taken = 0, []
-    for at in some:
-        row = int(asked.rows[at])
-        begun = time.process_time()
-        query = region_query(asked.box(at, side), collection.read_image(row).pixels, RowQuery((row,)), whole=weight)
-        hits = asked.retriever.search(query, k=K, exclude=["patient"], regions=True).rows()
-        taken.append(1000 * (time.process_time() - begun))
-        same += len(set(hits.tolist()) & set(mine[at].tolist()))
-    assert same >= 0.98 * K * len(some), f"the product has {same} of {K * len(some)} hits in common with this"
-    print(f"<!-- a region to {K} hits among regions: median {np.median(taken):.0f} ms of a processor -->")
 
 
 def scan(images: int) -> None:

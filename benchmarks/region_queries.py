@@ -81,14 +81,21 @@ class Asked:
         left, top = (int(np.clip(STEPS * middle - side / 2, 0, STEPS - side)) for middle in self.places[at])
         return Box(left, top, left + side, top + side)
 
-    def regions(self, side: int) -> Floats:
-        """(Q, N) similarities to the regions of this side, over their spread."""
+    def boxes(self, side: int) -> Floats:
+        """(Q, D) the boxes of this side, embedded."""
         collection, encoder = self.retriever.collection, self.retriever.means.encoder()
         cut = [self.box(at, side).cut(collection.read_image(int(row)).pixels) for at, row in enumerate(self.rows)]
         size = encoder.batch_size
-        made = np.concatenate([encoder.encode_images(cut[at : at + size]) for at in range(0, len(cut), size)])
-        vectors = unit_vectors(vectors_of(self.retriever.store), np.arange(len(collection)))
-        return over_spread(made @ vectors.T)
+        return np.concatenate([encoder.encode_images(cut[at : at + size]) for at in range(0, len(cut), size)])
+
+    def regions(self, side: int) -> Floats:
+        """(Q, N) similarities to the regions of this side, over their spread."""
+        vectors = unit_vectors(vectors_of(self.retriever.store), np.arange(len(self.retriever.collection)))
+        return over_spread(self.boxes(side) @ vectors.T)
+
+    def hits(self, similarities: Floats) -> npt.NDArray[np.intp]:
+        """(Q, 10) the first hits."""
+        return np.argsort(np.where(self.excluded, np.inf, -similarities), axis=1, kind="stable")[:, :K]
 
     def precision(self, similarities: Floats) -> npt.NDArray[np.float64]:
         """(Q,) P@10."""
@@ -98,20 +105,19 @@ class Asked:
         """A mean with its interval over patients."""
         return said(values, self.clusters, least=least)
 
-    def check(self, side: int, weight: float, found: Floats) -> list[float]:
+    def check(self, side: int, weight: float, found: Floats, *, among_regions: bool = False) -> list[float]:
         """See that the product finds the same for some queries; the milliseconds that each took, of a processor."""
         taken, same = [], 0
-        collection = self.retriever.collection
+        collection, mine = self.retriever.collection, self.hits(found)
         some = range(0, len(self.rows), max(1, len(self.rows) // 20))
         for at in some:
             row = int(self.rows[at])
             begun = time.process_time()
             pixels = collection.read_image(row).pixels
             query = region_query(self.box(at, side), pixels, RowQuery((row,)), whole=weight)
-            hits = self.retriever.search(query, k=K, exclude=["patient"]).rows()
+            hits = self.retriever.search(query, k=K, exclude=["patient"], regions=among_regions).rows()
             taken.append(1000 * (time.process_time() - begun))
-            mine = np.argsort(np.where(self.excluded[at], np.inf, -found[at]), kind="stable")[:K]
-            same += len(set(hits.tolist()) & set(mine.tolist()))
+            same += len(set(hits.tolist()) & set(mine[at].tolist()))
         assert same >= 0.98 * K * len(some), f"the product has {same} of {K * len(some)} hits in common with this"
         return taken
 
