@@ -27,7 +27,7 @@ from radcbir_core.errors import ImageError, ServerError
 
 INSTANCE_BYTES: Final = 512 * 1024 * 1024
 """The largest instance that is taken, as of any file."""
-_JSON_BYTES: Final = 64 * 1024 * 1024
+SEARCH_BYTES: Final = 64 * 1024 * 1024
 _PAGE: Final = 500
 _SILENCE_SECONDS: Final = 60.0
 _PIECE: Final = 256 * 1024
@@ -67,12 +67,14 @@ class ServerLimits:
 
     Attributes:
         instance_bytes: Of one instance.
+        search_bytes: Of one page of what a search finds.
         seconds: For one answer in all.
         silence: For the next bytes of one.
         pauses: Before each further try, in seconds.
     """
 
     instance_bytes: int = INSTANCE_BYTES
+    search_bytes: int = SEARCH_BYTES
     seconds: float = 600.0
     silence: float = _SILENCE_SECONDS
     pauses: tuple[float, ...] = field(default_factory=lambda: PAUSES)
@@ -80,6 +82,18 @@ class ServerLimits:
 
 class InstanceError(ImageError):
     """One instance that the server does not give as it should; others may be well."""
+
+
+class _TooLongError(Exception):
+    """An answer is longer than ``most`` bytes; what it was an answer to says whoever asked."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+
+class _PackedError(Exception):
+    """An answer is packed."""
 
 
 def is_uid(text: str) -> bool:
@@ -156,17 +170,29 @@ class Client:
             if not is_uid(uid):
                 raise InstanceError("Expected unique identifiers of DICOM, but the server names others. Leave it out.")
         path = f"studies/{instance.study}/series/{instance.series}/instances/{instance.instance}"
-        status, kind, body = self._asked(path, _ANY_SYNTAX if self._any_syntax else _DICOM, self._limits.instance_bytes)
-        if status in {400, 406, 415} and self._any_syntax:
-            # Some do not know that any transfer syntax may be asked for.
-            self._any_syntax = False
-            status, kind, body = self._asked(path, _DICOM, self._limits.instance_bytes)
+        try:
+            status, kind, body = self._instance_at(path)
+        except _TooLongError as error:
+            raise InstanceError(
+                f"Expected an instance of at most {error.most:,} bytes, but the server's answer is longer. Leave it "
+                "out, or import it from a folder."
+            ) from error
+        except _PackedError as error:
+            raise InstanceError(str(error)) from error
         if status != 200:
             raise InstanceError(
                 f"Expected an instance from the server, but it answers {status} ({_reason(status)}). Ask whoever runs "
                 "it, or leave the instance out."
             )
         return self._dicom_in(kind, body)
+
+    def _instance_at(self, path: str) -> tuple[int, str, bytes]:
+        status, kind, body = self._asked(path, _ANY_SYNTAX if self._any_syntax else _DICOM, self._limits.instance_bytes)
+        if status in {400, 406, 415} and self._any_syntax:
+            # Some do not know that any transfer syntax may be asked for.
+            self._any_syntax = False
+            status, kind, body = self._asked(path, _DICOM, self._limits.instance_bytes)
+        return status, kind, body
 
     def _dicom_in(self, kind: str, body: bytes) -> bytes:
         media, _, boundary = media_type_of(kind)
@@ -188,7 +214,15 @@ class Client:
         )
 
     def _found(self, path: str) -> list[dict[str, Any]]:
-        status, kind, body = self._asked(path, "application/dicom+json", _JSON_BYTES)
+        try:
+            status, kind, body = self._asked(path, "application/dicom+json", self._limits.search_bytes)
+        except _TooLongError as error:
+            raise ServerError(
+                f"Expected a search to be answered in at most {error.most:,} bytes, but the answer of "
+                f"{self.address.named} is longer. Search for less: single studies, or fewer days."
+            ) from error
+        except _PackedError as error:
+            raise ServerError(str(error)) from error
         if status == 204:
             return []
         if status != 200:
@@ -261,9 +295,7 @@ class Client:
     def _body(self, answer: http.client.HTTPResponse, most: int) -> bytes:
         """A body to its end, which comes in time and within the limit."""
         if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise InstanceError(
-                "Expected an answer that is not packed, but the server packs it. Switch that off there."
-            )
+            raise _PackedError("Expected an answer that is not packed, but the server packs it. Switch that off there.")
         end = time.monotonic() + self._limits.seconds
         announced = answer.length
         pieces, size = [], 0
@@ -272,10 +304,7 @@ class Client:
             size += len(piece)
             if size > most:
                 self.close()
-                raise InstanceError(
-                    f"Expected at most {most:,} bytes, but the server's answer is longer. Leave it out, or import it "
-                    "from a folder."
-                )
+                raise _TooLongError(most)
             if time.monotonic() > end:
                 raise TimeoutError
         if announced is not None and size < announced:

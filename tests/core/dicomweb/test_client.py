@@ -12,7 +12,7 @@ from radcbir_core.errors import ServerError
 from tests.core.images.dicom_files import SECRET
 from tests.dicom_servers import slice_of, stand_in
 
-QUICK = ServerLimits(instance_bytes=200_000, seconds=0.3, silence=2.0, pauses=(0.01,))
+QUICK = ServerLimits(instance_bytes=200_000, search_bytes=100_000, seconds=0.3, silence=2.0, pauses=(0.01,))
 ONE = Instance("1.2.9", "1.2.9.1", "1.2.9.1.1")
 
 
@@ -90,10 +90,20 @@ def test_what_fails_on_the_way_is_asked_for_again(fault) -> None:
         assert len(does.asked) == 2
 
 
-@pytest.mark.parametrize("fault", ["text", "400", "redirect", "401", "endless"])
-def test_a_search_that_brings_something_else_is_an_error(fault, monkeypatch) -> None:
-    monkeypatch.setattr("radcbir_core.dicomweb.client._JSON_BYTES", 100_000)
-    with stand_in(search_fault=fault) as (url, _), client(url) as asked, pytest.raises((ServerError, InstanceError)):
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("text", "Expected what a search finds as JSON"),
+        ("400", "Expected an answer to a search"),
+        ("redirect", "is never followed"),
+        ("401", "Expected to be let in"),
+        ("endless", "Expected a search to be answered in at most 100,000 bytes"),
+        ("packed", "not packed"),
+    ],
+)
+def test_a_search_that_brings_something_else_is_an_error_of_the_server(fault, said) -> None:
+    """Not of an instance, which would be left out while the rest goes on."""
+    with stand_in(search_fault=fault) as (url, _), client(url) as asked, pytest.raises(ServerError, match=said):
         list(asked.search("studies"))
 
 
