@@ -9,6 +9,7 @@ from radcbir_core.cli.remedies import program
 from radcbir_core.collections.collection import Collection
 from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import EncoderError, QueryError
+from radcbir_core.wording import parted_condition
 
 
 def encoder_id_in(collection: Collection, encoder: str | None) -> str:
@@ -50,11 +51,16 @@ def wanted_of(studies: Sequence[str] | None, series: Sequence[str] | None, where
     return wanted
 
 
-def conditions_of(conditions: Sequence[str]) -> dict[str, list[str]]:
-    """``["modality=CT", "modality=MR"]`` → column → accepted values."""
+def conditions_of(conditions: Sequence[str], columns: Sequence[str] = ()) -> dict[str, list[str]]:
+    """``["modality=CT", "modality=MR"]`` → column → accepted values.
+
+    Args:
+        conditions: As they were typed.
+        columns: Those that there are, whose names may hold ``=``; the longest that fits is meant.
+    """
     where: dict[str, list[str]] = {}
     for condition in conditions:
-        column, sign, value = condition.partition("=")
+        column, sign, value = parted_condition(condition, columns)
         if not sign:
             raise QueryError(f"Expected COLUMN=VALUE, but --where = {condition!r}. Write, for example, modality=CT.")
         where.setdefault(column.strip(), []).append(value.strip())

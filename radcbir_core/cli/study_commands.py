@@ -136,7 +136,7 @@ def study_make(
         title=title,
         question=question,
         column=column,
-        where=conditions_of(where or ()),
+        where=conditions_of(where or (), collection.manifest.column_names),
         alone=not with_further_labels,
         balance=balance,
         practice=practice,

@@ -51,6 +51,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pages.parts.frame.text import literal
+from radcbir_core.wording import parted_condition
 
 SHARED: Final = ("collection", "encoder")
 DEFAULT_K: Final = 10
@@ -242,14 +243,14 @@ def number(
     return chosen
 
 
-def conditions(name: str) -> dict[str, list[str]]:
+def conditions(name: str, columns: Sequence[str]) -> dict[str, list[str]]:
     """Filters in a repeated URL parameter of ``column=value`` texts, as ``{column: [values]}``.
 
-    A text without ``=`` is reported and left out.
+    A text without ``=`` is reported and left out. A column of ``columns`` may have ``=`` in its name.
     """
     conditions: dict[str, list[str]] = {}
     for text in get_all(name):
-        column, sign, value = text.partition("=")
+        column, sign, value = parted_condition(text, columns)
         if not sign or not column:
             st.warning(f"Expected {name} as column=value, but {name} = {literal(text[:80])}. It is left out.")
             continue

@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.parts.frame import shell, state
+from pages.parts.frame.text import literal
 from radcbir_core.collections.collection import Collection
 
 
@@ -32,7 +33,7 @@ def choose(
     """
     manifest = collection.manifest
     asked: dict[str, list[str]] = {}
-    for column, values in state.conditions("where").items():
+    for column, values in state.conditions("where", manifest.column_names).items():
         for value in values:
             with shell.errors_shown():
                 manifest.mask({column: [value]})
@@ -46,7 +47,7 @@ def choose(
             key = f"radcbir:where:{column}"
             st.session_state[key] = [value for value in asked.get(column, []) if value in counts]
             halves[position % 2].multiselect(
-                column.replace("_", " ").capitalize(),
+                literal(column.replace("_", " ").capitalize()),
                 sorted(counts),
                 key=key,
                 format_func=partial(_with_count, counts),

@@ -25,6 +25,7 @@ from pages.parts.map.points import Points
 from pages.parts.map.precision_inside import Share
 from pages.parts.map.selection import Picked
 from radcbir_core.collections.manifests.manifest import Manifest
+from radcbir_core.wording import parted_condition
 
 CSV_COLUMNS: Final = ("image_id", "path", "modality", "anatomy", "pathologies", "patient_id", "dataset", "split")
 
@@ -145,7 +146,7 @@ def as_filter(manifest: Manifest, column: str, only: Sequence[str], *, before: S
     if not set(only) <= set(values):
         return None
     chosen = [f"{column}={values[name]}" for name in only]
-    same = [text for text in before if text.partition("=")[0] == column]
+    same = [text for text in before if parted_condition(text, manifest.column_names)[0] == column]
     others = [text for text in before if text not in same]
     return [*others, *(text for text in chosen if not same or text in same)]
 

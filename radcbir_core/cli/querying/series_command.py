@@ -58,7 +58,8 @@ def query_series(
     retriever = Retriever(
         collection, encoder_id, encoder=lambda: load_encoder(collection.store(encoder_id).spec, device=device)
     )
-    conditions, excluded = conditions_of(where or []), words_of(exclude, default=())
+    conditions = conditions_of(where or [], collection.manifest.column_names)
+    excluded = words_of(exclude, default=())
     if file is not None:
         asked: str | VolumeQuery = VolumeQuery.of_file(file, every=every)
     else:

@@ -39,6 +39,7 @@ def test_words_and_conditions() -> None:
     assert words_of(None, default=("duplicate",)) == ("duplicate",)
     assert words_of(["patient, duplicate", "study,"], default=None) == ("patient", "duplicate", "study")
     assert words_of(["none"], default=("duplicate",)) == ()
+    assert conditions_of(["b=1000=yes", "b=2"], ["b", "b=1000"]) == {"b=1000": ["yes"], "b": ["2"]}
     assert conditions_of(["modality=CT", " modality = MR", "note=a=b"]) == {"modality": ["CT", "MR"], "note": ["a=b"]}
     with pytest.raises(QueryError, match=r"Expected COLUMN=VALUE, but --where = 'modality'\. Write, for example, mod"):
         conditions_of(["modality"])
