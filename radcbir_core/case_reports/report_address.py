@@ -1,14 +1,17 @@
 """The address in a report: the same ranking again, without the names that images have in their collection.
 
 Owns how an image is named there. Its id is often made of its patient's, so that it is named by the SHA-256 of its file,
-which says nothing to who has not the file; and how such an address is read back.
+which says nothing to who has not the file, and by which of its copies it is; and how such an address is read back.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
+
+import numpy as np
 
 from radcbir_core.collections.collection import Collection
 from radcbir_core.errors import ImageNotFoundError, QueryError
@@ -16,6 +19,8 @@ from radcbir_core.search.queries.composition import Step
 
 DIGEST: Final = "sha256:"
 """How the name of an image begins that is the digest of its file."""
+_COPY: Final = "~"
+"""Between the digest and which of several images of this file is meant, in the collection's order, from 2."""
 KEPT: Final = frozenset(
     {"collection", "encoder", "source", "image", "text", "read", "phrasings", "perturb", "region", "whole", "add"}
     | {"rocchio", "among", "k", "exclude", "where", "select", "within", "hubness", "one", "least"}
@@ -40,7 +45,8 @@ def without_names(parameters: Parameters, collection: Collection) -> dict[str, l
             str(value or "") for value in collection.manifest.record(row, ["sha256", "patient_id"]).values()
         )
         if sha256:
-            return f"{DIGEST}{sha256}"
+            copy = int(np.searchsorted(collection.manifest.rows_with("sha256", sha256), row)) + 1
+            return f"{DIGEST}{sha256}{f'{_COPY}{copy}' if copy > 1 else ''}"
         if patient and patient.casefold() in image_id.casefold():
             raise _NamesPatient
         return image_id
@@ -53,22 +59,25 @@ def without_names(parameters: Parameters, collection: Collection) -> dict[str, l
 
 
 def with_ids(parameters: Parameters, collection: Collection) -> dict[str, list[str]]:
-    """The inverse of :func:`without_names`; of several copies of a file the first.
+    """The inverse of :func:`without_names`; of several copies of a file the one that is meant.
 
     Raises:
-        ImageNotFoundError: No image of the collection has such a file.
+        ImageNotFoundError: No image of the collection has such a file, or fewer have it than there were copies.
     """
 
     def image_id(name: str) -> str:
         if not name.startswith(DIGEST):
             return name
-        rows = collection.manifest.rows_with("sha256", name.removeprefix(DIGEST))
-        if not len(rows):
+        digest, _, copy = name.removeprefix(DIGEST).partition(_COPY)
+        rows = collection.manifest.rows_with("sha256", digest)
+        at = int(copy) - 1 if re.fullmatch("[1-9][0-9]{0,8}", copy) else 0
+        if at >= len(rows):
+            found = f"{len(rows)} of its images, and number {at + 1} is meant" if len(rows) else "none of its images"
             raise ImageNotFoundError(
-                f"Expected the digest of a file that {collection.name} has, but {name[:20]}… is of none of its images. "
+                f"Expected the digest of a file that {collection.name} has, but {name[:20]}… is of {found}. "
                 "Open the collection that the report names."
             )
-        return str(collection.manifest.record(int(rows[0]), ["image_id"])["image_id"])
+        return str(collection.manifest.record(int(rows[at]), ["image_id"])["image_id"])
 
     return _renamed(parameters, image_id)
 

@@ -78,6 +78,9 @@ def html_of(report: CaseReport) -> str:
 
 
 def _link(report: CaseReport) -> str:
+    if report.link and not report.link.startswith(("http://", "https://")):
+        said = "Put this behind the address of the dashboard, which is not known here:"
+        return f'<p class="small">{said}</p><p class="small">{escape(report.link)}</p>'
     if report.link:
         return f'<p class="small"><a href="{escape(report.link)}" rel="noreferrer">{escape(report.link)}</a></p>'
     return f'<p class="small">{escape(report.no_link or "No address of the dashboard is known here.")}</p>'

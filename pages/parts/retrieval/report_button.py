@@ -60,7 +60,7 @@ def offer(
         notes=notes,
         shows_text=shows_text,
         told=upload_text.files_told(),
-        link=partial(_url, st.context.url or ""),
+        link=partial(_url, st.context.url or "/retrieval"),
         address=_shown(opened),
     )
     box.download_button(

@@ -17,7 +17,13 @@ from radcbir_core.cli.arguments import conditions_of, encoder_id_in, words_of
 from radcbir_core.cli.printing import print_table
 from radcbir_core.cli.querying.fewer_hits import check_fewer, facet_rows, fewer_hits, print_facets
 from radcbir_core.cli.querying.many_queries import check_many, query_many
-from radcbir_core.cli.querying.report_option import ReportOption, ShowTextOption, check_report, write_report
+from radcbir_core.cli.querying.report_option import (
+    AddressOption,
+    ReportOption,
+    ShowTextOption,
+    check_report,
+    write_report,
+)
 from radcbir_core.cli.querying.sentence_options import check_options, notes_on_answer, sentence_query
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import QueryError
@@ -120,6 +126,7 @@ def query(
         ),
     ] = None,
     report: ReportOption = None,
+    address: AddressOption = None,
     show_text: ShowTextOption = False,  # noqa: FBT002 - a switch on the command line
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
     as_json: AsJson = False,  # noqa: FBT002 - a switch on the command line
@@ -138,7 +145,7 @@ def query(
     check_options(text, read=read or [], several=several_phrasings)
     check_fewer(one_per, least, facets=facets, several=bool(images))
     _check_given({"--image": image, "--images": images or None, "--id": image_id, "--text": text})
-    check_report(report)
+    check_report(report, address)
     if images or output is not None:
         check_many(images, output, as_json=as_json)
     collection = open_collection(name)
@@ -149,7 +156,8 @@ def query(
     retriever = Retriever(
         collection, encoder_id, encoder=lambda: load_encoder(collection.store(encoder_id).spec, device=device)
     )
-    conditions, excluded = conditions_of(where or []), words_of(exclude, default=())
+    conditions = conditions_of(where or [], collection.manifest.column_names)
+    excluded = words_of(exclude, default=())
     steps = [Step.of(word) for word in perturb or []]
     if text is not None and steps:
         raise QueryError("Expected an image to perturb, but --text is given. Leave --perturb out, or give --image.")
@@ -172,10 +180,15 @@ def query(
         given: Query = sentence_query(text, collection, read=read or [], several=several_phrasings)
     else:
         given = query_of(str(image_id), collection) if image is None else ImageQuery.of_file(image, frame=frame)
-    asked = _region(_perturbed(given, steps, collection), region, whole, collection)
-    asked = _composed(asked, composition, collection)
+    part = _region(_perturbed(given, steps, collection), region, whole, collection)
     in_regions = among == "regions"
-    search = _again(retriever, asked, exclude=excluded, within_anatomy=within_anatomy, regions=in_regions)
+    search = _again(
+        retriever,
+        _composed(part, composition, collection),
+        exclude=excluded,
+        within_anatomy=within_anatomy,
+        regions=in_regions,
+    )
     answer, left_out = fewer_hits(
         partial(search, where=conditions, order=hubness), retriever, k=k, one_per=one_per, least=least
     )
@@ -203,6 +216,7 @@ def query(
             notes=left_out,
             file=image,
             shows_text=show_text,
+            dashboard=address,
         )
     count = partial(count_facets, lambda filters: search(where=filters, k=DEPTH), collection.manifest, conditions)
     found = count() if facets else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import typer
 
@@ -26,17 +26,33 @@ ShowTextOption = Annotated[
         "--show-text", help="Show text that is burned into pictures in the report, and do not paint it black."
     ),
 ]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(
+        "--address", metavar="URL", help="Of the dashboard, for the link in the report: http://host:8501, for example."
+    ),
+]
 _KINDS: Final = (".html", ".pdf")
 
 
-def check_report(path: Path | None) -> None:
+def check_report(path: Path | None, address: str | None = None) -> None:
     """See that a report can be written there, before anything is searched.
 
+    Args:
+        path: Of the report; None where none is asked for.
+        address: Of the dashboard.
+
     Raises:
-        QueryError: It has another ending, or its folder is not there.
+        QueryError: It has another ending, its folder is not there, or the address is none of a page.
     """
     if path is None:
+        if address is not None:
+            raise QueryError("Expected --report with --address, but there is none. Leave --address out, or give both.")
         return
+    if address is not None and not _is_address(address):
+        raise QueryError(
+            f"Expected the address of the dashboard, but --address is {address!r}. Write, for example, http://host:8501"
+        )
     if path.suffix.lower() not in _KINDS:
         raise QueryError(f"Expected a report to be {' or '.join(_KINDS)}, but --report is {path}. Give one of these.")
     if path.is_dir() or not path.parent.is_dir():
@@ -57,6 +73,7 @@ def write_report(
     notes: Sequence[str] = (),
     file: Path | None = None,
     shows_text: bool = False,
+    dashboard: str | None = None,
 ) -> None:
     """Write a case report of an answer.
 
@@ -72,6 +89,7 @@ def write_report(
         notes: What else to know about the hits, a sentence each.
         file: The query's, where it is in no collection.
         shows_text: Whether text that is burned into pictures is shown, and not painted black.
+        dashboard: Its address; without one the report has the rest of the link, and says so.
 
     Raises:
         StorageError: No space left, no permission, or no browser that prints.
@@ -99,7 +117,7 @@ def write_report(
             exclude=exclude,
             k=k,
             notes=notes,
-            link=lambda parameters: f"/retrieval?{urlencode(parameters, doseq=True)}",
+            link=lambda parameters: f"{(dashboard or '').rstrip('/')}/retrieval?{urlencode(parameters, doseq=True)}",
             hides_text=not shows_text,
             look=look_if_installed(),
             told=[digest_file(file)] if file is not None and header_tells(file) else [],
@@ -110,3 +128,11 @@ def write_report(
         print_to_pdf(html, path)
     else:
         atomic_bytes(path, html.encode())
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.query and not parts.fragment

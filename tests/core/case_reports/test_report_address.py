@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from radcbir_core.case_reports.report_address import has_digests, with_ids, without_names
@@ -36,6 +37,36 @@ def test_there_and_back_again(small) -> None:
     assert with_ids(anonymous, small) == parameters
     assert with_ids(parameters, small) == parameters
     assert without_names({"k": ["5"]}, small) == {"k": ["5"]}
+
+
+def test_of_several_copies_of_a_file_the_one_that_was_asked_for_opens(small, monkeypatch) -> None:
+    manifest = type(small.manifest)
+    digest = str(small.manifest.record(3)["sha256"])
+    names = [str(small.manifest.record(row)["image_id"]) for row in (3, 9, 12)]
+    plain, rows_with = manifest.record, manifest.rows_with
+
+    def record(self, row, columns=None):
+        return plain(self, row, columns) | (
+            {"sha256": digest} if row in (9, 12) and "sha256" in (columns or ()) else {}
+        )
+
+    def rows(self, column, value):
+        return np.array([3, 9, 12]) if (column, value) == ("sha256", digest) else rows_with(self, column, value)
+
+    monkeypatch.setattr(manifest, "record", record)
+    monkeypatch.setattr(manifest, "rows_with", rows)
+    parameters = {
+        "image": [names[1]],
+        "add": [f"like:{names[2]}", f"unlike:{names[0]}"],
+        "select": [f"-image:{names[2]}"],
+    }
+    anonymous = without_names(parameters, small)
+    assert anonymous is not None
+    assert len({anonymous["image"][0], *(word.partition(":")[2] for word in anonymous["add"])}) == 3
+    assert with_ids(anonymous, small) == parameters
+    assert with_ids({"image": [f"sha256:{digest}"]}, small) == {"image": [names[0]]}, "as addresses were before"
+    with pytest.raises(ImageNotFoundError, match="is of 3 of its images, and number 4 is meant"):
+        with_ids({"image": [f"sha256:{digest}~4"]}, small)
 
 
 def test_an_image_without_a_digest_keeps_its_id_unless_it_names_its_patient(small, monkeypatch) -> None:
