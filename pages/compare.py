@@ -132,7 +132,7 @@ def show_pathologies(pair: Pair, comparison: Result, labels: pd.DataFrame, chose
         return
     label = label_chart.chosen(pair.collection, labels["label"].tolist(), chosen.level)
     names = shown["label"].tolist()
-    left, right = st.container(key="radcbir-labels").columns([8, 12], gap="medium")
+    left, right = st.container(key="radcbir-labels").columns([8, 12.5], gap="medium")
     figure = difference_figures.difference_rows(shown, k=chosen.k)
     with left.container(height=min(int(figure.layout.height) + 4, HEIGHT), border=False, key="radcbir-bars"):
         st.plotly_chart(

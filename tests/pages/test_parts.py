@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 from starlette.formparsers import MultiPartParser
 
+from pages.parts.evaluation import label_chart, tiles
 from pages.parts.frame import palette, shell, text
 from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.images import gallery
@@ -22,7 +23,7 @@ from radcbir_core.collections.artifacts import ARTIFACT_NAMES, ARTIFACTS
 from radcbir_core.jobs import Status
 
 
-@pytest.mark.parametrize("module", [gallery, palette, text], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [gallery, label_chart, palette, text, tiles], ids=lambda module: module.__name__)
 def test_the_examples_in_the_docstrings_run(module):
     result = doctest.testmod(module)
     assert result.attempted > 0
@@ -48,8 +49,36 @@ def test_what_browsers_look_for_after_markdown_was_read_is_parted(sign):
     assert read.replace("\N{WORD JOINER}", "") == f"see {sign} ."
 
 
+# As Streamlit's Markdown has them: each is one character where it stands alone.
+TYPOGRAPHY = re.compile(r"(?:^|(?<=[\s\ufeff]))(?:<->|->|<-|--|>=|<=|~=)(?=[\s\ufeff]|$)")
+
+
+@given(
+    st.lists(st.sampled_from(["<->", "->", "<-", "--", ">=", "<=", "~=", "a", " ", "\ufeff", "-", "<"])).map("".join)
+)
+def test_arrows_and_dashes_of_a_label_stay_the_signs_that_they_are(raw):
+    read = re.sub(r"\\(.)", r"\1", text.literal(raw))
+    assert not TYPOGRAPHY.search(read)
+    assert read.replace("\N{WORD JOINER}", "") == " ".join(raw.split())
+    assert not TYPOGRAPHY.search(re.sub(r"\\(.)", r"\1", text.message(raw)))
+
+
 def test_nothing_else_is_parted():
-    for plain in ("P@k", "/wide@box:0.5,1", "a: b", "11:30", "material/home", "awww."):
+    for plain in (
+        "a->b",
+        "<-x",
+        "---",
+        "=>",
+        "a -",
+        "< 3",
+        "x--",
+        "P@k",
+        "/wide@box:0.5,1",
+        "a: b",
+        "11:30",
+        "material/home",
+        "awww.",
+    ):
         assert "\N{WORD JOINER}" not in text.literal(plain)
 
 

@@ -112,7 +112,7 @@ def labels(
         on_select=on_select,
         selection_mode="single-cell",
         column_config={
-            "label": st.column_config.TextColumn("Label", width=150),
+            "label": st.column_config.TextColumn("Label", width=165),
             "a": number("A", format="%.3f", width=44, help=pair.a),
             "b": number("B", format="%.3f", width=44, help=pair.b),
             "difference": number("B − A", format="%+.3f", width=52),

@@ -5,7 +5,7 @@ Owns the pair, what a click on it means, and the label that the URL names. What 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -24,6 +24,11 @@ from radcbir_core.wording import counted
 
 FIRST: Final = 16  # labels that are shown before all are asked for: what a window holds beside the rest
 ROW_HEIGHT: Final = 27
+ROOM: Final = 1070
+"""Pixels that a chart and its table share in a window of 1,400."""
+
+_LETTER: Final = 5.55  # pixels, on average
+_PADDING: Final = 18
 _NAMED_APART: Final = 8
 
 _CHART: Final = "radcbir:precision-chart"
@@ -169,7 +174,7 @@ def pair(
     *,
     label: str | None,
     alt: str,
-    label_width: int = 246,
+    label_width: int = 138,
     widths: Sequence[float] = (1, 1),
     name: str = "label",
     heading: str = "Label",
@@ -183,7 +188,8 @@ def pair(
         columns: Of the table, name → ``st.column_config``, without ``label``.
         label: The one that is open.
         alt: The chart in words.
-        label_width: Of the table's column of labels, in pixels.
+        label_width: Of the table's column of labels, in pixels, at least; it is wider where its labels ask for it and
+            the other columns leave room.
         widths: Of the chart and the table, in relation to each other.
         name: Of the URL parameter.
         heading: Of the table's column of labels.
@@ -212,8 +218,35 @@ def pair(
         placeholder="–",
         on_select=lambda: pick_cell(names, name=name),
         selection_mode="single-cell",
-        column_config={"label": st.column_config.TextColumn(heading, width=label_width), **columns},
+        column_config={
+            "label": st.column_config.TextColumn(
+                heading,
+                width=width_of(table["label"], columns, least=label_width, room=round(ROOM * widths[1] / sum(widths))),
+            ),
+            **columns,
+        },
     )
+
+
+def width_of(labels: Iterable[str], columns: Mapping[str, Any], *, least: int, room: int) -> int:
+    """How wide a column of labels is: as its longest label asks for, as far as the other columns leave room.
+
+    Args:
+        labels: Those of the table.
+        columns: Its other columns, name → ``st.column_config`` with a width in pixels.
+        least: It is never narrower.
+        room: For the whole table, in pixels.
+
+    >>> width_of(["a" * 36], {"n": {"width": 40}}, least=100, room=400)
+    218
+    >>> width_of(["a" * 36], {"n": {"width": 40}}, least=100, room=200)
+    160
+    >>> width_of(["a"], {"n": {"width": 40}}, least=100, room=400)
+    100
+    """
+    wanted = round(_LETTER * max(map(len, labels), default=0)) + _PADDING
+    others = sum(int(column["width"]) for column in columns.values())
+    return max(least, min(wanted, room - others))
 
 
 def pick_bar(labels: Sequence[str], *, chart: str = _CHART, name: str = "label") -> None:

@@ -5,14 +5,18 @@ Owns these pieces. Every text of a collection is escaped.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import streamlit as st
 
 from pages.parts.frame.text import markup
 from radcbir_core.evaluation import Result
+
+_MINUS: Final = re.compile(r"(?<![\w.])-(?=\d\.\d{3}\b)")
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,15 @@ def signed(value: float) -> str:
     ('+0.500', '−0.250', '–')
     """
     return "–" if np.isnan(value) else f"{value:+.3f}".replace("-", "−")
+
+
+def minus(said: str) -> str:
+    """A sentence of the core with the minus sign in its figures of three digits, and hyphens of names as they are.
+
+    >>> minus("age 40-50, non-small: -0.250 [-0.500, +0.125]")
+    'age 40-50, non-small: −0.250 [−0.500, +0.125]'
+    """
+    return _MINUS.sub("−", said)
 
 
 def number(value: float) -> str:

@@ -91,7 +91,7 @@ def _say(opened: Opened, result: Result, chosen: Chosen) -> None:
     tile = Tile(f"Micro P@{chosen.k}", tiles.number(facts["precision"]), tuple(lines))
     rule = f"{chosen.protocol.name.capitalize()}, {chosen.protocol.excluded}."
     tiles.headline([tile], result, first=[rule, *cluster_words(result)])
-    said = literal(standout_said(result).replace("-", "−"))
+    said = literal(tiles.minus(standout_said(result)))
     if len(clear):
         st.button(
             f"What stands out: {said}",

@@ -26,8 +26,12 @@ _TYPED: Final = re.compile(
     r"((?:python -m radcbir_core|git checkout|pip install) [^`]+?(?=$|, or | \(|\. )|(?<!\S)--[a-z-]+)"
 )
 # What the browser looks for in text after Markdown has been read, so that no escape of Markdown's helps: Streamlit's
-# signs, and what GitHub's dialect takes for addresses. A character without width parts them (WORD JOINER, U+2060).
+# signs, its arrows and dashes (<->, ->, <-, --, >=, <=, ~= as words of their own become one character each), and what
+# GitHub's dialect takes for addresses. A character without width parts them (WORD JOINER, U+2060).
 _SIGN: Final = re.compile(r":(?=material/|streamlit:)")
+_TYPOGRAPHY: Final = re.compile(
+    r"(?<![^\s\ufeff])(?:<(?=(?:->|-|=)(?![^\s\ufeff]))|-(?=[->](?![^\s\ufeff]))|[>~](?==(?![^\s\ufeff])))"
+)
 _ADDRESS: Final = re.compile(r"https?:(?=//)|\bwww(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.)", re.IGNORECASE)
 _JOINER: Final = "\N{WORD JOINER}"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
@@ -37,7 +41,7 @@ def literal(text: str) -> str:
     r"""Escape text for anything Streamlit reads as Markdown (labels, captions, messages).
 
     Line breaks become spaces; directives such as ``:red[…]`` and formulas between dollars lose their meaning, and
-    addresses are no links: a label of strangers leads nowhere.
+    addresses are no links: a label of strangers leads nowhere. ``->`` stays two signs and is no arrow.
 
     >>> literal("a_b :red[x] $1$")
     'a\\_b \\:red\\[x\\] \\$1\\$'
@@ -78,4 +82,5 @@ def percent(share: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", _SIGN.sub(rf":{_JOINER}", text))
+    parted = _TYPOGRAPHY.sub(rf"\g<0>{_JOINER}", _SIGN.sub(rf":{_JOINER}", text))
+    return _MARKDOWN.sub(r"\\\1", parted)

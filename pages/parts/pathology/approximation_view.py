@@ -65,7 +65,7 @@ def show(opened: Opened) -> None:
     leaks = protocol_choice.leaks(opened, chosen.protocol)
     tiles.headline(_tiles(opened, result, chosen, ways), result, first=[said, *leaks])
     for way in ways:
-        told = way_told(result, way, k=chosen.k).replace("-", "−")
+        told = tiles.minus(way_told(result, way, k=chosen.k))
         st.markdown(f":material/search_insights: {literal(told)}")
     _table(opened, result, chosen)
 

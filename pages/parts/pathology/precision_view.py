@@ -38,6 +38,7 @@ _OTHERWISE: Final[dict[SeenRule, tuple[str, str]]] = {
     "skip": ("All", "P@k of all queries, seen in training or not"),
     "count": ("Unseen", "P@k of the queries alone that were not seen in training"),
 }
+_FEW_COLUMNS: Final = 8  # beside the label: more leave the chart less room
 MARKS: Final = "Whiskers: 95 % interval, over patients; │ by chance, ◇ by chance within modality and anatomy, ○ pixels."
 
 
@@ -243,7 +244,7 @@ def show_labels(
         columns,
         label=label,
         label_width=138,
-        widths=(2, 3),
+        widths=(2, 3) if len(columns) <= _FEW_COLUMNS else (4, 6.5),
         alt=f"Bar chart: P@{k} of {len(names)} labels, from {names[0]}, the worst, up to {names[-1]}; {rule}",
     )
     label_chart.without_figure(labels, "precision")

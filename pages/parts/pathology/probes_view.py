@@ -117,7 +117,7 @@ def _show(opened: Opened, result: Result, names: list[str], *, method: str, leve
         },
         label=label,
         label_width=150,
-        widths=(4, 5.5),
+        widths=(4, 6.5),
         alt=f"Bar chart: share right of {len(labels)} labels, from {labels[0]} up to {labels[-1]}",
     )
     if label is None:

@@ -139,7 +139,6 @@ def _show(opened: Opened, result: Result, evaluation: Ranking, chosen: Chosen, *
         },
         label=label,
         alt=f"Bar chart: {name} of {len(names)} labels, from {names[0]} up to {names[-1]}; {rule}",
-        label_width=228,
     )
     label_chart.without_figure(labels, "value")
     if label is None:

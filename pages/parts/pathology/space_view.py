@@ -103,14 +103,14 @@ def _show(opened: Opened, result: Result, means: pd.DataFrame, *, level: Level, 
         {
             "silhouette": figure_column("Silhouette", width=76, about="Mean over the label's images"),
             "nearer": percent_column("Nearer", width=62, about="Share of its images with a silhouette below 0"),
-            "nearest": st.column_config.TextColumn("Mostly nearest", width=150, help="Other label, of most images"),
+            "nearest": st.column_config.TextColumn("Mostly nearest", width=160, help="Other label, of most images"),
             "relative_gap": figure_column("Rel. gap", width=62, about="As above; within and between are in the file"),
             "within": figure_column("Within", width=56, about="Mean cosine of pairs of the label's images"),
             "n_images": figure_column("Images", format_text="localized", width=56),
         },
         label=label,
         label_width=150,
-        widths=(4, 5.5),
+        widths=(4, 6.5),
         alt=f"Boxes: silhouettes of {len(names)} labels, from {names[0]} (lowest) to {names[-1]}",
     )
     if label is None:

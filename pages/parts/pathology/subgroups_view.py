@@ -191,12 +191,12 @@ def _show_values(opened: Opened, result: Result, evaluation: Subgroups, table: p
 
 def _said(difference: float, low: float, high: float) -> str:
     """A difference with its interval, in the signs of a page."""
-    return difference_said(difference, low, high).replace("-", "−")
+    return tiles.minus(difference_said(difference, low, high))
 
 
 def _show_standout(table: pd.DataFrame, *, column: str, k: int) -> None:
     """The value that most clearly falls behind; a click opens it."""
-    said = standout_said(table, column=column, k=k).replace("-", "−")
+    said = tiles.minus(standout_said(table, column=column, k=k))
     row = standout_value(table)
     if row is None:
         st.caption(literal(said))
