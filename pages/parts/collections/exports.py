@@ -134,7 +134,7 @@ def _button_to_write(request: ExportFile, *, kind: Literal["primary", "secondary
         icon=":material/save:",
         type=kind,
         disabled=at_work,
-        help=f"Into {exports_folder()}",
+        help=f"Into {literal(str(exports_folder()))}",
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from pages.parts.frame import loaders, shell, state
-from pages.parts.frame.text import markup
+from pages.parts.frame.text import markup, message
 from pages.parts.images import pictures
 from radcbir_core.collections.collection import Collection
 from radcbir_core.encoders import Encoder
@@ -123,7 +123,7 @@ def ask(collection: Collection, encoder_id: str | None, pair: Sequence[Subject])
             icon=":material/network_intelligence:",
             key="radcbir:why-ask",
             disabled=bool(reason),
-            help=reason or "Where in both images the similarity comes from, and whether that can be believed",
+            help=message(reason) or "Where in both images the similarity comes from, and whether that can be believed",
             on_click=state.update,
             kwargs={"why": "auto"},
         )

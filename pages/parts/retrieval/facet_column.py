@@ -52,7 +52,7 @@ def _draw(facet: Facet, where: Mapping[str, Sequence[str]]) -> None:
     hidden = len(facet.counts) - len(shown)
     further = [f"{hidden} further values" if hidden else "", f"{facet.without} without" if facet.without else ""]
     st.pills(
-        TITLES.get(facet.column, facet.column.capitalize()),
+        TITLES.get(facet.column, literal(facet.column.capitalize())),
         options,
         selection_mode="multi",
         key=key,

@@ -16,7 +16,7 @@ from pages.parts.evaluation.patients import counted_patients
 from pages.parts.frame import loaders, shell, state
 from pages.parts.frame.csv_text import csv_bytes
 from pages.parts.frame.shell import Opened
-from pages.parts.frame.text import EXCLUSION_NAMES, markup, message
+from pages.parts.frame.text import EXCLUSION_NAMES, literal, markup, message
 from pages.parts.images import asked_last, filters, gallery, map_selection
 from pages.parts.images.asked_last import AskedLast
 from pages.parts.images.gallery import Labels
@@ -328,7 +328,8 @@ def choose_anatomy(box: st.delta_generator.DeltaGenerator, collection: Collectio
         key=_WITHIN,
         on_change=lambda: state.update(within=_ANATOMY if st.session_state[_WITHIN] else None),
         disabled=own is None,
-        help=reason or f"Only images of the query's own modality and anatomy are searched: {' '.join(own or ())}.",
+        help=message(reason)
+        or f"Only images of the query's own modality and anatomy are searched: {literal(' '.join(own or ()))}.",
     )
     if asked == _ANATOMY and own is None:
         st.info(message(reason), icon=":material/info:")
