@@ -5,6 +5,8 @@ Owns these pieces and the page's style sheet. Every label is escaped.
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import pandas as pd
 
@@ -42,6 +44,12 @@ def headline(result: Result, chosen: Chosen) -> str:
     return f'<div class="radcbir-pair">{"".join(tiles)}<ul>{said}</ul></div>'
 
 
+_OVERLAP: Final = (
+    "Rank-biased overlap: how far both lists name the same images in the same order, from 0 (no image in common) to 1 "
+    "(the same list). The first ranks weigh most: the first ten carry 86 % of the weight (p = 0.9)."
+)
+
+
 def pair_summary(ranked: RankedPair, chosen: Chosen) -> str:
     """What two rankings have in common and how often each is right, as HTML."""
     depth = max(int(ranked.a.counts[0]), int(ranked.b.counts[0]))
@@ -56,8 +64,7 @@ def pair_summary(ranked: RankedPair, chosen: Chosen) -> str:
             f"{comparator.badge('A')} <b>{int(ranked.relevant_a.sum())}</b> "
             f"&ensp;{comparator.badge('B')} <b>{int(ranked.relevant_b.sum())}</b></span>"
         )
-    help_text = "0: nothing shared; 1: identical. The first ten ranks carry 86 % of the weight (p = 0.9)."
-    return f'<span title="{markup(help_text)}">{" &emsp; ".join(parts)}</span>'
+    return f"{' &emsp; '.join(parts)}<br><small>{markup(_OVERLAP)}</small>"
 
 
 def two_by_two(disagreements: Disagreements) -> str:

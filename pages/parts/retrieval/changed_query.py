@@ -191,7 +191,8 @@ def difference(before: np.ndarray, after: np.ndarray, *, similarity: float) -> C
         >>> made.notes, made.gone.tolist(), made.gone_notes
         (['was rank 2', 'was rank 1', 'new'], [9], ['was rank 3'])
         >>> made.said
-        'Hits of the unchanged query that stay: 2 of 3; rank-biased overlap 0.63; similarity to it 0.500.'
+        'Hits of the unchanged query that stay: 2 of 3; rank-biased overlap 0.63 (0: no \
+image in common, 1: the same list; the first ranks weigh most); similarity to it 0.500.'
         >>> difference(np.empty(0, int), np.empty(0, int), similarity=0.5).said
         'Neither this query nor the unchanged one has hits; similarity to it 0.500.'
     """
@@ -208,7 +209,7 @@ def difference(before: np.ndarray, after: np.ndarray, *, similarity: float) -> C
         same = float(rank_biased_overlap(*both)[0])
         said = (
             f"Hits of the unchanged query that stay: {len(before) - len(gone)} of {len(before)}; rank-biased overlap "
-            f"{same:.2f}"
+            f"{same:.2f} (0: no image in common, 1: the same list; the first ranks weigh most)"
         )
     return Compared(
         f"{said}; similarity to it {similarity:.3f}.",
