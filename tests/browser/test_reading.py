@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -135,6 +136,25 @@ def test_two_readers_at_once_one_of_whom_loads_the_page_again(study_server, page
     for row in rows:
         assert 0 < float(row["seconds_looked"]) <= float(row["seconds"]) <= float(row["seconds_since_first"])
         assert row["correct"] == str(int(row["answer"] == row["truth"]))
+
+
+def test_two_rows_of_hits_fit_a_low_window(study_server, chromium):
+    address, collection, _ = study_server
+    make_study(Retriever(collection, "pixels"), replace(REQUEST, name="six", k=6), by="me")
+    page = chromium.new_page(viewport={"width": 1280, "height": 720})
+    page.set_default_timeout(30_000)
+    page.goto(f"{address}/reading?collection=small&study=six&reader=dora")
+    page.get_by_role("button", name="Begin").click()
+    wait_for_case(page, 1)
+    if not page.locator(".hits").count():
+        for key in ("1", "1", "Enter"):
+            page.keyboard.press(key)
+        wait_for_case(page, 2)
+    cards = [card.bounding_box() for card in page.locator(".hits li").all()]
+    assert len(cards) == 6
+    assert len({round(card["y"]) for card in cards}) == 2
+    assert max(card["y"] + card["height"] for card in cards) <= 720
+    page.close()
 
 
 def test_a_hit_opens_beside_the_case_and_keys_are_then_the_viewers(study_server, page):

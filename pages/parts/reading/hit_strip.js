@@ -3,6 +3,8 @@
 export default function ({ parentElement, data, setTriggerValue }) {
   const list = parentElement.querySelector(".hits")
   const make = (tag, text) => Object.assign(document.createElement(tag), text === undefined ? {} : { textContent: text })
+  // In a low window they fill two rows; beyond ten the page scrolls.
+  list.style.setProperty("--beside", Math.min(Math.max(Math.ceil(data.cards.length / 2), 3), 5))
   list.replaceChildren(...data.cards.map((card, at) => {
     const item = make("li"), button = make("button"), image = make("img")
     button.type = "button"
