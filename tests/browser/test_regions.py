@@ -66,7 +66,7 @@ def test_regions_are_embedded_by_a_click_found_and_seen_on_the_hits(copied, page
     assert stage.evaluate("stage => stage.side.found") == [int(side) for side in found[at].word.split(",")]
     assert dialog.locator(".stage").first.evaluate("stage => stage.side.found") is None, "the query has none"
     page.keyboard.press("Escape")
-    page.get_by_role("radio", name="Whole images").click()
+    page.get_by_role("radio", name="Images").click()
     boxes.first.wait_for(state="detached")
     assert parse_qs(urlsplit(page.url).query).get("among", ["images"]) == ["images"]
     quiet(page)

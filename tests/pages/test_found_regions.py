@@ -104,6 +104,7 @@ def test_where_there_are_none_it_is_said_what_they_cost_and_a_button_makes_them(
     at = app("retrieval", image=ids()[0], region=WORD, among="regions", exclude=EXCLUDED)
     assert "Regions of these images were never embedded. Whole images are searched instead." in words(at)
     assert f"{len(TILES)} of each have to be embedded first" in words(at)
+    assert words(at).index("Drag a box") < words(at).index("to be embedded first"), "the picture comes first"
     assert [card["row"] for card in shown(at)][:10] == expected().rows().tolist()
     assert not choice_of(at)
     next(one for one in at.button if one.label == "Embed regions").click().run()

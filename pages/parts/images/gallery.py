@@ -412,8 +412,7 @@ def _dialog(
     def said(at: int) -> str:
         if similarities is None:
             return f"Image {at + 1:,} of {len(rows):,}"
-        found = f", {found_said(boxes[at])}" if boxes else ""
-        return f"Rank {at + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[at]:.3f}{found}"
+        return f"Rank {at + 1:,} of {len(rows):,}, {MEASURES[measure]} {similarities[at]:.3f}"
 
     began, turn = st.session_state[_AT]
     key = f"{_VIEWER}:{turn}"
@@ -432,6 +431,7 @@ def _dialog(
             names=("Query", ""),
             query=query if is_hit else None,
             boxes=[sides_of(box) for box in boxes],
+            places=[found_said(box) for box in boxes],
         )
     with narrow, st.container(key="radcbir-beside-viewer"):
         used = st.button("Use as query", icon=":material/image_search:", type="primary", width="stretch")

@@ -22,34 +22,40 @@ from radcbir_core.search.queries.tile_grid import TILES as BOXES
 
 _IMAGES: Final = "images"
 _REGIONS: Final = "regions"
-_WORDS: Final = {_IMAGES: "Whole images", _REGIONS: "Regions"}
+_WORDS: Final = {_IMAGES: "Images", _REGIONS: "Regions"}
 
 
-def choose(opened: Opened) -> bool:
-    """Draw the choice; whether regions of the images are searched. Where they are not embedded, how they come about."""
+def are_there(opened: Opened) -> bool:
+    """Whether the regions of the images are embedded, as they are now."""
     standing = opened.collection.store(opened.encoder_id).standings().get(TILES.name)
-    is_there = standing is not None and standing.state == "current"
-    asked = state.get("among") == _REGIONS
-    if is_there:
-        chosen = state.choice(
-            st.segmented_control,
-            "Search in",
-            [_IMAGES, _REGIONS],
-            name="among",
-            format_func=_WORDS.get,
-            width="stretch",
-            help=f"{len(BOXES)} regions of each image are compared with the query, the whole among them. A hit is as "
-            "similar as the best of its regions, which is drawn on it.",
-        )
-        return chosen == _REGIONS
-    if asked:
+    return standing is not None and standing.state == "current"
+
+
+def choose() -> bool:
+    """Draw the choice, where the regions are there; whether they are searched."""
+    chosen = state.choice(
+        st.segmented_control,
+        "Search in",
+        [_IMAGES, _REGIONS],
+        name="among",
+        format_func=_WORDS.get,
+        width="stretch",
+        help=f"{len(BOXES)} regions of each image are compared with the query, the whole among them. A hit is as "
+        "similar as the best of its regions, which is drawn on it.",
+    )
+    return chosen == _REGIONS
+
+
+def offer(opened: Opened) -> None:
+    """Where the regions are not there: what makes them, and why whole images are searched instead."""
+    standing = opened.collection.store(opened.encoder_id).standings().get(TILES.name)
+    if state.get("among") == _REGIONS:
         why = "were never embedded" if standing is None else f"are {standing.state}: {standing.reason}"
         st.info(f"Regions of these images {literal(why)}. Whole images are searched instead.", icon=":material/info:")
-    _offer(opened)
-    return False
+    _begin(opened)
 
 
-def _offer(opened: Opened) -> None:
+def _begin(opened: Opened) -> None:
     """What making them costs, and the button that does it; how far it is where somebody has pressed that."""
     from radcbir_core.jobs.kinds.embed_regions import EmbedRegions, regions_place
     from radcbir_core.tiling import bytes_of, check_tiles

@@ -44,8 +44,12 @@ def show(opened: Opened, asked: Asked) -> Asked | None:
         box = _box()
         is_used = box is not None or state.get("among") is not None
         with st.expander("Search a region", expanded=is_used, icon=":material/crop_free:"):
-            asked = replace(asked, regions=found_regions.choose(opened))
+            are_there = found_regions.are_there(opened)
+            if are_there:
+                asked = replace(asked, regions=found_regions.choose())
             whole = _draw(box, picture.source)
+            if not are_there:  # below the picture, which a box can be drawn on at once
+                found_regions.offer(opened)
     if box is None or not isinstance(asked.query, RowQuery | ImageQuery | ChangedQuery):
         return asked
     with shell.errors_shown():

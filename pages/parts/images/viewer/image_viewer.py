@@ -64,6 +64,7 @@ def show(
     is_inline: bool = False,
     ahead: Sequence[int] = (),
     boxes: Sequence[Sequence[int]] = (),
+    places: Sequence[str] = (),
 ) -> None:
     """Draw the viewer on images of a collection, of which one is shown at a time, beside the query if there is one.
 
@@ -78,6 +79,7 @@ def show(
         is_inline: Whether it is part of a page, which scrolls and has keys of its own, and not of a dialog.
         ahead: Rows of images that may be shown next by the page itself.
         boxes: (K,) the region of each that was found: left, top, right, bottom in thousandths; none where none was.
+        places: (K,) the same in words, where ``boxes`` are given.
     """
     first, stop = max(0, position - _AROUND), min(len(rows), position + _AROUND + 1)
     encoder_id = state.get("encoder") or ""
@@ -87,7 +89,8 @@ def show(
         {
             **viewer_routes.addresses(collection, encoder_id, query=query if isinstance(query, int) else None),
             "items": [
-                {"row": int(rows[at]), "said": said(at) if said else ""} | ({"box": list(boxes[at])} if boxes else {})
+                {"row": int(rows[at]), "said": said(at) if said else ""}
+                | ({"box": list(boxes[at]), "found": places[at]} if boxes else {})
                 for at in range(first, stop)
             ],
             "first": first,

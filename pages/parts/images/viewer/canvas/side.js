@@ -16,11 +16,13 @@ export class Side {
   constructor(name) {
     this.root = element("section", "side")
     this.title = element("h4")
+    this.place = element("p", "found")
+    this.place.hidden = true
     this.lines = element("div")
     this.agreement = element("p", "agreement")
     const header = element("header")
     header.setAttribute("aria-live", "polite")
-    header.append(this.title, this.lines, this.agreement)
+    header.append(this.title, this.place, this.lines, this.agreement)
     this.stage = element("div", "stage")
     this.stage.tabIndex = 0
     this.stage.side = this // for who looks at it from outside
@@ -65,11 +67,13 @@ export class Side {
 
   // --- Words ---
 
-  /** What is said of the image: facts as viewer_facts.py tells them; `said` is its rank and the like. */
-  tell(facts, said) {
+  /** What is said of the image: facts as viewer_facts.py tells them; `said` is its rank and the like, `found` where in it. */
+  tell(facts, said, found = "") {
     this.facts = facts
     this.title.replaceChildren(element("span", "", [this.name, said].filter(Boolean).join(", ")))
     if (facts.head) this.title.append(" ", element("b", "", facts.head))
+    this.place.textContent = found ? `\u25a2 ${found}` : ""
+    this.place.hidden = !found
     const lines = (facts.lines ?? []).filter(Boolean).map((line) => element("p", "", line))
     this.lines.replaceChildren(...lines)
     // Of the query, and of what lies around it, nothing is said against itself.
@@ -86,7 +90,7 @@ export class Side {
     })
     this.details.querySelector("table").replaceChildren(...rows)
     this.details.hidden = !rows.length
-    this.stage.setAttribute("aria-label", [this.name, said, facts.head].filter(Boolean).join(", "))
+    this.stage.setAttribute("aria-label", [this.name, said, found, facts.head].filter(Boolean).join(", "))
     this.root.dataset.imageId = facts.image_id ?? ""
   }
 

@@ -217,7 +217,7 @@ class Viewer {
     const known = facts.status === "fulfilled" ? facts.value : { head: "", facts: [] }
     side.item = item
     side.own = item
-    side.tell(known, item.said)
+    side.tell(known, item.said, item.found)
     if (picture.status === "rejected") side.fail(picture.reason.message, known.thumbnail)
     else side.take(picture.value)
     this.#setSlices(side, known)
@@ -273,7 +273,7 @@ class Viewer {
     stack.loading = true
     while (side.stack === stack) {
       const { at } = stack
-      const item = stack.series ? { row: stack.series[at], said: side.own.said } : side.own
+      const item = stack.series ? { row: stack.series[at], said: side.own.said, found: at === stack.own ? side.own.found : "" } : side.own
       const address = (place) =>
         stack.series ? this.#valuesAddress({ row: stack.series[place] }) : this.#valuesAddress(side.own, place)
       const wants = [pictureOf(address(at)), stack.series ? this.#facts(item) : side.facts]
@@ -284,7 +284,7 @@ class Viewer {
         side.fail(picture.reason.message, facts.value?.thumbnail)
         side.slices.hidden = false
       } else side.take(picture.value)
-      if (stack.series && facts.status === "fulfilled") side.tell(facts.value, item.said)
+      if (stack.series && facts.status === "fulfilled") side.tell(facts.value, item.said, item.found)
       await this.#overlay(side)
       this.#paint()
       if (stack.at === at) {
