@@ -2,6 +2,10 @@
 
 Owns the loop. Stopped or killed, it goes on at its last checkpoint: a step's batch follows from the seed and its number
 alone. What is exported is the running mean of the weights.
+
+In training a batch norm divides by the spread of the batch, which a rare kind of image widens for itself; in use it
+divides by the running mean of these spreads, and the same image comes out larger, in one norm after the other. So the
+last steps are taken with the statistics that will be used: the network learns to do with them.
 """
 
 from __future__ import annotations
@@ -88,6 +92,7 @@ class Recipe:
         kind_weight: Of the loss that brings images of one modality and anatomy together.
         teacher_weight: Of the imitation of the teacher.
         grain_share: Norm of an embedding's grain in units of its part that is shared with sentences.
+        settled_share: Part of the last round, at its end, in which batch norms keep their statistics.
         unknown_words: Share of words that are replaced by ones that are never trained, so that an unknown word in a
             query says nothing.
     """
@@ -111,6 +116,7 @@ class Recipe:
     kind_weight: float = 0.2
     teacher_weight: float = 1.0
     grain_share: float = 0.25
+    settled_share: float = 0.15
     unknown_words: float = 0.04
 
     @property
@@ -132,6 +138,16 @@ class Recipe:
                 return part, first
             first += part.steps
         raise ValueError(f"Expected a step below {self.steps}, but step = {step}.")
+
+    def settled(self, step: int) -> bool:
+        """Whether batch norms keep their statistics in a step.
+
+        Example:
+            >>> recipe = Recipe(rounds=(Round(steps=100), Round(steps=20)), settled_share=0.1)
+            >>> [step for step in range(120) if recipe.settled(step)]
+            [118, 119]
+        """
+        return self.steps - step <= int(self.rounds[-1].steps * self.settled_share)
 
     def shortened(self, steps: int) -> Recipe:
         """The same with so many steps at most; what is cut off are the last ones.
@@ -311,6 +327,8 @@ class _Work:
         from torch.nn import functional
 
         r, model, batch = self.recipe, self.model, ready.batch
+        if r.settled(step):
+            self._settle()
         rate = _rate(step, r)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -368,6 +386,16 @@ class _Work:
             self._used[torch.unique(ready.tokens)] = True
             self._follow(step)
         return {name: float(value.detach()) for name, value in parts.items()}
+
+    def _settle(self) -> None:
+        """Give batch norms the mean of their statistics, and let them keep it; done again, it changes nothing."""
+        from torch import nn
+
+        for name, module in self.model.named_modules():
+            if isinstance(module, nn.BatchNorm2d) and module.training:
+                module.eval()
+                for part in ("running_mean", "running_var"):
+                    getattr(module, part).copy_(self._mean[f"{name}.{part}"])
 
     def _follow(self, step: int) -> None:
         """Move the running mean; in the beginning it follows quickly."""

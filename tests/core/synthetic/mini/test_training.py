@@ -105,3 +105,23 @@ def test_the_second_round_starts_the_learning_rate_again() -> None:
     short = recipe.shortened(10)
     assert short.steps == 10
     assert training._rate(9, short) < 0.2
+
+
+def test_the_last_steps_are_taken_with_the_statistics_that_are_exported(tmp_path, monkeypatch, one_thread) -> None:
+    recipe = Recipe(rounds=(Round(steps=4),), images=6, of_kind=4, warm_up=1, settled_share=0.5)
+    seen: list[dict[str, torch.Tensor]] = []
+    follow = training._Work._follow
+
+    def remember(work, step) -> None:
+        follow(work, step)
+        seen.append({name: tensor.clone() for name, tensor in work.model.state_dict().items()})
+
+    monkeypatch.setattr(training._Work, "_follow", remember)
+    weights = train(made_up(), recipe, folder=tmp_path, checkpoint_every=1)
+    statistics = [name for name in weights if name.endswith(("running_mean", "running_var"))]
+    assert statistics
+    for name in statistics:
+        assert not torch.equal(seen[0][name], seen[1][name]), "before, every batch moves them"
+        assert torch.equal(seen[2][name], seen[3][name])
+        assert torch.equal(weights[name], seen[3][name])
+    assert not torch.equal(seen[2]["visual.trunk.conv_stem.weight"], seen[3]["visual.trunk.conv_stem.weight"])
