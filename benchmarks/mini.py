@@ -22,6 +22,8 @@ import numpy as np
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
+from radcbir_core.encoders.torch.soundness import FAR
+from radcbir_core.encoders.torch.torch_encoder import TorchEncoder
 from radcbir_core.synthetic.mini.examples import load_examples
 from radcbir_core.synthetic.mini.network import GRAIN, SHARED, export, new_model
 
@@ -69,6 +71,15 @@ class Images:
             ]
             parts.append(encoder.encode_images(pixels))
         return np.concatenate(parts)
+
+    def astray(self, encoder: TorchEncoder) -> int:
+        """How many of them lead the encoder's batch norms astray."""
+        count = 0
+        for start in range(0, len(self.where), encoder.batch_size):
+            some = self.where[start : start + encoder.batch_size]
+            found = encoder.astray([self.collections[c].read_image(row).pixels for c, row in some])
+            count += int((found.furthest > FAR).sum())
+        return count
 
     def labels(self, level: str) -> np.ndarray:
         """A label an image, "" where it has none at that level."""
@@ -270,6 +281,8 @@ def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[s
             alone = {level: precision_at_1(images, shared, level, queries=queries) for level in LEVELS}
             cells = ", ".join(f"{level} {f['micro']:.3f} / {f['macro']:.3f}" for level, f in alone.items())
             lines.append(f"\nBy the {SHARED} dimensions shared with sentences alone: {cells}.")
+        if isinstance(mini, TorchEncoder):
+            lines.append(f"\nBatch norms go astray on {images.astray(mini)} of {len(images.where)} images.")
         lines += [
             f"\n**{name.capitalize()} images, text to image**, P@10 over five phrasings\n",
             f"| text asks for | images | prevalence in its anatomy | {mini.encoder_id} | random weights |",

@@ -50,6 +50,7 @@ from radcbir_core.encoders.files.hub import is_repository
 from radcbir_core.encoders.kits.kit_json import KIT
 from radcbir_core.encoders.kits.kit_probe import check_probe
 from radcbir_core.encoders.torch.support import resolve_device
+from radcbir_core.encoders.torch.torch_encoder import TorchEncoder
 from radcbir_core.errors import EncoderError
 from radcbir_core.images.fitting import FITS, Fit
 
@@ -226,7 +227,8 @@ def load_checkpoint(
         fit: Overrides the published fit.
 
     Raises:
-        EncoderError: The files are damaged, do not fit together, or need a family that is not known here.
+        EncoderError: The files are damaged, do not fit together, need a family that is not known here, or hold weights
+            that are not sound.
     """
     load, keys = _LOADERS.get(checkpoint.family, (None, ()))
     if load is None:
@@ -241,7 +243,9 @@ def load_checkpoint(
             f"Expected a recipe of {', '.join(keys) or 'nothing'} for the family {checkpoint.family}, "
             f"but it has {shown(', '.join(strange))}. It was made by a newer RadCBIR: install that one."
         )
-    return load(checkpoint, spec=spec, encoder_id=encoder_id, title=title, device=device, fit=fit)
+    encoder = load(checkpoint, spec=spec, encoder_id=encoder_id, title=title, device=device, fit=fit)
+    encoder.check_sound()
+    return encoder
 
 
 def _with_output(checkpoint: Checkpoint, output: str | None) -> Checkpoint:
@@ -478,7 +482,7 @@ def _form(prefix: str) -> _Form:
 
 
 # What makes an encoder of a family's checkpoint, and which keys its recipe may have.
-_LOADERS: Mapping[str, tuple[Callable[..., Encoder], tuple[str, ...]]] = {
+_LOADERS: Mapping[str, tuple[Callable[..., TorchEncoder], tuple[str, ...]]] = {
     "open_clip": (open_clip.OpenClipEncoder, ()),
     "transformers": (transformers.TransformersEncoder, ("output",)),
     "timm": (timm.TimmEncoder, ("output",)),

@@ -25,6 +25,15 @@ from radcbir_core.encoders.base import (
 from radcbir_core.encoders.files.weights import weights_digest
 from radcbir_core.encoders.kits.kit_probe import probe_images
 from radcbir_core.encoders.torch.half_precision import choose_precision
+from radcbir_core.encoders.torch.soundness import (
+    KNOWN_FAULTS,
+    Astray,
+    check_astray,
+    check_numbers,
+    has_norms,
+    images_to_look_at,
+    watched,
+)
 from radcbir_core.encoders.torch.support import ON_CPU, encode_shrinking, first_line
 from radcbir_core.encoders.transform import Transform
 from radcbir_core.errors import EncoderError
@@ -76,6 +85,9 @@ class TorchEncoder(ABC):
         digest: SHA-256, hex, of the weights; computed from the model where it is empty. A library that renames a
             file's weights in its modules may rename them otherwise in its next version.
         **named: What it is called, and where it computes; see :class:`Named`.
+
+    Raises:
+        EncoderError: A weight is no finite number, or a variance below 0.
     """
 
     supports_patches = False
@@ -99,6 +111,7 @@ class TorchEncoder(ABC):
         self.dimension = dimension
         self.supports_text = False
         self.preprocessing = preprocessing
+        check_numbers(model, encoder_id=self.encoder_id)
         self.weights_digest = digest or weights_digest(model)
         # Left out are the tokenizer, which decides no image's embedding, and the files' place and format.
         self.fingerprint = fingerprint_of(
@@ -112,6 +125,28 @@ class TorchEncoder(ABC):
         self._configuration = configuration
         self._no_text = no_text
         self._model = _to_device(model, device)
+
+    def check_sound(self) -> None:
+        """Make sure that its batch norms are given what they have the statistics of; encodes a dozen fixed images.
+
+        Networks without batch norms pass, and weights whose fault is known and told of.
+
+        Raises:
+            EncoderError: They are given something else: see :mod:`radcbir_core.encoders.torch.soundness`.
+        """
+        if self.weights_digest not in KNOWN_FAULTS and has_norms(self._model):
+            check_astray(self.astray(images_to_look_at()), encoder_id=self.encoder_id)
+
+    def astray(self, images: Sequence[npt.NDArray[np.uint8]]) -> Astray:
+        """What the network's batch norms are given of decoded images.
+
+        Raises:
+            EncoderError: As :meth:`encode_prepared`.
+        """
+        inputs = self._checked_inputs(np.stack([self.prepare(image) for image in images]))
+        with watched(self._model) as found:
+            self._encoded(self._image_features, inputs)
+        return found[0]
 
     def prepare(self, pixels: npt.NDArray[np.uint8]) -> Float32Array:
         """One image, (H, W) or (H, W, 3) uint8, as the network's input, (3, height, width) float32.

@@ -102,7 +102,7 @@ def make_mini(
     }
     output.mkdir(parents=True, exist_ok=True)
     documents = {"training.json": (json.dumps(record, indent=1) + "\n").encode()}
-    export(weights, output, documents=documents, trained_on=training_list_of(examples))
+    export(weights, output, documents=documents, trained_on=training_list_of(examples), look_at=examples.prepared)
     return examples
 
 

@@ -190,8 +190,14 @@ def test_larger_inputs_come_in_smaller_batches(size: Any, device: str, batch: in
 
 
 def test_numbers_that_are_no_embedding() -> None:
+    with pytest.raises(
+        EncoderError, match="Expected weights that are finite numbers, but weight of sides has 1 of 1 t"
+    ):
+        Sides(weight=float("nan"))
+    encoder = Sides()
+    torch.nn.init.constant_(encoder._model.weight, float("nan"))
     with pytest.raises(EncoderError, match="Expected finite embeddings, but encoder sides gave some that are not"):
-        Sides(weight=float("nan")).encode_images(IMAGES)
+        encoder.encode_images(IMAGES)
     with pytest.raises(EncoderError, match=r"of 3 numbers, but sides gave shape \(5, 2\)\. .* in its config\.json"):
         Sides(dimension=3).encode_images(IMAGES)
 
