@@ -443,11 +443,15 @@ def check_committed(loaded: list[Encoder]) -> Iterator[Finding]:
         loaded: It is put here.
     """
     from radcbir_core.encoders import registry
+    from radcbir_core.encoders.torch.soundness import KNOWN_FAULTS
 
     started = time.monotonic()
     loaded.append(registry.load_encoder(COMMITTED, device="cpu"))
     folder = registry.ROOT / f"data/encoders/{COMMITTED}"
     yield Finding(f"encoder {COMMITTED}", "ok", f"comes with RadCBIR; {_verified(folder, time.monotonic() - started)}")
+    if fault := KNOWN_FAULTS.get(loaded[-1].weights_digest):
+        advice = "Use another encoder for such images."
+        yield Finding(f"weights of {COMMITTED}", "warning", f"not sound: {fault}", advice)
     from radcbir_core.collections.layout import list_collections
 
     for name in list_collections():

@@ -341,6 +341,11 @@ class TestEncoders:
         add_probe(folder)
         (finding,) = doctor.check_committed([])
         assert "6 images and 2 texts of its probe give the recorded embeddings" in finding.found
+        faults = {loaded[0].weights_digest: "it sees double"}
+        monkeypatch.setattr("radcbir_core.encoders.torch.soundness.KNOWN_FAULTS", faults)
+        _, finding = doctor.check_committed([])
+        assert (finding.check, finding.result) == ("weights of radcbir-mini", "warning")
+        assert finding.found == "not sound: it sees double"
         (folder / "open_clip_model.safetensors").write_bytes(b"short")
         (finding,) = doctor._kept("encoder radcbir-mini", lambda: doctor.check_committed([]))
         assert finding.result == "failed"
