@@ -357,6 +357,21 @@ def test_it_opens_from_the_sidebar_with_the_query_and_is_left_to_where_it_was_op
     assert any("hits" in one or "Hits" in one for one in [html(at), words(at)])
 
 
+def test_after_a_reload_it_is_left_to_where_it_was_opened_too(app) -> None:
+    at = app("pathology", collection="small", encoder="pixels", view="ranking")
+    (present,) = [link.proto for link in at.sidebar.get("page_link") if link.proto.label == "Present"]
+    opened = {name: values[0] for name, values in parse_qs(present.query_string).items()}
+    assert opened["from"] == "pathology?view=ranking"
+    for given, page in ((opened, "pathology"), ({**opened, "from": "https://a.example"}, "home")):
+        at = app("presentation", **given)
+        at.session_state["radcbir:page-before"] = None  # as after a reload: tests begin at Home
+        button(at, "Next").click().run()
+        button(at, "Leave").click().run()
+        assert not complaints(at)
+        assert at.session_state["radcbir:page"] == page
+        assert ("view" in at.query_params) == (page == "pathology")
+
+
 def test_nothing_is_named_by_id_path_or_patient(app, store) -> None:
     manifest = store.collection.manifest
     names = {*manifest.column("image_id"), *manifest.column("path"), *manifest.column("patient_id")} - {""}

@@ -141,7 +141,7 @@ def choose(title: str) -> Choice:
             icon=":material/slideshow:",
             width="stretch",
             help="These images and this encoder as a story in six slides, for a room and a projector",
-            query_params=state.parameters_for(image=state.get("image")),
+            query_params=state.parameters_for(image=state.get("image"), **{state.FROM: state.here(title.lower())}),
         )
     return chosen
 

@@ -38,7 +38,8 @@ labels counted in the selection) and ``values`` (``all`` of these). On Compare: 
 ``show`` (the one in full), ``part`` (of it), ``find`` (in its problems). On Review: ``part``
 (``studies``), ``kind`` (images, pairs, corrections or gone), ``tag``, ``by``, ``standing`` (of corrections), ``where``,
 ``page``, ``image`` and ``beside`` (the case in large). On Reading: ``study`` and ``reader``. On
-Presentation: ``step``, ``image`` (the case), ``cases`` (which of those offered), ``failure`` (which) and ``text``.
+Presentation: ``step``, ``image`` (the case), ``cases`` (which of those offered), ``failure`` (which), ``text`` and
+``from`` (the page that it was opened on, with its parameters: a session that begins with it goes back there).
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode
 
 import streamlit as st
 
@@ -54,6 +55,7 @@ from pages.parts.frame.text import literal
 from radcbir_core.wording import parted_condition
 
 SHARED: Final = ("collection", "encoder")
+FROM: Final = "from"
 DEFAULT_K: Final = 10
 """How many hits are shown, and how many P@k is of, where nobody has chosen: the same on every page."""
 
@@ -102,13 +104,25 @@ def enter(page: str) -> None:
 
 
 def came_from() -> str | None:
-    """The page that was open before this one; None where this is the first of the session."""
+    """The page that was open before this one; of the first of a session what the URL says, or None."""
     before: str | None = st.session_state.get(_BEFORE)
-    return before
+    return before or (get(FROM) or "").partition("?")[0] or None
+
+
+def here(page: str) -> str:
+    """This page as it is shown now, for :data:`FROM` in the URL of another, where it outlives a reload."""
+    own = {name: values for name, values in _now().items() if name not in (*SHARED, "tour")}
+    return f"{page}?{urlencode(own, doseq=True)}" if own else page
 
 
 def left_at(page: str) -> dict[str, list[str]]:
-    """The URL parameters to open another page with: where it was left, with the collection and encoder open now."""
+    """The URL parameters to open another page with: where it was left, with the collection and encoder open now.
+
+    A session that begins with a page that was opened on another knows that one by :data:`FROM`.
+    """
+    came, _, parameters = (get(FROM) or "").partition("?")
+    if came == page and page not in _visits():
+        return {**parse_qs(parameters), **{name: st.query_params.get_all(name) for name in SHARED if get(name)}}
     memory = {name: values for name, values in _visits().get(page, {}).items() if name not in (*SHARED, "tour")}
     now = {name: st.query_params.get_all(name) for name in SHARED if get(name)}
     if now.get("collection") != _visits().get(page, {}).get("collection"):
