@@ -41,6 +41,7 @@ _THREADS: Final = 4
 
 Pixels = npt.NDArray[np.uint8]
 Search = Callable[[EmbeddedQuery], Answer]
+Remark = Callable[[Content, Pixels], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,14 @@ class AskedFile:
         query: Its vector, to search with; None where it cannot be used.
         frame: Which of its frames was taken, from 0: the middle one; None of a file with one.
         problem: Why it cannot be used; "" where it can.
+        remark: What was said of its content and its picture; "" where nothing was.
     """
 
     name: str
     query: EmbeddedQuery | None
     frame: int | None = None
     problem: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ def files_embedded(
     *,
     frame: int | None = None,
     change: Callable[[Pixels], Pixels] | None = None,
+    remark: Remark | None = None,
 ) -> Iterator[AskedFile]:
     """Decode and embed files, some at a time, in their order.
 
@@ -130,6 +134,8 @@ def files_embedded(
         retriever: Whose encoder.
         frame: Of files with several, from 0; the middle one by default.
         change: What is done to the pixels of each before.
+        remark: Looks at the content of a file and at its picture, as it is before any change; called in several threads
+            at once.
 
     Yields:
         Each file, with its vector or the reason why there is none.
@@ -141,13 +147,14 @@ def files_embedded(
     with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as threads:
         for start in range(0, len(files), TOGETHER):
             chunk = files[start : start + TOGETHER]
-            decoded = list(threads.map(lambda file: _decoded(file, frame, change), chunk))
+            decoded = list(threads.map(lambda file: _decoded(file, frame, change, remark), chunk))
             vectors = _embedded([one.pixels for one in decoded if one.pixels is not None], retriever)
             for file, one in zip(chunk, decoded, strict=True):
                 if one.pixels is None:
                     yield AskedFile(file.name, None, problem=one.problem)
                 else:
-                    yield AskedFile(file.name, EmbeddedQuery(FileQuery(one.file), next(vectors)), one.file.frame)
+                    query = EmbeddedQuery(FileQuery(one.file), next(vectors))
+                    yield AskedFile(file.name, query, one.file.frame, remark=one.remark)
 
 
 def hits_of(asked: AskedFile, search: Search) -> pd.DataFrame:
@@ -221,14 +228,18 @@ class _Decoded:
     pixels: Pixels | None
     file: FileOfImage = field(default_factory=FileOfImage)
     problem: str = ""
+    remark: str = ""
 
 
-def _decoded(file: QueryFile, frame: int | None, change: Callable[[Pixels], Pixels] | None) -> _Decoded:
+def _decoded(
+    file: QueryFile, frame: int | None, change: Callable[[Pixels], Pixels] | None, remark: Remark | None
+) -> _Decoded:
     try:
         content = file.read()
         image = decode_image(content, name=Path(file.name).name, frame=frame)
         changed = image.pixels if change is None else change(image.pixels)
-        return _Decoded(changed, FileOfImage(_digest(content), image.frame, image.frames))
+        said = "" if remark is None else remark(content, image.pixels)
+        return _Decoded(changed, FileOfImage(_digest(content), image.frame, image.frames), remark=said)
     except ImageError as error:
         return _Decoded(None, problem=str(error))
 

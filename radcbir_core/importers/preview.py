@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from radcbir_core.collections.manifests.manifest import COLUMNS, Manifest
 from radcbir_core.collections.records.record import PROBLEM_COLUMNS
+from radcbir_core.collections.text_boxes import HEADER_COLUMN
 from radcbir_core.errors import ImageError, ManifestError
 from radcbir_core.images import Limits, decode_image
 from radcbir_core.images.thumbnailing import thumbnail_of
@@ -208,6 +209,7 @@ class _Reading:
     refusal: ManifestError | None = None
     unlabeled: int = 0
     with_patient: int = 0
+    told: int = 0  # images whose header says that text is burned in
     _remarks: Counter[str] = field(default_factory=Counter)
     _files_refused_of: set[tuple[int, str]] = field(default_factory=set)
     _counts: dict[str, Counter[str]] = field(default_factory=lambda: {name: Counter() for name in COUNTED})
@@ -335,6 +337,7 @@ class _Reading:
         self.unlabeled += not cells["pathologies"]
         self._findings[line.source][str(cells["image_id"])] = [str(word) for word in cells["pathologies"]]
         self.with_patient += bool(cells.get("patient_id"))
+        self.told += cells.get(HEADER_COLUMN) == "YES"
         for column, images in self._images_of.items():
             if identifier := str(cells.get(column, "")):
                 images.setdefault(identifier, str(cells["image_id"]))
@@ -373,6 +376,11 @@ class _Reading:
             self.refusal = nothing_usable(self.sources, self.problems, rows=self.read)
         remarked = [f"In {counted(images, 'image')} looked at: {remark}" for remark, images in self._remarks.items()]
         said = [*(note for source in self.sources for note in source.notes), *united, *remarked]
+        if self.told:
+            said.append(
+                f"The headers of {counted(self.told, 'image')} of those read say that text that identifies is burned "
+                "into the pixels (BurnedInAnnotation). They come into the collection, and are listed as problems."
+            )
         notes = dict.fromkeys(said)
         hidden = {known.name for known in formats} == {"dicom"}
         return Preview(

@@ -170,6 +170,31 @@ def test_what_a_header_tells_of_an_upload_is_said_and_what_to_install(app, monke
     assert "requirements-ocr.txt" in html(at)
 
 
+def test_several_uploads_are_looked_at_one_by_one(app, monkeypatch) -> None:
+    pixels = np.asarray(written(text=False)).astype(np.uint16)
+    files = [
+        ("told.dcm", dicom_bytes(pixels, BurnedInAnnotation="YES")),
+        ("plain.dcm", dicom_bytes(pixels)),
+        ("words.png", png(written(text=True))),
+        ("none.png", png(written(text=False))),
+    ]
+    for installed, said in (
+        (False, ["its header says so", "", "", ""]),
+        (True, ["its header says so", "", "found at 1 place", ""]),
+    ):
+        monkeypatch.setattr(picture_look, "is_installed", lambda installed=installed: installed)
+        monkeypatch.setattr(picture_look, "_detector", StandIn)
+        at = app("retrieval", source="upload", upload="several")
+        at.file_uploader[0].set_value([(name, data, "application/octet-stream") for name, data in files])
+        at.run()
+        assert f"burned into {sum(map(bool, said))} image" in words(at)
+        assert ("is not looked for here" in words(at)) != installed
+        (table,) = [frame.value for frame in at.dataframe]
+        assert dict(zip(table["query"], table["text in pixels"], strict=True)) == dict(
+            zip([name for name, _ in files], said, strict=True)
+        )
+
+
 @pytest.mark.parametrize(("role", "said"), [("owner", "requirements-ocr.txt"), ("viewer", "not looked for here")])
 def test_how_to_look_for_text_in_an_upload_is_said_to_who_can_install_it(monkeypatch, role, said) -> None:
     monkeypatch.setattr("pages.parts.frame.rights.visitor", lambda: Visitor("anna", role))

@@ -16,9 +16,10 @@ import streamlit as st
 
 from pages.parts.frame import downloads, loaders, shell, state
 from pages.parts.frame.shell import Opened
+from pages.parts.frame.text import message
 from pages.parts.images import filters, gallery, map_selection
 from pages.parts.images.gallery import Labels
-from pages.parts.retrieval import batch_uploads, hits_panel, query_panel, upload
+from pages.parts.retrieval import batch_uploads, hits_panel, query_panel, upload, upload_text
 from pages.parts.retrieval.batch_uploads import Batch
 from radcbir_core.batch.batch_search import TOGETHER, FileQuery, files_embedded, hits_of
 from radcbir_core.wording import counted
@@ -81,7 +82,8 @@ def _going_on(opened: Opened, batch: Batch) -> None:
         end = time.monotonic() + _TURN_SECONDS
         while not batch.is_done and not batch.stopped:
             done = len(batch.asked)
-            batch.asked += list(files_embedded(batch.files.files[done : done + TOGETHER], retriever))
+            some = batch.files.files[done : done + TOGETHER]
+            batch.asked += list(files_embedded(some, retriever, remark=upload_text.said_of))
             if time.monotonic() > end:
                 break
     if batch.is_done or batch.stopped:
@@ -123,18 +125,29 @@ def _show_table(opened: Opened, batch: Batch, table: pd.DataFrame, controls: Any
         about="The hits of every image, a row each; files that cannot be read are rows with the reason",
         box=controls,
     )
+    remarks = {one.name: one.remark for one in batch.asked if one.remark}
+    if remarks:
+        st.warning(
+            f"Text seems to be burned into {counted(len(remarks), 'image')} of these. It may name somebody; the table "
+            "says of which.",
+            icon=":material/abc:",
+        )
+    if unseen := upload_text.not_looked():
+        st.caption(message(unseen))
     # A reason is a sentence, and read where there is room for it; without one its column says nothing.
     shown = (
         "query",
         *(["problem"] if len(failed) else []),
+        *(["text in pixels"] if remarks else []),
         "image_id",
         "similarity",
         "modality",
         "anatomy",
         "pathologies",
     )
-    columns = [name for name in shown if name in table]
-    first = table if "rank" not in table else table[(table["rank"] == 1) | (table["problem"] != "")]
+    first = table.assign(**{"text in pixels": table["query"].map(remarks).fillna("")}) if remarks else table
+    columns = [name for name in shown if name in first]
+    first = first if "rank" not in table else first[(table["rank"] == 1) | (table["problem"] != "")]
     st.dataframe(
         first[columns].rename(columns={"image_id": "first hit"}),
         hide_index=True,

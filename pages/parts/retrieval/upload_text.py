@@ -6,8 +6,12 @@ Owns what is said. What is found stays in the session, and what the text says is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from pages.parts.frame import rights
@@ -22,6 +26,8 @@ from radcbir_core.search.queries.query import ChangedQuery, ImageQuery, Query
 from radcbir_core.wording import counted
 
 _FOUND: Final = "radcbir:upload-text"
+_ONE_AT_A_TIME: Final = Lock()
+"""Many uploads are decoded at once, and looked at by one detector."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ def known(upload: Upload, image: DecodedImage) -> UploadText:
     kept: tuple[Any, UploadText] | None = st.session_state.get(_FOUND)
     key = (upload.sha256, image.frame)
     if kept is None or kept[0] != key:
-        kept = (key, _looked(upload, image, look_if_installed()))
+        kept = (key, _looked(upload.data, image.pixels, look_if_installed()))
         st.session_state[_FOUND] = kept
     return kept[1]
 
@@ -97,12 +103,29 @@ def files_told() -> list[str]:
     return [kept[0][0]] if kept is not None and kept[1].told else []
 
 
-def _looked(upload: Upload, image: DecodedImage, look: Look | None) -> UploadText:
-    told = image.format == "DICOM" and header_tells(upload.data)
+def said_of(content: Path | bytes, pixels: npt.NDArray[np.uint8]) -> str:
+    """What is to be said of one upload of many, in a few words; "" where no text seems burned in."""
+    with _ONE_AT_A_TIME:
+        found = _looked(content, pixels, look_if_installed())
+    said = ["its header says so"] if found.told else []
+    said += [f"found at {counted(found.places, 'place')}"] if found.state == TEXT else []
+    said += [found.error] if found.error else []
+    return ", ".join(said)
+
+
+def not_looked() -> str:
+    """Why text was not looked for in the pixels of uploads, in a sentence; "" where it was."""
+    if look_if_installed() is not None:
+        return ""
+    return "Text in their pixels is not looked for here." + (f" {what_is_missing()}" if rights.may("owner") else "")
+
+
+def _looked(content: Path | bytes, pixels: npt.NDArray[np.uint8], look: Look | None) -> UploadText:
+    told = header_tells(content)
     if look is None:
         return UploadText(told, None)
     try:
-        state, boxes = look(image.pixels)
+        state, boxes = look(pixels)
     except TextDetectionError as error:
         return UploadText(told, None, error=str(error))
     return UploadText(told, state, len(boxes))

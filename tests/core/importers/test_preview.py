@@ -220,3 +220,14 @@ def test_what_is_remarked_of_files_is_said_as_the_import_says_it(tmp_path):
     report = import_as(ImportRequest([tmp_path], "real"), format_name="manifest")
     assert f"In 2 images looked at: {RESAMPLED}" in dry_run.notes
     assert f"In 2 images: {RESAMPLED}" in report.notes
+
+
+def test_images_whose_header_says_that_text_is_burned_in_are_counted(tmp_path):
+    for number, said in enumerate(("YES", "NO", "YES", None)):
+        told = {} if said is None else {"BurnedInAnnotation": said}
+        data = dicom_bytes(np.full((8, 8), number, np.uint16), SOPInstanceUID=f"1.2.3.{number}", **told)
+        (tmp_path / f"{number}.dcm").write_bytes(data)
+    dry_run = preview(ImportRequest([tmp_path], "any"))
+    assert any(note.startswith("The headers of 2 images of those read say") for note in dry_run.notes)
+    assert dry_run.problem_count == 0
+    assert SECRET not in str(dry_run.notes)
