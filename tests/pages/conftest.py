@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from streamlit.components.v2 import manifest_scanner
+from streamlit.runtime.scriptrunner.script_cache import ScriptCache
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from radcbir_core.jobs import list_jobs
 from radcbir_core.jobs.kinds.embed_regions import EmbedRegions
@@ -24,6 +26,21 @@ from tests.stand_ins import use_stand_ins
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 App = Callable[..., AppTest]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def done_once() -> Iterator[None]:
+    """What a server does once is done once for all AppTests, each of which would do it anew.
+
+    To look through the installed packages for components takes as long as to draw a page.
+    """
+    found = manifest_scanner.scan_component_manifests()
+    compiled = ScriptCache()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", lambda: found)
+        for module in (app_test, local_script_runner):
+            patch.setattr(module, "ScriptCache", lambda: compiled)
+        yield
 
 
 @pytest.fixture
