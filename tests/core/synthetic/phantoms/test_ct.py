@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import numpy as np
 import pytest
@@ -22,6 +23,12 @@ DARK = {"infarct", "emphysema", "liver lesion", "renal cyst"}
 
 def _scene(anatomy):
     return next(scene for scene in SCENES if scene.anatomy == anatomy)
+
+
+@cache
+def _patient(scene, pathology, seed):
+    """Two images of a patient, drawn once for all tests that only look at them."""
+    return scene.draw(pathology, np.random.default_rng([1, seed]), 2)
 
 
 def _reduced(pixels):
@@ -61,7 +68,7 @@ def test_labels():
 def test_every_label_draws(scene, pathology):
     contrasts = []
     for seed in range(3):
-        drawn = scene.draw(pathology, np.random.default_rng([1, seed]), 2)
+        drawn = _patient(scene, pathology, seed)
         assert len(drawn) == 2
         for image in drawn:
             assert image.pixels.shape == (SIDE, SIDE)
@@ -86,7 +93,8 @@ def test_every_label_draws(scene, pathology):
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.anatomy)
 def test_one_state_gives_the_same_bytes_and_another_does_not(scene):
     pathology = scene.pathologies[-1]
-    first, again, other = (scene.draw(pathology, np.random.default_rng(seed), 2) for seed in (5, 5, 6))
+    first, other = (_patient(scene, pathology, seed) for seed in (0, 1))
+    again = scene.draw(pathology, np.random.default_rng([1, 0]), 2)
     for one, two in zip(first, again, strict=True):
         assert one.pixels.tobytes() == two.pixels.tobytes()
         assert one.lesion == two.lesion
@@ -95,7 +103,7 @@ def test_one_state_gives_the_same_bytes_and_another_does_not(scene):
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.anatomy)
 def test_images_of_a_patient_are_more_alike_than_of_two(scene):
-    patients = [scene.draw("normal", np.random.default_rng([2, seed]), 2) for seed in range(4)]
+    patients = [_patient(scene, "normal", seed) for seed in range(4)]
     within = [np.corrcoef(*(_reduced(image.pixels) for image in images))[0, 1] for images in patients]
     between = [
         np.corrcoef(_reduced(one[0].pixels), _reduced(two[0].pixels))[0, 1] for one, two in itertools.pairwise(patients)

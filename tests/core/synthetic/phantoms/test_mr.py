@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -23,6 +25,12 @@ EXPECTED = {
 
 def _scene(anatomy: str) -> Scene:
     return next(scene for scene in SCENES if scene.anatomy == anatomy)
+
+
+@cache
+def _patient(scene: Scene, pathology: str, seed: int) -> list[Drawn]:
+    """Two images of a patient, drawn once for all tests that only look at them."""
+    return scene.draw(pathology, np.random.default_rng(seed), 2)
 
 
 def _patients(anatomy: str, pathology: str, count: int, images: int = 1) -> list[list[Drawn]]:
@@ -54,7 +62,7 @@ def test_scenes_have_the_labels() -> None:
 @pytest.mark.parametrize(("scene", "pathology"), CASES, ids=IDS)
 def test_every_label_draws(scene: Scene, pathology: str) -> None:
     for seed in range(2):
-        drawn = scene.draw(pathology, np.random.default_rng(seed), 2)
+        drawn = _patient(scene, pathology, seed)
         assert len(drawn) == 2
         for image in drawn:
             assert image.pixels.shape == (SIDE, SIDE)
@@ -71,7 +79,8 @@ def test_every_label_draws(scene: Scene, pathology: str) -> None:
 
 @pytest.mark.parametrize(("scene", "pathology"), CASES, ids=IDS)
 def test_state_decides_everything(scene: Scene, pathology: str) -> None:
-    first, again, other = (scene.draw(pathology, np.random.default_rng(seed), 2) for seed in (11, 11, 12))
+    first, other = (_patient(scene, pathology, seed) for seed in (0, 1))
+    again = scene.draw(pathology, np.random.default_rng(0), 2)
     assert all(np.array_equal(a.pixels, b.pixels) and a.lesion == b.lesion for a, b in zip(first, again, strict=True))
     assert not np.array_equal(first[0].pixels, other[0].pixels)
     assert not np.array_equal(first[0].pixels, first[1].pixels)

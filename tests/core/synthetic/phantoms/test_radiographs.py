@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -20,11 +22,17 @@ from radcbir_core.synthetic.phantoms.radiographs.exposure import (
 from radcbir_core.synthetic.phantoms.radiographs.frame import Frame
 from radcbir_core.synthetic.phantoms.radiographs.limb import Motion, clipped, oval, part, thickness
 from radcbir_core.synthetic.phantoms.radiographs.shapes import curve, fill, inset, ribbon, table
-from radcbir_core.synthetic.phantoms.scenes import NORMAL, SIDE
+from radcbir_core.synthetic.phantoms.scenes import NORMAL, SIDE, Drawn, Scene
 
 LABELS = [(scene, pathology) for scene in SCENES for pathology in scene.pathologies]
 NAMES = [f"{scene.anatomy}-{pathology}" for scene, pathology in LABELS]
 CHEST, HAND, KNEE = SCENES
+
+
+@cache
+def patient(scene: Scene, pathology: str, seed: int) -> list[Drawn]:
+    """Two images of a patient, drawn once for all tests that only look at them."""
+    return scene.draw(pathology, np.random.default_rng(seed), 2)
 
 
 def plain(**changes: float) -> Exposure:
@@ -72,7 +80,7 @@ def test_scenes_have_the_labels_of_the_modality():
 @pytest.mark.parametrize(("scene", "pathology"), LABELS, ids=NAMES)
 @pytest.mark.parametrize("seed", range(2))
 def test_draws_images_of_the_label(scene, pathology, seed):
-    drawn = scene.draw(pathology, np.random.default_rng(seed), 2)
+    drawn = patient(scene, pathology, seed)
     assert len(drawn) == 2
     for image in drawn:
         assert image.pixels.shape == (SIDE, SIDE)
@@ -92,7 +100,8 @@ def test_draws_images_of_the_label(scene, pathology, seed):
 
 @pytest.mark.parametrize(("scene", "pathology"), LABELS, ids=NAMES)
 def test_one_state_gives_the_same_bytes_and_two_seeds_differ(scene, pathology):
-    first, again, other = (scene.draw(pathology, np.random.default_rng(seed), 1)[0] for seed in (5, 5, 6))
+    first, other = (patient(scene, pathology, seed)[0] for seed in (0, 1))
+    again = scene.draw(pathology, np.random.default_rng(0), 1)[0]
     assert first.pixels.tobytes() == again.pixels.tobytes()
     assert first.lesion == again.lesion
     assert np.abs(first.pixels.astype(int) - other.pixels).mean() > 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,12 @@ STEADY = View(shift_x=0, shift_z=0, tilt=0, turn=0, off=0)
 
 def _draw(scene: Scene, pathology: str, seed: int, images: int = 2) -> list[Drawn]:
     return scene.draw(pathology, np.random.default_rng(seed), images)
+
+
+@cache
+def _patient(scene: Scene, pathology: str, seed: int) -> list[Drawn]:
+    """Two images of a patient, drawn once for all tests that only look at them."""
+    return _draw(scene, pathology, seed)
 
 
 def _scene(anatomy: str) -> Scene:
@@ -53,7 +61,7 @@ def test_labels() -> None:
 @pytest.mark.parametrize(("scene", "pathology"), LABELS)
 def test_every_label_draws_with_its_ground_truth(scene: Scene, pathology: str) -> None:
     for seed in range(2):
-        drawn = _draw(scene, pathology, seed)
+        drawn = _patient(scene, pathology, seed)
         assert len(drawn) == 2
         for one in drawn:
             assert one.pixels.shape == (224, 224)
@@ -72,7 +80,8 @@ def test_every_label_draws_with_its_ground_truth(scene: Scene, pathology: str) -
 
 @pytest.mark.parametrize(("scene", "pathology"), LABELS)
 def test_one_state_gives_the_same_bytes_and_another_does_not(scene: Scene, pathology: str) -> None:
-    first, again, other = (_draw(scene, pathology, seed, 1)[0] for seed in (3, 3, 4))
+    first, other = (_patient(scene, pathology, seed)[0] for seed in (0, 1))
+    again = _draw(scene, pathology, 0)[0]
     assert first.pixels.tobytes() == again.pixels.tobytes()
     assert first.lesion == again.lesion
     assert first.pixels.tobytes() != other.pixels.tobytes()
@@ -80,7 +89,7 @@ def test_one_state_gives_the_same_bytes_and_another_does_not(scene: Scene, patho
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_images_of_one_patient_are_more_alike_than_of_two(scene: Scene) -> None:
-    pairs = [_draw(scene, scene.pathologies[-1], seed) for seed in range(4)]
+    pairs = [_patient(scene, scene.pathologies[-1], seed) for seed in range(4)]
     within = [np.corrcoef(_reduced(a).ravel(), _reduced(b).ravel())[0, 1] for a, b in pairs]
     across = [
         np.corrcoef(_reduced(pairs[k][0]).ravel(), _reduced(pairs[k - 1][1]).ravel())[0, 1] for k in range(len(pairs))
