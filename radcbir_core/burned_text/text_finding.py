@@ -23,7 +23,6 @@ from radcbir_core.burned_text.text_detector import Detector
 from radcbir_core.burned_text.text_rule import judged
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.locks import looking
-from radcbir_core.collections.records.record import write_problems
 from radcbir_core.collections.text_boxes import (
     DETECTOR_SOURCE,
     FAILED,
@@ -157,7 +156,7 @@ def _with_parts(found: TextBoxes, keys: npt.NDArray[np.uint64], parts: list[Path
     """What is known, and what the parts say beside that, the latest counting."""
     if not parts:
         return replace(found, detector=detector.name)
-    position = {int(key): row for row, key in enumerate(keys.tolist())}
+    position = {key: row for row, key in enumerate(keys.tolist())}
     states = found.states.copy()
     changed: dict[int, Boxes] = {}
     for path in parts:
@@ -170,7 +169,7 @@ def _with_parts(found: TextBoxes, keys: npt.NDArray[np.uint64], parts: list[Path
                 path.unlink(missing_ok=True)  # of another version, or cut off
             continue
         for place, key in enumerate(of_part.tolist()):
-            if (row := position.get(int(key))) is not None:
+            if (row := position.get(key)) is not None:
                 states[row], changed[row] = part.states[place], part.boxes(place)
     boxes = [changed[row] if row in changed else found.boxes(row) for row in range(len(keys))]
     return TextBoxes.of(states, boxes, detector=detector.name)
@@ -200,11 +199,13 @@ def _pixels(collection: Collection, row: int) -> npt.NDArray[np.uint8] | None:
 
 
 def _list(collection: Collection, found: TextBoxes) -> int:
-    """Write problems.csv with the images of which text is known, instead of those that were listed for it before."""
+    """List the images of which text is known among the problems, instead of those that were listed for it before.
+
+    Returns:
+        Of how many of them the header says it.
+    """
     manifest = collection.manifest
     told = burned_text_of(manifest).told
-    problems = collection.problems()
-    others = problems[~problems["source"].isin([DETECTOR_SOURCE, HEADER_SOURCE])]
-    listed = [others, header_problems(manifest, told), detector_problems(manifest, found)]
-    write_problems(collection.folder, pd.concat([one for one in listed if len(one)] or [others], ignore_index=True))
+    listed = pd.concat([header_problems(manifest, told), detector_problems(manifest, found)], ignore_index=True)
+    collection.add_problems(listed, instead_of=[DETECTOR_SOURCE, HEADER_SOURCE])
     return int(told.sum())

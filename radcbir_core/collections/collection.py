@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +24,11 @@ from radcbir_core.collections.manifests.manifest import FRAME_COLUMN, Manifest
 from radcbir_core.collections.records.record import (
     ARCHIVED,
     BLACKED_OUT,
-    PROBLEM_COLUMNS,
+    add_problems,
     digests_in,
     manifest_in,
     read_problems,
     read_record,
-    write_problems,
 )
 from radcbir_core.collections.text_boxes import FILTER, BurnedText, burned_text_of
 from radcbir_core.collections.thumbnails import ThumbnailShards
@@ -37,6 +36,10 @@ from radcbir_core.errors import FOLDER, CollectionError, ImageError, Remedy, Sta
 from radcbir_core.images import DecodedImage, decode_image
 from radcbir_core.notebook_html import facts
 from radcbir_core.progress import Progress, silent
+from radcbir_core.storage import disk_errors
+
+_PATIENCE = 60.0
+"""Seconds that whoever has worked for hours waits for who holds the gate, before what they list is refused."""
 
 
 def open_collection(name: str) -> Collection:
@@ -234,10 +237,22 @@ class Collection:
         """What could not be imported or decoded, all text: the columns are those of ``records/record.py``."""
         return read_problems(self.folder)
 
-    def add_problems(self, further: pd.DataFrame) -> None:
-        """Add rows to problems.csv, leaving out those that are there already."""
-        both = pd.concat([self.problems(), further[PROBLEM_COLUMNS].astype(str)], ignore_index=True)
-        write_problems(self.folder, both.drop_duplicates(ignore_index=True))
+    def add_problems(self, further: pd.DataFrame, *, instead_of: Sequence[str] = ()) -> None:
+        """Add rows to problems.csv, leaving out those that are there already.
+
+        Whoever builds with an encoder, embeds regions or looks for text does so beside the others, and none of them
+        loses what another one has listed. Not to be called while the collection's gate is held.
+
+        Args:
+            further: The rows, with the columns of ``records/record.py``.
+            instead_of: Sources whose rows go.
+
+        Raises:
+            CollectionError: Another process is changing the collection, or its list is damaged.
+            StorageError: No space left, or no permission.
+        """
+        with disk_errors(self.folder), locks.gate(self.folder, doing="changing", patience=_PATIENCE):
+            add_problems(self.folder, further, instead_of=instead_of)
 
     def encoder_ids(self) -> list[str]:
         """The encoders that this collection has embeddings of, or has begun to make them with; sorted."""

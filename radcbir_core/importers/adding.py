@@ -25,7 +25,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import SEPARATOR, add_to_history, history_of, remove_manifests
 from radcbir_core.collections.layout import Layout, list_collections
 from radcbir_core.collections.manifests.manifest import Manifest
-from radcbir_core.collections.records.record import PROBLEM_COLUMNS, manifest_facts, write_record
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS, add_problems, manifest_facts, write_record
 from radcbir_core.collections.writing import revised_collection
 from radcbir_core.embed import carry_over
 from radcbir_core.errors import CollectionError, CollectionNotFoundError, Remedy
@@ -82,7 +82,7 @@ def add_sources(
         return _report(before, [*joined.notes, NOTHING_NEW])
     with revised_collection(request.name, digest=before.digest) as folder:
         revised = Collection(folder)
-        revised.add_problems(joined.problems)
+        add_problems(folder, joined.problems)
         manifest = before.manifest if joined.table is None else Manifest(joined.table, digest="")
         record = _record(before.record, gathered.facts, manifest, problems=len(revised.problems()), fresh=joined.fresh)
         record |= {"image_root": str(joined.root), "title": request.title or before.title}

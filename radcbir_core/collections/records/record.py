@@ -6,7 +6,7 @@ manifest that is the collection's, so that writing it is what makes a change hap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -153,6 +153,24 @@ def _damaged_problems(path: Path) -> CollectionError:
         f"Expected the list of what could not be imported, but {path} is damaged. Copy it back from where the folder "
         "came from, or remove it: nothing else depends on it."
     )
+
+
+def add_problems(folder: Path, further: pd.DataFrame, *, instead_of: Sequence[str] = ()) -> None:
+    """Add rows to problems.csv of a folder that nobody else writes now, leaving out those that are there already.
+
+    Args:
+        folder: The collection's, or of one that is being made.
+        further: The rows, with :data:`PROBLEM_COLUMNS`.
+        instead_of: Sources whose rows go.
+
+    Raises:
+        CollectionError: The list is damaged.
+        OSError: No space left, or no permission.
+    """
+    before = read_problems(folder)
+    kept = before[~before["source"].isin(instead_of)]
+    both = pd.concat([kept, further[PROBLEM_COLUMNS].astype(str)], ignore_index=True)
+    write_problems(folder, both.drop_duplicates(ignore_index=True))
 
 
 def write_problems(folder: Path, problems: pd.DataFrame) -> None:

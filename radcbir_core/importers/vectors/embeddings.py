@@ -23,7 +23,7 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.corrections import remove_manifests
 from radcbir_core.collections.layout import Layout, check_name, list_collections
 from radcbir_core.collections.manifests.manifest import Manifest
-from radcbir_core.collections.records.record import manifest_facts, write_record
+from radcbir_core.collections.records.record import add_problems, manifest_facts, write_record
 from radcbir_core.collections.writing import new_collection, refuse_existing, revised_collection, write_collection
 from radcbir_core.encoders.base import folder_safe
 from radcbir_core.errors import NAME, CollectionExistsError, EncoderError, ManifestError, Remedy
@@ -160,7 +160,7 @@ def import_embeddings(
                 write_record(folder, Collection(folder).record | facts)
                 remove_manifests(folder, keep={Layout(folder).manifest.name})
             revised = Collection(folder)
-            revised.add_problems(matched.problems)
+            add_problems(folder, matched.problems)
             old = before if encoder_id in before.encoder_ids() else None
             write_encoder(revised, encoder_id, vectors, matched, old=old, changes=changes, progress=progress)
             _finish(revised, changes, notes=joined.notes, title=title, root=root)

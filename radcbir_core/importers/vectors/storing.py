@@ -17,7 +17,7 @@ import pyarrow as pa
 from radcbir_core.collections.artifacts import EMBEDDINGS
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.encoder_data.store import IMPORTED, EncoderStore, write_encoder_record
-from radcbir_core.collections.records.record import PROBLEM_COLUMNS
+from radcbir_core.collections.records.record import add_problems
 from radcbir_core.encoders.base import fingerprint_of
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers.vectors.matching import Matched
@@ -115,7 +115,7 @@ def write_encoder(
         unusable = collection.manifest.rows(rows, ["path", "image_id"])
         unusable["source"], unusable["line"] = f"import {encoder_id}", ""
         unusable["reason"] = [reasons[row] for row in rows]
-        collection.add_problems(unusable[PROBLEM_COLUMNS])
+        add_problems(collection.folder, unusable)
     fingerprint = fingerprint_of({"family": "imported", "encoder_id": encoder_id, "dimension": dimension})
     if store is not None and store.is_current(EMBEDDINGS) and digest_file(store.embeddings_path) == digest_file(path):
         return

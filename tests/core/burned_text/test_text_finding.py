@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from radcbir_core.burned_text import text_finding
@@ -144,3 +147,29 @@ def test_one_looks_at_a_time_and_nobody_removes_the_collection_meanwhile(tmp_pat
             remove_collection("c")
     find_text(collection, StandIn())
     remove_collection("c")
+
+
+def test_what_a_build_lists_meanwhile_is_not_lost(tmp_path, monkeypatch) -> None:
+    collection = with_texts(tmp_path / "pictures")
+    made = text_finding.detector_problems
+    further = pd.DataFrame([{"source": "build", "line": "", "path": "0.png", "image_id": "0", "reason": "cut off"}])
+
+    def slow(manifest, found):
+        open_collection("c").add_problems(further)  # while this one makes its own
+        return made(manifest, found)
+
+    monkeypatch.setattr(text_finding, "detector_problems", slow)
+    find_text(collection, StandIn())
+    assert open_collection("c").problems()["source"].tolist() == ["build", "text detector", "text detector"]
+
+
+def test_several_at_once_list_all_problems(tmp_path) -> None:
+    collection = with_texts(tmp_path / "pictures")
+
+    def listed(number: int) -> None:
+        row = {"source": f"build {number}", "line": "", "path": "", "image_id": "", "reason": "cut off"}
+        open_collection("c").add_problems(pd.DataFrame([row]))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(listed, range(24)))
+    assert sorted(collection.problems()["source"]) == sorted(f"build {number}" for number in range(24))

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from radcbir_core.collections.collection import PROBLEM_COLUMNS, Collection, open_collection
+from radcbir_core.collections.collection import Collection, open_collection
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.collections.writing import revised_collection
 from radcbir_core.errors import CollectionError, ManifestError
 from radcbir_core.importers import import_collection

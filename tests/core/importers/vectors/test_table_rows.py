@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from radcbir_core.collections.collection import PROBLEM_COLUMNS
+from radcbir_core.collections.records.record import PROBLEM_COLUMNS
 from radcbir_core.importers.vectors.table_rows import problems_table
 
 
