@@ -25,8 +25,7 @@ def find_text_in(
     part that looks, it tells what the headers of DICOM files say.
     """
     from radcbir_core.burned_text.text_detector import is_installed, load_detector, what_is_missing
-    from radcbir_core.burned_text.text_finding import find_text
-    from radcbir_core.burned_text.thumbnail_blackout import black_out_thumbnails
+    from radcbir_core.burned_text.thumbnail_blackout import find_and_black_out
 
     collection = open_collection(name)
     if not is_installed():
@@ -36,9 +35,7 @@ def find_text_in(
     detector = load_detector()
     put_on_record("find burned-in text", name)
     with bars() as progress:
-        report = find_text(collection, detector, anew=anew, progress=progress)
-        if collection.blacks_out and report.looked_at:
-            black_out_thumbnails(name, progress=progress)
+        report = find_and_black_out(collection, detector, anew=anew, progress=progress)
     print(f"Looked at {counted(report.looked_at, 'image')} of {report.images:,} with {report.detector}.")
     _say_known(collection)
     if report.failed:

@@ -23,7 +23,11 @@ CHANGING = {
     "radcbir_core.importers.uploads.kept_uploads": {"keep_upload", "remove_unused"},
     "radcbir_core.projection.map_making": {"delete_map", "make_map", "project_store", "renew_maps"},
     "radcbir_core.burned_text.text_finding": {"find_text"},
-    "radcbir_core.burned_text.thumbnail_blackout": {"black_out_thumbnails", "show_thumbnails_whole"},
+    "radcbir_core.burned_text.thumbnail_blackout": {
+        "black_out_thumbnails",
+        "find_and_black_out",
+        "show_thumbnails_whole",
+    },
     "radcbir_core.importers.preview": {"preview"},  # reads what somebody names
     "radcbir_core.audit": {"record"},
     "radcbir_core.collections.reviews.reviewing": {

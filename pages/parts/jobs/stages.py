@@ -69,7 +69,11 @@ EVALUATION: Final = {
     "folds": "Hold out patients, and check chances on them",
 }
 """The stages of evaluations, in no order: each has some of them."""
-BURNED_TEXT: Final = {"text-boxes": "Look for text in the images", "blackout": "Paint text black in the thumbnails"}
+BURNED_TEXT: Final = {
+    "text-boxes": "Look for text in the images",
+    "blackout": "Paint text black in the thumbnails",
+    "thumbnails-whole": "Make the thumbnails as they were",
+}
 """The stages of what is done about text in pixels."""
 _LABELS: Final = {
     START: "Begin",
@@ -95,7 +99,7 @@ _IMAGES: Final = _Unit("image", "images", with_rate=True)
 _UNITS: Final = {
     **dict.fromkeys(("first", "draw", "write", "import", "table"), _IMAGES),
     **{artifact.name: _IMAGES for artifact in ARTIFACTS if artifact.counts_images},
-    **dict.fromkeys(("text-boxes", "blackout"), _IMAGES),
+    **dict.fromkeys(BURNED_TEXT, _IMAGES),
     "archive": _Unit("MB", "MB", with_rate=True),
     "projection": _Unit("epoch", "epochs"),
     "export": _Unit("row", "rows", with_rate=True),

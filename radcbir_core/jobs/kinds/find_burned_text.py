@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, Self, get_args
 
 from radcbir_core.burned_text.text_detector import is_installed, load_detector, what_is_missing
-from radcbir_core.burned_text.text_finding import find_text
-from radcbir_core.burned_text.thumbnail_blackout import black_out_thumbnails, show_thumbnails_whole
+from radcbir_core.burned_text.thumbnail_blackout import (
+    black_out_thumbnails,
+    find_and_black_out,
+    show_thumbnails_whole,
+)
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.errors import CollectionError, TextDetectionError
 from radcbir_core.jobs.kinds import Telling, collection_place
@@ -75,10 +78,8 @@ class FindBurnedText:
             show_thumbnails_whole(self.name, progress=telling)
             return
         if self.wish == "find":
-            collection = open_collection(self.name)
-            report = find_text(collection, load_detector(), progress=telling)
-            if not (collection.blacks_out and report.looked_at):
-                return
+            find_and_black_out(open_collection(self.name), load_detector(), progress=telling)
+            return
         black_out_thumbnails(self.name, progress=telling)
 
     def to_json(self) -> dict[str, Any]:

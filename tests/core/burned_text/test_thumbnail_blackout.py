@@ -10,7 +10,11 @@ import pytest
 
 from radcbir_core.burned_text import thumbnail_blackout
 from radcbir_core.burned_text.text_finding import find_text
-from radcbir_core.burned_text.thumbnail_blackout import black_out_thumbnails, show_thumbnails_whole
+from radcbir_core.burned_text.thumbnail_blackout import (
+    black_out_thumbnails,
+    find_and_black_out,
+    show_thumbnails_whole,
+)
 from radcbir_core.collections.archive import open_archive, write_archive
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.embed import mend_thumbnails
@@ -115,12 +119,48 @@ def test_an_archive_has_them_black_and_knows_where(built, tmp_path) -> None:
     assert not any(shows_text(open_collection("d"), row) for row in range(6))
 
 
+def test_thumbnails_follow_where_text_is_looked_for_again(built) -> None:
+    before = [built.thumbnail(row) for row in range(6)]
+    black_out_thumbnails("c")
+    # To this one they are marks, which are not hidden.
+    told = []
+    find_and_black_out(
+        open_collection("c"), StandIn(symbols=1, name="other"), progress=lambda step, *_: told.append(step)
+    )
+    assert list(dict.fromkeys(told)) == ["text-boxes", thumbnail_blackout.BLACK]
+    collection = open_collection("c")
+    assert collection.blacks_out
+    assert [collection.thumbnail(row) for row in range(6)] == before
+    find_and_black_out(collection, StandIn(name="third"))
+    assert not any(shows_text(open_collection("c"), row) for row in range(6))
+    # Nobody has looked at anything: all stays as it is.
+    find_and_black_out(open_collection("c"), StandIn(name="third"), progress=lambda step, *_: told.append(step))
+    assert told[-1] == "text-boxes"
+    told.clear()
+    assert show_thumbnails_whole("c", progress=lambda step, *_: told.append(step)) == 0
+    assert set(told) == {thumbnail_blackout.WHOLE}
+    assert [open_collection("c").thumbnail(row) for row in range(6)] == before
+
+
+def test_text_that_is_found_while_one_waits_is_black_too(built, monkeypatch) -> None:
+    find_text(built, StandIn(symbols=0, name="blind"))
+    revised = thumbnail_blackout.revised_collection
+
+    def late(name, *, digest):
+        find_text(open_collection("c"), StandIn(name="sees"))
+        return revised(name, digest=digest)
+
+    monkeypatch.setattr(thumbnail_blackout, "revised_collection", late)
+    assert black_out_thumbnails("c") == 2
+    assert not any(shows_text(open_collection("c"), row) for row in range(6))
+
+
 def test_before_a_build_only_the_wish_is_kept(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("RADCBIR_DATA", str(tmp_path / "data"))
     collection = with_texts(tmp_path / "pictures")
     find_text(collection, StandIn())
     told = []
     assert black_out_thumbnails("c", progress=lambda *said: told.append(said)) == 0
-    assert told == [(thumbnail_blackout.STEP, 0, 6), (thumbnail_blackout.STEP, 6, 6)]
+    assert told == [(thumbnail_blackout.BLACK, 0, 6), (thumbnail_blackout.BLACK, 6, 6)]
     build_collection(open_collection("c"), load_encoder("pixels"))
     assert not any(shows_text(open_collection("c"), row) for row in range(6))
