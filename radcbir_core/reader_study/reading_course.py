@@ -266,16 +266,29 @@ def picture_of(collection: Collection, row: int) -> CasePicture:
         raise StudyError("Expected the image file of this case, but it cannot be read.") from error
 
 
+def check_unchanged(study: Study, joined: Reading) -> None:
+    """Make sure that a study is the one that a reader has begun: else their answers are to other cases.
+
+    Args:
+        study: As it is now.
+        joined: The entry with which the reader began.
+
+    Raises:
+        StudyError: It is another one.
+    """
+    if joined.study != study.digest:
+        raise StudyError(
+            f"Expected the study {study.name} as it was when {joined.reader} began, but it has been changed since. "
+            "Copy it back from where it was kept."
+        )
+
+
 def _course(study: Study, reader: str, log: Readings) -> Course:
     mine = [entry for entry in log.entries if entry.reader == reader]
     joined = next((entry for entry in mine if entry.kind == "joined"), None)
     if joined is None:
         return Course(study, reader, None, tuple(course_of(study, 0)), {}, {})
-    if joined.study != study.digest:
-        raise StudyError(
-            f"Expected the study {study.name} as it was when {reader} began, but it has been changed since. Copy it "
-            "back from where it was kept."
-        )
+    check_unchanged(study, joined)
     steps = tuple(course_of(study, int(joined.number)))
     done: dict[int, Reading] = {}
     shown: dict[int, list[Reading]] = {}

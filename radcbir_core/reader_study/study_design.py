@@ -9,8 +9,8 @@ odd number read each case in the other order. In a *split* they read each case o
 number together have each case in both conditions. Both conditions are mixed in a period, so that they do not differ by
 how tired one is.
 
-Between the two readings of a case lie at least half as many others as there are cases: what was in the first half of
-the first period is in the first half of the second one, both in an order of their own.
+Between the two readings of a case lie at least half as many others as there are cases, rounded down: what was in the
+first half of the first period is in the first half of the second one, both in an order of their own.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import pandas as pd
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.reader_studies.reading_log import Reading, Readings, read_readings
 from radcbir_core.collections.reader_studies.study_definition import Case, Study
+from radcbir_core.reader_study.reading_course import check_unchanged
 from radcbir_core.reader_study.study_design import course_of
 
 TABLE_COLUMNS: Final = (
@@ -61,6 +62,7 @@ def study_table(collection: Collection, study: Study) -> pd.DataFrame:
         :data:`TABLE_COLUMNS`, ordered by reader and position. Numbers are numbers, NaN where nothing was told.
 
     Raises:
+        StudyError: The study is another one than the one that a reader has begun.
         CollectionError: The log cannot be read.
     """
     return table_of(study, read_readings(collection.folder, study.name), collection=collection.name)
@@ -68,11 +70,14 @@ def study_table(collection: Collection, study: Study) -> pd.DataFrame:
 
 def table_of(study: Study, log: Readings, *, collection: str) -> pd.DataFrame:
     """As :func:`study_table`, of what is in a log."""
-    numbers = {entry.reader: int(entry.number) for entry in log.entries if entry.kind == "joined"}
+    numbers: dict[str, int] = {}
     shown: dict[tuple[str, str], list[Reading]] = {}
     answers: dict[tuple[str, str], Reading] = {}
     for entry in log.entries:
-        if entry.kind == "shown":
+        if entry.kind == "joined":
+            check_unchanged(study, entry)
+            numbers.setdefault(entry.reader, int(entry.number))
+        elif entry.kind == "shown":
             shown.setdefault((entry.reader, entry.step), []).append(entry)
         elif entry.kind == "answer":
             answers.setdefault((entry.reader, entry.step), entry)

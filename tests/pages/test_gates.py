@@ -109,6 +109,7 @@ LOOKING = {
         "CasePicture",
         "Course",
         "check_reader",
+        "check_unchanged",
         "picture_of",
         "read_course",
         "row_of_case",

@@ -12,6 +12,7 @@ import pytest
 from radcbir_core.collections.entry_log import Entries
 from radcbir_core.collections.reader_studies.reading_log import Reading, new_reading
 from radcbir_core.collections.reviews.review_table import csv_of
+from radcbir_core.errors import StudyError
 from radcbir_core.reader_study.study_design import course_of
 from radcbir_core.reader_study.study_table import TABLE_COLUMNS, table_of
 from tests.core.reader_study.made_studies import made, made_case
@@ -38,6 +39,12 @@ def readings(study, reader: str = "R1", number: int = 0, *, steps: int = 99) -> 
         told |= {"hidden": "0.200", "longest_hidden": "0.200"}
         entries.append(at(new_reading("answer", reader=reader, **said, **told), 10 * step.number + 4))
     return entries
+
+
+def test_answers_to_a_study_that_was_changed_since_are_not_taken_for_answers_to_this_one() -> None:
+    log = Entries((*readings(made()),))
+    with pytest.raises(StudyError, match="as it was when R1 began, but it has been changed since"):
+        table_of(made(seed=8), log, collection="small")
 
 
 def test_one_row_a_reader_case_and_condition() -> None:
