@@ -56,10 +56,12 @@ class ReportPictures:
         if thumbnail is None:
             return None
         burned = self._known()
-        self._unseen += burned.found.states[row] == UNSEEN and not burned.told[row]
-        if not self._is_hidden(flagged=burned.is_flagged(row), boxes=burned.hidden(row)):
-            return thumbnail
         boxes = burned.hidden(row)
+        self._unseen += bool(burned.found.states[row] == UNSEEN and not burned.told[row])
+        # Where the collection's thumbnails are without text, nobody can choose to see it.
+        is_black = self.collection.blacks_out and len(boxes) > 0
+        if not self._is_hidden(flagged=burned.is_flagged(row), boxes=boxes, hides=self.hides or is_black):
+            return thumbnail
         return blacked_out_thumbnail(thumbnail, boxes) if len(boxes) else None
 
     def of_pixels(self, pixels: Pixels, *, sha256: str = "", row: int | None = None) -> bytes | None:
@@ -78,7 +80,7 @@ class ReportPictures:
             state, boxes = self.look(pixels)
             flagged = flagged or state == TEXT
             boxes = boxes if state == TEXT else no_boxes()
-        if not self._is_hidden(flagged=flagged, boxes=boxes):
+        if not self._is_hidden(flagged=flagged, boxes=boxes, hides=self.hides):
             return thumbnail_of(pixels)
         return thumbnail_of(blacked_out(pixels, boxes)) if len(boxes) else None
 
@@ -100,17 +102,17 @@ class ReportPictures:
             said.append(f"Not looked at for text in the pixels: {counted(self._unseen, 'picture')}.")
         return said
 
-    def _is_hidden(self, *, flagged: bool, boxes: Boxes) -> bool:
+    def _is_hidden(self, *, flagged: bool, boxes: Boxes, hides: bool) -> bool:
         """Whether something is to be hidden in a picture, which is counted."""
         if not flagged:
             return False
-        if not self.hides:
+        if not hides:
             self._shown += 1
         elif len(boxes):
             self._painted += 1
         else:
             self._left_out += 1
-        return self.hides
+        return hides
 
     def _known(self) -> BurnedText:
         if self._burned is None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from radcbir_core.burned_text.text_finding import find_text
 from radcbir_core.burned_text.text_rule import judged
+from radcbir_core.burned_text.thumbnail_blackout import black_out_thumbnails
 from radcbir_core.case_reports.report_content import report_of
 from radcbir_core.case_reports.report_markup import html_of
 from radcbir_core.case_reports.report_pictures import ReportPictures
@@ -58,6 +59,13 @@ def test_text_is_black_in_the_query_and_in_each_hit(retriever) -> None:
     shown = reported(retriever, 1, hides_text=False)
     assert sum(brightest(one.picture) > 220 for one in [*shown.queries, *shown.hits]) == 2
     assert any("burned into 2 pictures, and is shown" in note for note in shown.notes)
+
+
+def test_what_is_black_in_the_thumbnails_is_not_said_to_be_shown(retriever) -> None:
+    black_out_thumbnails(retriever.collection.name)
+    pictures = ReportPictures(open_collection(retriever.collection.name), hides=False)
+    assert brightest(pictures.of_row(1)) < 160
+    assert pictures.notes() == ["Text that was found in 1 picture is painted black."]
 
 
 def test_of_an_image_from_outside_as_well(retriever) -> None:
