@@ -1,9 +1,9 @@
 """A log of a collection to which entries are added and in which none is changed: one entry a line, JSON.
 
-Owns reading and adding, and the ids and times of entries, whatever else they say. The file is written anew as a whole
-and renamed, under the collection's gate, as all files of a collection are: links and archives rely on that, and two
-people at once, or a person and a command, cannot overwrite each other. A line that cannot be read, as a copy that was
-cut off may have, is left where it is, told, and costs no other.
+Owns reading and adding, how an entry is a line, and the ids and times of entries, whatever else they say. The file is
+written anew as a whole and renamed, under the collection's gate, as all files of a collection are: links and archives
+rely on that, and two people at once, or a person and a command, cannot overwrite each other. A line that cannot be
+read, as a copy that was cut off may have, is left where it is, told, and costs no other.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -58,17 +60,28 @@ class EntryLog(Generic[E]):
 
     Args:
         what: What it is a log of, as one says it behind "the log of".
-        entry_of: The entry of the JSON object of a line, text by text; a ValueError, which reads on from "expected",
-            where it is none.
+        form: The dataclass of an entry; its attributes are texts.
+        needs: Attributes that no entry is without.
+        checked: Gives an entry as it is kept; a ValueError, which reads on from "Expected", where it cannot be one.
         too_large: What to do about one that is too large, a sentence.
         most: How many bytes a log may have.
     """
 
     def __init__(
-        self, what: str, *, entry_of: Callable[[dict[str, str]], E], too_large: str, most: Callable[[], int]
+        self,
+        what: str,
+        *,
+        form: type[E],
+        needs: AbstractSet[str],
+        checked: Callable[[E], E],
+        too_large: str,
+        most: Callable[[], int],
     ) -> None:
         self._what = what
-        self._entry_of = entry_of
+        self._form = form
+        self._names = _names_of(form)
+        self._needs = needs
+        self._checked = checked
         self._too_large = too_large
         self._most = most
         self._last_read: dict[str, tuple[bytes, Entries[E]]] = {}
@@ -110,16 +123,13 @@ class EntryLog(Generic[E]):
                 entries.setdefault(entry.id, entry)
         return Entries(tuple(entries.values()), tuple(damaged))
 
-    def add(
-        self, name: str, path_in: Callable[[Path], Path], made: Callable[[Entries[E]], Sequence[E]], *, lines: Lines[E]
-    ) -> int:
+    def add(self, name: str, path_in: Callable[[Path], Path], made: Callable[[Entries[E]], Sequence[E]]) -> int:
         """Add entries to a log of a collection; on disk when this returns. Those that are in it are passed over.
 
         Args:
             name: The collection.
             path_in: The log's path in the collection's folder.
             made: Makes the entries, told what is in the log while nobody else can add to it; it may refuse by raising.
-            lines: Writes entries as lines.
 
         Returns:
             How many were added.
@@ -140,7 +150,7 @@ class EntryLog(Generic[E]):
                 content = path.read_bytes() if path.is_file() else b""
                 if content and not content.endswith(b"\n"):
                     content += b"\n"  # a copy that was cut off: what it has of its last line stays there, and is told
-                content += lines(fresh)
+                content += lines_of(fresh)
                 self._refuse_large(path, len(content))
                 atomic_bytes(path, content)
         return len(fresh)
@@ -165,7 +175,12 @@ class EntryLog(Generic[E]):
             raise ValueError("it is no JSON") from error
         if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
             raise ValueError("it is no entry")
-        return self._entry_of(told)
+        if not set(told) <= set(self._names) or not self._needs <= set(told):
+            raise ValueError("it has other fields than an entry")
+        try:
+            return self._checked(self._form(**told))
+        except ValueError as error:
+            raise ValueError(f"expected {error}") from error
 
     def _refuse_large(self, path: Path, length: int) -> None:
         if length > self._most():
@@ -175,18 +190,17 @@ class EntryLog(Generic[E]):
             )
 
 
-Lines = Callable[[Iterable[E]], bytes]
-
-
-def lines_of(told: Iterable[Mapping[str, Any]]) -> bytes:
-    r"""Entries as a log has them, a line each; what is empty is left out.
+def lines_of(entries: Iterable[HasId]) -> bytes:
+    r"""Entries, dataclasses, as a log has them, a line each; what is empty is left out.
 
     Example:
-        >>> lines_of([{"id": "1", "text": ""}])
+        >>> from dataclasses import make_dataclass
+        >>> said = make_dataclass("Said", ["id", "text"])
+        >>> lines_of([said("1", "")])
         b'{"id": "1"}\n'
     """
-    kept = ({name: value for name, value in one.items() if value} for one in told)
-    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in kept).encode()
+    told = ({name: getattr(one, name) for name in _names_of(type(one)) if getattr(one, name)} for one in entries)
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in told).encode()
 
 
 def now() -> str:
@@ -228,6 +242,11 @@ def check_id_and_kind(entry_id: str, kind: str, kinds: Sequence[str]) -> None:
         raise ValueError("an id of 32 hexadecimal digits, but it has another")
     if kind not in kinds:
         raise ValueError(f"a kind of {', '.join(kinds)}, but kind = {kind[:40]!r}")
+
+
+@cache
+def _names_of(form: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(form))
 
 
 def _joined(log: Entries[E], further: Entries[E], *, lines: int) -> Entries[E]:

@@ -79,7 +79,6 @@ LOOKING = {
     "radcbir_core.collections.reviews.review_log": {
         "Entry",
         "checked",
-        "lines_of_log",
         "new_entry",
         "parse_log",
         "read_log",
@@ -98,7 +97,6 @@ LOOKING = {
     "radcbir_core.collections.reader_studies.reading_log": {
         "Reading",
         "checked_reading",
-        "lines_of_readings",
         "log_path",
         "new_reading",
         "read_readings",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Final, Literal, get_args
 
-from radcbir_core.collections.entry_log import Entries, EntryLog, check_id_and_kind, lines_of, now, utc
+from radcbir_core.collections.entry_log import Entries, EntryLog, check_id_and_kind, now, utc
 from radcbir_core.collections.layout import Layout
 
 ReadingKind = Literal["joined", "shown", "answer", "passed"]
@@ -75,8 +75,6 @@ class Reading:
     reason: str = ""
 
 
-_FIELDS: Final = tuple(field.name for field in fields(Reading))
-
 Readings = Entries[Reading]
 """What is in a log, and the lines of it that cannot be read."""
 
@@ -105,7 +103,7 @@ def checked_reading(entry: Reading) -> Reading:
     utc(entry.when)
     if not 1 <= len(entry.reader) <= LONGEST_READER or not entry.reader.isprintable():
         raise ValueError(f"a reader's name of 1 to {LONGEST_READER} characters in one line, but it is another")
-    if any(len(getattr(entry, name)) > _LONGEST for name in _FIELDS):
+    if any(len(text) > _LONGEST for text in astuple(entry)):
         raise ValueError(f"texts of at most {_LONGEST:,} characters, but one is longer")
     _refuse_parts(entry)
     return entry
@@ -167,26 +165,14 @@ def add_readings(collection_name: str, name: str, made: Callable[[Readings], Seq
         CollectionError: It is being changed, or the log is as large as one can be.
         StorageError: No space left, or no permission.
     """
-    return _LOG.add(collection_name, lambda folder: log_path(folder, name), made, lines=lines_of_readings)
-
-
-def lines_of_readings(entries: Iterable[Reading]) -> bytes:
-    """Entries as the log has them."""
-    return lines_of({name: getattr(one, name) for name in _FIELDS} for one in entries)
-
-
-def _reading_of(told: dict[str, str]) -> Reading:
-    if not set(told) <= set(_FIELDS) or not {"id", "when", "reader", "kind"} <= set(told):
-        raise ValueError("it has other fields than an entry")
-    try:
-        return checked_reading(Reading(**cast("dict[str, Any]", told)))
-    except ValueError as error:
-        raise ValueError(f"expected {error}") from error
+    return _LOG.add(collection_name, lambda folder: log_path(folder, name), made)
 
 
 _LOG: Final = EntryLog(
     "readings",
-    entry_of=_reading_of,
+    form=Reading,
+    needs=frozenset({"id", "when", "reader", "kind"}),
+    checked=checked_reading,
     too_large="Export the answers, and go on with another study.",
     most=lambda: MOST_BYTES,
 )

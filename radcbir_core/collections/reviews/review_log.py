@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, get_args
 
 from radcbir_core.collections.entry_log import ID, Entries, EntryLog, check_id_and_kind, lines_of, now, utc
 from radcbir_core.collections.layout import Layout
@@ -186,20 +186,6 @@ def parse_log(content: bytes) -> Log:
     return _LOG.parse(content)
 
 
-def _entry_of(told: dict[str, str]) -> Entry:
-    if not set(told) <= set(_FIELDS) or not {"id", "when", "by", "kind"} <= set(told):
-        raise ValueError("it has other fields than an entry")
-    try:
-        return checked(Entry(**cast("dict[str, Any]", told)))
-    except ValueError as error:
-        raise ValueError(f"expected {error}") from error
-
-
-def lines_of_log(entries: Iterable[Entry]) -> bytes:
-    """Entries as the log has them."""
-    return lines_of({name: getattr(one, name) for name in _FIELDS} for one in entries)
-
-
 def add_entries(name: str, entries: Sequence[Entry]) -> int:
     """Add entries to a collection's log; on disk when this returns. Those that are in it already are passed over.
 
@@ -215,7 +201,7 @@ def add_entries(name: str, entries: Sequence[Entry]) -> int:
         CollectionError: It is being changed, or its log is as large as one can be.
         StorageError: No space left, or no permission.
     """
-    return _LOG.add(name, lambda folder: Layout(folder).reviews, lambda _: entries, lines=lines_of_log)
+    return _LOG.add(name, lambda folder: Layout(folder).reviews, lambda _: entries)
 
 
 def leave_out_damaged(folder: Path) -> None:
@@ -227,12 +213,14 @@ def leave_out_damaged(folder: Path) -> None:
     """
     log = read_log(folder)
     if log.damaged:
-        atomic_bytes(Layout(folder).reviews, lines_of_log(log.entries))
+        atomic_bytes(Layout(folder).reviews, lines_of(log.entries))
 
 
 _LOG: Final = EntryLog(
     "reviews",
-    entry_of=_entry_of,
+    form=Entry,
+    needs=frozenset({"id", "when", "by", "kind"}),
+    checked=checked,
     too_large="Export the reviews, move the file away, and import those that are still wanted.",
     most=lambda: MOST_BYTES,
 )

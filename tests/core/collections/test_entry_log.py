@@ -8,7 +8,7 @@ import filelock
 import pytest
 
 from radcbir_core.collections import entry_log
-from radcbir_core.collections.entry_log import Entries, EntryLog, lines_of
+from radcbir_core.collections.entry_log import Entries, EntryLog
 from radcbir_core.errors import CollectionError
 
 
@@ -18,23 +18,19 @@ class Said:
     text: str = ""
 
 
-def said_of(told: dict[str, str]) -> Said:
-    if set(told) - {"id", "text"}:
-        raise ValueError("expected an id and a text")
-    return Said(**told)
-
-
-def lines(entries) -> bytes:
-    return lines_of({"id": one.id, "text": one.text} for one in entries)
+def checked(said: Said) -> Said:
+    if said.text == "nonsense":
+        raise ValueError("sense, but it is nonsense")
+    return said
 
 
 @pytest.fixture
 def log() -> EntryLog[Said]:
-    return EntryLog("things", entry_of=said_of, too_large="Begin another.", most=lambda: 200)
+    return EntryLog("things", form=Said, needs={"id"}, checked=checked, too_large="Begin another.", most=lambda: 200)
 
 
 def add(log, *entries: Said) -> int:
-    return log.add("small", lambda folder: folder / "things.jsonl", lambda _: list(entries), lines=lines)
+    return log.add("small", lambda folder: folder / "things.jsonl", lambda _: list(entries))
 
 
 def test_it_grows_and_an_entry_is_there_once(copied, log) -> None:
@@ -53,24 +49,27 @@ def test_whoever_adds_is_told_what_is_there_and_may_refuse(copied, log) -> None:
         raise CollectionError(f"there are {len(there.entries)}")
 
     with pytest.raises(CollectionError, match="there are 1"):
-        log.add("small", lambda folder: folder / "things.jsonl", refuse, lines=lines)
+        log.add("small", lambda folder: folder / "things.jsonl", refuse)
     assert log.read(copied.folder / "things.jsonl").entries == (Said("1"),)
 
 
 def test_damage_costs_no_more_than_its_line_and_stays_where_it_is(copied, log) -> None:
     path = copied.folder / "things.jsonl"
-    path.write_bytes(b'{"id": "1"}\n[]\n{"id": "2", "who": "x"}\n{"id": 3}\n{"id": "cut o')
+    odd = b'[]\n{"id": "2", "who": "x"}\n{"id": 3}\n{"text": "a"}\n{"id": "4", "text": "nonsense"}\n{"id": "cut o'
+    path.write_bytes(b'{"id": "1"}\n' + odd)
     read = log.read(path)
     assert read.entries == (Said("1"),)
     assert read.damaged == (
         (2, "it is no entry"),
-        (3, "expected an id and a text"),
+        (3, "it has other fields than an entry"),
         (4, "it is no entry"),
-        (5, "it is no JSON"),
+        (5, "it has other fields than an entry"),
+        (6, "expected sense, but it is nonsense"),
+        (7, "it is no JSON"),
     )
     add(log, Said("9"))
     assert path.read_bytes().endswith(b'{"id": "cut o\n{"id": "9"}\n')
-    assert [number for number, _ in log.read(path).damaged] == [2, 3, 4, 5]
+    assert [number for number, _ in log.read(path).damaged] == [2, 3, 4, 5, 6, 7]
     assert log.read(path).entries == (Said("1"), Said("9"))
 
 

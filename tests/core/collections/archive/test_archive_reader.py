@@ -22,8 +22,9 @@ from radcbir_core.collections.archive.contents import LABEL, LIST, Member, write
 from radcbir_core.collections.artifacts import NEIGHBORS
 from radcbir_core.collections.changes import relocate_images
 from radcbir_core.collections.collection import open_collection
+from radcbir_core.collections.entry_log import lines_of
 from radcbir_core.collections.layout import collections_folder, list_collections
-from radcbir_core.collections.reviews.review_log import Entry, Log, lines_of_log, read_log
+from radcbir_core.collections.reviews.review_log import Entry, Log, read_log
 from radcbir_core.collections.reviews.reviewing import write_tag
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import CollectionError, CollectionExistsError, ImageError, RadcbirError
@@ -525,7 +526,7 @@ def test_what_was_said_of_images_goes_with_it(small, tmp_path, elsewhere) -> Non
     [
         (b"{}\n", "of line 1 of reviews.jsonl"),
         (
-            lines_of_log([Entry("0" * 32, "2026-01-01T00:00:00+00:00", "me", "tag", "a", text="x" * 61)]),
+            lines_of([Entry("0" * 32, "2026-01-01T00:00:00+00:00", "me", "tag", "a", text="x" * 61)]),
             "a tag of 1 to 60",
         ),
         (b" " * 300, "is damaged or too large"),

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from radcbir_core.collections.entry_log import lines_of
 from radcbir_core.collections.reader_studies.reading_log import (
     Reading,
     add_readings,
     checked_reading,
-    lines_of_readings,
     log_path,
     new_reading,
     read_readings,
@@ -27,7 +27,7 @@ def test_entries_come_back_as_they_were_written(copied) -> None:
     assert add_readings("small", "one", lambda _: [joined, SHOWN, ANSWER]) == 3
     log = read_readings(copied.folder, "one")
     assert (log.entries, log.damaged) == ((joined, SHOWN, ANSWER), ())
-    assert log_path(copied.folder, "one").read_bytes() == lines_of_readings([joined, SHOWN, ANSWER])
+    assert log_path(copied.folder, "one").read_bytes() == lines_of([joined, SHOWN, ANSWER])
     assert read_readings(copied.folder, "two").entries == ()
 
 
@@ -65,7 +65,7 @@ def test_lines_that_are_none_are_told_and_cost_no_other(copied) -> None:
     path = log_path(copied.folder, "one")
     path.parent.mkdir()
     bad = b'{"id": "2", "when": "x", "reader": "R", "kind": "shown"}\n{"other": "1"}\n'
-    path.write_bytes(bad + lines_of_readings([ANSWER]))
+    path.write_bytes(bad + lines_of([ANSWER]))
     log = read_readings(copied.folder, "one")
     assert log.entries == (ANSWER,)
     assert [number for number, _ in log.damaged] == [1, 2]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from radcbir_core.collections import entry_log
 from radcbir_core.collections.changes import rename_collection
-from radcbir_core.collections.entry_log import utc
+from radcbir_core.collections.entry_log import lines_of, utc
 from radcbir_core.collections.layout import Layout
 from radcbir_core.collections.reviews import review_log
 from radcbir_core.collections.reviews.review_log import (
@@ -27,7 +27,6 @@ from radcbir_core.collections.reviews.review_log import (
     add_entries,
     checked,
     leave_out_damaged,
-    lines_of_log,
     new_entry,
     parse_log,
     read_log,
@@ -86,7 +85,7 @@ def test_what_can_be_no_entry_is_refused_and_in_a_log_left_out(changed, expected
     wrong = replace(TAG, **changed)
     with pytest.raises(ValueError, match=expected):
         checked(wrong)
-    log = parse_log(lines_of_log([TAG]) + lines_of_log([wrong]))
+    log = parse_log(lines_of([TAG]) + lines_of([wrong]))
     assert log.entries == (TAG,)
     assert [line for line, _ in log.damaged] == [2]
 
@@ -94,7 +93,7 @@ def test_what_can_be_no_entry_is_refused_and_in_a_log_left_out(changed, expected
 def test_half_a_character_is_no_image_id() -> None:
     with pytest.raises(ValueError, match="an image_id of at most"):
         checked(replace(TAG, hit_id="\ud800"))
-    assert parse_log(lines_of_log([TAG]).replace(b'"a"', b'"\\ud800"')).damaged
+    assert parse_log(lines_of([TAG]).replace(b'"a"', b'"\\ud800"')).damaged
 
 
 def test_a_new_entry_that_can_be_none_is_an_error() -> None:
@@ -116,19 +115,19 @@ def test_times_are_in_utc() -> None:
     [b"{", b"[]", b'{"id": 1}', b"\xff\xfe", b"[" * 200, b'{"id": "a", "id": "b"}', b"null", b'{"kind": "tag"}'],
 )
 def test_damaged_lines_cost_no_other(line) -> None:
-    log = parse_log(line + b"\n" + lines_of_log([TAG]))
+    log = parse_log(line + b"\n" + lines_of([TAG]))
     assert (log.entries, len(log.damaged)) == ((TAG,), 1)
 
 
 @given(st.binary(max_size=80))
 def test_any_bytes_are_entries_or_damaged(content) -> None:
-    log = parse_log(content + b"\n" + lines_of_log([TAG]))
+    log = parse_log(content + b"\n" + lines_of([TAG]))
     assert TAG in log.entries
 
 
 def test_a_log_that_was_cut_off_keeps_what_it_has_and_goes_on(copied) -> None:
     path = copied.layout.reviews
-    path.write_bytes(lines_of_log([TAG]) + lines_of_log([replace(TAG, id="1" * 32)])[:-20])
+    path.write_bytes(lines_of([TAG]) + lines_of([replace(TAG, id="1" * 32)])[:-20])
     assert [number for number, _ in read_log(copied.folder).damaged] == [2]
     later = replace(TAG, id="2" * 32)
     add_entries("small", [later])
@@ -144,10 +143,8 @@ def test_a_log_that_grows_is_read_as_one_that_is_read_whole(steps) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Layout(Path(folder)).reviews
         for number, step in enumerate(steps):
-            line = lines_of_log([replace(TAG, id=f"{number:032x}")])
-            content += {"whole": line, "damaged": b"{}\n", "again": lines_of_log([TAG]), "cut": line[:-9]}.get(
-                step, b""
-            )
+            line = lines_of([replace(TAG, id=f"{number:032x}")])
+            content += {"whole": line, "damaged": b"{}\n", "again": lines_of([TAG]), "cut": line[:-9]}.get(step, b"")
             if step == "replaced":
                 content = line
             path.write_bytes(content)
