@@ -295,16 +295,24 @@ def _finish(store: EncoderStore, encoder: Encoder, shards: Path, number: int) ->
         )
     width = len(BOXES) * encoder.dimension
     path = store.layout.files(TILES)[0]
-    parts = (np.load(_path(shards, shard), allow_pickle=False).reshape(-1, width) for shard in range(number))
+    failed = 0
+
+    def parts() -> Iterator[npt.NDArray[np.float16]]:
+        nonlocal failed
+        for shard in range(number):
+            part = np.load(_path(shards, shard), allow_pickle=False).reshape(-1, width)
+            failed += int((store.valid[list(_rows(collection, shard))] & ~part.any(axis=1)).sum())
+            yield part
+
     # What is recorded stays meanwhile: it is of other images, of another encoder, or of other bytes than these.
-    write_array(path, parts, shape=(len(collection), width), dtype=np.float16)
+    write_array(path, parts(), shape=(len(collection), width), dtype=np.float16)
     if reasons:
         problems = collection.manifest.rows(sorted(reasons), ["path", "image_id"])
         problems["source"], problems["line"] = f"regions {encoder.encoder_id}", ""
         problems["reason"] = [reasons[row] for row in sorted(reasons)]
         collection.add_problems(problems[PROBLEM_COLUMNS])
     made_of = read_json(shards / _MADE_OF)
-    facts = {"failed": len(reasons), **{name: made_of[name] for name in ("boxes", "batch_size", "decoding")}}
+    facts = {"failed": failed, **{name: made_of[name] for name in ("boxes", "batch_size", "decoding")}}
     store.mark(TILES, **facts)
     store.remove_remains(TILES)
     return facts
