@@ -225,7 +225,7 @@ def _check_collection(name: str) -> Iterator[Finding]:
     yield from _check_thumbnails(collection)
     yield from _kept(f"{check}, reviews", partial(_check_reviews, collection))
     yield from _kept(f"{check}, text in pixels", partial(_check_text_boxes, collection))
-    yield from _kept(f"{check}, reader studies", partial(_check_studies, collection))
+    yield from _check_studies(collection)
     for encoder_id in collection.encoder_ids():
         yield from _kept(f"{check}, {encoder_id}", partial(_check_store, name, encoder_id))
     yield Finding(check, "ok", f"{counted(images, 'image')}, {counted(len(collection.encoder_ids()), 'encoder')}")
@@ -268,20 +268,33 @@ def _check_text_boxes(collection: Collection) -> Iterator[Finding]:
 
 def _check_studies(collection: Collection) -> Iterator[Finding]:
     """Say which reader studies cannot be read, and where answers of one cannot; nothing where there is none."""
-    from radcbir_core.collections.reader_studies.reading_log import log_path, read_readings
-    from radcbir_core.collections.reader_studies.study_definition import list_studies, read_study
+    from radcbir_core.collections.reader_studies.study_definition import list_studies
 
-    for name in list_studies(collection.folder):
-        read_study(collection.folder, name)  # one that is damaged is a finding of its own
-        log = read_readings(collection.folder, name)
-        if log.damaged:
-            line, reason = log.damaged[0]
-            told = (
-                f"{counted(len(log.damaged), 'line')} of {log_path(collection.folder, name)} cannot be read, first "
-                f"{line}: {reason}"
-            )
-            advice = "They are left out, and the others hold. Mend them in the file, or remove them."
-            yield Finding(f"collection {collection.name}, reader studies", "warning", told, advice)
+    check = f"collection {collection.name}, reader studies"
+    names: list[str] = []
+
+    def listed() -> Iterator[Finding]:
+        names.extend(list_studies(collection.folder))
+        yield from ()
+
+    yield from _kept(check, listed)
+    for name in names:
+        yield from _kept(check, partial(_check_study, collection, name, check))
+
+
+def _check_study(collection: Collection, name: str, check: str) -> Iterator[Finding]:
+    """Say whether a study cannot be read, which reading it raises, and how many lines of its answers cannot."""
+    from radcbir_core.collections.reader_studies.reading_log import log_path, read_readings
+    from radcbir_core.collections.reader_studies.study_definition import read_study
+
+    read_study(collection.folder, name)
+    log = read_readings(collection.folder, name)
+    if log.damaged:
+        line, reason = log.damaged[0]
+        path = log_path(collection.folder, name)
+        told = f"{counted(len(log.damaged), 'line')} of {path} cannot be read, first {line}: {reason}"
+        advice = "They are left out, and the others hold. Mend them in the file, or remove them."
+        yield Finding(check, "warning", told, advice)
 
 
 def _check_store(name: str, encoder_id: str) -> Iterator[Finding]:

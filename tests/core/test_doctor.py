@@ -500,3 +500,8 @@ def test_answers_of_reader_studies_that_cannot_be_read_are_a_warning(small) -> N
     study_path(folder, "one").write_text("{}")
     (finding,) = [finding for finding in doctor.check_collections() if "reader studies" in finding.check]
     assert finding.result == "failed"
+    # One that is damaged does not hide what is wrong with the next.
+    write_study("small", made(name="two"))
+    log_path(folder, "two").write_bytes(b"{cut off")
+    found = [finding.result for finding in doctor.check_collections() if "reader studies" in finding.check]
+    assert found == ["failed", "warning"]
