@@ -18,6 +18,7 @@ import numpy.typing as npt
 from radcbir_core.collections.encoder_data.store import EncoderStore
 from radcbir_core.collections.manifests.manifest import Level
 from radcbir_core.evaluation.evaluation import Result
+from radcbir_core.evaluation.protocol import Protocol
 from radcbir_core.evaluation.reports.mined_failures import MinedFailures, Rate, failures_of
 from radcbir_core.evaluation.reports.precision import Precision, of_level
 from radcbir_core.evaluation.view import gallery_view
@@ -119,7 +120,7 @@ def presented_precision(store: EncoderStore) -> Precision:
         store: What an encoder made of a collection.
     """
     evaluation = Precision().suited(store)
-    return replace(evaluation, protocol=replace(evaluation.protocol, seen="count")) if _all_seen(store) else evaluation
+    return replace(evaluation, protocol=_asked(evaluation.protocol, store))
 
 
 def presented_failures(store: EncoderStore) -> MinedFailures:
@@ -129,13 +130,13 @@ def presented_failures(store: EncoderStore) -> MinedFailures:
         store: What an encoder made of a collection.
     """
     evaluation = MinedFailures().suited(store)
-    return replace(evaluation, protocol=replace(evaluation.protocol, seen="count")) if _all_seen(store) else evaluation
+    return replace(evaluation, protocol=_asked(evaluation.protocol, store))
 
 
-def _all_seen(store: EncoderStore) -> bool:
-    """Whether all that could ask have been seen in training, so that the figures are of these or of none."""
-    view = gallery_view(store, Precision().suited(store).protocol, "label")
-    return not len(view.queries) and bool(len(view.seen))
+def _asked(protocol: Protocol, store: EncoderStore) -> Protocol:
+    """The protocol by which anybody asks: where all have been seen in training, the figures are of these or of none."""
+    view = gallery_view(store, protocol, "label")
+    return replace(protocol, seen="count") if not len(view.queries) and len(view.seen) else protocol
 
 
 def ordinary_cases(result: Result, store: EncoderStore, *, most: int = 12) -> OrdinaryCases:

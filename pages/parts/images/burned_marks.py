@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pages.parts.frame import loaders
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.text_boxes import MARK, UNSEEN, BurnedText, TextBoxes
+from radcbir_core.collections.text_boxes import UNSEEN, WORDS, BurnedText, TextBoxes
 from radcbir_core.errors import RadcbirError
 
 
@@ -34,9 +34,9 @@ def said_of(burned: BurnedText, row: int) -> str:
 
 def facts_of(burned: BurnedText, row: int) -> list[tuple[str, str]]:
     """What is known, as a name and a value for a table of facts; nothing of an image that nobody has looked at."""
-    state = burned.found.states[row]
+    state = int(burned.found.states[row])
     if burned.is_flagged(row):
         return [("text in pixels", f"seems burned in: {burned.said_of(row)}")]
     if state == UNSEEN:
         return []
-    return [("text in pixels", "a letter or mark" if state == MARK else burned.codes().text([row])[0])]
+    return [("text in pixels", WORDS[state])]

@@ -9,13 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-import streamlit as st
-
 from pages.parts.frame import loaders
-from pages.parts.frame.loaders import CollectionKey
 from pages.parts.images import pictures
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.text_boxes import BurnedText
 from radcbir_core.errors import ImageError
 from radcbir_core.images.blackout import blacked_out_thumbnail
 
@@ -33,7 +29,7 @@ def address(collection: Collection, row: int, lines: Sequence[str]) -> str:
     Raises:
         CollectionError: What was found of text in the images is damaged, so that it cannot be hidden.
     """
-    burned = _burned_text(collection)
+    burned = loaders.burned_text(collection)
     boxes = burned.hidden(row)
     if burned.is_flagged(row) and not len(boxes):
         return pictures.inline(pictures.placeholder(lines, why="text in it may name somebody"), _SVG)
@@ -44,14 +40,3 @@ def address(collection: Collection, row: int, lines: Sequence[str]) -> str:
         if kind != _SVG and len(boxes):
             data, kind = blacked_out_thumbnail(data, boxes), "image/jpeg"
         return pictures.inline(data, kind)
-
-
-def _burned_text(collection: Collection) -> BurnedText:
-    path = collection.layout.text_boxes
-    stamp = path.stat().st_mtime_ns if path.is_file() else 0
-    return _known(loaders.collection_key(collection), stamp)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _known(key: CollectionKey, stamp: int) -> BurnedText:  # noqa: ARG001 - when it was looked for last
-    return loaders.collection_by(key).burned_text()

@@ -1,7 +1,7 @@
 """The hits of a case as a reader sees them: small pictures with their labels, each opens beside the case.
 
-Owns what is said of a hit: its rank, its similarity if the study says so, and its label as it was when the study was
-made. No id, no path, and no way to other pages.
+Owns the small pictures of a study, and what is said of a hit: its rank, its similarity if the study says so, and its
+label as it was when the study was made. No id, no path, and no way to other pages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.parts.images import pictures
 from radcbir_core.collections.collection import Collection
-from radcbir_core.collections.reader_studies.study_definition import FrozenHit, Study
+from radcbir_core.collections.reader_studies.study_definition import Case, FrozenHit, Study
 from radcbir_core.errors import StudyError
 from radcbir_core.reader_study.reading_course import row_of_case
 
@@ -52,12 +52,17 @@ def label_of_hit(hit: FrozenHit) -> str:
     return ", ".join(hit.labels) or "not labeled"
 
 
-def _card(collection: Collection, study: Study, rank: int, hit: FrozenHit) -> dict[str, Any]:
+def small(collection: Collection, subject: Case | FrozenHit) -> str:
+    """The address of the small picture of a case or a hit; "" where the collection does not hold it any more."""
     try:
-        row = row_of_case(collection, hit.image_id, hit.sha256)
-        source = pictures.small(collection, row, list(hit.labels)) or ""
+        row = row_of_case(collection, subject.image_id, subject.sha256)
+        return pictures.small(collection, row, list(subject.labels)) or ""
     except StudyError:
-        source = ""
+        return ""
+
+
+def _card(collection: Collection, study: Study, rank: int, hit: FrozenHit) -> dict[str, Any]:
+    source = small(collection, hit)
     return {
         "source": source,
         "label": label_of_hit(hit),

@@ -13,11 +13,10 @@ import streamlit as st
 
 from pages.parts.frame import palette
 from pages.parts.frame.text import literal, markup
-from pages.parts.images import pictures
+from pages.parts.reading import hit_strip
 from radcbir_core.collections.collection import Collection
 from radcbir_core.collections.reader_studies.study_definition import CONDITIONS, Case, Study
-from radcbir_core.errors import StudyError
-from radcbir_core.reader_study.reading_course import Course, row_of_case
+from radcbir_core.reader_study.reading_course import Course
 from radcbir_core.reader_study.study_design import Step
 from radcbir_core.wording import counted
 
@@ -75,12 +74,7 @@ def show_end(collection: Collection, study: Study, course: Course) -> None:
 
 
 def _line(collection: Collection, course: Course, case: Case, at: int) -> dict[str, str]:
-    try:
-        row = row_of_case(collection, case.image_id, case.sha256)
-        small = pictures.small(collection, row, list(case.labels)) or ""
-    except StudyError:
-        small = ""
-    line = {"": small, "Label": case.truth, **dict.fromkeys(_COLUMNS.values(), "")}
+    line = {"": hit_strip.small(collection, case), "Label": case.truth, **dict.fromkeys(_COLUMNS.values(), "")}
     for step in course.steps:
         given = course.done.get(step.number)
         if step.is_practice or step.case != at or given is None or not given.answer:
