@@ -20,6 +20,7 @@ RadcbirError
 │   └── ImageNotFoundError   an image_id that the collection does not hold
 ├── EvaluationError          a protocol that cannot be run on this collection
 ├── TextDetectionError       what finds text in pixels is not installed, or does not work here
+├── StudyError               a reader study, or a step of one, that cannot be done
 ├── ServerError              another server that does not answer as it should
 ├── RightsError              what somebody asks for is not theirs to do
 └── StorageError             the disk: no space, no permission

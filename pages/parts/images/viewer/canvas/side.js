@@ -1,7 +1,8 @@
 // One side of the viewer: a picture under its own view, with what is said of it around.
 //
 // Owns the elements of a side and how a picture is drawn: turned, flipped, zoomed, true to the shape of its pixels, with
-// what the encoder saw laid over, and the region that was found framed. What a person does is viewer.js'. Texts are set as text, never as markup.
+// what the encoder saw laid over, and the region that was found framed. What a person does is viewer.js'. Texts are set as
+// text, never as markup.
 
 const OVERLAY = "#F0C05A"
 
