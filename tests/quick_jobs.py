@@ -70,6 +70,7 @@ def prepare(
     demonstration: Path | None = None,
     images: int = 60,
     drawn: bool = False,
+    detector: bool = False,
 ) -> Controls:
     """Make the processes of jobs quick.
 
@@ -80,12 +81,13 @@ def prepare(
         demonstration: Makes that quick too: what holds a random radcbir-mini, see tiny_encoder.py.
         images: How many images it has.
         drawn: Whether they are phantoms, as in earnest.
+        detector: Lets the stand-in look for text in pixels, in the app too, whether or not the optional part is there.
     """
     site, controls = folder / "site", Controls(folder / "controls")
     site.mkdir(parents=True)
     controls.folder.mkdir()
     root = None if demonstration is None else str(demonstration)
-    options = {"builds": builds, "root": root, "images": images, "drawn": drawn}
+    options = {"builds": builds, "root": root, "images": images, "drawn": drawn, "detector": detector}
     program = _SITE.format(folder=str(controls.folder), options=json.dumps(options))
     (site / "sitecustomize.py").write_text(program, encoding="utf-8")
     patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(__file__).resolve().parents[1])]))
@@ -101,6 +103,8 @@ def in_process(folder: str, options: str) -> None:
     if os.environ.get("RADCBIR_TEST_LONE_LOCK"):
         liveness.INHERITED = False
     wanted = json.loads(options)
+    if wanted["detector"]:
+        _look_for_white()
     if "streamlit" in sys.orig_argv and wanted["root"] is not None:
         from radcbir_core.encoders import registry
 
@@ -132,6 +136,15 @@ def in_process(folder: str, options: str) -> None:
         from tests.stand_ins import ForGood, use_stand_ins
 
         use_stand_ins(ForGood(), Path(wanted["root"]), images=wanted["images"], drawn=wanted["drawn"])
+
+
+def _look_for_white() -> None:
+    from tests.core.burned_text.stand_in import StandIn
+    from tests.stand_ins import ForGood
+
+    patch = ForGood()
+    patch.setattr("radcbir_core.burned_text.text_detector.is_installed", lambda: True)
+    patch.setattr("radcbir_core.burned_text.text_detector.load_detector", lambda **_: StandIn())
 
 
 def _says(path: Path) -> list[str]:
