@@ -175,9 +175,12 @@ def import_(
 
 def _look_at_server(request: ImportRequest) -> None:
     """What ``import --dry-run`` prints of a server: how many images there are of each modality."""
+    from radcbir_core.dicomweb.client import Client
+    from radcbir_core.dicomweb.server_address import address_of
     from radcbir_core.importers.datasets.dicom_server import count_instances
 
-    counts = count_instances(request)
+    with Client(address_of(request.server)) as client:
+        counts = count_instances(client, request.wanted)
     print_table(["modality", "images"], sorted(counts.items()))
     print(f"Nothing was fetched. {counted(sum(counts.values()), 'image')} there.")
 

@@ -6,6 +6,7 @@ searching all series and instances is optional). Only by what names no patient c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +28,8 @@ MATCHED: Final = ("Modality", "StudyDate")
 """What studies and series can be matched by, beside their own identifiers."""
 MOST_INSTANCES: Final = 1_000_000
 
+_DAYS: Final = re.compile(r"\d{8}|\d{8}-|-\d{8}|\d{8}-\d{8}")  # PS3.5, 6.2, and PS3.4, C.2.2.2.5.1
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -46,7 +49,10 @@ class Wanted:
         """Do nothing if it can be searched for.
 
         Raises:
-            ServerError: An identifier is none, or something else is to be matched.
+            ServerError: An identifier is none, a date of study is none, or something else is to be matched.
+
+        Example:
+            >>> Wanted(matching={"Modality": ["CT"], "StudyDate": ["20240101-20241231"]}).check()
         """
         if not all(is_uid(uid) for uid in (*self.studies, *self.series)):
             raise ServerError(
@@ -58,6 +64,12 @@ class Wanted:
                 raise ServerError(
                     f"Expected {' or '.join(MATCHED)} to choose by, but it is {keyword[:40]!r}. Names and numbers of "
                     "patients are never asked for: give the identifiers of their studies."
+                )
+        for date in self.matching.get("StudyDate", ()):
+            if not _DAYS.fullmatch(date):
+                raise ServerError(
+                    f"Expected the days of studies as 20240131 or 20240101-20241231, but it is {date[:40]!r}. Write "
+                    "year, month and day as eight digits."
                 )
 
 

@@ -122,7 +122,7 @@ FORMATS: tuple[Format, ...] = (
         "a DICOMweb server",
         "datasets.dicom_server",
         "its address",
-        frozenset({"check", "modality", "anatomy", "leave_out", "server", "wanted"}),
+        frozenset({"check", "modality", "anatomy", "server", "wanted"}),
     ),
     Format(
         "medmnist",

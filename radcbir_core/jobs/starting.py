@@ -8,9 +8,12 @@ from __future__ import annotations
 import shutil
 import time
 import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from radcbir_core.collections.layout import check_name
+from radcbir_core.jobs import unwritten as memory
 from radcbir_core.jobs.execution import Stopped, execute
 from radcbir_core.jobs.job import REQUEST, Job, at_work_at, jobs_folder, list_jobs, refuse_second, turn
 from radcbir_core.jobs.kinds import Request, key_of, record_of
@@ -27,7 +30,13 @@ _FORGET_SECONDS: Final = 3600.0
 _POLL_SECONDS: Final = 0.2
 
 
-def start(request: Request, *, runner: str | None = None, by: str = "") -> Job:
+def start(
+    request: Request,
+    *,
+    runner: str | None = None,
+    by: str = "",
+    unwritten: Mapping[str, str] = MappingProxyType({}),
+) -> Job:
     """Begin a job, and return while it is at work; the one that is at work already where it is the same.
 
     Ended jobs at the same place are forgotten; the new one takes their place.
@@ -36,6 +45,8 @@ def start(request: Request, *, runner: str | None = None, by: str = "") -> Job:
         request: What to do.
         runner: Where, see :data:`~radcbir_core.jobs.runners.RUNNERS`; as jobs of its kind do by default.
         by: Who asks, to be told from others later; "" where that does not matter.
+        unwritten: What its process finds in its environment beside what this one has; it is written nowhere. No other
+            job is the same as one that has some.
 
     Raises:
         CollectionError: The name cannot be one, or another job is at work at the same place.
@@ -47,10 +58,11 @@ def start(request: Request, *, runner: str | None = None, by: str = "") -> Job:
     carrier = runner_of(name)
     with turn():
         other = at_work_at(request.place)
-        if other is not None and key_of(other.request) == key_of(request):
+        if other is not None and not unwritten and key_of(other.request) == key_of(request):
             return other
         refuse_second(request)
         job, hold = _made(request, name, by=by)
+        memory.keep(job.id, unwritten)
         try:
             carrier.begin(job, hold)
         except BaseException:

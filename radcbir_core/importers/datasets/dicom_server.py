@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from radcbir_core.collections.collection import Collection
 from radcbir_core.dicomweb.client import Client, Instance
 from radcbir_core.dicomweb.server_address import ServerAddress, address_of
-from radcbir_core.dicomweb.server_contents import find_instances
+from radcbir_core.dicomweb.server_contents import Wanted, find_instances
 from radcbir_core.errors import ImageError, ManifestError, ServerError
 from radcbir_core.images import read_header, strip_dicom
 from radcbir_core.images.dicom import pixel_annotation
@@ -113,17 +113,20 @@ def read(paths: Sequence[Path], request: ImportRequest) -> list[Source]:
     ]
 
 
-def count_instances(request: ImportRequest) -> dict[str, int]:
+def count_instances(client: Client, wanted: Wanted) -> dict[str, int]:
     """How many images there are of each modality, of what is wanted; nothing is fetched.
+
+    Args:
+        client: Whose server.
+        wanted: What of it.
 
     Raises:
         ServerError: The server does not answer as it should.
     """
     counts: dict[str, int] = {}
-    with Client(address_of(request.server)) as client:
-        for instance in find_instances(client, request.wanted):
-            shown = instance.modality.upper() if is_term("Modality", instance.modality.upper()) else "other"
-            counts[shown] = counts.get(shown, 0) + 1
+    for instance in find_instances(client, wanted):
+        shown = instance.modality.upper() if is_term("Modality", instance.modality.upper()) else "other"
+        counts[shown] = counts.get(shown, 0) + 1
     return counts
 
 

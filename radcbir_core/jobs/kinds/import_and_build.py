@@ -1,13 +1,14 @@
 """Jobs that make a collection or go on with one: an import or an archive that is opened, then builds.
 
 Owns their record, the order of the import and its builds, and going on after a stop. The salt of an import's pseudonyms
-is never part of the record: each run makes its own.
+is never part of the record: each run makes its own. Nor are the identifiers of studies, which the process is told.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -17,14 +18,18 @@ from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.collections.records.record import ARCHIVED
 from radcbir_core.collections.writing import refuse_existing
+from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.encoders import load_encoder
-from radcbir_core.errors import EncoderError
+from radcbir_core.errors import EncoderError, ServerError
 from radcbir_core.importers import ImportRequest, import_as
 from radcbir_core.jobs.kinds import Telling, collection_place
 from radcbir_core.pipeline import build_collection, build_imported, build_indexes
 
 IMPORT: Final = "import"
 LOAD: Final = "load"
+
+_NAMED: Final = {"studies": "RADCBIR_JOB_STUDIES", "series": "RADCBIR_JOB_SERIES"}
+"""What is wanted of a server by its identifiers → the variable that holds them, with blanks between."""
 
 _PLAIN: Final = (
     *("title", "check", "modality", "anatomy", "every", "uncertain", "download", "encoder_id"),
@@ -42,6 +47,8 @@ class ImportAndBuild:
         format_name: The format of what is imported; found out by looking by default.
         encoders: The specs of the encoders to build it with, one after the other.
         archive: An archive of a collection (:mod:`radcbir_core.collections.archive`) to open as it.
+        told: Variables of its process's environment, beside those of :meth:`unwritten`, without which it cannot be
+            carried out.
 
     Example:
         >>> request = ImportAndBuild("mine", ImportRequest([Path("/images")], "mine", every=5), encoders=("pixels",))
@@ -59,6 +66,7 @@ class ImportAndBuild:
     format_name: str | None = None
     encoders: tuple[str, ...] = ()
     archive: Path | None = None
+    told: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
@@ -88,6 +96,20 @@ class ImportAndBuild:
             refuse_existing(self.name)
         elif not self.brings_in or (self.imports is not None and self.imports.add):
             open_collection(self.name)
+
+    def unwritten(self) -> dict[str, str]:
+        """What its process has to be told because it is no part of the record: a hospital's identifiers of studies.
+
+        Example:
+            >>> imports = ImportRequest([], "a", server="http://s/rs", wanted=Wanted(("1.2", "1.3")))
+            >>> request = ImportAndBuild("a", imports)
+            >>> request.unwritten(), "1.2" in str(request.to_json())
+            ({'RADCBIR_JOB_STUDIES': '1.2 1.3'}, False)
+        """
+        if self.imports is None:
+            return {}
+        named = {name: " ".join(getattr(self.imports.wanted, of)) for of, name in _NAMED.items()}
+        return {name: text for name, text in named.items() if text}
 
     def carry_out(self, telling: Telling) -> None:
         """Import or open, then build with one encoder after the other; one that cannot be used leaves the others be.
@@ -135,6 +157,7 @@ class ImportAndBuild:
             "format": self.format_name,
             "encoders": list(self.encoders),
             "archive": str(self.archive.expanduser().absolute()) if self.archive else None,
+            "told": [*self.told, *(name for name in self.unwritten() if name not in self.told)],
             "imports": None
             if imports is None
             else {
@@ -146,6 +169,8 @@ class ImportAndBuild:
                 "leave_out": list(imports.leave_out),
                 "suffix": imports.suffix,
                 "no_header": imports.no_header,
+                "server": imports.server,
+                "matching": {keyword: list(values) for keyword, values in imports.wanted.matching.items()},
             },
         }
 
@@ -160,10 +185,12 @@ class ImportAndBuild:
                 str(record["name"]),
                 image_root=Path(given["image_root"]) if given["image_root"] else None,
                 mapping={str(target): str(source) for target, source in given["mapping"].items()},
-                masks=bool(given.get("masks", False)),  # records of earlier versions have none of these four
+                masks=bool(given.get("masks", False)),  # records of earlier versions have none of these six
                 leave_out=tuple(given.get("leave_out", ())),
                 suffix=str(given.get("suffix", "")),
                 no_header=bool(given.get("no_header", False)),
+                server=str(given.get("server", "")),
+                wanted=Wanted(matching={str(name): list(values) for name, values in given.get("matching", {}).items()}),
                 **{name: given[name] for name in _PLAIN},
             )
         return cls(
@@ -172,13 +199,25 @@ class ImportAndBuild:
             record["format"],
             tuple(str(spec) for spec in record["encoders"]),
             Path(record["archive"]) if record["archive"] else None,
+            tuple(str(name) for name in record.get("told", ())),
         )
 
     def _bring_in(self, telling: Telling) -> None:
         if self.archive is not None:
             open_archive(self.archive, self.name, progress=telling)
         elif self.imports is not None:
-            import_as(self.imports, format_name=self.format_name, progress=telling)
+            import_as(self._whole(self.imports), format_name=self.format_name, progress=telling)
+
+    def _whole(self, imports: ImportRequest) -> ImportRequest:
+        """What to import, with what is not written of it."""
+        if any(name not in os.environ for name in self.told):
+            raise ServerError(
+                "Expected to be told what is never written down (which studies, or with what credentials), but whoever "
+                "began this import has ended since. Dismiss it, and import again under the same name: what has come is "
+                "there, and only the rest is asked for."
+            )
+        studies, series = (os.environ.get(name, "") if name in self.told else "" for name in _NAMED.values())
+        return replace(imports, wanted=Wanted(tuple(studies.split()), tuple(series.split()), imports.wanted.matching))
 
     def _stands(self, *, since: float) -> bool:
         """Whether an earlier run of the same job has finished the import.

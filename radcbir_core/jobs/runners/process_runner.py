@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from radcbir_core.collections.layout import data_folder
 from radcbir_core.errors import CollectionError
+from radcbir_core.jobs import unwritten
 from radcbir_core.jobs.liveness import Hold, InheritableHold, birth, number_of
 from radcbir_core.storage import disk_errors
 
@@ -57,7 +58,8 @@ def end(job: Job) -> None:
 
 def _spawn(job: Job, options: Sequence[str], **inherited: Any) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    environment = {**os.environ, "RADCBIR_DATA": str(data_folder().absolute()), "PYTHONPATH": path}
+    environment = {**os.environ, **unwritten.told(job.id)}
+    environment |= {"RADCBIR_DATA": str(data_folder().absolute()), "PYTHONPATH": path}
     if sys.platform == "win32":
         inherited["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
     else:

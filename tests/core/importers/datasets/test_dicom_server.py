@@ -12,7 +12,8 @@ from pydicom import dcmread
 
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.dicomweb import client
-from radcbir_core.dicomweb.server_address import PASSWORD, USER
+from radcbir_core.dicomweb.client import Client
+from radcbir_core.dicomweb.server_address import PASSWORD, USER, address_of
 from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import CollectionExistsError, ManifestError, ServerError
 from radcbir_core.images import decode_image
@@ -164,7 +165,7 @@ def test_what_cannot_be_imported_is_said(data, tmp_path) -> None:
             imported(url, wanted=Wanted(matching={"Modality": ["US"]}))
         with pytest.raises(ManifestError, match="alone"):
             import_as(ImportRequest([tmp_path], "c", server=url))
-        assert count_instances(ImportRequest([], "c", server=url)) == {"CT": 3, "DX": 1, "MR": 2}
+        assert count_instances(Client(address_of(url)), Wanted()) == {"CT": 3, "DX": 1, "MR": 2}
         assert kept() == []
     with pytest.raises(ManifestError, match="every"):
         imported("http://localhost:1/x", every=5)
