@@ -71,6 +71,7 @@ def prepare(
     images: int = 60,
     drawn: bool = False,
     detector: bool = False,
+    only_pixels: bool = False,
 ) -> Controls:
     """Make the processes of jobs quick.
 
@@ -82,12 +83,14 @@ def prepare(
         images: How many images it has.
         drawn: Whether they are phantoms, as in earnest.
         detector: Lets the stand-in look for text in pixels, in the app too, whether or not the optional part is there.
+        only_pixels: Lets the app find this encoder alone; looking for others imports open_clip, which takes seconds.
     """
     site, controls = folder / "site", Controls(folder / "controls")
     site.mkdir(parents=True)
     controls.folder.mkdir()
     root = None if demonstration is None else str(demonstration)
     options = {"builds": builds, "root": root, "images": images, "drawn": drawn, "detector": detector}
+    options["only_pixels"] = only_pixels
     program = _SITE.format(folder=str(controls.folder), options=json.dumps(options))
     (site / "sitecustomize.py").write_text(program, encoding="utf-8")
     patch.setenv("PYTHONPATH", os.pathsep.join([str(site), str(Path(__file__).resolve().parents[1])]))
@@ -105,6 +108,8 @@ def in_process(folder: str, options: str) -> None:
     wanted = json.loads(options)
     if wanted["detector"]:
         _look_for_white()
+    if "streamlit" in sys.orig_argv and wanted["only_pixels"]:
+        _find_only_pixels()
     if "streamlit" in sys.orig_argv and wanted["root"] is not None:
         from radcbir_core.encoders import registry
 
@@ -145,6 +150,14 @@ def _look_for_white() -> None:
     patch = ForGood()
     patch.setattr("radcbir_core.burned_text.text_detector.is_installed", lambda: True)
     patch.setattr("radcbir_core.burned_text.text_detector.load_detector", lambda **_: StandIn())
+
+
+def _find_only_pixels() -> None:
+    from radcbir_core.encoders.usable import Usable
+    from tests.stand_ins import ForGood
+
+    found = [Usable("pixels", "Pixels", supports_text=False)]
+    ForGood().setattr("radcbir_core.encoders.usable.find_usable_encoders", lambda *_: found)
 
 
 def _says(path: Path) -> list[str]:

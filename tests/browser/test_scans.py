@@ -1,4 +1,4 @@
-"""What a person does with volumes and pictures from a scanner: series, chances, and text in pixels."""
+"""What a person does with volumes and pictures from a scanner: series, chances, text in pixels, and a server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from tests import quick_jobs
 from tests.browser.conftest import run_server
 from tests.browser.test_retrieve import quiet
 from tests.core.burned_text.stand_in import written
-from tests.core.images.dicom_files import dicom_bytes
+from tests.core.images.dicom_files import SECRET, dicom_bytes
+from tests.dicom_servers import CREDENTIALS, a_few_studies, orthanc, store
 from tests.stand_ins import use_quick_map
 
 pytestmark = pytest.mark.browser
@@ -87,8 +88,8 @@ def _write_table(folder: Path, rows: list[list[str]]) -> None:
 def scans_server(chromium, scans):
     """The address of the app on these, in which the stand-in looks for text."""
     with pytest.MonkeyPatch.context() as patch:  # for this server alone, and not for what starts meanwhile
-        quick_jobs.prepare(patch, scans / "quick", detector=True)
-        settings = {"PYTHONPATH": os.environ["PYTHONPATH"], "OMP_NUM_THREADS": "1"}
+        quick_jobs.prepare(patch, scans / "quick", detector=True, only_pixels=True)
+        settings = {"PYTHONPATH": os.environ["PYTHONPATH"], "OMP_NUM_THREADS": "1", **CREDENTIALS}
     with run_server(["-m", "streamlit"], scans / "data", scans / "log.txt", settings=settings) as address:
         yield address
     with pytest.MonkeyPatch.context() as patch:
@@ -315,3 +316,48 @@ def test_what_headers_say_of_text_is_said_without_anything_installed(server, pag
     quiet(page)
     assert page.get_by_role("button", name="Look for text in 61 images").count() == int(is_installed())
     assert page.get_by_text("requirements-ocr.txt").count() == int(not is_installed())
+
+
+def test_studies_of_a_dicom_server_become_a_collection(scans_server, page, tmp_path, scans):
+    with orthanc(tmp_path) as address:
+        store(address, a_few_studies())
+        page.goto(f"{scans_server}/collections")
+        page.get_by_role("button", name="Import a collection").click()
+        page.get_by_role("radio", name="A DICOM server").click()
+        server = page.get_by_role("textbox", name="Address of the server")
+        server.fill("http://127.0.0.1:1/dicom-web")
+        page.get_by_role("textbox", name="Studies, by their UIDs").fill("1.2.9")
+        page.get_by_role("button", name="Next").click()
+        page.get_by_test_id("stAlert").filter(has_text="127.0.0.1:1").wait_for()
+        quiet(page)
+
+        # By keyboard: the right address, and only one modality.
+        server.fill(address)
+        page.get_by_role("combobox", name="Modalities").focus()
+        page.keyboard.type("CT")
+        for key in ("Enter", "Escape"):  # and the list that hides the rest is closed
+            page.keyboard.press(key)
+        page.get_by_role("button", name="Next").focus()
+        page.keyboard.press("Enter")
+        page.get_by_text("Recognized as Studies of a DICOM server").wait_for()
+        quiet(page)
+        page.get_by_role("button", name="Look at it").click()
+        page.get_by_text("3 images there").wait_for()
+        quiet(page)
+        page.get_by_role("button", name="Next").click()
+        name = page.get_by_role("textbox", name="Name")
+        name.fill("from-pacs")
+        name.press("Enter")
+        encoders = page.get_by_role("combobox", name="Encoders to build")
+        encoders.click()
+        encoders.press("Backspace")
+        page.get_by_text("Without an encoder, the collection is imported only").wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Start").click()
+        page.get_by_text("from-pacs is ready: 3 images").wait_for()
+        quiet(page)
+    assert list(open_collection("from-pacs").manifest.column("dicom_modality")) == ["CT"] * 3
+    assert SECRET not in page.content()
+    written_there = b"".join(path.read_bytes() for path in (scans / "data").rglob("*") if path.is_file())
+    assert SECRET.encode() not in written_there
+    assert b"1.2.9" not in written_there

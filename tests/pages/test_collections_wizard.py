@@ -94,7 +94,7 @@ def test_every_format_has_words():
     from pages.parts.collections.wizard.source_format import ABOUT
     from radcbir_core.importers.formats import FORMATS
 
-    assert set(ABOUT) == {known.name for known in FORMATS} - {"dicomweb"}  # begun in a terminal only
+    assert set(ABOUT) == {known.name for known in FORMATS}
 
 
 def test_from_a_folder_to_a_collection(source):

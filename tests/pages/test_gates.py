@@ -29,6 +29,7 @@ CHANGING = {
         "show_thumbnails_whole",
     },
     "radcbir_core.importers.preview": {"preview"},  # reads what somebody names
+    "radcbir_core.importers.datasets.dicom_server": {"count_instances"},  # asks whom somebody names
     "radcbir_core.audit": {"record"},
     "radcbir_core.collections.reviews.reviewing": {
         "write_tag",
@@ -62,6 +63,7 @@ LOOKING = {
     "radcbir_core.burned_text.text_finding": {"TextReport"},
     "radcbir_core.burned_text.thumbnail_blackout": set(),
     "radcbir_core.importers.preview": {"Preview", "PreviewedSource"},
+    "radcbir_core.importers.datasets.dicom_server": {"known_instance", "read", "recognizes"},
     "radcbir_core.audit": {"account", "audit_path"},
     "radcbir_core.collections.reviews.reviewing": {
         "Proposed",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pages.parts.retrieval import server_image
+from pages.parts.frame import dicom_settings
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.dicomweb import client
 from radcbir_core.dicomweb.server_address import URL
@@ -24,7 +24,7 @@ from tests.pages.reading import cards, complaints, html, words
 @pytest.fixture(autouse=True)
 def quick(monkeypatch) -> None:
     without_settings(monkeypatch)
-    monkeypatch.delenv(server_image.WHO, raising=False)
+    monkeypatch.delenv(dicom_settings.WHO, raising=False)
     monkeypatch.setattr(client, "PAUSES", (0.01,))
 
 
@@ -102,9 +102,9 @@ def test_it_is_offered_only_where_there_is_one_and_to_whom_it_may_concern(app, m
         assert not offered()
         at = app("retrieval", source="upload", upload="server")
         assert "Expected upload to be one of those there are" in complaints(at)
-        monkeypatch.setenv(server_image.WHO, "viewer")
+        monkeypatch.setenv(dicom_settings.WHO, "viewer")
         assert offered()
-        monkeypatch.setenv(server_image.WHO, "everybody")
+        monkeypatch.setenv(dicom_settings.WHO, "everybody")
         assert not offered()
         assert does.asked == []
 
@@ -113,7 +113,7 @@ def test_the_secrets_name_the_server_and_its_credentials_together(monkeypatch) -
     section = {"url": "https://pacs.example/rs", "token": "hush-hush"}
     monkeypatch.setattr("streamlit.secrets", SimpleNamespace(to_dict=lambda: {"dicomweb": section}))
     monkeypatch.setenv("RADCBIR_DICOMWEB_USER", "other")
-    settings = server_image.settings()
+    settings = dicom_settings.settings()
     assert settings[URL] == "https://pacs.example/rs"
     assert settings["RADCBIR_DICOMWEB_USER"] == ""
     assert settings["RADCBIR_DICOMWEB_TOKEN"] == "hush-hush"  # noqa: S105 - made up

@@ -6,8 +6,9 @@ is drawn by ``stages.py``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 import streamlit as st
@@ -40,12 +41,13 @@ def say_error() -> None:
         st.error(message(error), icon=":material/error:")
 
 
-def begin(request: Request, *, action: str) -> Job:
+def begin(request: Request, *, action: str, unwritten: Mapping[str, str] = MappingProxyType({})) -> Job:
     """Begin a job, if whoever looks may; whatever a person begins on a page begins here.
 
     Args:
         request: What is to be done.
         action: The same in a word or two, for the record.
+        unwritten: What only its process is told, as :func:`~radcbir_core.jobs.starting.start` says.
 
     Raises:
         RightsError: It is not theirs to begin.
@@ -53,7 +55,7 @@ def begin(request: Request, *, action: str) -> Job:
     """
     if request.kind != EvaluateEncoder.kind:
         rights.require("owner", action, request.name)
-    return start(request, by=rights.mark())
+    return start(request, by=rights.mark(), unwritten=unwritten)
 
 
 def may_begin(kind: str) -> bool:

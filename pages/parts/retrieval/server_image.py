@@ -1,32 +1,27 @@
 """An image of the DICOM server that an administrator has named, as query: found by an identifier, kept in memory.
 
-Owns who may ask that server, and what is asked. A visitor gives an identifier, never an address, and what comes back is
-treated as an upload: it stays in the memory of the session, its header is never shown, and the identifier is in no URL
-and in no record.
+Owns what is asked of it; who may ask is the business of ``frame.dicom_settings``. A visitor gives an identifier, never
+an address, and what comes back is treated as an upload: it stays in the memory of the session, its header is never
+shown, and the identifier is in no URL and in no record.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Mapping
 from typing import Final
 
 import streamlit as st
 
 from pages.parts.frame import rights
-from pages.parts.frame.rights import Role
+from pages.parts.frame.dicom_settings import needed, settings
 from pages.parts.images import why_panel
 from pages.parts.retrieval.upload import Upload
 from radcbir_core.dicomweb.client import Client, Instance, ServerLimits
-from radcbir_core.dicomweb.server_address import PASSWORD, TOKEN, URL, USER, ServerAddress, configured
+from radcbir_core.dicomweb.server_address import URL, ServerAddress, configured
 from radcbir_core.dicomweb.server_contents import find_by_uid
 from radcbir_core.errors import RightsError, ServerError
 from radcbir_core.importers.datasets.dicom_terms import is_term
 from radcbir_core.wording import counted
-
-WHO: Final = "RADCBIR_DICOMWEB_FOR"
-"""The setting that says who may ask the server: an owner, unless it names another role."""
 
 _PATIENCE: Final = ServerLimits(seconds=120.0, silence=15.0, pauses=(0.5,))
 _UID: Final = "radcbir:server-uid"
@@ -37,7 +32,7 @@ _IMAGE: Final = "radcbir:server-image"
 def is_offered() -> bool:
     """Whether there is a server, and whoever looks may ask it; what is set wrongly is said where it is used."""
     try:
-        return bool(settings().get(URL, "").strip()) and rights.may(_needed())
+        return bool(settings().get(URL, "").strip()) and rights.may(needed())
     except RightsError:
         return False
 
@@ -68,7 +63,7 @@ def ask() -> Upload | None:
     kept: tuple[Instance, Upload] | None = st.session_state.get(_IMAGE)
     if kept is None or kept[0] != instance:
         with st.spinner("Asking the server …"):
-            data = rights.do(_needed(), "retrieve from DICOM server", "", lambda: _retrieved(address, instance))
+            data = rights.do(needed(), "retrieve from DICOM server", "", lambda: _retrieved(address, instance))
         why_panel.forget_outside()
         kept = (instance, Upload(name, data, hashlib.sha256(data).hexdigest(), instance.instance))
         st.session_state[_IMAGE] = kept
@@ -80,7 +75,7 @@ def _found(address: ServerAddress, uid: str) -> list[Instance]:
     if kept is None or kept[0] != uid:
         st.session_state.pop(_FOUND, None)
         with st.spinner("Asking the server …"):
-            found = rights.do(_needed(), "search DICOM server", "", lambda: _searched(address, uid))
+            found = rights.do(needed(), "search DICOM server", "", lambda: _searched(address, uid))
         kept = st.session_state[_FOUND] = (uid, found)
     return kept[1]
 
@@ -117,28 +112,3 @@ def _searched(address: ServerAddress, uid: str) -> list[Instance]:
 def _retrieved(address: ServerAddress, instance: Instance) -> bytes:
     with Client(address, limits=_PATIENCE) as client:
         return client.retrieve(instance)
-
-
-def _needed() -> Role:
-    """The least role that may ask the server.
-
-    Raises:
-        RightsError: The setting names none.
-    """
-    chosen = os.environ.get(WHO, "owner").strip().lower()
-    for role in rights.ROLES:
-        if role == chosen:
-            return role
-    raise RightsError(f"Expected one of {', '.join(rights.ROLES)}, but {WHO} = {chosen!r}. Set it to one of them.")
-
-
-def settings() -> Mapping[str, str]:
-    """What names the server: the section ``dicomweb`` of the secrets as a whole, else the environment."""
-    try:
-        section = st.secrets.to_dict().get("dicomweb")
-    except (OSError, ValueError, TypeError):
-        section = None  # where secrets that cannot be read matter, the rights say so
-    if not isinstance(section, Mapping):
-        return os.environ
-    names = {URL: "url", USER: "user", PASSWORD: "password", TOKEN: "token"}
-    return {name: str(section.get(key, "")) for name, key in names.items()}

@@ -6,7 +6,7 @@ widget is not drawn. It draws nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.importers import ImportRequest
 from radcbir_core.importers.preview import Preview
 
@@ -29,7 +30,10 @@ class Draft:
 
     Attributes:
         step: Which step is shown, from 0.
-        paths: What to import; empty before a source was chosen.
+        paths: What to import; empty before a source was chosen, and of a server.
+        server: The address of a DICOM server to import from instead; "" where there is none.
+        wanted: What of it.
+        on_server: How many images of each modality that is.
         source_name: What to call that for people.
         notes: What is to be said of the upload.
         format_name: The format; "" before it was found out.
@@ -42,6 +46,9 @@ class Draft:
 
     step: int = 0
     paths: tuple[Path, ...] = ()
+    server: str = ""
+    wanted: Wanted = field(default_factory=Wanted)
+    on_server: Mapping[str, int] = field(default_factory=dict)
     source_name: str = ""
     notes: tuple[str, ...] = ()
     format_name: str = ""
@@ -105,16 +112,36 @@ class Draft:
         """
         self.found_format = recognized
         if tuple(paths) != self.paths:
-            self.format_name, self.options, self.looked = "", {}, None
-            for key in [key for key in self.values if not key.startswith("source")]:
-                del self.values[key]
-                st.session_state.pop(f"{_DRAFT}:{key}", None)
+            self._forget_answers()
         self.paths, self.source_name, self.notes = tuple(paths), name, tuple(notes)
+        self.server, self.wanted, self.on_server = "", Wanted(), {}
         if recognized[0] == ARCHIVE:
             # There is nothing to ask about it, and nothing to look at: it is checked as it is opened.
             self.format_name, self.step = ARCHIVE, 3
         else:
             self.step = 1
+
+    def choose_server(self, url: str, name: str, wanted: Wanted, counts: Mapping[str, int]) -> None:
+        """Take a DICOM server as the source, and forget what was said of another one.
+
+        Args:
+            url: Its address.
+            name: What to call it for people.
+            wanted: What of it.
+            counts: Modality → how many images that is.
+        """
+        if self.paths or url != self.server:
+            self._forget_answers()
+        self.paths, self.source_name, self.notes = (), name, ()
+        self.server, self.wanted, self.on_server = url, wanted, counts
+        self.found_format, self.step = ("dicomweb", "its address"), 1
+
+    def _forget_answers(self) -> None:
+        """Forget what was answered about a source."""
+        self.format_name, self.options, self.looked = "", {}, None
+        for key in [key for key in self.values if not key.startswith("source")]:
+            del self.values[key]
+            st.session_state.pop(f"{_DRAFT}:{key}", None)
 
     def back(self) -> None:
         """Show the step before."""
@@ -122,7 +149,7 @@ class Draft:
 
     def request(self, name: str = "dry-run", *, title: str | None = None) -> ImportRequest:
         """The import that it describes."""
-        return ImportRequest(list(self.paths), name, title, **self.options)
+        return ImportRequest(list(self.paths), name, title, server=self.server, wanted=self.wanted, **self.options)
 
     @property
     def identity(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import pandas as pd
 import streamlit as st
 
+from pages.parts.collections.wizard import dicom_source
 from pages.parts.collections.wizard.draft import Draft
 from pages.parts.frame import counts, rights, shell
 from pages.parts.frame.csv_text import csv_bytes
@@ -32,6 +33,10 @@ _TITLES: Final = {"modality": "Modality", "anatomy": "Anatomy", "pathology": "Pa
 
 def draw(draft: Draft) -> None:
     """Draw the step."""
+    if draft.server:
+        _of_server(draft)
+        _next(draft)
+        return
     if draft.looked is None or draft.looked[0] != draft.identity:
         with st.spinner("Looking at the first images, nothing is written…", show_time=True):
             seen = rights.do(
@@ -53,6 +58,10 @@ def draw(draft: Draft) -> None:
     columns = ", ".join(dry_run.further[:40]) + (" …" if len(dry_run.further) > 40 else "")
     if columns:
         st.caption(f"Further columns, kept as they are: {literal(columns)}")
+    _next(draft, disabled=bool(dry_run.refusal))
+
+
+def _next(draft: Draft, *, disabled: bool = False) -> None:
     st.button(
         "Next",
         type="primary",
@@ -60,8 +69,17 @@ def draw(draft: Draft) -> None:
         icon_position="right",
         on_click=draft.go,
         args=(3,),
-        disabled=bool(dry_run.refusal),
+        disabled=disabled,
     )
+
+
+def _of_server(draft: Draft) -> None:
+    """What a server says that it has; nothing of it is fetched for this."""
+    number = counted(sum(draft.on_server.values()), "image")
+    st.markdown(f"**{number} there** :gray[Nothing was fetched: they come, and are checked, with the import.]")
+    dicom_source.say_notes(draft)
+    with st.columns([3, 7], gap="medium")[0]:
+        counts.bars("Modality", dict(sorted(draft.on_server.items())))
 
 
 def _summary(dry_run: Preview) -> str:

@@ -1,7 +1,7 @@
 """First step of the import: where the images are.
 
-Owns the choice between a path on the server and an upload. Which folders may be named is server_folders.py's business,
-what may be unpacked ``radcbir_core.importers``'.
+Owns the choice between a path on the server, an upload and a DICOM server. Which folders may be named is
+server_folders.py's business, which servers dicom_source.py's, what may be unpacked ``radcbir_core.importers``'.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from pages.parts.collections.wizard import server_folders
+from pages.parts.collections.wizard import dicom_source, server_folders
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft, again
 from pages.parts.frame import rights, shell
 from pages.parts.frame.server_paths import IMPORT_ROOT
@@ -27,12 +27,13 @@ from radcbir_core.wording import counted
 
 SERVER: Final = "A folder or table on the server"
 UPLOAD: Final = "Upload a table or a ZIP"
+DICOM: Final = "A DICOM server"
 
 
 def draw(draft: Draft) -> None:
     """Draw the step."""
     may_browse = server_folders.root() is not None
-    ways = [SERVER, UPLOAD] if may_browse else [UPLOAD]
+    ways = [*([SERVER] if may_browse else []), UPLOAD, *([DICOM] if dicom_source.is_offered() else [])]
     key = draft.key("source way", ways[0], options=ways)
     way = draft.keep(
         "source way", st.segmented_control("Where are the images?", ways, key=key, label_visibility="collapsed")
@@ -42,10 +43,7 @@ def draw(draft: Draft) -> None:
             "This server can be reached from other machines, so its own folders are not offered. Whoever runs it can "
             f"set `{IMPORT_ROOT}` to a folder that may be imported from."
         )
-    if (way or ways[0]) == SERVER:
-        _server(draft)
-    else:
-        _upload(draft)
+    {SERVER: _server, UPLOAD: _upload, DICOM: dicom_source.draw}[way or ways[0]](draft)
 
 
 def _server(draft: Draft) -> None:

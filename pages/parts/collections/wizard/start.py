@@ -11,6 +11,7 @@ from typing import Final
 
 import streamlit as st
 
+from pages.parts.collections.wizard import dicom_source
 from pages.parts.collections.wizard.draft import ARCHIVE, Draft
 from pages.parts.frame import loaders, shell
 from pages.parts.frame.text import literal
@@ -38,7 +39,7 @@ def draw(draft: Draft) -> None:
             "name",
             st.text_input(
                 "Name",
-                key=draft.key("name", suggested_name(draft.paths[0].stem, taken)),
+                key=draft.key("name", suggested_name(draft.paths[0].stem if draft.paths else "studies", taken)),
                 max_chars=64,
                 help="Letters, digits, '.', '_' and '-'; it stands in URLs.",
             ),
@@ -60,11 +61,18 @@ def draw(draft: Draft) -> None:
         "The work runs on its own: this page, the browser or the server may be closed, and it can be stopped and gone "
         "on with. The source is only read."
     )
+    if draft.wanted.studies:
+        st.caption(
+            "Which studies these are is written nowhere: stopped, it can go on as long as this dashboard runs. Later "
+            "it is begun anew under the same name, and asks for the rest only."
+        )
     if st.button("Start", type="primary", icon=":material/play_arrow:"):
         with shell.errors_shown():
             check_name(name)
             request = _request(draft, name, title=title, add=add, encoders=encoders)
-            controls.begin(request, action="add to" if add else "import")
+            unwritten = {**dicom_source.credentials(), **request.unwritten()} if draft.server else {}
+            request = replace(request, told=tuple(unwritten))
+            controls.begin(request, action="add to" if add else "import", unwritten=unwritten)
             draft.started = True
 
 

@@ -66,7 +66,7 @@ def _head(draft: Draft) -> None:
         if draft.step:
             st.button("Back", icon=":material/arrow_back:", on_click=draft.back, width="content")
         st.button("Close", icon=":material/close:", on_click=_close, type="tertiary", width="content")
-    if draft.step and draft.paths:
+    if draft.step and draft.source_name:
         st.caption(f"From {literal(draft.source_name)}")
 
 
