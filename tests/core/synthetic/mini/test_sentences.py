@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from radcbir_core.synthetic.mini.sentences import Claim, anatomy_of, findings_of, sentence
+from radcbir_core.synthetic.mini import sentences
+from radcbir_core.synthetic.mini.sentences import Claim, anatomy_of, findings_of, names_of, sentence
 from radcbir_core.synthetic.phantoms import words
 from radcbir_core.vocabulary import NORMAL
 
@@ -32,11 +33,25 @@ def test_every_claim_is_true_of_its_image(seed, modality, anatomy, pathologies, 
         assert text
         assert text == " ".join(text.split())
         assert claim != Claim()
-    said = text.casefold()
-    if claim.modality:
-        assert any(word.casefold() in said for word in words.of(words.MODALITIES, modality))
-    if claim.anatomy:
-        assert any(word.casefold() in said for word in words.of(words.ANATOMIES, anatomy))
+    for said, table, name in ((claim.modality, words.MODALITIES, modality), (claim.anatomy, words.ANATOMIES, anatomy)):
+        # A slip of the pen leaves most of a word's pairs of letters.
+        assert not said or any(kept(word, text) > 0.55 for word in ways(table, name)), (text, name)
+
+
+def ways(table, name):
+    """All that the name may be called."""
+    own = words.of(table, name)
+    forms = ("term", "abbreviation", "synonym", "lay", "german")
+    return [*own, *names_of(name, forms), *names_of(own[0], forms)]
+
+
+def kept(word: str, text: str) -> float:
+    """Share of the word's pairs of letters that stand in the text; of short words the word itself."""
+    word, text = word.casefold(), text.casefold()
+    if len(word) < 6:
+        return float(word in text)
+    pairs = [word[at : at + 2] for at in range(len(word) - 1)]
+    return sum(pair in text for pair in pairs) / len(pairs)
 
 
 def test_sentences_vary() -> None:
@@ -63,3 +78,39 @@ def test_sentences_vary() -> None:
 )
 def test_what_findings_mean(pathologies, expected) -> None:
     assert findings_of(pathologies) == expected
+
+
+def test_the_glossary_is_spoken_in_both_languages() -> None:
+    generator = np.random.default_rng(1)
+    said = " | ".join(
+        sentence(generator, modality="XR", anatomy="chest", pathologies=["pneumothorax"], absent=["nodule"])[0]
+        for _ in range(3000)
+    )
+    for word in ("PTX", "Pneu", "Röntgen", "kein ", "collapsed lung", "-year-old", "portable"):
+        assert word in said, word
+
+
+def test_a_slip_changes_one_word_by_one_letter() -> None:
+    text = "chest radiograph with pneumothorax"
+    for seed in range(60):
+        slipped = sentences._slip(np.random.default_rng(seed), text)
+        pairs = [(a, b) for a, b in zip(text.split(), slipped.split(), strict=True) if a != b]
+        assert len(pairs) <= 1
+        for before, after in pairs:
+            assert abs(len(before) - len(after)) <= 1
+            assert sorted(before) == sorted(after) or len(before) != len(after)
+    assert sentences._slip(np.random.default_rng(0), "CT head") == "CT head", "short words are left alone"
+
+
+def test_what_is_denied_beside_a_finding_is_not_claimed() -> None:
+    generator = np.random.default_rng(2)
+    both = [
+        (text, claim)
+        for text, claim in (
+            sentence(generator, modality="CT", anatomy="head", pathologies=["infarct"], absent=["glioma"])
+            for _ in range(3000)
+        )
+        if claim.finding == "infarct" and "gliom" in text.casefold()
+    ]
+    assert both
+    assert not any(claim.negated for _, claim in both)
