@@ -1,11 +1,13 @@
-"""What radcbir-mini reaches on images it was never trained on, beside ``pixels`` and its own random weights.
+"""What radcbir-mini reaches on images it was never trained on, beside ``pixels``, random weights and its teachers.
 
-Usage: python -m benchmarks.mini COLLECTION… [--phantoms NAME] [--encoder radcbir-mini] [--output FILE.md]
+Usage: python -m benchmarks.mini [COLLECTION…] [--phantoms NAME] [--elsewhere NAME…] [--teacher FILE…]
+    [--encoder radcbir-mini] [--output FILE.md]
 
 The collections are those of ``train-mini``; the images are their validation side
 (``radcbir_core.synthetic.mini.examples``). ``--phantoms`` names a phantom collection of another seed than the one
-trained on; its test patients are the queries. All figures are computed here on plain arrays, apart from RadCBIR's own
-evaluation. Exclusions: the image itself, its patient where known, exact copies.
+trained on; its test patients are the queries. ``--elsewhere`` names collections of sources that nothing was trained on,
+which are searched together. Teachers are the files that ``train-mini`` takes. All figures are computed on plain arrays,
+apart from RadCBIR's own evaluation; see ``benchmarks/mini_measure.py``.
 """
 
 from __future__ import annotations
@@ -14,21 +16,29 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from radcbir_core.collections.collection import Collection, open_collection
+from benchmarks.mini_measure import (
+    LEVELS,
+    Embed,
+    Images,
+    Precision,
+    by_encoder,
+    by_teacher,
+    images_of,
+    precision,
+    validation,
+    whole,
+)
+from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import Encoder, load_encoder
-from radcbir_core.encoders.torch.soundness import FAR
 from radcbir_core.encoders.torch.torch_encoder import TorchEncoder
-from radcbir_core.synthetic.mini.examples import load_examples
-from radcbir_core.synthetic.mini.network import GRAIN, SHARED, export, new_model
+from radcbir_core.synthetic.mini.network import APPEARANCE, SHARED, export, new_model
 
 SPOKEN = {"XR": "X-ray", "CT": "CT", "MR": "MRI", "US": "ultrasound"}
-LEVELS = ("modality", "anatomy", "label")
 PHRASINGS = ("{m} of the {a}", "{a} {m}", "a {m} image showing the {a}", "this is a {m} of a {a}", "{m} scan, {a}")
 WITH = ("{s} with {p}", "{s} showing {p}", "{p} on {s}", "{s}: {p}", "{p}, {s}")
 # Forms and words that the sentences of training do not have.
@@ -46,120 +56,6 @@ UNSEEN_WITH = (
     "{s} in a case of {p}",
     "history: {p}. Exam: {s}",
 )
-
-
-@dataclass
-class Images:
-    """Images that nothing was trained on, and what is known of them."""
-
-    collections: list[Collection]
-    where: list[tuple[int, int]]
-    modality: np.ndarray
-    anatomy: np.ndarray
-    pathologies: list[tuple[str, ...]]
-    patient: np.ndarray
-    sha256: np.ndarray
-    split: np.ndarray
-    dataset: np.ndarray
-
-    def of(self, encoder: Encoder) -> np.ndarray:
-        """(N, D) float32 unit embeddings, by the encoder's own preprocessing of the whole file."""
-        parts = []
-        for start in range(0, len(self.where), encoder.batch_size):
-            pixels = [
-                self.collections[c].read_image(row).pixels for c, row in self.where[start : start + encoder.batch_size]
-            ]
-            parts.append(encoder.encode_images(pixels))
-        return np.concatenate(parts)
-
-    def astray(self, encoder: TorchEncoder) -> int:
-        """How many of them lead the encoder's batch norms astray."""
-        count = 0
-        for start in range(0, len(self.where), encoder.batch_size):
-            some = self.where[start : start + encoder.batch_size]
-            found = encoder.astray([self.collections[c].read_image(row).pixels for c, row in some])
-            count += int((found.furthest > FAR).sum())
-        return count
-
-    def labels(self, level: str) -> np.ndarray:
-        """A label an image, "" where it has none at that level."""
-        if level == "modality":
-            return self.modality
-        kind = np.array([f"{m}/{a}" if m and a else "" for m, a in zip(self.modality, self.anatomy, strict=True)])
-        if level == "anatomy":
-            return self.anatomy
-        return np.array(
-            [f"{k}/{p[0]}" if k and len(p) == 1 else "" for k, p in zip(kind, self.pathologies, strict=True)],
-            dtype=object,
-        )
-
-
-def images_of(collections: Sequence[Collection], rows: Iterator[tuple[int, int]]) -> Images:
-    """The images at (collection, row)."""
-    where = list(rows)
-    frames = [collection.manifest.frame for collection in collections]
-
-    def column(name: str) -> np.ndarray:
-        return np.array([str(frames[c][name].iloc[row] or "") for c, row in where], dtype=object)
-
-    return Images(
-        collections=list(collections),
-        where=where,
-        modality=column("modality"),
-        anatomy=column("anatomy"),
-        pathologies=[tuple(frames[c]["pathologies"].iloc[row]) for c, row in where],
-        patient=column("patient_id"),
-        sha256=column("sha256"),
-        split=column("split"),
-        dataset=column("dataset"),
-    )
-
-
-def validation(collections: Sequence[Collection], cache: Path) -> Images:
-    """The images that ``train-mini`` never trains on."""
-    examples = load_examples(collections, cache=cache)
-    place = {
-        (collection.name, image_id): (number, row)
-        for number, collection in enumerate(collections)
-        for row, image_id in enumerate(collection.manifest.column("image_id"))
-    }
-    chosen = (
-        place[examples.sources[i].split("/")[0], examples.image_ids[i]] for i in np.flatnonzero(examples.validation)
-    )
-    return images_of(collections, chosen)
-
-
-def precision_at_1(
-    images: Images, embeddings: np.ndarray, level: str, *, queries: np.ndarray | None = None, apart: bool = False
-) -> dict:
-    """Micro and macro P@1: the nearest other image with a label, of another patient, has the same label.
-
-    Asked are the queries for which there is an image with their label to find. With ``apart``, hits of the query's data
-    set do not count either.
-    """
-    labels = images.labels(level)
-    known = labels != ""
-    asked = known if queries is None else known & queries
-    hits: dict[str, list[bool]] = {}
-    for query in np.flatnonzero(asked):
-        allowed = known.copy()
-        allowed[query] = False
-        if images.patient[query]:
-            allowed &= images.patient != images.patient[query]
-        allowed &= images.sha256 != images.sha256[query]
-        if apart:
-            allowed &= images.dataset != images.dataset[query]
-        if not (allowed & (labels == labels[query])).any():
-            continue
-        similarities = np.where(allowed, embeddings @ embeddings[query], -2)
-        hits.setdefault(str(labels[query]), []).append(bool(labels[similarities.argmax()] == labels[query]))
-    every = [hit for found in hits.values() for hit in found]
-    return {
-        "micro": float(np.mean(every)),
-        "macro": float(np.mean([np.mean(found) for found in hits.values()])),
-        "queries": len(every),
-        "labels": len(hits),
-    }
 
 
 def text_precision(
@@ -244,80 +140,102 @@ def speeds(encoder: Encoder) -> tuple[float, float]:
     return len(batch) / statistics.median(image_times), 1000 * statistics.median(text_times[1:])
 
 
-def report(encoder: str, real: Images | None, phantoms: Images | None) -> list[str]:
-    """The figures as lines of Markdown."""
-    mini = load_encoder(encoder)
-    contenders = {mini.encoder_id: mini, "pixels": load_encoder("pixels"), "random weights": random_twin()}
-    lines = []
-    for name, images in (("real", real), ("phantoms", phantoms)):
-        if images is None:
+def image_table(images: Images, embeddings: dict[str, np.ndarray], queries: np.ndarray | None) -> list[str]:
+    """P@1 and P@10 of each level and contender, with intervals, as lines of Markdown."""
+    patients = len(np.unique(images.patients if queries is None else images.patients[queries]))
+    named = sum(map(bool, images.patient))
+    lines = [
+        f"{len(images):,} images; of {named:,} the patient is known, of the others each counts as one: "
+        f"{patients:,} patients ask.\n",
+        f"| level | queries | {' | '.join(embeddings)} |",
+        f"|---|---|{'---|' * len(embeddings)}",
+    ]
+    rows: list[tuple[str, bool, str, int]] = [(level, False, f"{level} P@1", 1) for level in LEVELS]
+    rows += [("label", False, "label P@10", 10), ("label", False, "label P@1, macro", 0)]
+    if len(set(images.dataset)) > 1:
+        rows.append(("label", True, "label P@1, hits of other data sets only", 1))
+    found: dict[tuple[str, bool, str], Precision] = {}
+    for level, apart, name, k in rows:
+        for who, vectors in embeddings.items():
+            if (level, apart, who) not in found:
+                found[level, apart, who] = precision(images, vectors, level, queries=queries, apart=apart)
+        of = [found[level, apart, who] for who in embeddings]
+        if not len(of[0].at_1):
             continue
-        queries = images.split == "test" if name == "phantoms" else None
-        embeddings = {who: images.of(contender) for who, contender in contenders.items()}
-        lines += [
-            f"\n**{name.capitalize()} images, image to image**, P@1, the patient excluded where known, "
-            f"what has nothing to find left out ({len(images.where)} images)\n",
-            f"| level | queries | {' | '.join(f'{who} micro / macro' for who in contenders)} |",
-            f"|---|---|{'---|' * len(contenders)}",
-        ]
-        for level in LEVELS:
-            found = {
-                who: precision_at_1(images, vectors, level, queries=queries) for who, vectors in embeddings.items()
-            }
-            first = found[mini.encoder_id]
-            cells = " | ".join(f"{f['micro']:.3f} / {f['macro']:.3f}" for f in found.values())
-            lines.append(f"| {level} ({first['labels']}) | {first['queries']} | {cells} |")
-        if name == "real":
-            found = {
-                who: precision_at_1(images, vectors, "label", queries=queries, apart=True)
-                for who, vectors in embeddings.items()
-            }
-            first = found[mini.encoder_id]
-            cells = " | ".join(f"{f['micro']:.3f} / {f['macro']:.3f}" for f in found.values())
-            lines.append(f"| label, hits of other data sets only ({first['labels']}) | {first['queries']} | {cells} |")
-        if mini.dimension == SHARED + GRAIN:
-            shared = embeddings[mini.encoder_id][:, :SHARED]
-            shared = shared / np.linalg.norm(shared, axis=1, keepdims=True)
-            alone = {level: precision_at_1(images, shared, level, queries=queries) for level in LEVELS}
-            cells = ", ".join(f"{level} {f['micro']:.3f} / {f['macro']:.3f}" for level, f in alone.items())
-            lines.append(f"\nBy the {SHARED} dimensions shared with sentences alone: {cells}.")
+        cells = [f"{one.macro():.3f}" if k == 0 else one.said(k) for one in of]
+        lines.append(f"| {name} ({len(np.unique(of[0].labels))}) | {len(of[0].at_1)} | {' | '.join(cells)} |")
+    return lines
+
+
+def text_table(
+    mini: Encoder, twin: Encoder, shown: Images, embeddings: dict[str, np.ndarray], *, least: int
+) -> list[str]:
+    """P@10 of sentences for each kind and pathology, as lines of Markdown."""
+    names = list(embeddings)
+    lines = [
+        f"| text asks for | images | prevalence in its anatomy | {names[0]} | {names[1]} |",
+        "|---|---|---|---|---|",
+    ]
+    texts = [
+        text_figures(encoder, shown, embeddings[who], least=least)
+        for encoder, who in zip((mini, twin), names, strict=True)
+    ]
+    for (what, found, prevalence, count), other in zip(*texts, strict=True):
+        share = f"{prevalence:.3f}" if prevalence else ""
+        lines.append(f"| {what} | {count} | {share} | {found:.2f} | {other[1]:.2f} |")
+    unseen = text_figures(mini, shown, embeddings[names[0]], least=least, phrasings=UNSEEN_PHRASINGS, forms=UNSEEN_WITH)
+    kinds, findings = parted(texts[0])
+    unseen_kinds, unseen_findings = parted(unseen)
+    wanted = [min(3 * row[2], 0.9) for row in findings]
+    lines.append(
+        f"\nMean over {len(kinds)} kinds: {np.mean([row[1] for row in kinds]):.3f}; "
+        f"over {len(findings)} pathologies: {np.mean([row[1] for row in findings]):.3f} "
+        f"(three times the prevalence, at most 0.9, would be {np.mean(wanted):.3f}). "
+        "In five wordings that training does not have: "
+        f"{np.mean([row[1] for row in unseen_kinds]):.3f} and {np.mean([row[1] for row in unseen_findings]):.3f}."
+    )
+    return lines
+
+
+def report(asked: argparse.Namespace) -> list[str]:
+    """The figures as lines of Markdown."""
+    mini, twin = load_encoder(asked.encoder), random_twin()
+    contenders: dict[str, Embed] = {
+        mini.encoder_id: lambda images: images.of(mini),
+        "random weights": lambda images: images.of(twin),
+        "pixels": by_encoder("pixels"),
+        **{path.stem.split("_")[0]: by_teacher(path) for path in asked.teacher},
+    }
+    groups: list[tuple[str, Images, bool]] = []
+    if asked.elsewhere:
+        groups.append(("Sources that nothing was trained on", whole(asked.elsewhere), False))
+    if asked.collections:
+        real = validation([open_collection(name) for name in asked.collections], asked.cache)
+        groups.append(("Real images of the validation side", real, True))
+    if asked.phantoms:
+        collection = open_collection(asked.phantoms)
+        groups.append(("Phantoms", images_of([collection], ((0, row) for row in range(len(collection)))), True))
+    lines = []
+    for title, images, spoken in groups:
+        drawn = title == "Phantoms"
+        queries = images.split == "test" if drawn else None
+        embeddings = {who: embed(images) for who, embed in contenders.items()}
+        if mini.dimension == SHARED + APPEARANCE:
+            mine = embeddings[mini.encoder_id]
+            for name, part in (("shared with sentences", mine[:, :SHARED]), ("appearance", mine[:, SHARED:])):
+                embeddings[f"its {name} alone"] = part / np.linalg.norm(part, axis=1, keepdims=True)
+        lines += [f"\n**{title}, image to image**\n", *image_table(images, embeddings, queries)]
         if isinstance(mini, TorchEncoder):
-            lines.append(f"\nBatch norms go astray on {images.astray(mini)} of {len(images.where)} images.")
-        lines += [
-            f"\n**{name.capitalize()} images, text to image**, P@10 over five phrasings\n",
-            f"| text asks for | images | prevalence in its anatomy | {mini.encoder_id} | random weights |",
-            "|---|---|---|---|---|",
-        ]
-        shown = images
-        if queries is not None:
-            keep = np.flatnonzero(queries)
-            shown = Images(
-                images.collections, [images.where[i] for i in keep], images.modality[keep], images.anatomy[keep],
-                [images.pathologies[i] for i in keep], images.patient[keep], images.sha256[keep], images.split[keep],
-                images.dataset[keep],
-            )  # fmt: skip
-            embeddings = {who: vectors[keep] for who, vectors in embeddings.items()}
-        least = 20 if name == "real" else 5
-        texts = {
-            who: text_figures(contenders[who], shown, embeddings[who], least=least)
-            for who in (mini.encoder_id, "random weights")
-        }
-        for (what, precision, prevalence, count), other in zip(*texts.values(), strict=True):
-            share = f"{prevalence:.3f}" if prevalence else ""
-            lines.append(f"| {what} | {count} | {share} | {precision:.2f} | {other[1]:.2f} |")
-        unseen = text_figures(
-            mini, shown, embeddings[mini.encoder_id], least=least, phrasings=UNSEEN_PHRASINGS, forms=UNSEEN_WITH
-        )
-        kinds, findings = parted(texts[mini.encoder_id])
-        unseen_kinds, unseen_findings = parted(unseen)
-        wanted = [min(3 * row[2], 0.9) for row in findings]
-        lines.append(
-            f"\nMean over {len(kinds)} kinds: {np.mean([row[1] for row in kinds]):.3f}; "
-            f"over {len(findings)} pathologies: {np.mean([row[1] for row in findings]):.3f} "
-            f"(three times the prevalence, at most 0.9, would be {np.mean(wanted):.3f}). "
-            "In five wordings that training does not have: "
-            f"{np.mean([row[1] for row in unseen_kinds]):.3f} and {np.mean([row[1] for row in unseen_findings]):.3f}."
-        )
+            lines.append(f"\nBatch norms go astray on {images.astray(mini)} of {len(images)} images.")
+        if spoken:
+            shown = images if queries is None else images.chosen(queries)
+            of = {who: embeddings[who] for who in (mini.encoder_id, "random weights")}
+            if queries is not None:
+                of = {who: vectors[queries] for who, vectors in of.items()}
+            lines += [
+                f"\n**{title}, text to image**, P@10 over five phrasings\n",
+                *text_table(mini, twin, shown, of, least=5 if drawn else 20),
+            ]
     images_a_second, milliseconds = speeds(mini)
     lines.append(f"\nImage tower {images_a_second:.0f} images/s, text query {milliseconds:.1f} ms ({mini.device}).")
     return lines
@@ -328,16 +246,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("collections", nargs="*")
     parser.add_argument("--phantoms")
+    parser.add_argument("--elsewhere", nargs="+", default=[])
+    parser.add_argument("--teacher", nargs="+", type=Path, default=[])
     parser.add_argument("--encoder", default="radcbir-mini")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "radcbir-mini-cache")
     parser.add_argument("--output", type=Path)
     asked = parser.parse_args()
-    real = validation([open_collection(name) for name in asked.collections], asked.cache) if asked.collections else None
-    phantoms = None
-    if asked.phantoms:
-        collection = open_collection(asked.phantoms)
-        phantoms = images_of([collection], ((0, row) for row in range(len(collection))))
-    lines = report(asked.encoder, real, phantoms)
+    lines = report(asked)
     print("\n".join(lines))
     if asked.output:
         asked.output.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -133,41 +133,55 @@ def train_mini(
     phantoms: Annotated[int, typer.Option("--phantoms", metavar="N", min=0, help="How many phantoms to add.")] = 32000,
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the training.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of everything random.")] = None,
-    teacher: Annotated[
-        Path | None, typer.Option("--teacher", help="A .tflite feature extractor to imitate (needs ai-edge-litert).")
+    pictures: Annotated[
+        int | None, typer.Option("--pictures", metavar="N", min=0, help="How many pictures of nothing to add.")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option("--teacher", help="A .tflite (needs ai-edge-litert) or .pth network to imitate; may come again."),
+    ] = None,
+    prepare_only: Annotated[  # noqa: FBT002
+        bool, typer.Option("--prepare-only", help="Draw, read and let the teachers see; train another time.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
 ) -> None:
     """Train a small encoder like radcbir-mini from scratch. Stopped and run again, it goes on at its last checkpoint.
 
-    Images whose split is val or test, their patients, and a part of the others are kept for validation.
+    What is drawn, and what the teachers see, is kept under WORK and made once. Images whose split is val or test, their
+    patients, and a part of the others are kept for validation.
     """
     from dataclasses import replace
 
     from radcbir_core.encoders.torch.support import resolve_device
-    from radcbir_core.synthetic.mini.making import make_mini, phantoms_to_train_on
+    from radcbir_core.synthetic.mini.making import PICTURES, make_mini, phantoms_to_train_on, prepare_mini
     from radcbir_core.synthetic.mini.training import Recipe
 
     collections = [open_collection(name) for name in names]
     recipe = Recipe()
     if steps is not None:
-        recipe = recipe.shortened(steps)
+        recipe = recipe.scaled(steps)
     if seed is not None:
         recipe = replace(recipe, seed=seed)
     put_on_record("train encoder", str(output))
     with bars() as progress:
         if phantoms:
             collections.append(phantoms_to_train_on(phantoms, progress=progress))
-        examples = make_mini(
+        prepared = prepare_mini(
             collections,
-            output=output,
             work=work,
-            recipe=recipe,
-            teacher=teacher,
-            device=resolve_device(device),
+            teachers=teacher or [],
+            pictures=PICTURES if pictures is None else pictures,
             progress=progress,
         )
+        if not prepare_only:
+            make_mini(
+                prepared, output=output, work=work, recipe=recipe, device=resolve_device(device), progress=progress
+            )
+    examples = prepared.examples
     trained = int((~examples.validation).sum())
+    if prepare_only:
+        print(f"Next: the same without --prepare-only. {len(prepared.views):,} views of {trained:,} images in {work}")
+        return
     print(f"Next: python -m benchmarks.mini {' '.join(names)} --phantoms phantoms --encoder local-dir:{output}")
     print(f"Trained on {trained} images, validated on {len(examples) - trained}, in {recipe.steps} steps: {output}")
 

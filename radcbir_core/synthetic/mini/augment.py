@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-SIDE: Final = 128
+SIDE: Final = 144
 """Side of the network's input in pixels."""
 
 # The quantization of luminance that JPEG's specification gives as an example (ITU-T T.81, Annex K, table K.1).
@@ -46,7 +46,7 @@ def augment(
             them, but for rounding.
 
     Returns:
-        (B, 128, 128) float32, 0 to 1.
+        (B, 144, 144) float32, 0 to 1.
     """
     images = _placed(pixels, extents, generator, strength=strength)
     if strength <= 0:

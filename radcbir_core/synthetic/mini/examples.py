@@ -27,7 +27,7 @@ from radcbir_core.synthetic.mini.augment import SIDE
 from radcbir_core.synthetic.mini.network import PREPROCESSING
 
 CACHE_SIDE = 160
-"""Longest side of a cached image in pixels: the network's 128 and room for crops."""
+"""Longest side of a cached image in pixels: the network's 144 and room for crops."""
 
 NEAR_DUPLICATE = 0.97
 """Similarity of two images' 32 x 32 pixels, mean removed, from which on they are taken for one patient's."""
@@ -43,7 +43,7 @@ class Examples:
     Attributes:
         pixels: (N, 160, 160) uint8, grayscale, whole image in the upper left, padded with black.
         extents: (N, 2) int16, height and width of the image in ``pixels``.
-        prepared: (N, 128, 128) uint8, as the encoder's own preprocessing shows the image to the network.
+        prepared: (N, 144, 144) uint8, as the encoder's own preprocessing shows the image to the network.
         modality: N modalities, "" where not known.
         anatomy: N anatomies, "" where not known.
         pathologies: N tuples, empty where not labeled.
@@ -202,7 +202,7 @@ def _cached(
 
 
 def preparation() -> Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]:
-    """The encoder's own preprocessing of a decoded image, as (128, 128) uint8: before scaling, one channel."""
+    """The encoder's own preprocessing of a decoded image, as (144, 144) uint8: before scaling, one channel."""
     transform = Transform(
         Preprocessing(
             size=(SIDE, SIDE),

@@ -64,14 +64,14 @@ def anchor_loss(
     return _soft(logits, shows)
 
 
-def teacher_loss(predicted: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """1 - cosine of the predicted and the wanted features, both (B, T); rows of zeros have none."""
+def imitation_loss(predicted: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """1 - cosine of the predicted and the wanted appearances, both (B, A); rows of zeros have none."""
     from torch.nn import functional
 
-    has = features.abs().sum(dim=1) > 0
+    has = wanted.abs().sum(dim=1) > 0
     if not has.any():
         return predicted.sum() * 0
-    return 1 - functional.cosine_similarity(predicted[has], features[has], dim=1).mean()
+    return 1 - functional.cosine_similarity(predicted[has], wanted[has], dim=1).mean()
 
 
 def balance_loss(shared: torch.Tensor, further: torch.Tensor, *, share: float) -> torch.Tensor:
@@ -87,26 +87,19 @@ def balance_loss(shared: torch.Tensor, further: torch.Tensor, *, share: float) -
     return torch.log(further.norm(dim=1).clamp(min=1e-6) / (share * shared.norm(dim=1).clamp(min=1e-6))).square().mean()
 
 
-def likeness_loss(images: torch.Tensor, details: torch.Tensor, *, among: torch.Tensor) -> torch.Tensor:
-    """Cross entropy between the similarities of images as the teacher has them and as the network has them.
+def likeness_loss(images: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference between the similarities of pairs as the network and as the teachers have them.
 
     Distillation of relations: Park et al., CVPR 2019, arXiv 1904.05068.
 
     Args:
-        images: (B, D) of norm 1.
-        details: (B, T) of norm 1, or 0 where the teacher says nothing.
-        among: (B, B) bool; pairs that are compared. The diagonal counts for nothing.
+        images: (B, A) of norm 1.
+        wanted: (B, A) of norm 1, or 0 where the teachers say nothing; pairs with such a row count for nothing.
     """
-    import torch
-
-    has = details.abs().sum(dim=1) > 0
-    compared = among & has[:, None] & has[None, :] & ~torch.eye(len(images), dtype=torch.bool, device=images.device)
-    rows = compared.sum(dim=1) > 1
-    if not rows.any():
+    has = wanted.abs().sum(dim=1) > 0
+    if not has.any():
         return images.sum() * 0
-    targets = (details @ details.T / TEMPERATURE).masked_fill(~compared, _NEVER)[rows].softmax(dim=1)
-    logits = (images @ images.T / TEMPERATURE).masked_fill(~compared, _NEVER)[rows]
-    return -(targets * logits.log_softmax(dim=1)).sum(dim=1).mean()
+    return (images[has] @ images[has].T - wanted[has] @ wanted[has].T).square().mean()
 
 
 def _soft(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""From collections to the encoder's folder: data list, teacher, training, export.
+"""From collections to the encoder's folder: data list, views, teachers, training, export.
 
 Owns the order of these and the record ``training.json``, which says what the encoder was made of: every source and
 label with its numbers of images on either side, the recipe, the versions and the log.
@@ -9,28 +9,38 @@ from __future__ import annotations
 import json
 import platform
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.collections.layout import list_collections
 from radcbir_core.encoders.kits.training_list import DIGITS, list_bytes
 from radcbir_core.errors import CollectionError, Remedy
 from radcbir_core.progress import Progress, silent
+from radcbir_core.synthetic.mini.appearance import appearances
 from radcbir_core.synthetic.mini.examples import Examples, is_drawn, load_examples
 from radcbir_core.synthetic.mini.network import export
-from radcbir_core.synthetic.mini.teacher import teach
+from radcbir_core.synthetic.mini.teachers import look
 from radcbir_core.synthetic.mini.training import LOG, Recipe, recipe_facts, train
+from radcbir_core.synthetic.mini.training_views import Views, make_views
 from radcbir_core.synthetic.phantom_collection import make_phantoms
 
 PHANTOMS = "mini-phantoms"
 """The collection of phantoms that is trained on; its patients are others than those of the default collection."""
 
 PHANTOMS_SEED = 1
+
+PICTURES: Final = 24_000
+"""Pictures of nothing, unless others are asked for."""
+
+TEACHER_WEIGHTS: Final[Mapping[str, float]] = {".tflite": 1.0, ".pth": 1.5}
+"""By the kind of a teacher's file: several levels say more than one."""
 
 
 def phantoms_to_train_on(images: int, *, progress: Progress = silent) -> Collection:
@@ -56,43 +66,99 @@ def phantoms_to_train_on(images: int, *, progress: Progress = silent) -> Collect
     return collection
 
 
-def make_mini(
+@dataclass(frozen=True)
+class Prepared:
+    """All that is shown in training.
+
+    Attributes:
+        examples: Images, labels, sides.
+        views: What the network is shown of them, and pictures of nothing.
+        appearances: (V, 256) what the teachers see in the views; None without teachers.
+        teachers: Names of their files.
+    """
+
+    examples: Examples
+    views: Views
+    appearances: npt.NDArray[np.float16] | None
+    teachers: tuple[str, ...]
+
+
+def prepare_mini(
     collections: Sequence[Collection],
+    *,
+    work: Path,
+    teachers: Sequence[Path] = (),
+    pictures: int = PICTURES,
+    progress: Progress = silent,
+) -> Prepared:
+    """Read, shrink, change, draw and let the teachers see; what was finished before comes from the cache.
+
+    Args:
+        collections: What is trained and validated on; see :mod:`radcbir_core.synthetic.mini.examples` for the sides.
+        work: Its folder ``cache`` holds all that.
+        teachers: Files; see :func:`radcbir_core.synthetic.mini.teachers.look`.
+        pictures: How many pictures of nothing.
+        progress: Told the steps "read …", "views", "pictures" and "teacher".
+
+    Raises:
+        CollectionError: No image can be read.
+        EncoderError: A teacher cannot be used.
+        StorageError: No space left, or no permission.
+    """
+    cache = work / "cache"
+    examples = load_examples(collections, cache=cache, progress=progress)
+    views = make_views(examples, pictures=pictures, cache=cache, progress=progress)
+    wanted = None
+    if teachers:
+        seen = [
+            (look(views, path, cache=cache, progress=progress), TEACHER_WEIGHTS.get(path.suffix, 1.0))
+            for path in teachers
+        ]
+        wanted = appearances(seen, np.ones(len(views), dtype=bool))
+    return Prepared(examples, views, wanted, tuple(path.name for path in teachers))
+
+
+def make_mini(
+    prepared: Prepared,
     *,
     output: Path,
     work: Path,
     recipe: Recipe,
-    teacher: Path | None = None,
     device: str = "cpu",
     progress: Progress = silent,
     told: Callable[[dict[str, Any]], None] = lambda _: None,
-) -> Examples:
+) -> None:
     """Train radcbir-mini and write its folder; stopped and called again, it goes on at its last checkpoint.
 
     Args:
-        collections: What it is trained and validated on; see :mod:`radcbir_core.synthetic.mini.examples` for the sides.
+        prepared: What it is trained on.
         output: The encoder's folder.
-        work: For the cache of small images, the checkpoint and the log.
+        work: For the checkpoint and the log.
         recipe: All that decides the weights beside the data.
-        teacher: A ``.tflite`` feature extractor to imitate.
         device: Where the network works.
-        progress: Told the steps "read …", "teacher" and "train".
+        progress: Told the step "train".
         told: Given each line of the log.
 
     Raises:
-        CollectionError: No image can be read.
-        EncoderError: The checkpoint is another's, the teacher cannot be used, or the training diverged.
+        EncoderError: The checkpoint is another's, or the training diverged.
         StorageError: No space left, or no permission.
     """
-    examples = load_examples(collections, cache=work / "cache", progress=progress)
-    taught = None
-    if teacher is not None:
-        taught = teach(examples, teacher, cache=work / "cache", progress=progress)
-    weights = train(examples, recipe, folder=work, teacher=taught, device=device, progress=progress, told=told)
+    examples = prepared.examples
+    weights = train(
+        examples,
+        recipe,
+        views=prepared.views,
+        appearances=prepared.appearances,
+        folder=work,
+        device=device,
+        progress=progress,
+        told=told,
+    )
     log = [json.loads(line) for line in (work / LOG).read_text(encoding="utf-8").splitlines()]
     record = {
         "recipe": recipe_facts(recipe),
-        "teacher": teacher.name if teacher is not None else None,
+        "teachers": list(prepared.teachers),
+        "pictures": len(prepared.views.pictures),
         "images": data_list(examples),
         "versions": {
             "python": platform.python_version(),
@@ -103,7 +169,6 @@ def make_mini(
     output.mkdir(parents=True, exist_ok=True)
     documents = {"training.json": (json.dumps(record, indent=1) + "\n").encode()}
     export(weights, output, documents=documents, trained_on=training_list_of(examples), look_at=examples.prepared)
-    return examples
 
 
 def training_list_of(examples: Examples) -> bytes:

@@ -21,7 +21,6 @@ from radcbir_core.encoders.torch.soundness import check_astray, check_numbers, w
 from radcbir_core.encoders.torch.support import import_open_clip, quiet
 from radcbir_core.storage import atomic_bytes, atomic_path, digest_file
 from radcbir_core.synthetic.mini.augment import SIDE
-from radcbir_core.synthetic.mini.spectrum import RINGS
 
 if TYPE_CHECKING:
     import torch
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 SHARED: Final = 256
 """Dimensions in which images and sentences that fit are near."""
 
-GRAIN: Final = RINGS
-"""Further dimensions that tell how sharp and how noisy an image is. In sentences they are 0."""
+APPEARANCE: Final = 256
+"""Further dimensions that tell how an image looks to networks for everyday pictures. In sentences they are 0."""
 
 MODEL: Final[Mapping[str, Any]] = {
-    "embed_dim": SHARED + GRAIN,
+    "embed_dim": SHARED + APPEARANCE,
     "custom_text": True,
     "vision_cfg": {
         "timm_model_name": "mobilenetv4_conv_small",
@@ -94,7 +93,7 @@ def export(
         folder: Where to; files of the same names are replaced.
         documents: Further files of the folder: model card, training log.
         trained_on: The list of what it was trained on; empty for weights that were trained on nothing.
-        look_at: Prepared images, (N, 128, 128) uint8, of which at most :data:`MOST_ASTRAY` may lead norms astray.
+        look_at: Prepared images, (N, 144, 144) uint8, of which at most :data:`MOST_ASTRAY` may lead norms astray.
 
     Raises:
         EncoderError: The weights are not sound, and nothing is written; or the folder cannot be loaded.

@@ -27,20 +27,17 @@ from radcbir_core.errors import EncoderError
 from radcbir_core.progress import Progress, silent
 from radcbir_core.storage import atomic_bytes, atomic_path
 from radcbir_core.synthetic.mini import losses
-from radcbir_core.synthetic.mini.augment import augment
+from radcbir_core.synthetic.mini.augment import SIDE
 from radcbir_core.synthetic.mini.batches import Batch, Batches
 from radcbir_core.synthetic.mini.examples import Examples
-from radcbir_core.synthetic.mini.network import GRAIN, PREPROCESSING, SHARED, new_model, tokenizer
-from radcbir_core.synthetic.mini.spectrum import scale_of
-from radcbir_core.synthetic.mini.teacher import APPEARANCE, Taught
+from radcbir_core.synthetic.mini.network import APPEARANCE, PREPROCESSING, SHARED, new_model, tokenizer
+from radcbir_core.synthetic.mini.training_views import Views
 
 if TYPE_CHECKING:
     import torch
 
 AHEAD = 3
 """Batches that are prepared while the network works."""
-
-_MEASURED = 4096
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
@@ -52,21 +49,15 @@ class Round:
 
     Attributes:
         steps: How many.
-        strength: Of the augmentation.
+        side: Of the images that the network is shown, in pixels; smaller ones are learned from more quickly.
+        learning_rate: The highest in it.
         findings_weight: How much more often than others those kinds of real images come whose findings differ.
-        likeness_weight: Of the loss that brings images of one kind as near as the teacher has them.
-        views: Whether real images come in the views that the teacher saw, with what it saw there.
-        appearance_weight: Of the imitation of what the teacher sees in images of one kind, more than in others.
-        grain_weight: Of the telling of power by spatial frequency, in the dimensions of the grain.
     """
 
     steps: int
-    strength: float = 1.0
+    side: int = SIDE
+    learning_rate: float = 2e-3
     findings_weight: float = 1.0
-    likeness_weight: float = 0.0
-    views: bool = False
-    appearance_weight: float = 0.0
-    grain_weight: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,23 +66,22 @@ class Recipe:
 
     Attributes:
         seed: Of everything random.
-        rounds: One after the other. The second changes images less, because small findings do not survive strong
-            changes; the third, where there is a teacher, imitates it closely: its view of real images tells more of
-            findings that are rare, or have no label here, than few labels do. The fourth, the longest, imitates it in
-            another way, and adds power by spatial frequency, in dimensions of its own, so that neither losses nor
-            sentences of findings pull on them.
-        images: A step's.
+        rounds: One after the other.
+        images: A step's, with labels and sentences.
         of_kind: Images of one modality and anatomy in a step.
-        learning_rate: The highest; rises over ``warm_up`` steps and falls as a cosine to a hundredth, in each round.
-        warm_up: Steps at the beginning of each round.
+        pictures: A step's pictures of nothing, of which only the appearance is learned.
+        warm_up: Steps at the beginning of each round over which the learning rate rises; then it falls as a cosine to a
+            hundredth.
         weight_decay: Of matrices; not of biases, norms and scales.
         mean_decay: Of the running mean of the weights, once it has run in.
+        text_weight: Of the loss that brings sentences and images that fit together.
         anchor_weight: Of the loss that brings an image near the anchor of its label.
         detail_weight: Of the loss that tells images of one modality and anatomy apart by their labels.
         label_weight: Of the loss that brings images of one label together.
         kind_weight: Of the loss that brings images of one modality and anatomy together.
-        teacher_weight: Of the imitation of the teacher.
-        grain_share: Norm of an embedding's grain in units of its part that is shared with sentences.
+        appearance_weight: Of the imitation of what the teachers see.
+        likeness_weight: Of the loss that brings images as near to each other as the teachers have them.
+        appearance_share: Norm of an embedding's appearance in units of its part that is shared with sentences.
         settled_share: Part of the last round, at its end, in which batch norms keep their statistics.
         unknown_words: Share of words that are replaced by ones that are never trained, so that an unknown word in a
             query says nothing.
@@ -99,23 +89,23 @@ class Recipe:
 
     seed: int = 7
     rounds: tuple[Round, ...] = (
-        Round(steps=6000),
-        Round(steps=7500, strength=0.5),
-        Round(steps=4500, strength=0.5, findings_weight=3.0, likeness_weight=1.0, views=True),
-        Round(steps=12000, strength=0.5, findings_weight=3.0, views=True, appearance_weight=2.0, grain_weight=1.0),
+        Round(steps=7000, side=112),
+        Round(steps=4000, findings_weight=2.0, learning_rate=1e-3),
     )
     images: int = 64
     of_kind: int = 16
-    learning_rate: float = 2e-3
+    pictures: int = 32
     warm_up: int = 300
     weight_decay: float = 0.05
     mean_decay: float = 0.998
+    text_weight: float = 1.0
     anchor_weight: float = 1.0
     detail_weight: float = 0.5
     label_weight: float = 0.3
     kind_weight: float = 0.2
-    teacher_weight: float = 1.0
-    grain_share: float = 0.25
+    appearance_weight: float = 3.0
+    likeness_weight: float = 3.0
+    appearance_share: float = 2.0
     settled_share: float = 0.15
     unknown_words: float = 0.04
 
@@ -149,19 +139,17 @@ class Recipe:
         """
         return self.steps - step <= int(self.rounds[-1].steps * self.settled_share)
 
-    def shortened(self, steps: int) -> Recipe:
-        """The same with so many steps at most; what is cut off are the last ones.
+    def scaled(self, steps: int) -> Recipe:
+        """The same in so many steps: each round keeps its part, and at least one step.
 
         Example:
-            >>> [part.steps for part in Recipe(rounds=(Round(steps=4), Round(steps=4))).shortened(6).rounds]
+            >>> recipe = Recipe(rounds=(Round(steps=40), Round(steps=20)))
+            >>> [part.steps for part in recipe.scaled(6).rounds]
             [4, 2]
         """
-        rounds, left = [], steps
-        for part in self.rounds:
-            if left > 0:
-                rounds.append(replace(part, steps=min(part.steps, left)))
-                left -= part.steps
-        return replace(self, rounds=tuple(rounds))
+        whole = self.steps
+        rounds = tuple(replace(part, steps=max(1, round(part.steps * steps / whole))) for part in self.rounds)
+        return replace(self, rounds=rounds, warm_up=min(self.warm_up, max(1, steps // 20)))
 
 
 def recipe_facts(recipe: Recipe) -> dict[str, Any]:
@@ -172,23 +160,21 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
 
 @dataclass
 class _Ready:
-    """One step's inputs."""
+    """One step's inputs: the batch's images first, then pictures of nothing."""
 
     batch: Batch
     images: torch.Tensor
     tokens: torch.Tensor
-    features: npt.NDArray[np.float16] | None
-    details: npt.NDArray[np.float16] | None
-    appearances: npt.NDArray[np.float16] | None
-    grain: torch.Tensor
+    appearances: torch.Tensor
 
 
 def train(
     examples: Examples,
     recipe: Recipe,
     *,
+    views: Views,
     folder: Path,
-    teacher: Taught | None = None,
+    appearances: npt.NDArray[np.float16] | None = None,
     device: str = "cpu",
     checkpoint_every: int = 500,
     progress: Progress = silent,
@@ -199,8 +185,9 @@ def train(
     Args:
         examples: Images with their labels and sides.
         recipe: See there.
+        views: What the network is shown of them.
         folder: For the checkpoint and ``log.jsonl``; made if missing.
-        teacher: What the teacher sees in the examples.
+        appearances: (V, 256) what the teachers see in the views; None without teachers.
         device: Where the network works.
         checkpoint_every: Steps.
         progress: Told the number of steps, as step "train".
@@ -217,7 +204,7 @@ def train(
 
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
-    work = _Work(examples, recipe, teacher=teacher, device=device)
+    work = _Work(examples, recipe, views=views, appearances=appearances, device=device)
     checkpoint = folder / CHECKPOINT
     start = work.resume(checkpoint) if checkpoint.is_file() else 0
     _cut_log(folder / LOG, after=start)
@@ -233,7 +220,7 @@ def train(
                 seconds = time.monotonic() - started
                 line: dict[str, Any] = {
                     "step": done,
-                    "images_per_second": round((done - since) * recipe.images / seconds, 1),
+                    "images_per_second": round((done - since) * (recipe.images + recipe.pictures) / seconds, 1),
                     **{name: round(value / (done - since), 4) for name, value in sums.items()},
                 }
                 if not all(math.isfinite(value) for value in sums.values()):
@@ -252,41 +239,41 @@ def train(
 class _Work:
     """The network and all that changes while it is trained."""
 
-    def __init__(self, examples: Examples, recipe: Recipe, *, teacher: Taught | None, device: str) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        recipe: Recipe,
+        *,
+        views: Views,
+        appearances: npt.NDArray[np.float16] | None,
+        device: str,
+    ) -> None:
         import torch
         from torch import nn
 
-        self.recipe, self.device, self.examples = recipe, device, examples
+        self.recipe, self.device = recipe, device
         self.batches = Batches(examples, images=recipe.images, of_kind=recipe.of_kind)
+        self._views, self._appearances = views, appearances
+        self._pictures = views.pictures
         self._tokenizer = tokenizer()
         model = new_model()
         model.visual.to(memory_format=torch.channels_last)
         self.model = model.to(device).train()
-        self._teacher = teacher
-        width = model.visual.trunk.classifier.in_features
-        self._pupil = nn.Linear(width, 1 if teacher is None else teacher.features.shape[1]).to(device)
-        self._look = nn.Linear(width, APPEARANCE).to(device)
         self._anchors = nn.Parameter(torch.randn(len(self.batches.labels), SHARED, device=device))
-        self._pixels = torch.from_numpy(examples.pixels)
-        self._extents = torch.from_numpy(examples.extents.astype(np.int64))
-        # Some thousands of images tell the spread of a few numbers.
-        some = np.random.default_rng(recipe.seed).permutation(np.flatnonzero(~examples.validation))[:_MEASURED]
-        self._grain_of = scale_of(torch.from_numpy(examples.prepared[some]).float() / 255)
-        self._optimizer = torch.optim.AdamW(self._groups(), lr=recipe.learning_rate, betas=(0.9, 0.98))
+        self._optimizer = torch.optim.AdamW(self._groups(), betas=(0.9, 0.98))
         self._mean = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self._used = torch.zeros(model.text.vocab_size, dtype=torch.bool)
         # Stand for words that no sentence holds.
         self._strangers = np.asarray(_strangers(self._tokenizer), dtype=np.int64)
         self._facts = {
             "recipe": recipe_facts(recipe),
-            "images": len(examples),
+            "views": views.digest,
             "trained_on": int((~examples.validation).sum()),
-            "teacher": teacher is not None,
+            "teachers": appearances is not None,
         }
 
     def _groups(self) -> list[dict[str, Any]]:
-        heads = [*self._pupil.named_parameters(prefix="pupil"), *self._look.named_parameters(prefix="look")]
-        named = [*self.model.named_parameters(), *heads]
+        named = list(self.model.named_parameters())
         return [
             {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": self.recipe.weight_decay},
             {"params": [self._anchors, *(p for _, p in named if p.ndim < 2)], "weight_decay": 0.0},
@@ -295,6 +282,7 @@ class _Work:
     def ready(self, step: int) -> _Ready:
         """The inputs of one step."""
         import torch
+        from torch.nn import functional
 
         generator = np.random.default_rng([self.recipe.seed, step])
         part, _ = self.recipe.at(step)
@@ -304,22 +292,22 @@ class _Work:
         replaced = known & torch.from_numpy(generator.random(tokens.shape) < self.recipe.unknown_words)
         replaced &= tokens < self.model.text.vocab_size - 2
         strangers = torch.from_numpy(generator.choice(self._strangers, tokens.shape))
-        torch_generator = torch.Generator().manual_seed(int(generator.integers(2**62)))
-        rows = torch.from_numpy(batch.rows)
-        images = augment(self._pixels[rows], self._extents[rows], torch_generator, strength=part.strength)
-        features = details = appearances = None
-        if self._teacher is not None:
-            features, details = self._teacher.features[batch.rows], self._teacher.details[batch.rows]
-            appearances = self._teacher.appearances[batch.rows]
-            if part.views:
-                shown = self._teacher.views_of(batch.rows, generator)
-                seen = shown >= 0
-                images[torch.from_numpy(seen)] = torch.from_numpy(self._teacher.pixels[shown[seen]]).float() / 255
-                features[seen] = self._teacher.view_features[shown[seen]]
-                details[seen] = self._teacher.view_details[shown[seen]]
-                appearances[seen] = self._teacher.view_appearances[shown[seen]]
         tokens = torch.where(replaced, strangers, tokens)
-        return _Ready(batch, images, tokens, features, details, appearances, self._grain_of(images))
+        shown = self._views.one_of_each(batch.rows, generator)
+        if len(self._pictures) and self.recipe.pictures:
+            shown = np.concatenate([shown, generator.choice(self._pictures, self.recipe.pictures)])
+        images = torch.from_numpy(self._views.pixels[shown]).float()[:, None] / 255
+        # Teachers see nearly the same in a mirror.
+        mirrored = torch.from_numpy(generator.random(len(shown)) < 0.5)
+        images = torch.where(mirrored[:, None, None, None], images.flip(3), images)
+        if part.side != SIDE:
+            images = functional.interpolate(
+                images, size=(part.side, part.side), mode="bilinear", antialias=True, align_corners=False
+            )
+        wanted = np.zeros((len(shown), APPEARANCE), np.float32)
+        if self._appearances is not None:
+            wanted = self._appearances[shown].astype(np.float32)
+        return _Ready(batch, images, tokens, torch.from_numpy(wanted))
 
     def step(self, step: int, ready: _Ready) -> dict[str, float]:
         """One update; the losses."""
@@ -333,14 +321,15 @@ class _Work:
         for group in self._optimizer.param_groups:
             group["lr"] = rate
         mean, deviation = PREPROCESSING["mean"][0], PREPROCESSING["std"][0]
-        inputs = ((ready.images.to(self.device) - mean) / deviation)[:, None].expand(-1, 3, -1, -1)
+        inputs = ((ready.images.to(self.device) - mean) / deviation).expand(-1, 3, -1, -1)
         trunk = model.visual.trunk
-        hidden = trunk.forward_head(
-            trunk.forward_features(inputs.contiguous(memory_format=torch.channels_last)), pre_logits=True
-        )
-        given = trunk.classifier(hidden)
-        shared, grain = given.split([SHARED, GRAIN], dim=1)
-        images = functional.normalize(shared, dim=1)
+        given = trunk(inputs.contiguous(memory_format=torch.channels_last))
+        shared, appearance = given.split([SHARED, APPEARANCE], dim=1)
+        labeled = shared[: len(batch.rows)]
+        images = functional.normalize(labeled, dim=1)
+        # Sentences meet embeddings as they are exported: of norm 1 as a whole.
+        whole = given[: len(batch.rows)].norm(dim=1, keepdim=True).clamp(min=1e-6)
+        met = labeled / whole * math.sqrt(1 + r.appearance_share**2)
         texts = functional.normalize(model.encode_text(ready.tokens.to(self.device))[:, :SHARED], dim=1)
 
         def on(array: npt.NDArray[Any]) -> torch.Tensor:
@@ -348,9 +337,11 @@ class _Work:
 
         unlabeled, kind = on(batch.unlabeled), on(batch.same_kind)
         unsaid = unlabeled[:, None] | unlabeled[None, :]
+        alike = on(batch.same_findings)
+        wanted = ready.appearances.to(self.device)
         parts = {
             "text": losses.text_image_loss(
-                images, texts, model.logit_scale.exp(), true_of=on(batch.true_of), open_for=on(batch.open_for)
+                met, texts, model.logit_scale.exp(), true_of=on(batch.true_of), open_for=on(batch.open_for)
             ),
             "anchor": losses.anchor_loss(
                 images,
@@ -358,25 +349,24 @@ class _Work:
                 shows=on(batch.shows),
                 possible=on(batch.possible),
             ),
-            "detail": losses.image_image_loss(images, alike=on(batch.same_findings), ignored=~kind | unsaid),
-            "label": losses.image_image_loss(images, alike=on(batch.same_findings), ignored=kind & unsaid),
+            "detail": losses.image_image_loss(images, alike=alike, ignored=~kind | unsaid),
+            "label": losses.image_image_loss(images, alike=alike, ignored=kind & unsaid),
             "kind": losses.image_image_loss(images, alike=kind.float(), ignored=torch.zeros_like(kind)),
+            "appearance": losses.imitation_loss(appearance, wanted),
+            "likeness": losses.likeness_loss(functional.normalize(appearance, dim=1), wanted),
+            "balance": losses.balance_loss(shared, appearance, share=r.appearance_share),
         }
-        loss = parts["text"] + r.anchor_weight * parts["anchor"] + r.detail_weight * parts["detail"]
-        loss = loss + r.label_weight * parts["label"] + r.kind_weight * parts["kind"]
-        if ready.features is not None:
-            parts["teacher"] = losses.teacher_loss(self._pupil(hidden), on(ready.features).float())
-            loss = loss + r.teacher_weight * parts["teacher"]
-        if ready.details is not None and (weight := r.at(step)[0].likeness_weight):
-            parts["likeness"] = losses.likeness_loss(images, on(ready.details).float(), among=on(batch.same_kind_drawn))
-            loss = loss + weight * parts["likeness"]
-        if ready.appearances is not None and (weight := r.at(step)[0].appearance_weight):
-            parts["appearance"] = losses.teacher_loss(self._look(hidden), on(ready.appearances).float())
-            loss = loss + weight * parts["appearance"]
-        if weight := r.at(step)[0].grain_weight:
-            parts["grain"] = losses.teacher_loss(grain, ready.grain.to(self.device))
-            parts["balance"] = losses.balance_loss(shared, grain, share=r.grain_share)
-            loss = loss + weight * parts["grain"] + parts["balance"]
+        weights = {
+            "text": r.text_weight,
+            "anchor": r.anchor_weight,
+            "detail": r.detail_weight,
+            "label": r.label_weight,
+            "kind": r.kind_weight,
+            "appearance": r.appearance_weight,
+            "likeness": r.likeness_weight,
+            "balance": 1.0,
+        }
+        loss = torch.stack([weights[name] * value for name, value in parts.items()]).sum()
         self._optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -427,8 +417,6 @@ class _Work:
             "facts": json.dumps(self._facts),
             "done": done,
             "model": self.model.state_dict(),
-            "pupil": self._pupil.state_dict(),
-            "look": self._look.state_dict(),
             "anchors": self._anchors.detach(),
             "optimizer": self._optimizer.state_dict(),
             "mean": self._mean,
@@ -448,8 +436,6 @@ class _Work:
                 "Delete it, or name another folder."
             )
         self.model.load_state_dict(state["model"])
-        self._pupil.load_state_dict(state["pupil"])
-        self._look.load_state_dict(state["look"])
         with torch.no_grad():
             self._anchors.copy_(state["anchors"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -480,9 +466,9 @@ def _rate(step: int, recipe: Recipe) -> float:
     part, first = recipe.at(step)
     step, steps = step - first, part.steps
     if step < recipe.warm_up:
-        return recipe.learning_rate * (step + 1) / recipe.warm_up
+        return part.learning_rate * (step + 1) / recipe.warm_up
     along = (step - recipe.warm_up) / max(1, steps - recipe.warm_up)
-    return recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
+    return part.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * along)) / 2)
 
 
 def _prepared(work: _Work, start: int, end: int) -> Iterator[tuple[int, _Ready]]:

@@ -21,7 +21,8 @@ OPENS_ARRAYS = {
     "radcbir_core/near_duplicates/finding.py": "patches of thumbnails, its own unfinished work",
     "radcbir_core/images/decoding/file_content.py": "an image file, of which parts are read",
     "radcbir_core/tiling.py": "shards that are joined to the array of tiles",
-    "radcbir_core/synthetic/mini/teacher.py": "what the small encoder is trained from",
+    "radcbir_core/synthetic/mini/teachers.py": "what the small encoder is trained from",
+    "radcbir_core/synthetic/mini/training_views.py": "what the small encoder is trained from",
     "radcbir_core/synthetic/mini/examples.py": "what the small encoder is trained from",
 }
 

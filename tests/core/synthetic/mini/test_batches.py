@@ -139,6 +139,6 @@ def test_losses_against_loops() -> None:
 
     features = torch.tensor([[1.0, 0], [0, 0], [0, 2.0]])
     predicted = torch.tensor([[1.0, 1], [5, 5], [0, -1.0]])
-    assert float(losses.teacher_loss(predicted, features)) == pytest.approx(1 - (math.sqrt(0.5) - 1) / 2, rel=1e-5)
-    assert float(losses.teacher_loss(predicted, torch.zeros(3, 2))) == 0
+    assert float(losses.imitation_loss(predicted, features)) == pytest.approx(1 - (math.sqrt(0.5) - 1) / 2, rel=1e-5)
+    assert float(losses.imitation_loss(predicted, torch.zeros(3, 2))) == 0
     assert float(losses.image_image_loss(images, alike=torch.eye(5), ignored=ignored)) == 0

@@ -19,18 +19,25 @@ from radcbir_core.synthetic.mini.making import (
     data_list,
     make_mini,
     phantoms_to_train_on,
+    prepare_mini,
     training_list_of,
 )
-from radcbir_core.synthetic.mini.network import GRAIN, PREPROCESSING, SHARED
+from radcbir_core.synthetic.mini.network import APPEARANCE, PREPROCESSING, SHARED
 from radcbir_core.synthetic.mini.training import Recipe, Round
 from tests.core.synthetic.mini.examples import made_up
 from tests.stand_ins import make_small_phantoms
+
+
+def make(collections, *, output, work, recipe) -> None:
+    """All of it, without teachers."""
+    make_mini(prepare_mini(collections, work=work, pictures=2), output=output, work=work, recipe=recipe)
+
 
 RECIPE = Recipe(rounds=(Round(steps=2),), images=6, of_kind=4, warm_up=1)
 
 
 def test_prepared_images_are_the_encoders_own_inputs(source, tmp_path) -> None:
-    make_mini([source], output=tmp_path / "e", work=tmp_path / "w", recipe=RECIPE)
+    make([source], output=tmp_path / "e", work=tmp_path / "w", recipe=RECIPE)
     encoder = load_encoder(f"local-dir:{tmp_path / 'e'}", device="cpu")
     for shape in ((300, 90), (40, 128, 3), (7, 5)):
         image = np.random.default_rng(0).integers(0, 256, shape[:2]).astype(np.uint8)
@@ -46,9 +53,9 @@ def test_prepared_images_are_the_encoders_own_inputs(source, tmp_path) -> None:
 def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
     output = tmp_path / "radcbir-other"
     recipe = Recipe(rounds=(Round(steps=2),), images=6, of_kind=4, warm_up=1)
-    make_mini([source], output=output, work=tmp_path / "work", recipe=recipe)
+    make([source], output=output, work=tmp_path / "work", recipe=recipe)
     encoder = load_encoder(f"local-dir:{output}", device="cpu")
-    assert encoder.dimension == SHARED + GRAIN
+    assert encoder.dimension == SHARED + APPEARANCE
     assert encoder.preprocessing.fit == "pad"
     assert encoder.preprocessing.mean == tuple(PREPROCESSING["mean"])
     texts = encoder.encode_texts(["CT of the head", "頭部", "qwertzuiop zyx"])
@@ -75,7 +82,7 @@ def test_the_made_encoder_loads_like_any_checkpoint(source, tmp_path) -> None:
 
 
 def test_words_that_were_never_seen_all_say_the_same(source, tmp_path) -> None:
-    make_mini(
+    make(
         [source],
         output=tmp_path / "e",
         work=tmp_path / "w",

@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from radcbir_core.encoders import load_encoder
 from radcbir_core.errors import EncoderError
 from radcbir_core.storage import digest_file
+from radcbir_core.synthetic.mini.augment import SIDE
 from radcbir_core.synthetic.mini.network import (
-    GRAIN,
+    APPEARANCE,
     MODEL,
     PREPROCESSING,
     SHARED,
@@ -33,10 +34,10 @@ def model():
 def test_images_and_sentences_meet_in_the_shared_dimensions(model) -> None:
     model.eval()
     with torch.no_grad():
-        image = model.encode_image(torch.rand(1, 3, 128, 128))
+        image = model.encode_image(torch.rand(1, 3, SIDE, SIDE))
         text = model.encode_text(tokenizer()(["CT of the head"]))
-    assert image.shape == text.shape == (1, SHARED + GRAIN)
-    assert not text[:, SHARED:].any(), "a sentence says nothing of grain"
+    assert image.shape == text.shape == (1, SHARED + APPEARANCE)
+    assert not text[:, SHARED:].any(), "a sentence says nothing of how an image looks"
     assert image[:, SHARED:].any()
 
 

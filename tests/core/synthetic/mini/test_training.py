@@ -10,53 +10,29 @@ import torch
 
 from radcbir_core.errors import EncoderError
 from radcbir_core.synthetic.mini import training
-from radcbir_core.synthetic.mini.augment import SIDE
-from radcbir_core.synthetic.mini.teacher import APPEARANCE, Taught
+from radcbir_core.synthetic.mini.network import APPEARANCE, SHARED
 from radcbir_core.synthetic.mini.training import LOG, Recipe, Round, train
+from radcbir_core.synthetic.mini.training_views import make_views
 from tests.core.synthetic.mini.examples import made_up
 
-ROUNDS = (
-    Round(steps=2),
-    Round(
-        steps=2,
-        strength=0.5,
-        findings_weight=2.0,
-        likeness_weight=1.0,
-        views=True,
-        appearance_weight=1.0,
-        grain_weight=1.0,
-    ),
+RECIPE = Recipe(
+    rounds=(Round(steps=2, side=64), Round(steps=2, findings_weight=2.0)), images=6, of_kind=4, pictures=3, warm_up=1
 )
-RECIPE = Recipe(rounds=ROUNDS, images=6, of_kind=4, warm_up=1)
 
 
-def taught(examples) -> Taught:
-    """What a teacher might see; nothing in every fifth example, and two views of every third that is trained on."""
-    generator = np.random.default_rng(0)
-    features = generator.normal(size=(len(examples), 5)).astype(np.float16)
-    features[::5] = 0
-    first_view = np.full(len(examples), -1, dtype=np.int64)
-    shown = np.flatnonzero(~examples.validation)[::3]
-    first_view[shown] = np.arange(len(shown)) * 2
-    seen = generator.normal(size=(2 * len(shown), 5)).astype(np.float16)
-    looks = generator.normal(size=(len(examples), APPEARANCE)).astype(np.float16)
-    return Taught(
-        features=features,
-        details=features,
-        appearances=looks,
-        pixels=generator.integers(0, 256, (2 * len(shown), SIDE, SIDE), dtype=np.uint8),
-        first_view=first_view,
-        views=2,
-        view_features=seen,
-        view_details=seen,
-        view_appearances=generator.normal(size=(2 * len(shown), APPEARANCE)).astype(np.float16),
-    )
-
-
-def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch, one_thread) -> None:
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    """Examples, their views and what teachers might see in them; nothing in every fifth view."""
     examples = made_up()
-    teacher = taught(examples)
-    whole = train(examples, RECIPE, folder=tmp_path / "whole", teacher=teacher, checkpoint_every=2)
+    views = make_views(examples, pictures=4, cache=tmp_path_factory.mktemp("views"))
+    looks = np.random.default_rng(0).normal(size=(len(views), APPEARANCE)).astype(np.float16)
+    looks[::5] = 0
+    return examples, {"views": views, "appearances": looks}
+
+
+def test_a_stopped_training_ends_with_the_same_weights(shown, tmp_path, monkeypatch, one_thread) -> None:
+    examples, given = shown
+    whole = train(examples, RECIPE, folder=tmp_path / "whole", **given, checkpoint_every=2)
 
     class Stopped(Exception):
         pass
@@ -66,13 +42,13 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch, on
             raise Stopped
 
     with pytest.raises(Stopped):
-        train(examples, RECIPE, folder=tmp_path / "parts", teacher=teacher, checkpoint_every=2, progress=stop)
+        train(examples, RECIPE, folder=tmp_path / "parts", **given, checkpoint_every=2, progress=stop)
     steps: list[int] = []
     parts = train(
         examples,
         RECIPE,
         folder=tmp_path / "parts",
-        teacher=teacher,
+        **given,
         checkpoint_every=2,
         progress=lambda _, done, __: steps.append(done),
     )
@@ -82,33 +58,44 @@ def test_a_stopped_training_ends_with_the_same_weights(tmp_path, monkeypatch, on
         assert torch.allclose(tensor.float(), parts[name].float(), atol=1e-5), name
     lines = [json.loads(line) for line in (tmp_path / "parts" / LOG).read_text().splitlines()]
     assert [line["step"] for line in lines] == [4]
-    asked = ("text", "anchor", "detail", "label", "kind", "teacher", "likeness", "appearance", "balance", "grain")
+    asked = ("text", "anchor", "detail", "label", "kind", "likeness", "appearance", "balance")
     assert all(lines[0][name] > 0 for name in asked)
 
     with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
-        train(
-            examples, Recipe(rounds=(Round(steps=5),), images=6, of_kind=4), folder=tmp_path / "parts", teacher=teacher
-        )
+        train(examples, Recipe(rounds=(Round(steps=5),), images=6, of_kind=4), folder=tmp_path / "parts", **given)
     monkeypatch.setattr(training, "_rate", lambda *_: float("nan"))
     with pytest.raises(EncoderError, match="Expected finite losses, but at step 4"):
-        train(examples, RECIPE, folder=tmp_path / "diverged", teacher=teacher)
+        train(examples, RECIPE, folder=tmp_path / "diverged", **given)
 
 
-def test_the_second_round_starts_the_learning_rate_again() -> None:
-    recipe = Recipe(rounds=(Round(steps=20), Round(steps=30)), warm_up=5, learning_rate=1.0)
+def test_each_round_has_its_own_learning_rate() -> None:
+    recipe = Recipe(rounds=(Round(steps=20, learning_rate=1.0), Round(steps=30, learning_rate=0.5)), warm_up=5)
     rates = [training._rate(step, recipe) for step in range(50)]
-    assert rates[4] == rates[24] == 1.0
+    assert (rates[4], rates[24]) == (1.0, 0.5)
     assert rates[19] < 0.05
-    assert rates[20] == rates[0] == 0.2
+    assert (rates[0], rates[20]) == (0.2, 0.1)
     assert rates[49] < 0.02
     assert all(0 < rate <= 1 for rate in rates)
-    short = recipe.shortened(10)
-    assert short.steps == 10
-    assert training._rate(9, short) < 0.2
+    short = recipe.scaled(10)
+    assert [part.steps for part in short.rounds] == [4, 6]
+    assert [training._rate(step, short) for step in (0, 4)] == [1.0, 0.5]
 
 
-def test_the_last_steps_are_taken_with_the_statistics_that_are_exported(tmp_path, monkeypatch, one_thread) -> None:
-    recipe = Recipe(rounds=(Round(steps=4),), images=6, of_kind=4, warm_up=1, settled_share=0.5)
+def test_without_teachers_only_labels_and_sentences_are_learned(shown, tmp_path, one_thread) -> None:
+    examples, given = shown
+    log: list[dict[str, float]] = []
+    recipe = Recipe(rounds=(Round(steps=2, side=64),), images=4, of_kind=4, pictures=2, warm_up=1)
+    weights = train(examples, recipe, folder=tmp_path, views=given["views"], told=log.append)
+    assert log[-1]["appearance"] == log[-1]["likeness"] == 0
+    assert log[-1]["text"] > 0
+    assert not weights["text.text_projection"][:, SHARED:].any(), "sentences say nothing of how an image looks"
+
+
+def test_the_last_steps_are_taken_with_the_statistics_that_are_exported(
+    shown, tmp_path, monkeypatch, one_thread
+) -> None:
+    examples, given = shown
+    recipe = Recipe(rounds=(Round(steps=4),), images=6, of_kind=4, pictures=2, warm_up=1, settled_share=0.5)
     seen: list[dict[str, torch.Tensor]] = []
     follow = training._Work._follow
 
@@ -117,7 +104,7 @@ def test_the_last_steps_are_taken_with_the_statistics_that_are_exported(tmp_path
         seen.append({name: tensor.clone() for name, tensor in work.model.state_dict().items()})
 
     monkeypatch.setattr(training._Work, "_follow", remember)
-    weights = train(made_up(), recipe, folder=tmp_path, checkpoint_every=1)
+    weights = train(examples, recipe, folder=tmp_path, checkpoint_every=1, **given)
     statistics = [name for name in weights if name.endswith(("running_mean", "running_var"))]
     assert statistics
     for name in statistics:
