@@ -47,8 +47,7 @@ def done_once() -> Iterator[None]:
 def app(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> App:
     """Run a page on the data folder with the collection ``small``: ``app("retrieval", image="…", where=["a=b"])``.
 
-    The first argument is the page's name, "" for Home; the rest is its URL. It starts from app.py, as a person does,
-    and then switches.
+    The first argument is the page's name, "" for Home; the rest is its URL. It begins there, as a link does.
     """
     monkeypatch.setenv("RADCBIR_DATA", str(small_data))
     return run_page
@@ -120,10 +119,10 @@ def wait() -> None:
 
 
 def run_page(page: str = "", /, **query: str | list[str]) -> AppTest:
-    at = AppTest.from_file(str(APP), default_timeout=30)
-    at.run()
+    """What who opens the address of a page sees; it is the first page of the session."""
+    at = AppTest.from_file(str(APP), default_timeout=300)
     if page:
         at.switch_page(f"pages/{page}.py")
     for name, value in query.items():
         at.query_params[name] = value
-    return at.run() if page or query else at
+    return at.run()
