@@ -118,7 +118,7 @@ class Recipe:
         """The round of a step, and the first step of that round.
 
         Example:
-            >>> recipe = Recipe(rounds=(Round(steps=2), Round(steps=3, strength=0.5)))
+            >>> recipe = Recipe(rounds=(Round(steps=2), Round(steps=3, side=96)))
             >>> [recipe.at(step)[1] for step in range(5)]
             [0, 0, 2, 2, 2]
         """
