@@ -102,6 +102,8 @@ def main() -> None:
     seen = [(look(views, path, cache=asked.work / "cache"), TEACHER_WEIGHTS[path.suffix]) for path in asked.teacher]
     sources = sources_of(examples)
     recipe = Recipe().scaled(asked.steps)
+    # Runs of other lengths, or with other teachers, have checkpoints of their own.
+    run = "-".join([str(asked.steps), *(path.stem.split("_")[0] for path in asked.teacher)])
     kept = asked.work / "leave-one-out.json"
     found = json.loads(kept.read_text()) if kept.is_file() else {}
     for source in sorted({*sources} - {""}):
@@ -109,13 +111,15 @@ def main() -> None:
         images = images_of_source(examples, rows)
         if not measurable(images) or (asked.only and source not in asked.only):
             continue
-        key = f"{source} {asked.steps}"
+        key = f"{source} {run}"
         if key not in found:
             without = sources == source
             measured = (views.rows < 0) | ~without[np.maximum(views.rows, 0)]
             wanted = appearances(seen, measured) if seen else None
             masked = replace(examples, validation=examples.validation | without)
-            weights = train(masked, recipe, views=views, appearances=wanted, folder=asked.work / f"without-{source}")
+            weights = train(
+                masked, recipe, views=views, appearances=wanted, folder=asked.work / f"without-{source}-{run}"
+            )
             mine = encoded(weights, examples.prepared[rows])
             pixels = [examples.pixels[row, : examples.extents[row, 0], : examples.extents[row, 1]] for row in rows]
             vectors = {
@@ -135,7 +139,7 @@ def main() -> None:
             }
             atomic_bytes(kept, (json.dumps(found, indent=1) + "\n").encode())
         print(key, {who: values[0] for who, values in found[key]["figures"].items()}, flush=True)
-    print(table({key: one for key, one in found.items() if key.endswith(f" {asked.steps}")}))
+    print(table({key: one for key, one in found.items() if key.endswith(f" {run}")}))
 
 
 def table(found: dict[str, dict]) -> str:
