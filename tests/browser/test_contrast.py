@@ -38,14 +38,16 @@ TOO_FAINT = """() => {
       const grounds = []
       let opacity = 1
       let exempt = style.visibility === "hidden"
+      let unusable = false
       for (let one = element; one; one = above(one)) {
         const its = getComputedStyle(one)
         const ground = parsed(its.backgroundColor)
         if (ground[3] > 0 && !grounds.some((known) => known[3] === 1)) grounds.push(ground)
         opacity *= Number(its.opacity)
-        // What cannot be used, and what is there to be heard, need no contrast.
-        if (one.disabled || one.getAttribute("aria-disabled") === "true" || its.clipPath !== "none") exempt = true
-        if (one.querySelector(":scope > input[disabled]")) exempt = true
+        // What is there to be heard needs no contrast. Of what cannot be used WCAG asks for none; it has to be seen.
+        if (its.clipPath !== "none") exempt = true
+        if (one.disabled || one.getAttribute("aria-disabled") === "true") unusable = true
+        if (one.querySelector(":scope > input[disabled]")) unusable = true
       }
       if (exempt) continue
       count += 1
@@ -57,7 +59,7 @@ TOO_FAINT = """() => {
       const size = parseFloat(style.fontSize)
       const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700)
       const ratio = (light + .05) / (dark + .05)
-      if (ratio < (large ? 3 : 4.5)) faint.push(`${text.trim().slice(0, 40)}: ${ratio.toFixed(2)}`)
+      if (ratio < (unusable ? 2 : large ? 3 : 4.5)) faint.push(`${text.trim().slice(0, 40)}: ${ratio.toFixed(2)}`)
     }
   }
   look(document)
