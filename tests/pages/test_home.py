@@ -5,11 +5,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import streamlit as st
 
 from radcbir_core.collections.artifacts import ARTIFACT_NAMES, PROJECTION
 from radcbir_core.collections.collection import open_collection
-from tests.pages.reading import cards, complaints, html, words
+from tests.pages.conftest import APP
+from tests.pages.reading import cards, complaints, components, html, words
 from tests.small_images import CYRILLIC_LABEL, HTML_LABEL
 from tests.stale import outdate
 
@@ -138,3 +140,17 @@ def test_a_rebuilt_encoder_is_noticed_without_a_restart(app, copied_data):
     assert html(at).count("✓ current") == len(ARTIFACT_NAMES)
     shutil.rmtree(copied_data / "encoders" / "pixels" / "evaluation")
     assert html(at.run()).count("✓ current") == len(ARTIFACT_NAMES) - 1
+
+
+@pytest.mark.parametrize("page", [path.stem for path in sorted(APP.parent.glob("pages/[!_]*.py"))])
+def test_a_page_is_the_same_from_home_as_by_a_link(app, page):
+    by_link = app(page)
+    from_home = app().switch_page(f"pages/{page}.py").run()
+    assert words(from_home) == words(by_link)
+    assert html(from_home) == html(by_link)
+    for sent in (from_home, by_link):
+        assert not sent.exception
+    # A browser clears the address on a switch; AppTest leaves Home's to a page that writes none of its own.
+    assert by_link.query_params.items() <= from_home.query_params.items()
+    if page != "presentation":  # what its keys are sent is no JSON
+        assert components(from_home) == components(by_link)
