@@ -103,7 +103,7 @@ def test_what_makes_encoders_and_the_demonstration_is_on_record(tmp_path, capsys
         raise KeyboardInterrupt
 
     monkeypatch.setattr("radcbir_core.jobs.run_here", stop)
-    monkeypatch.setattr("radcbir_core.synthetic.mini.making.make_mini", stop)
+    monkeypatch.setattr("radcbir_core.synthetic.mini.making.prepare_mini", stop)
     monkeypatch.setattr("radcbir_core.encoders.kits.fetching.fetch_kit", stop)
     run(capsys, "demo", "--name", "drawn")
     run(capsys, "train-mini", "small", "--output", "here", "--work", str(tmp_path), "--phantoms", "0")
