@@ -120,7 +120,7 @@ def wait() -> None:
 
 def run_page(page: str = "", /, **query: str | list[str]) -> AppTest:
     """What who opens the address of a page sees; it is the first page of the session."""
-    at = AppTest.from_file(str(APP), default_timeout=300)
+    at = AppTest.from_file(str(APP), default_timeout=30)
     if page:
         at.switch_page(f"pages/{page}.py")
     for name, value in query.items():
