@@ -22,7 +22,6 @@ from radcbir_core.dicomweb.server_contents import Wanted
 from radcbir_core.errors import ManifestError, ServerError
 from radcbir_core.importers.datasets.dicom_server import count_instances
 
-FORMAT: Final = "dicomweb"
 MODALITIES: Final = ("CR", "CT", "DX", "IO", "MG", "MR", "NM", "PT", "PX", "RF", "US", "XA")
 """Of the standard's modalities (PS3.3, C.7.3.1.1.1) those whose objects are radiological images."""
 

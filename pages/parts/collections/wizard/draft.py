@@ -20,6 +20,8 @@ from radcbir_core.importers.preview import Preview
 
 ARCHIVE: Final = "archive"
 """What stands for the format of a source that is an archive of a collection."""
+DICOMWEB: Final = "dicomweb"
+"""The format of a source that is a server."""
 
 _DRAFT: Final = "radcbir:wizard"
 
@@ -134,7 +136,7 @@ class Draft:
             self._forget_answers()
         self.paths, self.source_name, self.notes = (), name, ()
         self.server, self.wanted, self.on_server = url, wanted, counts
-        self.found_format, self.step = ("dicomweb", "its address"), 1
+        self.found_format, self.step = (DICOMWEB, "its address"), 1
 
     def _forget_answers(self) -> None:
         """Forget what was answered about a source."""

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import streamlit as st
 
-from pages.parts.collections.wizard import columns, dicom_source, server_folders
-from pages.parts.collections.wizard.draft import Draft, again
+from pages.parts.collections.wizard import columns, server_folders
+from pages.parts.collections.wizard.draft import DICOMWEB, Draft, again
 from pages.parts.collections.wizard.source import say_notes
 from pages.parts.frame import shell
 from pages.parts.frame.text import literal
@@ -27,7 +27,7 @@ ABOUT: Final = {
     "chexpert": "CheXpert",
     "mimic-cxr": "MIMIC-CXR-JPG",
     "dicom": "DICOM files, or a DICOMDIR",
-    "dicomweb": "Studies of a DICOM server",
+    DICOMWEB: "Studies of a DICOM server",
     "medmnist": "MedMNIST (.npz)",
     "nifti": "NIfTI volumes (.nii, .nii.gz)",
     "folder": "Folders named modality/anatomy/pathology",
@@ -52,7 +52,7 @@ def draw(draft: Draft) -> None:
     recognized, reason = draft.found_format
     st.markdown(f"Recognized as **{literal(ABOUT[recognized])}**, by {literal(reason)}.")
     # A server is no path, and has no other format.
-    names = [known.name for known in FORMATS if (known.name == dicom_source.FORMAT) == bool(draft.server)]
+    names = [known.name for known in FORMATS if (known.name == DICOMWEB) == bool(draft.server)]
     left, right = st.columns(2, gap="medium")
     with left:
         key = draft.key("format", recognized, options=names)
