@@ -10,6 +10,7 @@ last steps are taken with the statistics that will be used: the network learns t
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import queue
@@ -269,7 +270,7 @@ class _Work:
             "recipe": recipe_facts(recipe),
             "views": views.digest,
             "trained_on": int((~examples.validation).sum()),
-            "teachers": appearances is not None,
+            "appearances": "" if appearances is None else hashlib.sha256(appearances.tobytes()).hexdigest(),
         }
 
     def _groups(self) -> list[dict[str, Any]]:

@@ -63,6 +63,9 @@ def test_a_stopped_training_ends_with_the_same_weights(shown, tmp_path, monkeypa
 
     with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
         train(examples, Recipe(rounds=(Round(steps=5),), images=6, of_kind=4), folder=tmp_path / "parts", **given)
+    other = {**given, "appearances": given["appearances"][::-1]}
+    with pytest.raises(EncoderError, match="a checkpoint of this recipe and these images"):
+        train(examples, RECIPE, folder=tmp_path / "parts", **other)
     monkeypatch.setattr(training, "_rate", lambda *_: float("nan"))
     with pytest.raises(EncoderError, match="Expected finite losses, but at step 4"):
         train(examples, RECIPE, folder=tmp_path / "diverged", **given)
