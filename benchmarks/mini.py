@@ -33,6 +33,7 @@ from benchmarks.mini_measure import (
     validation,
     whole,
 )
+from radcbir_core.arrays import of_norm_one
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.encoders.torch.torch_encoder import TorchEncoder
@@ -223,7 +224,7 @@ def report(asked: argparse.Namespace) -> list[str]:
         if mini.dimension == SHARED + APPEARANCE:
             mine = embeddings[mini.encoder_id]
             for name, part in (("shared with sentences", mine[:, :SHARED]), ("appearance", mine[:, SHARED:])):
-                embeddings[f"its {name} alone"] = part / np.linalg.norm(part, axis=1, keepdims=True)
+                embeddings[f"its {name} alone"] = of_norm_one(part)
         lines += [f"\n**{title}, image to image**\n", *image_table(images, embeddings, queries)]
         if isinstance(mini, TorchEncoder):
             lines.append(f"\nBatch norms go astray on {images.astray(mini)} of {len(images)} images.")

@@ -20,12 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.mini_measure import Images, precision
+from radcbir_core.arrays import of_norm_one
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders.families.pixels import PixelsEncoder
 from radcbir_core.storage import atomic_bytes
 from radcbir_core.synthetic.mini.appearance import appearances
 from radcbir_core.synthetic.mini.examples import Examples, is_drawn
-from radcbir_core.synthetic.mini.making import PICTURES, TEACHER_WEIGHTS, phantoms_to_train_on, prepare_mini
+from radcbir_core.synthetic.mini.making import TEACHER_WEIGHTS, phantoms_to_train_on, prepare_mini
 from radcbir_core.synthetic.mini.network import APPEARANCE, PREPROCESSING, SHARED, new_model
 from radcbir_core.synthetic.mini.teachers import look
 from radcbir_core.synthetic.mini.training import Recipe, train
@@ -62,12 +63,6 @@ def measurable(images: Images) -> bool:
     return int((counts >= LEAST).sum()) >= 2
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Of norm 1."""
-    rows = np.asarray(rows, dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-
-
 def encoded(weights: dict, prepared: np.ndarray) -> np.ndarray:
     """(N, D) embeddings of norm 1 of images as the encoder prepares them."""
     import torch
@@ -80,7 +75,7 @@ def encoded(weights: dict, prepared: np.ndarray) -> np.ndarray:
         for start in range(0, len(prepared), 128):
             levels = (torch.from_numpy(prepared[start : start + 128]).float() / 255 - mean) / deviation
             parts.append(model.encode_image(levels[:, None].expand(-1, 3, -1, -1)).numpy())
-    return unit(np.concatenate(parts))
+    return of_norm_one(np.concatenate(parts))
 
 
 def main() -> None:
@@ -91,7 +86,7 @@ def main() -> None:
     parser.add_argument("--teacher", nargs="+", type=Path, default=[])
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--phantoms", type=int, default=32000)
-    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--pictures", type=int, default=24000)
     parser.add_argument("--only", nargs="+")
     asked = parser.parse_args()
     collections = [open_collection(name) for name in asked.collections]
@@ -124,12 +119,12 @@ def main() -> None:
             pixels = [examples.pixels[row, : examples.extents[row, 0], : examples.extents[row, 1]] for row in rows]
             vectors = {
                 "radcbir-mini": mine,
-                "its shared part": unit(mine[:, :SHARED]),
-                "its appearance": unit(mine[:, SHARED : SHARED + APPEARANCE]),
+                "its shared part": of_norm_one(mine[:, :SHARED]),
+                "its appearance": of_norm_one(mine[:, SHARED : SHARED + APPEARANCE]),
                 "pixels": PixelsEncoder().encode_images(pixels),
             }
             for path, (one, _) in zip(asked.teacher, seen, strict=True):
-                vectors[path.stem.split("_")[0]] = unit(one.levels[-1][views.first[rows]])
+                vectors[path.stem.split("_")[0]] = of_norm_one(one.levels[-1][views.first[rows]])
             of = {who: precision(images, embedded, "label") for who, embedded in vectors.items()}
             found[key] = {
                 "images": len(rows),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from radcbir_core.arrays import of_norm_one
 from radcbir_core.collections.collection import Collection, open_collection
 from radcbir_core.encoders import Encoder, load_encoder
 from radcbir_core.encoders.base import Preprocessing
@@ -229,8 +230,7 @@ def by_teacher(path: Path) -> Embed:
         parts = []
         for start in range(0, len(images), 256):
             shown = np.stack([np.asarray(fit(pixels), dtype=np.uint8) for pixels in images.pixels(start, start + 256)])
-            seen = see(shown)[-1]
-            parts.append(seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9))
+            parts.append(of_norm_one(see(shown)[-1]))
         return np.concatenate(parts)
 
     return embed

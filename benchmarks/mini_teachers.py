@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.mini_leave_one_out import images_of_source, measurable, sources_of, unit
+from benchmarks.mini_leave_one_out import images_of_source, measurable, sources_of
 from benchmarks.mini_measure import precision
+from radcbir_core.arrays import of_norm_one
 from radcbir_core.collections.collection import open_collection
 from radcbir_core.encoders.families.pixels import PixelsEncoder
 from radcbir_core.storage import digest_of
@@ -55,7 +56,9 @@ def main() -> None:
         for number, level in enumerate(one.levels, start=1):
             of = level.astype(np.float32)
             last = " (the last)" if number == len(one.levels) else ""
-            vectors[f"{name}, level {number}{last}"] = unit((of - of.mean(axis=0)) / (of.std(axis=0) + 1e-3 * of.std()))
+            vectors[f"{name}, level {number}{last}"] = of_norm_one(
+                (of - of.mean(axis=0)) / (of.std(axis=0) + 1e-3 * of.std())
+            )
         vectors[f"{name}, principal directions of all levels"] = appearances([(one, 1.0)], measured).astype(np.float32)
     vectors["principal directions of all teachers"] = appearances(all_of_them, measured).astype(np.float32)
     print("| what is compared | data sets | label P@1 | label P@10 |\n|---|---|---|---|")

@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 _CHUNK_ELEMENTS = 4_000_000  # 32 MB of int64: large enough that the loop over chunks costs nothing
 
 
+def of_norm_one(rows: NDArray[Any]) -> NDArray[np.float32]:
+    """Vectors, (N, D), as float32 of norm 1; rows of zeros stay zeros.
+
+    Example:
+        >>> of_norm_one(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929], [0.0, 0.0]]
+    """
+    vectors = np.asarray(rows, dtype=np.float32)
+    scaled: NDArray[np.float32] = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-9))
+    return scaled
+
+
 def row_chunks(n_rows: int, n_columns: int) -> Iterator[slice]:
     """Cut the rows of a table into slices of about four million elements each.
 

@@ -134,8 +134,8 @@ def train_mini(
     steps: Annotated[int | None, typer.Option("--steps", min=1, help="Steps of the training.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of everything random.")] = None,
     pictures: Annotated[
-        int | None, typer.Option("--pictures", metavar="N", min=0, help="How many pictures of nothing to add.")
-    ] = None,
+        int, typer.Option("--pictures", metavar="N", min=0, help="How many pictures of nothing to add.")
+    ] = 24000,
     teacher: Annotated[
         list[Path] | None,
         typer.Option("--teacher", help="A .tflite (needs ai-edge-litert) or .pth network to imitate; may come again."),
@@ -153,7 +153,7 @@ def train_mini(
     from dataclasses import replace
 
     from radcbir_core.encoders.torch.support import resolve_device
-    from radcbir_core.synthetic.mini.making import PICTURES, make_mini, phantoms_to_train_on, prepare_mini
+    from radcbir_core.synthetic.mini.making import make_mini, phantoms_to_train_on, prepare_mini
     from radcbir_core.synthetic.mini.training import Recipe
 
     collections = [open_collection(name) for name in names]
@@ -166,13 +166,7 @@ def train_mini(
     with bars() as progress:
         if phantoms:
             collections.append(phantoms_to_train_on(phantoms, progress=progress))
-        prepared = prepare_mini(
-            collections,
-            work=work,
-            teachers=teacher or [],
-            pictures=PICTURES if pictures is None else pictures,
-            progress=progress,
-        )
+        prepared = prepare_mini(collections, work=work, teachers=teacher or [], pictures=pictures, progress=progress)
         if not prepare_only:
             make_mini(
                 prepared, output=output, work=work, recipe=recipe, device=resolve_device(device), progress=progress

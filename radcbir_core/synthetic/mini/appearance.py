@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from radcbir_core.arrays import of_norm_one
 from radcbir_core.synthetic.mini.network import APPEARANCE
 from radcbir_core.synthetic.mini.teachers import Seen
 
@@ -27,7 +28,7 @@ class _Standard:
     spread: npt.NDArray[np.float32]
 
     def __call__(self, level: npt.NDArray[np.float16]) -> npt.NDArray[np.float32]:
-        return _of_norm_1((level.astype(np.float32) - self.mean) / self.spread)
+        return of_norm_one((level.astype(np.float32) - self.mean) / self.spread)
 
 
 def appearances(seen: Sequence[tuple[Seen, float]], measured: npt.NDArray[np.bool_]) -> npt.NDArray[np.float16]:
@@ -52,14 +53,14 @@ def appearances(seen: Sequence[tuple[Seen, float]], measured: npt.NDArray[np.boo
             rows = chosen[start : start + _AT_ONCE]
             parts = [
                 np.float32(weight)
-                * _of_norm_1(
+                * of_norm_one(
                     np.concatenate(
                         [standard(level[rows]) for standard, level in zip(of, one.levels, strict=True)], axis=1
                     )
                 )
                 for of, (one, weight) in zip(standards, seen, strict=True)
             ]
-            yield _of_norm_1(np.concatenate(parts, axis=1))
+            yield of_norm_one(np.concatenate(parts, axis=1))
 
     number = 0
     width = sum(sum(one.widths) for one, _ in seen)
@@ -73,7 +74,7 @@ def appearances(seen: Sequence[tuple[Seen, float]], measured: npt.NDArray[np.boo
     directions = np.pad(directions, ((0, 0), (0, APPEARANCE - directions.shape[1]))).astype(np.float32)
     shift = (mean @ directions).astype(np.float32)
     every = np.arange(len(measured))
-    return np.concatenate([_of_norm_1(block @ directions - shift).astype(np.float16) for block in blocks(every)])
+    return np.concatenate([of_norm_one(block @ directions - shift).astype(np.float16) for block in blocks(every)])
 
 
 def _standard(level: npt.NDArray[np.float16], measured: npt.NDArray[np.bool_]) -> _Standard:
@@ -82,7 +83,3 @@ def _standard(level: npt.NDArray[np.float16], measured: npt.NDArray[np.bool_]) -
     # What hardly varies is noise, and would be made as loud as the rest.
     floor = max(1e-3 * float(rows.std()), 1e-6)
     return _Standard(rows.mean(axis=0), spread + np.float32(floor))
-
-
-def _of_norm_1(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6), dtype=np.float32)

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from radcbir_core.arrays import of_norm_one
 from radcbir_core.collections.collection import Collection
 from radcbir_core.encoders.base import Preprocessing
 from radcbir_core.encoders.transform import Transform
@@ -276,4 +277,4 @@ def _tiny(pixels: npt.NDArray[np.uint8], extents: npt.NDArray[np.int16], rows: l
         image = Image.fromarray(pixels[row, :height, :width]).resize((32, 32), Image.Resampling.BOX)
         tiny[position] = np.asarray(image, dtype=np.float32).ravel()
     tiny -= tiny.mean(axis=1, keepdims=True)
-    return np.asarray(tiny / np.maximum(np.linalg.norm(tiny, axis=1, keepdims=True), 1e-6), dtype=np.float32)
+    return of_norm_one(tiny)

@@ -36,9 +36,6 @@ PHANTOMS = "mini-phantoms"
 
 PHANTOMS_SEED = 1
 
-PICTURES: Final = 24_000
-"""Pictures of nothing, unless others are asked for."""
-
 TEACHER_WEIGHTS: Final[Mapping[str, float]] = {".tflite": 1.0, ".pth": 1.5}
 """By the kind of a teacher's file: several levels say more than one."""
 
@@ -88,7 +85,7 @@ def prepare_mini(
     *,
     work: Path,
     teachers: Sequence[Path] = (),
-    pictures: int = PICTURES,
+    pictures: int,
     progress: Progress = silent,
 ) -> Prepared:
     """Read, shrink, change, draw and let the teachers see; what was finished before comes from the cache.

@@ -8,7 +8,7 @@ none of their weights are in what is trained.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -144,13 +144,7 @@ def _lite_reader(path: Path) -> Callable[[Shown], Levels]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         network = timm.create_model("efficientnet_lite0", pretrained=False)
-        own = network.state_dict()
-        # The same layers in the same order under other names; a wrong one would differ in shape or kind.
-        pairs = list(zip(own, state.items(), strict=True))
-        # Under a wrong name a layer is missing, which the network says.
-        network.load_state_dict(
-            {name if name.split(".")[-1] == other.split(".")[-1] else other: value for name, (other, value) in pairs}
-        )
+        network.load_state_dict(_renamed(state, list(network.state_dict())))
     except (OSError, ValueError, RuntimeError, AttributeError, pickle.UnpicklingError) as error:
         raise EncoderError(
             f"Expected the weights of an EfficientNet-Lite0, but {path} holds none: {first_line(error)}. "
@@ -173,6 +167,20 @@ def _lite_reader(path: Path) -> Callable[[Shown], Levels]:
         return [np.concatenate(level) for level in zip(*found, strict=True)]
 
     return see
+
+
+def _renamed(state: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Weights under other names: both programs have the same layers in the same order, and shapes are checked later.
+
+    Raises:
+        ValueError: There are more or fewer of them, or one is of another kind.
+    """
+    renamed = {}
+    for name, (other, value) in zip(names, state.items(), strict=True):
+        if name.rpartition(".")[2] != other.rpartition(".")[2]:
+            raise ValueError(f"{other} stands where {name} is expected")
+        renamed[name] = value
+    return renamed
 
 
 def _resized(shown: Shown, height: int, width: int) -> npt.NDArray[np.float32]:
